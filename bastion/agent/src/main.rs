@@ -1,0 +1,2 @@
+//! PID 1 of a dev server.
+fn main() {}

@@ -1,0 +1,1 @@
+//! OCI images put together without Docker.
