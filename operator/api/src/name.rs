@@ -1,0 +1,155 @@
+//! Names, label keys and annotations of what the operator makes, so that nobody spells one twice.
+
+use thiserror::Error;
+
+/// API group of the CRDs.
+pub const GROUP: &str = "apps.devservers.io";
+/// Their version.
+pub const VERSION: &str = "v1";
+/// Field manager of everything the operator writes, and value of [`MANAGED_BY`] on what it makes.
+pub const OPERATOR: &str = "devplat-operator";
+/// Keeps a [`crate::DevServer`] until what belongs to it is gone.
+pub const SERVER_FINALIZER: &str = "devserver.devservers.io/finalizer";
+/// Keeps a [`crate::DevServerFlavor`] while a server uses it.
+pub const FLAVOR_FINALIZER: &str = "devserver.io/in-use";
+/// Keeps a [`crate::DevUser`] until its access is gone.
+pub const USER_FINALIZER: &str = "devserver.io/user";
+
+/// Label (`"true"`) of the flavor that servers get which name none.
+pub const DEFAULT_FLAVOR_LABEL: &str = "devserver.io/default-flavor";
+/// Label with the slug of the user that an object belongs to.
+pub const USER_LABEL: &str = "devserver.io/user";
+/// Label with the program that made an object of a user.
+pub const CREATED_BY_LABEL: &str = "devserver.io/created-by";
+/// Label saying what an object of a user is, such as `user-namespace`.
+pub const TYPE_LABEL: &str = "devserver.io/type";
+/// Label on pods and children: always [`APP`].
+pub const APP_LABEL: &str = "app";
+/// Value of [`APP_LABEL`].
+pub const APP: &str = "devserver";
+/// Label on pods and children: the name of their server.
+pub const SERVER_LABEL: &str = "devserver";
+/// Well-known label: what made the object.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+/// Well-known label: the platform.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+/// Well-known label: this very instance.
+pub const INSTANCE: &str = "app.kubernetes.io/instance";
+/// Well-known label: its role.
+pub const COMPONENT: &str = "app.kubernetes.io/component";
+
+/// Annotation on a Deployment: hash of what its user decided when the template was last written.
+pub const CHOICE_ANNOTATION: &str = "devserver.io/choice";
+/// Annotation on a Deployment and its pods: hash of the pod template.
+pub const TEMPLATE_ANNOTATION: &str = "devserver.io/template";
+/// Annotation a user sets to any new value on a DevServer to have it restarted.
+pub const RESTART_ANNOTATION: &str = "devserver.io/restart";
+/// Annotation on a namespace that outlived its DevUser because homes are in it.
+pub const KEPT_ANNOTATION: &str = "devserver.io/kept-for-homes";
+
+/// ClusterRole (shipped with the operator) that each user is bound to in the own namespace.
+pub const USER_ROLE: &str = "devserver-user";
+/// RoleBinding to [`USER_ROLE`] in a user's namespace.
+pub const USER_ROLE_BINDING: &str = "dev-user-binding";
+/// ClusterRole (shipped with the operator) that lets users list flavors.
+pub const FLAVOR_READER_ROLE: &str = "devserver-flavor-reader";
+
+/// Port of the Service in front of a server's SSH.
+pub const SSH_PORT: u16 = 22;
+/// Port of the agent in the pod.
+pub const SSH_TARGET_PORT: u16 = 2222;
+
+/// Longest name of a server: its children add to it (`-home`, and later `-<hash>` of a StatefulSet's
+/// revision), and all have to stay labels of 63 characters.
+pub const SERVER_NAME_MAX: usize = 52;
+
+/// A name of a server whose children's names are valid too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerName(String);
+
+/// Why a text is no name of a server.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum InvalidServerName {
+    /// Too long for the names of its children.
+    #[error("name {name:?} has {length} characters; use at most {SERVER_NAME_MAX}")]
+    TooLong {
+        /// The text.
+        name: String,
+        /// Its length in characters.
+        length: usize,
+    },
+    /// Not a label that a Service may have as its name.
+    #[error(
+        "name {0:?} is not a DNS label; use lowercase letters, digits and '-', starting with a letter and not ending with '-'"
+    )]
+    NoLabel(String),
+}
+
+impl ServerName {
+    /// Checks `name`.
+    pub fn parse(name: &str) -> Result<Self, InvalidServerName> {
+        let length = name.chars().count();
+        if length > SERVER_NAME_MAX {
+            return Err(InvalidServerName::TooLong {
+                name: name.into(),
+                length,
+            });
+        }
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let label = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(inner)
+            && !name.ends_with('-');
+        if label {
+            Ok(Self(name.into()))
+        } else {
+            Err(InvalidServerName::NoLabel(name.into()))
+        }
+    }
+
+    /// The name itself; also of its Deployment.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Name of the claim for its home.
+    pub fn home(&self) -> String {
+        format!("{}-home", self.0)
+    }
+
+    /// Name of its Service.
+    pub fn service(&self) -> String {
+        format!("{}-ssh", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_are_accepted() {
+        for name in ["a", "mydev", "my-dev-2", &"a".repeat(SERVER_NAME_MAX)] {
+            assert!(ServerName::parse(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_no_service_could_have_are_refused_with_the_rule() {
+        for name in ["", "2fast", "Up", "a.b", "a_b", "-a", "a-", "ä"] {
+            assert_eq!(
+                ServerName::parse(name),
+                Err(InvalidServerName::NoLabel(name.into()))
+            );
+        }
+    }
+
+    #[test]
+    fn names_too_long_for_their_children_are_refused_with_the_limit() {
+        let name = "a".repeat(SERVER_NAME_MAX + 1);
+        let message = ServerName::parse(&name).unwrap_err().to_string();
+        assert!(
+            message.contains("53 characters; use at most 52"),
+            "{message}"
+        );
+    }
+}
