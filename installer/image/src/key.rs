@@ -1,0 +1,34 @@
+//! What decides an image's content, in a few bytes: the same key gives the same image.
+
+use std::{fs::File, io, path::Path};
+
+use crate::{Digest, ImageName, base::Recipe};
+
+/// Raised whenever the same input would give other bytes than before.
+const ASSEMBLER: u32 = 1;
+
+/// Names an image by its inputs, cheap to compute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// The key of an image around the program at `binary`.
+    pub fn of_program(name: ImageName, binary: &Path) -> io::Result<Self> {
+        let program = Digest::of_reader(File::open(binary)?)?;
+        Ok(Self::from_parts(name, program.hex()))
+    }
+
+    /// The key of a base image made by `recipe`. Debian's own updates do not change it: a base image is made
+    /// again when devplat's recipe changes, or when its record is deleted.
+    pub fn of_base(recipe: &Recipe) -> Self {
+        Self::from_parts(ImageName::Base, Digest::of(recipe.describe().as_bytes()).hex())
+    }
+
+    fn from_parts(name: ImageName, input: &str) -> Self {
+        Self(format!("{name}-{ASSEMBLER}-{}", &input[..32]))
+    }
+
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}.json", self.0)
+    }
+}

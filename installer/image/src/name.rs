@@ -1,0 +1,72 @@
+//! Names of the images that devplat makes.
+
+use std::fmt;
+
+use crate::Digest;
+
+/// The images that devplat puts together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ImageName {
+    /// The operator's program.
+    Operator,
+    /// The agent's program, which an init container copies into each dev server.
+    Agent,
+    /// What a dev server runs on where its user names no image.
+    Base,
+}
+
+impl ImageName {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Operator, Self::Agent, Self::Base];
+
+    /// Its last path component in a reference.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "devplat-operator",
+            Self::Agent => "devplat-agent",
+            Self::Base => "devserver-base",
+        }
+    }
+}
+
+impl fmt::Display for ImageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The host part of references to images that lie in the nodes alone. It resolves to nothing, so that a missing
+/// image is an error and never somebody else's.
+const LOCAL_HOST: &str = "devplat.local";
+
+/// What a pod names an image by: always with its digest, so that one reference is one content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference(String);
+
+impl Reference {
+    /// The reference to an image that lies in the nodes.
+    pub fn local(name: ImageName, digest: &Digest) -> Self {
+        Self(format!("{LOCAL_HOST}/{name}@{digest}"))
+    }
+
+    /// The reference to an image below `prefix` in a registry (`host/path`).
+    pub fn in_registry(prefix: &str, name: ImageName, digest: &Digest) -> Self {
+        Self(format!("{}/{name}@{digest}", prefix.trim_end_matches('/')))
+    }
+
+    /// A reference that the user's profile gives, taken as it is.
+    pub fn given(reference: &str) -> Self {
+        Self(reference.to_owned())
+    }
+
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

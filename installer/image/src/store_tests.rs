@@ -1,0 +1,140 @@
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, SystemTime},
+};
+
+use super::*;
+use crate::write_archive;
+
+fn program_in(folder: &Path, age: u64, mode: u32) -> PathBuf {
+    let path = folder.join("program");
+    fs::write(&path, b"#!/bin/true\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(SystemTime::now() - Duration::from_secs(age))
+        .unwrap();
+    path
+}
+
+fn assembled(age: u64, mode: u32) -> (tempfile::TempDir, Store, Key, Stored) {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = program_in(folder.path(), age, mode);
+    let store = Store::new(folder.path().join("images"));
+    let key = Key::of_program(ImageName::Operator, &binary).unwrap();
+    let stored = store.assemble_program(ImageName::Operator, &key, &binary).unwrap();
+    (folder, store, key, stored)
+}
+
+#[test]
+fn same_program_gives_the_same_image_whatever_its_folder_time_and_mode() {
+    let (_one, _, key, first) = assembled(0, 0o755);
+    let (_two, _, other_key, second) = assembled(86_400, 0o600);
+    assert_eq!(key, other_key);
+    assert_eq!(first.manifest, second.manifest);
+    let (mut first_archive, mut second_archive) = (Vec::new(), Vec::new());
+    write_archive(&[first], &mut first_archive).unwrap();
+    write_archive(&[second], &mut second_archive).unwrap();
+    assert!(first_archive == second_archive);
+}
+
+#[test]
+fn layer_of_a_tiny_program_is_the_one_pinned() {
+    // Whoever changes what is in a layer raises ASSEMBLER in key.rs, or old images stay in use.
+    let mut layer = Vec::new();
+    let folder = tempfile::tempdir().unwrap();
+    layer::program(ImageName::Operator, &program_in(folder.path(), 0, 0o755), &mut layer).unwrap();
+    let names: Vec<String> = tar::Archive::new(layer.as_slice())
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "devplat-operator",
+            "etc/",
+            "etc/passwd",
+            "etc/ssl/",
+            "etc/ssl/certs/",
+            "etc/ssl/certs/ca-certificates.crt"
+        ]
+    );
+}
+
+#[test]
+fn image_is_found_again_by_its_key() {
+    let (_folder, store, key, stored) = assembled(0, 0o755);
+    assert_eq!(store.find(ImageName::Operator, &key), Some(stored));
+}
+
+#[test]
+fn damaged_blob_or_record_counts_as_absent() {
+    let (_folder, store, key, stored) = assembled(0, 0o755);
+    fs::write(stored.path(&stored.layers[0]), b"cut").unwrap();
+    assert_eq!(store.find(ImageName::Operator, &key), None);
+    let (_folder, store, key, _) = assembled(0, 0o755);
+    fs::write(store.record_path(&key), b"{\"manif").unwrap();
+    assert_eq!(store.find(ImageName::Operator, &key), None);
+}
+
+#[test]
+fn full_disk_is_told_and_leaves_no_file_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path());
+    let binary = program_in(folder.path(), 0, 0o755);
+    let key = Key::of_program(ImageName::Agent, &binary).unwrap();
+    let error = store
+        .assemble(ImageName::Agent, &key, &json!({}), |_| Err(io::ErrorKind::StorageFull.into()))
+        .unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "only the program and the folder of blobs: {left:?}");
+}
+
+#[test]
+fn base_layer_leaves_out_devices_logs_and_lists() {
+    let mut rootfs = tar::Builder::new(Vec::new());
+    for (path, kind) in [
+        ("./", tar::EntryType::Directory),
+        ("./dev/null", tar::EntryType::Char),
+        ("./var/log/", tar::EntryType::Directory),
+        ("./var/log/dpkg.log", tar::EntryType::Regular),
+        ("./etc/machine-id", tar::EntryType::Regular),
+        ("./usr/bin/git", tar::EntryType::Regular),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mode(0o755);
+        header.set_mtime(1_700_000_000);
+        rootfs.append_data(&mut header, path, io::empty()).unwrap();
+    }
+    let mut link = tar::Header::new_gnu();
+    link.set_entry_type(tar::EntryType::Link);
+    link.set_size(0);
+    link.set_mode(0o755);
+    link.set_uid(0);
+    link.set_gid(0);
+    rootfs.append_link(&mut link, "./usr/bin/git-hard", "./usr/bin/git").unwrap();
+    let rootfs = rootfs.into_inner().unwrap();
+    let mut layer = Vec::new();
+    layer::base(rootfs.as_slice(), &mut layer).unwrap();
+    let entries: Vec<(String, u64)> = tar::Archive::new(layer.as_slice())
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            (entry.path().unwrap().display().to_string(), entry.header().mtime().unwrap())
+        })
+        .collect();
+    assert_eq!(
+        entries,
+        [("var/log/".to_owned(), 0), ("usr/bin/git".to_owned(), 0), ("usr/bin/git-hard".to_owned(), 0)]
+    );
+}
