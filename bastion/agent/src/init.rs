@@ -1,0 +1,139 @@
+//! PID 1 of a dev server: starts the user's command, reaps whatever is left to it, passes signals on, and ends
+//! everything in order when the pod is to go. It stays alive when there is no command, and after it ended.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, wait,
+};
+use signal_hook::{
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH},
+    iterator::Signals,
+};
+
+/// Why PID 1 cannot do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The kernel refuses signals.
+    #[error("cannot listen to signals")]
+    Signals(#[source] io::Error),
+}
+
+/// One line to the container's log.
+pub(crate) fn say(line: &str) {
+    // A log that nobody takes is no reason to end a dev server.
+    let _ = writeln!(io::stderr().lock(), "devplat-agent: {line}");
+}
+
+/// Runs `command`, if there is one, until SIGTERM has ended it and all it left.
+pub(crate) fn run(command: &[OsString], grace: Duration) -> Result<(), Error> {
+    let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH])
+        .map_err(Error::Signals)?;
+    if getpid() != Pid::INIT {
+        // Only PID 1 gets orphans by itself; in a shared process namespace the kernel has to be asked.
+        if let Err(error) = set_child_subreaper(Some(getpid())) {
+            say(&format!("cannot become reaper: {error}"));
+        }
+    }
+    let mut main = start(command);
+    for signal in signals.forever() {
+        match signal {
+            SIGCHLD => main = reap(main),
+            SIGTERM => {
+                end_all(main, grace);
+                return Ok(());
+            }
+            other => forward(main, other),
+        }
+    }
+    Ok(())
+}
+
+/// The command's process, leader of a group of its own.
+fn start(command: &[OsString]) -> Option<Pid> {
+    let Some((program, args)) = command.split_first() else {
+        say("no command: staying alive");
+        return None;
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one place where the agent starts processes")]
+    let spawned = std::process::Command::new(program).args(args).process_group(0).spawn();
+    match spawned {
+        Ok(child) => Pid::from_raw(i32::try_from(child.id()).expect("Linux keeps process ids below 2^22")),
+        Err(error) => {
+            say(&format!("cannot start {}: {error}; staying alive without it", program.display()));
+            None
+        }
+    }
+}
+
+/// Takes every ended child; the command's own end is worth a line.
+fn reap(main: Option<Pid>) -> Option<Pid> {
+    let mut main = main;
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        if Some(pid) == main {
+            main = None;
+            match (status.exit_status(), status.terminating_signal()) {
+                (Some(code), _) => say(&format!("command ended with status {code}; staying alive")),
+                (None, Some(signal)) => say(&format!("command ended by signal {signal}; staying alive")),
+                (None, None) => say("command ended; staying alive"),
+            }
+        }
+    }
+    main
+}
+
+fn forward(main: Option<Pid>, signal: i32) {
+    if let (Some(main), Some(signal)) = (main, Signal::from_named_raw(signal)) {
+        // It may have ended this moment.
+        let _ = kill_process_group(main, signal);
+    }
+}
+
+/// SIGTERM to all, then up to `grace` for them to end, then SIGKILL.
+fn end_all(main: Option<Pid>, grace: Duration) {
+    let deadline = Instant::now() + grace;
+    signal_all(main, Signal::TERM);
+    while Instant::now() < deadline {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => pause(),
+            Err(_) => return,
+        }
+    }
+    say("grace period over: killing what is left");
+    signal_all(main, Signal::KILL);
+    while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
+}
+
+/// As PID 1 of a container, everything in it; elsewhere, the command's group alone.
+fn signal_all(main: Option<Pid>, signal: Signal) {
+    if getpid() == Pid::INIT {
+        for pid in others() {
+            let _ = kill_process(pid, signal);
+        }
+    } else if let Some(main) = main {
+        let _ = kill_process_group(main, signal);
+    }
+}
+
+fn others() -> Vec<Pid> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(Pid::from_raw)
+        .filter(|pid| *pid != Pid::INIT)
+        .collect()
+}
+
+fn pause() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "waits for children with a bound; SIGCHLD may come before the wait begins"
+    )]
+    std::thread::sleep(Duration::from_millis(20));
+}
