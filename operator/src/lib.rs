@@ -1,1 +1,84 @@
-//! The operator.
+//! The operator: makes clusters look as DevServers, DevServerFlavors and DevUsers ask for.
+//!
+//! For each kind: fetch, decide (pure), apply. It never restarts a running server on its own, never
+//! deletes a home nobody asked it to delete, and never touches what it did not make.
+
+mod child;
+mod cluster;
+mod config;
+mod context;
+mod error;
+mod flavor;
+mod health;
+mod lease;
+mod metrics;
+mod observed;
+mod queue;
+mod server;
+mod store;
+mod user;
+mod watch;
+mod worker;
+
+pub use config::{Config, Defaults};
+pub use error::Error;
+
+use std::{sync::Arc, time::Duration};
+
+use futures::future::select_all;
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{context::Context, lease::Election};
+
+/// The rights that the operator needs, and those that it gives to users, as YAML documents.
+pub const RBAC: &str = include_str!("../rbac.yaml");
+
+/// How long a release of the lease may take at the end.
+const GOODBYE: Duration = Duration::from_secs(3);
+
+/// Runs one replica against `client`'s cluster until `shutdown`. It leads when it wins the election.
+pub async fn run(config: Config, client: Client, shutdown: CancellationToken) -> Result<(), Error> {
+    let Config { defaults, identity, namespace, listen } = config;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
+    let context = Arc::new(Context::new(defaults, client.clone()));
+    let election = Election::new(client, &namespace, identity, context.metrics.clone());
+
+    // The watches run on while the health server says goodbye, and end by being dropped.
+    let watches = select_all(watch::all(&context));
+    let health = health::serve(listener, context.clone(), shutdown.clone());
+    let rounds = rounds(&context, &election, &shutdown);
+    tokio::select! {
+        _ = watches => Err(Error::Ended("a watch")),
+        (served, ()) = async { tokio::join!(health, rounds) } => served,
+    }
+}
+
+/// Wins elections and works, until `shutdown`.
+async fn rounds(context: &Arc<Context>, election: &Election, shutdown: &CancellationToken) {
+    while let Some(mut term) = shutdown.run_until_cancelled(election.win()).await {
+        tracing::info!("leading");
+        context.metrics.leader.set(1);
+        let lost = tokio::select! {
+            () = election.keep(&mut term) => true,
+            () = async { synced(context).await; worker::work(context.clone()).await } => true,
+            () = shutdown.cancelled() => false,
+        };
+        context.metrics.leader.set(0);
+        if lost {
+            tracing::warn!("no longer leading");
+        } else {
+            let _ = tokio::time::timeout(GOODBYE, election.release(term)).await;
+            return;
+        }
+    }
+}
+
+/// Waits until every store has what was there at the start.
+async fn synced(context: &Context) {
+    while !context.stores.missing().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

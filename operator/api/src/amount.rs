@@ -32,9 +32,7 @@ impl Amount {
     pub fn value(&self) -> Result<f64, InvalidAmount> {
         let wrong = || InvalidAmount(self.0.clone());
         let text = self.0.as_str();
-        let end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let (number, suffix) = text.split_at(end);
         let starts_with_digit = number.starts_with(|c: char| c.is_ascii_digit());
         if !starts_with_digit || number.ends_with('.') {
@@ -129,27 +127,19 @@ mod tests {
             ("2E-1", 0.2),
             ("1E", 1e18),
         ] {
-            assert!(
-                (Amount::parse(text).unwrap().value().unwrap() - value).abs() < 1e-6,
-                "{text}"
-            );
+            assert!((Amount::parse(text).unwrap().value().unwrap() - value).abs() < 1e-6, "{text}");
         }
     }
 
     #[test]
     fn what_is_no_quantity_is_refused() {
-        for text in [
-            "", "Gi", "10 Gi", "10GB", "-1", "1.", ".5", "1,5", "1e", "1.2.3",
-        ] {
+        for text in ["", "Gi", "10 Gi", "10GB", "-1", "1.", ".5", "1,5", "1e", "1.2.3"] {
             assert_eq!(Amount::parse(text), Err(InvalidAmount(text.into())));
         }
     }
 
     #[test]
     fn whole_numbers_in_yaml_are_read_as_quantities() {
-        assert_eq!(
-            serde_json::from_str::<Amount>("2").unwrap(),
-            Amount("2".into())
-        );
+        assert_eq!(serde_json::from_str::<Amount>("2").unwrap(), Amount("2".into()));
     }
 }

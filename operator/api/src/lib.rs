@@ -3,10 +3,8 @@
 //! Shared by the operator, which makes it so, and by everyone who asks for it (installer, bastion, devctl).
 //! It never talks to a cluster.
 
-#![expect(
-    unreachable_pub,
-    reason = "KubeSchema copies public structs into function bodies"
-)]
+#![expect(clippy::duplicated_attributes, reason = "printer columns of the same type are no duplicates")]
+#![expect(unreachable_pub, reason = "KubeSchema copies public structs into function bodies")]
 
 pub mod amount;
 pub mod condition;
@@ -46,10 +44,7 @@ mod tests {
     fn crds_never_clash_with_short_names_of_kubernetes_or_kueue() {
         for crd in crds() {
             for short in crd.spec.names.short_names.unwrap() {
-                assert!(
-                    !["ds", "deploy", "flavor", "rf"].contains(&short.as_str()),
-                    "{short}"
-                );
+                assert!(!["ds", "deploy", "flavor", "rf"].contains(&short.as_str()), "{short}");
             }
         }
     }

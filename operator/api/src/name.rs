@@ -59,7 +59,7 @@ pub const SSH_PORT: u16 = 22;
 /// Port of the agent in the pod.
 pub const SSH_TARGET_PORT: u16 = 2222;
 
-/// Longest name of a server: its children add to it (`-home`, and later `-<hash>` of a StatefulSet's
+/// Longest name of a server: its children add to it (`-home`, and later `-<hash>` of a `StatefulSet`'s
 /// revision), and all have to stay labels of 63 characters.
 pub const SERVER_NAME_MAX: usize = 52;
 
@@ -90,20 +90,13 @@ impl ServerName {
     pub fn parse(name: &str) -> Result<Self, InvalidServerName> {
         let length = name.chars().count();
         if length > SERVER_NAME_MAX {
-            return Err(InvalidServerName::TooLong {
-                name: name.into(),
-                length,
-            });
+            return Err(InvalidServerName::TooLong { name: name.into(), length });
         }
         let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let label = name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(inner)
             && !name.ends_with('-');
-        if label {
-            Ok(Self(name.into()))
-        } else {
-            Err(InvalidServerName::NoLabel(name.into()))
-        }
+        if label { Ok(Self(name.into())) } else { Err(InvalidServerName::NoLabel(name.into())) }
     }
 
     /// The name itself; also of its Deployment.
@@ -136,10 +129,7 @@ mod tests {
     #[test]
     fn names_no_service_could_have_are_refused_with_the_rule() {
         for name in ["", "2fast", "Up", "a.b", "a_b", "-a", "a-", "ä"] {
-            assert_eq!(
-                ServerName::parse(name),
-                Err(InvalidServerName::NoLabel(name.into()))
-            );
+            assert_eq!(ServerName::parse(name), Err(InvalidServerName::NoLabel(name.into())));
         }
     }
 
@@ -147,9 +137,6 @@ mod tests {
     fn names_too_long_for_their_children_are_refused_with_the_limit() {
         let name = "a".repeat(SERVER_NAME_MAX + 1);
         let message = ServerName::parse(&name).unwrap_err().to_string();
-        assert!(
-            message.contains("53 characters; use at most 52"),
-            "{message}"
-        );
+        assert!(message.contains("53 characters; use at most 52"), "{message}");
     }
 }

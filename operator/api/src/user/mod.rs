@@ -38,11 +38,7 @@ use crate::Amount;
         json_path = ".status.conditions[?(@.type=='Ready')].message",
         priority = 1
     ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DevUserSpec {
@@ -54,10 +50,7 @@ pub struct DevUserSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 64),
-        inner(
-            length(max = 16384),
-            regex(pattern = r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?$")
-        )
+        inner(length(max = 16384), regex(pattern = r"^[a-z0-9@.-]+ [A-Za-z0-9+/]+=*( .*)?$"))
     )]
     pub ssh_keys: Vec<String>,
     /// Groups the user is in.

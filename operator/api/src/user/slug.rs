@@ -31,13 +31,7 @@ impl Slug {
         let readable: String = user
             .chars()
             .map(|c| c.to_ascii_lowercase())
-            .map(|c| {
-                if c.is_ascii_lowercase() || c.is_ascii_digit() {
-                    c
-                } else {
-                    '-'
-                }
-            })
+            .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
             .take(READABLE)
             .collect();
         let readable = match readable.trim_matches('-') {
@@ -67,7 +61,7 @@ impl Slug {
         format!("user-{}", self.0)
     }
 
-    /// The user's ClusterRoleBinding for reading flavors.
+    /// The user's `ClusterRoleBinding` for reading flavors.
     pub fn flavor_reader_binding(&self) -> String {
         format!("{}-flavor-reader", self.0)
     }
@@ -79,9 +73,7 @@ fn is_plain(user: &str) -> bool {
         && !user.contains(MARK)
         && !user.starts_with('-')
         && !user.ends_with('-')
-        && user
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && user.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
 }
 
 impl fmt::Display for Slug {

@@ -1,0 +1,210 @@
+//! All writes to the API server go through here, get counted, and come back into the stores.
+
+use std::sync::Arc;
+
+use devplat_api::name;
+use kube::{
+    Client, Resource,
+    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, ValidationDirective},
+    core::Request,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use thiserror::Error;
+
+use crate::{
+    metrics::Metrics,
+    observed::{Key, Observed},
+    store::{Change, Store},
+};
+
+/// A write or a look that failed.
+#[derive(Debug, Error)]
+#[error("cannot {verb} {kind} {name}")]
+pub(crate) struct CallFailed {
+    /// What was tried.
+    pub(crate) verb: &'static str,
+    /// Kind of the object.
+    pub(crate) kind: String,
+    /// Its name.
+    pub(crate) name: Key,
+    /// What the API server said.
+    #[source]
+    pub(crate) source: kube::Error,
+}
+
+impl CallFailed {
+    /// The API server's own words, or what kept us from hearing them.
+    pub(crate) fn said(&self) -> String {
+        match &self.source {
+            kube::Error::Api(status) => status.message.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    /// HTTP status, where there was an answer.
+    pub(crate) fn code(&self) -> Option<u16> {
+        match &self.source {
+            kube::Error::Api(status) => Some(status.code),
+            _ => None,
+        }
+    }
+}
+
+/// The cluster, for writing.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    client: Client,
+    metrics: Arc<Metrics>,
+}
+
+impl Cluster {
+    /// Writes with `client`, counting in `metrics`.
+    pub(crate) fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        Self { client, metrics }
+    }
+
+    /// The client underneath, for watching.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Server-side apply of `body` at `key`; the answer goes into `store`.
+    pub(crate) async fn apply<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+        body: &Value,
+    ) -> Result<Written<T>, CallFailed> {
+        let request = request::<T::Raw>(key).patch(&key.name, &forced(), &Patch::Apply(body));
+        let raw: T::Raw = self.send::<T, _>("apply", key, request).await?;
+        self.count::<T>("apply");
+        Ok(Written { generation: raw.meta().generation, change: store.written(raw) })
+    }
+
+    /// Server-side apply of `status`.
+    pub(crate) async fn apply_status<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+        status: &impl Serialize,
+    ) -> Result<Written<T>, CallFailed> {
+        let body = json!({
+            "apiVersion": T::Raw::api_version(&()),
+            "kind": T::Raw::kind(&()),
+            "status": status,
+        });
+        let request =
+            request::<T::Raw>(key).patch_subresource("status", &key.name, &forced(), &Patch::Apply(&body));
+        let raw: T::Raw = self.send::<T, _>("write the status of", key, request).await?;
+        self.count::<T>("status");
+        Ok(Written { generation: raw.meta().generation, change: store.written(raw) })
+    }
+
+    /// Sets the finalizers from `old` to `new`, if nobody else changed them meanwhile.
+    ///
+    /// No apply, because an apply would make a new object where the old one is just gone.
+    pub(crate) async fn set_finalizers<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+        old: &[String],
+        new: &[String],
+    ) -> Result<Option<Change<T>>, CallFailed> {
+        let patch = if old.is_empty() {
+            json!([{"op": "add", "path": "/metadata/finalizers", "value": new}])
+        } else {
+            json!([
+                {"op": "test", "path": "/metadata/finalizers", "value": old},
+                {"op": "replace", "path": "/metadata/finalizers", "value": new},
+            ])
+        };
+        let url = format!("{}/{}?fieldManager={}", request::<T::Raw>(key).url_path, key.name, name::OPERATOR);
+        let request = http::Request::patch(url)
+            .header(http::header::CONTENT_TYPE, "application/json-patch+json")
+            .body(patch.to_string().into_bytes())
+            .map_err(kube::core::request::Error::BuildRequest);
+        let raw: T::Raw = self.send::<T, _>("set the finalizers of", key, request).await?;
+        self.count::<T>("patch");
+        Ok(store.written(raw))
+    }
+
+    /// Deletes the object at `key`. One that is gone already counts as deleted.
+    pub(crate) async fn delete<T: Observed>(&self, key: &Key) -> Result<(), CallFailed> {
+        let request = request::<T::Raw>(key).delete(&key.name, &DeleteParams::background());
+        match self.send::<T, Value>("delete", key, request).await {
+            Ok(_) => self.count::<T>("delete"),
+            Err(failed) if failed.code() == Some(404) => {}
+            Err(failed) => return Err(failed),
+        }
+        Ok(())
+    }
+
+    /// Whether there is any object of the kind at `key`, ours or not.
+    pub(crate) async fn exists<T: Observed>(&self, key: &Key) -> Result<bool, CallFailed> {
+        let request = request::<T::Raw>(key).get_metadata(&key.name, &GetParams::default());
+        match self.send::<T, Value>("look for", key, request).await {
+            Ok(_) => Ok(true),
+            Err(failed) if failed.code() == Some(404) => Ok(false),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Whether the namespace has a claim or a dev server that isn't ours to judge.
+    pub(crate) async fn any_in<K: Resource<DynamicType = ()>>(
+        &self,
+        namespace: &str,
+    ) -> Result<bool, CallFailed> {
+        let key = Key::new(namespace, "");
+        let list = ListParams::default().limit(1);
+        let request = Request::new(K::url_path(&(), Some(namespace))).list_metadata(&list);
+        let list: Value = self.send_named("list", K::kind(&()).as_ref(), &key, request).await?;
+        Ok(list["items"].as_array().is_some_and(|items| !items.is_empty()))
+    }
+
+    async fn send<T: Observed, A: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        key: &Key,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<A, CallFailed> {
+        self.send_named(verb, T::Raw::kind(&()).as_ref(), key, request).await
+    }
+
+    async fn send_named<A: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        kind: &str,
+        key: &Key,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+    ) -> Result<A, CallFailed> {
+        let failed = |source| CallFailed { verb, kind: kind.to_owned(), name: key.clone(), source };
+        let request = request.map_err(kube::Error::BuildRequest).map_err(failed)?;
+        self.client.request(request).await.map_err(failed)
+    }
+
+    fn count<T: Observed>(&self, verb: &'static str) {
+        self.metrics.count_write(&T::Raw::kind(&()), verb);
+    }
+}
+
+/// What a write led to.
+#[derive(Debug)]
+pub(crate) struct Written<T> {
+    /// Generation of the object now.
+    pub(crate) generation: Option<i64>,
+    /// What is new, unless the watch knew it already.
+    pub(crate) change: Option<Change<T>>,
+}
+
+fn request<K: Resource<DynamicType = ()>>(key: &Key) -> Request {
+    let namespace = (!key.namespace.is_empty()).then_some(&*key.namespace);
+    Request::new(K::url_path(&(), namespace))
+}
+
+fn forced() -> PatchParams {
+    PatchParams {
+        field_validation: Some(ValidationDirective::Strict),
+        ..PatchParams::apply(name::OPERATOR).force()
+    }
+}

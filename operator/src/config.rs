@@ -1,0 +1,40 @@
+//! What the operator is told from outside, read once at the edge.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use devplat_api::Amount;
+
+/// Everything the operator has to be told.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// What new dev servers get.
+    #[command(flatten)]
+    pub defaults: Defaults,
+    /// Name of this replica in the election.
+    #[arg(long, env = "POD_NAME", default_value = "devplat-operator")]
+    pub identity: String,
+    /// Namespace of the operator, and of its Lease.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "devserver-operator-system")]
+    pub namespace: String,
+    /// Where /healthz, /readyz and /metrics are served.
+    #[arg(long, env = "DEVPLAT_LISTEN", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+}
+
+/// What dev servers get that do not say otherwise.
+#[derive(Debug, Clone, PartialEq, Args)]
+pub struct Defaults {
+    /// Image with the agent, for the init container of every dev server.
+    #[arg(long, env = "DEVPLAT_AGENT_IMAGE")]
+    pub agent_image: String,
+    /// Image of dev servers that name none.
+    #[arg(long, env = "DEVPLAT_DEFAULT_IMAGE")]
+    pub image: String,
+    /// Size of homes of dev servers that name none.
+    #[arg(long, env = "DEVPLAT_HOME_SIZE", default_value = "10Gi", value_parser = Amount::parse)]
+    pub home_size: Amount,
+    /// StorageClass of homes; the cluster's default where it is missing.
+    #[arg(long, env = "DEVPLAT_STORAGE_CLASS")]
+    pub storage_class: Option<String>,
+}

@@ -1,0 +1,112 @@
+//! What all workers share: stores, queue, and the way to write.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use kube::Client;
+
+use crate::{
+    cluster::Cluster,
+    config::Defaults,
+    metrics::Metrics,
+    observed::{
+        AccountFacts, BindingFacts, ClaimFacts, ClusterBindingFacts, DeploymentFacts, FlavorFacts, Key,
+        NamespaceFacts, PodFacts, ServerFacts, ServiceFacts, UserFacts,
+    },
+    queue::Queue,
+    server::Memory,
+    store::Store,
+};
+
+/// What all workers share.
+pub(crate) struct Context {
+    /// What dev servers get that do not say otherwise.
+    pub(crate) defaults: Defaults,
+    /// For writing.
+    pub(crate) cluster: Cluster,
+    /// What has been seen.
+    pub(crate) stores: Stores,
+    /// What has to be looked at.
+    pub(crate) queue: Queue,
+    /// Numbers.
+    pub(crate) metrics: Arc<Metrics>,
+    /// What is remembered of servers while this process lives.
+    pub(crate) memory: Mutex<HashMap<Key, Memory>>,
+}
+
+/// What has been seen of each kind.
+#[derive(Debug, Default)]
+pub(crate) struct Stores {
+    /// DevServers.
+    pub(crate) servers: Store<ServerFacts>,
+    /// DevServerFlavors.
+    pub(crate) flavors: Store<FlavorFacts>,
+    /// DevUsers.
+    pub(crate) users: Store<UserFacts>,
+    /// Deployments of servers.
+    pub(crate) deployments: Store<DeploymentFacts>,
+    /// Homes.
+    pub(crate) claims: Store<ClaimFacts>,
+    /// Services of servers.
+    pub(crate) services: Store<ServiceFacts>,
+    /// Pods of servers.
+    pub(crate) pods: Store<PodFacts>,
+    /// Namespaces of users.
+    pub(crate) namespaces: Store<NamespaceFacts>,
+    /// `ServiceAccounts` of users.
+    pub(crate) accounts: Store<AccountFacts>,
+    /// `RoleBindings` of users.
+    pub(crate) bindings: Store<BindingFacts>,
+    /// `ClusterRoleBindings` of users.
+    pub(crate) cluster_bindings: Store<ClusterBindingFacts>,
+}
+
+impl Context {
+    /// An empty one.
+    pub(crate) fn new(defaults: Defaults, client: Client) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        Self {
+            defaults,
+            cluster: Cluster::new(client, metrics.clone()),
+            stores: Stores::default(),
+            queue: Queue::default(),
+            metrics,
+            memory: Mutex::default(),
+        }
+    }
+}
+
+impl Stores {
+    /// Kinds of which the first list isn't complete.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let Self {
+            servers,
+            flavors,
+            users,
+            deployments,
+            claims,
+            services,
+            pods,
+            namespaces,
+            accounts,
+            bindings,
+            cluster_bindings,
+        } = self;
+        let synced = [
+            ("devservers", servers.is_synced()),
+            ("devserverflavors", flavors.is_synced()),
+            ("devusers", users.is_synced()),
+            ("deployments", deployments.is_synced()),
+            ("persistentvolumeclaims", claims.is_synced()),
+            ("services", services.is_synced()),
+            ("pods", pods.is_synced()),
+            ("namespaces", namespaces.is_synced()),
+            ("serviceaccounts", accounts.is_synced()),
+            ("rolebindings", bindings.is_synced()),
+            ("clusterrolebindings", cluster_bindings.is_synced()),
+        ];
+        synced.into_iter().filter(|(_, synced)| !synced).map(|(kind, _)| kind).collect()
+    }
+}

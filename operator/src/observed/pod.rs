@@ -1,0 +1,225 @@
+//! What is kept of a pod: whether it is ready and, if not, why.
+
+use devplat_api::name;
+use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
+use kube::{Resource, api::ObjectMeta};
+use serde::Deserialize;
+
+use super::{Key, Observed, meta};
+
+/// Init container that brings the agent.
+pub(crate) const AGENT_CONTAINER: &str = "install-agent";
+
+/// A pod as it is read.
+#[derive(Resource, Deserialize, Clone, Debug)]
+#[resource(inherit = "Pod")]
+pub(crate) struct RawPod {
+    #[serde(deserialize_with = "meta::slim")]
+    metadata: ObjectMeta,
+    #[serde(default)]
+    status: RawStatus,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+struct RawStatus {
+    start_time: Option<Time>,
+    #[serde(default)]
+    conditions: Vec<RawCondition>,
+    #[serde(default)]
+    init_container_statuses: Vec<RawContainer>,
+    #[serde(default)]
+    container_statuses: Vec<RawContainer>,
+}
+
+#[derive(Deserialize, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+struct RawCondition {
+    r#type: String,
+    status: String,
+    reason: Option<String>,
+    message: Option<String>,
+    last_transition_time: Option<Time>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+struct RawContainer {
+    name: String,
+    #[serde(default)]
+    image: String,
+    #[serde(default)]
+    restart_count: i32,
+    #[serde(default)]
+    state: RawState,
+    #[serde(default)]
+    last_state: RawState,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+struct RawState {
+    waiting: Option<Waiting>,
+    running: Option<serde::de::IgnoredAny>,
+    terminated: Option<Terminated>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+struct Waiting {
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+struct Terminated {
+    exit_code: i32,
+    reason: Option<String>,
+    message: Option<String>,
+}
+
+/// Whether the pod has a node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Scheduling {
+    /// Nobody looked yet.
+    #[default]
+    Unknown,
+    /// It has one.
+    Scheduled,
+    /// None takes it.
+    Refused {
+        /// The scheduler's words.
+        message: String,
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+}
+
+/// Why a pod isn't getting ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// An image cannot be had.
+    Image {
+        /// The image.
+        image: String,
+        /// The kubelet's words.
+        message: String,
+    },
+    /// The init container that brings the agent fails.
+    Agent {
+        /// What happened.
+        message: String,
+    },
+    /// The container ends again and again.
+    Crash {
+        /// How it last ended.
+        exit_code: i32,
+        /// How often it was started again.
+        restarts: i32,
+        /// The kubelet's reason, such as `OOMKilled`.
+        reason: String,
+    },
+    /// The container cannot be made.
+    Config {
+        /// The kubelet's words.
+        message: String,
+    },
+}
+
+/// What is kept of a pod.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct PodFacts {
+    /// Its name.
+    pub(crate) name: String,
+    /// Hash of the template it was made from.
+    pub(crate) template: Option<String>,
+    /// Whether its deletion was asked for.
+    pub(crate) deleting: bool,
+    /// Whether it is ready by its own condition.
+    pub(crate) ready: bool,
+    /// Whether its container runs, ready or not: somebody may be working in it.
+    pub(crate) running: bool,
+    /// When it was made.
+    pub(crate) created: Option<Timestamp>,
+    /// When a node took it on.
+    pub(crate) started: Option<Timestamp>,
+    /// Whether it has a node.
+    pub(crate) scheduling: Scheduling,
+    /// Why it isn't getting ready.
+    pub(crate) problem: Option<Problem>,
+}
+
+impl Observed for PodFacts {
+    type Raw = RawPod;
+
+    fn from_raw(raw: RawPod) -> Self {
+        let RawPod { metadata, status } = raw;
+        let ready = status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
+        Self {
+            template: meta::annotation(&metadata, name::TEMPLATE_ANNOTATION),
+            name: metadata.name.unwrap_or_default(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            running: status.container_statuses.iter().any(|c| c.state.running.is_some()),
+            created: metadata.creation_timestamp.map(|time| time.0),
+            started: status.start_time.as_ref().map(|time| time.0),
+            scheduling: scheduling(&status.conditions),
+            problem: if ready { None } else { problem(&status) },
+            ready,
+        }
+    }
+
+    fn group(raw: &RawPod) -> Key {
+        let namespace = raw.metadata.namespace.as_deref().unwrap_or_default();
+        Key::new(namespace, &meta::label(&raw.metadata, name::SERVER_LABEL).unwrap_or_default())
+    }
+}
+
+fn scheduling(conditions: &[RawCondition]) -> Scheduling {
+    match conditions.iter().find(|c| c.r#type == "PodScheduled") {
+        Some(c) if c.status == "True" => Scheduling::Scheduled,
+        Some(c) if c.reason.as_deref() == Some("Unschedulable") => Scheduling::Refused {
+            message: c.message.clone().unwrap_or_default(),
+            since: c.last_transition_time.as_ref().map(|time| time.0),
+        },
+        _ => Scheduling::Unknown,
+    }
+}
+
+fn problem(status: &RawStatus) -> Option<Problem> {
+    let init = status.init_container_statuses.iter();
+    init.chain(&status.container_statuses).find_map(container_problem)
+}
+
+fn container_problem(container: &RawContainer) -> Option<Problem> {
+    let installs = container.name == AGENT_CONTAINER;
+    let ended = container.state.terminated.as_ref().or(container.last_state.terminated.as_ref());
+    let waiting = container.state.waiting.as_ref();
+    let reason = waiting.and_then(|w| w.reason.as_deref()).unwrap_or_default();
+    let message = || waiting.and_then(|w| w.message.clone()).unwrap_or_else(|| reason.to_owned());
+    match reason {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "RegistryUnavailable"
+        | "ImageInspectError" => Some(Problem::Image { image: container.image.clone(), message: message() }),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Some(if installs {
+            Problem::Agent { message: message() }
+        } else {
+            Problem::Config { message: message() }
+        }),
+        _ => {
+            let failed = ended.filter(|end| end.exit_code != 0 || reason == "CrashLoopBackOff")?;
+            let why = failed.reason.clone().unwrap_or_default();
+            if installs {
+                let said = failed.message.clone().unwrap_or(why);
+                return Some(Problem::Agent { message: format!("exit status {}: {said}", failed.exit_code) });
+            }
+            let now_running = container.state.running.is_some();
+            (!now_running).then_some(Problem::Crash {
+                exit_code: failed.exit_code,
+                restarts: container.restart_count,
+                reason: why,
+            })
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What is kept of a DevUser.
+
+use devplat_api::{DevUser, DevUserSpec, user::DevUserStatus};
+use kube::{Resource, api::ObjectMeta};
+use serde::Deserialize;
+
+use super::{Observed, meta};
+
+/// A DevUser as it is read.
+#[derive(Resource, Deserialize, Clone, Debug)]
+#[resource(inherit = "DevUser")]
+pub(crate) struct RawUser {
+    #[serde(deserialize_with = "meta::slim")]
+    metadata: ObjectMeta,
+    spec: DevUserSpec,
+    status: Option<DevUserStatus>,
+}
+
+/// What is kept of a DevUser; keys and groups are the bastion's business.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct UserFacts {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its identity.
+    pub(crate) uid: String,
+    /// Changes with its spec.
+    pub(crate) generation: Option<i64>,
+    /// Whether its deletion was asked for.
+    pub(crate) deleting: bool,
+    /// All its finalizers, ours or not.
+    pub(crate) finalizers: Vec<String>,
+    /// Whether it asks for limits.
+    pub(crate) limited: bool,
+    /// What the operator last said.
+    pub(crate) status: Option<DevUserStatus>,
+}
+
+impl Observed for UserFacts {
+    type Raw = RawUser;
+
+    fn from_raw(raw: RawUser) -> Self {
+        let RawUser { metadata, spec, status } = raw;
+        Self {
+            name: metadata.name.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default(),
+            generation: metadata.generation,
+            deleting: metadata.deletion_timestamp.is_some(),
+            finalizers: metadata.finalizers.unwrap_or_default(),
+            limited: spec.limits.is_some(),
+            status,
+        }
+    }
+}

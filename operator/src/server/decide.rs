@@ -1,0 +1,297 @@
+//! The decision about one server. Pure: no client, no clock, no environment.
+
+use devplat_api::{
+    DevServerStatus,
+    condition::{ConditionType, Reason},
+    name::{self, ServerName},
+    server::Phase,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{
+    acceptance::{Refusal, Resolved, accept, resolve},
+    conditions::{Conditions, Truth},
+    deletion,
+    manifest::{self, Manifests, manifests},
+    readiness::{Readiness, age, judge},
+    snapshot::{Action, ChildKind, Decision, Snapshot},
+};
+use crate::{
+    child::Child,
+    observed::{ClaimFacts, ClaimPhase, PodFacts, Scheduling},
+};
+
+/// How long a young pod's details stay unsaid while nothing is wrong: they change too often to write.
+const YOUNG: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What to do about a server.
+pub(crate) fn decide(snapshot: &Snapshot) -> Decision {
+    if let Some(since) = snapshot.server.deleting {
+        return deletion::decide(snapshot, since);
+    }
+    let accepted = accept(&snapshot.server);
+    let resolved = resolve(&snapshot.server, &snapshot.flavors, &snapshot.defaults);
+    let wanted = match (&accepted, &resolved) {
+        (Ok(name), Ok(resolved)) => {
+            Some((name, manifests(&snapshot.server, name, resolved, &snapshot.defaults)))
+        }
+        _ => None,
+    };
+    let taken = accepted.as_ref().ok().and_then(|name| taken(snapshot, name));
+    let plan = match &wanted {
+        Some((name, manifests)) if taken.is_none() => plan(snapshot, name, manifests),
+        _ => Plan::nothing(snapshot),
+    };
+    report(snapshot, &accepted, &resolved, taken, plan)
+}
+
+/// What gets done, and what the pods have to look like then.
+struct Plan {
+    actions: Vec<Action>,
+    /// Template that a pod must be made from to count.
+    template: Option<String>,
+    /// Whether a change waits for a restart.
+    pending: bool,
+    /// Generation that the Deployment has if nobody else changed it.
+    generation: Option<i64>,
+}
+
+impl Plan {
+    fn nothing(snapshot: &Snapshot) -> Self {
+        let deployment = snapshot.deployment.ours();
+        Self {
+            actions: Vec::new(),
+            template: deployment.and_then(|deployment| deployment.template.clone()),
+            pending: false,
+            generation: None,
+        }
+    }
+}
+
+fn plan(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Plan {
+    let mut plan = plan_deployment(snapshot, manifests);
+    let machine = std::mem::take(&mut plan.actions);
+    if !snapshot.server.finalizers.iter().any(|finalizer| finalizer == name::SERVER_FINALIZER) {
+        plan.actions.push(Action::AddFinalizer);
+    }
+    plan.actions.extend(plan_home(snapshot, name, manifests));
+    plan.actions.extend(plan_service(snapshot, manifests));
+    plan.actions.extend(machine);
+    plan
+}
+
+fn plan_deployment(snapshot: &Snapshot, manifests: &Manifests) -> Plan {
+    let Manifests { deployment: body, template, choice, home: _, service: _ } = manifests;
+    let apply = || vec![Action::Apply(ChildKind::Deployment, body.clone())];
+    let so = |actions| Plan { actions, template: Some(template.clone()), pending: false, generation: None };
+    let Some(facts) = snapshot.deployment.ours() else { return so(apply()) };
+    if facts.deleting {
+        return so(Vec::new());
+    }
+    let chosen = facts.choice.as_ref() == Some(choice);
+    let running = snapshot.pods.iter().any(|pod| pod.running && !pod.deleting);
+    if facts.template.as_ref() != Some(template) {
+        // Nobody but its user restarts a running server: not an upgrade of the operator, not a changed flavor.
+        let keep = chosen && running;
+        return if keep {
+            Plan { actions: Vec::new(), template: facts.template.clone(), pending: true, generation: None }
+        } else {
+            so(apply())
+        };
+    }
+    let said = snapshot.server.status.as_ref().and_then(|status| status.deployment_generation);
+    let expected = snapshot.written_generation.or(said).or(facts.generation);
+    let same = chosen && expected == facts.generation;
+    let actions = if same { Vec::new() } else { apply() };
+    Plan { generation: expected, ..so(actions) }
+}
+
+fn plan_home(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Option<Action> {
+    let facts = match &snapshot.home {
+        Child::Absent => return Some(Action::Apply(ChildKind::Home, manifests.home.clone())),
+        Child::Foreign => return None,
+        Child::Ours(facts) => facts,
+    };
+    let wanted = snapshot.server.spec.persistent_home_size.as_ref()?;
+    let size = facts.size.as_ref()?;
+    let grows = wanted.value().ok()? > size.value().ok()?;
+    let body = manifest::home(&snapshot.server, name, wanted, facts.storage_class.as_deref());
+    (grows && !facts.deleting).then_some(Action::Apply(ChildKind::Home, body))
+}
+
+fn plan_service(snapshot: &Snapshot, manifests: &Manifests) -> Option<Action> {
+    match (&manifests.service, &snapshot.service) {
+        (Some(body), Child::Absent) => Some(Action::Apply(ChildKind::Service, body.clone())),
+        (Some(body), Child::Ours(facts)) => {
+            let right = facts.leads_to_agent && facts.selects.as_deref() == Some(&*snapshot.server.key.name);
+            (!right && !facts.deleting).then(|| Action::Apply(ChildKind::Service, body.clone()))
+        }
+        (None, Child::Ours(facts)) => (!facts.deleting).then_some(Action::Delete(ChildKind::Service)),
+        (Some(_) | None, Child::Foreign) | (None, Child::Absent) => None,
+    }
+}
+
+/// Whether a name that the server needs is somebody else's.
+fn taken(snapshot: &Snapshot, name: &ServerName) -> Option<Refusal> {
+    let children = [
+        (matches!(snapshot.deployment, Child::Foreign), ChildKind::Deployment, name.as_str().to_owned()),
+        (matches!(snapshot.home, Child::Foreign), ChildKind::Home, name.home()),
+        (
+            snapshot.server.spec.enable_ssh && matches!(snapshot.service, Child::Foreign),
+            ChildKind::Service,
+            name.service(),
+        ),
+    ];
+    let (_, kind, name) = children.into_iter().find(|(foreign, ..)| *foreign)?;
+    let message = format!(
+        "{} {name:?} exists and is not this server's; it is left alone: remove it, or choose another name for the server",
+        kind.as_str(),
+    );
+    Some(Refusal::new(Reason::NameTaken, message))
+}
+
+fn report(
+    snapshot: &Snapshot,
+    accepted: &Result<ServerName, Refusal>,
+    resolved: &Result<Resolved, Refusal>,
+    taken: Option<Refusal>,
+    plan: Plan,
+) -> Decision {
+    let Snapshot { server, deployment, home, pods, failure, now, .. } = snapshot;
+    let before = server.status.clone().unwrap_or_default();
+    let Plan { actions, template, pending, generation } = plan;
+
+    let there = deployment.ours();
+    let mut readiness = judge(there, template.as_deref(), pods, before.ready, *now);
+    // With a pod that serves, what fails elsewhere is told elsewhere; without one, the first cause counts.
+    let first = accepted.as_ref().err().or(resolved.as_ref().err()).cloned();
+    let blocked = first.filter(|_| there.is_none()).or(taken.clone());
+    let failed = failure.as_ref().map(|failure| Refusal::new(failure.reason, failure.message.clone()));
+    let service_failed = failure.as_ref().is_some_and(|failure| failure.child == ChildKind::Service);
+    if let Some(Refusal { reason, message }) = blocked {
+        readiness = Readiness::Failing { reason, message };
+    } else if let Some(Refusal { reason, message }) = failed
+        && (service_failed || !matches!(readiness, Readiness::Ready(_)))
+    {
+        readiness = Readiness::Failing { reason, message };
+    }
+
+    let mut conditions = Conditions::after(&before.conditions, server.generation, *now);
+    match accepted.as_ref().err().cloned().or(taken) {
+        None => conditions.set(ConditionType::Accepted, Truth::True, Reason::Valid, ""),
+        Some(Refusal { reason, message }) => {
+            conditions.set(ConditionType::Accepted, Truth::False, reason, message);
+        }
+    }
+    match resolved {
+        Ok(resolved) => {
+            conditions.set(
+                ConditionType::FlavorResolved,
+                Truth::True,
+                Reason::Found,
+                resolved.flavor.clone(),
+            );
+        }
+        Err(Refusal { reason, message }) => {
+            let gone = there.is_some() && *reason == Reason::FlavorNotFound;
+            let reason = if gone { Reason::FlavorGone } else { *reason };
+            conditions.set(ConditionType::FlavorResolved, Truth::False, reason, message.clone());
+        }
+    }
+    let pod = pods.iter().filter(|pod| !pod.deleting).max_by_key(|pod| pod.created);
+    let young = matches!(readiness, Readiness::Coming { .. })
+        && pod.and_then(|pod| pod.created).is_none_or(|created| age(created, *now) < YOUNG);
+    say_storage(&mut conditions, home, failure.as_ref().filter(|f| f.child == ChildKind::Home), young);
+    say_scheduling(&mut conditions, pod.map(|pod| &**pod), young);
+
+    let mut recheck = None;
+    let (phase, ready_pod) = match &readiness {
+        Readiness::Ready(pod) => {
+            conditions.set(ConditionType::Ready, Truth::True, Reason::PodReady, "");
+            (Phase::Running, Some(pod))
+        }
+        Readiness::Coming { reason, message, recheck: at } => {
+            recheck = at.or(young.then_some(YOUNG));
+            conditions.set(ConditionType::Ready, Truth::False, *reason, message.clone());
+            (Phase::Pending, None)
+        }
+        Readiness::Failing { reason, message } => {
+            conditions.set(ConditionType::Ready, Truth::False, *reason, message.clone());
+            let hopeless = there.is_none() || matches!(reason, Reason::CrashLoop | Reason::VolumeLost);
+            (if hopeless { Phase::Failed } else { Phase::Pending }, None)
+        }
+    };
+    if pending {
+        let message = "flavor, agent or template changed; the change takes effect at the next restart";
+        conditions.set(ConditionType::RestartPending, Truth::True, Reason::TemplateChanged, message);
+    }
+
+    let serves = accepted.as_ref().ok().filter(|_| server.spec.enable_ssh);
+    let found = resolved.as_ref().ok();
+    let status = DevServerStatus {
+        observed_generation: server.generation,
+        phase,
+        ready: ready_pod.is_some(),
+        flavor: found.map(|found| found.flavor.clone()).or(before.flavor.clone()),
+        image: found.map(|found| found.image.clone()).or(before.image.clone()),
+        service_name: serves.map(ServerName::service),
+        ssh_endpoint: serves
+            .map(|name| format!("{}.{}.svc:{}", name.service(), server.key.namespace, name::SSH_PORT)),
+        pod_names: ready_pod.map(|pod| pod.name.clone()).into_iter().collect(),
+        start_time: ready_pod.and_then(|pod| pod.started).map(Time),
+        last_idle_time: None,
+        // Goes along with the word that it is ready, or a server would cost one write more.
+        deployment_generation: if ready_pod.is_some() { generation } else { before.deployment_generation },
+        conditions: conditions.finish(),
+    };
+    Decision { status: (server.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
+}
+
+fn say_storage(
+    conditions: &mut Conditions<'_>,
+    home: &Child<ClaimFacts>,
+    failure: Option<&super::snapshot::Failure>,
+    young: bool,
+) {
+    let kind = ConditionType::StorageReady;
+    if let Some(failure) = failure {
+        return conditions.set(kind, Truth::False, failure.reason, failure.message.clone());
+    }
+    if young {
+        return conditions.keep_or(kind, Truth::Unknown, Reason::Starting, "waiting for the home");
+    }
+    match home {
+        Child::Absent => conditions.set(kind, Truth::False, Reason::VolumePending, "there is no home yet"),
+        Child::Foreign => conditions.set(kind, Truth::False, Reason::NameTaken, "the home's name is taken"),
+        Child::Ours(facts) => match facts.phase {
+            ClaimPhase::Bound => conditions.set(kind, Truth::True, Reason::Bound, ""),
+            ClaimPhase::Pending => {
+                conditions.set(
+                    kind,
+                    Truth::False,
+                    Reason::VolumePending,
+                    "the home's volume is not there yet",
+                );
+            }
+            ClaimPhase::Lost => {
+                conditions.set(kind, Truth::False, Reason::VolumeLost, "the home's volume is lost");
+            }
+        },
+    }
+}
+
+fn say_scheduling(conditions: &mut Conditions<'_>, pod: Option<&PodFacts>, young: bool) {
+    let kind = ConditionType::PodScheduled;
+    if young {
+        return conditions.keep_or(kind, Truth::Unknown, Reason::Starting, "waiting for the pod");
+    }
+    match pod.map(|pod| &pod.scheduling) {
+        Some(Scheduling::Scheduled) => conditions.set(kind, Truth::True, Reason::Found, ""),
+        Some(Scheduling::Refused { message, since: _ }) => {
+            conditions.set(kind, Truth::False, Reason::Unschedulable, message.clone());
+        }
+        Some(Scheduling::Unknown) | None => {
+            conditions.set(kind, Truth::Unknown, Reason::Starting, "waiting for the pod");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The objects that a server consists of, as they get applied.
+
+use devplat_api::{
+    Amount,
+    name::{self, ServerName},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::acceptance::Resolved;
+use crate::{
+    config::Defaults,
+    observed::{AGENT_CONTAINER, ServerFacts},
+};
+
+/// Where the home is mounted.
+const HOME: &str = "/home/dev";
+/// Where the agent gets copied to.
+const AGENT_DIR: &str = "/devplat";
+/// Seconds that programs have to end after SIGTERM.
+const GRACE_SECONDS: u32 = 30;
+/// Tag of a user's home and programs: the first regular user of Debian and most images.
+const FILE_GROUP: u32 = 1000;
+
+/// What a server consists of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Manifests {
+    /// Its Deployment.
+    pub(crate) deployment: Value,
+    /// Hash of the Deployment's template.
+    pub(crate) template: String,
+    /// Hash of what the user decided about the template.
+    pub(crate) choice: String,
+    /// Its home, in the size it has when it is new.
+    pub(crate) home: Value,
+    /// Its Service; none where SSH is off.
+    pub(crate) service: Option<Value>,
+}
+
+/// Size of the home that the server asks for.
+pub(crate) fn home_size<'a>(server: &'a ServerFacts, defaults: &'a Defaults) -> &'a Amount {
+    server.spec.persistent_home_size.as_ref().unwrap_or(&defaults.home_size)
+}
+
+/// Puts them together.
+pub(crate) fn manifests(
+    server: &ServerFacts,
+    name: &ServerName,
+    resolved: &Resolved,
+    defaults: &Defaults,
+) -> Manifests {
+    let pod = pod_spec(server, name, resolved, defaults);
+    let template = hash(&pod);
+    let choice = hash(&json!({
+        "flavor": server.spec.flavor,
+        "image": server.spec.image,
+        "command": server.spec.command,
+        "shared": server.spec.shared_volume_claim_name,
+        "restart": server.restart,
+    }));
+    Manifests {
+        deployment: deployment(server, name, &pod, &template, &choice),
+        template,
+        choice,
+        home: home(server, name, home_size(server, defaults), defaults.storage_class.as_deref()),
+        service: server.spec.enable_ssh.then(|| service(server, name)),
+    }
+}
+
+/// The home, as large as `size`.
+pub(crate) fn home(
+    server: &ServerFacts,
+    name: &ServerName,
+    size: &Amount,
+    storage_class: Option<&str>,
+) -> Value {
+    let mut spec = json!({
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}},
+    });
+    if let Some(class) = storage_class {
+        spec["storageClassName"] = json!(class);
+    }
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        // No owner: it outlives the server.
+        "metadata": {"name": name.home(), "namespace": server.key.namespace, "labels": labels(name, "home")},
+        "spec": spec,
+    })
+}
+
+fn service(server: &ServerFacts, name: &ServerName) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(server, name, &name.service(), "ssh", json!({})),
+        "spec": {
+            "selector": {(name::APP_LABEL): name::APP, (name::SERVER_LABEL): name.as_str()},
+            "ports": [{
+                "name": "ssh",
+                "port": name::SSH_PORT,
+                "protocol": "TCP",
+                "targetPort": name::SSH_TARGET_PORT,
+            }],
+        },
+    })
+}
+
+fn deployment(server: &ServerFacts, name: &ServerName, pod: &Value, template: &str, choice: &str) -> Value {
+    let annotations = json!({(name::CHOICE_ANNOTATION): choice, (name::TEMPLATE_ANNOTATION): template});
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(server, name, name.as_str(), "machine", annotations),
+        "spec": {
+            "replicas": 1,
+            "revisionHistoryLimit": 1,
+            // A volume for one node cannot be in two pods at once.
+            "strategy": {"type": "Recreate"},
+            "selector": {"matchLabels": {(name::APP_LABEL): name::APP, (name::SERVER_LABEL): name.as_str()}},
+            "template": {
+                "metadata": {
+                    "labels": labels(name, "machine"),
+                    "annotations": {(name::TEMPLATE_ANNOTATION): template},
+                },
+                "spec": pod,
+            },
+        },
+    })
+}
+
+fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaults: &Defaults) -> Value {
+    let spec = &server.spec;
+    let agent = format!("{AGENT_DIR}/devplat-agent");
+    let mut command = vec![agent.clone(), "init".to_owned()];
+    if !spec.command.is_empty() {
+        command.push("--".to_owned());
+        command.extend(spec.command.iter().cloned());
+    }
+    let mut volumes = vec![
+        json!({"name": "home", "persistentVolumeClaim": {"claimName": name.home()}}),
+        json!({"name": "devplat", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}}),
+        // Data loaders of PyTorch need more than the 64 MiB of a container's own.
+        json!({"name": "shm", "emptyDir": {"medium": "Memory"}}),
+    ];
+    let mut mounts = vec![
+        json!({"name": "home", "mountPath": HOME}),
+        json!({"name": "devplat", "mountPath": AGENT_DIR, "readOnly": true}),
+        json!({"name": "shm", "mountPath": "/dev/shm"}),
+    ];
+    if let Some(claim) = &spec.shared_volume_claim_name {
+        volumes.push(json!({"name": "shared", "persistentVolumeClaim": {"claimName": claim}}));
+        mounts.push(json!({"name": "shared", "mountPath": "/shared"}));
+    }
+    json!({
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {"fsGroup": FILE_GROUP, "fsGroupChangePolicy": "OnRootMismatch"},
+        "nodeSelector": resolved.offer.node_selector,
+        "tolerations": resolved.offer.tolerations,
+        "initContainers": [{
+            "name": AGENT_CONTAINER,
+            "image": defaults.agent_image,
+            "command": ["/devplat-agent", "install", agent],
+            "volumeMounts": [{"name": "devplat", "mountPath": AGENT_DIR}],
+            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+        }],
+        "containers": [{
+            "name": "devserver",
+            "image": resolved.image,
+            "command": command,
+            "workingDir": HOME,
+            "env": [
+                {"name": "HOME", "value": HOME},
+                {"name": "DEVSERVER_NAME", "value": name.as_str()},
+                {"name": "DEVSERVER_OWNER", "value": owner(server)},
+                {"name": "DEVSERVER_MODE", "value": spec.mode.as_str()},
+            ],
+            "ports": [{"name": "ssh", "containerPort": name::SSH_TARGET_PORT, "protocol": "TCP"}],
+            "resources": resolved.offer.resources,
+            "volumeMounts": mounts,
+        }],
+        "volumes": volumes,
+    })
+}
+
+/// Who it belongs to: the spec's word, else the user whose namespace it is in.
+fn owner(server: &ServerFacts) -> &str {
+    let namespace = &*server.key.namespace;
+    server.spec.owner.as_deref().unwrap_or_else(|| namespace.strip_prefix("dev-").unwrap_or(namespace))
+}
+
+fn labels(name: &ServerName, component: &str) -> Value {
+    json!({
+        (name::APP_LABEL): name::APP,
+        (name::SERVER_LABEL): name.as_str(),
+        "app.kubernetes.io/name": name::APP,
+        (name::INSTANCE): name.as_str(),
+        (name::COMPONENT): component,
+        (name::MANAGED_BY): name::OPERATOR,
+        (name::PART_OF): "devplat",
+    })
+}
+
+fn metadata(
+    server: &ServerFacts,
+    name: &ServerName,
+    own: &str,
+    component: &str,
+    annotations: Value,
+) -> Value {
+    json!({
+        "name": own,
+        "namespace": server.key.namespace,
+        "labels": labels(name, component),
+        "annotations": annotations,
+        "ownerReferences": [{
+            "apiVersion": format!("{}/{}", name::GROUP, name::VERSION),
+            "kind": "DevServer",
+            "name": server.key.name,
+            "uid": server.uid,
+            "controller": true,
+        }],
+    })
+}
+
+/// Enough digits that two templates of one server never meet by chance.
+fn hash(value: &impl Serialize) -> String {
+    let bytes = serde_json::to_vec(value).expect("JSON values can be written");
+    Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,116 @@
+//! Whether a server can be used right now and, if not, why: from its pods, not from its Deployment.
+//!
+//! A Deployment's status lags behind its pods by as much as its controller is busy.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_api::condition::Reason;
+use k8s_openapi::jiff::Timestamp;
+
+use crate::observed::{DeploymentFacts, PodFacts, Problem, Scheduling};
+
+/// How long the scheduler may refuse a pod before anybody is told: volumes get bound meanwhile.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether it can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Readiness {
+    /// It can.
+    Ready(Arc<PodFacts>),
+    /// Not yet, and nothing is wrong so far.
+    Coming {
+        /// `Starting`, `Restarting`, …
+        reason: Reason,
+        /// What is waited for.
+        message: String,
+        /// When patience ends, if it does.
+        recheck: Option<Duration>,
+    },
+    /// Not, and here is why.
+    Failing {
+        /// In a word.
+        reason: Reason,
+        /// In the cluster's words.
+        message: String,
+    },
+}
+
+/// Judges pods by `template`, the hash that the pods should have been made from.
+pub(crate) fn judge(
+    deployment: Option<&DeploymentFacts>,
+    template: Option<&str>,
+    pods: &[Arc<PodFacts>],
+    was_ready: bool,
+    now: Timestamp,
+) -> Readiness {
+    let mut current: Vec<_> =
+        pods.iter().filter(|pod| !pod.deleting && pod.template.as_deref() == template).collect();
+    current.sort_by_key(|pod| std::cmp::Reverse(pod.created));
+    if let Some(ready) = current.iter().find(|pod| pod.ready) {
+        return Readiness::Ready((**ready).clone());
+    }
+    if let Some(pod) = current.first() {
+        return judge_pod(pod, was_ready, now);
+    }
+    if let Some(message) = deployment.and_then(|deployment| deployment.failure.clone()) {
+        return Readiness::Failing { reason: Reason::Forbidden, message };
+    }
+    let coming = |reason, message: String| Readiness::Coming { reason, message, recheck: None };
+    match pods.first() {
+        Some(old) if old.template.as_deref() == template => {
+            coming(Reason::PodGone, format!("pod {} is going; the next one follows", old.name))
+        }
+        Some(old) => coming(Reason::Restarting, format!("pod {} gives way to a changed one", old.name)),
+        None if was_ready => coming(Reason::PodGone, "the pod is gone; the next one follows".into()),
+        None => coming(Reason::Starting, "waiting for the pod to start".into()),
+    }
+}
+
+fn judge_pod(pod: &PodFacts, was_ready: bool, now: Timestamp) -> Readiness {
+    if let Some(problem) = &pod.problem {
+        let (reason, message) = explain(problem);
+        return Readiness::Failing { reason, message };
+    }
+    let coming = |reason, message: String| Readiness::Coming { reason, message, recheck: None };
+    match &pod.scheduling {
+        Scheduling::Refused { message, since } => {
+            let waited = since.map_or(PATIENCE, |since| age(since, now));
+            if waited < PATIENCE {
+                return Readiness::Coming {
+                    reason: Reason::Starting,
+                    message: "waiting for the pod to start".into(),
+                    recheck: Some(PATIENCE.saturating_sub(waited)),
+                };
+            }
+            // Claims are named in the message, and then the volume is what to look at.
+            let volume = message.contains("unbound immediate PersistentVolumeClaims");
+            let reason = if volume { Reason::VolumePending } else { Reason::Unschedulable };
+            Readiness::Failing { reason, message: message.clone() }
+        }
+        Scheduling::Scheduled if pod.running && was_ready => {
+            coming(Reason::PodNotReady, format!("pod {} runs but is not ready", pod.name))
+        }
+        Scheduling::Scheduled | Scheduling::Unknown => {
+            coming(Reason::Starting, "waiting for the pod to start".into())
+        }
+    }
+}
+
+/// How old something is that began at `since`.
+pub(crate) fn age(since: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}
+
+fn explain(problem: &Problem) -> (Reason, String) {
+    match problem {
+        Problem::Image { image, message } => (Reason::ImagePull, format!("image {image}: {message}")),
+        Problem::Agent { message } => (Reason::AgentInstall, format!("installing the agent: {message}")),
+        Problem::Crash { exit_code, restarts, reason } => {
+            let message = format!(
+                "the container ended with exit status {exit_code} ({reason}), {restarts} restarts so far"
+            );
+            (Reason::CrashLoop, message)
+        }
+        Problem::Config { message } => (Reason::ContainerConfig, message.clone()),
+    }
+}

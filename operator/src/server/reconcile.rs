@@ -1,0 +1,199 @@
+//! Fetches what a decision about a server needs, and does what it says.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_api::{condition::Reason, name};
+use k8s_openapi::jiff::Timestamp;
+
+use super::{
+    decide::decide,
+    snapshot::{Action, ChildKind, Failure, Snapshot},
+};
+use crate::{
+    child::Child,
+    cluster::CallFailed,
+    context::Context,
+    observed::{Key, ServerFacts},
+    store::Change,
+    watch::Watched,
+};
+
+/// What is remembered of a server while this process lives.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Memory {
+    /// Generation of its Deployment after the last write.
+    written_generation: Option<i64>,
+    /// Why the last attempt at a child failed.
+    failure: Option<Failure>,
+}
+
+/// Looks at the server at `key` once. Returns when to look again, if nothing happens before.
+pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>, CallFailed> {
+    let Some(server) = context.stores.servers.get(key) else {
+        with_memory(context, |memory| memory.remove(key));
+        return Ok(None);
+    };
+    let snapshot = fetch(context, server).await?;
+    let decision = decide(&snapshot);
+    if let Some(status) = &decision.status {
+        let written = context.cluster.apply_status(&context.stores.servers, key, status).await?;
+        wake(context, written.change);
+    }
+    let outcome = act(context, key, &snapshot.server, decision.actions).await;
+    let failure = match &outcome {
+        Ok(()) => None,
+        Err((Some(child), failed)) => {
+            Some(Failure { child: *child, reason: reason(failed), message: failed.said() })
+        }
+        // Nothing about a child: try again, and tell nobody yet.
+        Err((None, _)) => snapshot.failure.clone(),
+    };
+    if failure != snapshot.failure {
+        with_memory(context, |memory| memory.entry(key.clone()).or_default().failure.clone_from(&failure));
+        if failure.is_some() {
+            // Said before the next attempt, which may be long in coming.
+            let decision = decide(&Snapshot { failure, ..fetch_again(context, &snapshot).await? });
+            if let Some(status) = &decision.status {
+                wake(
+                    context,
+                    context.cluster.apply_status(&context.stores.servers, key, status).await?.change,
+                );
+            }
+        } else {
+            return Ok(Some(Duration::ZERO));
+        }
+    }
+    outcome.map_err(|(_, failed)| failed)?;
+    Ok(decision.recheck)
+}
+
+async fn fetch_again(context: &Context, snapshot: &Snapshot) -> Result<Snapshot, CallFailed> {
+    let server = context.stores.servers.get(&snapshot.server.key);
+    fetch(context, server.unwrap_or_else(|| snapshot.server.clone())).await
+}
+
+async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, CallFailed> {
+    let Context { defaults, stores, .. } = context;
+    let key = &server.key;
+    let home = Key::new(&key.namespace, &format!("{}-home", key.name));
+    let service = Key::new(&key.namespace, &format!("{}-ssh", key.name));
+    let mine = |owner: &Option<String>| owner.as_deref() == Some(&server.uid);
+    // A server on its way out makes nothing, so nobody else's objects can be in its way.
+    let looks = server.deleting.is_none();
+    let (deployment, claim, service) = tokio::try_join!(
+        Child::find(context, &stores.deployments, key, looks, |facts| mine(&facts.owner)),
+        Child::find(context, &stores.claims, &home, looks, |facts| facts.server.as_deref()
+            == Some(&*key.name)),
+        Child::find(context, &stores.services, &service, looks && server.spec.enable_ssh, |facts| mine(
+            &facts.owner
+        )),
+    )?;
+    let Memory { written_generation, failure } =
+        with_memory(context, |memory| memory.get(key).cloned().unwrap_or_default());
+    Ok(Snapshot {
+        flavors: stores.flavors.all(),
+        deployment,
+        home: claim,
+        service,
+        pods: stores.pods.group(key),
+        written_generation,
+        failure,
+        defaults: defaults.clone(),
+        now: Timestamp::now(),
+        server,
+    })
+}
+
+/// Does it. Children are made at once; with the failure comes the child it was about.
+async fn act(
+    context: &Context,
+    key: &Key,
+    server: &ServerFacts,
+    actions: Vec<Action>,
+) -> Result<(), (Option<ChildKind>, CallFailed)> {
+    let (first, rest): (Vec<_>, Vec<_>) = actions
+        .into_iter()
+        .partition(|action| matches!(action, Action::AddFinalizer | Action::RemoveFinalizer));
+    for action in first {
+        set_finalizer(context, key, server, action == Action::AddFinalizer)
+            .await
+            .map_err(|failed| (None, failed))?;
+    }
+    let done = futures::future::join_all(rest.iter().map(|action| async move {
+        match action {
+            Action::Apply(kind, body) => {
+                apply(context, key, *kind, body).await.map_err(|failed| (Some(*kind), failed))
+            }
+            Action::Delete(kind) => delete(context, key, *kind).await.map_err(|failed| (None, failed)),
+            Action::AddFinalizer | Action::RemoveFinalizer => Ok(()),
+        }
+    }));
+    done.await.into_iter().collect()
+}
+
+async fn set_finalizer(
+    context: &Context,
+    key: &Key,
+    server: &ServerFacts,
+    wanted: bool,
+) -> Result<(), CallFailed> {
+    let old = &server.finalizers;
+    let others = old.iter().filter(|finalizer| *finalizer != name::SERVER_FINALIZER).cloned();
+    let new: Vec<String> = others.chain(wanted.then(|| name::SERVER_FINALIZER.to_owned())).collect();
+    let store = &context.stores.servers;
+    match context.cluster.set_finalizers(store, key, old, &new).await {
+        Ok(change) => wake(context, change),
+        Err(failed) if !wanted && failed.code() == Some(404) => {}
+        Err(failed) => return Err(failed),
+    }
+    Ok(())
+}
+
+async fn apply(
+    context: &Context,
+    key: &Key,
+    kind: ChildKind,
+    body: &serde_json::Value,
+) -> Result<(), CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    let place = Key::new(&key.namespace, body["metadata"]["name"].as_str().unwrap_or_default());
+    match kind {
+        ChildKind::Deployment => {
+            let written = cluster.apply(&stores.deployments, &place, body).await?;
+            with_memory(context, |memory| {
+                memory.entry(key.clone()).or_default().written_generation = written.generation;
+            });
+            wake(context, written.change);
+        }
+        ChildKind::Home => wake(context, cluster.apply(&stores.claims, &place, body).await?.change),
+        ChildKind::Service => wake(context, cluster.apply(&stores.services, &place, body).await?.change),
+    }
+    Ok(())
+}
+
+async fn delete(context: &Context, key: &Key, kind: ChildKind) -> Result<(), CallFailed> {
+    let Context { cluster, .. } = context;
+    let child = |suffix: &str| Key::new(&key.namespace, &format!("{}{suffix}", key.name));
+    match kind {
+        ChildKind::Deployment => cluster.delete::<crate::observed::DeploymentFacts>(key).await,
+        ChildKind::Home => cluster.delete::<crate::observed::ClaimFacts>(&child("-home")).await,
+        ChildKind::Service => cluster.delete::<crate::observed::ServiceFacts>(&child("-ssh")).await,
+    }
+}
+
+fn wake<T: Watched>(context: &Context, change: Option<Change<T>>) {
+    if let Some(change) = change {
+        T::wake(context, &change);
+    }
+}
+
+fn reason(failed: &CallFailed) -> Reason {
+    if failed.code() == Some(403) { Reason::Forbidden } else { Reason::ApplyFailed }
+}
+
+fn with_memory<R>(
+    context: &Context,
+    look: impl FnOnce(&mut std::collections::HashMap<Key, Memory>) -> R,
+) -> R {
+    look(&mut context.memory.lock().expect("no holder of this lock panics"))
+}

@@ -1,0 +1,164 @@
+//! Fetches what a decision about a user needs, and does what it says.
+
+use std::sync::Arc;
+
+use devplat_api::{DevServer, Slug, name};
+use k8s_openapi::{api::core::v1::PersistentVolumeClaim, jiff::Timestamp};
+use serde_json::Value;
+
+use super::{
+    decide::{Action, Held, Part, Snapshot, decide},
+    manifest::manifests,
+};
+use crate::{
+    child::Child,
+    cluster::CallFailed,
+    context::Context,
+    observed::{AccountFacts, BindingFacts, Bound, ClusterBindingFacts, Key, NamespaceFacts, UserFacts},
+    store::Change,
+    watch::Watched,
+};
+
+/// Where a user's objects are.
+struct Places {
+    namespace: Key,
+    account: Key,
+    binding: Key,
+    flavor_reader: Key,
+}
+
+impl Places {
+    fn of(slug: &Slug) -> Self {
+        Self {
+            namespace: Key::cluster(&slug.namespace()),
+            account: Key::new(&slug.namespace(), &slug.service_account()),
+            binding: Key::new(&slug.namespace(), name::USER_ROLE_BINDING),
+            flavor_reader: Key::cluster(&slug.flavor_reader_binding()),
+        }
+    }
+}
+
+/// Looks at the user at `key` once.
+pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<(), CallFailed> {
+    let Some(user) = context.stores.users.get(key) else { return Ok(()) };
+    let slug = Slug::of(&user.name);
+    let places = Places::of(&slug);
+    let snapshot = fetch(context, user.clone(), &slug, &places).await?;
+    let decision = decide(&snapshot);
+    for action in decision.actions {
+        act(context, key, &user, &slug, &places, action).await?;
+    }
+    if let Some(status) = decision.status {
+        wake(context, context.cluster.apply_status(&context.stores.users, key, &status).await?.change);
+    }
+    Ok(())
+}
+
+async fn fetch(
+    context: &Context,
+    user: Arc<UserFacts>,
+    slug: &Slug,
+    places: &Places,
+) -> Result<Snapshot, CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    let mine = |label: &Option<String>| label.as_deref() == Some(slug.as_str());
+    let looks = !user.deleting;
+    let namespace =
+        Child::find(context, &stores.namespaces, &places.namespace, looks, |f| mine(&f.user)).await?;
+    // What isn't in a namespace that isn't there need not be looked for.
+    let inside = looks && namespace.ours().is_some();
+    let account = Child::find(context, &stores.accounts, &places.account, inside, |f| mine(&f.user)).await?;
+    let binding =
+        Child::find(context, &stores.bindings, &places.binding, inside, |f| mine(&f.0.user)).await?;
+    let reader =
+        Child::find(context, &stores.cluster_bindings, &places.flavor_reader, looks, |f| mine(&f.0.user))
+            .await?;
+    let holds = if user.deleting && namespace.ours().is_some() {
+        let name = slug.namespace();
+        let data = cluster.any_in::<PersistentVolumeClaim>(&name).await?
+            || cluster.any_in::<DevServer>(&name).await?;
+        Some(if data { Held::Data } else { Held::Nothing })
+    } else {
+        None
+    };
+    Ok(Snapshot {
+        user,
+        namespace,
+        account: map(account, |_: &AccountFacts| ()),
+        binding: map(binding, |facts: &BindingFacts| -> Bound { facts.0.clone() }),
+        flavor_reader: map(reader, |facts: &ClusterBindingFacts| -> Bound { facts.0.clone() }),
+        holds,
+        now: Timestamp::now(),
+    })
+}
+
+fn map<A, B>(child: Child<A>, to: impl Fn(&A) -> B) -> Child<B> {
+    match child {
+        Child::Absent => Child::Absent,
+        Child::Foreign => Child::Foreign,
+        Child::Ours(facts) => Child::Ours(Arc::new(to(&facts))),
+    }
+}
+
+async fn act(
+    context: &Context,
+    key: &Key,
+    user: &UserFacts,
+    slug: &Slug,
+    places: &Places,
+    action: Action,
+) -> Result<(), CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    match action {
+        Action::AddFinalizer => set_finalizer(context, key, user, true).await,
+        Action::RemoveFinalizer => set_finalizer(context, key, user, false).await,
+        Action::Apply(part, body) => apply(context, places, part, &body).await,
+        Action::Delete(Part::Namespace) => cluster.delete::<NamespaceFacts>(&places.namespace).await,
+        Action::Delete(Part::Account) => cluster.delete::<AccountFacts>(&places.account).await,
+        Action::Delete(Part::Binding) => cluster.delete::<BindingFacts>(&places.binding).await,
+        Action::Delete(Part::FlavorReader) => {
+            cluster.delete::<ClusterBindingFacts>(&places.flavor_reader).await
+        }
+        Action::KeepNamespace => {
+            let mut body = manifests(slug, &user.name).namespace;
+            body["metadata"]["annotations"][name::KEPT_ANNOTATION] = "true".into();
+            let written = cluster.apply(&stores.namespaces, &places.namespace, &body).await?;
+            wake(context, written.change);
+            Ok(())
+        }
+    }
+}
+
+async fn apply(context: &Context, places: &Places, part: Part, body: &Value) -> Result<(), CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    match part {
+        Part::Namespace => {
+            wake(context, cluster.apply(&stores.namespaces, &places.namespace, body).await?.change);
+        }
+        Part::Account => wake(context, cluster.apply(&stores.accounts, &places.account, body).await?.change),
+        Part::Binding => wake(context, cluster.apply(&stores.bindings, &places.binding, body).await?.change),
+        Part::FlavorReader => {
+            wake(context, cluster.apply(&stores.cluster_bindings, &places.flavor_reader, body).await?.change);
+        }
+    }
+    Ok(())
+}
+
+async fn set_finalizer(
+    context: &Context,
+    key: &Key,
+    user: &UserFacts,
+    wanted: bool,
+) -> Result<(), CallFailed> {
+    let others = user.finalizers.iter().filter(|finalizer| *finalizer != name::USER_FINALIZER).cloned();
+    let new: Vec<String> = others.chain(wanted.then(|| name::USER_FINALIZER.to_owned())).collect();
+    let change = context.cluster.set_finalizers(&context.stores.users, key, &user.finalizers, &new).await?;
+    wake(context, change);
+    Ok(())
+}
+
+fn wake<T: Watched>(context: &Context, change: Option<Change<T>>) {
+    if let Some(change) = change {
+        T::wake(context, &change);
+    }
+}

@@ -1,0 +1,232 @@
+//! Watches keep the stores true and say what has to be looked at. They never write.
+
+use std::sync::Arc;
+
+use futures::{StreamExt, future::BoxFuture};
+use kube::{
+    Api, Resource,
+    runtime::{WatchStreamExt, watcher, watcher::Event},
+};
+
+use crate::{
+    context::{Context, Stores},
+    observed::{
+        AccountFacts, BindingFacts, ClaimFacts, ClusterBindingFacts, DeploymentFacts, FlavorFacts, Key,
+        NamespaceFacts, Observed, PodFacts, ServerFacts, ServiceFacts, UserFacts,
+    },
+    queue::Target,
+    store::{Change, Store},
+};
+
+/// Objects in one page of a list: few, so that a restart with thousands of pods stays small.
+const PAGE: u32 = 50;
+
+/// A kind that is watched, and who cares.
+pub(crate) trait Watched: Observed {
+    /// Label selector of those that can be ours.
+    const SELECTOR: Option<&'static str>;
+
+    /// Where facts of the kind are kept.
+    fn store(stores: &Stores) -> &Store<Self>
+    where
+        Self: Sized;
+
+    /// What has to be looked at after a change.
+    fn wake(context: &Context, change: &Change<Self>)
+    where
+        Self: Sized;
+}
+
+/// All watches; each goes on until it is dropped.
+pub(crate) fn all(context: &Arc<Context>) -> Vec<BoxFuture<'static, ()>> {
+    fn one<T: Watched>(context: &Arc<Context>) -> BoxFuture<'static, ()> {
+        Box::pin(watch::<T>(context.clone()))
+    }
+    vec![
+        one::<FlavorFacts>(context),
+        one::<ServerFacts>(context),
+        one::<DeploymentFacts>(context),
+        one::<ClaimFacts>(context),
+        one::<ServiceFacts>(context),
+        one::<PodFacts>(context),
+        one::<UserFacts>(context),
+        one::<NamespaceFacts>(context),
+        one::<AccountFacts>(context),
+        one::<BindingFacts>(context),
+        one::<ClusterBindingFacts>(context),
+    ]
+}
+
+async fn watch<T: Watched>(context: Arc<Context>) {
+    let mut config = watcher::Config::default().page_size(PAGE);
+    if let Some(selector) = T::SELECTOR {
+        config = config.labels(selector);
+    }
+    let api: Api<T::Raw> = Api::all(context.cluster.client());
+    let store = T::store(&context.stores);
+    let mut events = watcher(api, config).default_backoff().boxed();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => store.begin_list(),
+            Ok(Event::InitApply(raw) | Event::Apply(raw)) => {
+                if let Some(change) = store.observe(raw) {
+                    T::wake(&context, &change);
+                }
+            }
+            Ok(Event::InitDone) => {
+                for change in store.end_list() {
+                    T::wake(&context, &change);
+                }
+                tracing::debug!(kind = %T::Raw::kind(&()), "listed");
+            }
+            Ok(Event::Delete(raw)) => {
+                if let Some(change) = store.forget(&raw) {
+                    T::wake(&context, &change);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(kind = %T::Raw::kind(&()), error = &error as &dyn std::error::Error, "watch interrupted");
+            }
+        }
+    }
+}
+
+impl Watched for ServerFacts {
+    const SELECTOR: Option<&'static str> = None;
+
+    fn store(stores: &Stores) -> &Store<Self> {
+        &stores.servers
+    }
+
+    fn wake(context: &Context, change: &Change<Self>) {
+        context.queue.push(Target::Server(change.group.clone()));
+        let before = change.before.as_deref().and_then(ServerFacts::flavor);
+        let after = change.after.as_deref().and_then(ServerFacts::flavor);
+        if before != after {
+            for flavor in before.into_iter().chain(after) {
+                context.queue.push(Target::Flavor(Key::cluster(flavor)));
+            }
+        }
+        if change.after.is_none() {
+            // A user on the way out may wait for the last server to go.
+            wake_user_of_namespace(context, &change.group.namespace);
+        }
+    }
+}
+
+impl Watched for FlavorFacts {
+    const SELECTOR: Option<&'static str> = None;
+
+    fn store(stores: &Stores) -> &Store<Self> {
+        &stores.flavors
+    }
+
+    fn wake(context: &Context, change: &Change<Self>) {
+        context.queue.push(Target::Flavor(change.group.clone()));
+        let offer = |facts: &Arc<Self>| (facts.spec.clone(), facts.default, facts.deleting);
+        if change.before.as_ref().map(offer) != change.after.as_ref().map(offer) {
+            for key in context.stores.servers.keys() {
+                context.queue.push(Target::Server(key));
+            }
+        }
+    }
+}
+
+impl Watched for UserFacts {
+    const SELECTOR: Option<&'static str> = None;
+
+    fn store(stores: &Stores) -> &Store<Self> {
+        &stores.users
+    }
+
+    fn wake(context: &Context, change: &Change<Self>) {
+        context.queue.push(Target::User(change.group.clone()));
+    }
+}
+
+/// Kinds that a server has: their group is the server, or has its name.
+macro_rules! of_a_server {
+    ($facts:ty, $store:ident, $selector:expr, $server:expr) => {
+        impl Watched for $facts {
+            const SELECTOR: Option<&'static str> = Some($selector);
+
+            fn store(stores: &Stores) -> &Store<Self> {
+                &stores.$store
+            }
+
+            fn wake(context: &Context, change: &Change<Self>) {
+                let server: fn(&Key) -> Option<Key> = $server;
+                if let Some(key) = server(&change.group) {
+                    context.queue.push(Target::Server(key));
+                }
+            }
+        }
+    };
+}
+
+const OURS: &str = "app.kubernetes.io/managed-by=devplat-operator";
+const OF_SERVERS: &str = "app=devserver";
+
+fn without(key: &Key, suffix: &str) -> Option<Key> {
+    key.name.strip_suffix(suffix).map(|name| Key::new(&key.namespace, name))
+}
+
+of_a_server!(DeploymentFacts, deployments, OURS, |key| Some(key.clone()));
+of_a_server!(ServiceFacts, services, OURS, |key| without(key, "-ssh"));
+of_a_server!(ClaimFacts, claims, OF_SERVERS, |key| without(key, "-home"));
+of_a_server!(PodFacts, pods, OF_SERVERS, |key| Some(key.clone()));
+
+/// Kinds that a user has: a label says whose they are.
+macro_rules! of_a_user {
+    ($facts:ty, $store:ident, $slug:expr) => {
+        impl Watched for $facts {
+            const SELECTOR: Option<&'static str> = Some(OURS);
+
+            fn store(stores: &Stores) -> &Store<Self> {
+                &stores.$store
+            }
+
+            fn wake(context: &Context, change: &Change<Self>) {
+                let slug: fn(&Self) -> Option<&str> = $slug;
+                for facts in change.before.iter().chain(&change.after) {
+                    if let Some(slug) = slug(facts) {
+                        wake_user(context, slug);
+                    }
+                }
+            }
+        }
+    };
+}
+
+of_a_user!(NamespaceFacts, namespaces, |facts| facts.user.as_deref());
+of_a_user!(AccountFacts, accounts, |facts| facts.user.as_deref());
+of_a_user!(BindingFacts, bindings, |facts| facts.0.user.as_deref());
+of_a_user!(ClusterBindingFacts, cluster_bindings, |facts| facts.0.user.as_deref());
+
+fn wake_user_of_namespace(context: &Context, namespace: &str) {
+    if let Some(slug) = namespace.strip_prefix("dev-") {
+        wake_user(context, slug);
+    }
+}
+
+/// A slug isn't a name, and the way back is through the users there are.
+fn wake_user(context: &Context, slug: &str) {
+    for user in context.stores.users.all() {
+        if devplat_api::Slug::of(&user.name).as_str() == slug {
+            context.queue.push(Target::User(Key::cluster(&user.name)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_api::name;
+
+    use super::*;
+
+    #[test]
+    fn selectors_select_what_manifests_are_labelled_with() {
+        assert_eq!(OURS, format!("{}={}", name::MANAGED_BY, name::OPERATOR));
+        assert_eq!(OF_SERVERS, format!("{}={}", name::APP_LABEL, name::APP));
+    }
+}
