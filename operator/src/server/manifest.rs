@@ -95,7 +95,7 @@ fn service(server: &ServerFacts, name: &ServerName) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(server, name, &name.service(), "ssh", json!({})),
+        "metadata": metadata(server, name, &name.service(), "ssh", &json!({})),
         "spec": {
             "selector": {(name::APP_LABEL): name::APP, (name::SERVER_LABEL): name.as_str()},
             "ports": [{
@@ -113,7 +113,7 @@ fn deployment(server: &ServerFacts, name: &ServerName, pod: &Value, template: &s
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(server, name, name.as_str(), "machine", annotations),
+        "metadata": metadata(server, name, name.as_str(), "machine", &annotations),
         "spec": {
             "replicas": 1,
             "revisionHistoryLimit": 1,
@@ -211,7 +211,7 @@ fn metadata(
     name: &ServerName,
     own: &str,
     component: &str,
-    annotations: Value,
+    annotations: &Value,
 ) -> Value {
     json!({
         "name": own,
@@ -231,5 +231,7 @@ fn metadata(
 /// Enough digits that two templates of one server never meet by chance.
 fn hash(value: &impl Serialize) -> String {
     let bytes = serde_json::to_vec(value).expect("JSON values can be written");
-    Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(&bytes);
+    let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
+    format!("{:016x}", u64::from_be_bytes(first))
 }
