@@ -1,1 +1,27 @@
-//! The layered profile.
+//! Profiles: what somebody wants of a platform, from layers of YAML, environment and command line to a
+//! [`Profile`], which only valid input can make. It reads no file and no environment: its callers hand texts in.
+
+mod check;
+mod document;
+mod layers;
+mod mistake;
+mod name;
+mod node;
+mod parse;
+mod profile;
+mod shape;
+mod shipped;
+#[cfg(test)]
+mod tests;
+
+pub use document::{TaintEffect, Toleration, TolerationOperator};
+pub use layers::{Loaded, Sources, load};
+pub use mistake::{Mistake, Mistakes};
+pub use name::{InvalidName, PlatformName};
+pub use node::Place;
+pub use profile::{
+    Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Flavor, KindCluster, NodeImage,
+    OperatorSize, PortMapping, Profile,
+};
+pub use shape::schema;
+pub use shipped::{SHIPPED, Shipped};
