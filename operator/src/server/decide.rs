@@ -227,7 +227,8 @@ fn report(
     }
 
     let serves = accepted.as_ref().ok().filter(|_| server.spec.enable_ssh);
-    let found = resolved.as_ref().ok();
+    // Not remembered of a server that isn't made: it uses nothing.
+    let found = accepted.as_ref().ok().and(resolved.as_ref().ok());
     let status = DevServerStatus {
         observed_generation: server.generation,
         phase,

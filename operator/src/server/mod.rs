@@ -10,6 +10,8 @@ mod manifest;
 mod readiness;
 mod reconcile;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use conditions::{Conditions, Truth};
 pub(crate) use reconcile::{Memory, reconcile};

@@ -1,0 +1,159 @@
+//! What is said about whether a server can be used.
+
+use std::sync::Arc;
+
+use devplat_api::condition::{ConditionType, Reason};
+
+use super::world::{add_pod, at, running, said, settle, starting, status};
+use crate::{
+    child::Child,
+    observed::{ClaimPhase, Problem, Scheduling},
+    server::{
+        decide::decide,
+        snapshot::{ChildKind, Failure, Snapshot},
+    },
+};
+
+fn ready(snapshot: &Snapshot) -> String {
+    said(snapshot, ConditionType::Ready)
+}
+
+#[test]
+fn a_ready_pod_of_this_template_makes_it_ready() {
+    let snapshot = running();
+    assert_eq!(ready(&snapshot), "True PodReady: ");
+    assert_eq!(status(&snapshot).pod_names, ["mydev-0"]);
+}
+
+#[test]
+fn a_ready_pod_of_an_older_template_does_not() {
+    let snapshot = starting(|pod| (pod.ready, pod.template) = (true, Some("older".into())));
+    assert!(ready(&snapshot).starts_with("False Restarting"));
+}
+
+#[test]
+fn a_pod_on_its_way_out_does_not() {
+    let mut snapshot = running();
+    Arc::make_mut(&mut snapshot.pods[0]).deleting = true;
+    assert_eq!(ready(&snapshot), "False PodGone: pod mydev-0 is going; the next one follows");
+}
+
+#[test]
+fn a_server_whose_pod_vanished_is_not_ready_any_more() {
+    let mut snapshot = running();
+    snapshot.pods.clear();
+    assert_eq!(ready(&snapshot), "False PodGone: the pod is gone; the next one follows");
+    assert!(!status(&snapshot).ready);
+}
+
+#[test]
+fn a_running_pod_that_stops_being_ready_is_told_as_such() {
+    let mut snapshot = running();
+    Arc::make_mut(&mut snapshot.pods[0]).ready = false;
+    assert!(ready(&snapshot).starts_with("False PodNotReady"));
+}
+
+#[test]
+fn the_newest_pod_counts() {
+    let mut snapshot = starting(|pod| pod.problem = Some(Problem::Config { message: "old".into() }));
+    snapshot.now = at(5);
+    add_pod(&mut snapshot, |pod| pod.problem = Some(Problem::Config { message: "new".into() }));
+    assert_eq!(ready(&snapshot), "False ContainerConfig: new");
+}
+
+#[test]
+fn a_scheduler_that_just_refused_is_given_a_moment() {
+    let message = "0/1 nodes are available: 1 Insufficient cpu.";
+    let refused = Scheduling::Refused { message: message.into(), since: Some(at(0)) };
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, refused));
+    snapshot.now = at(1);
+    assert!(ready(&snapshot).starts_with("False Starting"));
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 2);
+    snapshot.now = at(4);
+    assert_eq!(ready(&snapshot), format!("False Unschedulable: {message}"));
+    assert_eq!(said(&snapshot, ConditionType::PodScheduled), format!("False Unschedulable: {message}"));
+}
+
+#[test]
+fn a_volume_nobody_makes_is_told_as_such() {
+    let message = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+    let refused = Scheduling::Refused { message: message.into(), since: Some(at(0)) };
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, refused));
+    let Child::Ours(home) = &mut snapshot.home else { panic!("it was made") };
+    Arc::make_mut(home).phase = ClaimPhase::Pending;
+    snapshot.now = at(4);
+    assert_eq!(ready(&snapshot), format!("False VolumePending: {message}"));
+    assert!(said(&snapshot, ConditionType::StorageReady).starts_with("False VolumePending"));
+}
+
+#[test]
+fn problems_of_pods_are_told_in_the_clusters_words() {
+    let image = Problem::Image { image: "nope:1".into(), message: "Back-off pulling image".into() };
+    let agent = Problem::Agent { message: "exit status 1: no space left on device".into() };
+    let crash = Problem::Crash { exit_code: 137, restarts: 4, reason: "OOMKilled".into() };
+    for (problem, wanted) in [
+        (image, "False ImagePull: image nope:1: Back-off pulling image"),
+        (agent, "False AgentInstall: installing the agent: exit status 1: no space left on device"),
+        (crash, "False CrashLoop: the container ended with exit status 137 (OOMKilled), 4 restarts so far"),
+    ] {
+        let snapshot = starting(|pod| (pod.running, pod.problem) = (false, Some(problem)));
+        assert_eq!(ready(&snapshot), wanted);
+    }
+}
+
+#[test]
+fn a_quota_that_forbids_pods_is_told() {
+    let mut snapshot = running();
+    snapshot.pods.clear();
+    let Child::Ours(deployment) = &mut snapshot.deployment else { panic!("it runs") };
+    Arc::make_mut(deployment).failure = Some("pods \"mydev-1\" is forbidden: exceeded quota: small".into());
+    assert_eq!(ready(&snapshot), "False Forbidden: pods \"mydev-1\" is forbidden: exceeded quota: small");
+}
+
+#[test]
+fn a_home_that_may_not_be_made_is_told_until_it_is() {
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, Scheduling::Unknown));
+    let message = "persistentvolumeclaims \"mydev-home\" is forbidden: exceeded quota";
+    snapshot.failure =
+        Some(Failure { child: ChildKind::Home, reason: Reason::Forbidden, message: message.into() });
+    assert_eq!(ready(&snapshot), format!("False Forbidden: {message}"));
+    assert_eq!(said(&snapshot, ConditionType::StorageReady), format!("False Forbidden: {message}"));
+    settle(&mut snapshot);
+    snapshot.failure = None;
+    assert!(ready(&snapshot).starts_with("False Starting"));
+}
+
+#[test]
+fn a_home_that_cannot_grow_makes_no_running_server_unready() {
+    let mut snapshot = running();
+    let message = "only dynamically provisioned pvc can be resized".to_owned();
+    snapshot.failure = Some(Failure { child: ChildKind::Home, reason: Reason::ApplyFailed, message });
+    assert!(ready(&snapshot).starts_with("True"));
+    assert!(said(&snapshot, ConditionType::StorageReady).starts_with("False ApplyFailed"));
+}
+
+#[test]
+fn the_time_of_a_change_stays_until_the_next_change() {
+    let mut snapshot = running();
+    let since = |snapshot: &Snapshot| {
+        let status = status(snapshot);
+        status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap().last_transition_time.0
+    };
+    let before = since(&snapshot);
+    snapshot.now = at(100);
+    snapshot.flavors.clear();
+    settle(&mut snapshot);
+    assert_eq!(since(&snapshot), before);
+    snapshot.pods.clear();
+    assert_eq!(since(&snapshot), at(100));
+}
+
+#[test]
+fn a_slow_start_is_told_in_detail_after_a_while() {
+    let mut snapshot = starting(|pod| pod.running = false);
+    assert_eq!(said(&snapshot, ConditionType::PodScheduled), "Unknown Starting: waiting for the pod");
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 10);
+    snapshot.now = at(11);
+    assert!(said(&snapshot, ConditionType::PodScheduled).starts_with("True"));
+    assert!(said(&snapshot, ConditionType::StorageReady).starts_with("True Bound"));
+}
