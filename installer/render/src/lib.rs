@@ -1,1 +1,16 @@
-//! Templates to manifests.
+//! Profiles to manifests: what gets applied to a cluster, from templates that devplat brings along and that a
+//! folder of the user's may override. Pure: its callers read files and talk to clusters.
+
+mod context;
+mod error;
+mod objects;
+mod release;
+mod templates;
+#[cfg(test)]
+mod tests;
+
+pub use context::{Images, Input};
+pub use error::Error;
+pub use objects::{PLATFORM_LABEL, digest, to_yaml};
+pub use release::ReleaseName;
+pub use templates::Templates;

@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+
+use devplat_profile::{PlatformName, Profile, SHIPPED, Sources, load};
+use kube::ResourceExt;
+
+use crate::{Error, Images, Input, PLATFORM_LABEL, ReleaseName, Templates, digest, to_yaml};
+
+fn profile(name: &str) -> Profile {
+    let sets = match name {
+        "existing" => vec!["images.registry=registry.example/devplat".to_owned()],
+        _ => Vec::new(),
+    };
+    load(&Sources { shipped: Some(name.to_owned()), sets, ..Sources::default() }).unwrap().profile
+}
+
+fn images() -> Images {
+    Images {
+        operator: "devplat.local/devplat-operator@sha256:01".to_owned(),
+        agent: "devplat.local/devplat-agent@sha256:02".to_owned(),
+        dev_server: "devplat.local/devserver-base@sha256:03".to_owned(),
+    }
+}
+
+fn with<T>(profile: &Profile, act: impl FnOnce(Input<'_>) -> T) -> T {
+    act(Input { platform: &PlatformName::default(), profile, images: &images() })
+}
+
+fn overriding(name: &str, text: &str) -> Result<Templates, Error> {
+    Templates::new(&BTreeMap::from([(name.to_owned(), text.to_owned())]))
+}
+
+#[test]
+fn every_shipped_profile_renders_every_release_as_reviewed() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    for shipped in SHIPPED {
+        let profile = profile(shipped.name);
+        for release in [ReleaseName::Operator, ReleaseName::Flavors] {
+            let objects = with(&profile, |input| templates.release(release, input)).unwrap();
+            insta::assert_snapshot!(format!("{}-{release}", shipped.name), to_yaml(&objects));
+        }
+        insta::assert_snapshot!(
+            format!("{}-example", shipped.name),
+            with(&profile, |input| templates.example(input)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn every_template_is_in_a_release_or_the_example() {
+    for name in Templates::names() {
+        let used = name.starts_with("example/")
+            || ReleaseName::ALL
+                .iter()
+                .any(|release| release.folders().iter().any(|folder| name.starts_with(folder)));
+        assert!(used, "template {name} is used by nothing");
+    }
+    assert!(Templates::names().len() > 5);
+}
+
+#[test]
+fn every_object_is_marked_as_the_platforms() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    for release in ReleaseName::ALL {
+        let objects = with(&profile("kind"), |input| templates.release(release, input)).unwrap();
+        assert!(!objects.is_empty(), "{release}");
+        for object in objects {
+            assert_eq!(object.labels()[PLATFORM_LABEL], "devplat", "{}", object.name_any());
+            assert_eq!(object.labels()["app.kubernetes.io/managed-by"], "devplat");
+        }
+    }
+}
+
+#[test]
+fn namespace_comes_first_and_workload_last() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    let objects = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap();
+    let kinds: Vec<&str> =
+        objects.iter().map(|object| object.types.as_ref().unwrap().kind.as_str()).collect();
+    assert_eq!(kinds.first(), Some(&"Namespace"));
+    assert!(kinds[kinds.len() - 2..].contains(&"Deployment"), "{kinds:?}");
+}
+
+#[test]
+fn unknown_variable_in_an_override_is_told_with_place_and_nearest() {
+    let templates = overriding(
+        "operator/service.yaml.hbs",
+        "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {replicas: {{operator.replica}} }\n",
+    )
+    .unwrap();
+    let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
+    assert_eq!(error.to_string(), r#"template operator/service.yaml.hbs:4: there is no "operator.replica""#);
+    assert_eq!(error.hint().unwrap(), r#"did you mean "operator.replicas"?"#);
+}
+
+#[test]
+fn unknown_variable_in_json_is_told_as_well() {
+    let templates = overriding("operator/service.yaml.hbs", "a: {{json images.operatr}}\n").unwrap();
+    let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
+    assert_eq!(error.to_string(), r#"template operator/service.yaml.hbs:1: there is no "images.operatr""#);
+    assert_eq!(error.hint().unwrap(), r#"did you mean "images.operator"?"#);
+}
+
+#[test]
+fn override_of_no_template_names_the_nearest() {
+    let error = overriding("operator/deploymnt.yaml.hbs", "").err().unwrap();
+    assert_eq!(error.to_string(), "operator/deploymnt.yaml.hbs overrides no template");
+    assert_eq!(error.hint().unwrap(), r#"did you mean "operator/deployment.yaml.hbs"?"#);
+}
+
+#[test]
+fn template_that_does_not_parse_is_told_with_its_line() {
+    let error = overriding("operator/service.yaml.hbs", "a: b\n{{#if x}}\n").err().unwrap();
+    assert!(error.to_string().starts_with("template operator/service.yaml.hbs:"), "{error}");
+}
+
+#[test]
+fn override_that_gives_no_object_is_told() {
+    let templates = overriding("operator/service.yaml.hbs", "just: a map\n").unwrap();
+    let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
+    assert!(
+        error.to_string().starts_with("template operator/service.yaml.hbs gives no Kubernetes object: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn values_cannot_break_out_of_their_place() {
+    let mut profile = profile("kind");
+    profile.dev_servers.storage_class = Some("x\"}\nevil: true".to_owned());
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    let objects = with(&profile, |input| templates.release(ReleaseName::Operator, input)).unwrap();
+    assert!(to_yaml(&objects).lines().all(|line| !line.starts_with("evil")));
+}
+
+#[test]
+fn digest_is_of_the_content() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    let flavors = |profile: &Profile| {
+        digest(&with(profile, |input| templates.release(ReleaseName::Flavors, input)).unwrap())
+    };
+    let mut changed = profile("kind");
+    assert_eq!(flavors(&changed), flavors(&profile("kind")));
+    changed.dev_servers.default_flavor = "cpu-large".to_owned();
+    assert_ne!(flavors(&changed), flavors(&profile("kind")));
+}
