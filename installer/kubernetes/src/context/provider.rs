@@ -1,0 +1,94 @@
+//! Who made a cluster, told by the names that each maker gives.
+
+use std::fmt;
+
+/// Who made a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Provider {
+    /// kind, on somebody's machine.
+    Kind(String),
+    /// k3d, on somebody's machine.
+    K3d(String),
+    /// minikube, on somebody's machine.
+    Minikube(String),
+    /// Amazon EKS.
+    Eks {
+        /// Name of the cluster.
+        name: String,
+        /// Its region.
+        region: String,
+    },
+    /// Somebody else.
+    Other,
+}
+
+impl Provider {
+    /// Tells it from the names of context and cluster and from the server's address.
+    pub(super) fn of(context: &str, cluster: &str, server: &str) -> Self {
+        if let Some(name) = cluster.strip_prefix("kind-") {
+            return Self::Kind(name.to_owned());
+        }
+        if let Some(name) = cluster.strip_prefix("k3d-") {
+            return Self::K3d(name.to_owned());
+        }
+        // arn:aws:eks:REGION:ACCOUNT:cluster/NAME, as `aws eks update-kubeconfig` writes it.
+        let arn: Vec<&str> = cluster.split(':').collect();
+        if let ["arn", _, "eks", region, _, resource] = arn.as_slice() {
+            let name = resource.trim_start_matches("cluster/").to_owned();
+            return Self::Eks { name, region: (*region).to_owned() };
+        }
+        let host = server.trim_start_matches("https://").split([':', '/']).next().unwrap_or_default();
+        if let Some(rest) = host.strip_suffix(".eks.amazonaws.com") {
+            let region = rest.rsplit('.').next().unwrap_or_default().to_owned();
+            // eksctl: NAME.REGION.eksctl.io
+            let name = cluster.split('.').next().unwrap_or(cluster).to_owned();
+            return Self::Eks { name, region };
+        }
+        let private = ["192.168.", "127.", "10.", "172."].iter().any(|prefix| host.starts_with(prefix));
+        if (cluster == "minikube" || context == "minikube") && private {
+            return Self::Minikube(context.to_owned());
+        }
+        Self::Other
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind(name) => write!(f, "kind cluster {name}"),
+            Self::K3d(name) => write!(f, "k3d cluster {name}"),
+            Self::Minikube(name) => write!(f, "minikube cluster {name}"),
+            Self::Eks { name, region } => write!(f, "EKS cluster {name} in {region}"),
+            Self::Other => f.write_str("cluster"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makers_are_told_by_the_names_they_give() {
+        for (context, cluster, server, shown) in [
+            ("kind-a", "kind-a", "https://127.0.0.1:34567", "kind cluster a"),
+            ("k3d-b", "k3d-b", "https://0.0.0.0:6550", "k3d cluster b"),
+            ("minikube", "minikube", "https://192.168.49.2:8443", "minikube cluster minikube"),
+            (
+                "prod",
+                "arn:aws:eks:eu-west-1:123456789012:cluster/prod",
+                "https://ABC.gr7.eu-west-1.eks.amazonaws.com",
+                "EKS cluster prod in eu-west-1",
+            ),
+            (
+                "me@prod.us-east-2.eksctl.io",
+                "prod.us-east-2.eksctl.io",
+                "https://ABC.gr7.us-east-2.eks.amazonaws.com",
+                "EKS cluster prod in us-east-2",
+            ),
+            ("lab", "lab", "https://10.0.0.1:6443", "cluster"),
+        ] {
+            assert_eq!(Provider::of(context, cluster, server).to_string(), shown, "{context}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Releases: sets of objects applied together by server-side apply, with an inventory in the cluster of what
+//! belongs to them, so that what is wanted no more is found and taken away.
+
+mod apply;
+mod inventory;
+mod observe;
+mod readiness;
+mod remove;
+
+pub use apply::apply;
+pub use inventory::NAMESPACE;
+pub(crate) use inventory::{apply_params, labels};
+pub use observe::{Drift, State, observe};
+pub use readiness::{NotReady, wait_ready};
+pub use remove::{leftovers, remove, remove_namespace};
+
+use kube::api::DynamicObject;
+
+use crate::{Error, ObjectRef};
+
+/// Field manager of everything devplat applies.
+pub const FIELD_MANAGER: &str = "devplat";
+/// The label that says whose platform an object is.
+pub const PLATFORM_LABEL: &str = "devplat.dev/platform";
+
+/// A set of objects to be in a cluster.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Whose platform.
+    pub platform: String,
+    /// Which set.
+    pub name: String,
+    /// The objects, each with the platform's label, in the order to apply them.
+    pub objects: Vec<DynamicObject>,
+    /// The same for the same objects.
+    pub digest: String,
+}
+
+/// Why a release could not be applied or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// Objects of these names are there and are somebody else's.
+    #[error("not devplat's, and in the way: {}", list(.0))]
+    Foreign(Vec<ObjectRef>),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] Error),
+    /// It was not ready, or not gone, in time.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+}
+
+fn list(objects: &[ObjectRef]) -> String {
+    objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl Release {
+    fn refs(&self) -> Vec<ObjectRef> {
+        self.objects.iter().map(ObjectRef::of).collect()
+    }
+}
+
+/// Whether `object` carries the label of `platform`.
+fn is_ours(object: &DynamicObject, platform: &str) -> bool {
+    kube::ResourceExt::labels(object).get(PLATFORM_LABEL).is_some_and(|value| value == platform)
+}
