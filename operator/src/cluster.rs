@@ -130,10 +130,11 @@ impl Cluster {
     }
 
     /// Deletes the object at `key`. One that is gone already counts as deleted.
-    pub(crate) async fn delete<T: Observed>(&self, key: &Key) -> Result<(), CallFailed> {
-        let request = request::<T::Raw>(key).delete(&key.name, &DeleteParams::background());
-        match self.send::<T, Value>("delete", key, request).await {
-            Ok(_) => self.count::<T>("delete"),
+    pub(crate) async fn delete<K: Resource<DynamicType = ()>>(&self, key: &Key) -> Result<(), CallFailed> {
+        let kind = K::kind(&());
+        let request = request::<K>(key).delete(&key.name, &DeleteParams::background());
+        match self.send_named::<serde::de::IgnoredAny>("delete", &kind, key, request).await {
+            Ok(_) => self.metrics.count_write(&kind, "delete"),
             Err(failed) if failed.code() == Some(404) => {}
             Err(failed) => return Err(failed),
         }
@@ -143,7 +144,7 @@ impl Cluster {
     /// Whether there is any object of the kind at `key`, ours or not.
     pub(crate) async fn exists<T: Observed>(&self, key: &Key) -> Result<bool, CallFailed> {
         let request = request::<T::Raw>(key).get_metadata(&key.name, &GetParams::default());
-        match self.send::<T, Value>("look for", key, request).await {
+        match self.send::<T, serde::de::IgnoredAny>("look for", key, request).await {
             Ok(_) => Ok(true),
             Err(failed) if failed.code() == Some(404) => Ok(false),
             Err(failed) => Err(failed),

@@ -172,7 +172,7 @@ mod tests {
     async fn the_earlier_of_two_appointments_counts() {
         let queue = Queue::default();
         let start = Instant::now();
-        queue.push_later(server("a"), Duration::from_secs(60));
+        queue.push_later(server("a"), Duration::from_mins(1));
         queue.push_later(server("a"), Duration::from_secs(5));
         queue.push_later(server("a"), Duration::from_secs(30));
         assert_eq!(queue.pop().await, server("a"));

@@ -55,7 +55,7 @@ impl Observed for DeploymentFacts {
         let failure =
             |condition: &RawCondition| condition.r#type == "ReplicaFailure" && condition.status == "True";
         Self {
-            owner: meta::controller(&metadata),
+            owner: meta::controller(&metadata).map(|owner| owner.uid.clone()),
             choice: meta::annotation(&metadata, name::CHOICE_ANNOTATION),
             template: meta::annotation(&metadata, name::TEMPLATE_ANNOTATION),
             generation: metadata.generation,

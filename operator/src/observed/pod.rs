@@ -84,7 +84,10 @@ pub(crate) enum Scheduling {
     #[default]
     Unknown,
     /// It has one.
-    Scheduled,
+    Scheduled {
+        /// Since when.
+        since: Option<Timestamp>,
+    },
     /// None takes it.
     Refused {
         /// The scheduler's words.
@@ -130,6 +133,8 @@ pub(crate) enum Problem {
 pub(crate) struct PodFacts {
     /// Its name.
     pub(crate) name: String,
+    /// The `ReplicaSet` that made it.
+    pub(crate) replica_set: Option<String>,
     /// Hash of the template it was made from.
     pub(crate) template: Option<String>,
     /// Whether its deletion was asked for.
@@ -156,6 +161,7 @@ impl Observed for PodFacts {
         let ready = status.conditions.iter().any(|c| c.r#type == "Ready" && c.status == "True");
         Self {
             template: meta::annotation(&metadata, name::TEMPLATE_ANNOTATION),
+            replica_set: meta::controller(&metadata).map(|owner| owner.name.clone()),
             name: metadata.name.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
             running: status.container_statuses.iter().any(|c| c.state.running.is_some()),
@@ -175,7 +181,9 @@ impl Observed for PodFacts {
 
 fn scheduling(conditions: &[RawCondition]) -> Scheduling {
     match conditions.iter().find(|c| c.r#type == "PodScheduled") {
-        Some(c) if c.status == "True" => Scheduling::Scheduled,
+        Some(c) if c.status == "True" => {
+            Scheduling::Scheduled { since: c.last_transition_time.as_ref().map(|time| time.0) }
+        }
         Some(c) if c.reason.as_deref() == Some("Unschedulable") => Scheduling::Refused {
             message: c.message.clone().unwrap_or_default(),
             since: c.last_transition_time.as_ref().map(|time| time.0),

@@ -58,7 +58,7 @@ impl Observed for ServiceFacts {
             _ => false,
         };
         Self {
-            owner: meta::controller(&metadata),
+            owner: meta::controller(&metadata).map(|owner| owner.uid.clone()),
             selects: selector.remove(name::SERVER_LABEL),
             leads_to_agent,
             deleting: metadata.deletion_timestamp.is_some(),

@@ -6,7 +6,7 @@ use devplat_api::{
     name::{self, ServerName},
     server::Phase,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
 use super::{
     acceptance::{Refusal, Resolved, accept, resolve},
@@ -199,8 +199,8 @@ fn report(
         }
     }
     let pod = pods.iter().filter(|pod| !pod.deleting).max_by_key(|pod| pod.created);
-    let young = matches!(readiness, Readiness::Coming { .. })
-        && pod.and_then(|pod| pod.created).is_none_or(|created| age(created, *now) < YOUNG);
+    let grown = pod.and_then(|pod| last_step(pod)).map(|step| age(step, *now));
+    let young = matches!(readiness, Readiness::Coming { .. }) && grown.is_none_or(|grown| grown < YOUNG);
     say_storage(&mut conditions, home, failure.as_ref().filter(|f| f.child == ChildKind::Home), young);
     say_scheduling(&mut conditions, pod.map(|pod| &**pod), young);
 
@@ -211,8 +211,14 @@ fn report(
             (Phase::Running, Some(pod))
         }
         Readiness::Coming { reason, message, recheck: at } => {
-            recheck = at.or(young.then_some(YOUNG));
-            conditions.set(ConditionType::Ready, Truth::False, *reason, message.clone());
+            // Without a pod, time alone changes nothing.
+            recheck = at.or(grown.and_then(|grown| YOUNG.checked_sub(grown)).filter(|rest| !rest.is_zero()));
+            if *reason == Reason::Starting && young && waited_for_node(&before) {
+                // It has its node now and will be ready in a moment: one write, not two.
+                conditions.keep_or(ConditionType::Ready, Truth::False, *reason, message);
+            } else {
+                conditions.set(ConditionType::Ready, Truth::False, *reason, message.clone());
+            }
             (Phase::Pending, None)
         }
         Readiness::Failing { reason, message } => {
@@ -246,6 +252,22 @@ fn report(
         conditions: conditions.finish(),
     };
     Decision { status: (server.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
+}
+
+/// When the pod last got further by itself.
+fn last_step(pod: &PodFacts) -> Option<Timestamp> {
+    let scheduled = match pod.scheduling {
+        Scheduling::Scheduled { since } => since,
+        Scheduling::Unknown | Scheduling::Refused { .. } => None,
+    };
+    pod.created.max(scheduled)
+}
+
+/// Whether the last word on a server was that no node took it.
+fn waited_for_node(before: &DevServerStatus) -> bool {
+    let reasons = [Reason::Unschedulable.as_str(), Reason::VolumePending.as_str()];
+    let said = before.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
+    said.is_some_and(|ready| reasons.contains(&&*ready.reason))
 }
 
 fn say_storage(
@@ -287,7 +309,7 @@ fn say_scheduling(conditions: &mut Conditions<'_>, pod: Option<&PodFacts>, young
         return conditions.keep_or(kind, Truth::Unknown, Reason::Starting, "waiting for the pod");
     }
     match pod.map(|pod| &pod.scheduling) {
-        Some(Scheduling::Scheduled) => conditions.set(kind, Truth::True, Reason::Found, ""),
+        Some(Scheduling::Scheduled { since: _ }) => conditions.set(kind, Truth::True, Reason::Found, ""),
         Some(Scheduling::Refused { message, since: _ }) => {
             conditions.set(kind, Truth::False, Reason::Unschedulable, message.clone());
         }

@@ -1,6 +1,6 @@
 //! The end of a server: everything goes but the home, which goes only where that was asked for.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use devplat_api::{
     condition::{ConditionType, Reason},
@@ -17,7 +17,7 @@ use super::{
 use crate::child::Child;
 
 /// How long a deletion may take before the status says what it waits for: nobody reads it sooner.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What to do about a server whose deletion was asked for at `since`.
 pub(crate) fn decide(snapshot: &Snapshot, since: Timestamp) -> Decision {
@@ -43,7 +43,19 @@ pub(crate) fn decide(snapshot: &Snapshot, since: Timestamp) -> Decision {
         (HomeRetention::Delete, Child::Ours(facts)) => remove(ChildKind::Home, true, facts.deleting),
         (HomeRetention::Delete, Child::Absent | Child::Foreign) | (HomeRetention::Retain, _) => {}
     }
-    waits.extend(pods.iter().map(|pod| format!("pod {}", pod.name)));
+    // Pods that only look like ours are nobody to wait for.
+    let made: Vec<_> =
+        pods.iter().filter(|pod| pod.replica_set.is_some() && pod.template.is_some()).collect();
+    waits.extend(made.iter().map(|pod| format!("pod {}", pod.name)));
+    // Kubernetes' garbage collector would do it too, at a few objects a second for the whole cluster.
+    let (mut replica_sets, mut going) = (BTreeSet::new(), Vec::new());
+    for pod in made.iter().filter(|pod| !pod.deleting) {
+        replica_sets.extend(pod.replica_set.clone());
+        going.push(pod.name.clone());
+    }
+    if !going.is_empty() {
+        actions.push(Action::DeletePods { replica_sets: replica_sets.into_iter().collect(), pods: going });
+    }
     if waits.is_empty() {
         return Decision { actions: vec![Action::RemoveFinalizer], ..Decision::default() };
     }

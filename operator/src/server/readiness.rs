@@ -10,7 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use crate::observed::{DeploymentFacts, PodFacts, Problem, Scheduling};
 
 /// How long the scheduler may refuse a pod before anybody is told: volumes get bound meanwhile.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Whether it can be used.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,10 +87,10 @@ fn judge_pod(pod: &PodFacts, was_ready: bool, now: Timestamp) -> Readiness {
             let reason = if volume { Reason::VolumePending } else { Reason::Unschedulable };
             Readiness::Failing { reason, message: message.clone() }
         }
-        Scheduling::Scheduled if pod.running && was_ready => {
+        Scheduling::Scheduled { since: _ } if pod.running && was_ready => {
             coming(Reason::PodNotReady, format!("pod {} runs but is not ready", pod.name))
         }
-        Scheduling::Scheduled | Scheduling::Unknown => {
+        Scheduling::Scheduled { since: _ } | Scheduling::Unknown => {
             coming(Reason::Starting, "waiting for the pod to start".into())
         }
     }

@@ -3,7 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_api::{condition::Reason, name};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::{
+    api::{
+        apps::v1::{Deployment, ReplicaSet},
+        core::v1::{PersistentVolumeClaim, Pod, Service},
+    },
+    jiff::Timestamp,
+};
 
 use super::{
     decide::decide,
@@ -119,16 +125,24 @@ async fn act(
             .await
             .map_err(|failed| (None, failed))?;
     }
+    let (last, rest): (Vec<_>, Vec<_>) =
+        rest.into_iter().partition(|action| matches!(action, Action::DeletePods { .. }));
     let done = futures::future::join_all(rest.iter().map(|action| async move {
         match action {
             Action::Apply(kind, body) => {
                 apply(context, key, *kind, body).await.map_err(|failed| (Some(*kind), failed))
             }
             Action::Delete(kind) => delete(context, key, *kind).await.map_err(|failed| (None, failed)),
-            Action::AddFinalizer | Action::RemoveFinalizer => Ok(()),
+            Action::AddFinalizer | Action::RemoveFinalizer | Action::DeletePods { .. } => Ok(()),
         }
     }));
-    done.await.into_iter().collect()
+    done.await.into_iter().collect::<Result<(), _>>()?;
+    for action in last {
+        if let Action::DeletePods { replica_sets, pods } = action {
+            delete_pods(context, key, &replica_sets, &pods).await.map_err(|failed| (None, failed))?;
+        }
+    }
+    Ok(())
 }
 
 async fn set_finalizer(
@@ -175,10 +189,26 @@ async fn delete(context: &Context, key: &Key, kind: ChildKind) -> Result<(), Cal
     let Context { cluster, .. } = context;
     let child = |suffix: &str| Key::new(&key.namespace, &format!("{}{suffix}", key.name));
     match kind {
-        ChildKind::Deployment => cluster.delete::<crate::observed::DeploymentFacts>(key).await,
-        ChildKind::Home => cluster.delete::<crate::observed::ClaimFacts>(&child("-home")).await,
-        ChildKind::Service => cluster.delete::<crate::observed::ServiceFacts>(&child("-ssh")).await,
+        ChildKind::Deployment => cluster.delete::<Deployment>(key).await,
+        ChildKind::Home => cluster.delete::<PersistentVolumeClaim>(&child("-home")).await,
+        ChildKind::Service => cluster.delete::<Service>(&child("-ssh")).await,
     }
+}
+
+/// The `ReplicaSet`s first, or they would replace the pods.
+async fn delete_pods(
+    context: &Context,
+    key: &Key,
+    sets: &[String],
+    pods: &[String],
+) -> Result<(), CallFailed> {
+    for name in sets {
+        context.cluster.delete::<ReplicaSet>(&Key::new(&key.namespace, name)).await?;
+    }
+    for name in pods {
+        context.cluster.delete::<Pod>(&Key::new(&key.namespace, name)).await?;
+    }
+    Ok(())
 }
 
 fn wake<T: Watched>(context: &Context, change: Option<Change<T>>) {

@@ -81,6 +81,13 @@ pub(crate) enum Action {
     Apply(ChildKind, Value),
     /// Delete the child.
     Delete(ChildKind),
+    /// Delete what the Deployment made, by name: pods and the `ReplicaSet` that would replace them.
+    DeletePods {
+        /// The `ReplicaSet`s, first.
+        replica_sets: Vec<String>,
+        /// The pods.
+        pods: Vec<String>,
+    },
 }
 
 /// What follows from a snapshot.

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use devplat_api::{DevServer, Slug, name};
-use k8s_openapi::{api::core::v1::PersistentVolumeClaim, jiff::Timestamp};
+use k8s_openapi::{
+    api::{
+        core::v1::{Namespace, PersistentVolumeClaim, ServiceAccount},
+        rbac::v1::{ClusterRoleBinding, RoleBinding},
+    },
+    jiff::Timestamp,
+};
 use serde_json::Value;
 
 use super::{
@@ -14,7 +20,7 @@ use crate::{
     child::Child,
     cluster::CallFailed,
     context::Context,
-    observed::{AccountFacts, BindingFacts, Bound, ClusterBindingFacts, Key, NamespaceFacts, UserFacts},
+    observed::{AccountFacts, BindingFacts, Bound, ClusterBindingFacts, Key, UserFacts},
     store::Change,
     watch::Watched,
 };
@@ -113,11 +119,11 @@ async fn act(
         Action::AddFinalizer => set_finalizer(context, key, user, true).await,
         Action::RemoveFinalizer => set_finalizer(context, key, user, false).await,
         Action::Apply(part, body) => apply(context, places, part, &body).await,
-        Action::Delete(Part::Namespace) => cluster.delete::<NamespaceFacts>(&places.namespace).await,
-        Action::Delete(Part::Account) => cluster.delete::<AccountFacts>(&places.account).await,
-        Action::Delete(Part::Binding) => cluster.delete::<BindingFacts>(&places.binding).await,
+        Action::Delete(Part::Namespace) => cluster.delete::<Namespace>(&places.namespace).await,
+        Action::Delete(Part::Account) => cluster.delete::<ServiceAccount>(&places.account).await,
+        Action::Delete(Part::Binding) => cluster.delete::<RoleBinding>(&places.binding).await,
         Action::Delete(Part::FlavorReader) => {
-            cluster.delete::<ClusterBindingFacts>(&places.flavor_reader).await
+            cluster.delete::<ClusterRoleBinding>(&places.flavor_reader).await
         }
         Action::KeepNamespace => {
             let mut body = manifests(slug, &user.name).namespace;

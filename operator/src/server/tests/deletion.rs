@@ -25,7 +25,7 @@ fn deleted() -> Snapshot {
 #[test]
 fn the_home_stays_unless_asked_otherwise() {
     let mut snapshot = deleted();
-    assert_eq!(actions(&snapshot), ["delete Deployment", "delete Service"]);
+    assert_eq!(actions(&snapshot), ["delete Deployment", "delete Service", "delete mydev-abc then mydev-0"]);
     snapshot.pods.clear();
     settle(&mut snapshot);
     assert!(matches!(snapshot.home, Child::Ours(_)));
@@ -36,7 +36,15 @@ fn the_home_stays_unless_asked_otherwise() {
 fn the_home_goes_when_asked_for() {
     let mut snapshot = deleted();
     spec_of(&mut snapshot).home_retention = HomeRetention::Delete;
-    assert_eq!(actions(&snapshot), ["delete Deployment", "delete Service", "delete PersistentVolumeClaim"]);
+    assert_eq!(
+        actions(&snapshot),
+        [
+            "delete Deployment",
+            "delete Service",
+            "delete PersistentVolumeClaim",
+            "delete mydev-abc then mydev-0"
+        ]
+    );
 }
 
 #[test]
@@ -44,7 +52,7 @@ fn somebody_elses_claim_stays_even_then() {
     let mut snapshot = deleted();
     spec_of(&mut snapshot).home_retention = HomeRetention::Delete;
     snapshot.home = Child::Foreign;
-    assert_eq!(actions(&snapshot), ["delete Deployment", "delete Service"]);
+    assert_eq!(actions(&snapshot), ["delete Deployment", "delete Service", "delete mydev-abc then mydev-0"]);
 }
 
 #[test]
@@ -61,13 +69,22 @@ fn a_deletion_that_takes_long_says_what_it_waits_for() {
     let mut snapshot = deleted();
     settle(&mut snapshot);
     assert_eq!(decide(&snapshot).status, None);
-    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 5);
-    snapshot.now = at(6);
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 30);
+    snapshot.now = at(31);
     assert_eq!(
         said(&snapshot, ConditionType::Ready),
         "False Terminating: waiting for the end of pod mydev-0"
     );
     assert_eq!(status(&snapshot).phase, Phase::Terminating);
+}
+
+#[test]
+fn a_pod_that_only_looks_like_one_of_its_own_is_left_alone_and_not_waited_for() {
+    let mut snapshot = deleted();
+    Arc::make_mut(&mut snapshot.pods[0]).replica_set = None;
+    assert_eq!(actions(&snapshot), ["delete Deployment", "delete Service"]);
+    settle(&mut snapshot);
+    assert!(snapshot.server.finalizers.is_empty());
 }
 
 #[test]

@@ -68,8 +68,8 @@ fn a_scheduler_that_just_refused_is_given_a_moment() {
     let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, refused));
     snapshot.now = at(1);
     assert!(ready(&snapshot).starts_with("False Starting"));
-    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 2);
-    snapshot.now = at(4);
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 7);
+    snapshot.now = at(9);
     assert_eq!(ready(&snapshot), format!("False Unschedulable: {message}"));
     assert_eq!(said(&snapshot, ConditionType::PodScheduled), format!("False Unschedulable: {message}"));
 }
@@ -81,7 +81,7 @@ fn a_volume_nobody_makes_is_told_as_such() {
     let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, refused));
     let Child::Ours(home) = &mut snapshot.home else { panic!("it was made") };
     Arc::make_mut(home).phase = ClaimPhase::Pending;
-    snapshot.now = at(4);
+    snapshot.now = at(9);
     assert_eq!(ready(&snapshot), format!("False VolumePending: {message}"));
     assert!(said(&snapshot, ConditionType::StorageReady).starts_with("False VolumePending"));
 }
@@ -156,4 +156,18 @@ fn a_slow_start_is_told_in_detail_after_a_while() {
     snapshot.now = at(11);
     assert!(said(&snapshot, ConditionType::PodScheduled).starts_with("True"));
     assert!(said(&snapshot, ConditionType::StorageReady).starts_with("True Bound"));
+}
+
+#[test]
+fn a_pod_that_found_its_node_late_costs_no_write_before_it_is_ready() {
+    let refused = Scheduling::Refused { message: "no room".into(), since: Some(at(0)) };
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, refused));
+    snapshot.now = at(60);
+    settle(&mut snapshot);
+    assert_eq!(ready(&snapshot), "False Unschedulable: no room");
+    Arc::make_mut(&mut snapshot.pods[0]).scheduling = Scheduling::Scheduled { since: Some(at(60)) };
+    snapshot.now = at(61);
+    assert_eq!(decide(&snapshot).status, None);
+    snapshot.now = at(71);
+    assert!(ready(&snapshot).starts_with("False Starting"));
 }

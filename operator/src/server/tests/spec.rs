@@ -41,10 +41,10 @@ fn from_new_to_ready_the_status_is_written_twice() {
     };
     step(&mut snapshot);
     add_pod(&mut snapshot, |pod| {
-        (pod.running, pod.scheduling) = (false, crate::observed::Scheduling::Unknown)
+        (pod.running, pod.scheduling) = (false, crate::observed::Scheduling::Unknown);
     });
     step(&mut snapshot);
-    Arc::make_mut(&mut snapshot.pods[0]).scheduling = crate::observed::Scheduling::Scheduled;
+    Arc::make_mut(&mut snapshot.pods[0]).scheduling = crate::observed::Scheduling::Scheduled { since: None };
     step(&mut snapshot);
     Arc::make_mut(&mut snapshot.pods[0]).running = true;
     step(&mut snapshot);

@@ -97,7 +97,8 @@ pub(super) fn add_pod(snapshot: &mut Snapshot, change: impl FnOnce(&mut PodFacts
         running: true,
         created: Some(snapshot.now),
         started: Some(snapshot.now),
-        scheduling: Scheduling::Scheduled,
+        scheduling: Scheduling::Scheduled { since: Some(snapshot.now) },
+        replica_set: Some("mydev-abc".into()),
         ..PodFacts::default()
     };
     change(&mut pod);
@@ -120,7 +121,9 @@ pub(super) fn settle(snapshot: &mut Snapshot) {
         if status.is_some() {
             Arc::make_mut(&mut snapshot.server).status = status;
         }
-        actions.into_iter().for_each(|action| carry_out(snapshot, action));
+        for action in actions {
+            carry_out(snapshot, action);
+        }
     }
     panic!("decisions never come to an end: {:#?}", decide(snapshot));
 }
@@ -128,7 +131,7 @@ pub(super) fn settle(snapshot: &mut Snapshot) {
 fn carry_out(snapshot: &mut Snapshot, action: Action) {
     match action {
         Action::AddFinalizer => {
-            Arc::make_mut(&mut snapshot.server).finalizers.push(name::SERVER_FINALIZER.into())
+            Arc::make_mut(&mut snapshot.server).finalizers.push(name::SERVER_FINALIZER.into());
         }
         Action::RemoveFinalizer => Arc::make_mut(&mut snapshot.server).finalizers.clear(),
         Action::Apply(ChildKind::Deployment, body) => {
@@ -163,6 +166,9 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
         Action::Delete(ChildKind::Deployment) => snapshot.deployment = Child::Absent,
         Action::Delete(ChildKind::Home) => snapshot.home = Child::Absent,
         Action::Delete(ChildKind::Service) => snapshot.service = Child::Absent,
+        Action::DeletePods { replica_sets: _, pods: _ } => {
+            snapshot.pods.iter_mut().for_each(|pod| Arc::make_mut(pod).deleting = true);
+        }
     }
 }
 
@@ -173,6 +179,9 @@ pub(super) fn actions(snapshot: &Snapshot) -> Vec<String> {
         Action::RemoveFinalizer => "remove finalizer".to_owned(),
         Action::Apply(kind, _) => format!("apply {}", kind.as_str()),
         Action::Delete(kind) => format!("delete {}", kind.as_str()),
+        Action::DeletePods { replica_sets, pods } => {
+            format!("delete {} then {}", replica_sets.join(" "), pods.join(" "))
+        }
     };
     decide(snapshot).actions.into_iter().map(name).collect()
 }
