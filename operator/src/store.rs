@@ -166,3 +166,100 @@ impl<T: Observed> Inner<T> {
 fn version<K: Resource>(raw: &K) -> u64 {
     raw.meta().resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::observed::{ClaimFacts, PodFacts};
+
+    fn claim(name: &str, version: u32, size: &str) -> <ClaimFacts as Observed>::Raw {
+        let object = json!({
+            "metadata": {"namespace": "dev-alice", "name": name, "resourceVersion": version.to_string()},
+            "spec": {"resources": {"requests": {"storage": size}}},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn pod(name: &str, server: &str) -> <PodFacts as Observed>::Raw {
+        let object = json!({
+            "metadata": {"namespace": "dev-alice", "name": name, "resourceVersion": "1", "labels": {"devserver": server}},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn key(name: &str) -> Key {
+        Key::new("dev-alice", name)
+    }
+
+    fn size(store: &Store<ClaimFacts>) -> Option<String> {
+        store.get(&key("a"))?.size.as_ref().map(ToString::to_string)
+    }
+
+    #[test]
+    fn an_event_that_changes_no_fact_wakes_nobody() {
+        let store = Store::<ClaimFacts>::default();
+        assert!(store.observe(claim("a", 1, "1Gi")).is_some());
+        assert!(store.observe(claim("a", 2, "1Gi")).is_none());
+        assert!(store.observe(claim("a", 3, "2Gi")).is_some());
+    }
+
+    #[test]
+    fn an_own_write_is_seen_before_the_watch_brings_it() {
+        let store = Store::<ClaimFacts>::default();
+        assert!(store.written(claim("a", 5, "1Gi")).is_some());
+        assert_eq!(size(&store).as_deref(), Some("1Gi"));
+        assert!(store.observe(claim("a", 5, "1Gi")).is_none());
+    }
+
+    #[test]
+    fn an_older_event_undoes_no_own_write() {
+        let store = Store::<ClaimFacts>::default();
+        store.written(claim("a", 5, "2Gi"));
+        assert!(store.observe(claim("a", 4, "1Gi")).is_none());
+        assert_eq!(size(&store).as_deref(), Some("2Gi"));
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_the_deletion_brings_nothing_back() {
+        let store = Store::<ClaimFacts>::default();
+        store.observe(claim("a", 5, "1Gi"));
+        store.forget(&claim("a", 6, "1Gi"));
+        assert!(store.written(claim("a", 5, "1Gi")).is_none());
+        assert_eq!(size(&store), None);
+    }
+
+    #[test]
+    fn what_a_new_list_lacks_is_gone() {
+        let store = Store::<ClaimFacts>::default();
+        store.observe(claim("a", 1, "1Gi"));
+        store.observe(claim("b", 2, "1Gi"));
+        store.begin_list();
+        store.observe(claim("b", 2, "1Gi"));
+        let gone = store.end_list();
+        assert_eq!(gone.iter().map(|change| &*change.group.name).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(store.keys(), [key("b")]);
+    }
+
+    #[test]
+    fn nothing_is_synced_before_the_first_list_is_complete() {
+        let store = Store::<ClaimFacts>::default();
+        store.begin_list();
+        store.observe(claim("a", 1, "1Gi"));
+        assert!(!store.is_synced());
+        store.end_list();
+        assert!(store.is_synced());
+    }
+
+    #[test]
+    fn pods_are_found_by_their_server() {
+        let store = Store::<PodFacts>::default();
+        store.observe(pod("mydev-1", "mydev"));
+        store.observe(pod("mydev-2", "mydev"));
+        store.observe(pod("other-1", "other"));
+        assert_eq!(store.group(&key("mydev")).len(), 2);
+        store.forget(&pod("mydev-1", "mydev"));
+        assert_eq!(store.group(&key("mydev"))[0].name, "mydev-2");
+    }
+}

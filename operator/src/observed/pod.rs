@@ -231,3 +231,81 @@ fn container_problem(container: &RawContainer) -> Option<Problem> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn facts(status: &Value) -> PodFacts {
+        let pod = json!({"metadata": {"name": "mydev-1", "managedFields": [{"manager": "kubelet"}]}, "status": status});
+        PodFacts::from_raw(serde_json::from_value(pod).unwrap())
+    }
+
+    #[test]
+    fn readiness_is_the_pods_own_condition() {
+        assert!(facts(&json!({"conditions": [{"type": "Ready", "status": "True"}]})).ready);
+        assert!(
+            !facts(&json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"}]})).ready
+        );
+    }
+
+    #[test]
+    fn the_schedulers_words_are_kept() {
+        let status = json!({"conditions": [{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room",
+        }]});
+        assert_eq!(facts(&status).scheduling, Scheduling::Refused { message: "no room".into(), since: None });
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_pulled_is_a_problem() {
+        let status = json!({"containerStatuses": [{
+            "name": "devserver", "image": "nope:1",
+            "state": {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}},
+        }]});
+        assert_eq!(
+            facts(&status).problem,
+            Some(Problem::Image { image: "nope:1".into(), message: "back-off".into() })
+        );
+    }
+
+    #[test]
+    fn a_failing_agent_is_told_apart_from_a_failing_machine() {
+        let ended = json!({"exitCode": 1, "reason": "Error", "message": "no space"});
+        let agent =
+            json!({"initContainerStatuses": [{"name": AGENT_CONTAINER, "state": {"terminated": ended}}]});
+        assert_eq!(facts(&agent).problem, Some(Problem::Agent { message: "exit status 1: no space".into() }));
+
+        let machine = json!({"containerStatuses": [{
+            "name": "devserver", "restartCount": 3,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": ended},
+        }]});
+        let crash = Problem::Crash { exit_code: 1, restarts: 3, reason: "Error".into() };
+        assert_eq!(facts(&machine).problem, Some(crash));
+    }
+
+    #[test]
+    fn a_container_that_runs_again_after_a_crash_is_no_problem() {
+        let status = json!({"containerStatuses": [{
+            "name": "devserver", "restartCount": 1,
+            "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 137}},
+        }]});
+        let facts = facts(&status);
+        assert_eq!(facts.problem, None);
+        assert!(facts.running);
+    }
+
+    #[test]
+    fn an_agent_that_installed_itself_is_no_problem() {
+        let status = json!({"initContainerStatuses": [{"name": AGENT_CONTAINER, "state": {"terminated": {"exitCode": 0}}}]});
+        assert_eq!(facts(&status).problem, None);
+    }
+
+    #[test]
+    fn a_container_still_being_made_is_no_problem() {
+        let status = json!({"containerStatuses": [{"name": "devserver", "state": {"waiting": {"reason": "ContainerCreating"}}}]});
+        assert_eq!(facts(&status).problem, None);
+    }
+}
