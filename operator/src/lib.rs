@@ -40,7 +40,9 @@ const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs one replica against `client`'s cluster until `shutdown`. It leads when it wins the election.
 pub async fn run(config: Config, client: Client, shutdown: CancellationToken) -> Result<(), Error> {
-    let Config { defaults, identity, namespace, listen } = config;
+    let Config { mut defaults, identity, namespace, listen } = config;
+    // To Kubernetes an empty class is one of its own kind: no volume is made. A template with nothing to say means none.
+    defaults.storage_class = defaults.storage_class.filter(|class| !class.is_empty());
     let listener =
         TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
     let context = Arc::new(Context::new(defaults, client.clone()));
@@ -80,5 +82,27 @@ async fn rounds(context: &Arc<Context>, election: &Election, shutdown: &Cancella
 async fn synced(context: &Context) {
     while !context.stores.missing().is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_api::name;
+
+    use super::RBAC;
+
+    #[test]
+    fn roles_that_users_get_are_shipped_and_may_be_given() {
+        for role in [name::USER_ROLE, name::FLAVOR_READER_ROLE] {
+            assert!(RBAC.contains(&format!("kind: ClusterRole\nmetadata:\n  name: {role}\n")), "{role}");
+        }
+        let both =
+            format!("resourceNames: [{}, {}]\n    verbs: [bind]", name::USER_ROLE, name::FLAVOR_READER_ROLE);
+        assert!(RBAC.contains(&both));
+    }
+
+    #[test]
+    fn no_right_is_given_by_wildcard() {
+        assert!(!RBAC.contains('*'));
     }
 }
