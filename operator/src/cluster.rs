@@ -131,14 +131,38 @@ impl Cluster {
 
     /// Deletes the object at `key`. One that is gone already counts as deleted.
     pub(crate) async fn delete<K: Resource<DynamicType = ()>>(&self, key: &Key) -> Result<(), CallFailed> {
-        let kind = K::kind(&());
-        let request = request::<K>(key).delete(&key.name, &DeleteParams::background());
-        match self.send_named::<serde::de::IgnoredAny>("delete", &kind, key, request).await {
-            Ok(_) => self.metrics.count_write(&kind, "delete"),
-            Err(failed) if failed.code() == Some(404) => {}
-            Err(failed) => return Err(failed),
+        self.delete_with_answer::<K>(key).await.map(drop)
+    }
+
+    /// The same for objects that take their time to go, so that nobody deletes them twice.
+    pub(crate) async fn delete_slowly<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+    ) -> Result<(), CallFailed> {
+        let answer = self.delete_with_answer::<T::Raw>(key).await?;
+        // What is gone at once answers with a status of the deletion instead of the object.
+        let going = answer.filter(|answer| answer["kind"] == T::Raw::kind(&()).as_ref());
+        if let Some(raw) = going.and_then(|object| serde_json::from_value(object).ok()) {
+            store.written(raw);
         }
         Ok(())
+    }
+
+    async fn delete_with_answer<K: Resource<DynamicType = ()>>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<Value>, CallFailed> {
+        let kind = K::kind(&());
+        let request = request::<K>(key).delete(&key.name, &DeleteParams::background());
+        match self.send_named("delete", &kind, key, request).await {
+            Ok(answer) => {
+                self.metrics.count_write(&kind, "delete");
+                Ok(Some(answer))
+            }
+            Err(failed) if failed.code() == Some(404) => Ok(None),
+            Err(failed) => Err(failed),
+        }
     }
 
     /// Whether there is any object of the kind at `key`, ours or not.

@@ -201,7 +201,11 @@ fn report(
     let pod = pods.iter().filter(|pod| !pod.deleting).max_by_key(|pod| pod.created);
     let grown = pod.and_then(|pod| last_step(pod)).map(|step| age(step, *now));
     let young = matches!(readiness, Readiness::Coming { .. }) && grown.is_none_or(|grown| grown < YOUNG);
-    say_storage(&mut conditions, home, failure.as_ref().filter(|f| f.child == ChildKind::Home), young);
+    // The scheduler has yet to notice that the volume came: told together with that, not before.
+    let noticing = matches!(readiness, Readiness::Failing { reason: Reason::VolumePending, .. })
+        && home.ours().is_some_and(|facts| facts.phase == ClaimPhase::Bound);
+    let home_failure = failure.as_ref().filter(|failure| failure.child == ChildKind::Home);
+    say_storage(&mut conditions, home, home_failure, young || noticing);
     say_scheduling(&mut conditions, pod.map(|pod| &**pod), young);
 
     let mut recheck = None;

@@ -6,7 +6,7 @@ use devplat_api::{condition::Reason, name};
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, ReplicaSet},
-        core::v1::{PersistentVolumeClaim, Pod, Service},
+        core::v1::{PersistentVolumeClaim, Service},
     },
     jiff::Timestamp,
 };
@@ -206,7 +206,7 @@ async fn delete_pods(
         context.cluster.delete::<ReplicaSet>(&Key::new(&key.namespace, name)).await?;
     }
     for name in pods {
-        context.cluster.delete::<Pod>(&Key::new(&key.namespace, name)).await?;
+        context.cluster.delete_slowly(&context.stores.pods, &Key::new(&key.namespace, name)).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use devplat_api::condition::{ConditionType, Reason};
 use super::world::{add_pod, at, running, said, settle, starting, status};
 use crate::{
     child::Child,
-    observed::{ClaimPhase, Problem, Scheduling},
+    observed::{ClaimFacts, ClaimPhase, Problem, Scheduling},
     server::{
         decide::decide,
         snapshot::{ChildKind, Failure, Snapshot},
@@ -84,6 +84,21 @@ fn a_volume_nobody_makes_is_told_as_such() {
     snapshot.now = at(9);
     assert_eq!(ready(&snapshot), format!("False VolumePending: {message}"));
     assert!(said(&snapshot, ConditionType::StorageReady).starts_with("False VolumePending"));
+}
+
+#[test]
+fn a_volume_that_came_costs_no_write_before_the_scheduler_noticed() {
+    let message = "pod has unbound immediate PersistentVolumeClaims";
+    let refused = Scheduling::Refused { message: message.into(), since: Some(at(0)) };
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, refused));
+    let claim = |phase| {
+        Child::Ours(Arc::new(ClaimFacts { server: Some("mydev".into()), phase, ..ClaimFacts::default() }))
+    };
+    snapshot.home = claim(ClaimPhase::Pending);
+    snapshot.now = at(9);
+    settle(&mut snapshot);
+    snapshot.home = claim(ClaimPhase::Bound);
+    assert_eq!(decide(&snapshot).status, None);
 }
 
 #[test]
