@@ -1,2 +1,7 @@
-//! The installer program.
-fn main() {}
+//! `devplat`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    devplat::cli::main()
+}

@@ -1,5 +1,7 @@
 //! The base image of dev servers where no registry is reachable: Debian packages, put together by mmdebstrap.
 
+use std::path::Path;
+
 /// What a developer finds in it.
 pub const PACKAGES: [&str; 10] = [
     "bash",
@@ -31,9 +33,9 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The arguments for mmdebstrap that write the root as a tar to standard output. Packages come from the
-    /// sources that the machine itself uses.
-    pub fn arguments(&self, sources: &[String]) -> Vec<String> {
+    /// The arguments for mmdebstrap that write the root as a tar to `target`. Packages come from `sources`, files
+    /// as apt reads them; from Debian's own where there are none.
+    pub fn arguments(&self, target: &Path, sources: &[String]) -> Vec<String> {
         let mut args = vec![
             "--variant=minbase".to_owned(),
             "--format=tar".to_owned(),
@@ -46,7 +48,7 @@ impl Recipe {
             "--dpkgopt=path-include=/usr/share/doc/*/copyright".to_owned(),
             "--customize-hook=mkdir -p \"$1/home/dev\"".to_owned(),
             self.suite.clone(),
-            "-".to_owned(),
+            target.display().to_string(),
         ]);
         args.extend(sources.iter().cloned());
         args
@@ -54,6 +56,6 @@ impl Recipe {
 
     /// Everything that decides the content, as text.
     pub(crate) fn describe(&self) -> String {
-        format!("{:?}", self.arguments(&[]))
+        format!("{:?}", self.arguments(Path::new("root.tar"), &[]))
     }
 }

@@ -1,0 +1,152 @@
+//! The command line: arguments to settings to a verb, one verb a file.
+
+mod destroy;
+mod detect;
+mod doctor;
+mod plan;
+mod profiles;
+mod render;
+mod settings;
+mod status;
+mod up;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+use devplat_profile::PlatformName;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    failure::{Exit, Failure},
+    ui::{Format, Ui},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  devplat up --profile kind            a platform on this machine
+  devplat plan --profile kind          what `up` would do, and why
+  devplat status --output json         what is there and what to type next
+  devplat destroy --yes                take it all away
+
+Exit status: 0 done; 1 a mistake of devplat's own; 2 usage or configuration; 3 the machine lacks
+something; 4 stopped part-way, the same command goes on; 5 destroyed, but something is left.";
+
+/// Turn a machine or a cluster into a place where developers get machines, and take it all away again.
+#[derive(Debug, Parser)]
+#[command(name = "devplat", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Program {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// Profile: the name of a shipped one (see `devplat profiles list`) or a file
+    #[arg(long, global = true, env = "DEVPLAT_PROFILE", value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// Name of the platform
+    #[arg(long, global = true, env = "DEVPLAT_NAME", default_value_t = PlatformName::default())]
+    name: PlatformName,
+    /// Set one value of the profile, such as operator.replicas=1
+    #[arg(long, global = true, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Context of a cluster that exists already
+    #[arg(long, global = true, env = "DEVPLAT_CONTEXT", value_name = "NAME")]
+    context: Option<String>,
+    /// Folder with templates that take the place of devplat's own
+    #[arg(long, global = true, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
+    templates: Option<PathBuf>,
+    /// Ask nothing
+    #[arg(long, short, global = true, env = "DEVPLAT_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    yes: bool,
+    /// For people or for machines
+    #[arg(long, short, global = true, env = "DEVPLAT_OUTPUT", value_enum, default_value_t)]
+    output: Format,
+    /// Say more: -v commands that are run, -vv everything
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make the platform, or bring it to what the profile says
+    Up,
+    /// Say what `up` would do, and why
+    Plan,
+    /// Say what is there, what is ready, and what to type next
+    Status,
+    /// Take the platform away with all that is in it
+    Destroy,
+    /// Print the manifests, or write them to a folder
+    Render(render::Render),
+    /// List, show and describe profiles
+    #[command(subcommand)]
+    Profiles(profiles::Profiles),
+    /// Say what this machine has and lacks
+    Doctor,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Runs the program and gives its exit status.
+pub fn main() -> ExitCode {
+    let Program { global, verb } = match Program::try_parse() {
+        Ok(program) => program,
+        Err(error) => {
+            // clap tells help and version apart from mistakes, and knows where each belongs.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    listen(global.verbose);
+    let ui = Ui::new(global.output);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(&ui, &Failure::of(Exit::Internal, &error)),
+    };
+    match runtime.block_on(run(&global, verb, &ui)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => told(&ui, &failure),
+    }
+}
+
+async fn run(global: &Global, verb: Verb, ui: &Ui) -> Result<(), Failure> {
+    match verb {
+        Verb::Up => up::run(global, ui).await,
+        Verb::Plan => plan::run(global, ui).await,
+        Verb::Status => status::run(global, ui).await,
+        Verb::Destroy => destroy::run(global, ui).await,
+        Verb::Render(render) => render::run(global, &render, ui),
+        Verb::Profiles(profiles) => profiles::run(global, &profiles, ui),
+        Verb::Doctor => doctor::run(ui).await,
+        Verb::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Program::command(), "devplat", &mut text);
+            ui.say(&String::from_utf8_lossy(&text));
+            Ok(())
+        }
+    }
+}
+
+fn told(ui: &Ui, failure: &Failure) -> ExitCode {
+    let Failure { exit, message, causes, hints } = failure;
+    ui.error(message, causes, hints, exit.status());
+    (*exit).into()
+}
+
+fn listen(verbose: u8) {
+    let level = match verbose {
+        0 => "off",
+        1 => "devplat=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("DEVPLAT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,123 @@
+//! `devplat status`: what is there, what is ready, and what to type next. The JSON is an interface; its version is
+//! raised when a field changes its meaning or goes.
+
+use serde::Serialize;
+
+use super::{Global, settings};
+use crate::{
+    failure::Failure,
+    observe::observe,
+    plan::{Planned, Verdict},
+    resource::{self, ResourceId},
+    tool::docker,
+    ui::Ui,
+    world::World,
+};
+
+/// The version of the JSON.
+const VERSION: u32 = 1;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    version: u32,
+    name: String,
+    profile: String,
+    cluster: ClusterStatus,
+    context: String,
+    ready: bool,
+    parts: Vec<Part>,
+    /// The line to type next.
+    next: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClusterStatus {
+    provider: &'static str,
+    name: String,
+    kubeconfig: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Part {
+    name: String,
+    ready: bool,
+    reason: String,
+}
+
+pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
+    let (ingredients, state, decisions) = settings::ingredients(global, ui).await?;
+    let world = World::new(global.name.clone(), state);
+    docker::version().await?;
+    let wanted = resource::desired(&ingredients)?;
+    let inventory = observe(&wanted, &world).await?;
+    let parts: Vec<Part> = wanted
+        .iter()
+        .filter(|resource| !matches!(resource.id(), ResourceId::Build(_)))
+        .map(|resource| {
+            let (ready, reason) = describe(inventory.get(&resource.id()).unwrap_or(&Verdict::Absent));
+            Part { name: resource.id().to_string(), ready, reason }
+        })
+        .collect();
+    let ready = parts.iter().all(|part| part.ready);
+    let next = if ready { next_line(&world) } else { super::plan::again(global, "up") };
+    let status = Status {
+        version: VERSION,
+        name: global.name.to_string(),
+        profile: decisions.profile.unwrap_or_default(),
+        cluster: ClusterStatus {
+            provider: "kind",
+            name: global.name.to_string(),
+            kubeconfig: world.state.kubeconfig().display().to_string(),
+        },
+        context: world.context(),
+        ready,
+        parts,
+        next,
+    };
+    if ui.is_json() {
+        ui.document(&status);
+    } else {
+        ui.say(&show(&status));
+    }
+    Ok(())
+}
+
+/// The line to type next: makes a dev server from the example and opens a shell in it.
+pub(super) fn next_line(world: &World) -> String {
+    let kubeconfig = world.state.kubeconfig();
+    let name = match world.platform.as_str() {
+        "devplat" => String::new(),
+        name => format!(" --name {name}"),
+    };
+    format!(
+        "export KUBECONFIG={}; devplat render example{name} | kubectl apply -f - && kubectl wait --for=condition=Ready --timeout=5m devserver/mydev && kubectl exec -it deployment/mydev -- bash",
+        kubeconfig.display()
+    )
+}
+
+fn describe(verdict: &Verdict) -> (bool, String) {
+    match verdict {
+        Verdict::Same => (true, "as wanted".to_owned()),
+        Verdict::Absent => (false, "absent".to_owned()),
+        Verdict::Differs(changes) | Verdict::Outgrown(changes) => (false, changes.join("; ")),
+        Verdict::Broken(why) => (false, why.clone()),
+        Verdict::Foreign(who) => (false, format!("not devplat's: {who}")),
+    }
+}
+
+fn show(status: &Status) -> String {
+    let Status { version: _, name, profile, cluster, context, ready, parts, next } = status;
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(["PART", "READY", "REASON"]);
+    for Part { name, ready, reason } in parts {
+        table.add_row([name.as_str(), if *ready { "yes" } else { "no" }, reason]);
+    }
+    let head = if *ready { "ready" } else { "not ready" };
+    format!(
+        "platform {name} (profile {profile}): {head}\n{} cluster {}, context {context} in {}\n\n{table}\n\nnext:\n  {next}",
+        cluster.provider, cluster.name, cluster.kubeconfig
+    )
+}

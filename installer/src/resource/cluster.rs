@@ -1,0 +1,206 @@
+//! The cluster that devplat makes with kind. Whose it is shows from the creating call on; that it was finished
+//! shows by a file in its node, which is written last.
+
+use std::{net::TcpListener, time::Duration};
+
+use devplat_profile::{KindCluster, NodeImage, PlatformName};
+use serde::{Deserialize, Serialize};
+
+use super::Progress;
+use crate::{
+    failure::{Exit, Failure},
+    plan::Verdict,
+    tool::{
+        docker::{self, Container},
+        kind::{self, OWNER_FOLDER, Wanted},
+    },
+    world::World,
+};
+
+/// With the node image there already.
+pub(super) const USUAL: Duration = Duration::from_secs(20);
+
+/// The node image that is built where no registry is reachable.
+const BUILT_NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
+/// On a node image that has a network of its own, good for one node.
+const CNI_LABEL: &str = "dev.devplat.cni";
+/// Where the finished cluster says what it was made as.
+const RECORD: &str = "/kind/devplat.json";
+
+/// A cluster made by kind.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    name: String,
+    /// What it shall be; not known where it is only to be found and deleted.
+    spec: Option<KindCluster>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    platform: String,
+    /// The profile's part about the cluster, as JSON: compared as a whole.
+    spec: serde_json::Value,
+}
+
+impl Cluster {
+    pub(super) fn wanted(platform: &PlatformName, spec: KindCluster) -> Self {
+        Self { name: platform.to_string(), spec: Some(spec) }
+    }
+
+    pub(super) fn named(platform: &PlatformName) -> Self {
+        Self { name: platform.to_string(), spec: None }
+    }
+
+    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
+        let nodes = docker::nodes(&self.name).await?;
+        let Some(node) = nodes.first() else { return Ok(Verdict::Absent) };
+        if !self.owns(&nodes) {
+            return Ok(Verdict::Foreign(format!("kind cluster {} was made by somebody else", self.name)));
+        }
+        let record = docker::read_file(&node.name, RECORD).await?;
+        let Some(record) = record.and_then(|text| serde_json::from_str::<Record>(&text).ok()) else {
+            return Ok(Verdict::Broken("its making was interrupted".to_owned()));
+        };
+        if let Some(spec) = &self.spec {
+            let changes = changes(&record.spec, &as_json(spec));
+            if !changes.is_empty() {
+                return Ok(Verdict::Outgrown(changes));
+            }
+        }
+        if !node.running {
+            return Ok(Verdict::Differs(vec!["it is stopped".to_owned()]));
+        }
+        if self.spec.is_some() {
+            self.ensure_kubeconfig(world, node).await?;
+        }
+        Ok(Verdict::Same)
+    }
+
+    pub(super) async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        let Some(spec) = &self.spec else {
+            return Err(Failure::new(
+                Exit::Internal,
+                "a cluster cannot be made without knowing what it shall be",
+            ));
+        };
+        let (image, own_cni) = node_image(spec).await?;
+        let network = super::network_name(&world.platform);
+        let wanted = Wanted {
+            name: &self.name,
+            network: &network,
+            image: image.as_deref(),
+            own_cni,
+            api_port: spec.api_server_port,
+            mappings: &spec.port_mappings,
+        };
+        world.state.make()?;
+        kind::create(&wanted, &world.state.kubeconfig(), |step| progress.tell(step)).await?;
+        progress.tell("writing down that it is finished");
+        let nodes = docker::nodes(&self.name).await?;
+        let node = nodes
+            .first()
+            .ok_or_else(|| Failure::new(Exit::PartWay, "the node went away while it was made"))?;
+        let record = Record { platform: self.name.clone(), spec: as_json(spec) };
+        let text = serde_json::to_string(&record).expect("a record is JSON");
+        let write = docker::exec(&node.name).args([
+            "sh",
+            "-c",
+            &format!("cat > {RECORD}.new && mv {RECORD}.new {RECORD}"),
+        ]);
+        write.stdin(text).run().await.map(|_| ()).map_err(|error| docker::explain(&error))
+    }
+
+    pub(super) async fn start(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        for node in docker::nodes(&self.name).await? {
+            progress.tell(format!("starting {}", node.name));
+            docker::start(&node.name).await?;
+            self.ensure_kubeconfig(world, &node).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn delete(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        let nodes = docker::nodes(&self.name).await?;
+        if nodes.is_empty() {
+            return Ok(());
+        }
+        if !self.owns(&nodes) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("kind cluster {} was made by somebody else", self.name),
+            ));
+        }
+        progress.tell("stopping and deleting its node");
+        kind::delete(&self.name, &world.state.kubeconfig()).await
+    }
+
+    /// Tells which ports that the cluster needs are taken; only to be asked while it is not there.
+    pub fn taken_ports(&self) -> Vec<String> {
+        let Some(spec) = &self.spec else { return Vec::new() };
+        let mapped =
+            spec.port_mappings.iter().map(|mapping| (mapping.listen_address.as_str(), mapping.host_port));
+        let api = spec.api_server_port.map(|port| ("127.0.0.1", port));
+        mapped
+            .chain(api)
+            .filter(|(address, port)| TcpListener::bind((*address, *port)).is_err())
+            .map(|(address, port)| format!("{address}:{port}"))
+            .collect()
+    }
+
+    fn owns(&self, nodes: &[Container]) -> bool {
+        let mark = format!("{OWNER_FOLDER}/{}", self.name);
+        nodes.iter().all(|node| node.mounts.contains(&mark))
+    }
+
+    /// The kubeconfig in the state folder leads to this cluster; kind gives it again where it was lost.
+    async fn ensure_kubeconfig(&self, world: &World, node: &Container) -> Result<(), Failure> {
+        let path = world.state.kubeconfig();
+        let here = std::fs::read_to_string(&path).unwrap_or_default();
+        let leads = node.api_port.is_some_and(|port| here.contains(&format!(":{port}\n")));
+        if leads {
+            return Ok(());
+        }
+        let text = kind::kubeconfig(&self.name).await?;
+        world.state.make()?;
+        let folder = path.parent().unwrap_or(&path);
+        let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut file| {
+            std::io::Write::write_all(&mut file, text.as_bytes())?;
+            file.persist(&path).map_err(std::io::Error::from).map(|_| ())
+        });
+        written.map_err(|error| {
+            Failure::of(Exit::Missing, &error).while_doing(format!("cannot write {}", path.display()))
+        })
+    }
+}
+
+/// The image for the node, and whether it brings its own network.
+async fn node_image(spec: &KindCluster) -> Result<(Option<String>, bool), Failure> {
+    let image = match &spec.node_image {
+        NodeImage::Auto => BUILT_NODE_IMAGE,
+        NodeImage::Reference(reference) => reference,
+    };
+    let label = docker::image_label(image, CNI_LABEL).await?;
+    Ok(match (&spec.node_image, label) {
+        (NodeImage::Auto, None) => (None, false),
+        (_, label) => (Some(image.to_owned()), label.is_some_and(|value| !value.is_empty())),
+    })
+}
+
+fn as_json(spec: &KindCluster) -> serde_json::Value {
+    serde_json::to_value(spec).expect("a profile is JSON")
+}
+
+fn changes(was: &serde_json::Value, shall: &serde_json::Value) -> Vec<String> {
+    let empty = serde_json::Map::new();
+    let (was, shall) = (was.as_object().unwrap_or(&empty), shall.as_object().unwrap_or(&empty));
+    let differing = shall.iter().filter(|(key, value)| was.get(*key) != Some(value));
+    differing
+        .map(|(key, value)| {
+            format!(
+                "cluster.kind.{key} is {}, shall be {value}",
+                was.get(key).unwrap_or(&serde_json::Value::Null)
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,79 @@
+//! An image in the nodes of a local cluster, under a name with its digest: what is there is what is meant.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use devplat_image::{ImageName, Stored, write_archive};
+
+use crate::{
+    failure::{Exit, Failure},
+    plan::Verdict,
+    tool::docker,
+    world::{Ingredients, World},
+};
+
+/// An image to be in the nodes.
+#[derive(Clone)]
+pub struct Import {
+    /// Which.
+    pub image: ImageName,
+    pub(super) ingredients: Arc<Ingredients>,
+}
+
+impl Import {
+    pub(super) fn usual(&self) -> Duration {
+        match self.image {
+            ImageName::Operator | ImageName::Agent => Duration::from_secs(1),
+            ImageName::Base => Duration::from_secs(5),
+        }
+    }
+
+    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
+        let Some(stored) = self.stored() else { return Ok(Verdict::Absent) };
+        let wanted = stored.local_reference().to_string();
+        for node in docker::nodes(world.platform.as_str()).await? {
+            if !images_of(&node.name).await?.contains(&wanted) {
+                return Ok(Verdict::Absent);
+            }
+        }
+        Ok(Verdict::Same)
+    }
+
+    pub(super) async fn create(&self, world: &World) -> Result<(), Failure> {
+        let stored = self.stored().ok_or_else(|| {
+            Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
+        })?;
+        let archive = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
+            let mut file = tempfile::NamedTempFile::new()?;
+            write_archive(&[stored], std::io::BufWriter::with_capacity(1 << 20, file.as_file_mut()))?;
+            Ok(file)
+        });
+        let archive =
+            archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?.map_err(|error| {
+                Failure::of(Exit::PartWay, &error)
+                    .while_doing(format!("cannot write image {} to a temporary file", self.image))
+                    .hint("free some space where temporary files go (TMPDIR), then run the same command")
+            })?;
+        for node in docker::nodes(world.platform.as_str()).await? {
+            docker::exec(&node.name)
+                .args(["ctr", "-n", "k8s.io", "images", "import", "-"])
+                .stdin_file(archive.path())
+                .run()
+                .await
+                .map_err(|error| docker::explain(&error))?;
+        }
+        Ok(())
+    }
+
+    fn stored(&self) -> Option<Stored> {
+        self.ingredients.store.find(self.image, &self.ingredients.key(self.image))
+    }
+}
+
+async fn images_of(node: &str) -> Result<BTreeSet<String>, Failure> {
+    let output = docker::exec(node)
+        .args(["ctr", "-n", "k8s.io", "images", "ls", "-q"])
+        .run()
+        .await
+        .map_err(|error| docker::explain(&error))?;
+    Ok(output.stdout.lines().map(str::to_owned).collect())
+}

@@ -1,0 +1,238 @@
+//! The kinds of things that make up a platform, one a file. Each states, side by side: what it needs, how it is
+//! found and compared, how it is made, mended and deleted, and how long that usually takes.
+
+mod build;
+mod cluster;
+mod import;
+mod network;
+mod proof;
+mod release;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use devplat_image::ImageName;
+use devplat_profile::{Cluster as ClusterProfile, PlatformName};
+use devplat_render::ReleaseName;
+
+pub use build::Build;
+pub use cluster::Cluster;
+pub use import::Import;
+pub use network::Network;
+pub use proof::Proof;
+pub use release::Release;
+
+use crate::{
+    failure::{Exit, Failure},
+    plan::{Graph, Planned, Verdict},
+    ui::{Event, Ui},
+    world::{Ingredients, World},
+};
+
+/// Which thing of a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ResourceId {
+    /// The Docker network that the cluster lies in.
+    Network,
+    /// The cluster.
+    Cluster,
+    /// The bytes of an image.
+    Build(ImageName),
+    /// An image in the nodes.
+    Import(ImageName),
+    /// A set of objects in the cluster.
+    Release(ReleaseName),
+    /// The proof that all of it works.
+    Proof,
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network => f.write_str("network"),
+            Self::Cluster => f.write_str("cluster"),
+            Self::Build(image) => write!(f, "image {image}"),
+            Self::Import(image) => write!(f, "image {image} in the nodes"),
+            Self::Release(release) => write!(f, "release {release}"),
+            Self::Proof => f.write_str("proof"),
+        }
+    }
+}
+
+impl serde::Serialize for ResourceId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A thing of a platform, as it shall be.
+#[derive(Clone)]
+pub enum Resource {
+    /// The Docker network that the cluster lies in.
+    Network(Network),
+    /// The cluster.
+    Cluster(Cluster),
+    /// The bytes of an image.
+    Build(Build),
+    /// An image in the nodes.
+    Import(Import),
+    /// A set of objects in the cluster.
+    Release(Release),
+    /// The proof that all of it works.
+    Proof(Proof),
+}
+
+/// Tells what a step waits for.
+#[derive(Clone)]
+pub struct Progress {
+    ui: Ui,
+    step: String,
+}
+
+impl Progress {
+    /// Speaks for `step`.
+    pub fn new(ui: Ui, step: ResourceId) -> Self {
+        Self { ui, step: step.to_string() }
+    }
+
+    /// Tells what the step waits for or does right now.
+    pub fn tell(&self, what: impl fmt::Display) {
+        self.ui.tell(&Event::Waiting { step: self.step.clone(), what: what.to_string() });
+    }
+}
+
+impl Planned for Resource {
+    type Id = ResourceId;
+
+    fn id(&self) -> ResourceId {
+        match self {
+            Self::Network(_) => ResourceId::Network,
+            Self::Cluster(_) => ResourceId::Cluster,
+            Self::Build(build) => ResourceId::Build(build.image),
+            Self::Import(import) => ResourceId::Import(import.image),
+            Self::Release(release) => ResourceId::Release(release.name),
+            Self::Proof(_) => ResourceId::Proof,
+        }
+    }
+
+    fn needs(&self) -> Vec<ResourceId> {
+        match self {
+            Self::Network(_) | Self::Build(_) => Vec::new(),
+            Self::Cluster(_) => vec![ResourceId::Network],
+            Self::Import(import) => vec![ResourceId::Build(import.image), ResourceId::Cluster],
+            Self::Release(release) => release.needs(),
+            Self::Proof(proof) => proof.needs(),
+        }
+    }
+
+    fn inside(&self) -> Option<ResourceId> {
+        match self {
+            Self::Network(_) | Self::Cluster(_) | Self::Build(_) => None,
+            Self::Import(_) | Self::Release(_) | Self::Proof(_) => Some(ResourceId::Cluster),
+        }
+    }
+
+    fn usual_duration(&self) -> Duration {
+        match self {
+            Self::Network(_) => network::USUAL,
+            Self::Cluster(_) => cluster::USUAL,
+            Self::Build(build) => build.usual(),
+            Self::Import(import) => import.usual(),
+            Self::Release(release) => release.usual(),
+            Self::Proof(_) => proof::USUAL,
+        }
+    }
+}
+
+impl Resource {
+    /// How it compares with what is there. `running` tells whether the cluster can be asked.
+    pub async fn observe(&self, world: &World, running: bool) -> Result<Verdict, Failure> {
+        match self {
+            Self::Network(network) => network.observe(world).await,
+            Self::Cluster(cluster) => cluster.observe(world).await,
+            Self::Build(build) => Ok(build.observe()),
+            Self::Import(_) | Self::Release(_) | Self::Proof(_) if !running => Ok(Verdict::Absent),
+            Self::Import(import) => import.observe(world).await,
+            Self::Release(release) => release.observe(world).await,
+            Self::Proof(proof) => proof.observe(world).await,
+        }
+    }
+
+    /// Makes it.
+    pub async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        match self {
+            Self::Network(network) => network.create(world).await,
+            Self::Cluster(cluster) => cluster.create(world, progress).await,
+            Self::Build(build) => build.create(progress).await,
+            Self::Import(import) => import.create(world).await,
+            Self::Release(release) => release.apply(world, progress).await,
+            Self::Proof(proof) => proof.create(world, progress).await,
+        }
+    }
+
+    /// Mends it where it stands.
+    pub async fn update(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        match self {
+            Self::Cluster(cluster) => cluster.start(world, progress).await,
+            Self::Release(release) => release.apply(world, progress).await,
+            Self::Proof(proof) => proof.create(world, progress).await,
+            Self::Network(_) | Self::Build(_) | Self::Import(_) => {
+                Err(Failure::new(Exit::Internal, format!("{} cannot be updated, only made", self.id())))
+            }
+        }
+    }
+
+    /// Takes it away, after a last look that it is ours.
+    pub async fn delete(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        match self {
+            Self::Network(network) => network.delete(world).await,
+            Self::Cluster(cluster) => cluster.delete(world, progress).await,
+            Self::Build(_) | Self::Import(_) | Self::Release(_) | Self::Proof(_) => {
+                Err(Failure::new(Exit::Internal, format!("{} goes with the cluster", self.id())))
+            }
+        }
+    }
+}
+
+/// Everything that a profile asks for.
+pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failure> {
+    let platform = &ingredients.platform;
+    let cluster = match &ingredients.profile.cluster {
+        ClusterProfile::Kind(kind) => Cluster::wanted(platform, kind.clone()),
+        ClusterProfile::Existing(_) => {
+            return Err(Failure::new(Exit::Usage, "clusters that exist already are not supported yet").hint(
+                "`devplat up --profile kind` makes one on this machine; `devplat render` gives the manifests",
+            ));
+        }
+    };
+    let mut all = vec![Resource::Network(Network::of(platform)), Resource::Cluster(cluster)];
+    for image in ingredients.images() {
+        all.push(Resource::Build(Build { image, ingredients: Arc::clone(ingredients) }));
+        all.push(Resource::Import(Import { image, ingredients: Arc::clone(ingredients) }));
+    }
+    for name in ReleaseName::ALL {
+        all.push(Resource::Release(Release { name, ingredients: Arc::clone(ingredients) }));
+    }
+    all.push(Resource::Proof(Proof { ingredients: Arc::clone(ingredients) }));
+    Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
+}
+
+/// Everything of a platform that can be found without its profile.
+pub async fn found(world: &World) -> Result<Graph<Resource>, Failure> {
+    let platform = &world.platform;
+    let candidates = [Resource::Network(Network::of(platform)), Resource::Cluster(Cluster::named(platform))];
+    let mut there = Vec::new();
+    for candidate in candidates {
+        match candidate.observe(world, false).await? {
+            Verdict::Absent | Verdict::Foreign(_) => {}
+            Verdict::Same | Verdict::Differs(_) | Verdict::Broken(_) | Verdict::Outgrown(_) => {
+                there.push(candidate);
+            }
+        }
+    }
+    Graph::of_found(there).map_err(|error| Failure::of(Exit::Internal, &error))
+}
+
+/// The name of the Docker network of a platform.
+fn network_name(platform: &PlatformName) -> String {
+    format!("devplat-{platform}")
+}

@@ -1,0 +1,43 @@
+//! The Docker network of a platform's cluster: one of its own, so that it goes when the platform goes.
+
+use std::time::Duration;
+
+use devplat_profile::PlatformName;
+
+use crate::{failure::Failure, plan::Verdict, tool::docker, world::World};
+
+pub(super) const USUAL: Duration = Duration::from_secs(1);
+
+/// A Docker network.
+#[derive(Debug, Clone)]
+pub struct Network {
+    name: String,
+}
+
+impl Network {
+    pub(super) fn of(platform: &PlatformName) -> Self {
+        Self { name: super::network_name(platform) }
+    }
+
+    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
+        Ok(match docker::network(&self.name).await? {
+            None => Verdict::Absent,
+            Some(network) if network.platform.as_deref() == Some(world.platform.as_str()) => Verdict::Same,
+            Some(_) => Verdict::Foreign(format!("Docker network {} was made by somebody else", self.name)),
+        })
+    }
+
+    pub(super) async fn create(&self, world: &World) -> Result<(), Failure> {
+        if self.observe(world).await? == Verdict::Same {
+            return Ok(());
+        }
+        docker::create_network(&self.name, world.platform.as_str()).await
+    }
+
+    pub(super) async fn delete(&self, world: &World) -> Result<(), Failure> {
+        if self.observe(world).await? == Verdict::Same {
+            docker::delete_network(&self.name).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! The proof, as a step like any other: done once for each state of the releases, and written down in the cluster,
+//! so that an interrupted run does it and an unchanged platform does not.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use devplat_kubernetes::{proof, release};
+use devplat_render::ReleaseName;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api,
+    api::{ObjectMeta, Patch, PatchParams},
+};
+
+use super::{Progress, ResourceId};
+use crate::{
+    failure::{Exit, Failure},
+    plan::Verdict,
+    world::{Ingredients, World},
+};
+
+pub(super) const USUAL: Duration = Duration::from_secs(8);
+
+/// How long the dev server may take: with an image to be pulled, minutes.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// Where it is written down what was proved.
+const RECORD: &str = "devplat-proof";
+
+/// The proof that a platform works.
+#[derive(Clone)]
+pub struct Proof {
+    pub(super) ingredients: Arc<Ingredients>,
+}
+
+impl Proof {
+    pub(super) fn needs(&self) -> Vec<ResourceId> {
+        let releases = ReleaseName::ALL.into_iter().map(ResourceId::Release);
+        releases.chain(self.ingredients.images().into_iter().map(ResourceId::Import)).collect()
+    }
+
+    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
+        let Some(digest) = self.digest()? else { return Ok(Verdict::Absent) };
+        let records: Api<ConfigMap> = Api::namespaced(world.client().await?, release::NAMESPACE);
+        let record = records.get_opt(RECORD).await.map_err(|error| read_failed(&error))?;
+        let proved = record.and_then(|record| record.data?.remove("digest"));
+        Ok(match proved {
+            Some(proved) if proved == digest => Verdict::Same,
+            Some(_) => Verdict::Differs(vec!["what was proved has changed".to_owned()]),
+            None => Verdict::Absent,
+        })
+    }
+
+    pub(super) async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        let client = world.client().await?;
+        let flavor = &self.ingredients.profile.dev_servers.default_flavor;
+        let tell = |waiting: &devplat_kubernetes::Waiting| progress.tell(waiting);
+        proof::prove(&client, world.platform.as_str(), flavor, PATIENCE, &tell).await.map_err(|error| {
+            Failure::of(Exit::PartWay, &error)
+                .while_doing("the platform is installed but does not work")
+                .hint("`devplat status` tells what is not ready; the same command tries the proof again")
+        })?;
+        let Some(digest) = self.digest()? else { return Ok(()) };
+        let record = ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(RECORD.to_owned()),
+                labels: Some(BTreeMap::from([
+                    ("app.kubernetes.io/managed-by".to_owned(), "devplat".to_owned()),
+                    (release::PLATFORM_LABEL.to_owned(), world.platform.to_string()),
+                ])),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([("digest".to_owned(), digest)])),
+            ..ConfigMap::default()
+        };
+        let records: Api<ConfigMap> = Api::namespaced(client, release::NAMESPACE);
+        let params = PatchParams::apply(release::FIELD_MANAGER).force();
+        records
+            .patch(RECORD, &params, &Patch::Apply(&record))
+            .await
+            .map(|_| ())
+            .map_err(|error| read_failed(&error))
+    }
+
+    /// What is proved: these very releases.
+    fn digest(&self) -> Result<Option<String>, Failure> {
+        let mut all = Vec::new();
+        for name in ReleaseName::ALL {
+            let Some(release) = self.ingredients.release(name)? else { return Ok(None) };
+            all.extend(release.objects);
+        }
+        Ok(Some(devplat_render::digest(&all)))
+    }
+}
+
+fn read_failed(error: &kube::Error) -> Failure {
+    Failure::of(Exit::PartWay, error)
+        .while_doing(format!("cannot read or write ConfigMap {}/{RECORD}", release::NAMESPACE))
+        .hint("does the cluster answer? `devplat status` tells")
+}

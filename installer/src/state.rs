@@ -1,0 +1,190 @@
+//! The folder with what devplat remembers of a platform on this machine. All of it can be lost: what was made is
+//! found by its marks of ownership.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use etcetera::BaseStrategy;
+use fs4::FileExt;
+use serde::{Deserialize, Serialize};
+
+use devplat_profile::PlatformName;
+
+use crate::failure::{Exit, Failure};
+
+/// The folder of one platform.
+#[derive(Debug, Clone)]
+pub struct StateFolder {
+    folder: PathBuf,
+}
+
+/// What was decided when the platform was made, so that a later run decides the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Decisions {
+    /// What `--profile` was, or what was detected in its place.
+    pub profile: Option<String>,
+    /// The reference that `devServers.image: auto` came to, or `debian`.
+    pub dev_server_image: Option<String>,
+}
+
+/// Held while a command works on a platform; dropped, or with the process gone, the next may.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl StateFolder {
+    /// The folder of `platform` below `$DEVPLAT_STATE_DIR`, or where this system keeps state.
+    pub fn of(platform: &PlatformName) -> Result<Self, Failure> {
+        let base = match std::env::var_os("DEVPLAT_STATE_DIR").filter(|value| !value.is_empty()) {
+            Some(folder) => PathBuf::from(folder),
+            None => {
+                let base = base_folders()?;
+                base.state_dir().unwrap_or_else(|| base.data_dir()).join("devplat")
+            }
+        };
+        Ok(Self { folder: base.join(platform.as_str()) })
+    }
+
+    /// The kubeconfig of the platform's cluster; devplat never touches the user's own.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.join("kubeconfig")
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.folder.join("journal.jsonl")
+    }
+
+    /// Makes the folder, for its user alone.
+    pub fn make(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)
+            .map_err(|error| self.failed("make", &self.folder, &error))
+    }
+
+    /// Takes the folder away with all that is in it.
+    pub fn remove(&self) -> Result<(), Failure> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("delete", &self.folder, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps every other devplat from working on this platform, or tells which one does.
+    pub fn lock(&self, verb: &str) -> Result<Lock, Failure> {
+        self.make()?;
+        let path = self.folder.join("lock");
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = opened.map_err(|error| self.failed("open", &path, &error))?;
+        match FileExt::try_lock(&file) {
+            Ok(()) => {}
+            Err(fs4::TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.read_to_string(&mut holder);
+                let holder =
+                    if holder.is_empty() { "another devplat".to_owned() } else { format!("`{holder}`") };
+                return Err(Failure::new(Exit::Usage, format!("{holder} is working on this platform"))
+                    .hint("wait until it is done, or name another platform with --name"));
+            }
+            Err(fs4::TryLockError::Error(error)) => return Err(self.failed("lock", &path, &error)),
+        }
+        let said = format!("devplat {verb}, process {}", std::process::id());
+        let written = file.set_len(0).and_then(|()| file.write_all(said.as_bytes()));
+        written.map_err(|error| self.failed("write", &path, &error))?;
+        Ok(Lock { _file: file })
+    }
+
+    /// What was decided before; nothing where that is not known any more.
+    pub fn decisions(&self) -> Decisions {
+        fs::read(self.folder.join("decisions.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
+    }
+
+    /// Remembers what was decided.
+    pub fn remember(&self, decisions: &Decisions) -> Result<(), Failure> {
+        if self.decisions() == *decisions {
+            return Ok(());
+        }
+        self.make()?;
+        let path = self.folder.join("decisions.json");
+        let text = serde_json::to_vec_pretty(decisions).expect("decisions are JSON");
+        let written = tempfile::NamedTempFile::new_in(&self.folder).and_then(|mut file| {
+            file.write_all(&text)?;
+            file.persist(&path).map_err(io::Error::from).map(|_| ())
+        });
+        written.map_err(|error| self.failed("write", &path, &error))
+    }
+
+    /// Whether anything is remembered.
+    pub fn exists(&self) -> bool {
+        self.folder.join("decisions.json").exists() || self.kubeconfig().exists()
+    }
+
+    #[expect(clippy::unused_self, reason = "its failures are told in one way")]
+    fn failed(&self, verb: &str, path: &Path, error: &io::Error) -> Failure {
+        Failure::of(Exit::Missing, error)
+            .while_doing(format!("cannot {verb} {}", path.display()))
+            .hint("name another folder in DEVPLAT_STATE_DIR")
+    }
+}
+
+/// Where images and downloads are kept between runs.
+pub fn cache_folder() -> Result<PathBuf, Failure> {
+    match std::env::var_os("DEVPLAT_CACHE_DIR").filter(|value| !value.is_empty()) {
+        Some(folder) => Ok(PathBuf::from(folder)),
+        None => Ok(base_folders()?.cache_dir().join("devplat")),
+    }
+}
+
+fn base_folders() -> Result<impl BaseStrategy, Failure> {
+    etcetera::choose_base_strategy().map_err(|error| {
+        Failure::of(Exit::Missing, &error).hint("set HOME, or DEVPLAT_STATE_DIR and DEVPLAT_CACHE_DIR")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, StateFolder) {
+        let base = tempfile::tempdir().unwrap();
+        let state = StateFolder { folder: base.path().join("a") };
+        (base, state)
+    }
+
+    #[test]
+    fn second_run_on_a_platform_is_told_of_the_first() {
+        let (_base, state) = folder();
+        let lock = state.lock("up").unwrap();
+        let failure = state.lock("destroy").unwrap_err();
+        assert_eq!(failure.exit.status(), 2);
+        assert_eq!(
+            failure.message,
+            format!("`devplat up, process {}` is working on this platform", std::process::id())
+        );
+        drop(lock);
+        state.lock("destroy").unwrap();
+    }
+
+    #[test]
+    fn decisions_are_remembered_and_rubbish_is_none() {
+        let (_base, state) = folder();
+        let decisions = Decisions { profile: Some("kind".to_owned()), dev_server_image: None };
+        state.remember(&decisions).unwrap();
+        assert_eq!(state.decisions(), decisions);
+        fs::write(state.folder.join("decisions.json"), "{").unwrap();
+        assert_eq!(state.decisions(), Decisions::default());
+    }
+}

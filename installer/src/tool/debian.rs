@@ -1,0 +1,63 @@
+//! mmdebstrap, which puts a Debian root together from this machine's own package sources.
+
+use std::path::Path;
+
+use devplat_image::base::Recipe;
+
+use crate::{
+    failure::{Exit, Failure},
+    process::{Command, Error},
+};
+
+/// The recipe for this machine, from its own os-release; Debian's stable release elsewhere.
+pub fn recipe() -> Recipe {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let codename = release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))
+        .map(|value| value.trim_matches('"').to_owned())
+        .filter(|value| !value.is_empty());
+    Recipe { suite: codename.unwrap_or_else(|| "bookworm".to_owned()) }
+}
+
+/// Writes the root that `recipe` describes as a tar to `target`.
+pub async fn bootstrap(recipe: &Recipe, target: &Path, mut tell: impl FnMut(&str)) -> Result<(), Failure> {
+    let arguments = recipe.arguments(target, &sources());
+    Command::new("mmdebstrap")
+        .args(arguments)
+        .env("SOURCE_DATE_EPOCH", "0")
+        .run_telling(|line| {
+            if let Some(step) = line.strip_prefix("I: ") {
+                tell(step.trim_end_matches('.'));
+            }
+        })
+        .await
+        .map(|_| ())
+        .map_err(|error| match &error {
+            Error::Absent { .. } => Failure::new(Exit::Missing, "mmdebstrap is not installed").hint(
+                "`sudo apt-get install mmdebstrap`, or name an image: --set devServers.image=REFERENCE",
+            ),
+            Error::Start { .. } | Error::Failed { .. } => {
+                let failure = Failure::of(Exit::PartWay, &error);
+                if error.said().contains("No space left") {
+                    failure.hint("free some space, then run the same command")
+                } else {
+                    failure.hint("are Debian's packages reachable? try `sudo apt-get update`")
+                }
+            }
+        })
+}
+
+/// The files that name this machine's package sources.
+fn sources() -> Vec<String> {
+    let folder = std::fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
+    let mut files: Vec<String> = folder
+        .map(|entry| entry.path().display().to_string())
+        .filter(|path| path.ends_with("/debian.sources") || path.ends_with("/ubuntu.sources"))
+        .collect();
+    let list = "/etc/apt/sources.list";
+    if files.is_empty() && std::fs::metadata(list).is_ok_and(|found| found.len() > 0) {
+        files.push(list.to_owned());
+    }
+    files
+}
