@@ -1,5 +1,6 @@
 //! The only place that starts processes. Every child runs in a process group of its own, so that Ctrl-C on the
-//! terminal reaches devplat alone, which then decides what to finish. It never prints: what a child says comes
+//! terminal reaches devplat alone, which then decides what to finish; and dies with devplat, even by SIGKILL, so
+//! that no orphan goes on making what the next run takes for half-made. It never prints: what a child says comes
 //! back as data.
 
 use std::{
@@ -7,6 +8,7 @@ use std::{
     io,
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::OnceLock,
 };
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -147,8 +149,12 @@ impl Command {
             }
         };
         tracing::debug!(command = %line, "run");
+        if on_path(&program).is_none() {
+            return Err(Error::Absent { program });
+        }
         #[expect(clippy::disallowed_methods, reason = "this module is the one home of starting processes")]
-        let mut child = tokio::process::Command::new(&program)
+        let mut child = tokio::process::Command::new(launcher().unwrap_or(&program))
+            .args(launcher().into_iter().flat_map(|_| ["--pdeathsig", "KILL", "--", &program]))
             .args(args)
             .envs(envs)
             .stdin(stdin_kind)
@@ -206,6 +212,19 @@ impl Command {
         }
         line
     }
+}
+
+/// util-linux's setpriv, where it is: it has the kernel end the child when devplat ends, and becomes the child.
+/// (The call itself would take unsafe code here.)
+fn launcher() -> Option<&'static str> {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    THERE.get_or_init(|| on_path("setpriv").is_some()).then_some("setpriv")
+}
+
+/// Where a program lies.
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 fn last_lines(text: &str) -> String {

@@ -24,6 +24,10 @@ pub(crate) enum Error {
     Signals(#[source] io::Error),
 }
 
+/// How long the kernel may take to end what was killed; a process in an uninterruptible wait takes longer, and is
+/// the kernel's to end.
+const KILL_PATIENCE: Duration = Duration::from_secs(2);
+
 /// One line to the container's log.
 pub(crate) fn say(line: &str) {
     // A log that nobody takes is no reason to end a dev server.
@@ -106,18 +110,31 @@ fn end_all(main: Option<Pid>, grace: Duration) {
         }
     }
     say("grace period over: killing what is left");
-    signal_all(main, Signal::KILL);
-    while let Ok(Some(_)) = wait(WaitOptions::empty()) {}
+    // Whatever a killed process leaves comes to us, and is killed in the next round.
+    let last = Instant::now() + KILL_PATIENCE;
+    while Instant::now() < last {
+        signal_all(main, Signal::KILL);
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some(_)) => {}
+            Ok(None) => pause(),
+            Err(_) => return,
+        }
+    }
 }
 
-/// As PID 1 of a container, everything in it; elsewhere, the command's group alone.
+/// As PID 1 of a container, everything in it; elsewhere, the command's group and all our children.
 fn signal_all(main: Option<Pid>, signal: Signal) {
     if getpid() == Pid::INIT {
         for pid in others() {
             let _ = kill_process(pid, signal);
         }
-    } else if let Some(main) = main {
+        return;
+    }
+    if let Some(main) = main {
         let _ = kill_process_group(main, signal);
+    }
+    for child in children() {
+        let _ = kill_process(child, signal);
     }
 }
 
@@ -128,6 +145,12 @@ fn others() -> Vec<Pid> {
         .filter_map(Pid::from_raw)
         .filter(|pid| *pid != Pid::INIT)
         .collect()
+}
+
+fn children() -> Vec<Pid> {
+    let own = getpid().as_raw_nonzero();
+    let text = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+    text.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()
 }
 
 fn pause() {

@@ -28,7 +28,12 @@ pub(crate) fn install(dest: &Path) -> Result<(), Error> {
     let failed = |source| Error::Write { dest: dest.to_owned(), source };
     let mut beside = dest.as_os_str().to_owned();
     beside.push(".new");
-    fs::write(&beside, program).map_err(failed)?;
-    fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)).map_err(failed)?;
-    fs::rename(&beside, dest).map_err(failed)
+    let put = fs::write(&beside, program)
+        .and_then(|()| fs::set_permissions(&beside, fs::Permissions::from_mode(0o755)))
+        .and_then(|()| fs::rename(&beside, dest));
+    if put.is_err() {
+        // Half a program beside its place is of use to nobody.
+        let _ = fs::remove_file(&beside);
+    }
+    put.map_err(failed)
 }

@@ -149,3 +149,35 @@ fn install_puts_a_program_there_that_runs() {
     assert!(Command::new(&dest).arg("--version").stdout(Stdio::null()).status().unwrap().success());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn deaf_child_in_a_session_of_its_own_is_killed_too() {
+    let mut agent = Agent::init(&[
+        "--grace",
+        "1",
+        "--",
+        "sh",
+        "-c",
+        "setsid sh -c \"trap '' TERM; echo up; while :; do sleep 0.05; done\"",
+    ]);
+    let mut up = String::new();
+    BufReader::new(agent.child.stdout.take().unwrap()).read_line(&mut up).unwrap();
+    agent.signal(Signal::TERM);
+    assert_eq!(agent.line(), "devplat-agent: grace period over: killing what is left");
+    assert_eq!(agent.ends_within(Duration::from_secs(3)), 0);
+}
+
+#[test]
+fn failed_install_leaves_nothing_beside_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let dest = folder.path().join("taken");
+    std::fs::create_dir(&dest).unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_devplat-agent"))
+        .arg("install")
+        .arg(&dest)
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    assert!(!status.success());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use crate::Stored;
+use crate::{Digest, Stored, hash::Hashing};
 
 /// Writes `images` as one OCI archive that containerd imports under their local references.
 ///
@@ -41,7 +41,9 @@ pub fn write_archive(images: &[Stored], out: impl Write) -> io::Result<()> {
         for blob in image.blobs() {
             if written.insert(blob.digest.clone()) {
                 let path = format!("blobs/sha256/{}", blob.digest.hex());
-                add(&mut tar, &path, image.open(blob)?, blob.size)?;
+                let mut content = Verified::new(image.open(blob)?);
+                add(&mut tar, &path, &mut content, blob.size)?;
+                content.check(&blob.digest)?;
             }
         }
     }
@@ -57,4 +59,35 @@ fn add(tar: &mut Builder<impl Write>, path: &str, content: impl Read, size: u64)
     header.set_mtime(0);
     header.set_size(size);
     tar.append_data(&mut header, path, content.take(size))
+}
+
+/// Passes a blob on and tells at its end whether it was the one that was meant.
+struct Verified<R> {
+    inner: R,
+    seen: Hashing<io::Sink>,
+}
+
+impl<R: Read> Verified<R> {
+    fn new(inner: R) -> Self {
+        Self { inner, seen: Hashing::new(io::sink()) }
+    }
+
+    fn check(self, digest: &Digest) -> io::Result<()> {
+        let (_, found, _) = self.seen.finish();
+        if found == *digest {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("blob {digest} in the image store is damaged"),
+        ))
+    }
+}
+
+impl<R: Read> Read for Verified<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.seen.write_all(&buffer[..read])?;
+        Ok(read)
+    }
 }

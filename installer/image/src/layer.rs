@@ -39,6 +39,7 @@ pub(crate) fn program(name: ImageName, binary: &Path, out: impl Write) -> io::Re
 /// Writes the layer of a base image from the tar of its root, without what a machine leaves in it.
 pub(crate) fn base(rootfs: impl Read, out: impl Write) -> io::Result<()> {
     let mut from = tar::Archive::new(rootfs);
+    // In the order of the root's own tar: mmdebstrap sorts it.
     let mut tar = Builder::new(out);
     for item in from.entries()? {
         let item = item?;
@@ -79,7 +80,10 @@ pub(crate) fn base(rootfs: impl Read, out: impl Write) -> io::Result<()> {
 /// Folders whose content is of the day and not of the image.
 const FOLDERS: [&str; 4] = ["var/lib/apt/lists/", "var/cache/apt/", "var/log/", "var/cache/ldconfig/"];
 /// Files that belong to one machine.
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
+    // What was left out here shall not be left out when a developer installs more.
+    "etc/apt/apt.conf.d/99mmdebstrap",
+    "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     "etc/machine-id",
     "etc/hostname",
     "etc/resolv.conf",

@@ -78,7 +78,7 @@ pub enum Error {
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-/// Uncompressed: a node unpacks it three times as fast, and no network lies between.
+/// Uncompressed: no network lies between, and neither side has to spend its processor on it.
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 impl Store {

@@ -47,6 +47,7 @@ fn layer_of_a_tiny_program_is_the_one_pinned() {
     let mut layer = Vec::new();
     let folder = tempfile::tempdir().unwrap();
     layer::program(ImageName::Operator, &program_in(folder.path(), 0, 0o755), &mut layer).unwrap();
+    assert_eq!(Digest::of(&layer).to_string(), "sha256:642ae3145c21a51ac7f598f6451a66b8746cea9ea81938ae52ddc5cbbea68636");
     let names: Vec<String> = tar::Archive::new(layer.as_slice())
         .entries()
         .unwrap()
@@ -137,4 +138,15 @@ fn base_layer_leaves_out_devices_logs_and_lists() {
         entries,
         [("var/log/".to_owned(), 0), ("usr/bin/git".to_owned(), 0), ("usr/bin/git-hard".to_owned(), 0)]
     );
+}
+
+#[test]
+fn blob_damaged_at_the_same_size_is_noticed_when_it_is_used() {
+    let (_folder, _, _, stored) = assembled(0, 0o755);
+    let path = stored.path(&stored.layers[0]);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[600] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = write_archive(&[stored], Vec::new()).unwrap_err();
+    assert!(error.to_string().ends_with("in the image store is damaged"), "{error}");
 }

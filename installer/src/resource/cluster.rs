@@ -95,7 +95,18 @@ impl Cluster {
             mappings: &spec.port_mappings,
         };
         world.state.make()?;
-        kind::create(&wanted, &world.state.kubeconfig(), |step| progress.tell(step)).await?;
+        let kubeconfig = world.state.kubeconfig();
+        if let Err(failure) = kind::create(&wanted, &kubeconfig, |step| progress.tell(step)).await {
+            // A node that a killed run had just asked Docker for may come up after we looked.
+            let nodes = docker::nodes(&self.name).await?;
+            let late = failure.one_line().contains("already exist") && !nodes.is_empty() && self.owns(&nodes);
+            if !late {
+                return Err(failure);
+            }
+            progress.tell("deleting what an earlier run left");
+            kind::delete(&self.name, &kubeconfig).await?;
+            kind::create(&wanted, &kubeconfig, |step| progress.tell(step)).await?;
+        }
         progress.tell("writing down that it is finished");
         let nodes = docker::nodes(&self.name).await?;
         let node = nodes
