@@ -1,0 +1,41 @@
+# Things in the user's cache, each under the hash of what it is made from. Sourced, never run.
+# A thing is there whole or not at all: it is made in a folder beside its place and moved there, under a lock.
+# shellcheck shell=bash
+
+# shellcheck disable=SC2034 # For those who source this.
+devplat_cache=${XDG_CACHE_HOME:-$HOME/.cache}/devplat
+
+# Progress goes to stderr; stdout is for the answer alone.
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+  say "error: $1"
+  shift
+  local hint
+  for hint in "$@"; do say "hint: $hint"; done
+  exit 3
+}
+
+# The first 16 hex digits of the SHA-256 of stdin: enough to tell versions of a recipe apart.
+content_key() { sha256sum | cut -c1-16; }
+
+# cached PLACE MAKER [ARG...]: unless PLACE is there, runs MAKER with PLACE.partial, an empty folder, and its arguments,
+# and moves the folder to PLACE. Whoever comes second waits, then finds it made.
+cached() {
+  local place=$1
+  shift
+  [[ -d $place ]] && return
+  local locks
+  locks=$(dirname "$place")/locks
+  mkdir -p "$locks"
+  # Not in a subshell of its own process group: what MAKER started keeps the lock until it ended, too, so that a build
+  # whose script was killed is over before its folder is cleared.
+  (
+    flock --nonblock 9 || { say "waiting for another run that is making $(basename "$place")"; flock 9; }
+    [[ -d $place ]] && exit 0
+    rm -rf "$place.partial"
+    mkdir -p "$place.partial"
+    "$1" "$place.partial" "${@:2}"
+    mv -T "$place.partial" "$place"
+  ) 9>"$locks/$(basename "$place")"
+}
