@@ -5,10 +5,11 @@
 
 use std::{
     ffi::OsString,
-    io,
+    fs::File,
+    io::{self, Seek},
     path::PathBuf,
     process::{ExitStatus, Stdio},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -26,7 +27,7 @@ pub struct Command {
 enum Input {
     Nothing,
     Bytes(Vec<u8>),
-    File(PathBuf),
+    File(Arc<File>),
 }
 
 /// What a child that ended well has said.
@@ -114,10 +115,10 @@ impl Command {
         self
     }
 
-    /// Gives the child this file as standard input.
+    /// Gives the child this file, from its beginning, as standard input.
     #[must_use]
-    pub fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.stdin = Input::File(path.into());
+    pub fn stdin_file(mut self, file: Arc<File>) -> Self {
+        self.stdin = Input::File(file);
         self
     }
 
@@ -142,9 +143,9 @@ impl Command {
         let (stdin_kind, bytes) = match stdin {
             Input::Nothing => (Stdio::null(), Vec::new()),
             Input::Bytes(bytes) => (Stdio::piped(), bytes),
-            Input::File(path) => {
-                let file = std::fs::File::open(&path)
-                    .map_err(|source| Error::Start { program: program.clone(), source })?;
+            Input::File(file) => {
+                let rewound = (&*file).rewind().and_then(|()| file.try_clone());
+                let file = rewound.map_err(|source| Error::Start { program: program.clone(), source })?;
                 (Stdio::from(file), Vec::new())
             }
         };

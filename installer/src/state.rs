@@ -27,6 +27,11 @@ pub struct StateFolder {
 pub struct Decisions {
     /// What `--profile` was, or what was detected in its place.
     pub profile: Option<String>,
+    /// What `--set` said: `status` compares with what was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<String>,
+    /// The context of the cluster, where somebody else made it.
+    pub context: Option<String>,
     /// The reference that `devServers.image: auto` came to, or `debian`.
     pub dev_server_image: Option<String>,
 }
@@ -181,7 +186,7 @@ mod tests {
     #[test]
     fn decisions_are_remembered_and_rubbish_is_none() {
         let (_base, state) = folder();
-        let decisions = Decisions { profile: Some("kind".to_owned()), dev_server_image: None };
+        let decisions = Decisions { profile: Some("kind".to_owned()), ..Decisions::default() };
         state.remember(&decisions).unwrap();
         assert_eq!(state.decisions(), decisions);
         fs::write(state.folder.join("decisions.json"), "{").unwrap();

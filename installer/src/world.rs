@@ -1,8 +1,8 @@
 //! What steps act on: the state folder, the store of images and, once there is one, the cluster.
 
-use devplat_image::{ImageName, Key, Store};
-use devplat_kubernetes::context;
-use devplat_profile::{PlatformName, Profile};
+use devplat_image::{ImageName, Key, Reference, Store};
+use devplat_kubernetes::context::{self, Context};
+use devplat_profile::{Delivery, PlatformName, Profile};
 use devplat_render::{Images, Input, ReleaseName, Templates};
 use kube::config::Kubeconfig;
 use tokio::sync::OnceCell;
@@ -13,38 +13,71 @@ use crate::{
     state::StateFolder,
 };
 
+/// Where a platform runs.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// In the cluster that devplat makes with kind.
+    Kind,
+    /// In one that somebody else made.
+    Existing {
+        /// The context that names it.
+        context: Context,
+        /// The kubeconfig with that context.
+        kubeconfig: Box<Kubeconfig>,
+    },
+}
+
 /// The surroundings of one platform.
 pub struct World {
     /// Whose.
     pub platform: PlatformName,
     /// Where its journal and kubeconfig lie.
     pub state: StateFolder,
+    /// Where it runs.
+    pub target: Target,
     client: OnceCell<kube::Client>,
 }
 
 impl World {
     /// The surroundings of `platform`.
-    pub fn new(platform: PlatformName, state: StateFolder) -> Self {
-        Self { platform, state, client: OnceCell::new() }
+    pub fn new(platform: PlatformName, state: StateFolder, target: Target) -> Self {
+        Self { platform, state, target, client: OnceCell::new() }
     }
 
-    /// The name of the context that kind gives the platform's cluster.
+    /// The command line of `verb` for this platform.
+    pub fn command(&self, verb: &str) -> String {
+        if self.platform == PlatformName::default() {
+            format!("devplat {verb}")
+        } else {
+            format!("devplat {verb} --name {}", self.platform)
+        }
+    }
+
+    /// The name of the context that leads to the platform's cluster.
     pub fn context(&self) -> String {
-        format!("kind-{}", self.platform)
+        match &self.target {
+            Target::Kind => format!("kind-{}", self.platform),
+            Target::Existing { context, .. } => context.name.clone(),
+        }
     }
 
     /// A client for the platform's cluster, which has to be running.
     pub async fn client(&self) -> Result<kube::Client, Failure> {
         let client = self.client.get_or_try_init(|| async {
-            let path = self.state.kubeconfig();
-            let kubeconfig = Kubeconfig::read_from(&path).map_err(|error| {
-                Failure::of(Exit::PartWay, &error)
-                    .while_doing(format!("cannot read {}", path.display()))
-                    .hint("delete the file, then run the same command: kind gives it again")
-            })?;
+            let kubeconfig = match &self.target {
+                Target::Kind => {
+                    let path = self.state.kubeconfig();
+                    Kubeconfig::read_from(&path).map_err(|error| {
+                        Failure::of(Exit::PartWay, &error)
+                            .while_doing(format!("cannot read {}", path.display()))
+                            .hint("delete the file, then run the same command: kind gives it again")
+                    })?
+                }
+                Target::Existing { kubeconfig, .. } => Kubeconfig::clone(kubeconfig),
+            };
             context::client(&kubeconfig, &self.context())
                 .await
-                .map_err(|error| Failure::of(Exit::PartWay, &error).hint(error.hint()))
+                .map_err(|error| crate::resource::explain(&error))
         });
         client.await.cloned()
     }
@@ -100,7 +133,12 @@ impl Ingredients {
     pub fn references(&self) -> Option<Images> {
         let local = |image| {
             let stored = self.store.find(image, &self.key(image))?;
-            Some(stored.local_reference().to_string())
+            Some(match &self.profile.delivery {
+                Delivery::Nodes => stored.local_reference().to_string(),
+                Delivery::Registry(prefix) => {
+                    Reference::in_registry(prefix, image, &stored.manifest.digest).to_string()
+                }
+            })
         };
         Some(Images {
             operator: local(ImageName::Operator)?,

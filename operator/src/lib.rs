@@ -35,6 +35,8 @@ use crate::{context::Context, lease::Election};
 /// The rights that the operator needs, and those that it gives to users, as YAML documents.
 pub const RBAC: &str = include_str!("../rbac.yaml");
 
+/// How soon an API server that was not reached is tried again.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How long a release of the lease may take at the end.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -46,15 +48,35 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
     let listener =
         TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
     let context = Arc::new(Context::new(defaults, client.clone()));
-    let election = Election::new(client, &namespace, identity, context.metrics.clone());
+    let election = Election::new(client.clone(), &namespace, identity, context.metrics.clone());
 
     // The watches run on while the health server says goodbye, and end by being dropped.
-    let watches = select_all(watch::all(&context));
+    let watches = Box::pin(async {
+        reached(&client).await;
+        select_all(watch::all(&context)).await
+    });
     let health = health::serve(listener, context.clone(), shutdown.clone());
-    let rounds = rounds(&context, &election, &shutdown);
+    let rounds = Box::pin(async {
+        if shutdown.run_until_cancelled(reached(&client)).await.is_some() {
+            rounds(&context, &election, &shutdown).await;
+        }
+    });
     tokio::select! {
         _ = watches => Err(Error::Ended("a watch")),
         (served, ()) = async { tokio::join!(health, rounds) } => served,
+    }
+}
+
+/// Waits until the API server can be reached at all: on a new node its address may lead nowhere for seconds, and
+/// watches that failed wait longer each time.
+async fn reached(client: &Client) {
+    let mut told = false;
+    while let Err(error) = client.apiserver_version().await {
+        if !told {
+            tracing::warn!(%error, "the API server cannot be reached yet");
+            told = true;
+        }
+        tokio::time::sleep(AGAIN).await;
     }
 }
 

@@ -25,6 +25,9 @@ enum Verb {
     Crds,
 }
 
+/// How long a connection to the API server may take.
+const CONNECT: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// One thread: it mostly waits, and each thread's memory would count a thousand times over.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -44,10 +47,17 @@ async fn main() -> ExitCode {
 async fn operate(config: Config) -> Result<(), Box<dyn StdError>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).json().init();
-    let client = Client::try_default().await.map_err(|error| Error::Cluster(error.into()))?;
+    let client = client().await.map_err(Error::Cluster)?;
     let shutdown = CancellationToken::new();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     Ok(run(config, client, shutdown).await?)
+}
+
+async fn client() -> Result<Client, Box<dyn StdError + Send + Sync>> {
+    let mut config = kube::Config::infer().await?;
+    // Where a Service's address leads nowhere yet, packets may vanish.
+    config.connect_timeout = Some(CONNECT);
+    Ok(Client::try_from(config)?)
 }
 
 async fn cancel_on_signal(shutdown: CancellationToken) {

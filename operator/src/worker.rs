@@ -49,7 +49,7 @@ async fn look(context: &Context, target: &Target) -> Result<Option<Duration>, Ca
     match target {
         Target::Server(key) => server::reconcile(context, key).await,
         Target::Flavor(key) => flavor::reconcile(context, key).await.map(|()| None),
-        Target::User(key) => user::reconcile(context, key).await.map(|()| None),
+        Target::User(key) => user::reconcile(context, key).await,
     }
 }
 

@@ -87,6 +87,11 @@ impl Store {
         Self { folder: folder.into() }
     }
 
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The image that `key` gave, if all of it is still there.
     ///
     /// A record that does not parse, or whose blobs are absent or of another size, counts as absent: the image

@@ -1,3 +1,5 @@
+//! What the store keeps, and what a broken or interrupted one is worth.
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -47,7 +49,10 @@ fn layer_of_a_tiny_program_is_the_one_pinned() {
     let mut layer = Vec::new();
     let folder = tempfile::tempdir().unwrap();
     layer::program(ImageName::Operator, &program_in(folder.path(), 0, 0o755), &mut layer).unwrap();
-    assert_eq!(Digest::of(&layer).to_string(), "sha256:642ae3145c21a51ac7f598f6451a66b8746cea9ea81938ae52ddc5cbbea68636");
+    assert_eq!(
+        Digest::of(&layer).to_string(),
+        "sha256:642ae3145c21a51ac7f598f6451a66b8746cea9ea81938ae52ddc5cbbea68636"
+    );
     let names: Vec<String> = tar::Archive::new(layer.as_slice())
         .entries()
         .unwrap()

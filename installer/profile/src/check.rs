@@ -96,7 +96,11 @@ impl Found<'_> {
         match (delivery, registry, cluster) {
             (document::Delivery::Registry, Some(registry), _) => Delivery::Registry(registry),
             (document::Delivery::Registry, None, _) => {
-                self.at("images.delivery", "delivery registry needs images.registry (host and path)", None);
+                self.at(
+                    "images.delivery",
+                    "delivery registry needs images.registry, such as registry.example/team",
+                    None,
+                );
                 Delivery::Nodes
             }
             (document::Delivery::Nodes, Some(_), _) => {

@@ -60,8 +60,11 @@ pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
     let shipped = match (&extends, &sources.shipped) {
         (Some(node), _) => find(&node.to_json().to_string().replace('"', ""), &node.place, &mut mistakes),
         (None, Some(name)) => find(name, &Place::Argument(format!("--profile {name}")), &mut mistakes),
-        (None, None) => BASE,
+        (None, None) => Some(BASE),
     };
+    // Without what it builds on, much would be missing that is not.
+    let incomplete = shipped.is_none();
+    let shipped = shipped.unwrap_or(BASE);
     let mut merged = read_shipped(BASE, &shape, &mut mistakes);
     if shipped != BASE {
         merged.lay(read_shipped(shipped, &shape, &mut mistakes));
@@ -77,7 +80,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
     }
     drop(merged.take("description"));
     drop_absent(&mut merged);
-    if mistakes.iter().any(|mistake| mistake.what.starts_with(NOT_YAML)) {
+    if incomplete || mistakes.iter().any(|mistake| mistake.what.starts_with(NOT_YAML)) {
         return Err(Mistakes(mistakes));
     }
     shape.require("", &merged, &mut mistakes);
@@ -95,16 +98,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
     Err(Mistakes(mistakes))
 }
 
-fn find(name: &str, place: &Place, mistakes: &mut Vec<Mistake>) -> Shipped {
-    if let Some(shipped) = SHIPPED.iter().find(|shipped| shipped.name == name) {
-        return *shipped;
-    }
-    if name != BASE.name {
+/// The profile of that name; a mistake where there is none.
+fn find(name: &str, place: &Place, mistakes: &mut Vec<Mistake>) -> Option<Shipped> {
+    let found = SHIPPED.iter().chain([&BASE]).find(|shipped| shipped.name == name).copied();
+    if found.is_none() {
         let names: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
         let what = format!("there is no profile {name:?}; there are {}", names.join(", "));
         mistakes.push(Mistake { place: place.clone(), what, nearest: nearest(name, names) });
     }
-    BASE
+    found
 }
 
 fn read_shipped(shipped: Shipped, shape: &Shape<'_>, mistakes: &mut Vec<Mistake>) -> Node {

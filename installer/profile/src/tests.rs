@@ -1,3 +1,5 @@
+//! Layers, and every mistake in them, as their users see them.
+
 use crate::{Cluster, DevServerImage, Loaded, NodeImage, SHIPPED, Sources, load};
 
 fn kind() -> Sources {

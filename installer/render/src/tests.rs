@@ -1,3 +1,5 @@
+//! What shipped profiles render to, and what templates may not do.
+
 use std::collections::BTreeMap;
 
 use devplat_profile::{PlatformName, Profile, SHIPPED, Sources, load};

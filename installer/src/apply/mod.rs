@@ -144,7 +144,7 @@ impl Apply {
     fn stopped(&self) -> Failure {
         Failure::new(Exit::PartWay, "stopped, as asked")
             .hint(format!("`{}` goes on from here", self.again))
-            .hint("`devplat destroy` takes away what was made")
+            .hint(format!("`{}` takes away what was made", self.world.command("destroy")))
     }
 }
 

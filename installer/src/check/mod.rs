@@ -44,6 +44,6 @@ fn free_ports(taken: &[String]) -> Result<(), Failure> {
     if taken.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Missing, format!("taken on this machine: {}", taken.join(", ")))
+    Err(Failure::new(Exit::Missing, format!("ports taken on this machine: {}", taken.join(", ")))
         .hint("end what listens there (`ss -ltnp` names it), or choose other ports: --set cluster.kind.apiServerPort=0, cluster.kind.portMappings"))
 }

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Instant};
 
-use super::{Global, plan};
+use clap::Args;
+use devplat_kubernetes::release::DataLoss;
+
+use super::{Global, settings};
 use crate::{
     apply::Apply,
     check,
@@ -12,27 +15,42 @@ use crate::{
     state::StateFolder,
     tool::docker,
     ui::{Answer, Event, Ui},
-    world::World,
+    world::{Target, World},
 };
 
-pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
+/// What may go along.
+#[derive(Debug, Args)]
+pub(super) struct Destroy {
+    /// In a cluster that stays: delete users' dev servers and users as well; homes stay
+    #[arg(long)]
+    lose_data: bool,
+}
+
+pub(super) async fn run(global: &Global, destroy: &Destroy, ui: &Ui) -> Result<(), Failure> {
     let start = Instant::now();
     let state = StateFolder::of(&global.name)?;
-    docker::version().await?;
+    let target = match global.context.clone().or_else(|| state.decisions().context) {
+        Some(name) => settings::existing_target(Some(name))?,
+        None => Target::Kind,
+    };
+    if matches!(target, Target::Kind) {
+        docker::version().await?;
+    }
     let lock = state.lock("destroy")?;
-    let world = Arc::new(World::new(global.name.clone(), state));
-    let found = resource::found(&world).await?;
+    let world = Arc::new(World::new(global.name.clone(), state, target));
+    let data = || if destroy.lose_data { DataLoss::Allowed } else { DataLoss::Refused };
+    let found = resource::found(&world, data()).await?;
     let removal = removal(&found);
     if !removal.changes_nothing() {
-        confirm(global, &found, ui)?;
+        confirm(global, &world, &found, ui)?;
         let checked = check::check(removal, &found).await?;
-        let again = plan::again(global, "destroy");
+        let again = world.command("destroy");
         Apply { resources: found, world: Arc::clone(&world), ui: ui.clone(), again }.run(&checked).await?;
     }
-    let left: Vec<String> = resource::found(&world).await?.iter().map(name).collect();
+    let left: Vec<String> = resource::found(&world, data()).await?.iter().map(name).collect();
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
-            .hint("run `devplat destroy` again"));
+            .hint(format!("run `{}` again", world.command("destroy"))));
     }
     world.state.remove()?;
     drop(lock);
@@ -40,16 +58,28 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
     Ok(())
 }
 
-fn confirm(global: &Global, found: &crate::plan::Graph<Resource>, ui: &Ui) -> Result<(), Failure> {
+fn confirm(
+    global: &Global,
+    world: &World,
+    found: &crate::plan::Graph<Resource>,
+    ui: &Ui,
+) -> Result<(), Failure> {
     if global.yes {
         return Ok(());
     }
     let names: Vec<String> = found.iter().map(name).collect();
-    let question = format!(
-        "delete {} of platform {}, with every dev server and home in it?",
-        names.join(" and "),
-        global.name
-    );
+    let question = match &world.target {
+        Target::Kind => {
+            format!(
+                "delete {} of platform {}, with every dev server and home in it?",
+                names.join(" and "),
+                global.name
+            )
+        }
+        Target::Existing { context, .. } => {
+            format!("delete platform {} from {} (context {})?", global.name, context.provider, context.name)
+        }
+    };
     match ui.confirm(&question) {
         Answer::Yes => Ok(()),
         Answer::No => Err(Failure::new(Exit::Usage, "nothing was deleted")),

@@ -80,7 +80,7 @@ enum Verb {
     /// Say what is there, what is ready, and what to type next
     Status,
     /// Take the platform away with all that is in it
-    Destroy,
+    Destroy(destroy::Destroy),
     /// Print the manifests, or write them to a folder
     Render(render::Render),
     /// List, show and describe profiles
@@ -122,7 +122,7 @@ async fn run(global: &Global, verb: Verb, ui: &Ui) -> Result<(), Failure> {
         Verb::Up => up::run(global, ui).await,
         Verb::Plan => plan::run(global, ui).await,
         Verb::Status => status::run(global, ui).await,
-        Verb::Destroy => destroy::run(global, ui).await,
+        Verb::Destroy(destroy) => destroy::run(global, &destroy, ui).await,
         Verb::Render(render) => render::run(global, &render, ui),
         Verb::Profiles(profiles) => profiles::run(global, &profiles, ui),
         Verb::Doctor => doctor::run(ui).await,

@@ -14,12 +14,11 @@ use crate::{
     resource::{self, Resource, ResourceId},
     tool::docker,
     ui::Ui,
-    world::{Ingredients, World},
+    world::{Ingredients, Target, World},
 };
 
 pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
-    let (ingredients, state, _) = settings::ingredients(global, ui).await?;
-    let world = World::new(global.name.clone(), state);
+    let (ingredients, world, _) = settings::ingredients(global, ui).await?;
     let (_, plan) = make(&ingredients, &world).await?;
     if ui.is_json() {
         ui.document(&plan);
@@ -39,7 +38,9 @@ pub(super) async fn make(
 ) -> Result<(Graph<Resource>, Plan<ResourceId>), Failure> {
     let wanted = resource::desired(ingredients)?;
     read_journal(world)?;
-    docker::version().await?;
+    if matches!(world.target, Target::Kind) {
+        docker::version().await?;
+    }
     let inventory = observe(&wanted, world).await?;
     let plan = plan::diff(&wanted, &inventory).map_err(|blocked| refuse(&blocked, world))?;
     Ok((wanted, plan))
@@ -53,6 +54,9 @@ pub(super) fn again(global: &Global, verb: &str) -> String {
     }
     if global.name != devplat_profile::PlatformName::default() {
         let _ = write!(line, " --name {}", global.name);
+    }
+    if let Some(context) = &global.context {
+        let _ = write!(line, " --context {context}");
     }
     for set in &global.set {
         let _ = write!(line, " --set '{set}'");

@@ -40,6 +40,7 @@ enum What {
 
 pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failure> {
     let Render { what, to, images } = render;
+    let global = &settings::recalled(global)?;
     let state = StateFolder::of(&global.name)?;
     let name =
         global.profile.clone().or_else(|| state.decisions().profile).unwrap_or_else(|| "kind".to_owned());

@@ -4,17 +4,18 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use devplat_image::Store;
 use devplat_kubernetes::context;
-use devplat_profile::{DevServerImage, Loaded, Sources, load};
+use devplat_profile::{Cluster, DevServerImage, Loaded, Sources, load};
 use devplat_render::Templates;
 
 use super::{Global, detect};
 use crate::{
     failure::{Exit, Failure},
     programs::Programs,
+    resource,
     state::{self, Decisions, StateFolder},
     tool::debian,
     ui::Ui,
-    world::{DevImage, Ingredients, template_failure},
+    world::{DevImage, Ingredients, Target, World, template_failure},
 };
 
 /// Joins all layers of the profile that `name` (shipped or a file) begins.
@@ -35,6 +36,15 @@ pub(super) fn profile(global: &Global, name: &str) -> Result<Loaded, Failure> {
     })
 }
 
+/// The same, with what the last `up` was told where nothing is said now.
+pub(super) fn recalled(global: &Global) -> Result<Global, Failure> {
+    let mut global = global.clone();
+    if global.profile.is_none() && global.set.is_empty() {
+        global.set = StateFolder::of(&global.name)?.decisions().set;
+    }
+    Ok(global)
+}
+
 /// The name of the profile: as given, as it was before, or as fits this machine.
 pub(super) fn profile_name(global: &Global, state: &StateFolder, ui: &Ui) -> Result<String, Failure> {
     if let Some(name) = global.profile.clone().or_else(|| state.decisions().profile) {
@@ -50,7 +60,7 @@ pub(super) fn profile_name(global: &Global, state: &StateFolder, ui: &Ui) -> Res
 pub(super) async fn ingredients(
     global: &Global,
     ui: &Ui,
-) -> Result<(Arc<Ingredients>, StateFolder, Decisions), Failure> {
+) -> Result<(Arc<Ingredients>, World, Decisions), Failure> {
     let state = StateFolder::of(&global.name)?;
     let name = profile_name(global, &state, ui)?;
     let Loaded { profile, .. } = profile(global, &name)?;
@@ -63,9 +73,41 @@ pub(super) async fn ingredients(
         DevImage::Reference(reference) => reference.clone(),
     });
     let platform = global.name.clone();
+    let target = match &profile.cluster {
+        Cluster::Kind(_) => Target::Kind,
+        Cluster::Existing(existing) => {
+            let decided = state.decisions().context;
+            let named = global.context.clone().or_else(|| existing.context.clone()).or(decided);
+            existing_target(named)?
+        }
+    };
+    let context = match &target {
+        Target::Kind => None,
+        Target::Existing { context, .. } => Some(context.name.clone()),
+    };
     let ingredients = Ingredients { platform, profile, templates, store, programs, dev_image };
     ingredients.check_templates()?;
-    Ok((Arc::new(ingredients), state, Decisions { profile: Some(name), dev_server_image }))
+    let world = World::new(global.name.clone(), state, target);
+    Ok((
+        Arc::new(ingredients),
+        world,
+        Decisions { profile: Some(name), set: global.set.clone(), context, dev_server_image },
+    ))
+}
+
+/// The cluster that a context names. Without a name, nothing is done to it, whatever the current context is.
+pub(super) fn existing_target(name: Option<String>) -> Result<Target, Failure> {
+    let kubeconfig = user_kubeconfig()?;
+    let found = match name {
+        Some(name) => context::find(&kubeconfig, Some(&name)).map_err(|error| resource::explain(&error))?,
+        None => None,
+    };
+    let Some(context) = found else {
+        let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+        return Err(Failure::new(Exit::Usage, "no cluster is named")
+            .hint(format!("name its context with --context; there are: {}", known.join(", "))));
+    };
+    Ok(Target::Existing { context, kubeconfig: Box::new(kubeconfig) })
 }
 
 /// The templates, with those of the user's folder in the place of devplat's own.
@@ -125,6 +167,5 @@ pub(super) fn user_kubeconfig() -> Result<kube::config::Kubeconfig, Failure> {
 
 /// The context that the user named, or the current one.
 pub(super) fn user_context(global: &Global) -> Result<Option<context::Context>, Failure> {
-    context::find(&user_kubeconfig()?, global.context.as_deref())
-        .map_err(|error| Failure::of(Exit::Usage, &error).hint(error.hint()))
+    context::find(&user_kubeconfig()?, global.context.as_deref()).map_err(|error| resource::explain(&error))
 }

@@ -11,7 +11,7 @@ use crate::{
     resource::{self, ResourceId},
     tool::docker,
     ui::Ui,
-    world::World,
+    world::{Target, World},
 };
 
 /// The version of the JSON.
@@ -36,7 +36,24 @@ struct Status {
 struct ClusterStatus {
     provider: &'static str,
     name: String,
-    kubeconfig: String,
+    /// The kubeconfig that devplat keeps; the user's own where missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kubeconfig: Option<String>,
+}
+
+impl ClusterStatus {
+    fn of(world: &World) -> Self {
+        match &world.target {
+            Target::Kind => Self {
+                provider: "kind",
+                name: world.platform.to_string(),
+                kubeconfig: Some(world.state.kubeconfig().display().to_string()),
+            },
+            Target::Existing { context, .. } => {
+                Self { provider: "existing", name: context.provider.to_string(), kubeconfig: None }
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -48,9 +65,11 @@ struct Part {
 }
 
 pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
-    let (ingredients, state, decisions) = settings::ingredients(global, ui).await?;
-    let world = World::new(global.name.clone(), state);
-    docker::version().await?;
+    let global = settings::recalled(global)?;
+    let (ingredients, world, decisions) = settings::ingredients(&global, ui).await?;
+    if matches!(world.target, Target::Kind) {
+        docker::version().await?;
+    }
     let wanted = resource::desired(&ingredients)?;
     let inventory = observe(&wanted, &world).await?;
     let parts: Vec<Part> = wanted
@@ -62,16 +81,12 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
         })
         .collect();
     let ready = parts.iter().all(|part| part.ready);
-    let next = if ready { next_line(&world) } else { super::plan::again(global, "up") };
+    let next = if ready { next_line(&world) } else { super::plan::again(&global, "up") };
     let status = Status {
         version: VERSION,
         name: global.name.to_string(),
         profile: decisions.profile.unwrap_or_default(),
-        cluster: ClusterStatus {
-            provider: "kind",
-            name: global.name.to_string(),
-            kubeconfig: world.state.kubeconfig().display().to_string(),
-        },
+        cluster: ClusterStatus::of(&world),
         context: world.context(),
         ready,
         parts,
@@ -87,14 +102,18 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
 
 /// The line to type next: makes a dev server from the example and opens a shell in it.
 pub(super) fn next_line(world: &World) -> String {
-    let kubeconfig = world.state.kubeconfig();
     let name = match world.platform.as_str() {
         "devplat" => String::new(),
         name => format!(" --name {name}"),
     };
+    let (before, kubectl) = match &world.target {
+        Target::Kind => {
+            (format!("export KUBECONFIG={}; ", world.state.kubeconfig().display()), "kubectl".to_owned())
+        }
+        Target::Existing { context, .. } => (String::new(), format!("kubectl --context {}", context.name)),
+    };
     format!(
-        "export KUBECONFIG={}; devplat render example{name} | kubectl apply -f - && kubectl wait --for=condition=Ready --timeout=5m devserver/mydev && kubectl exec -it deployment/mydev -- bash",
-        kubeconfig.display()
+        "{before}devplat render example{name} | {kubectl} apply -f - && {kubectl} wait --for=condition=Ready --timeout=5m devserver/mydev && {kubectl} exec -it deployment/mydev -- bash"
     )
 }
 
@@ -118,6 +137,8 @@ fn show(status: &Status) -> String {
     let head = if *ready { "ready" } else { "not ready" };
     format!(
         "platform {name} (profile {profile}): {head}\n{} cluster {}, context {context} in {}\n\n{table}\n\nnext:\n  {next}",
-        cluster.provider, cluster.name, cluster.kubeconfig
+        cluster.provider,
+        cluster.name,
+        cluster.kubeconfig.as_deref().unwrap_or("your kubeconfig")
     )
 }

@@ -1,3 +1,5 @@
+//! Plans for a world in a few lines, without a world.
+
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use super::*;

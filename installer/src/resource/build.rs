@@ -9,7 +9,7 @@ use super::Progress;
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
-    tool::debian,
+    tool::{debian, scratch::Scratch},
     world::{DevImage, Ingredients},
 };
 
@@ -39,7 +39,8 @@ impl Build {
         let image = self.image;
         let rootfs = match (image, &ingredients.dev_image) {
             (ImageName::Base, DevImage::Debian(recipe)) => {
-                let folder = tempfile::tempdir().map_err(|error| failed(&error, image))?;
+                let notes = ingredients.store.folder().join("scratch");
+                let folder = Scratch::new(&notes).map_err(|error| failed(&error, image))?;
                 let target = folder.path().join("root.tar");
                 debian::bootstrap(recipe, &target, |step| progress.tell(step)).await?;
                 progress.tell("making a layer of it");

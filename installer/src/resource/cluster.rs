@@ -1,12 +1,16 @@
 //! The cluster that devplat makes with kind. Whose it is shows from the creating call on; that it was finished
 //! shows by a file in its node, which is written last.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
 
+use devplat_kubernetes::context;
 use devplat_profile::{KindCluster, NodeImage, PlatformName};
 use serde::{Deserialize, Serialize};
 
-use super::Progress;
+use super::{Import, Progress};
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
@@ -20,6 +24,9 @@ use crate::{
 /// With the node image there already.
 pub(super) const USUAL: Duration = Duration::from_secs(20);
 
+/// How long the API server of a cluster that is started again may take to its first answer.
+const START_PATIENCE: Duration = Duration::from_mins(2);
+
 /// The node image that is built where no registry is reachable.
 const BUILT_NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
 /// On a node image that has a network of its own, good for one node.
@@ -28,11 +35,13 @@ const CNI_LABEL: &str = "dev.devplat.cni";
 const RECORD: &str = "/kind/devplat.json";
 
 /// A cluster made by kind.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Cluster {
     name: String,
     /// What it shall be; not known where it is only to be found and deleted.
     spec: Option<KindCluster>,
+    /// Images that it gets while it is made.
+    images: Vec<Import>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,12 +53,12 @@ struct Record {
 }
 
 impl Cluster {
-    pub(super) fn wanted(platform: &PlatformName, spec: KindCluster) -> Self {
-        Self { name: platform.to_string(), spec: Some(spec) }
+    pub(super) fn wanted(platform: &PlatformName, spec: KindCluster, images: Vec<Import>) -> Self {
+        Self { name: platform.to_string(), spec: Some(spec), images }
     }
 
     pub(super) fn named(platform: &PlatformName) -> Self {
-        Self { name: platform.to_string(), spec: None }
+        Self { name: platform.to_string(), spec: None, images: Vec::new() }
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
@@ -96,7 +105,13 @@ impl Cluster {
         };
         world.state.make()?;
         let kubeconfig = world.state.kubeconfig();
-        if let Err(failure) = kind::create(&wanted, &kubeconfig, |step| progress.tell(step)).await {
+        let tell = |step: &str| {
+            progress.tell(step);
+            if step == kind::NODES_RUN {
+                self.begin_images(world);
+            }
+        };
+        if let Err(failure) = kind::create(&wanted, &kubeconfig, tell).await {
             // A node that a killed run had just asked Docker for may come up after we looked.
             let nodes = docker::nodes(&self.name).await?;
             let late = failure.one_line().contains("already exist") && !nodes.is_empty() && self.owns(&nodes);
@@ -105,7 +120,7 @@ impl Cluster {
             }
             progress.tell("deleting what an earlier run left");
             kind::delete(&self.name, &kubeconfig).await?;
-            kind::create(&wanted, &kubeconfig, |step| progress.tell(step)).await?;
+            kind::create(&wanted, &kubeconfig, tell).await?;
         }
         progress.tell("writing down that it is finished");
         let nodes = docker::nodes(&self.name).await?;
@@ -122,13 +137,36 @@ impl Cluster {
         write.stdin(text).run().await.map(|_| ()).map_err(|error| docker::explain(&error))
     }
 
+    /// One after the other: they share a disk, and what is smallest is needed first.
+    fn begin_images(&self, world: &World) {
+        let each: Vec<_> = self.images.iter().map(|import| import.begin(&world.platform)).collect();
+        tokio::spawn(async move {
+            for one in each {
+                one.await;
+            }
+        });
+    }
+
     pub(super) async fn start(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
         for node in docker::nodes(&self.name).await? {
             progress.tell(format!("starting {}", node.name));
             docker::start(&node.name).await?;
             self.ensure_kubeconfig(world, &node).await?;
         }
-        Ok(())
+        progress.tell("waiting for its API server");
+        let client = world.client().await?;
+        let begun = Instant::now();
+        loop {
+            match context::answer(&client).await {
+                Ok(()) => return Ok(()),
+                Err(error) if begun.elapsed() > START_PATIENCE => {
+                    return Err(Failure::of(Exit::PartWay, &error)
+                        .while_doing(format!("the API server of cluster {} does not come up", self.name))
+                        .hint(format!("`docker logs {}-control-plane` may say why", self.name)));
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(300)).await,
+            }
+        }
     }
 
     pub(super) async fn delete(&self, world: &World, progress: &Progress) -> Result<(), Failure> {

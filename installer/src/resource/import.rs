@@ -3,6 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_image::{ImageName, Stored, write_archive};
+use devplat_profile::PlatformName;
+use tokio::sync::Mutex;
 
 use crate::{
     failure::{Exit, Failure},
@@ -16,10 +18,16 @@ use crate::{
 pub struct Import {
     /// Which.
     pub image: ImageName,
-    pub(super) ingredients: Arc<Ingredients>,
+    ingredients: Arc<Ingredients>,
+    /// Held while it is brought in: that begins while kind still makes the cluster.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Import {
+    pub(super) fn new(image: ImageName, ingredients: Arc<Ingredients>) -> Self {
+        Self { image, ingredients, turn: Arc::default() }
+    }
+
     pub(super) fn usual(&self) -> Duration {
         match self.image {
             ImageName::Operator | ImageName::Agent => Duration::from_secs(1),
@@ -28,24 +36,56 @@ impl Import {
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
-        let Some(stored) = self.stored() else { return Ok(Verdict::Absent) };
-        let wanted = stored.local_reference().to_string();
-        for node in docker::nodes(world.platform.as_str()).await? {
-            if !images_of(&node.name).await?.contains(&wanted) {
-                return Ok(Verdict::Absent);
-            }
-        }
-        Ok(Verdict::Same)
+        Ok(if self.is_there(&world.platform).await? { Verdict::Same } else { Verdict::Absent })
     }
 
+    /// Brings it in, unless it is there: the cluster may have got it while it was made, or before it was stopped.
     pub(super) async fn create(&self, world: &World) -> Result<(), Failure> {
+        self.ensure(&world.platform).await
+    }
+
+    /// Brings it in as soon as the node can take it, while the rest of the cluster is still on its way. A failure is no
+    /// matter here: the image's own step does it then.
+    pub(super) fn begin(&self, platform: &PlatformName) -> impl Future<Output = ()> + Send + 'static {
+        let (import, platform) = (self.clone(), platform.clone());
+        async move {
+            if import.stored().is_some()
+                && let Err(failure) = import.ensure(&platform).await
+            {
+                tracing::debug!(image = %import.image, why = %failure.one_line(), "not brought in early");
+            }
+        }
+    }
+
+    async fn ensure(&self, platform: &PlatformName) -> Result<(), Failure> {
+        let _turn = self.turn.lock().await;
+        if self.is_there(platform).await? { Ok(()) } else { self.bring_in(platform).await }
+    }
+
+    async fn is_there(&self, platform: &PlatformName) -> Result<bool, Failure> {
+        let Some(stored) = self.stored() else { return Ok(false) };
+        let wanted = stored.local_reference().to_string();
+        let nodes = docker::nodes(platform.as_str()).await?;
+        if nodes.is_empty() {
+            return Err(Failure::new(Exit::PartWay, format!("cluster {platform} has no node any more")));
+        }
+        for node in nodes {
+            if !images_of(&node.name).await?.contains(&wanted) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn bring_in(&self, platform: &PlatformName) -> Result<(), Failure> {
         let stored = self.stored().ok_or_else(|| {
             Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
         })?;
         let archive = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
-            let mut file = tempfile::NamedTempFile::new()?;
-            write_archive(&[stored], std::io::BufWriter::with_capacity(1 << 20, file.as_file_mut()))?;
-            Ok(file)
+            // Without a name, so that a killed run leaves none behind.
+            let mut file = tempfile::tempfile()?;
+            write_archive(&[stored], std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
+            Ok(Arc::new(file))
         });
         let archive =
             archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?.map_err(|error| {
@@ -53,10 +93,10 @@ impl Import {
                     .while_doing(format!("cannot write image {} to a temporary file", self.image))
                     .hint("free some space where temporary files go (TMPDIR), then run the same command")
             })?;
-        for node in docker::nodes(world.platform.as_str()).await? {
+        for node in docker::nodes(platform.as_str()).await? {
             docker::exec(&node.name)
                 .args(["ctr", "-n", "k8s.io", "images", "import", "-"])
-                .stdin_file(archive.path())
+                .stdin_file(Arc::clone(&archive))
                 .run()
                 .await
                 .map_err(|error| docker::explain(&error))?;

@@ -3,29 +3,34 @@
 
 mod build;
 mod cluster;
+mod existing;
 mod import;
 mod network;
 mod proof;
+mod push;
 mod release;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_profile::{Cluster as ClusterProfile, PlatformName};
+use devplat_kubernetes::release::DataLoss;
+use devplat_profile::{Cluster as ClusterProfile, Delivery, PlatformName};
 use devplat_render::ReleaseName;
 
 pub use build::Build;
 pub use cluster::Cluster;
+pub use existing::{Existing, Installed, explain};
 pub use import::Import;
 pub use network::Network;
 pub use proof::Proof;
+pub use push::Push;
 pub use release::Release;
 
 use crate::{
     failure::{Exit, Failure},
     plan::{Graph, Planned, Verdict},
     ui::{Event, Ui},
-    world::{Ingredients, World},
+    world::{Ingredients, Target, World},
 };
 
 /// Which thing of a platform.
@@ -39,6 +44,10 @@ pub enum ResourceId {
     Build(ImageName),
     /// An image in the nodes.
     Import(ImageName),
+    /// An image in a registry.
+    Push(ImageName),
+    /// All of a platform in a cluster that stays.
+    Installed,
     /// A set of objects in the cluster.
     Release(ReleaseName),
     /// The proof that all of it works.
@@ -52,6 +61,8 @@ impl fmt::Display for ResourceId {
             Self::Cluster => f.write_str("cluster"),
             Self::Build(image) => write!(f, "image {image}"),
             Self::Import(image) => write!(f, "image {image} in the nodes"),
+            Self::Push(image) => write!(f, "image {image} in the registry"),
+            Self::Installed => f.write_str("what is installed"),
             Self::Release(release) => write!(f, "release {release}"),
             Self::Proof => f.write_str("proof"),
         }
@@ -73,8 +84,14 @@ pub enum Resource {
     Cluster(Cluster),
     /// The bytes of an image.
     Build(Build),
+    /// A cluster that somebody else made.
+    Existing(Existing),
     /// An image in the nodes.
     Import(Import),
+    /// An image in a registry.
+    Push(Push),
+    /// All of a platform in a cluster that stays.
+    Installed(Installed),
     /// A set of objects in the cluster.
     Release(Release),
     /// The proof that all of it works.
@@ -106,9 +123,11 @@ impl Planned for Resource {
     fn id(&self) -> ResourceId {
         match self {
             Self::Network(_) => ResourceId::Network,
-            Self::Cluster(_) => ResourceId::Cluster,
+            Self::Cluster(_) | Self::Existing(_) => ResourceId::Cluster,
             Self::Build(build) => ResourceId::Build(build.image),
             Self::Import(import) => ResourceId::Import(import.image),
+            Self::Push(push) => ResourceId::Push(push.image),
+            Self::Installed(_) => ResourceId::Installed,
             Self::Release(release) => ResourceId::Release(release.name),
             Self::Proof(_) => ResourceId::Proof,
         }
@@ -116,7 +135,8 @@ impl Planned for Resource {
 
     fn needs(&self) -> Vec<ResourceId> {
         match self {
-            Self::Network(_) | Self::Build(_) => Vec::new(),
+            Self::Network(_) | Self::Build(_) | Self::Existing(_) | Self::Installed(_) => Vec::new(),
+            Self::Push(push) => vec![ResourceId::Build(push.image)],
             Self::Cluster(_) => vec![ResourceId::Network],
             Self::Import(import) => vec![ResourceId::Build(import.image), ResourceId::Cluster],
             Self::Release(release) => release.needs(),
@@ -126,7 +146,12 @@ impl Planned for Resource {
 
     fn inside(&self) -> Option<ResourceId> {
         match self {
-            Self::Network(_) | Self::Cluster(_) | Self::Build(_) => None,
+            Self::Network(_)
+            | Self::Cluster(_)
+            | Self::Existing(_)
+            | Self::Build(_)
+            | Self::Push(_)
+            | Self::Installed(_) => None,
             Self::Import(_) | Self::Release(_) | Self::Proof(_) => Some(ResourceId::Cluster),
         }
     }
@@ -136,7 +161,10 @@ impl Planned for Resource {
             Self::Network(_) => network::USUAL,
             Self::Cluster(_) => cluster::USUAL,
             Self::Build(build) => build.usual(),
+            Self::Existing(_) => Duration::ZERO,
             Self::Import(import) => import.usual(),
+            Self::Push(push) => push.usual(),
+            Self::Installed(_) => Duration::from_secs(20),
             Self::Release(release) => release.usual(),
             Self::Proof(_) => proof::USUAL,
         }
@@ -150,6 +178,9 @@ impl Resource {
             Self::Network(network) => network.observe(world).await,
             Self::Cluster(cluster) => cluster.observe(world).await,
             Self::Build(build) => Ok(build.observe()),
+            Self::Existing(_) => Existing::observe(world).await,
+            Self::Push(push) => push.observe().await,
+            Self::Installed(_) => Installed::observe(world).await,
             Self::Import(_) | Self::Release(_) | Self::Proof(_) if !running => Ok(Verdict::Absent),
             Self::Import(import) => import.observe(world).await,
             Self::Release(release) => release.observe(world).await,
@@ -164,6 +195,10 @@ impl Resource {
             Self::Cluster(cluster) => cluster.create(world, progress).await,
             Self::Build(build) => build.create(progress).await,
             Self::Import(import) => import.create(world).await,
+            Self::Push(push) => push.create().await,
+            Self::Existing(_) | Self::Installed(_) => {
+                Err(Failure::new(Exit::Internal, format!("{} is not devplat's to make", self.id())))
+            }
             Self::Release(release) => release.apply(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
         }
@@ -175,7 +210,8 @@ impl Resource {
             Self::Cluster(cluster) => cluster.start(world, progress).await,
             Self::Release(release) => release.apply(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
-            Self::Network(_) | Self::Build(_) | Self::Import(_) => {
+            Self::Import(import) => import.create(world).await,
+            Self::Network(_) | Self::Existing(_) | Self::Build(_) | Self::Push(_) | Self::Installed(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} cannot be updated, only made", self.id())))
             }
         }
@@ -186,8 +222,14 @@ impl Resource {
         match self {
             Self::Network(network) => network.delete(world).await,
             Self::Cluster(cluster) => cluster.delete(world, progress).await,
-            Self::Build(_) | Self::Import(_) | Self::Release(_) | Self::Proof(_) => {
-                Err(Failure::new(Exit::Internal, format!("{} goes with the cluster", self.id())))
+            Self::Installed(installed) => installed.delete(world, progress).await,
+            Self::Existing(_)
+            | Self::Build(_)
+            | Self::Import(_)
+            | Self::Push(_)
+            | Self::Release(_)
+            | Self::Proof(_) => {
+                Err(Failure::new(Exit::Internal, format!("{} is not deleted by itself", self.id())))
             }
         }
     }
@@ -196,19 +238,29 @@ impl Resource {
 /// Everything that a profile asks for.
 pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failure> {
     let platform = &ingredients.platform;
-    let cluster = match &ingredients.profile.cluster {
-        ClusterProfile::Kind(kind) => Cluster::wanted(platform, kind.clone()),
-        ClusterProfile::Existing(_) => {
-            return Err(Failure::new(Exit::Usage, "clusters that exist already are not supported yet").hint(
-                "`devplat up --profile kind` makes one on this machine; `devplat render` gives the manifests",
-            ));
-        }
-    };
-    let mut all = vec![Resource::Network(Network::of(platform)), Resource::Cluster(cluster)];
+    let mut delivered = Vec::new();
+    let mut imports = Vec::new();
     for image in ingredients.images() {
-        all.push(Resource::Build(Build { image, ingredients: Arc::clone(ingredients) }));
-        all.push(Resource::Import(Import { image, ingredients: Arc::clone(ingredients) }));
+        delivered.push(Resource::Build(Build { image, ingredients: Arc::clone(ingredients) }));
+        delivered.push(match &ingredients.profile.delivery {
+            Delivery::Nodes => {
+                let import = Import::new(image, Arc::clone(ingredients));
+                imports.push(import.clone());
+                Resource::Import(import)
+            }
+            Delivery::Registry(prefix) => {
+                Resource::Push(Push { image, prefix: prefix.clone(), ingredients: Arc::clone(ingredients) })
+            }
+        });
     }
+    let mut all = match &ingredients.profile.cluster {
+        ClusterProfile::Kind(kind) => {
+            let cluster = Cluster::wanted(platform, kind.clone(), imports);
+            vec![Resource::Network(Network::of(platform)), Resource::Cluster(cluster)]
+        }
+        ClusterProfile::Existing(_) => vec![Resource::Existing(Existing)],
+    };
+    all.extend(delivered);
     for name in ReleaseName::ALL {
         all.push(Resource::Release(Release { name, ingredients: Arc::clone(ingredients) }));
     }
@@ -216,10 +268,16 @@ pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failur
     Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
 }
 
-/// Everything of a platform that can be found without its profile.
-pub async fn found(world: &World) -> Result<Graph<Resource>, Failure> {
+/// Everything of a platform that can be found without its profile; `data` tells what may become of users' things
+/// in a cluster that stays.
+pub async fn found(world: &World, data: DataLoss) -> Result<Graph<Resource>, Failure> {
     let platform = &world.platform;
-    let candidates = [Resource::Network(Network::of(platform)), Resource::Cluster(Cluster::named(platform))];
+    let candidates = match &world.target {
+        Target::Kind => {
+            vec![Resource::Network(Network::of(platform)), Resource::Cluster(Cluster::named(platform))]
+        }
+        Target::Existing { .. } => vec![Resource::Installed(Installed { data })],
+    };
     let mut there = Vec::new();
     for candidate in candidates {
         match candidate.observe(world, false).await? {
@@ -230,6 +288,14 @@ pub async fn found(world: &World) -> Result<Graph<Resource>, Failure> {
         }
     }
     Graph::of_found(there).map_err(|error| Failure::of(Exit::Internal, &error))
+}
+
+/// The step that brings an image to where it runs.
+fn delivered(ingredients: &Ingredients, image: ImageName) -> ResourceId {
+    match ingredients.profile.delivery {
+        Delivery::Nodes => ResourceId::Import(image),
+        Delivery::Registry(_) => ResourceId::Push(image),
+    }
 }
 
 /// The name of the Docker network of a platform.

@@ -35,7 +35,9 @@ pub struct Proof {
 impl Proof {
     pub(super) fn needs(&self) -> Vec<ResourceId> {
         let releases = ReleaseName::ALL.into_iter().map(ResourceId::Release);
-        releases.chain(self.ingredients.images().into_iter().map(ResourceId::Import)).collect()
+        let images =
+            self.ingredients.images().into_iter().map(|image| super::delivered(&self.ingredients, image));
+        releases.chain(images).collect()
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {

@@ -30,7 +30,7 @@ impl Release {
         if self.name == ReleaseName::Operator {
             needs.extend(self.ingredients.images().into_iter().map(ResourceId::Build));
             // Without it, the kubelet would look for the operator's image somewhere else, and wait after failing.
-            needs.push(ResourceId::Import(devplat_image::ImageName::Operator));
+            needs.push(super::delivered(&self.ingredients, devplat_image::ImageName::Operator));
         }
         needs
     }

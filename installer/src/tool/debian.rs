@@ -26,6 +26,8 @@ pub async fn bootstrap(recipe: &Recipe, target: &Path, mut tell: impl FnMut(&str
     Command::new("mmdebstrap")
         .args(arguments)
         .env("SOURCE_DATE_EPOCH", "0")
+        // Its own folders lie beside the result, and go with it.
+        .env("TMPDIR", target.parent().unwrap_or(Path::new("/tmp")))
         .run_telling(|line| {
             if let Some(step) = line.strip_prefix("I: ") {
                 tell(step.trim_end_matches('.'));

@@ -14,6 +14,9 @@ use crate::{
 /// by `docker inspect`, running or not.
 pub const OWNER_FOLDER: &str = "/etc/devplat/owner";
 
+/// What kind says when its nodes run, and Kubernetes does not yet.
+pub const NODES_RUN: &str = "writing configuration";
+
 /// A cluster to be made.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {

@@ -3,3 +3,5 @@
 pub mod debian;
 pub mod docker;
 pub mod kind;
+pub mod registry;
+pub mod scratch;

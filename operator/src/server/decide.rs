@@ -13,7 +13,7 @@ use super::{
     conditions::{Conditions, Truth},
     deletion,
     manifest::{self, Manifests, manifests},
-    readiness::{Readiness, age, judge},
+    readiness::{Before, Readiness, age, judge},
     snapshot::{Action, ChildKind, Decision, Snapshot},
 };
 use crate::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// How long a young pod's details stay unsaid while nothing is wrong: they change too often to write.
 const YOUNG: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How often is looked whether somebody else's object still has a name that is needed.
+const FOREIGN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// What to do about a server.
 pub(crate) fn decide(snapshot: &Snapshot) -> Decision {
@@ -162,7 +165,8 @@ fn report(
     let Plan { actions, template, pending, generation } = plan;
 
     let there = deployment.ours();
-    let mut readiness = judge(there, template.as_deref(), pods, before.ready, *now);
+    let taken_by_others = taken.is_some();
+    let mut readiness = judge(there, template.as_deref(), pods, home.ours(), Before::of(&before), *now);
     // With a pod that serves, what fails elsewhere is told elsewhere; without one, the first cause counts.
     let first = accepted.as_ref().err().or(resolved.as_ref().err()).cloned();
     let blocked = first.filter(|_| there.is_none()).or(taken.clone());
@@ -208,7 +212,8 @@ fn report(
     say_storage(&mut conditions, home, home_failure, young || noticing);
     say_scheduling(&mut conditions, pod.map(|pod| &**pod), young);
 
-    let mut recheck = None;
+    // What is somebody else's is not watched, so nobody tells when it goes.
+    let mut recheck = taken_by_others.then_some(FOREIGN);
     let (phase, ready_pod) = match &readiness {
         Readiness::Ready(pod) => {
             conditions.set(ConditionType::Ready, Truth::True, Reason::PodReady, "");
@@ -216,7 +221,9 @@ fn report(
         }
         Readiness::Coming { reason, message, recheck: at } => {
             // Without a pod, time alone changes nothing.
-            recheck = at.or(grown.and_then(|grown| YOUNG.checked_sub(grown)).filter(|rest| !rest.is_zero()));
+            recheck = recheck
+                .or(*at)
+                .or(grown.and_then(|grown| YOUNG.checked_sub(grown)).filter(|rest| !rest.is_zero()));
             if *reason == Reason::Starting && young && waited_for_node(&before) {
                 // It has its node now and will be ready in a moment: one write, not two.
                 conditions.keep_or(ConditionType::Ready, Truth::False, *reason, message);

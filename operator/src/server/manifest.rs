@@ -28,7 +28,7 @@ const FILE_GROUP: u32 = 1000;
 pub(crate) struct Manifests {
     /// Its Deployment.
     pub(crate) deployment: Value,
-    /// Hash of the Deployment's template.
+    /// Hash of the Deployment's template, and of the restart that was asked for.
     pub(crate) template: String,
     /// Hash of what the user decided about the template.
     pub(crate) choice: String,
@@ -51,7 +51,11 @@ pub(crate) fn manifests(
     defaults: &Defaults,
 ) -> Manifests {
     let pod = pod_spec(server, name, resolved, defaults);
-    let template = hash(&pod);
+    // Asked for on its own, a restart changes nothing in the pod, and Kubernetes would not replace it.
+    let template = match &server.restart {
+        None => hash(&pod),
+        Some(restart) => hash(&json!([pod, restart])),
+    };
     let choice = hash(&json!({
         "flavor": server.spec.flavor,
         "image": server.spec.image,

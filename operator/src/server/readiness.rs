@@ -4,10 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_api::condition::Reason;
+use devplat_api::{
+    DevServerStatus,
+    condition::{ConditionType, Reason},
+};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::observed::{DeploymentFacts, PodFacts, Problem, Scheduling};
+use crate::observed::{ClaimFacts, ClaimPhase, DeploymentFacts, PodFacts, Problem, Scheduling};
 
 /// How long the scheduler may refuse a pod before anybody is told: volumes get bound meanwhile.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -35,12 +38,40 @@ pub(crate) enum Readiness {
     },
 }
 
+/// What was last said, as far as it counts now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// It could be used.
+    Ready,
+    /// Its pod ran, and was not ready any more.
+    NotReady,
+    /// Its pod was gone.
+    Gone,
+    /// Anything else.
+    Coming,
+}
+
+impl Before {
+    /// As `status` has it.
+    pub(crate) fn of(status: &DevServerStatus) -> Self {
+        let said = status.conditions.iter().find(|said| said.type_ == ConditionType::Ready.as_str());
+        let reason = said.map_or("", |said| &said.reason);
+        match reason {
+            _ if status.ready => Self::Ready,
+            _ if reason == Reason::PodNotReady.as_str() => Self::NotReady,
+            _ if reason == Reason::PodGone.as_str() => Self::Gone,
+            _ => Self::Coming,
+        }
+    }
+}
+
 /// Judges pods by `template`, the hash that the pods should have been made from.
 pub(crate) fn judge(
     deployment: Option<&DeploymentFacts>,
     template: Option<&str>,
     pods: &[Arc<PodFacts>],
-    was_ready: bool,
+    home: Option<&ClaimFacts>,
+    before: Before,
     now: Timestamp,
 ) -> Readiness {
     let mut current: Vec<_> =
@@ -50,7 +81,7 @@ pub(crate) fn judge(
         return Readiness::Ready((**ready).clone());
     }
     if let Some(pod) = current.first() {
-        return judge_pod(pod, was_ready, now);
+        return judge_pod(pod, home, before, now);
     }
     if let Some(message) = deployment.and_then(|deployment| deployment.failure.clone()) {
         return Readiness::Failing { reason: Reason::Forbidden, message };
@@ -61,12 +92,15 @@ pub(crate) fn judge(
             coming(Reason::PodGone, format!("pod {} is going; the next one follows", old.name))
         }
         Some(old) => coming(Reason::Restarting, format!("pod {} gives way to a changed one", old.name)),
-        None if was_ready => coming(Reason::PodGone, "the pod is gone; the next one follows".into()),
+        // Said again as long as it is so, or it would be taken back at the next look.
+        None if before != Before::Coming => {
+            coming(Reason::PodGone, "the pod is gone; the next one follows".into())
+        }
         None => coming(Reason::Starting, "waiting for the pod to start".into()),
     }
 }
 
-fn judge_pod(pod: &PodFacts, was_ready: bool, now: Timestamp) -> Readiness {
+fn judge_pod(pod: &PodFacts, home: Option<&ClaimFacts>, before: Before, now: Timestamp) -> Readiness {
     if let Some(problem) = &pod.problem {
         let (reason, message) = explain(problem);
         return Readiness::Failing { reason, message };
@@ -87,8 +121,27 @@ fn judge_pod(pod: &PodFacts, was_ready: bool, now: Timestamp) -> Readiness {
             let reason = if volume { Reason::VolumePending } else { Reason::Unschedulable };
             Readiness::Failing { reason, message: message.clone() }
         }
-        Scheduling::Scheduled { since: _ } if pod.running && was_ready => {
+        Scheduling::Scheduled { since: _ }
+            if pod.running && matches!(before, Before::Ready | Before::NotReady) =>
+        {
             coming(Reason::PodNotReady, format!("pod {} runs but is not ready", pod.name))
+        }
+        // The scheduler holds a pod without a word until its volumes are there.
+        Scheduling::Unknown if home.is_some_and(|home| home.phase == ClaimPhase::Pending) => {
+            let waited = pod.created.map_or(PATIENCE, |created| age(created, now));
+            if waited < PATIENCE {
+                return Readiness::Coming {
+                    reason: Reason::Starting,
+                    message: "waiting for the pod to start".into(),
+                    recheck: Some(PATIENCE.saturating_sub(waited)),
+                };
+            }
+            let class =
+                home.and_then(|home| home.storage_class.as_deref()).unwrap_or("of the cluster's default");
+            let message = format!(
+                "the home has no volume yet: StorageClass {class} has not made one; the events of the PersistentVolumeClaim say why"
+            );
+            Readiness::Failing { reason: Reason::VolumePending, message }
         }
         Scheduling::Scheduled { since: _ } | Scheduling::Unknown => {
             coming(Reason::Starting, "waiting for the pod to start".into())

@@ -1,6 +1,6 @@
 //! The decision about one user. Pure.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use devplat_api::{
     Slug,
@@ -66,7 +66,12 @@ pub(super) enum Action {
 pub(super) struct Decision {
     pub(super) status: Option<DevUserStatus>,
     pub(super) actions: Vec<Action>,
+    /// When to look again although nothing was seen to happen.
+    pub(super) recheck: Option<Duration>,
 }
+
+/// How often is looked whether somebody else's object still has a name that is needed: it is not watched.
+const FOREIGN: Duration = Duration::from_secs(5);
 
 pub(super) fn decide(snapshot: &Snapshot) -> Decision {
     if snapshot.user.deleting { decide_deletion(snapshot) } else { decide_access(snapshot) }
@@ -89,6 +94,7 @@ fn decide_access(snapshot: &Snapshot) -> Decision {
         (matches!(flavor_reader, Child::Foreign), "ClusterRoleBinding", slug.flavor_reader_binding()),
     ];
     let taken = taken.into_iter().find(|(foreign, ..)| *foreign);
+    let recheck = taken.is_some().then_some(FOREIGN);
     let subject = format!("{}/{}", slug.namespace(), slug.service_account());
     let right = |bound: &Bound, role: &str| bound.role == role && bound.accounts == [subject.as_str()];
 
@@ -141,7 +147,7 @@ fn decide_access(snapshot: &Snapshot) -> Decision {
         None => {
             // Said once it is so: a moment later, and a write less.
             if user.status.is_none() || before.conditions.is_empty() {
-                return Decision { status: None, actions };
+                return Decision { status: None, actions, recheck };
             }
             conditions.set(
                 ConditionType::Ready,
@@ -158,7 +164,7 @@ fn decide_access(snapshot: &Snapshot) -> Decision {
         service_account: there.then(|| slug.service_account()),
         conditions: conditions.finish(),
     };
-    Decision { status: (user.status.as_ref() != Some(&status)).then_some(status), actions }
+    Decision { status: (user.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
 }
 
 /// Access goes at once. The namespace goes only when nothing of value is in it.
@@ -185,7 +191,7 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
         (Child::Ours(_) | Child::Absent | Child::Foreign, _) => {}
     }
     actions.push(Action::RemoveFinalizer);
-    Decision { status: None, actions }
+    Decision { status: None, actions, recheck: None }
 }
 
 #[cfg(test)]
@@ -278,6 +284,7 @@ mod tests {
         let status = decision.status.unwrap();
         assert_eq!(status.conditions[0].reason, "NameTaken");
         assert!(status.conditions[0].message.contains("namespace \"dev-alice\""));
+        assert_eq!(decision.recheck, Some(FOREIGN), "nobody tells when it goes");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Fetches what a decision about a user needs, and does what it says.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use devplat_api::{DevServer, Slug, name};
 use k8s_openapi::{
@@ -44,9 +44,9 @@ impl Places {
     }
 }
 
-/// Looks at the user at `key` once.
-pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<(), CallFailed> {
-    let Some(user) = context.stores.users.get(key) else { return Ok(()) };
+/// Looks at the user at `key` once. Returns when to look again, if nothing happens before.
+pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>, CallFailed> {
+    let Some(user) = context.stores.users.get(key) else { return Ok(None) };
     let slug = Slug::of(&user.name);
     let places = Places::of(&slug);
     let snapshot = fetch(context, user.clone(), &slug, &places).await?;
@@ -57,7 +57,7 @@ pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<(), CallFa
     if let Some(status) = decision.status {
         wake(context, context.cluster.apply_status(&context.stores.users, key, &status).await?.change);
     }
-    Ok(())
+    Ok(decision.recheck)
 }
 
 async fn fetch(

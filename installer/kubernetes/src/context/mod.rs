@@ -4,9 +4,12 @@ mod provider;
 mod reach;
 
 pub use provider::Provider;
-pub use reach::{NEWEST, OLDEST, Reached, reach};
+pub use reach::{NEWEST, OLDEST, Reached, answer, reach};
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{
+    client::AuthError,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 
 use std::time::Duration;
 
@@ -32,7 +35,29 @@ pub enum ContextError {
         /// The ones there are.
         known: Vec<String>,
     },
-    /// The entry cannot be used: a certificate that does not parse, a program that is missing.
+    /// The program that the kubeconfig names for logging in is not on this machine, or does not start.
+    #[error("context {name:?} logs in with the program {program:?}, which does not start")]
+    Plugin {
+        /// The context.
+        name: String,
+        /// The program.
+        program: String,
+        /// Why it does not start.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// One end does not accept the other's certificate.
+    #[error(
+        "cluster of context {name:?} at {server} and its kubeconfig do not trust each other's certificates"
+    )]
+    Untrusted {
+        /// The context.
+        name: String,
+        /// Where the server is.
+        server: String,
+        /// What does not fit.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The entry cannot be used: a certificate that does not parse, a file that is not there.
     #[error("context {name:?} cannot be used")]
     Unusable {
         /// The context.
@@ -83,8 +108,19 @@ impl ContextError {
     pub fn hint(&self) -> String {
         match self {
             Self::Absent { known, .. } if known.is_empty() => "the kubeconfig has no contexts".to_owned(),
-            Self::Absent { known, .. } => format!("there are: {}", known.join(", ")),
-            Self::Unusable { .. } => "try `kubectl --context NAME get nodes` until it works".to_owned(),
+            Self::Absent { known, name } => match nearest(name, known) {
+                Some(near) => format!("did you mean {near}? there are: {}", known.join(", ")),
+                None => format!("there are: {}", known.join(", ")),
+            },
+            Self::Unusable { name, .. } => {
+                format!("make `kubectl --context {name} get nodes` work first")
+            }
+            Self::Plugin { program, .. } => {
+                format!("install {program}, or put it on the PATH, then run the same command")
+            }
+            Self::Untrusted { .. } => {
+                "was the cluster made anew? have its maker write the kubeconfig again".to_owned()
+            }
             Self::Unreachable { .. } => "is the cluster running, and reachable from here?".to_owned(),
             Self::Unauthorized { .. } => {
                 "log in again as your cluster asks for, then run the same command".to_owned()
@@ -95,6 +131,13 @@ impl ContextError {
             Self::Version { .. } => "upgrade the cluster, or name another with --context".to_owned(),
         }
     }
+}
+
+/// The name that a mistyped one was most likely meant to be.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
+    let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (best.0 > 0.8).then_some(best.1)
 }
 
 /// The context of that name, or the current one; nothing where there is no current one.
@@ -120,6 +163,8 @@ pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Contex
 }
 
 /// A client for that context.
+///
+/// Where the kubeconfig says so, kube starts the program that logs in.
 pub async fn client(kubeconfig: &Kubeconfig, name: &str) -> Result<kube::Client, ContextError> {
     let unusable = |source: Box<dyn std::error::Error + Send + Sync>| ContextError::Unusable {
         name: name.to_owned(),
@@ -131,7 +176,13 @@ pub async fn client(kubeconfig: &Kubeconfig, name: &str) -> Result<kube::Client,
         .map_err(|error| unusable(Box::new(error)))?;
     config.connect_timeout = Some(Duration::from_secs(5));
     config.read_timeout = Some(Duration::from_mins(1));
-    kube::Client::try_from(config).map_err(|error| unusable(Box::new(error)))
+    let program = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+    kube::Client::try_from(config).map_err(|error| match (error, program) {
+        (kube::Error::Auth(source @ AuthError::AuthExecStart(_)), Some(program)) => {
+            ContextError::Plugin { name: name.to_owned(), program, source: Box::new(source) }
+        }
+        (error, _) => unusable(Box::new(error)),
+    })
 }
 
 #[cfg(test)]
@@ -160,6 +211,31 @@ mod tests {
         let error = find(&kubeconfig(), Some("prod")).unwrap_err();
         assert_eq!(error.to_string(), r#"there is no context "prod" in the kubeconfig"#);
         assert_eq!(error.hint(), "there are: kind-a");
+    }
+
+    #[test]
+    fn mistyped_context_tells_the_nearest() {
+        let error = find(&kubeconfig(), Some("kind-b")).unwrap_err();
+        assert_eq!(error.hint(), "did you mean kind-a? there are: kind-a");
+    }
+
+    #[tokio::test]
+    async fn missing_login_program_is_named() {
+        let mut kubeconfig = kubeconfig();
+        kubeconfig.auth_infos = serde_saphyr::from_str(
+            "[{name: kind-a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, \
+             command: devplat-no-such-program, interactiveMode: Never}}}]",
+        )
+        .unwrap();
+        let error = client(&kubeconfig, "kind-a").await.err().unwrap();
+        assert_eq!(
+            error.to_string(),
+            r#"context "kind-a" logs in with the program "devplat-no-such-program", which does not start"#
+        );
+        assert_eq!(
+            error.hint(),
+            "install devplat-no-such-program, or put it on the PATH, then run the same command"
+        );
     }
 
     #[test]

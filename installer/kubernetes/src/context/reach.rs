@@ -2,17 +2,21 @@
 
 use std::{future::Future, time::Duration};
 
+use futures::future::try_join_all;
+use http::Request;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
 use kube::{Api, Client, api::PostParams};
 
 use super::{Context, ContextError};
+use crate::{Error, call::untrusted};
 
-/// Oldest minor version: the oldest with a year of patches left when this was written, and the first whose CEL has
-/// `quantity()` and list maps as the CRDs use them.
+/// Oldest minor version. Everything devplat uses is older (the youngest is CEL's `quantity()`, of 1.29): this is
+/// the oldest that a cloud still sells support for.
 pub const OLDEST: u32 = 31;
-/// Newest minor version that the API types here know of.
+/// Newest minor version. What devplat uses is in API groups of version 1, which no release has ever taken away;
+/// newer ones are refused because nobody has tried.
 pub const NEWEST: u32 = 36;
 
 /// How long a cluster has to answer.
@@ -25,34 +29,73 @@ pub struct Reached {
     pub version: String,
 }
 
-/// What an install writes, one right for each.
-const NEEDED: [(&str, &str, &str); 6] = [
-    ("create", "", "namespaces"),
-    ("create", "apiextensions.k8s.io", "customresourcedefinitions"),
-    ("create", "rbac.authorization.k8s.io", "clusterroles"),
-    ("create", "rbac.authorization.k8s.io", "clusterrolebindings"),
-    ("create", "apps", "deployments"),
-    ("delete", "", "namespaces"),
+/// What an install writes: group, resource.
+const WRITTEN: [(&str, &str); 12] = [
+    ("", "namespaces"),
+    ("", "configmaps"),
+    ("", "serviceaccounts"),
+    ("", "services"),
+    ("apps", "deployments"),
+    ("policy", "poddisruptionbudgets"),
+    ("apiextensions.k8s.io", "customresourcedefinitions"),
+    ("rbac.authorization.k8s.io", "clusterroles"),
+    ("rbac.authorization.k8s.io", "clusterrolebindings"),
+    ("rbac.authorization.k8s.io", "roles"),
+    ("rbac.authorization.k8s.io", "rolebindings"),
+    ("apps.devservers.io", "devserverflavors"),
 ];
+
+/// How each of them is written: server-side apply is a patch that may create.
+const VERBS: [&str; 4] = ["get", "create", "patch", "delete"];
+
+/// Asks an API server once whether it is ready to answer, its own rules about rights included.
+pub async fn answer(client: &Client) -> Result<(), Error> {
+    let failed = |source| Error {
+        what: "ask the API server whether it is ready".to_owned(),
+        source: Box::new(source),
+    };
+    let question = Request::get("/readyz").body(Vec::new()).expect("a path makes a request");
+    match tokio::time::timeout(PATIENCE, client.request_text(question)).await {
+        Ok(answer) => answer.map(drop).map_err(failed),
+        Err(elapsed) => Err(failed(kube::Error::Service(Box::new(elapsed)))),
+    }
+}
 
 /// Asks the cluster of `context` everything that an install needs to know.
 pub async fn reach(client: &Client, context: &Context) -> Result<Reached, ContextError> {
     let version = bounded(context, client.apiserver_version()).await?;
-    let minor: u32 = version.minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
-    if version.major != "1" || !(OLDEST..=NEWEST).contains(&minor) {
+    if !supported(&version.major, &version.minor) {
         return Err(ContextError::Version { name: context.name.clone(), found: version.git_version });
     }
-    let mut missing = Vec::new();
-    for (verb, group, resource) in NEEDED {
-        if !allowed(client, context, verb, group, resource).await? {
-            missing.push(format!("{verb} {resource}"));
+    // Mostly it is an administrator who installs; then one question answers all.
+    if !allowed(client, context, "*", "*", "*").await? {
+        let missing = missing(client, context).await?;
+        if !missing.is_empty() {
+            return Err(ContextError::Forbidden { name: context.name.clone(), missing });
         }
     }
-    if missing.is_empty() {
-        Ok(Reached { version: version.git_version })
-    } else {
-        Err(ContextError::Forbidden { name: context.name.clone(), missing })
+    Ok(Reached { version: version.git_version })
+}
+
+/// The rights that an install needs and the user has not.
+async fn missing(client: &Client, context: &Context) -> Result<Vec<String>, ContextError> {
+    let mut missing = Vec::new();
+    for (group, resource) in WRITTEN {
+        let asked = VERBS.map(|verb| allowed(client, context, verb, group, resource));
+        let answers = try_join_all(asked).await?;
+        let denied: Vec<&str> =
+            VERBS.iter().zip(answers).filter(|(_, allowed)| !allowed).map(|(verb, _)| *verb).collect();
+        if !denied.is_empty() {
+            missing.push(format!("{} {resource}", denied.join("/")));
+        }
     }
+    Ok(missing)
+}
+
+/// Some clouds append a sign to the minor version: `33+`.
+fn supported(major: &str, minor: &str) -> bool {
+    let minor = minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>();
+    major == "1" && minor.is_ok_and(|minor| (OLDEST..=NEWEST).contains(&minor))
 }
 
 async fn allowed(
@@ -88,18 +131,43 @@ async fn bounded<T>(
         server: context.server.clone(),
         source,
     };
+    let name = || context.name.clone();
     match tokio::time::timeout(PATIENCE, call).await {
-        Err(elapsed) => Err(unreachable(Box::new(elapsed))),
+        Err(_) => Err(unreachable(format!("no answer after {} s", PATIENCE.as_secs()).into())),
         Ok(Ok(value)) => Ok(value),
         Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
-            Err(ContextError::Unauthorized { name: context.name.clone(), said: status.message })
+            Err(ContextError::Unauthorized { name: name(), said: status.message })
         }
         Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            Err(ContextError::Forbidden { name: context.name.clone(), missing: vec![status.message] })
+            Err(ContextError::Forbidden { name: name(), missing: vec![status.message] })
         }
         Ok(Err(kube::Error::Auth(error))) => {
-            Err(ContextError::Unusable { name: context.name.clone(), source: Box::new(error) })
+            Err(ContextError::Unusable { name: name(), source: Box::new(error) })
         }
+        Ok(Err(error)) if untrusted(&error) => Err(ContextError::Untrusted {
+            name: name(),
+            server: context.server.clone(),
+            source: Box::new(error),
+        }),
         Ok(Err(error)) => Err(unreachable(Box::new(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_supported_from_the_oldest_to_the_newest() {
+        for (major, minor, fits) in [
+            ("1", "30", false),
+            ("1", "31", true),
+            ("1", "34+", true),
+            ("1", "37", false),
+            ("2", "34", false),
+        ] {
+            assert_eq!(supported(major, minor), fits, "{major}.{minor}");
+        }
+        assert!(!supported("1", ""));
     }
 }

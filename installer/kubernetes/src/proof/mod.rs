@@ -81,6 +81,16 @@ pub async fn prove(
     outcome.and(removed)
 }
 
+/// Takes away what a killed proof left, if there is anything; for a destroy, while the operator still runs.
+pub async fn clear(client: &Client, platform: &str, tell: Tell<'_>) -> Result<(), ProofError> {
+    let proof = Proof { client, platform, tell };
+    match proof.remove().await {
+        // Not ours to take away.
+        Err(ProofError::Foreign) => Ok(()),
+        outcome => outcome,
+    }
+}
+
 struct Proof<'a> {
     client: &'a Client,
     platform: &'a str,
@@ -151,6 +161,12 @@ impl Proof<'_> {
     }
 
     async fn running_pod(&self) -> Result<Option<String>, ProofError> {
+        let pods = self.all_pods().await?;
+        let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+        Ok(pods.iter().find(stays).map(ResourceExt::name_any))
+    }
+
+    async fn all_pods(&self) -> Result<Vec<Pod>, ProofError> {
         let api = self.pods();
         let selector = ListParams::default().labels(&format!("{}={NAME}", devplat_api::name::SERVER_LABEL));
         let pods = retried(
@@ -158,8 +174,7 @@ impl Proof<'_> {
             || async { api.list(&selector).await },
         )
         .await?;
-        let running = pods.items.iter().find(|pod| pod.metadata.deletion_timestamp.is_none());
-        Ok(running.map(ResourceExt::name_any))
+        Ok(pods.items)
     }
 
     /// Deletes the server with its home, if it is there, and waits until all of it is gone.
@@ -195,17 +210,23 @@ impl Proof<'_> {
         let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), NAMESPACE);
         let claim = format!("{NAME}-home");
         let what = || format!("look for what is left of DevServer {NAMESPACE}/{NAME}");
-        let server = retried(what, || async { if_there(servers.get(NAME).await) }).await?.is_some();
-        let claimed = retried(what, || async { if_there(claims.get(&claim).await) }).await?.is_some();
-        let object = match (server, claimed) {
-            (true, _) => server_ref(),
-            (false, true) => ObjectRef {
-                api_version: "v1".to_owned(),
-                kind: "PersistentVolumeClaim".to_owned(),
-                name: claim,
-                ..server_ref()
-            },
-            (false, false) => return Ok(None),
+        let server = retried(what, || async { if_there(servers.get_metadata(NAME).await) }).await?;
+        let claimed =
+            retried(what, || async { if_there(claims.get_metadata(&claim).await) }).await?.is_some();
+        let pod = self.all_pods().await?.first().map(ResourceExt::name_any);
+        let core = |kind: &str, name: String| ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: kind.to_owned(),
+            name,
+            ..server_ref()
+        };
+        if let Some(server) = server {
+            return Ok(Some(crate::release::leaving(server_ref(), server.finalizers())));
+        }
+        let object = match (pod, claimed) {
+            (Some(pod), _) => core("Pod", pod),
+            (None, true) => core("PersistentVolumeClaim", claim),
+            (None, false) => return Ok(None),
         };
         Ok(Some(Waiting { object, progress: "being deleted".to_owned(), reason: None }))
     }

@@ -1,5 +1,6 @@
 //! Bringing a release into the cluster. Killed anywhere, it can be done again: the inventory knows all that may
-//! be there before the first object is written.
+//! be there before the first object is written. Nothing is sent for an object that is as it should be, and nothing
+//! at all where all of them are.
 
 use std::time::Duration;
 
@@ -10,71 +11,100 @@ use kube::{
 
 use super::{
     Release, ReleaseError,
-    inventory::{self, Inventory},
-    is_ours, readiness, remove,
+    inventory::{self, Inventory, Place},
+    observe::{Found, Survey, survey},
+    readiness, remove,
 };
-use crate::{
-    ObjectRef,
-    call::{if_there, retried},
-    waiting::Tell,
-};
+use crate::{ObjectRef, call::retried_apply, waiting::Tell};
 
 /// How long a CRD may take until objects of it are accepted.
 const CRD_PATIENCE: Duration = Duration::from_mins(1);
+/// How long what is being deleted, by an interrupted destroy perhaps, may take to be gone.
+const LEAVING_PATIENCE: Duration = Duration::from_mins(2);
 
-/// Applies every object of `release`, then takes away what its inventory has and it has not.
+/// Applies every object of `release` that is missing or differs, then takes away what its inventory has and it
+/// has not.
+///
+/// Nothing is written where one of its names is somebody else's.
 pub async fn apply(client: &Client, release: &Release, tell: Tell<'_>) -> Result<(), ReleaseError> {
     let Release { platform, name, objects, digest } = release;
-    let before = inventory::read(client, name).await?.unwrap_or_default();
+    let Survey { namespace, inventory: before, found } = settled(client, release, tell).await?;
+    let before = before.ours().unwrap_or_default();
     let wanted = release.refs();
-    refuse_foreign(client, platform, &wanted).await?;
-    let mut all = before.objects.clone();
-    all.extend(wanted.iter().filter(|object| !before.objects.contains(object)).cloned());
-    let intent = Inventory { objects: all, digest: String::new() };
-    if before != intent {
-        inventory::write(client, platform, name, &intent).await?;
+    let done = Inventory { objects: wanted.clone(), digest: digest.clone() };
+    let changes: Vec<DynamicObject> = objects
+        .iter()
+        .zip(&found)
+        .filter(|(_, (_, found))| match found {
+            Found::Missing | Found::Drifted(_) => true,
+            Found::Same(_) | Found::Foreign | Found::Leaving(_) => false,
+        })
+        .map(|(object, _)| object.clone())
+        .collect();
+    let surplus: Vec<ObjectRef> =
+        before.objects.iter().filter(|object| !wanted.contains(object)).cloned().collect();
+
+    let as_wanted = changes.is_empty() && surplus.is_empty();
+    if as_wanted && before == done {
+        return Ok(());
     }
-    for object in objects {
-        apply_one(client, object).await?;
+    if namespace == Place::Free {
+        inventory::create_namespace(client, platform).await?;
     }
-    let crds = Release {
-        objects: objects.iter().filter(|object| is_crd(object)).cloned().collect(),
-        ..release.clone()
-    };
-    readiness::wait_ready(client, &crds, CRD_PATIENCE, tell).await?;
-    for surplus in intent.objects.iter().rev().filter(|object| !wanted.contains(object)) {
-        remove::delete_ours(client, surplus, platform).await?;
+    if !as_wanted {
+        let intent = Inventory { objects: [wanted, surplus.clone()].concat(), digest: String::new() };
+        if before != intent {
+            inventory::write(client, platform, name, &intent).await?;
+        }
+        let (kinds, others): (Vec<DynamicObject>, Vec<DynamicObject>) =
+            changes.into_iter().partition(makes_room);
+        apply_each(client, &kinds).await?;
+        let crds: Vec<DynamicObject> = objects.iter().filter(|object| is_crd(object)).cloned().collect();
+        let crds =
+            Release { platform: platform.clone(), name: name.clone(), objects: crds, digest: String::new() };
+        readiness::wait_ready(client, &crds, CRD_PATIENCE, tell).await?;
+        apply_each(client, &others).await?;
+        for object in surplus.iter().rev() {
+            remove::delete_ours(client, object, platform).await?;
+        }
     }
-    let done = Inventory { objects: wanted, digest: digest.clone() };
     Ok(inventory::write(client, platform, name, &done).await?)
 }
 
-async fn apply_one(client: &Client, object: &DynamicObject) -> Result<(), ReleaseError> {
-    let reference = ObjectRef::of(object);
-    let api = reference.api(client);
-    retried(
-        || format!("apply {reference}"),
-        || async {
-            api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
-        },
-    )
-    .await?;
+/// What there is, with nothing foreign among it, and after what was being deleted is gone.
+async fn settled(client: &Client, release: &Release, tell: Tell<'_>) -> Result<Survey, ReleaseError> {
+    let found = survey(client, release).await?;
+    let leaving = found.leaving(release);
+    let found = if leaving.is_empty() {
+        found
+    } else {
+        remove::wait_gone(client, &leaving, &release.platform, LEAVING_PATIENCE, tell).await??;
+        survey(client, release).await?
+    };
+    let foreign = found.foreign(release);
+    if foreign.is_empty() { Ok(found) } else { Err(ReleaseError::Foreign(foreign)) }
+}
+
+async fn apply_each(client: &Client, objects: &[DynamicObject]) -> Result<(), ReleaseError> {
+    for object in objects {
+        let reference = ObjectRef::of(object);
+        let api = reference.api(client);
+        retried_apply(
+            || format!("apply {reference}"),
+            || async {
+                api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object))
+                    .await
+                    .map(|_| ())
+            },
+        )
+        .await?;
+    }
     Ok(())
 }
 
-/// Nothing is written where one of the names is taken.
-async fn refuse_foreign(client: &Client, platform: &str, wanted: &[ObjectRef]) -> Result<(), ReleaseError> {
-    let mut foreign = Vec::new();
-    for reference in wanted {
-        let api = reference.api(client);
-        let live =
-            retried(|| format!("read {reference}"), || async { if_there(api.get(&reference.name).await) })
-                .await?;
-        if live.is_some_and(|live| !is_ours(&live, platform)) {
-            foreign.push(reference.clone());
-        }
-    }
-    if foreign.is_empty() { Ok(()) } else { Err(ReleaseError::Foreign(foreign)) }
+/// Whether others of the same release may lie in it or be of its kind.
+fn makes_room(object: &DynamicObject) -> bool {
+    object.types.as_ref().is_some_and(|types| types.kind == "Namespace") || is_crd(object)
 }
 
 fn is_crd(object: &DynamicObject) -> bool {

@@ -2,19 +2,24 @@
 //! belongs to them, so that what is wanted no more is found and taken away.
 
 mod apply;
+mod data;
 mod inventory;
 mod observe;
 mod readiness;
 mod remove;
 
 pub use apply::apply;
+pub use data::{Data, data};
 pub use inventory::NAMESPACE;
 pub(crate) use inventory::{apply_params, labels};
+pub(crate) use observe::leaving;
 pub use observe::{Drift, State, observe};
 pub use readiness::{NotReady, wait_ready};
-pub use remove::{leftovers, remove, remove_namespace};
+pub use remove::{
+    DataLoss, RemoveError, leftovers, remove, remove_custom_resources, remove_leftovers, remove_namespace,
+};
 
-use kube::api::DynamicObject;
+use kube::{ResourceExt, api::DynamicObject};
 
 use crate::{Error, ObjectRef};
 
@@ -36,7 +41,7 @@ pub struct Release {
     pub digest: String,
 }
 
-/// Why a release could not be applied or removed.
+/// Why a release could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// Objects of these names are there and are somebody else's.
@@ -45,7 +50,7 @@ pub enum ReleaseError {
     /// A call failed.
     #[error(transparent)]
     Call(#[from] Error),
-    /// It was not ready, or not gone, in time.
+    /// It was not ready in time, or what was in its place not gone.
     #[error(transparent)]
     NotReady(#[from] NotReady),
 }
@@ -61,6 +66,6 @@ impl Release {
 }
 
 /// Whether `object` carries the label of `platform`.
-fn is_ours(object: &DynamicObject, platform: &str) -> bool {
-    kube::ResourceExt::labels(object).get(PLATFORM_LABEL).is_some_and(|value| value == platform)
+fn is_ours(object: &impl ResourceExt, platform: &str) -> bool {
+    object.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform)
 }

@@ -3,16 +3,19 @@
 use std::time::{Duration, Instant};
 
 use k8s_openapi::{
-    api::{apps::v1::Deployment, core::v1::Pod},
+    api::{
+        apps::v1::Deployment,
+        core::v1::{ContainerStateTerminated, ContainerStatus, Pod},
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{DynamicObject, ListParams},
 };
 use serde::de::DeserializeOwned;
 
-use super::{Release, ReleaseError};
+use super::{Release, ReleaseError, observe::leaving};
 use crate::{
     Error, ObjectRef, Waiting,
     call::{if_there, retried},
@@ -76,11 +79,17 @@ pub(crate) async fn of(
     reference: &ObjectRef,
     live: &DynamicObject,
 ) -> Result<Option<Waiting>, Error> {
+    if live.metadata.deletion_timestamp.is_some() {
+        return Ok(Some(leaving(reference.clone(), live.finalizers())));
+    }
     match reference.kind.as_str() {
         "Deployment" => {
             let Some(deployment) = typed::<Deployment>(live) else { return Ok(None) };
             let Some(progress) = replicas(&deployment) else { return Ok(None) };
-            let reason = reason(client, reference, &deployment).await?;
+            let reason = match refused(&deployment) {
+                Some(reason) => Some(reason),
+                None => reason(client, reference, &deployment).await?,
+            };
             Ok(Some(Waiting { object: reference.clone(), progress, reason }))
         }
         "CustomResourceDefinition" => {
@@ -117,6 +126,15 @@ fn replicas(deployment: &Deployment) -> Option<String> {
         .then(|| format!("{} of {wanted} ready", if seen { ready } else { 0 }))
 }
 
+/// Why no pod gets made, where that is so: a quota, a policy, an admission webhook.
+fn refused(deployment: &Deployment) -> Option<String> {
+    let conditions = deployment.status.as_ref()?.conditions.as_deref()?;
+    let failure = conditions
+        .iter()
+        .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
+    Some(format!("pods refused: {}", failure.message.as_deref().unwrap_or("no reason given")))
+}
+
 async fn reason(
     client: &Client,
     reference: &ObjectRef,
@@ -150,32 +168,49 @@ pub(crate) fn trouble(pod: &Pod) -> Option<String> {
         let message = condition.message.as_deref().unwrap_or("no node fits");
         return Some(format!("unschedulable: {message}"));
     }
-    let containers =
+    let mut containers =
         status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    for container in containers {
-        let state = container.state.clone().unwrap_or_default();
-        if let Some(waiting) = state.waiting {
-            let message = waiting.message.unwrap_or_default();
-            match waiting.reason.as_deref() {
-                Some("ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName") => {
-                    return Some(format!("image pull: {message}"));
-                }
-                Some("CrashLoopBackOff") => {
-                    let last = container.last_state.clone().and_then(|state| state.terminated);
-                    let code = last.map_or(0, |last| last.exit_code);
-                    return Some(format!(
-                        "container {} ends with status {code} again and again",
-                        container.name
-                    ));
-                }
-                Some("CreateContainerConfigError" | "CreateContainerError" | "RunContainerError") => {
-                    return Some(format!("container {} cannot start: {message}", container.name));
-                }
-                _ => {}
+    containers.find_map(container_trouble)
+}
+
+fn container_trouble(status: &ContainerStatus) -> Option<String> {
+    let state = status.state.as_ref()?;
+    let name = &status.name;
+    if let Some(waiting) = &state.waiting {
+        let message = waiting.message.as_deref().unwrap_or_default();
+        return match waiting.reason.as_deref()? {
+            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" => {
+                Some(format!("image pull: {message}"))
             }
-        }
+            "CrashLoopBackOff" => {
+                let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+                Some(match last {
+                    Some(last) => format!("{} again and again", ended(name, last)),
+                    None => format!("container {name} ends again and again"),
+                })
+            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                Some(format!("container {name} cannot start: {message}"))
+            }
+            _ => None,
+        };
     }
-    None
+    if let Some(terminated) = &state.terminated {
+        return (terminated.exit_code != 0).then(|| ended(name, terminated));
+    }
+    let starting = status.started == Some(false);
+    (state.running.is_some() && !status.ready && !starting)
+        .then(|| format!("container {name} runs, and does not say yet that it is ready"))
+}
+
+/// How a container ended, with its last words where the kubelet kept them.
+fn ended(name: &str, last: &ContainerStateTerminated) -> String {
+    let words = last.message.as_deref().unwrap_or_default().trim();
+    let words = words.lines().last().map(|line| format!(" ({line})")).unwrap_or_default();
+    match last.reason.as_deref() {
+        Some("OOMKilled") => format!("container {name} needs more memory than its limit, and ends"),
+        _ => format!("container {name} ends with status {}{words}", last.exit_code),
+    }
 }
 
 #[cfg(test)]
@@ -210,18 +245,43 @@ mod tests {
     }
 
     #[test]
+    fn pods_that_are_refused_are_told() {
+        let refusal = json!({"conditions": [
+            {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods"}
+        ]});
+        assert_eq!(refused(&deployment(1, refusal)).unwrap(), "pods refused: exceeded quota: pods");
+        assert_eq!(refused(&deployment(1, json!({"conditions": []}))), None);
+    }
+
+    #[test]
+    fn container_that_runs_and_is_not_ready_is_told_after_its_start() {
+        let running = |ready: bool, started: bool| {
+            pod(json!({"containerStatuses": [{
+                "name": "operator", "image": "", "imageID": "", "restartCount": 0,
+                "ready": ready, "started": started, "state": {"running": {}}
+            }]}))
+        };
+        assert_eq!(trouble(&running(true, true)), None);
+        assert_eq!(trouble(&running(false, false)), None);
+        assert_eq!(
+            trouble(&running(false, true)).unwrap(),
+            "container operator runs, and does not say yet that it is ready"
+        );
+    }
+
+    #[test]
     fn reasons_are_in_words_that_people_use() {
         let waiting = |reason: &str| {
             pod(json!({"containerStatuses": [{
                 "name": "operator", "image": "", "imageID": "", "ready": false, "restartCount": 3,
                 "state": {"waiting": {"reason": reason, "message": "no such host"}},
-                "lastState": {"terminated": {"exitCode": 101}}
+                "lastState": {"terminated": {"exitCode": 101, "message": "starting\nno lease\n"}}
             }]}))
         };
         assert_eq!(trouble(&waiting("ImagePullBackOff")).unwrap(), "image pull: no such host");
         assert_eq!(
             trouble(&waiting("CrashLoopBackOff")).unwrap(),
-            "container operator ends with status 101 again and again"
+            "container operator ends with status 101 (no lease) again and again"
         );
         assert_eq!(trouble(&waiting("ContainerCreating")), None);
         let unschedulable = pod(json!({"conditions": [

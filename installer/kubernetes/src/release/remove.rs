@@ -2,97 +2,178 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use kube::{
     Client, ResourceExt,
-    api::{DeleteParams, ListParams, Preconditions},
+    api::{DeleteParams, DynamicObject, ListParams, PartialObjectMeta, Preconditions},
 };
 
-use super::{NAMESPACE, NotReady, PLATFORM_LABEL, ReleaseError, inventory, is_ours};
+use super::{NotReady, PLATFORM_LABEL, data::Data, inventory, is_ours, observe::leaving};
 use crate::{
-    Error, ObjectRef, Waiting,
+    Error, ObjectRef,
     call::{absent, if_there, retried},
     waiting::Tell,
 };
 
-/// The kinds that devplat applies, each with whether it lies in a namespace.
-const KINDS: [(&str, &str); 12] = [
+/// The kinds that devplat applies, in an order in which they can be deleted.
+const KINDS: [(&str, &str); 13] = [
+    ("apps.devservers.io/v1", "DevServer"),
     ("apps.devservers.io/v1", "DevServerFlavor"),
     ("apps/v1", "Deployment"),
     ("policy/v1", "PodDisruptionBudget"),
     ("v1", "Service"),
-    ("v1", "ConfigMap"),
     ("v1", "ServiceAccount"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
     ("rbac.authorization.k8s.io/v1", "Role"),
     ("rbac.authorization.k8s.io/v1", "ClusterRole"),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+    ("v1", "ConfigMap"),
     ("v1", "Namespace"),
 ];
 
+/// Those of them that finalizers of the operator may hold; they come first.
+const HELD: [&str; 2] = ["DevServer", "DevServerFlavor"];
+
+/// Whether what users have may be deleted along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataLoss {
+    /// No: where users have anything, nothing is deleted.
+    Refused,
+    /// Yes: somebody confirmed it.
+    Allowed,
+}
+
+/// Why a release could not be taken away.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// Users have something that would go along, and nobody allowed that.
+    #[error("users still have {0}")]
+    Data(Data),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] Error),
+    /// It was not gone in time.
+    #[error(transparent)]
+    NotGone(#[from] NotReady),
+}
+
 /// Deletes everything in the release's inventory that is still ours, last applied first, and waits until it is
 /// gone.
+///
+/// With the kinds go all objects of these kinds: what users have is looked at first. Finalizers want their
+/// operator: flavors and servers have to go before it.
 pub async fn remove(
     client: &Client,
     platform: &str,
     release: &str,
+    data: DataLoss,
     patience: Duration,
     tell: Tell<'_>,
-) -> Result<(), ReleaseError> {
-    let Some(inventory) = inventory::read(client, release).await? else { return Ok(()) };
-    for object in inventory.objects.iter().rev() {
-        delete_ours(client, object, platform).await?;
-    }
-    wait_gone(client, &inventory.objects, platform, patience, tell).await?;
-    Ok(inventory::delete(client, release).await?)
+) -> Result<(), RemoveError> {
+    let Some(inventory) = inventory::read(client, platform, release).await?.known() else { return Ok(()) };
+    refuse_data_loss(client, platform, &inventory.objects, data).await?;
+    remove_all(client, platform, &inventory.objects, patience, tell).await?;
+    Ok(delete_ours(client, &inventory::reference(release), platform).await?)
 }
 
-/// Deletes the namespace of the inventories, when none is in it any more.
+/// Deletes everything that carries the label of `platform`, and waits until it is gone: for a cluster whose
+/// inventories are lost.
+pub async fn remove_leftovers(
+    client: &Client,
+    platform: &str,
+    data: DataLoss,
+    patience: Duration,
+    tell: Tell<'_>,
+) -> Result<(), RemoveError> {
+    let mut objects = leftovers(client, platform).await?;
+    refuse_data_loss(client, platform, &objects, data).await?;
+    // What finalizers hold goes while their operator is there.
+    let held = objects.iter().take_while(|object| HELD.contains(&object.kind.as_str())).count();
+    let mut held: Vec<ObjectRef> = objects.drain(..held).collect();
+    held.reverse();
+    remove_all(client, platform, &held, patience, tell).await?;
+    objects.reverse();
+    remove_all(client, platform, &objects, patience, tell).await
+}
+
+/// Deletes every dev server and every user of the cluster, whoever made them, and waits until they are gone; homes
+/// that are to be kept stay. Their operator has to be there still.
+pub async fn remove_custom_resources(
+    client: &Client,
+    patience: Duration,
+    tell: Tell<'_>,
+) -> Result<(), RemoveError> {
+    let objects = super::data::custom_resources(client).await?;
+    for object in &objects {
+        let api = object.api(client);
+        retried(
+            || format!("delete {object}"),
+            || async { if_there(api.delete(&object.name, &DeleteParams::background()).await).map(|_| ()) },
+        )
+        .await?;
+    }
+    Ok(wait_while(client, &objects, |_| true, patience, tell).await??)
+}
+
+/// Deletes the namespace of the inventories, unless one is still in it.
 pub async fn remove_namespace(
     client: &Client,
     platform: &str,
     patience: Duration,
     tell: Tell<'_>,
-) -> Result<(), ReleaseError> {
-    let namespace = ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Namespace".to_owned(),
-        namespace: None,
-        name: NAMESPACE.to_owned(),
-    };
+) -> Result<(), RemoveError> {
+    if !inventory::all(client, platform).await?.is_empty() {
+        return Ok(());
+    }
+    let namespace = inventory::namespace_reference();
     delete_ours(client, &namespace, platform).await?;
-    wait_gone(client, &[namespace], platform, patience, tell).await
+    Ok(wait_gone(client, &[namespace], platform, patience, tell).await??)
 }
 
-/// Every object in the cluster that carries the label of `platform`.
+/// Every object in the cluster that carries the label of `platform`, in an order in which they can be deleted.
 pub async fn leftovers(client: &Client, platform: &str) -> Result<Vec<ObjectRef>, Error> {
-    let mut left = Vec::new();
-    for (api_version, kind) in KINDS {
-        let any = ObjectRef {
-            api_version: api_version.to_owned(),
-            kind: kind.to_owned(),
-            namespace: None,
-            name: String::new(),
-        };
-        let api = any.api(client);
-        let selector = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
-        let found =
-            retried(|| format!("list {kind} objects"), || async { if_there(api.list(&selector).await) })
-                .await?;
-        left.extend(found.into_iter().flatten().map(|object| ObjectRef {
-            namespace: object.namespace(),
-            name: object.name_any(),
-            ..any.clone()
-        }));
+    let ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
+    let lists: Vec<_> =
+        KINDS.iter().map(|(api_version, kind)| super::data::list(client, api_version, kind, &ours)).collect();
+    Ok(try_join_all(lists).await?.concat())
+}
+
+/// With the kinds go all objects of these kinds.
+async fn refuse_data_loss(
+    client: &Client,
+    platform: &str,
+    objects: &[ObjectRef],
+    data: DataLoss,
+) -> Result<(), RemoveError> {
+    let takes_data = objects.iter().any(|object| object.kind == "CustomResourceDefinition");
+    if !takes_data || data == DataLoss::Allowed {
+        return Ok(());
     }
-    Ok(left)
+    let data = super::data::data(client, platform).await?;
+    if data.goes_with_kinds() { Err(RemoveError::Data(data)) } else { Ok(()) }
+}
+
+/// Deletes `objects`, the last first.
+async fn remove_all(
+    client: &Client,
+    platform: &str,
+    objects: &[ObjectRef],
+    patience: Duration,
+    tell: Tell<'_>,
+) -> Result<(), RemoveError> {
+    for object in objects.iter().rev() {
+        delete_ours(client, object, platform).await?;
+    }
+    Ok(wait_gone(client, objects, platform, patience, tell).await??)
 }
 
 /// Deletes `object` if it is there and ours at this very moment.
 pub(super) async fn delete_ours(client: &Client, object: &ObjectRef, platform: &str) -> Result<(), Error> {
     let api = object.api(client);
     let live =
-        retried(|| format!("read {object}"), || async { if_there(api.get(&object.name).await) }).await?;
+        retried(|| format!("read {object}"), || async { if_there(api.get_metadata(&object.name).await) })
+            .await?;
     let Some(live) = live.filter(|live| is_ours(live, platform)) else { return Ok(()) };
     // The same object that was looked at: one made anew in between is another's.
     let params = DeleteParams {
@@ -104,7 +185,7 @@ pub(super) async fn delete_ours(client: &Client, object: &ObjectRef, platform: &
         || async {
             match api.delete(&object.name, &params).await {
                 Ok(_) => Ok(()),
-                Err(error) if absent(&error) || precondition(&error) => Ok(()),
+                Err(error) if absent(&error) || other_object(&error) => Ok(()),
                 Err(error) => Err(error),
             }
         },
@@ -112,38 +193,50 @@ pub(super) async fn delete_ours(client: &Client, object: &ObjectRef, platform: &
     .await
 }
 
-fn precondition(error: &kube::Error) -> bool {
+/// Whether the object of that name is not the one meant. A namespace on its way out says so with the same code.
+fn other_object(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }
 
-async fn wait_gone(
+/// Waits until none of `objects` that are ours is there any more.
+pub(super) async fn wait_gone(
     client: &Client,
     objects: &[ObjectRef],
     platform: &str,
     patience: Duration,
     tell: Tell<'_>,
-) -> Result<(), ReleaseError> {
+) -> Result<Result<(), NotReady>, Error> {
+    wait_while(client, objects, |live| is_ours(live, platform), patience, tell).await
+}
+
+async fn wait_while(
+    client: &Client,
+    objects: &[ObjectRef],
+    meant: impl Fn(&PartialObjectMeta<DynamicObject>) -> bool,
+    patience: Duration,
+    tell: Tell<'_>,
+) -> Result<Result<(), NotReady>, Error> {
     let start = Instant::now();
     for object in objects {
         let api = object.api(client);
-        let mut told = false;
+        let mut told = None;
         loop {
-            let live =
-                retried(|| format!("read {object}"), || async { if_there(api.get(&object.name).await) })
-                    .await?;
-            let Some(live) = live.filter(|live| is_ours(live, platform)) else { break };
-            let finalizers = live.finalizers().join(", ");
-            let reason = (!finalizers.is_empty()).then(|| format!("held by {finalizers}"));
-            let waiting = Waiting { object: object.clone(), progress: "being deleted".to_owned(), reason };
+            let live = retried(
+                || format!("read {object}"),
+                || async { if_there(api.get_metadata(&object.name).await) },
+            )
+            .await?;
+            let Some(live) = live.filter(|live| meant(live)) else { break };
+            let waiting = leaving(object.clone(), live.finalizers());
             if start.elapsed() > patience {
-                return Err(NotReady { after: start.elapsed(), waiting }.into());
+                return Ok(Err(NotReady { after: start.elapsed(), waiting }));
             }
-            if !told {
+            if told.as_ref() != Some(&waiting) {
                 tell(&waiting);
-                told = true;
+                told = Some(waiting);
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
-    Ok(())
+    Ok(Ok(()))
 }

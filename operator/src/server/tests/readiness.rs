@@ -44,6 +44,10 @@ fn a_server_whose_pod_vanished_is_not_ready_any_more() {
     snapshot.pods.clear();
     assert_eq!(ready(&snapshot), "False PodGone: the pod is gone; the next one follows");
     assert!(!status(&snapshot).ready);
+    settle(&mut snapshot);
+    assert_eq!(ready(&snapshot), "False PodGone: the pod is gone; the next one follows");
+    add_pod(&mut snapshot, |_| {});
+    assert!(ready(&snapshot).starts_with("False Starting"), "the next one has not been ready yet");
 }
 
 #[test]
@@ -51,6 +55,8 @@ fn a_running_pod_that_stops_being_ready_is_told_as_such() {
     let mut snapshot = running();
     Arc::make_mut(&mut snapshot.pods[0]).ready = false;
     assert!(ready(&snapshot).starts_with("False PodNotReady"));
+    settle(&mut snapshot);
+    assert!(ready(&snapshot).starts_with("False PodNotReady"), "it is said as long as it is so");
 }
 
 #[test]
@@ -84,6 +90,21 @@ fn a_volume_nobody_makes_is_told_as_such() {
     snapshot.now = at(9);
     assert_eq!(ready(&snapshot), format!("False VolumePending: {message}"));
     assert!(said(&snapshot, ConditionType::StorageReady).starts_with("False VolumePending"));
+}
+
+#[test]
+fn a_pod_that_the_scheduler_holds_for_its_volume_is_told_as_such() {
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, Scheduling::Unknown));
+    let Child::Ours(home) = &mut snapshot.home else { panic!("it was made") };
+    let home = Arc::make_mut(home);
+    (home.phase, home.storage_class) = (ClaimPhase::Pending, Some("fast".into()));
+    let created = snapshot.pods[0].created.unwrap();
+    snapshot.now = created + std::time::Duration::from_secs(3);
+    assert!(ready(&snapshot).starts_with("False Starting"));
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 5);
+    snapshot.now = created + std::time::Duration::from_secs(9);
+    let said_so = "False VolumePending: the home has no volume yet: StorageClass fast has not made one";
+    assert!(ready(&snapshot).starts_with(said_so), "{}", ready(&snapshot));
 }
 
 #[test]

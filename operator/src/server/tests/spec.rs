@@ -159,6 +159,17 @@ fn a_user_who_asks_for_a_restart_gets_it_with_what_was_pending() {
 }
 
 #[test]
+fn a_restart_alone_makes_another_pod_once() {
+    let mut snapshot = running();
+    let before = snapshot.deployment.ours().unwrap().template.clone();
+    Arc::make_mut(&mut snapshot.server).restart = Some("now".into());
+    assert_eq!(actions(&snapshot), ["apply Deployment"]);
+    settle(&mut snapshot);
+    assert_ne!(snapshot.deployment.ours().unwrap().template, before);
+    assert!(said(&snapshot, ConditionType::Ready).starts_with("False Restarting"));
+}
+
+#[test]
 fn a_deployment_changed_by_somebody_else_is_put_right_once() {
     let mut snapshot = running();
     let Child::Ours(facts) = &mut snapshot.deployment else { panic!("it runs") };
@@ -218,6 +229,7 @@ fn names_taken_by_others_are_told_and_nothing_is_touched() {
         assert!(actions(&snapshot).is_empty());
         let said = said(&snapshot, ConditionType::Ready);
         assert!(said.starts_with("False NameTaken") && said.contains(message), "{said}");
+        assert!(decide(&snapshot).recheck.is_some(), "nobody tells when it goes");
     }
 }
 

@@ -1,0 +1,73 @@
+# A Docker engine that runs. Sourced by machine.sh, never run. An engine that runs already is never touched.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # `bootstrap` and `invoked_with` come from those who source this.
+
+need_docker() {
+  local said
+  if said=$(docker_answers); then return; fi
+  if [[ $said == *"permission denied"* ]]; then
+    join_docker_group
+    return
+  fi
+  [[ -z ${DOCKER_HOST:-} ]] || fail "the Docker engine at $DOCKER_HOST does not answer" "start it, or unset DOCKER_HOST to have one on this machine"
+  need_commands docker:docker.io dockerd:docker.io jq:jq iptables:iptables
+  lacks_sys_resource && use_runtime_without_sys_resource
+  start_engine
+}
+
+docker_answers() { docker version --format '{{.Server.Version}}' 2>&1; }
+
+start_engine() {
+  if docker_answers >/dev/null; then return; fi
+  if [[ -d /run/systemd/system ]]; then
+    say "starting the Docker engine as a service (usually 3 s)"
+    as_root systemctl enable --now docker >&2
+  else
+    say "starting the Docker engine: dockerd in the background, its log in /var/log/dockerd.log (usually 3 s)"
+    # A pid file that outlived its engine would keep the next one from starting.
+    # shellcheck disable=SC2016 # For the shell that runs as root.
+    as_root sh -c '
+      pid=$(cat /var/run/docker.pid 2>/dev/null) && [ -n "$pid" ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ] ||
+        rm -f /var/run/docker.pid
+      setsid dockerd </dev/null >>/var/log/dockerd.log 2>&1 &'
+  fi
+  local said
+  for _ in $(seq 150); do
+    if said=$(docker_answers); then return; fi
+    if [[ $said == *"permission denied"* ]]; then
+      join_docker_group
+      return
+    fi
+    sleep 0.2
+  done
+  [[ -d /run/systemd/system ]] || tail -n 15 /var/log/dockerd.log >&2 || true
+  fail "the Docker engine did not start within 30 s" "its log says why: /var/log/dockerd.log, or journalctl -u docker"
+}
+
+# A group that is joined now counts only in new logins; `sg` is one for the rest of this run.
+join_docker_group() {
+  [[ -z ${DEVPLAT_IN_DOCKER_GROUP:-} ]] || fail "user $(id -un) may not talk to the Docker engine, though in its group" "log in again, then run the same command"
+  say "user $(id -un) may not talk to the Docker engine: joining the group docker, which lasts, and going on in it"
+  as_root usermod -aG docker "$(id -un)"
+  export DEVPLAT_IN_DOCKER_GROUP=yes
+  exec sg docker -c "$(printf '%q ' "$0" ${invoked_with[@]+"${invoked_with[@]}"})"
+}
+
+# Bit 24 of the capabilities that any process here can have.
+lacks_sys_resource() {
+  local bounding
+  bounding=$(sed -n 's/^CapBnd:[[:space:]]*//p' /proc/self/status)
+  (((16#$bounding >> 24 & 1) == 0))
+}
+
+use_runtime_without_sys_resource() {
+  local runtime=/usr/local/lib/devplat/runc-shed config=/etc/docker/daemon.json merged
+  [[ -x $runtime ]] && grep -qs "$runtime" "$config" && return
+  say "this machine lacks CAP_SYS_RESOURCE, without which privileged containers do not start: $config gets a runtime that does without it"
+  as_root install -D -m 755 "$bootstrap/runc-shed" "$runtime"
+  merged=$({ as_root cat "$config" 2>/dev/null || echo '{}'; } |
+    jq --arg path "$runtime" '.runtimes.shed.path = $path | ."default-runtime" = "shed"') ||
+    fail "$config is no JSON" "mend it, then run the same command"
+  as_root mkdir -p /etc/docker
+  printf '%s\n' "$merged" | as_root tee "$config" >/dev/null
+}

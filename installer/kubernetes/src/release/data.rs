@@ -1,0 +1,135 @@
+//! What users have in a cluster: what would be lost, or left behind, when the platform goes.
+
+use std::fmt;
+
+use devplat_api::name;
+use kube::{Client, ResourceExt, api::ListParams};
+
+use super::PLATFORM_LABEL;
+use crate::{
+    Error, ObjectRef,
+    call::{if_there, retried},
+};
+
+/// What users have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Data {
+    /// Their dev servers; without devplat's own, which proves that the platform works.
+    pub servers: Vec<ObjectRef>,
+    /// The users themselves.
+    pub users: Vec<ObjectRef>,
+    /// The claims that hold homes, of servers that are there and of servers that went.
+    pub homes: Vec<ObjectRef>,
+}
+
+impl Data {
+    /// Whether any of it goes when the kinds (CRDs) go. Homes stay.
+    pub fn goes_with_kinds(&self) -> bool {
+        !(self.servers.is_empty() && self.users.is_empty())
+    }
+}
+
+impl fmt::Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { servers, users, homes } = self;
+        let named = |objects: &[ObjectRef], one: &str, more: &str| {
+            const SHOWN: usize = 3;
+            let names: Vec<String> = objects.iter().take(SHOWN).map(place).collect();
+            let rest = if objects.len() > SHOWN { ", …" } else { "" };
+            let what = if objects.len() == 1 { one } else { more };
+            (!objects.is_empty()).then(|| format!("{} {what} ({}{rest})", objects.len(), names.join(", ")))
+        };
+        let parts = [
+            named(servers, "dev server", "dev servers"),
+            named(users, "user", "users"),
+            named(homes, "home", "homes"),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        f.write_str(if parts.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
+fn place(object: &ObjectRef) -> String {
+    match &object.namespace {
+        Some(namespace) => format!("{namespace}/{}", object.name),
+        None => object.name.clone(),
+    }
+}
+
+/// What users have in the cluster of `platform`.
+pub async fn data(client: &Client, platform: &str) -> Result<Data, Error> {
+    let not_ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}!={platform}"));
+    let homes = ListParams::default().labels(&format!(
+        "{}={},{}={},{}=home",
+        name::APP_LABEL,
+        name::APP,
+        name::MANAGED_BY,
+        name::OPERATOR,
+        name::COMPONENT
+    ));
+    let (servers, users, homes) = futures::try_join!(
+        list(client, API_VERSION, "DevServer", &not_ours),
+        list(client, API_VERSION, "DevUser", &not_ours),
+        list(client, "v1", "PersistentVolumeClaim", &homes),
+    )?;
+    Ok(Data { servers, users, homes })
+}
+
+/// Every object that only the operator can let go.
+pub(super) async fn custom_resources(client: &Client) -> Result<Vec<ObjectRef>, Error> {
+    let any = ListParams::default();
+    let (servers, users) = futures::try_join!(
+        list(client, API_VERSION, "DevServer", &any),
+        list(client, API_VERSION, "DevUser", &any)
+    )?;
+    Ok([servers, users].concat())
+}
+
+const API_VERSION: &str = "apps.devservers.io/v1";
+
+/// The objects of a kind, in all namespaces; none where there is no such kind.
+pub(super) async fn list(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+    which: &ListParams,
+) -> Result<Vec<ObjectRef>, Error> {
+    let any = ObjectRef {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: None,
+        name: String::new(),
+    };
+    let api = any.api(client);
+    let found =
+        retried(|| format!("list {kind} objects"), || async { if_there(api.list_metadata(which).await) })
+            .await?;
+    let objects = found.into_iter().flatten();
+    Ok(objects
+        .map(|object| ObjectRef { namespace: object.namespace(), name: object.name_any(), ..any.clone() })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_told_by_number_and_name() {
+        let server = |name: &str| ObjectRef {
+            api_version: API_VERSION.to_owned(),
+            kind: "DevServer".to_owned(),
+            namespace: Some("dev-ann".to_owned()),
+            name: name.to_owned(),
+        };
+        let data = Data {
+            servers: ["a", "b", "c", "d"].map(server).to_vec(),
+            users: vec![ObjectRef { namespace: None, ..server("ann") }],
+            homes: Vec::new(),
+        };
+        assert_eq!(data.to_string(), "4 dev servers (dev-ann/a, dev-ann/b, dev-ann/c, …), 1 user (ann)");
+        assert!(data.goes_with_kinds());
+        assert_eq!(Data::default().to_string(), "nothing");
+    }
+}

@@ -1,0 +1,18 @@
+//! devplat and its operator on a real API server.
+
+#[cfg(test)]
+mod apiserver {
+    mod cluster;
+    mod context;
+    mod health;
+    mod leader;
+    mod namespace;
+    mod operator;
+    mod release;
+    mod releases;
+    mod rights;
+    mod server;
+    mod silence;
+    mod user;
+    mod validation;
+}

@@ -1,0 +1,136 @@
+//! Two replicas: one works, the other takes over, and never do both.
+
+use std::time::Duration;
+
+use devplat_tests::waiting::until;
+use k8s_openapi::{api::coordination::v1::Lease, jiff::Timestamp};
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{
+    cluster::{Quiet, quiet},
+    namespace::{Namespace, PATIENCE},
+    operator::{self, Operator},
+};
+
+const FIRST: &str = "operator-a";
+const SECOND: &str = "operator-b";
+/// About how long a handover takes, with room for a busy machine. Shorter than a term of 15 s.
+const HANDOVER: Duration = Duration::from_secs(8);
+
+#[tokio::test]
+async fn replica_that_is_told_to_end_hands_over_at_once() {
+    let quiet = quiet().await;
+    let begun = Timestamp::now();
+    let (first, second) = two(&quiet).await;
+    let space = works(&quiet, "leader-told-a").await;
+    assert_eq!(writers(&quiet, &space, begun), [FIRST]);
+
+    first.stop();
+    until("the other replica to lead", HANDOVER, async || second.leads().await).await.unwrap();
+    let space = works(&quiet, "leader-told-b").await;
+    assert_eq!(writers(&quiet, &space, begun), [SECOND]);
+    one_after_the_other(&quiet, begun);
+    second.stop();
+}
+
+#[tokio::test]
+async fn replica_that_dies_is_followed_after_its_term() {
+    let quiet = quiet().await;
+    let begun = Timestamp::now();
+    let (first, second) = two(&quiet).await;
+    works(&quiet, "leader-dead-a").await;
+
+    first.die();
+    until("the other replica to lead", PATIENCE, async || second.leads().await).await.unwrap();
+    let space = works(&quiet, "leader-dead-b").await;
+    assert_eq!(writers(&quiet, &space, begun), [SECOND]);
+    one_after_the_other(&quiet, begun);
+    second.stop();
+}
+
+#[tokio::test]
+async fn replica_whose_lease_is_taken_stops_working() {
+    let quiet = quiet().await;
+    let first = quiet.operator(FIRST);
+    until("it to lead", PATIENCE, async || first.leads().await).await.unwrap();
+    let leases: Api<Lease> = Api::namespaced(quiet.client().await, operator::NAMESPACE);
+    let taken = Patch::Merge(json!({"spec": {"holderIdentity": "somebody"}}));
+    leases.patch(operator::NAME, &PatchParams::default(), &taken).await.unwrap();
+    until("it to step down", PATIENCE, async || match first.leads().await {
+        Err(seen) if seen.starts_with("leader: ") => Ok(()),
+        seen => Err(format!("{seen:?}")),
+    })
+    .await
+    .unwrap();
+
+    let stepped_down = Timestamp::now();
+    let space = Namespace::on(quiet.client().await, "leader-taken").await;
+    space.server("mydev", json!({})).await;
+    // Nobody renews for somebody, whose term so comes to an end.
+    let ready = async {
+        space.ready("mydev").await;
+    };
+    let led = async {
+        until("it to lead again", PATIENCE, async || first.leads().await).await.unwrap();
+    };
+    tokio::join!(ready, led);
+    let acquired = leases.get(operator::NAME).await.unwrap().spec.unwrap().acquire_time.unwrap().0;
+    let between: Vec<String> = quiet
+        .writes()
+        .into_iter()
+        .filter(|entry| entry.user.username == FIRST)
+        .filter(|entry| (stepped_down..acquired).contains(&entry.request_received_timestamp))
+        .map(|entry| entry.line())
+        .collect();
+    assert_eq!(between, [""; 0]);
+    first.stop();
+}
+
+/// The first leads and the second waits, both having seen everything.
+async fn two(quiet: &Quiet) -> (Operator, Operator) {
+    let first = quiet.operator(FIRST);
+    until("the first to lead", PATIENCE, async || first.leads().await).await.unwrap();
+    let second = quiet.operator(SECOND);
+    until("the second to be ready", PATIENCE, async || match second.get("/readyz").await? {
+        (200, _) => Ok(()),
+        (_, said) => Err(said),
+    })
+    .await
+    .unwrap();
+    assert!(second.leads().await.is_err(), "one leads already");
+    (first, second)
+}
+
+/// A namespace in which a dev server became ready.
+async fn works(quiet: &Quiet, name: &str) -> Namespace {
+    let space = Namespace::on(quiet.client().await, name).await;
+    space.server("mydev", json!({})).await;
+    space.ready("mydev").await;
+    space
+}
+
+/// Who wrote to `space` as an operator.
+fn writers(quiet: &Quiet, space: &Namespace, since: Timestamp) -> Vec<String> {
+    let mut users: Vec<String> = quiet
+        .writes()
+        .into_iter()
+        .filter(|entry| entry.request_received_timestamp >= since && entry.object_ref.namespace == space.name)
+        .map(|entry| entry.user.username)
+        .collect();
+    users.sort();
+    users.dedup();
+    users
+}
+
+fn one_after_the_other(quiet: &Quiet, since: Timestamp) {
+    let times = |user: &str| -> Vec<Timestamp> {
+        let writes = quiet.writes().into_iter().filter(|entry| entry.user.username == user);
+        writes.map(|entry| entry.request_received_timestamp).filter(|at| *at >= since).collect()
+    };
+    let (last, first) = (times(FIRST).into_iter().max(), times(SECOND).into_iter().min());
+    assert!(last.unwrap() < first.unwrap(), "{FIRST} wrote last at {last:?}, {SECOND} first at {first:?}");
+}

@@ -1,0 +1,167 @@
+//! Releases on a real API server: what gets applied, what is left alone, what a killed run leaves.
+
+mod apply;
+mod foreign;
+mod interrupted;
+mod whole;
+
+use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
+
+use devplat_kubernetes::{
+    ObjectRef,
+    release::{self, DataLoss, Release, State},
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
+    core::GroupVersionKind,
+};
+use serde_json::{Value, json};
+
+use super::{cluster::bare, releases};
+
+const PLATFORM: &str = "release-test";
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// One after the other: what is in the cluster belongs to one platform, and so to one test at a time.
+static TURN: LazyLock<tokio::sync::Mutex<()>> = LazyLock::new(tokio::sync::Mutex::default);
+
+async fn start() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
+    (TURN.lock().await, bare::client().await)
+}
+
+fn as_wanted() -> State {
+    State::Present {
+        missing: Vec::new(),
+        drifted: Vec::new(),
+        surplus: Vec::new(),
+        recorded: true,
+        not_ready: Vec::new(),
+    }
+}
+
+fn release(name: &str, objects: impl IntoIterator<Item = DynamicObject>) -> Release {
+    releases::of(PLATFORM, name, objects.into_iter().collect())
+}
+
+fn ours(mut object: Value) -> DynamicObject {
+    object["metadata"]["labels"] =
+        json!({"app.kubernetes.io/managed-by": "devplat", (release::PLATFORM_LABEL): PLATFORM});
+    serde_json::from_value(object).unwrap()
+}
+
+fn settings(name: &str, value: &str) -> DynamicObject {
+    ours(json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": "default"}, "data": {"value": value}
+    }))
+}
+
+fn role(name: &str) -> DynamicObject {
+    ours(json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": name},
+        "rules": [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    }))
+}
+
+fn example_kind(suffix: &str) -> DynamicObject {
+    ours(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("example{suffix}s.test.devplat.dev")},
+        "spec": {
+            "group": "test.devplat.dev", "scope": "Cluster",
+            "names": {"kind": format!("Example{suffix}"), "plural": format!("example{suffix}s")},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {
+                    "type": "object", "x-kubernetes-preserve-unknown-fields": true
+                }}
+            }]
+        }
+    }))
+}
+
+fn example_object(suffix: &str) -> DynamicObject {
+    ours(json!({
+        "apiVersion": "test.devplat.dev/v1", "kind": format!("Example{suffix}"),
+        "metadata": {"name": "one"}, "spec": {"a": 1}
+    }))
+}
+
+fn reference(kind: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
+    ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: namespace.map(str::to_owned),
+        name: name.to_owned(),
+    }
+}
+
+fn map(name: &str) -> ObjectRef {
+    reference("ConfigMap", Some("default"), name)
+}
+
+fn inventory(release: &str) -> ObjectRef {
+    reference("ConfigMap", Some(release::NAMESPACE), &format!("devplat-release-{release}"))
+}
+
+fn shown(objects: &[ObjectRef]) -> BTreeSet<String> {
+    objects.iter().map(ToString::to_string).collect()
+}
+
+fn api(client: &Client, object: &ObjectRef) -> Api<DynamicObject> {
+    let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
+    match &object.namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    }
+}
+
+async fn get(client: &Client, object: &ObjectRef) -> Option<DynamicObject> {
+    api(client, object).get_opt(&object.name).await.unwrap()
+}
+
+async fn create(client: &Client, object: &DynamicObject) {
+    api(client, &ObjectRef::of(object)).create(&PostParams::default(), object).await.unwrap();
+}
+
+async fn delete(client: &Client, object: &ObjectRef) {
+    api(client, object).delete(&object.name, &DeleteParams::default()).await.unwrap();
+}
+
+async fn apply(client: &Client, wanted: &Release) {
+    release::apply(client, wanted, &|_| {}).await.unwrap();
+}
+
+async fn remove(client: &Client, name: &str) {
+    release::remove(client, PLATFORM, name, DataLoss::Refused, PATIENCE, &|_| {}).await.unwrap();
+}
+
+/// The versions of all objects of a release, then of its inventory.
+async fn versions(client: &Client, wanted: &Release) -> Vec<Option<String>> {
+    let mut versions = Vec::new();
+    let objects = wanted.objects.iter().map(ObjectRef::of);
+    for object in objects.chain([inventory(&wanted.name)]) {
+        versions.push(get(client, &object).await.unwrap().resource_version());
+    }
+    versions
+}
+
+/// Brings about what a killed run leaves: an inventory of what it meant to have, and some of it.
+async fn killed(client: &Client, name: &str, meant: &[&str], there: &[&str]) {
+    let empty = release(name, []);
+    // The namespace of the inventories, as the run itself makes it.
+    apply(client, &empty).await;
+    let meant: Vec<ObjectRef> = meant.iter().map(|name| map(name)).collect();
+    let data = json!({"data": {"objects": serde_json::to_string(&meant).unwrap(), "digest": ""}});
+    let inventory = inventory(name);
+    api(client, &inventory)
+        .patch(&inventory.name, &PatchParams::default(), &Patch::Merge(&data))
+        .await
+        .unwrap();
+    for name in there {
+        let params = PatchParams::apply(release::FIELD_MANAGER).force();
+        api(client, &map(name)).patch(name, &params, &Patch::Apply(&settings(name, "1"))).await.unwrap();
+    }
+}

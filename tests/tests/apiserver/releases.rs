@@ -1,0 +1,35 @@
+//! What `devplat up` applies, as its own templates and its own profile give it.
+
+use std::collections::BTreeMap;
+
+use devplat_kubernetes::release::{self, Release};
+use devplat_render::{Images, Input, ReleaseName, Templates};
+use kube::{Client, api::DynamicObject};
+
+/// The platform of the clusters that have one from the start.
+const PLATFORM: &str = "test";
+
+/// The three releases of the profile `kind`.
+pub(crate) fn rendered(platform: &str) -> Vec<Release> {
+    let sources = devplat_profile::Sources { shipped: Some("kind".to_owned()), ..Default::default() };
+    let profile = devplat_profile::load(&sources).unwrap().profile;
+    let name = platform.parse().unwrap();
+    let image = |name: &str| format!("devplat.local/{name}");
+    let images = Images { operator: image("operator"), agent: image("agent"), dev_server: image("base") };
+    let input = Input { platform: &name, profile: &profile, images: &images };
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    ReleaseName::ALL.map(|name| of(platform, name.as_str(), templates.release(name, input).unwrap())).to_vec()
+}
+
+/// A release of `objects`.
+pub(crate) fn of(platform: &str, name: &str, objects: Vec<DynamicObject>) -> Release {
+    let digest = devplat_render::digest(&objects);
+    Release { platform: platform.to_owned(), name: name.to_owned(), objects, digest }
+}
+
+/// Applies all of it. The Deployment of the operator is among it: kwok's pods of it do nothing.
+pub(crate) async fn install(client: &Client) {
+    for release in rendered(PLATFORM) {
+        release::apply(client, &release, &|_| {}).await.unwrap();
+    }
+}

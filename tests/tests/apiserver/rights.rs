@@ -1,0 +1,177 @@
+//! The operator's rights: as many as it needs, and no more. The operator of the shared platform has exactly those
+//! that `devplat up` gives it, and what it does with them is in the audit log.
+
+use std::collections::BTreeSet;
+
+use devplat_api::{DevServer, DevServerFlavor, DevUser};
+use devplat_tests::{audit::Entry, waiting::until};
+use k8s_openapi::api::{
+    core::v1::{Service, ServiceAccount},
+    rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject},
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
+use serde_json::json;
+
+use super::{
+    cluster::{Platform, platform},
+    namespace::{self, Namespace, PATIENCE, gone, make},
+    operator,
+};
+
+/// What may be done: verb, and `group/resource` with the name where only one is meant.
+type Right = (String, String);
+
+#[tokio::test]
+async fn every_right_of_the_operator_is_used_and_none_is_missing() {
+    let platform = platform().await;
+    let client = platform.plane.client().await.unwrap();
+    tokio::select! {
+        () = everything_that_an_operator_does(&client) => {}
+        // Without a right the operator gets nowhere, and this says which.
+        refused = refusal(platform) => panic!("refused: {refused:#?}"),
+    }
+
+    let granted = granted(&client).await;
+    until("every right to be used", PATIENCE, async || {
+        let entries = of_the_operator(platform.plane.audit().entries().unwrap());
+        let used: BTreeSet<Right> = entries.iter().flat_map(used).collect();
+        let unused: Vec<_> = granted.difference(&used).collect();
+        if unused.is_empty() { Ok(()) } else { Err(format!("granted and never used: {unused:#?}")) }
+    })
+    .await
+    .unwrap();
+
+    assert_eq!(refused(platform), [""; 0]);
+}
+
+/// What the operator was forbidden so far.
+fn refused(platform: &Platform) -> Vec<String> {
+    let entries = of_the_operator(platform.plane.audit().entries().unwrap());
+    entries.iter().filter(|entry| entry.annotations.decision == "forbid").map(Entry::line).collect()
+}
+
+/// Waits until something is forbidden.
+async fn refusal(platform: &Platform) -> Vec<String> {
+    until("a refusal", PATIENCE * 10, async || match refused(platform) {
+        none if none.is_empty() => Err("none"),
+        some => Ok(some),
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn operator_has_no_rights_but_those_two_roles() {
+    let client = platform().await.plane.client().await.unwrap();
+    let is_operator = |subjects: &Option<Vec<Subject>>| {
+        subjects.iter().flatten().any(|subject| {
+            subject.name == operator::NAME && subject.namespace.as_deref() == Some(operator::NAMESPACE)
+        })
+    };
+    let everywhere =
+        Api::<ClusterRoleBinding>::all(client.clone()).list(&ListParams::default()).await.unwrap();
+    let everywhere = everywhere.items.iter().filter(|binding| is_operator(&binding.subjects));
+    let roles: Vec<&str> = everywhere.map(|binding| &*binding.role_ref.name).collect();
+    assert_eq!(roles, [operator::NAME]);
+    let somewhere = Api::<RoleBinding>::all(client).list(&ListParams::default()).await.unwrap();
+    let somewhere = somewhere.items.iter().filter(|binding| is_operator(&binding.subjects));
+    let roles: Vec<_> =
+        somewhere.map(|binding| (binding.namespace().unwrap(), &*binding.role_ref.name)).collect();
+    assert_eq!(roles, [(operator::NAMESPACE.to_owned(), operator::NAME)]);
+}
+
+/// A user and a flavor come, her rights get lost, a server of hers comes, is changed, and all of it goes.
+async fn everything_that_an_operator_does(client: &Client) {
+    let (users, flavors) = (Api::<DevUser>::all(client.clone()), Api::<DevServerFlavor>::all(client.clone()));
+    make(&users, json!({"metadata": {"name": "rita"}, "spec": {}})).await;
+    let home = |user: &DevUser| user.status.as_ref().is_some_and(|status| status.namespace.is_some());
+    namespace::becomes(&users, "rita", "to have a namespace", home).await;
+    namespace::flavor(client, "rights", json!({})).await;
+
+    let space = Namespace { client: client.clone(), name: "dev-rita".to_owned() };
+    // What was deleted by hand is looked for, since it could be somebody else's by now.
+    space.delete::<ServiceAccount>("user-rita").await;
+    let binding = devplat_api::name::USER_ROLE_BINDING;
+    space.delete::<RoleBinding>(binding).await;
+    space.becomes("user-rita", "to be there again", |_: &ServiceAccount| true).await;
+    space.becomes(binding, "to be there again", |_: &RoleBinding| true).await;
+
+    space.server("mydev", json!({"flavor": "rights", "homeRetention": "Delete"})).await;
+    space.ready("mydev").await;
+    space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
+    space.gone::<Service>("mydev-ssh").await;
+    space.delete::<DevServer>("mydev").await;
+    space.gone::<DevServer>("mydev").await;
+
+    users.delete("rita", &DeleteParams::default()).await.unwrap();
+    gone(&users, "rita").await;
+    flavors.delete("rights", &DeleteParams::default()).await.unwrap();
+    gone(&flavors, "rights").await;
+}
+
+async fn granted(client: &Client) -> BTreeSet<Right> {
+    let everywhere: ClusterRole = Api::all(client.clone()).get(operator::NAME).await.unwrap();
+    let at_home: Role =
+        Api::namespaced(client.clone(), operator::NAMESPACE).get(operator::NAME).await.unwrap();
+    let rules = [everywhere.rules.unwrap(), at_home.rules.unwrap()].concat();
+    let rights: BTreeSet<Right> = rules.iter().flat_map(rights).collect();
+    assert!(rights.len() > 40, "{rights:?}");
+    rights
+}
+
+fn rights(rule: &PolicyRule) -> Vec<Right> {
+    let list = |values: &Option<Vec<String>>| values.clone().unwrap_or_default();
+    let (groups, resources, names) =
+        (list(&rule.api_groups), list(&rule.resources), list(&rule.resource_names));
+    let mut all = Vec::new();
+    for group in &groups {
+        for resource in &resources {
+            for verb in &rule.verbs {
+                let plain = format!("{group}/{resource}");
+                if names.is_empty() {
+                    all.push((verb.clone(), plain));
+                } else {
+                    all.extend(names.iter().map(|name| (verb.clone(), format!("{plain} {name}"))));
+                }
+            }
+        }
+    }
+    all
+}
+
+fn of_the_operator(entries: Vec<Entry>) -> Vec<Entry> {
+    let user = format!("system:serviceaccount:{}:{}", operator::NAMESPACE, operator::NAME);
+    entries.into_iter().filter(|entry| entry.user.username == user).collect()
+}
+
+/// The rights that it took to get that answer.
+fn used(entry: &Entry) -> Vec<Right> {
+    let object = &entry.object_ref;
+    if entry.annotations.decision != "allow" {
+        return Vec::new();
+    }
+    let mut what = format!("{}/{}", object.api_group, object.resource);
+    if !object.subresource.is_empty() {
+        what = format!("{what}/{}", object.subresource);
+    }
+    let right = |verb: &str, what: &str| (verb.to_owned(), what.to_owned());
+    let mut rights = vec![right(&entry.verb, &what), right(&entry.verb, &format!("{what} {}", object.name))];
+    // An apply that made something: the API server asked within it for the right to create.
+    if entry.verb == "patch" && entry.response_status.code == 201 {
+        rights.push(right("create", &what));
+        // And, since the operator has not itself what it gives to users, for the right to give it.
+        match object.resource.as_str() {
+            "rolebindings" => rights.push(bind(devplat_api::name::USER_ROLE)),
+            "clusterrolebindings" => rights.push(bind(devplat_api::name::FLAVOR_READER_ROLE)),
+            _ => {}
+        }
+    }
+    rights
+}
+
+fn bind(role: &str) -> Right {
+    ("bind".to_owned(), format!("rbac.authorization.k8s.io/clusterroles {role}"))
+}

@@ -1,0 +1,79 @@
+//! What a user changes on a dev server takes effect.
+
+use devplat_api::DevServer;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use kube::ResourceExt;
+use serde_json::json;
+
+use super::super::namespace::Namespace;
+
+#[tokio::test]
+async fn another_image_replaces_the_pod_and_keeps_the_home() {
+    let space = ready("change-image").await;
+    let (pod, home) = (space.pod("mydev").await, space.get::<PersistentVolumeClaim>("mydev-home").await);
+    space.change::<DevServer>("mydev", json!({"spec": {"image": "example.com/other:1"}})).await;
+    space.gone::<Pod>(&pod.name_any()).await;
+    let server = space.ready("mydev").await;
+    assert_eq!(server.status.unwrap().image.as_deref(), Some("example.com/other:1"));
+    let after = space.pod("mydev").await;
+    assert_eq!(after.spec.unwrap().containers[0].image.as_deref(), Some("example.com/other:1"));
+    assert_eq!(space.get::<PersistentVolumeClaim>("mydev-home").await.uid(), home.uid());
+}
+
+#[tokio::test]
+async fn server_restarts_when_its_user_says_so() {
+    let space = ready("change-restart").await;
+    let before = space.pod("mydev").await;
+    let annotation = json!({"metadata": {"annotations": {(devplat_api::name::RESTART_ANNOTATION): "now"}}});
+    space.change::<DevServer>("mydev", annotation).await;
+    space.gone::<Pod>(&before.name_any()).await;
+    space.ready("mydev").await;
+    assert_ne!(space.pod("mydev").await.uid(), before.uid());
+}
+
+#[tokio::test]
+async fn server_without_ssh_has_no_service_and_gets_it_when_it_wants_it() {
+    let space = ready("change-ssh").await;
+    let pod = space.pod("mydev").await;
+    space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
+    space.gone::<Service>("mydev-ssh").await;
+    let without = space.ready("mydev").await.status.unwrap();
+    assert_eq!((without.service_name, without.ssh_endpoint), (None, None));
+    space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": true}})).await;
+    space.becomes("mydev-ssh", "to be there", |_: &Service| true).await;
+    // It needs no other pod for that.
+    assert_eq!(space.pod("mydev").await.uid(), pod.uid());
+}
+
+#[tokio::test]
+async fn home_grows_and_the_pod_stays() {
+    let space = ready("change-home").await;
+    let pod = space.pod("mydev").await;
+    space.change::<DevServer>("mydev", json!({"spec": {"persistentHomeSize": "20Gi"}})).await;
+    let grown = |claim: &PersistentVolumeClaim| {
+        let resources = claim.spec.as_ref().unwrap().resources.as_ref().unwrap();
+        resources.requests.as_ref().unwrap()["storage"].0 == "20Gi"
+    };
+    space.becomes("mydev-home", "to have grown", grown).await;
+    assert_eq!(space.pod("mydev").await.uid(), pod.uid());
+}
+
+#[tokio::test]
+async fn command_and_owner_reach_the_machine() {
+    let space = Namespace::new("change-command").await;
+    let spec = json!({"owner": "alice@example.com", "command": ["sh", "-c", "train"]});
+    space.server("mydev", spec).await;
+    space.ready("mydev").await;
+    let container = space.pod("mydev").await.spec.unwrap().containers.remove(0);
+    assert_eq!(container.command.unwrap(), ["/devplat/devplat-agent", "init", "--", "sh", "-c", "train"]);
+    let env = container.env.unwrap();
+    let owner = env.iter().find(|variable| variable.name == "DEVSERVER_OWNER").unwrap();
+    assert_eq!(owner.value.as_deref(), Some("alice@example.com"));
+}
+
+async fn ready(name: &str) -> Namespace {
+    let space = Namespace::new(name).await;
+    space.server("mydev", json!({})).await;
+    space.ready("mydev").await;
+    space
+}

@@ -1,0 +1,138 @@
+//! Where there is nothing to do, the operator writes nothing: not when it starts, not when it looks again. And what
+//! runs goes on, whatever operator comes.
+
+use devplat_api::{
+    DevServer, DevServerFlavor, DevUser,
+    condition::{ConditionType, Reason},
+};
+use devplat_tests::waiting::until;
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
+use serde_json::json;
+
+use super::{
+    cluster::{Quiet, quiet},
+    namespace::{self, Kind, Namespace, PATIENCE, becomes, make},
+    operator::{Operator, defaults},
+};
+
+const FIRST: &str = "operator-a";
+const SECOND: &str = "operator-b";
+
+#[tokio::test]
+async fn restart_of_the_operator_writes_nothing() {
+    let quiet = quiet().await;
+    let first = started(quiet.operator(FIRST)).await;
+    let space = settled(&quiet, "silence-restart", "selma").await;
+    first.stop();
+    let begun = Timestamp::now();
+    let second = started(quiet.operator(SECOND)).await;
+    looked_at_everything(&second, &space).await;
+    assert_eq!(written(&quiet, begun), [""; 0]);
+    second.stop();
+}
+
+#[tokio::test]
+async fn another_look_at_what_is_as_it_should_be_writes_nothing() {
+    let quiet = quiet().await;
+    let operator = started(quiet.operator(FIRST)).await;
+    let space = settled(&quiet, "silence-look", "sonja").await;
+    let before = looks(&operator, "DevServer").await.unwrap();
+    let begun = Timestamp::now();
+    // A flavor that comes or goes has all servers looked at.
+    let flavors = Api::<DevServerFlavor>::all(space.client.clone());
+    namespace::flavor(&space.client, "silence", json!({})).await;
+    flavors.delete("silence", &DeleteParams::default()).await.unwrap();
+    until("another look", PATIENCE, async || match looks(&operator, "DevServer").await? {
+        looks if looks > before => Ok(()),
+        looks => Err(format!("{looks} looks")),
+    })
+    .await
+    .unwrap();
+    idle(&operator).await;
+    let about_others: Vec<String> =
+        written(&quiet, begun).into_iter().filter(|line| !line.contains("devserverflavors")).collect();
+    assert_eq!(about_others, [""; 0]);
+    operator.stop();
+}
+
+#[tokio::test]
+async fn upgrade_of_the_operator_restarts_no_server() {
+    let quiet = quiet().await;
+    let old = started(quiet.operator(FIRST)).await;
+    let space = settled(&quiet, "silence-upgrade", "susan").await;
+    let pod = space.pod("mydev").await;
+    old.stop();
+    let newer = devplat_operator::Defaults { agent_image: "devplat.local/agent:2".to_owned(), ..defaults() };
+    let new = started(quiet.operator_with(SECOND, newer)).await;
+    space.says("mydev", ConditionType::RestartPending, "True", Reason::TemplateChanged).await;
+    assert_eq!(space.pod("mydev").await.uid(), pod.uid());
+    assert!(space.ready("mydev").await.status.unwrap().ready);
+    new.stop();
+}
+
+/// A namespace with a ready server, a user beside it, and nothing left to do.
+async fn settled(quiet: &Quiet, name: &str, user: &str) -> Namespace {
+    let space = Namespace::on(quiet.client().await, name).await;
+    space.server("mydev", json!({})).await;
+    let users: Api<DevUser> = Api::all(space.client.clone());
+    make(&users, json!({"metadata": {"name": user}, "spec": {}})).await;
+    space.ready("mydev").await;
+    becomes(&users, user, "to have a namespace", |user: &DevUser| {
+        user.status.as_ref().is_some_and(|status| status.namespace.is_some())
+    })
+    .await;
+    space
+}
+
+async fn started(operator: Operator) -> Operator {
+    until("it to lead", PATIENCE, async || operator.leads().await).await.unwrap();
+    operator
+}
+
+async fn looked_at_everything(operator: &Operator, space: &Namespace) {
+    let there = [
+        ("DevServer", count::<DevServer>(&space.client).await),
+        ("DevServerFlavor", count::<DevServerFlavor>(&space.client).await),
+        ("DevUser", count::<DevUser>(&space.client).await),
+    ];
+    for (kind, there) in there {
+        assert!(there > 0, "no {kind} to look at");
+        until(format!("a look at each {kind}"), PATIENCE, async || {
+            let looks = looks(operator, kind).await?;
+            if looks >= there { Ok(()) } else { Err(format!("{looks} of {there}")) }
+        })
+        .await
+        .unwrap();
+    }
+    idle(operator).await;
+}
+
+/// Waits until nothing waits to be looked at.
+async fn idle(operator: &Operator) {
+    until("an empty queue", PATIENCE, async || {
+        let depth = operator.metric("devplat_operator_queue_depth").await?;
+        if depth.values().eq([&0]) { Ok(()) } else { Err(format!("{depth:?}")) }
+    })
+    .await
+    .unwrap();
+}
+
+async fn count<K: Kind>(client: &Client) -> u64 {
+    let list = Api::<K>::all(client.clone()).list(&ListParams::default()).await.unwrap();
+    list.items.len().try_into().unwrap()
+}
+
+async fn looks(operator: &Operator, kind: &str) -> Result<u64, String> {
+    let looks = operator.metric("devplat_operator_reconciles_total").await?;
+    Ok(looks.get(&format!("{{kind=\"{kind}\"}}")).copied().unwrap_or_default())
+}
+
+/// What operators wrote.
+fn written(quiet: &Quiet, since: Timestamp) -> Vec<String> {
+    let writes = quiet.writes().into_iter().filter(|entry| entry.request_received_timestamp >= since);
+    writes.map(|entry| entry.line()).collect()
+}

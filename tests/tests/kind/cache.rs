@@ -1,0 +1,58 @@
+//! The cache that Kubernetes is built into: what is made there is whole or not there, whoever comes at once or is
+//! killed.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use devplat_tests::{
+    call::{Call, until},
+    platform::{Platform, on_path},
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::shared::platform;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kubernetes/cache.sh");
+const BOUND: Duration = Duration::from_secs(30);
+
+pub(crate) fn two_at_once_make_a_thing_once() -> Result<()> {
+    let platform = platform()?;
+    let place = platform.home().join("twice/thing");
+    let make = "make() { echo made >>\"$LOG\"; sleep 0.3; touch \"$1/whole\"; }; cached \"$PLACE\" make";
+    let both = [shell(platform, &place, make)?.start()?, shell(platform, &place, make)?.start()?];
+    for one in both {
+        one.wait(BOUND)?.expect(0)?;
+    }
+    ensure!(place.join("whole").exists(), "it was not made");
+    let log = fs::read_to_string(place.with_extension("log"))?;
+    ensure!(log == "made\n", "it was made more than once: {log:?}");
+    Ok(())
+}
+
+pub(crate) fn killed_maker_leaves_nothing_half_made() -> Result<()> {
+    let platform = platform()?;
+    let place = platform.home().join("killed/thing");
+    let log = place.with_extension("log");
+    let slow = "make() { touch \"$1/half\"; echo $BASHPID >\"$LOG.new\"; mv \"$LOG.new\" \"$LOG\"; exec sleep 60; }; cached \"$PLACE\" make";
+    let running = shell(platform, &place, slow)?.start()?;
+    until("the making to begin", BOUND, || Ok(log.exists().then_some(())))?;
+    running.signal(Signal::KILL)?;
+    ensure!(!place.exists(), "it is there, half made");
+    // What the killed script started still holds the lock, as a build would until it is over.
+    let left = fs::read_to_string(&log)?.trim().parse().ok().and_then(Pid::from_raw);
+    kill_process(left.context("it wrote down no process id")?, Signal::KILL)?;
+    let quick = "make() { [ ! -e \"$1/half\" ]; touch \"$1/whole\"; }; cached \"$PLACE\" make";
+    shell(platform, &place, quick)?.run(BOUND)?.expect(0)?;
+    ensure!(place.join("whole").exists() && !place.join("half").exists(), "the half is still there");
+    Ok(())
+}
+
+fn shell(platform: &Platform, place: &Path, script: &str) -> Result<Call> {
+    fs::create_dir_all(place.parent().unwrap_or(place))?;
+    let script = format!("set -euo pipefail; . {SCRIPT}; {script}");
+    Ok(platform
+        .call(on_path("bash")?)?
+        .env("PLACE", place)
+        .env("LOG", place.with_extension("log"))
+        .args(["-c", &script]))
+}

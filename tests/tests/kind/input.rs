@@ -1,0 +1,115 @@
+//! Mistakes in what a user gives: each is told with its place and what to do, and nothing is made.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use devplat_tests::{call::Ended, platform::Platform};
+
+use crate::{shared::platform, text::settings};
+
+pub(crate) fn five_mistakes_of_a_profile_are_told_at_once() -> Result<()> {
+    let platform = platform()?;
+    let file = platform.home().join("mine.yaml");
+    fs::write(
+        &file,
+        "extends: kind
+operater:
+  replicas: 1
+operator:
+  replicas: many
+devServers:
+  homeSize: 10Gigs
+  defaultFlavor: cpu-smal
+cluster:
+  kind:
+    apiServerPort: 70000
+",
+    )?;
+    expect_failure(platform, &["plan", "--profile", &file.display().to_string()], 2, "five mistakes")
+}
+
+pub(crate) fn unknown_variable_of_an_overridden_template_is_told() -> Result<()> {
+    let platform = platform()?;
+    let folder = platform.home().join("templates");
+    fs::create_dir_all(folder.join("flavors"))?;
+    fs::write(folder.join("flavors/flavors.yaml.hbs"), "kind: ConfigMap\nname: {{flavours.tiny}}\n")?;
+    let folder = folder.display().to_string();
+    expect_failure(platform, &["plan", "--profile", "kind", "--templates", &folder], 2, "unknown variable")
+}
+
+pub(crate) fn unknown_default_flavor_is_told() -> Result<()> {
+    let set = "devServers.defaultFlavor=gpu-h100";
+    expect_failure(platform()?, &["plan", "--profile", "kind", "--set", set], 2, "unknown default flavor")
+}
+
+pub(crate) fn name_that_is_no_dns_label_is_told() -> Result<()> {
+    expect_failure(platform()?, &["plan", "--profile", "kind", "--name", "My_Platform"], 2, "no DNS label")
+}
+
+pub(crate) fn quantity_that_does_not_parse_is_told() -> Result<()> {
+    let set = "flavors.cpu-small.resources.limits.memory=2 Gigabyte";
+    expect_failure(platform()?, &["plan", "--profile", "kind", "--set", set], 2, "no quantity")
+}
+
+pub(crate) fn unknown_profile_is_told_with_the_nearest() -> Result<()> {
+    expect_failure(platform()?, &["plan", "--profile", "knid"], 2, "unknown profile")
+}
+
+pub(crate) fn journal_of_a_newer_version_is_left_alone() -> Result<()> {
+    let platform = Platform::new("newer")?;
+    let text = "{\"version\":99}\n{\"of\":\"the future\"}\n";
+    with_journal(&platform, text)?;
+    for verb in ["up", "plan"] {
+        expect_failure(&platform, &[verb, "--profile", "kind"], 2, "journal of a newer version")?;
+    }
+    ensure!(fs::read_to_string(platform.state().join("journal.jsonl"))? == text, "the journal was changed");
+    Ok(())
+}
+
+pub(crate) fn journal_damaged_in_the_middle_is_told_with_its_line() -> Result<()> {
+    let platform = Platform::new("damaged")?;
+    with_journal(&platform, "{\"version\":1}\n{\"at\":\"20\n{}\n")?;
+    expect_failure(&platform, &["up", "--profile", "kind"], 2, "damaged journal")
+}
+
+pub(crate) fn journal_that_cannot_be_read_is_told() -> Result<()> {
+    let platform = Platform::new("unreadable")?;
+    fs::create_dir_all(platform.state().join("journal.jsonl"))?;
+    expect_failure(&platform, &["up", "--profile", "kind"], 3, "unreadable journal")
+}
+
+pub(crate) fn destroy_asks_before_it_deletes() -> Result<()> {
+    let platform = Platform::new("asks")?;
+    let network = format!("devplat-{}", platform.name);
+    let label = format!("dev.devplat.platform={}", platform.name);
+    platform.docker(&["network", "create", "--label", &label, &network])?;
+    expect_failure(&platform, &["destroy"], 2, "destroy without a word")?;
+    platform.docker(&["network", "inspect", &network])?;
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    ensure!(!platform.docker(&["network", "ls"])?.contains(&network), "the network is still there");
+    Ok(())
+}
+
+fn with_journal(platform: &Platform, text: &str) -> Result<()> {
+    fs::create_dir_all(platform.state())?;
+    Ok(fs::write(platform.state().join("journal.jsonl"), text)?)
+}
+
+/// Runs devplat, which has to fail with `status` and with the message that was reviewed under `name`.
+pub(crate) fn expect_failure(platform: &Platform, args: &[&str], status: i32, name: &str) -> Result<()> {
+    let Ended { stdout, stderr, .. } = platform.run(args)?.expect(status)?;
+    ensure!(stdout.is_empty(), "a failure belongs on standard error, this was on standard output:\n{stdout}");
+    said(platform, name, &stderr);
+    Ok(())
+}
+
+/// Compares what was said with what was reviewed under `name`.
+pub(crate) fn said(platform: &Platform, name: &str, text: &str) {
+    let text = text.replace(&platform.home().display().to_string(), "HOME").replace(&platform.name, "NAME");
+    settings().bind(|| insta::assert_snapshot!(name.replace(' ', "_"), text));
+}
+
+/// What was said from the error on; before it stands how far things were, which differs from run to run.
+pub(crate) fn error_in(text: &str) -> String {
+    text.lines().skip_while(|line| !line.starts_with("error:")).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,139 @@
+//! Platforms whose making or end is cut off, at every step: by SIGKILL, with the journal lost as well, and by Ctrl-C.
+
+use std::{collections::BTreeSet, fs, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use devplat_tests::{
+    call::{Running, until},
+    platform::Platform,
+};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::{
+    input::{error_in, said},
+    life::{UP, status},
+    shared::{LONG, new_platform, platform, ready, up},
+};
+
+/// Each step of a platform's making is killed in, one after the other, every second time with the journal lost as
+/// well; each `up` goes on from what it finds.
+pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
+    let platform = platform()?;
+    let mut left = steps(platform)?;
+    ensure!(left.len() >= 10, "a platform has more steps than {left:?}");
+    let mut killed = Vec::new();
+    for round in 0.. {
+        let running = platform.devplat(&UP)?.start()?;
+        let Some(step) = kill_in_one_of(running, &left)? else { break };
+        left.remove(&step);
+        killed.push(step);
+        if round % 2 == 0 {
+            forget_journal(platform)?;
+        }
+    }
+    ensure!(left.is_empty(), "never killed in: {left:?}; killed in: {killed:?}");
+    let again = up(platform)?.expect(0)?;
+    ensure!(again.stderr.contains("ready: platform"), "{}", again.stderr);
+    let status = status(platform)?;
+    ensure!(status["ready"] == true, "{status:#}");
+    Ok(())
+}
+
+pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Result<()> {
+    let platform = ready()?;
+    let mut left: BTreeSet<String> = ["cluster", "network"].map(str::to_owned).into();
+    while !left.is_empty() {
+        let running = platform.devplat(&["destroy", "--yes"])?.start()?;
+        let Some(step) = kill_in_one_of(running, &left)? else {
+            bail!("destroyed before it was killed in {left:?}")
+        };
+        left.remove(&step);
+        forget_journal(platform)?;
+    }
+    let last = platform.run(&["destroy", "--yes"])?.expect(0)?;
+    ensure!(last.stderr.contains("destroyed: nothing of platform"), "{}", last.stderr);
+    nothing_is_left(platform)
+}
+
+pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Result<()> {
+    let first = platform()?;
+    let platform = new_platform("b")?;
+    let before = platform.traces()?;
+    let call = || Ok::<_, anyhow::Error>(platform.devplat(&UP)?.env("DEVPLAT_CACHE_DIR", first.cache()));
+    // Once: what runs is finished, nothing new is begun.
+    let running = call()?.start()?;
+    began(&running, "create cluster")?;
+    running.signal(Signal::INT)?;
+    let ended = running.wait(LONG)?.expect(4)?;
+    ensure!(ended.stderr.contains("cluster: create done"), "{}", ended.stderr);
+    ensure!(!ended.stderr.contains("create release"), "{}", ended.stderr);
+    said(platform, "interrupted", &error_in(&ended.stderr));
+    // Twice: what runs is given up.
+    let running = call()?.start()?;
+    began(&running, "create release operator")?;
+    running.signal(Signal::INT)?;
+    until("the word that it stops", Duration::from_secs(10), || {
+        Ok(running.stderr()?.contains("Ctrl-C again").then_some(()))
+    })?;
+    running.signal(Signal::INT)?;
+    let ended = running.wait(Duration::from_secs(10))?;
+    // It may just have been over with that step.
+    ensure!(ended.status == Some(4), "{ended:?}");
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    let after = platform.traces()?;
+    ensure!(before == after, "before:\n{before}\nafter:\n{after}");
+    ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    Ok(())
+}
+
+/// The names of the steps that `up` would do now.
+fn steps(platform: &Platform) -> Result<BTreeSet<String>> {
+    let said = platform.run(&["plan", "--profile", "kind", "--output", "json"])?.expect(0)?.stdout;
+    let plan: Value = serde_json::from_str(&said)?;
+    let steps = plan["steps"].as_array().context("a plan has steps")?;
+    let acts = steps.iter().filter(|step| step["action"] != "keep");
+    Ok(acts.filter_map(|step| step["id"].as_str()).map(str::to_owned).collect())
+}
+
+/// Kills a run as soon as it has begun one of `steps`, and gives which; nothing where it ended before.
+fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Option<String>> {
+    until("a step to kill it in", LONG, || {
+        let said = running.stderr()?;
+        let begun = said.lines().rev().find_map(|line| {
+            let (begun, _) = line.split_once(" (usually")?;
+            let (_, step) = begun.split_once(' ')?;
+            steps.contains(step).then(|| step.to_owned())
+        });
+        if let Some(step) = begun {
+            running.signal(Signal::KILL)?;
+            return Ok(Some(Some(step)));
+        }
+        Ok(if running.runs()? { None } else { Some(None) })
+    })
+}
+
+pub(crate) fn began(running: &Running, step: &str) -> Result<()> {
+    until(step, LONG, || {
+        let said = running.stderr()?;
+        let begun = said.lines().any(|line| line.starts_with(&format!("{step} (usually")));
+        ensure!(begun || !said.contains("error:"), "{said}");
+        Ok(begun.then_some(()))
+    })
+}
+
+fn forget_journal(platform: &Platform) -> Result<()> {
+    match fs::remove_file(platform.state().join("journal.jsonl")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Neither in Docker nor among devplat's own files.
+fn nothing_is_left(platform: &Platform) -> Result<()> {
+    let traces = platform.traces()?;
+    ensure!(!traces.contains(&platform.name), "{traces}");
+    ensure!(traces.contains("kubeconfig: None"), "{traces}");
+    ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! The life of a platform: looked at, used, changed, stopped, started again.
+
+use std::{collections::BTreeMap, fs, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use devplat_tests::{
+    call::until,
+    platform::{Platform, on_path},
+};
+use serde_json::Value;
+
+use crate::{
+    input::{error_in, said},
+    killed::began,
+    shared::{LONG, at_rest, ready, up},
+};
+
+pub(crate) const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
+
+pub(crate) fn second_up_writes_nothing() -> Result<()> {
+    let platform = ready()?;
+    let before = (at_rest(|| versions(platform))?, platform.traces()?);
+    let again = up(platform)?.expect(0)?;
+    said(platform, "second up", &seconds_out(&again.stderr));
+    let after = (versions(platform)?, platform.traces()?);
+    unchanged(&before.0, &after.0)?;
+    ensure!(before.1 == after.1, "before:\n{}\nafter:\n{}", before.1, after.1);
+    Ok(())
+}
+
+pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
+    let platform = ready()?;
+    let said_json = serde_json::to_string_pretty(&status(platform)?)?;
+    said(platform, "status json", &said_json);
+    let human = platform.run(&["status"])?.expect(0)?.stdout;
+    said(platform, "status", &human);
+    Ok(())
+}
+
+/// As it is printed, on a terminal; the shell that it ends in gets a line and its end.
+pub(crate) fn line_to_type_next_works() -> Result<()> {
+    let platform = ready()?;
+    let status = status(platform)?;
+    let next = status["next"].as_str().context("no next line")?;
+    let line = next.strip_suffix("-- bash").context("it opens a shell")?;
+    let typed = platform.type_in(&format!(
+        "{line} -- bash -c 'echo in $HOME as $(id -un); python3 --version; git --version'\n"
+    ))?;
+    let typed = typed.expect(0)?.stdout;
+    ensure!(typed.contains("in /home/dev as"), "{typed}");
+    ensure!(typed.contains("Python 3."), "{typed}");
+    Ok(())
+}
+
+pub(crate) fn second_server_of_the_same_name_is_refused() -> Result<()> {
+    let platform = ready()?;
+    let example = example(platform)?;
+    let apply = |verb: &str| platform.kubectl_ended(&[verb, "-f", &example]);
+    apply("apply")?.expect(0)?;
+    let second = apply("create")?.expect(1)?;
+    ensure!(
+        second.stderr.contains(r#"devservers.apps.devservers.io "mydev" already exists"#),
+        "{}",
+        second.stderr
+    );
+    Ok(())
+}
+
+pub(crate) fn unknown_flavor_is_a_condition_of_its_server() -> Result<()> {
+    let platform = ready()?;
+    let text = fs::read_to_string(example(platform)?)?;
+    let text = text.replace("name: mydev", "name: odd").replace("cpu-small", "cpu-tiny");
+    let file = platform.home().join("odd.yaml");
+    fs::write(&file, text)?;
+    platform.kubectl(&["apply", "-f", &file.display().to_string()])?;
+    let wait = ["wait", "--for=condition=Ready=False", "--timeout=30s", "devserver/odd"];
+    platform.kubectl(&wait)?;
+    let message = platform.kubectl(&["get", "devserver/odd", "-o", "jsonpath={.status.conditions}"])?;
+    ensure!(
+        message.contains("cpu-tiny") && message.contains("cpu-small"),
+        "the message names neither: {message}"
+    );
+    platform.kubectl(&["delete", "devserver/odd"])?;
+    Ok(())
+}
+
+/// The cache is on a file system of one MiB: there is no room for the image of the operator.
+pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
+    let platform = ready()?;
+    let small = platform.home().join("small");
+    fs::create_dir_all(&small)?;
+    let script = format!("mount -t tmpfs -o size=1m none {0} && exec \"$@\"", small.display());
+    let new_mounts: &[&str] = if rustix::process::geteuid().is_root() {
+        &["--mount", "sh", "-euc", &script, "sh"]
+    } else {
+        &["--mount", "--map-root-user", "sh", "-euc", &script, "sh"]
+    };
+    let ended = platform
+        .devplat(&UP)?
+        .env("DEVPLAT_CACHE_DIR", &small)
+        .through(on_path("unshare")?, new_mounts)
+        .run(LONG)?
+        .expect(4)?;
+    // Both are put together at once; which of them finds the disk full first is chance.
+    said(
+        platform,
+        "full disk",
+        &error_in(&ended.stderr).replace("devplat-agent", "IMAGE").replace("devplat-operator", "IMAGE"),
+    );
+    up(platform)?.expect(0)?;
+    Ok(())
+}
+
+pub(crate) fn two_runs_at_once_do_not_meet() -> Result<()> {
+    let platform = ready()?;
+    // Something to do, so that the first holds the platform for a while.
+    platform.kubectl(&["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"])?;
+    let first = platform.devplat(&UP)?.start()?;
+    began(&first, "create proof")?;
+    for verb in [&UP[..], &["destroy", "--yes"]] {
+        let second = platform.run(verb)?.expect(2)?;
+        ensure!(second.stderr.contains("is working on this platform"), "{}", second.stderr);
+        said(platform, "two runs at once", &digits_out(&second.stderr));
+    }
+    first.wait(LONG)?.expect(0)?;
+    Ok(())
+}
+
+pub(crate) fn events_are_json_a_line() -> Result<()> {
+    let platform = ready()?;
+    platform.kubectl(&["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"])?;
+    let said = platform.run(&["up", "--profile", "kind", "--yes", "--output", "json"])?.expect(0)?;
+    ensure!(said.stderr.is_empty(), "{}", said.stderr);
+    let events: Vec<Value> = said.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    let waiting = kinds.iter().filter(|kind| **kind == "waiting").count();
+    ensure!(waiting > 0, "what is waited for is not told: {kinds:?}");
+    let others: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "waiting").collect();
+    ensure!(others == ["planned", "begun", "done", "ready"], "{others:?}");
+    let failed = platform.run(&["plan", "--profile", "knid", "--output", "json"])?.expect(2)?;
+    let event: Value = serde_json::from_str(&failed.stdout)?;
+    ensure!(event["event"] == "error" && event["exit"] == 2, "{event:#}");
+    Ok(())
+}
+
+pub(crate) fn journal_cut_off_or_gone_changes_nothing() -> Result<()> {
+    let platform = ready()?;
+    let journal = platform.state().join("journal.jsonl");
+    let text = fs::read(&journal)?;
+    let before = at_rest(|| versions(platform))?;
+    // In the middle of its last line, of its first line, and before it.
+    for length in [text.len() - 10, 5, 0] {
+        fs::write(&journal, &text[..length])?;
+        up(platform)?.expect(0)?;
+    }
+    fs::remove_file(&journal)?;
+    up(platform)?.expect(0)?;
+    unchanged(&before, &versions(platform)?)
+}
+
+pub(crate) fn drift_is_mended() -> Result<()> {
+    let platform = ready()?;
+    let operator = ["--namespace", "devserver-operator-system", "deployment/devserver-operator"];
+    platform.kubectl(&["scale", "--replicas=0", operator[0], operator[1], operator[2]])?;
+    let plan = platform.run(&["plan", "--profile", "kind"])?.expect(0)?.stdout;
+    ensure!(plan.contains("spec.replicas"), "the plan does not name the field:\n{plan}");
+    up(platform)?.expect(0)?;
+    let replicas = platform.kubectl(&[
+        "get",
+        operator[0],
+        operator[1],
+        operator[2],
+        "-o",
+        "jsonpath={.spec.replicas}",
+    ])?;
+    ensure!(replicas == "2", "{replicas} replicas");
+    Ok(())
+}
+
+/// As after a restart of the machine.
+pub(crate) fn stopped_node_is_started_and_homes_are_there() -> Result<()> {
+    let platform = ready()?;
+    platform.kubectl(&["apply", "-f", &example(platform)?])?;
+    let in_server =
+        |command: &str| platform.kubectl(&["exec", "deployment/mydev", "--", "bash", "-c", command]);
+    let wait = ["wait", "--for=condition=Ready", "--timeout=120s", "devserver/mydev"];
+    platform.kubectl(&wait)?;
+    in_server("echo kept > /home/dev/file && sync")?;
+    platform.docker(&["stop", &format!("{}-control-plane", platform.name)])?;
+    let status = platform.run(&["status", "--output", "json"])?;
+    ensure!(status.stdout.contains("stopped"), "{}", status.stdout);
+    up(platform)?.expect(0)?;
+    let kept =
+        until("the dev server's home", Duration::from_mins(2), || Ok(in_server("cat /home/dev/file").ok()))?;
+    ensure!(kept == "kept\n", "{kept}");
+    Ok(())
+}
+
+pub(crate) fn user_without_rights_is_told_which_are_missing() -> Result<()> {
+    let platform = ready()?;
+    let text = fs::read_to_string(platform.kubeconfig())?;
+    let file = platform.home().join("nobody.yaml");
+    let context = format!("kind-{}", platform.name);
+    fs::write(
+        &file,
+        text.replace("  user:\n", "  user:\n    as: nobody\n    as-groups: [system:authenticated]\n"),
+    )?;
+    let set = "images.registry=localhost:1/team";
+    let ended = platform
+        .devplat(&["plan", "--profile", "existing", "--context", &context, "--set", set])?
+        .env("KUBECONFIG", &file)
+        .run(LONG)?
+        .expect(3)?;
+    said(platform, "user without rights", &ended.stderr);
+    Ok(())
+}
+
+pub(crate) fn status(platform: &Platform) -> Result<Value> {
+    let said = platform.run(&["status", "--output", "json"])?.expect(0)?.stdout;
+    Ok(serde_json::from_str(&said)?)
+}
+
+fn example(platform: &Platform) -> Result<String> {
+    let file = platform.home().join("example.yaml");
+    fs::write(&file, platform.run(&["render", "example"])?.expect(0)?.stdout)?;
+    Ok(file.display().to_string())
+}
+
+fn unchanged(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Result<()> {
+    for (name, version) in after {
+        ensure!(before.get(name) == Some(version), "{name} was written");
+    }
+    for name in before.keys() {
+        ensure!(after.contains_key(name), "{name} was deleted");
+    }
+    Ok(())
+}
+
+/// The version of every object in the cluster that devplat could have written, by name.
+fn versions(platform: &Platform) -> Result<BTreeMap<String, String>> {
+    let kinds = "namespaces,configmaps,secrets,serviceaccounts,services,persistentvolumeclaims,deployments,replicasets,\
+                 roles,rolebindings,clusterroles,clusterrolebindings,poddisruptionbudgets,customresourcedefinitions,\
+                 devservers,devserverflavors,devusers,pods,nodes";
+    let columns = "custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name,V:.metadata.resourceVersion,G:.metadata.generation";
+    let said = platform.kubectl(&["get", kinds, "--all-namespaces", "--no-headers", "-o", columns])?;
+    let mut found = BTreeMap::new();
+    for line in said.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [kind, namespace, name, version, _] = words[..] else { bail!("cannot read {line:?}") };
+        // The kubelet tells about its node again and again.
+        if kind != "Node" {
+            found.insert(format!("{kind} {namespace}/{name}"), version.to_owned());
+        }
+    }
+    ensure!(found.len() > 20, "only {} objects", found.len());
+    Ok(found)
+}
+
+fn seconds_out(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_inclusive([' ', '\n']) {
+        let number = word.trim_start_matches('(').trim_end();
+        let seconds = !number.is_empty() && number.parse::<f64>().is_ok();
+        out += &if seconds { word.replace(number, "N") } else { word.to_owned() };
+    }
+    out
+}
+
+fn digits_out(text: &str) -> String {
+    let mut out = String::new();
+    for char in text.chars() {
+        match char {
+            '0'..='9' if out.ends_with('#') => {}
+            '0'..='9' => out.push('#'),
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,43 @@
+//! The README's own commands, typed one after the other in one shell, from a machine with nothing on it.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::shared::platform;
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+
+pub(crate) fn commands_of_the_readme_work() -> Result<()> {
+    let platform = platform()?;
+    let blocks = blocks("sh")?;
+    let (first, others) = blocks.split_first().context("the README has commands")?;
+    let commands: Vec<&str> = first.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    // These two are what calls this test, and what whoever reads on has run.
+    ensure!(commands == ["./quickstart", "./check"], "the README begins with {commands:?}");
+    // In the README it is the default name's.
+    let state = format!("devplat/{}/kubeconfig", platform.name);
+    let script = others.concat().replace("devplat/devplat/kubeconfig", &state);
+    let typed = platform.type_in(&format!("set -x\n{script}"))?.expect(0)?.stdout;
+    ensure!(typed.contains("destroyed: nothing of platform"), "{typed}");
+    Ok(())
+}
+
+/// The blocks of the README that are marked as `language`.
+pub(crate) fn blocks(language: &str) -> Result<Vec<String>> {
+    let text = fs::read_to_string(README)?;
+    let mut blocks = Vec::new();
+    let mut open: Option<String> = None;
+    for line in text.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(mark)) if mark == language => open = Some(String::new()),
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            (None, _) => {}
+        }
+    }
+    Ok(blocks)
+}

@@ -1,0 +1,72 @@
+//! What devplat says without touching anything: help, completions, profiles, manifests.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::shared::platform;
+
+/// Without it the profile `existing` is not whole.
+const REGISTRY: &str = "images.registry=registry.example/team";
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+pub(crate) fn help_of_every_verb_is_as_reviewed() -> Result<()> {
+    let platform = platform()?;
+    let mut all = String::new();
+    for verb in ["", "up", "plan", "status", "destroy", "render", "profiles", "doctor", "completions"] {
+        let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+        let said = platform.run(&args)?.expect(0)?.stdout;
+        let said = said.replace(&platform.name, "NAME");
+        let _ = writeln!(all, "$ devplat {}\n{said}", args.join(" "));
+    }
+    settings().bind(|| insta::assert_snapshot!("help", all));
+    Ok(())
+}
+
+pub(crate) fn completions_are_made_for_every_shell() -> Result<()> {
+    for (shell, mark) in
+        [("bash", "complete -F"), ("zsh", "#compdef devplat"), ("fish", "complete -c devplat")]
+    {
+        let said = platform()?.run(&["completions", shell])?.expect(0)?.stdout;
+        ensure!(said.contains(mark), "completions for {shell} lack {mark:?}:\n{said}");
+    }
+    Ok(())
+}
+
+pub(crate) fn shipped_profiles_are_listed_and_shown_with_origins() -> Result<()> {
+    let platform = platform()?;
+    let listed = platform.run(&["profiles", "list"])?.expect(0)?.stdout;
+    for (name, needs) in [("kind", None), ("existing", Some(REGISTRY))] {
+        ensure!(listed.contains(name), "{name} is not listed:\n{listed}");
+        let mut show = vec!["profiles", "show", name, "--set", "operator.replicas=1"];
+        show.extend(needs.iter().flat_map(|set| ["--set", set]));
+        let shown = platform.run(&show)?.expect(0)?.stdout;
+        let replicas = shown.lines().find(|line| line.contains("replicas")).context("no replicas shown")?;
+        ensure!(replicas.contains("--set"), "where it comes from is not shown: {replicas}");
+    }
+    Ok(())
+}
+
+pub(crate) fn schema_is_the_one_that_is_checked_in() -> Result<()> {
+    let said = platform()?.run(&["profiles", "schema"])?.expect(0)?.stdout;
+    let checked_in = fs::read_to_string(Path::new(REPOSITORY).join("profiles/schema.json"))?;
+    ensure!(said.trim() == checked_in.trim(), "profiles/schema.json is not what devplat prints");
+    Ok(())
+}
+
+pub(crate) fn manifests_are_rendered_to_a_folder() -> Result<()> {
+    let platform = platform()?;
+    let folder = platform.home().join("manifests");
+    let said =
+        platform.run(&["render", "--profile", "kind", "--to", &folder.display().to_string()])?.expect(0)?;
+    let count = fs::read_dir(&folder).with_context(|| format!("{said:?}"))?.count();
+    ensure!(count > 2, "only {count} files");
+    Ok(())
+}
+
+pub(crate) fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
