@@ -47,7 +47,7 @@ pub async fn create(
     mut tell: impl FnMut(&str),
 ) -> Result<(), Failure> {
     Command::new("kind")
-        .args(["create", "cluster", "--config", "-", "--wait", "3m", "--kubeconfig"])
+        .args(["create", "cluster", "--config", "-", "--kubeconfig"])
         .arg(kubeconfig)
         .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", wanted.network)
         .stdin(config(wanted))

@@ -1,5 +1,7 @@
 //! The decision about one server. Pure: no client, no clock, no environment.
 
+use std::time::Duration;
+
 use devplat_api::{
     DevServerStatus,
     condition::{ConditionType, Reason},
@@ -22,10 +24,13 @@ use crate::{
 };
 
 /// How long a young pod's details stay unsaid while nothing is wrong: they change too often to write.
-const YOUNG: std::time::Duration = std::time::Duration::from_secs(10);
+const YOUNG: Duration = Duration::from_secs(30);
+
+/// How long a pod that found its node late may take to be ready before anything is said of it.
+const SETTLING: Duration = Duration::from_secs(10);
 
 /// How often is looked whether somebody else's object still has a name that is needed.
-const FOREIGN: std::time::Duration = std::time::Duration::from_secs(5);
+const FOREIGN: Duration = Duration::from_secs(5);
 
 /// What to do about a server.
 pub(crate) fn decide(snapshot: &Snapshot) -> Decision {
@@ -205,6 +210,7 @@ fn report(
     let pod = pods.iter().filter(|pod| !pod.deleting).max_by_key(|pod| pod.created);
     let grown = pod.and_then(|pod| last_step(pod)).map(|step| age(step, *now));
     let young = matches!(readiness, Readiness::Coming { .. }) && grown.is_none_or(|grown| grown < YOUNG);
+    let settling = waited_for_node(&before) && grown.is_none_or(|grown| grown < SETTLING);
     // The scheduler has yet to notice that the volume came: told together with that, not before.
     let noticing = matches!(readiness, Readiness::Failing { reason: Reason::VolumePending, .. })
         && home.ours().is_some_and(|facts| facts.phase == ClaimPhase::Bound);
@@ -223,8 +229,8 @@ fn report(
             // Without a pod, time alone changes nothing.
             recheck = recheck
                 .or(*at)
-                .or(grown.and_then(|grown| YOUNG.checked_sub(grown)).filter(|rest| !rest.is_zero()));
-            if *reason == Reason::Starting && young && waited_for_node(&before) {
+                .or(grown.and_then(|grown| rest(if settling { SETTLING } else { YOUNG }, grown)));
+            if *reason == Reason::Starting && settling {
                 // It has its node now and will be ready in a moment: one write, not two.
                 conditions.keep_or(ConditionType::Ready, Truth::False, *reason, message);
             } else {
@@ -263,6 +269,11 @@ fn report(
         conditions: conditions.finish(),
     };
     Decision { status: (server.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
+}
+
+/// What is left of `bound`.
+fn rest(bound: Duration, passed: Duration) -> Option<Duration> {
+    bound.checked_sub(passed).filter(|rest| !rest.is_zero())
 }
 
 /// When the pod last got further by itself.

@@ -12,8 +12,11 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::observed::{ClaimFacts, ClaimPhase, DeploymentFacts, PodFacts, Problem, Scheduling};
 
-/// How long the scheduler may refuse a pod before anybody is told: volumes get bound meanwhile.
+/// How long the scheduler may refuse a pod before anybody is told: room comes as others go.
 const PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long a volume may take before anybody is told: a cloud's disk takes 5 to 20 s, and many at once take turns.
+const VOLUME_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether it can be used.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,16 +111,12 @@ fn judge_pod(pod: &PodFacts, home: Option<&ClaimFacts>, before: Before, now: Tim
     let coming = |reason, message: String| Readiness::Coming { reason, message, recheck: None };
     match &pod.scheduling {
         Scheduling::Refused { message, since } => {
-            let waited = since.map_or(PATIENCE, |since| age(since, now));
-            if waited < PATIENCE {
-                return Readiness::Coming {
-                    reason: Reason::Starting,
-                    message: "waiting for the pod to start".into(),
-                    recheck: Some(PATIENCE.saturating_sub(waited)),
-                };
-            }
             // Claims are named in the message, and then the volume is what to look at.
             let volume = message.contains("unbound immediate PersistentVolumeClaims");
+            let patience = if volume { VOLUME_PATIENCE } else { PATIENCE };
+            if let Some(coming) = in_time(*since, patience, now) {
+                return coming;
+            }
             let reason = if volume { Reason::VolumePending } else { Reason::Unschedulable };
             Readiness::Failing { reason, message: message.clone() }
         }
@@ -128,13 +127,8 @@ fn judge_pod(pod: &PodFacts, home: Option<&ClaimFacts>, before: Before, now: Tim
         }
         // The scheduler holds a pod without a word until its volumes are there.
         Scheduling::Unknown if home.is_some_and(|home| home.phase == ClaimPhase::Pending) => {
-            let waited = pod.created.map_or(PATIENCE, |created| age(created, now));
-            if waited < PATIENCE {
-                return Readiness::Coming {
-                    reason: Reason::Starting,
-                    message: "waiting for the pod to start".into(),
-                    recheck: Some(PATIENCE.saturating_sub(waited)),
-                };
+            if let Some(coming) = in_time(pod.created, VOLUME_PATIENCE, now) {
+                return coming;
             }
             let class =
                 home.and_then(|home| home.storage_class.as_deref()).unwrap_or("of the cluster's default");
@@ -147,6 +141,16 @@ fn judge_pod(pod: &PodFacts, home: Option<&ClaimFacts>, before: Before, now: Tim
             coming(Reason::Starting, "waiting for the pod to start".into())
         }
     }
+}
+
+/// Nothing wrong yet with what began at `since` and may take as long as `patience`.
+fn in_time(since: Option<Timestamp>, patience: Duration, now: Timestamp) -> Option<Readiness> {
+    let rest = patience.checked_sub(age(since?, now)).filter(|rest| !rest.is_zero())?;
+    Some(Readiness::Coming {
+        reason: Reason::Starting,
+        message: "waiting for the pod to start".into(),
+        recheck: Some(rest),
+    })
 }
 
 /// How old something is that began at `since`.

@@ -34,9 +34,9 @@ pub(super) async fn create(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// With room for any test; a new node has none before its status says so.
+/// With room for any test and measurement; a new node has none before its status says so.
 async fn create_node(client: &Client, mut node: Value) -> Result<()> {
-    let room = json!({"cpu": "1000", "memory": "1000Gi", "pods": "1000"});
+    let room = json!({"cpu": "10000", "memory": "100Ti", "pods": "10000"});
     node["status"] = json!({
         "capacity": room,
         "allocatable": room,
