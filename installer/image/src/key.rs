@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 use crate::{Digest, ImageName, base::Recipe};
 
 /// Raised whenever the same input would give other bytes than before.
-const ASSEMBLER: u32 = 2;
+const ASSEMBLER: u32 = 3;
 
 /// Names an image by its inputs, cheap to compute.
 #[derive(Debug, Clone, PartialEq, Eq)]

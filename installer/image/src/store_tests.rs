@@ -72,6 +72,17 @@ fn layer_of_a_tiny_program_is_the_one_pinned() {
 }
 
 #[test]
+fn layer_is_compressed_and_the_configuration_names_its_content() {
+    let (_folder, _, _, stored) = assembled(0, 0o755);
+    let compressed = fs::read(stored.path(&stored.layers[0])).unwrap();
+    let content = zstd::decode_all(compressed.as_slice()).unwrap();
+    assert!(compressed.len() * 3 < content.len() * 2, "{} of {}", compressed.len(), content.len());
+    let config: serde_json::Value =
+        serde_json::from_slice(&fs::read(stored.path(&stored.config)).unwrap()).unwrap();
+    assert_eq!(config["rootfs"]["diff_ids"], json!([Digest::of(&content)]));
+}
+
+#[test]
 fn image_is_found_again_by_its_key() {
     let (_folder, store, key, stored) = assembled(0, 0o755);
     assert_eq!(store.find(ImageName::Operator, &key), Some(stored));

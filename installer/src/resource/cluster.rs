@@ -10,7 +10,7 @@ use devplat_kubernetes::context;
 use devplat_profile::{KindCluster, NodeImage, PlatformName};
 use serde::{Deserialize, Serialize};
 
-use super::{Import, Progress};
+use super::Progress;
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
@@ -40,8 +40,6 @@ pub struct Cluster {
     name: String,
     /// What it shall be; not known where it is only to be found and deleted.
     spec: Option<KindCluster>,
-    /// Images that it gets while it is made.
-    images: Vec<Import>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -53,12 +51,12 @@ struct Record {
 }
 
 impl Cluster {
-    pub(super) fn wanted(platform: &PlatformName, spec: KindCluster, images: Vec<Import>) -> Self {
-        Self { name: platform.to_string(), spec: Some(spec), images }
+    pub(super) fn wanted(platform: &PlatformName, spec: KindCluster) -> Self {
+        Self { name: platform.to_string(), spec: Some(spec) }
     }
 
     pub(super) fn named(platform: &PlatformName) -> Self {
-        Self { name: platform.to_string(), spec: None, images: Vec::new() }
+        Self { name: platform.to_string(), spec: None }
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
@@ -105,12 +103,7 @@ impl Cluster {
         };
         world.state.make()?;
         let kubeconfig = world.state.kubeconfig();
-        let tell = |step: &str| {
-            progress.tell(step);
-            if step == kind::NODES_RUN {
-                self.begin_images(world);
-            }
-        };
+        let tell = |step: &str| progress.tell(step);
         if let Err(failure) = kind::create(&wanted, &kubeconfig, tell).await {
             // A node that a killed run had just asked Docker for may come up after we looked.
             let nodes = docker::nodes(&self.name).await?;
@@ -135,16 +128,6 @@ impl Cluster {
             &format!("cat > {RECORD}.new && mv {RECORD}.new {RECORD}"),
         ]);
         write.stdin(text).run().await.map(|_| ()).map_err(|error| docker::explain(&error))
-    }
-
-    /// One after the other: they share a disk, and what is smallest is needed first.
-    fn begin_images(&self, world: &World) {
-        let each: Vec<_> = self.images.iter().map(|import| import.begin(&world.platform)).collect();
-        tokio::spawn(async move {
-            for one in each {
-                one.await;
-            }
-        });
     }
 
     pub(super) async fn start(&self, world: &World, progress: &Progress) -> Result<(), Failure> {

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_image::{ImageName, Stored, write_archive};
 use devplat_profile::PlatformName;
-use tokio::sync::Mutex;
 
 use crate::{
     failure::{Exit, Failure},
@@ -18,16 +17,10 @@ use crate::{
 pub struct Import {
     /// Which.
     pub image: ImageName,
-    ingredients: Arc<Ingredients>,
-    /// Held while it is brought in: that begins while kind still makes the cluster.
-    turn: Arc<Mutex<()>>,
+    pub(super) ingredients: Arc<Ingredients>,
 }
 
 impl Import {
-    pub(super) fn new(image: ImageName, ingredients: Arc<Ingredients>) -> Self {
-        Self { image, ingredients, turn: Arc::default() }
-    }
-
     pub(super) fn usual(&self) -> Duration {
         match self.image {
             ImageName::Operator | ImageName::Agent => Duration::from_secs(1),
@@ -39,27 +32,9 @@ impl Import {
         Ok(if self.is_there(&world.platform).await? { Verdict::Same } else { Verdict::Absent })
     }
 
-    /// Brings it in, unless it is there: the cluster may have got it while it was made, or before it was stopped.
+    /// Brings it in, unless it is there: a cluster may have got it before it was stopped.
     pub(super) async fn create(&self, world: &World) -> Result<(), Failure> {
-        self.ensure(&world.platform).await
-    }
-
-    /// Brings it in as soon as the node can take it, while the rest of the cluster is still on its way. A failure is no
-    /// matter here: the image's own step does it then.
-    pub(super) fn begin(&self, platform: &PlatformName) -> impl Future<Output = ()> + Send + 'static {
-        let (import, platform) = (self.clone(), platform.clone());
-        async move {
-            if import.stored().is_some()
-                && let Err(failure) = import.ensure(&platform).await
-            {
-                tracing::debug!(image = %import.image, why = %failure.one_line(), "not brought in early");
-            }
-        }
-    }
-
-    async fn ensure(&self, platform: &PlatformName) -> Result<(), Failure> {
-        let _turn = self.turn.lock().await;
-        if self.is_there(platform).await? { Ok(()) } else { self.bring_in(platform).await }
+        if self.is_there(&world.platform).await? { Ok(()) } else { self.bring_in(&world.platform).await }
     }
 
     async fn is_there(&self, platform: &PlatformName) -> Result<bool, Failure> {

@@ -239,15 +239,10 @@ impl Resource {
 pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failure> {
     let platform = &ingredients.platform;
     let mut delivered = Vec::new();
-    let mut imports = Vec::new();
     for image in ingredients.images() {
         delivered.push(Resource::Build(Build { image, ingredients: Arc::clone(ingredients) }));
         delivered.push(match &ingredients.profile.delivery {
-            Delivery::Nodes => {
-                let import = Import::new(image, Arc::clone(ingredients));
-                imports.push(import.clone());
-                Resource::Import(import)
-            }
+            Delivery::Nodes => Resource::Import(Import { image, ingredients: Arc::clone(ingredients) }),
             Delivery::Registry(prefix) => {
                 Resource::Push(Push { image, prefix: prefix.clone(), ingredients: Arc::clone(ingredients) })
             }
@@ -255,7 +250,7 @@ pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failur
     }
     let mut all = match &ingredients.profile.cluster {
         ClusterProfile::Kind(kind) => {
-            let cluster = Cluster::wanted(platform, kind.clone(), imports);
+            let cluster = Cluster::wanted(platform, kind.clone());
             vec![Resource::Network(Network::of(platform)), Resource::Cluster(cluster)]
         }
         ClusterProfile::Existing(_) => vec![Resource::Existing(Existing)],

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use devplat_profile::PlatformName;
 
-use crate::{failure::Failure, plan::Verdict, tool::docker, world::World};
+use crate::{
+    failure::{Exit, Failure},
+    plan::Verdict,
+    tool::docker,
+    world::World,
+};
 
 pub(super) const USUAL: Duration = Duration::from_secs(1);
 
@@ -35,9 +40,19 @@ impl Network {
     }
 
     pub(super) async fn delete(&self, world: &World) -> Result<(), Failure> {
-        if self.observe(world).await? == Verdict::Same {
-            docker::delete_network(&self.name).await?;
+        if self.observe(world).await? != Verdict::Same {
+            return Ok(());
         }
-        Ok(())
+        // The cluster's own node is gone by now: who is in there still is somebody else's.
+        let users = docker::containers_in(&self.name).await?;
+        if !users.is_empty() {
+            let users = users.join(", ");
+            return Err(Failure::new(Exit::Left, format!("still used by container {users}")).hint(format!(
+                "`docker network disconnect {} NAME` for each, or stop them, then run `{}` again",
+                self.name,
+                world.command("destroy")
+            )));
+        }
+        docker::delete_network(&self.name).await
     }
 }

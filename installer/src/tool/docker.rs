@@ -97,6 +97,16 @@ pub async fn create_network(name: &str, platform: &str) -> Result<(), Failure> {
     docker(["network", "create", "--label", &label, name]).await.map(|_| ()).map_err(|error| explain(&error))
 }
 
+/// The names of the running containers that a network connects.
+pub async fn containers_in(network: &str) -> Result<Vec<String>, Failure> {
+    let format = "{{range .Containers}}{{.Name}}\n{{end}}";
+    let output =
+        docker(["network", "inspect", "--format", format, network]).await.map_err(|error| explain(&error))?;
+    let mut names: Vec<String> = output.stdout.split_whitespace().map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Deletes a network.
 pub async fn delete_network(name: &str) -> Result<(), Failure> {
     docker(["network", "rm", name]).await.map(|_| ()).map_err(|error| explain(&error))

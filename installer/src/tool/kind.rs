@@ -14,8 +14,30 @@ use crate::{
 /// by `docker inspect`, running or not.
 pub const OWNER_FOLDER: &str = "/etc/devplat/owner";
 
-/// What kind says when its nodes run, and Kubernetes does not yet.
-pub const NODES_RUN: &str = "writing configuration";
+/// kube-controller-manager makes an account's token for each of its some 45 controllers, one after the other, before the
+/// last of them starts; held to its default of 20 calls a second that takes 6 s, in which no pod comes up. Once for
+/// each version of kubeadm's configuration that kind writes: one that does not match is passed over.
+const KUBEADM_PATCHES: &str = "\
+kubeadmConfigPatches:
+- |
+  apiVersion: kubeadm.k8s.io/v1beta3
+  kind: ClusterConfiguration
+  controllerManager:
+    extraArgs:
+      kube-api-qps: \"200\"
+      kube-api-burst: \"400\"
+- |
+  apiVersion: kubeadm.k8s.io/v1beta4
+  kind: ClusterConfiguration
+  controllerManager:
+    extraArgs:
+    - name: enable-hostpath-provisioner
+      value: \"true\"
+    - name: kube-api-qps
+      value: \"200\"
+    - name: kube-api-burst
+      value: \"400\"
+";
 
 /// A cluster to be made.
 #[derive(Debug, Clone)]
@@ -108,6 +130,7 @@ fn config(wanted: &Wanted<'_>) -> String {
             "  - {{hostPort: {host_port}, containerPort: {node_port}, listenAddress: \"{listen_address}\"}}"
         );
     }
+    text.push_str(KUBEADM_PATCHES);
     text
 }
 
@@ -167,6 +190,25 @@ mod tests {
           - {hostPath: /dev/null, containerPath: /etc/devplat/owner/team-a, readOnly: true}
           extraPortMappings:
           - {hostPort: 8080, containerPort: 30080, listenAddress: "127.0.0.1"}
+        kubeadmConfigPatches:
+        - |
+          apiVersion: kubeadm.k8s.io/v1beta3
+          kind: ClusterConfiguration
+          controllerManager:
+            extraArgs:
+              kube-api-qps: "200"
+              kube-api-burst: "400"
+        - |
+          apiVersion: kubeadm.k8s.io/v1beta4
+          kind: ClusterConfiguration
+          controllerManager:
+            extraArgs:
+            - name: enable-hostpath-provisioner
+              value: "true"
+            - name: kube-api-qps
+              value: "200"
+            - name: kube-api-burst
+              value: "400"
         "#);
     }
 

@@ -85,10 +85,26 @@ pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Re
     let ended = running.wait(Duration::from_secs(10))?;
     // It may just have been over with that step.
     ensure!(ended.status == Some(4), "{ended:?}");
+    somebody_in_its_network_is_told_and_left_alone(platform)?;
     platform.run(&["destroy", "--yes"])?.expect(0)?;
     let after = platform.traces()?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    Ok(())
+}
+
+fn somebody_in_its_network_is_told_and_left_alone(platform: &Platform) -> Result<()> {
+    let (node, guest) = (format!("{}-control-plane", platform.name), format!("{}-guest", platform.name));
+    let image = platform.docker(&["inspect", "--format", "{{.Config.Image}}", &node])?;
+    let network = format!("devplat-{}", platform.name);
+    let run = ["run", "--detach", "--name", &guest, "--network", &network, "--entrypoint", "sleep"];
+    platform.docker(&[&run[..], &[image.trim(), "600"]].concat())?;
+    let ended = platform.run(&["destroy", "--yes"]);
+    let runs = platform.docker(&["inspect", "--format", "{{.State.Running}}", &guest]);
+    platform.docker(&["rm", "--force", "--volumes", &guest])?;
+    let ended = ended?.expect(5)?;
+    said(platform, "left", &error_in(&ended.stderr));
+    ensure!(runs?.trim() == "true", "{guest} was stopped");
     Ok(())
 }
 
@@ -103,7 +119,8 @@ fn steps(platform: &Platform) -> Result<BTreeSet<String>> {
 
 /// Undoes a step that was over before its run was killed in another one, so that it comes again.
 fn undo(platform: &Platform, step: &str) -> Result<()> {
-    let image = step.strip_prefix("image ").with_context(|| format!("{step} was over before it was killed in"))?;
+    let image =
+        step.strip_prefix("image ").with_context(|| format!("{step} was over before it was killed in"))?;
     match image.strip_suffix(" in the nodes") {
         Some(image) => {
             let node = format!("{}-control-plane", platform.name);

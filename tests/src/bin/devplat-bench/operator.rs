@@ -164,8 +164,9 @@ struct Operator(Running);
 fn start_operator(platform: &Platform, plane: &ControlPlane) -> Result<Operator> {
     let kubeconfig = write_kubeconfig(platform, OPERATOR, &plane.kubeconfig_with(&Token::of(OPERATOR)))?;
     let [listen] = port::free()?;
-    let running = platform
+    let mut running = platform
         .call(platform.program("devplat-operator"))?
+        .args(["run"])
         .env("KUBECONFIG", kubeconfig)
         .env("DEVPLAT_AGENT_IMAGE", "devplat.local/agent")
         .env("DEVPLAT_DEFAULT_IMAGE", "devplat.local/base")
@@ -175,6 +176,7 @@ fn start_operator(platform: &Platform, plane: &ControlPlane) -> Result<Operator>
         .env("POD_NAMESPACE", "devserver-operator-system")
         .start()?;
     devplat_tests::call::until("the operator to answer", LONG, || {
+        ensure!(running.runs()?, "the operator ended: {}", running.stderr()?);
         Ok(std::net::TcpStream::connect(listen).ok())
     })?;
     Ok(Operator(running))
