@@ -48,7 +48,7 @@ impl Network {
         if !users.is_empty() {
             let users = users.join(", ");
             return Err(Failure::new(Exit::Left, format!("still used by container {users}")).hint(format!(
-                "`docker network disconnect {} NAME` for each, or stop them, then run `{}` again",
+                "stop it, or `docker network disconnect {} CONTAINER`, then run `{}` again",
                 self.name,
                 world.command("destroy")
             )));
