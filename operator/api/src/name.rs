@@ -58,6 +58,43 @@ pub const FLAVOR_READER_ROLE: &str = "devserver-flavor-reader";
 pub const SSH_PORT: u16 = 22;
 /// Port of the agent in the pod.
 pub const SSH_TARGET_PORT: u16 = 2222;
+/// Port in the pod where the agent tells of activity and readiness, over HTTP.
+pub const AGENT_HTTP_PORT: u16 = 2223;
+
+/// Namespace of the operator.
+pub const OPERATOR_NAMESPACE: &str = "devserver-operator-system";
+/// Namespace of the bastion.
+pub const BASTION_NAMESPACE: &str = "devserver-bastion";
+/// The bastion's Deployment, Service, ServiceAccount, and value of `app.kubernetes.io/name` on its pods.
+pub const BASTION: &str = "bastion";
+/// ClusterRole (shipped with the bastion) that lets the bastion make tokens in the namespaces of users.
+pub const BASTION_TOKEN_ROLE: &str = "devserver-bastion-token";
+/// RoleBinding to [`BASTION_TOKEN_ROLE`] in a user's namespace.
+pub const BASTION_TOKEN_BINDING: &str = "bastion-token";
+
+/// Secret in the operator's namespace: the seed of the host authority.
+pub const HOST_AUTHORITY_SECRET: &str = "ssh-host-authority";
+/// ConfigMap in the bastion's namespace: public keys of both authorities, for whoever writes a `known_hosts`.
+pub const AUTHORITIES_CONFIG_MAP: &str = "ssh-authorities";
+/// Secret in the bastion's namespace: its identity and the key of the session authority.
+pub const BASTION_KEYS_SECRET: &str = "bastion-keys";
+/// ConfigMap in a user's namespace: the user's public keys.
+pub const AUTHORIZED_KEYS_CONFIG_MAP: &str = "ssh-authorized-keys";
+/// NetworkPolicy in a user's namespace: who reaches dev servers, on which ports.
+pub const NETWORK_POLICY: &str = "devservers";
+
+/// Key in a Secret: a host's private key, in OpenSSH's format.
+pub const HOST_KEY: &str = "host_key";
+/// Key in a Secret: what the host authority says of it.
+pub const HOST_CERTIFICATE: &str = "host_key-cert.pub";
+/// Key in a Secret or ConfigMap: public key of the session authority.
+pub const SESSION_AUTHORITY: &str = "session_authority.pub";
+/// Key in the bastion's Secret: private key of the session authority.
+pub const SESSION_AUTHORITY_KEY: &str = "session_authority";
+/// Key in a ConfigMap: public key of the host authority.
+pub const HOST_AUTHORITY: &str = "host_authority.pub";
+/// Key in a ConfigMap: public keys of a user, a line each.
+pub const AUTHORIZED_KEYS: &str = "authorized_keys";
 
 /// Longest name of a server: its children add to it (`-home`, and later `-<hash>` of a `StatefulSet`'s
 /// revision), and all have to stay labels of 63 characters.

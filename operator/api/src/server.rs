@@ -205,6 +205,9 @@ pub struct DevServerStatus {
     /// `host:port` of its SSH inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_endpoint: Option<String>,
+    /// Address of the pod that is ready. Whoever connects checks the host certificate: an address is given anew.
+    #[serde(rename = "podIP", default, skip_serializing_if = "Option::is_none")]
+    pub pod_ip: Option<String>,
     /// Its Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,

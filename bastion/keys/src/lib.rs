@@ -1,0 +1,13 @@
+//! Keys and certificates of the platform's SSH: who signs what, what it says, and whom it lets in.
+//!
+//! Two authorities, made once for a platform: the host authority says which server somebody reached, the session
+//! authority lets the bastion into a dev server for minutes. Pure: no file, no clock, no randomness of its own.
+
+mod authority;
+mod authorized;
+mod certificate;
+
+pub use authority::{HostAuthority, HostIdentity, InvalidKey, SessionAuthority, server_principal};
+pub use authorized::AuthorizedKeys;
+pub use certificate::{Admission, Permissions, Refusal, Revocations, admit};
+pub use ssh_key::{Certificate, PrivateKey, PublicKey};

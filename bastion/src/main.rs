@@ -1,0 +1,3 @@
+//! `devplat-bastion`: the platform's SSH front door.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `devctl`: a developer's view of the platform.
+
+fn main() {}
