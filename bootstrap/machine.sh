@@ -29,6 +29,15 @@ need_commands() {
   [[ ${#missing[@]} == 0 ]] || need_packages "${missing[@]}"
 }
 
+# need_python_modules MODULE:PACKAGE...: the same for modules of Debian's own Python.
+need_python_modules() {
+  local pair missing=()
+  for pair in "$@"; do
+    python3 -c "import ${pair%%:*}" 2>/dev/null || missing+=("${pair#*:}")
+  done
+  [[ ${#missing[@]} == 0 ]] || need_packages "${missing[@]}"
+}
+
 # need_packages PACKAGE...: installs them.
 need_packages() {
   command -v apt-get >/dev/null ||

@@ -205,6 +205,21 @@ impl Command {
         }
     }
 
+    /// Runs the command with this terminal as its own, and gives its exit status; 128 and the signal where one ended it.
+    pub async fn on_this_terminal(self) -> Result<i32, Error> {
+        use std::os::unix::process::ExitStatusExt;
+        let Self { program, args, envs, stdin: _ } = self;
+        if on_path(&program).is_none() {
+            return Err(Error::Absent { program });
+        }
+        // In our own group: Ctrl-C is the child's to judge.
+        #[expect(clippy::disallowed_methods, reason = "this module is the one home of starting processes")]
+        let ran =
+            tokio::process::Command::new(&program).args(args).envs(envs).kill_on_drop(true).status().await;
+        let status = ran.map_err(|source| Error::Start { program, source })?;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+
     fn line(&self) -> String {
         let mut line = self.program.clone();
         for arg in &self.args {

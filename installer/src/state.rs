@@ -60,6 +60,32 @@ impl StateFolder {
         self.folder.join("kubeconfig")
     }
 
+    /// The configuration that `ssh -F` takes.
+    pub fn ssh_config(&self) -> PathBuf {
+        self.folder.join("ssh/config")
+    }
+
+    /// What `ssh` trusts of the platform.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.folder.join("ssh/known_hosts")
+    }
+
+    /// The private key of a user that was made here; its public half lies beside it, ending in `.pub`.
+    pub fn user_key(&self, user: &str) -> PathBuf {
+        self.folder.join("ssh").join(format!("{user}.key"))
+    }
+
+    /// Makes the folder of what `ssh` takes, for its user alone.
+    pub fn make_ssh(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let folder = self.folder.join("ssh");
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|error| self.failed("make", &folder, &error))
+    }
+
     /// The journal.
     pub fn journal(&self) -> PathBuf {
         self.folder.join("journal.jsonl")

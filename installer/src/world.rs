@@ -1,5 +1,7 @@
 //! What steps act on: the state folder, the store of images and, once there is one, the cluster.
 
+use std::collections::BTreeMap;
+
 use devplat_image::{ImageName, Key, Reference, Store};
 use devplat_kubernetes::context::{self, Context};
 use devplat_profile::{Delivery, PlatformName, Profile};
@@ -9,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     failure::{Exit, Failure},
-    programs::Programs,
+    programs::AllPrograms,
     state::StateFolder,
 };
 
@@ -103,7 +105,9 @@ pub struct Ingredients {
     /// Where images lie.
     pub store: Store,
     /// devplat's own programs.
-    pub programs: Programs,
+    pub programs: AllPrograms,
+    /// Where what devplat remembers of the platform lies, and the keys that it made.
+    pub state: StateFolder,
     /// Where the image of dev servers comes from.
     pub dev_image: DevImage,
 }
@@ -112,15 +116,33 @@ impl Ingredients {
     /// The images that are put together here.
     pub fn images(&self) -> Vec<ImageName> {
         match self.dev_image {
-            DevImage::Debian(_) => vec![ImageName::Operator, ImageName::Agent, ImageName::Base],
-            DevImage::Reference(_) => vec![ImageName::Operator, ImageName::Agent],
+            DevImage::Debian(_) => {
+                vec![ImageName::Operator, ImageName::Bastion, ImageName::Agent, ImageName::Base]
+            }
+            DevImage::Reference(_) => vec![ImageName::Operator, ImageName::Bastion, ImageName::Agent],
         }
+    }
+
+    /// The users whose key is made on this machine.
+    pub fn users_with_made_keys(&self) -> impl Iterator<Item = &str> {
+        self.profile.users.iter().filter(|(_, user)| user.generate_key).map(|(name, _)| name.as_str())
+    }
+
+    /// The public keys that were made, by user.
+    pub fn made_keys(&self) -> BTreeMap<String, String> {
+        self.users_with_made_keys()
+            .filter_map(|name| {
+                let text = std::fs::read_to_string(self.state.user_key(name).with_extension("pub")).ok()?;
+                Some((name.to_owned(), text.trim().to_owned()))
+            })
+            .collect()
     }
 
     /// What decides the content of an image.
     pub fn key(&self, image: ImageName) -> Key {
         match (image, &self.dev_image) {
             (ImageName::Operator, _) => self.programs.operator.key.clone(),
+            (ImageName::Bastion, _) => self.programs.bastion.key.clone(),
             (ImageName::Agent, _) => self.programs.agent.key.clone(),
             (ImageName::Base, DevImage::Debian(recipe)) => Key::of_base(recipe),
             (ImageName::Base, DevImage::Reference(_)) => {
@@ -142,6 +164,7 @@ impl Ingredients {
         };
         Some(Images {
             operator: local(ImageName::Operator)?,
+            bastion: local(ImageName::Bastion)?,
             agent: local(ImageName::Agent)?,
             dev_server: match &self.dev_image {
                 DevImage::Debian(_) => local(ImageName::Base)?,
@@ -150,20 +173,29 @@ impl Ingredients {
         })
     }
 
-    /// The manifests of a release; nothing while an image that they name is still to be put together.
+    /// The manifests of a release; nothing while an image or a key that they name is still to be made.
     pub fn release(
         &self,
         name: ReleaseName,
     ) -> Result<Option<devplat_kubernetes::release::Release>, Failure> {
         let images = match name {
             // Nothing in them names an image.
-            ReleaseName::Crds | ReleaseName::Flavors => stand_ins(),
-            ReleaseName::Operator => match self.references() {
+            ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Users => stand_ins(),
+            ReleaseName::Operator | ReleaseName::Bastion => match self.references() {
                 Some(images) => images,
                 None => return Ok(None),
             },
         };
-        let input = Input { platform: &self.platform, profile: &self.profile, images: &images };
+        let made_keys = self.made_keys();
+        if name == ReleaseName::Users && made_keys.len() < self.users_with_made_keys().count() {
+            return Ok(None);
+        }
+        let input = Input {
+            platform: &self.platform,
+            profile: &self.profile,
+            images: &images,
+            made_keys: &made_keys,
+        };
         let objects = self.templates.release(name, input).map_err(|error| template_failure(&error))?;
         let digest = devplat_render::digest(&objects);
         Ok(Some(devplat_kubernetes::release::Release {
@@ -178,7 +210,13 @@ impl Ingredients {
     /// done.
     pub fn check_templates(&self) -> Result<(), Failure> {
         let images = stand_ins();
-        let input = Input { platform: &self.platform, profile: &self.profile, images: &images };
+        let made_keys = self.made_keys();
+        let input = Input {
+            platform: &self.platform,
+            profile: &self.profile,
+            images: &images,
+            made_keys: &made_keys,
+        };
         for release in ReleaseName::ALL {
             self.templates.release(release, input).map_err(|error| template_failure(&error))?;
         }
@@ -191,6 +229,7 @@ pub fn stand_ins() -> Images {
     let name = |image: ImageName| format!("devplat.local/{image}");
     Images {
         operator: name(ImageName::Operator),
+        bastion: name(ImageName::Bastion),
         agent: name(ImageName::Agent),
         dev_server: name(ImageName::Base),
     }

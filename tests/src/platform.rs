@@ -20,7 +20,7 @@ use crate::{
     process,
 };
 
-/// Names the folder with devplat, devplat-operator and devplat-agent, where it is not the workspace's own.
+/// Names the folder with devplat and the programs that go into its images, where it is not the workspace's own.
 pub const VARIABLE: &str = "DEVPLAT_TEST_PROGRAMS";
 
 /// Longer than anything here ever took.
@@ -164,7 +164,7 @@ fn programs() -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/release"),
     };
-    for program in ["devplat", "devplat-operator", "devplat-agent"] {
+    for program in ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"] {
         if !folder.join(program).is_file() {
             bail!("{program} is missing in {}: cargo build --release makes it", folder.display());
         }

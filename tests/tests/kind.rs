@@ -17,10 +17,14 @@ mod machine;
 mod readme;
 #[path = "kind/shared.rs"]
 mod shared;
+#[path = "kind/ssh/mod.rs"]
+mod ssh;
 #[path = "kind/text.rs"]
 mod text;
 
 use std::process::ExitCode;
+
+use ssh::{bulk, clients, logins, openssh, outage};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -86,6 +90,37 @@ fn main() -> ExitCode {
             drift_is_mended,
             stopped_node_is_started_and_homes_are_there,
             user_without_rights_is_told_which_are_missing,
+        }
+        openssh::{
+            commands_run_with_status_streams_and_environment,
+            terminals_have_modes_and_sizes,
+            ports_and_sockets_are_forwarded_both_ways,
+            one_connection_carries_many_sessions_and_an_agent,
+            jump_goes_end_to_end_with_the_users_own_key,
+            devctl_answers_over_ssh,
+        }
+        clients::{
+            files_are_copied_by_scp_sftp_rsync_and_git,
+            a_home_is_mounted_by_sshfs,
+            paramiko_asyncssh_and_plink_come_in,
+            vs_codes_way_in_works,
+            ssh_audit_finds_no_failure,
+        }
+        bulk::{
+            a_gib_goes_each_way_unharmed_while_other_channels_are_busy,
+            short_commands_come_by_the_thousand,
+        }
+        logins::{
+            strangers_learn_nothing,
+            random_bytes_in_place_of_a_handshake_harm_nobody,
+            a_key_taken_away_ends_sessions_and_logins,
+            servers_that_cannot_be_used_say_why,
+            half_open_connections_keep_nobody_out,
+        }
+        outage::{
+            a_pod_deleted_under_a_session_ends_it_and_comes_back,
+            a_replica_killed_or_drained_leaves_the_way_in_open,
+            open_relays_outlive_the_api_server_and_other_replicas,
         }
         machine::{cluster_of_somebody_else_is_left_alone}
         killed::{killed_while_it_destroys_the_next_destroy_leaves_nothing}

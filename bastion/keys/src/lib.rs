@@ -6,8 +6,12 @@
 mod authority;
 mod authorized;
 mod certificate;
+mod host;
+mod user;
 
 pub use authority::{HostAuthority, HostIdentity, InvalidKey, SessionAuthority, server_principal};
 pub use authorized::AuthorizedKeys;
 pub use certificate::{Admission, Permissions, Refusal, Revocations, admit};
+pub use host::{HostRefusal, vouch};
 pub use ssh_key::{Certificate, PrivateKey, PublicKey};
+pub use user::UserKey;

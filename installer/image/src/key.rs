@@ -12,10 +12,13 @@ const ASSEMBLER: u32 = 3;
 pub struct Key(String);
 
 impl Key {
-    /// The key of an image around the program at `binary`.
-    pub fn of_program(name: ImageName, binary: &Path) -> io::Result<Self> {
-        let program = Digest::of_reader(File::open(binary)?)?;
-        Ok(Self::from_parts(name, program.hex()))
+    /// The key of an image around the programs at `binaries`.
+    pub fn of_programs(name: ImageName, binaries: &[&Path]) -> io::Result<Self> {
+        let mut all = String::new();
+        for binary in binaries {
+            all.push_str(Digest::of_reader(File::open(binary)?)?.hex());
+        }
+        Ok(Self::from_parts(name, Digest::of(all.as_bytes()).hex()))
     }
 
     /// The key of a base image made by `recipe`. Debian's own updates do not change it: a base image is made

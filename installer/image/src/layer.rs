@@ -8,17 +8,18 @@ use std::{
 
 use tar::{Builder, EntryType, Header};
 
-use crate::ImageName;
-
 /// The user that programs run as in their images.
 pub(crate) const NONROOT: u64 = 65532;
 
-/// Writes the layer of a program's image: the program, and a user to run it.
-pub(crate) fn program(name: ImageName, binary: &Path, out: impl Write) -> io::Result<()> {
+/// Writes the layer of an image of programs, each in the root by its file's name: them, and a user to run them.
+pub(crate) fn programs(binaries: &[&Path], out: impl Write) -> io::Result<()> {
     let mut tar = Builder::new(out);
-    let mut program = File::open(binary)?;
-    let size = program.metadata()?.len();
-    entry(&mut tar, &format!("{name}"), 0o755, size, &mut program)?;
+    for binary in binaries {
+        let name = binary.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        let mut program = File::open(binary)?;
+        let size = program.metadata()?.len();
+        entry(&mut tar, &name.to_string_lossy(), 0o755, size, &mut program)?;
+    }
     directory(&mut tar, "etc/")?;
     let passwd =
         format!("root:x:0:0:root:/:/sbin/nologin\nnonroot:x:{NONROOT}:{NONROOT}:nonroot:/:/sbin/nologin\n");

@@ -9,6 +9,8 @@ use crate::Digest;
 pub enum ImageName {
     /// The operator's program.
     Operator,
+    /// The bastion's program, and devctl, which it runs for developers.
+    Bastion,
     /// The agent's program, which an init container copies into each dev server.
     Agent,
     /// What a dev server runs on where its user names no image.
@@ -17,12 +19,13 @@ pub enum ImageName {
 
 impl ImageName {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Operator, Self::Agent, Self::Base];
+    pub const ALL: [Self; 4] = [Self::Operator, Self::Bastion, Self::Agent, Self::Base];
 
     /// Its last path component in a reference.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "devplat-operator",
+            Self::Bastion => "devplat-bastion",
             Self::Agent => "devplat-agent",
             Self::Base => "devserver-base",
         }

@@ -109,8 +109,8 @@ impl Store {
         all_whole.then_some(stored)
     }
 
-    /// Puts the image of a program together.
-    pub fn assemble_program(&self, name: ImageName, key: &Key, binary: &Path) -> Result<Stored, Error> {
+    /// Puts an image of programs together; the first of them is what it runs.
+    pub fn assemble_programs(&self, name: ImageName, key: &Key, binaries: &[&Path]) -> Result<Stored, Error> {
         let config = json!({
             "User": format!("{0}:{0}", layer::NONROOT),
             "Entrypoint": [format!("/{name}")],
@@ -118,7 +118,7 @@ impl Store {
             "WorkingDir": "/",
             "Labels": labels(name),
         });
-        self.assemble(name, key, &config, |out| layer::program(name, binary, out))
+        self.assemble(name, key, &config, |out| layer::programs(binaries, out))
     }
 
     /// Puts the base image together from the tar of its root.

@@ -10,7 +10,7 @@ use super::*;
 use crate::write_archive;
 
 fn program_in(folder: &Path, age: u64, mode: u32) -> PathBuf {
-    let path = folder.join("program");
+    let path = folder.join("devplat-operator");
     fs::write(&path, b"#!/bin/true\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     File::options()
@@ -26,8 +26,8 @@ fn assembled(age: u64, mode: u32) -> (tempfile::TempDir, Store, Key, Stored) {
     let folder = tempfile::tempdir().unwrap();
     let binary = program_in(folder.path(), age, mode);
     let store = Store::new(folder.path().join("images"));
-    let key = Key::of_program(ImageName::Operator, &binary).unwrap();
-    let stored = store.assemble_program(ImageName::Operator, &key, &binary).unwrap();
+    let key = Key::of_programs(ImageName::Operator, &[&binary]).unwrap();
+    let stored = store.assemble_programs(ImageName::Operator, &key, &[&binary]).unwrap();
     (folder, store, key, stored)
 }
 
@@ -48,7 +48,7 @@ fn layer_of_a_tiny_program_is_the_one_pinned() {
     // Whoever changes what is in a layer raises ASSEMBLER in key.rs, or old images stay in use.
     let mut layer = Vec::new();
     let folder = tempfile::tempdir().unwrap();
-    layer::program(ImageName::Operator, &program_in(folder.path(), 0, 0o755), &mut layer).unwrap();
+    layer::programs(&[&program_in(folder.path(), 0, 0o755)], &mut layer).unwrap();
     assert_eq!(
         Digest::of(&layer).to_string(),
         "sha256:642ae3145c21a51ac7f598f6451a66b8746cea9ea81938ae52ddc5cbbea68636"
@@ -103,7 +103,7 @@ fn full_disk_is_told_and_leaves_no_file_behind() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     let binary = program_in(folder.path(), 0, 0o755);
-    let key = Key::of_program(ImageName::Agent, &binary).unwrap();
+    let key = Key::of_programs(ImageName::Agent, &[&binary]).unwrap();
     let error = store
         .assemble(ImageName::Agent, &key, &json!({}), |_| Err(io::ErrorKind::StorageFull.into()))
         .unwrap_err();

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod context;
+pub mod door;
 pub mod object;
 pub mod proof;
 pub mod release;
@@ -71,7 +72,8 @@ mod tests {
         });
         task(|| async {
             let (client, ..) = shared();
-            proof::prove(&client, "a", "b", LONG, &tell).await
+            let way = proof::Way { door: &crate::door::Door::PortForward, host: "a" };
+            proof::prove(&client, "a", "b", way, LONG, &tell).await
         });
         task(|| async {
             let (client, ..) = shared();

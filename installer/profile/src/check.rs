@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use devplat_api::flavor::FlavorResources;
+use devplat_keys::AuthorizedKeys;
 
 use crate::{
     Mistake, Profile,
@@ -10,8 +11,8 @@ use crate::{
     mistake::nearest,
     node::Node,
     profile::{
-        Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Flavor, KindCluster, NodeImage,
-        OperatorSize, PortMapping,
+        Bastion, Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Exposure, Flavor,
+        KindCluster, NodeImage, OperatorSize, PortMapping, User,
     },
 };
 
@@ -20,17 +21,30 @@ const LOOPBACK: &str = "127.0.0.1";
 
 pub(crate) fn profile(document: Document, written: &Node) -> Result<Profile, Vec<Mistake>> {
     let mut found = Found { written, mistakes: Vec::new() };
-    let Document { extends: _, description: _, cluster, images, operator, dev_servers, flavors } = document;
+    let Document {
+        extends: _,
+        description: _,
+        cluster,
+        images,
+        operator,
+        bastion,
+        dev_servers,
+        users,
+        flavors,
+    } = document;
     let cluster = found.cluster(cluster);
     let delivery = found.delivery(images, &cluster);
     found.resources("operator.resources", &operator.resources);
+    let bastion = found.bastion(bastion);
+    let users = found.users(users);
     let flavors = found.flavors(flavors);
     let dev_servers = found.dev_servers(dev_servers, &flavors);
     let document::Operator { replicas, resources } = operator;
     if !found.mistakes.is_empty() {
         return Err(found.mistakes);
     }
-    Ok(Profile { cluster, delivery, operator: OperatorSize { replicas, resources }, dev_servers, flavors })
+    let operator = OperatorSize { replicas, resources };
+    Ok(Profile { cluster, delivery, operator, bastion, dev_servers, users, flavors })
 }
 
 struct Found<'a> {
@@ -54,8 +68,10 @@ impl Found<'_> {
                 Cluster::Kind(self.kind(kind))
             }
             document::Provider::Existing => {
-                let document::Kind { node_image, api_server_port, port_mappings } = kind;
-                if node_image.is_some() || api_server_port.is_some() || port_mappings.is_some() {
+                let document::Kind { node_image, api_server_port, ssh_port, ssh_address, port_mappings } =
+                    kind;
+                let ports = [api_server_port, ssh_port].iter().any(Option::is_some);
+                if node_image.is_some() || ports || ssh_address.is_some() || port_mappings.is_some() {
                     self.at("cluster.kind", "kind only goes with provider kind", None);
                 }
                 Cluster::Existing(ExistingCluster { context })
@@ -64,7 +80,12 @@ impl Found<'_> {
     }
 
     fn kind(&mut self, kind: document::Kind) -> KindCluster {
-        let document::Kind { node_image, api_server_port, port_mappings } = kind;
+        let document::Kind { node_image, api_server_port, ssh_port, ssh_address, port_mappings } = kind;
+        let ssh_address = ssh_address.unwrap_or_else(|| LOOPBACK.to_owned());
+        if ssh_address.parse::<std::net::IpAddr>().is_err() {
+            self.at("cluster.kind.sshAddress", format!("sshAddress {ssh_address:?} is no IP address"), None);
+        }
+        let ssh_port = ssh_port.filter(|port| *port != 0);
         let mut mappings = Vec::new();
         for document::PortMapping { host_port, node_port, listen_address } in
             port_mappings.unwrap_or_default()
@@ -74,7 +95,8 @@ impl Found<'_> {
                 let what = format!("listenAddress {listen_address:?} is no IP address");
                 self.at("cluster.kind.portMappings", what, None);
             }
-            if mappings.iter().any(|other: &PortMapping| other.host_port == host_port) {
+            let taken = |other: &PortMapping| other.host_port == host_port;
+            if ssh_port == Some(host_port) || mappings.iter().any(taken) {
                 self.at("cluster.kind.portMappings", format!("hostPort {host_port} is mapped twice"), None);
             }
             mappings.push(PortMapping { host_port, node_port, listen_address });
@@ -87,6 +109,8 @@ impl Found<'_> {
         KindCluster {
             node_image,
             api_server_port: api_server_port.filter(|port| *port != 0),
+            ssh_port,
+            ssh_address,
             port_mappings: mappings,
         }
     }
@@ -108,6 +132,65 @@ impl Found<'_> {
                 Delivery::Nodes
             }
             (document::Delivery::Nodes, None, Cluster::Existing(_) | Cluster::Kind(_)) => Delivery::Nodes,
+        }
+    }
+
+    fn bastion(&mut self, bastion: document::Bastion) -> Bastion {
+        let document::Bastion {
+            replicas,
+            resources,
+            exposure,
+            node_port,
+            host_names,
+            user_authorities,
+            grace_seconds,
+        } = bastion;
+        self.resources("bastion.resources", &resources);
+        let exposure = match (exposure, node_port) {
+            (document::ExposureKind::NodePort, Some(port)) => Exposure::NodePort(port),
+            (document::ExposureKind::NodePort, None) => {
+                self.at("bastion.exposure", "exposure nodePort needs bastion.nodePort, such as 30022", None);
+                Exposure::PortForward
+            }
+            // Left over from a lower layer, it does no harm.
+            (document::ExposureKind::LoadBalancer, _) => Exposure::LoadBalancer,
+            (document::ExposureKind::PortForward, _) => Exposure::PortForward,
+        };
+        for name in &host_names {
+            if name.is_empty() || name.contains(|c: char| c == ',' || c.is_whitespace() || c.is_control()) {
+                self.at("bastion.hostNames", format!("{name:?} is no host name"), None);
+            }
+        }
+        self.keys("bastion.userAuthorities", &user_authorities);
+        Bastion { replicas, resources, exposure, host_names, user_authorities, grace_seconds }
+    }
+
+    fn users(&mut self, users: BTreeMap<String, document::User>) -> BTreeMap<String, User> {
+        let mut checked = BTreeMap::new();
+        for (name, document::User { display_name, ssh_keys, groups, generate_key }) in users {
+            let path = format!("users.{name}");
+            if name.parse::<crate::PlatformName>().is_err() {
+                self.at(&path, format!("user {name:?} is no DNS label"), None);
+            }
+            if ssh_keys.is_empty() && !generate_key {
+                self.at(&path, format!("user {name:?} has no key: give sshKeys, or generateKey: true"), None);
+            }
+            self.keys(&format!("{path}.sshKeys"), &ssh_keys);
+            checked.insert(name, User { display_name, ssh_keys, groups, generate_key });
+        }
+        checked
+    }
+
+    fn keys(&mut self, path: &str, keys: &[String]) {
+        let (_, wrong) = AuthorizedKeys::parse(keys.iter().map(String::as_str));
+        for number in wrong {
+            let key = keys.get(number - 1).map_or("", String::as_str);
+            let begin: String = key.chars().take(24).collect();
+            self.at(
+                path,
+                format!("{begin:?}… is no public key; take the line of a file that ends in .pub"),
+                None,
+            );
         }
     }
 

@@ -24,8 +24,13 @@ pub(crate) struct Document {
     pub(crate) images: Images,
     /// The operator.
     pub(crate) operator: Operator,
+    /// The way in over SSH.
+    pub(crate) bastion: Bastion,
     /// What dev servers get.
     pub(crate) dev_servers: DevServers,
+    /// Developers, by the name that they sign in with. Others are added by `devplat users add`.
+    #[serde(default)]
+    pub(crate) users: BTreeMap<String, User>,
     /// The sizes that developers choose from.
     pub(crate) flavors: BTreeMap<String, Flavor>,
 }
@@ -65,7 +70,14 @@ pub(crate) struct Kind {
     #[serde(default)]
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) api_server_port: Option<u16>,
-    /// Ports of this machine that lead to ports of the node.
+    /// Port of this machine that leads to the bastion; 0 takes a free one.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 65535))]
+    pub(crate) ssh_port: Option<u16>,
+    /// Address of this machine where that port is; only itself where missing.
+    #[serde(default)]
+    pub(crate) ssh_address: Option<String>,
+    /// Further ports of this machine that lead to ports of the node.
     #[serde(default)]
     pub(crate) port_mappings: Option<Vec<PortMapping>>,
 }
@@ -115,6 +127,62 @@ pub(crate) struct Operator {
     pub(crate) replicas: u16,
     /// What each gets.
     pub(crate) resources: FlavorResources,
+}
+
+/// The way in over SSH.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Bastion {
+    /// How many run.
+    #[schemars(range(min = 1, max = 20))]
+    pub(crate) replicas: u16,
+    /// What each gets.
+    pub(crate) resources: FlavorResources,
+    /// How it is reached from outside the cluster.
+    pub(crate) exposure: ExposureKind,
+    /// With exposure nodePort: the port of every node.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65535))]
+    pub(crate) node_port: Option<u16>,
+    /// Names and addresses that people type after the `@`, for its host certificate.
+    #[serde(default)]
+    pub(crate) host_names: Vec<String>,
+    /// Public keys, as in `authorized_keys`, of authorities whose user certificates let in.
+    #[serde(default)]
+    pub(crate) user_authorities: Vec<String>,
+    /// Seconds that open sessions get when a replica is to go.
+    #[schemars(range(min = 5, max = 86400))]
+    pub(crate) grace_seconds: u32,
+}
+
+/// How the bastion is reached from outside the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum ExposureKind {
+    /// A port of every node; with provider kind, also one of this machine.
+    NodePort,
+    /// A load balancer of the cluster's cloud.
+    LoadBalancer,
+    /// `devplat port-forward`, and nothing else.
+    PortForward,
+}
+
+/// A developer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct User {
+    /// Name for people.
+    #[serde(default)]
+    pub(crate) display_name: Option<String>,
+    /// Public SSH keys, a line each as in `authorized_keys`, without options.
+    #[serde(default)]
+    pub(crate) ssh_keys: Vec<String>,
+    /// Groups the user is in.
+    #[serde(default)]
+    pub(crate) groups: Vec<String>,
+    /// Whether `devplat up` makes a key on this machine that lets this user in: for trying things out.
+    #[serde(default)]
+    pub(crate) generate_key: bool,
 }
 
 /// What dev servers get.

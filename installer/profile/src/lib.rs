@@ -20,8 +20,8 @@ pub use mistake::{Mistake, Mistakes};
 pub use name::{InvalidName, PlatformName};
 pub use node::Place;
 pub use profile::{
-    Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Flavor, KindCluster, NodeImage,
-    OperatorSize, PortMapping, Profile,
+    Bastion, Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Exposure, Flavor, KindCluster,
+    NodeImage, OperatorSize, PortMapping, Profile, User,
 };
 pub use shape::schema;
 pub use shipped::{SHIPPED, Shipped};

@@ -18,8 +18,12 @@ pub struct Profile {
     pub delivery: Delivery,
     /// The operator.
     pub operator: OperatorSize,
+    /// The way in over SSH.
+    pub bastion: Bastion,
     /// What dev servers get.
     pub dev_servers: DevServers,
+    /// Developers, by the name that they sign in with.
+    pub users: BTreeMap<String, User>,
     /// The sizes to choose from, by name.
     pub flavors: BTreeMap<String, Flavor>,
 }
@@ -42,7 +46,11 @@ pub struct KindCluster {
     pub node_image: NodeImage,
     /// Port of the API server on this machine; a free one where missing.
     pub api_server_port: Option<u16>,
-    /// Ports of this machine that lead to the node, by port of this machine.
+    /// Port of this machine that leads to the bastion; a free one where missing.
+    pub ssh_port: Option<u16>,
+    /// Address of this machine where that port is.
+    pub ssh_address: String,
+    /// Further ports of this machine that lead to the node, by port of this machine.
     pub port_mappings: Vec<PortMapping>,
 }
 
@@ -94,6 +102,50 @@ pub struct OperatorSize {
     pub replicas: u16,
     /// What each gets.
     pub resources: FlavorResources,
+}
+
+/// The way in over SSH.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bastion {
+    /// How many run.
+    pub replicas: u16,
+    /// What each gets.
+    pub resources: FlavorResources,
+    /// How it is reached.
+    pub exposure: Exposure,
+    /// Names and addresses that people type after the `@`.
+    pub host_names: Vec<String>,
+    /// Public keys, a line each, of authorities whose user certificates let in.
+    pub user_authorities: Vec<String>,
+    /// Seconds that open sessions get when a replica is to go.
+    pub grace_seconds: u32,
+}
+
+/// How the bastion is reached from outside the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Exposure {
+    /// By this port of every node.
+    NodePort(u16),
+    /// By a load balancer of the cluster's cloud.
+    LoadBalancer,
+    /// By `devplat port-forward` alone.
+    PortForward,
+}
+
+/// A developer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// Public SSH keys.
+    pub ssh_keys: Vec<String>,
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Whether a key is made on this machine as well.
+    pub generate_key: bool,
 }
 
 /// What dev servers get where their users say nothing.

@@ -179,6 +179,10 @@ impl<'a> Shape<'a> {
         if self.amount() {
             return devplat_api::Amount::parse(text).map(|_| ()).map_err(|error| error.to_string());
         }
+        if self.is("boolean") {
+            let known = plain && matches!(text, "true" | "false");
+            return if known { Ok(()) } else { Err(format!("{text:?} is neither true nor false")) };
+        }
         if self.is("integer") {
             let number = plain.then(|| text.parse::<i64>().ok()).flatten();
             let number = number.ok_or_else(|| format!("{text:?} is no whole number"))?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use devplat_profile::{DevServers, Flavor, OperatorSize, PlatformName, Profile};
+use devplat_profile::{Bastion, DevServers, Exposure, Flavor, OperatorSize, PlatformName, Profile, User};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 pub struct Images {
     /// The operator's.
     pub operator: String,
+    /// The bastion's.
+    pub bastion: String,
     /// The agent's.
     pub agent: String,
     /// That of dev servers whose users name none.
@@ -27,6 +29,8 @@ pub struct Input<'a> {
     pub profile: &'a Profile,
     /// The images.
     pub images: &'a Images,
+    /// Public keys of users that were made on this machine, by user.
+    pub made_keys: &'a BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -35,7 +39,9 @@ pub(crate) struct Context<'a> {
     platform: &'a str,
     images: &'a Images,
     operator: &'a OperatorSize,
+    bastion: Value,
     dev_servers: Value,
+    users: BTreeMap<&'a str, Value>,
     flavors: BTreeMap<&'a str, FlavorContext<'a>>,
 }
 
@@ -47,8 +53,8 @@ struct FlavorContext<'a> {
 
 impl<'a> Context<'a> {
     pub(crate) fn new(input: Input<'a>) -> Self {
-        let Input { platform, profile, images } = input;
-        let Profile { cluster: _, delivery: _, operator, dev_servers, flavors } = profile;
+        let Input { platform, profile, images, made_keys } = input;
+        let Profile { cluster: _, delivery: _, operator, bastion, dev_servers, users, flavors } = profile;
         let DevServers { image: _, default_flavor, home_size, storage_class } = dev_servers;
         let flavors = flavors
             .iter()
@@ -58,6 +64,11 @@ impl<'a> Context<'a> {
             platform: platform.as_str(),
             images,
             operator,
+            bastion: bastion_values(bastion),
+            users: users
+                .iter()
+                .map(|(name, user)| (name.as_str(), user_spec(user, made_keys.get(name))))
+                .collect(),
             dev_servers: json!({
                 "defaultFlavor": default_flavor,
                 "homeSize": home_size,
@@ -66,4 +77,35 @@ impl<'a> Context<'a> {
             flavors,
         }
     }
+}
+
+fn bastion_values(bastion: &Bastion) -> Value {
+    let Bastion { replicas, resources, exposure, host_names, user_authorities, grace_seconds } = bastion;
+    let (service_type, node_port) = match exposure {
+        Exposure::NodePort(port) => ("NodePort", Some(port)),
+        Exposure::LoadBalancer => ("LoadBalancer", None),
+        Exposure::PortForward => ("ClusterIP", None),
+    };
+    json!({
+        "replicas": replicas,
+        "resources": resources,
+        "serviceType": service_type,
+        "nodePort": node_port,
+        "hostNames": host_names.join(","),
+        "userAuthorities": user_authorities.join("\n"),
+        "graceSeconds": grace_seconds,
+        // The kubelet's SIGKILL comes after what the bastion itself allows.
+        "terminationSeconds": grace_seconds + 5,
+    })
+}
+
+/// The spec of a `DevUser`.
+fn user_spec(user: &User, made: Option<&String>) -> Value {
+    let User { display_name, ssh_keys, groups, generate_key: _ } = user;
+    let keys: Vec<&String> = ssh_keys.iter().chain(made).collect();
+    let mut spec = json!({"sshKeys": keys, "groups": groups});
+    if let Some(name) = display_name {
+        spec["displayName"] = json!(name);
+    }
+    spec
 }

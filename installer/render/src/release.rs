@@ -9,20 +9,26 @@ pub enum ReleaseName {
     Crds,
     /// The operator and its rights.
     Operator,
+    /// The way in over SSH.
+    Bastion,
     /// The sizes of dev servers.
     Flavors,
+    /// The developers that the profile names.
+    Users,
 }
 
 impl ReleaseName {
     /// Every one, in an order in which they can be applied.
-    pub const ALL: [Self; 3] = [Self::Crds, Self::Operator, Self::Flavors];
+    pub const ALL: [Self; 5] = [Self::Crds, Self::Operator, Self::Bastion, Self::Flavors, Self::Users];
 
     /// As in the name of its inventory.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crds => "crds",
             Self::Operator => "operator",
+            Self::Bastion => "bastion",
             Self::Flavors => "flavors",
+            Self::Users => "users",
         }
     }
 
@@ -31,6 +37,8 @@ impl ReleaseName {
         match self {
             Self::Crds => &[],
             Self::Operator | Self::Flavors => &[Self::Crds],
+            // The operator makes what they rest on: keys of the bastion, namespaces of users.
+            Self::Bastion | Self::Users => &[Self::Operator],
         }
     }
 
@@ -39,7 +47,9 @@ impl ReleaseName {
         match self {
             Self::Crds => &[],
             Self::Operator => &["operator/"],
+            Self::Bastion => &["bastion/"],
             Self::Flavors => &["flavors/"],
+            Self::Users => &["users/"],
         }
     }
 }

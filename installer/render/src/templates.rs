@@ -66,7 +66,9 @@ impl Templates {
     pub fn release(&self, release: ReleaseName, input: Input<'_>) -> Result<Vec<DynamicObject>, Error> {
         let mut all = match release {
             ReleaseName::Crds => devplat_api::crds().into_iter().map(objects::from_typed).collect(),
-            ReleaseName::Operator | ReleaseName::Flavors => Vec::new(),
+            ReleaseName::Operator | ReleaseName::Bastion | ReleaseName::Flavors | ReleaseName::Users => {
+                Vec::new()
+            }
         };
         for name in Self::names() {
             if release.folders().iter().any(|folder| name.starts_with(folder)) {

@@ -18,13 +18,15 @@ fn profile(name: &str) -> Profile {
 fn images() -> Images {
     Images {
         operator: "devplat.local/devplat-operator@sha256:01".to_owned(),
+        bastion: "devplat.local/devplat-bastion@sha256:04".to_owned(),
         agent: "devplat.local/devplat-agent@sha256:02".to_owned(),
         dev_server: "devplat.local/devserver-base@sha256:03".to_owned(),
     }
 }
 
 fn with<T>(profile: &Profile, act: impl FnOnce(Input<'_>) -> T) -> T {
-    act(Input { platform: &PlatformName::default(), profile, images: &images() })
+    let made_keys = BTreeMap::from([("demo".to_owned(), "ssh-ed25519 AAAA demo".to_owned())]);
+    act(Input { platform: &PlatformName::default(), profile, images: &images(), made_keys: &made_keys })
 }
 
 fn overriding(name: &str, text: &str) -> Result<Templates, Error> {
@@ -36,7 +38,8 @@ fn every_shipped_profile_renders_every_release_as_reviewed() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     for shipped in SHIPPED {
         let profile = profile(shipped.name);
-        for release in [ReleaseName::Operator, ReleaseName::Flavors] {
+        for release in [ReleaseName::Operator, ReleaseName::Bastion, ReleaseName::Flavors, ReleaseName::Users]
+        {
             let objects = with(&profile, |input| templates.release(release, input)).unwrap();
             insta::assert_snapshot!(format!("{}-{release}", shipped.name), to_yaml(&objects));
         }

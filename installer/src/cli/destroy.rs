@@ -12,7 +12,6 @@ use crate::{
     failure::{Exit, Failure},
     plan::removal,
     resource::{self, Resource},
-    state::StateFolder,
     tool::docker,
     ui::{Answer, Event, Ui},
     world::{Target, World},
@@ -28,16 +27,12 @@ pub(super) struct Destroy {
 
 pub(super) async fn run(global: &Global, destroy: &Destroy, ui: &Ui) -> Result<(), Failure> {
     let start = Instant::now();
-    let state = StateFolder::of(&global.name)?;
-    let target = match global.context.clone().or_else(|| state.decisions().context) {
-        Some(name) => settings::existing_target(Some(name))?,
-        None => Target::Kind,
-    };
-    if matches!(target, Target::Kind) {
+    let world = settings::standing(global)?;
+    if matches!(world.target, Target::Kind) {
         docker::version().await?;
     }
-    let lock = state.lock("destroy")?;
-    let world = Arc::new(World::new(global.name.clone(), state, target));
+    let lock = world.state.lock("destroy")?;
+    let world = Arc::new(world);
     let data = || if destroy.lose_data { DataLoss::Allowed } else { DataLoss::Refused };
     let found = resource::found(&world, data()).await?;
     let removal = removal(&found);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     failure::{Exit, Failure},
     process::Command,
-    programs::Programs,
+    programs::AllPrograms,
     tool::{docker, kind},
     ui::Ui,
 };
@@ -24,7 +24,7 @@ pub(super) async fn run(ui: &Ui) -> Result<(), Failure> {
     let findings = vec![
         finding("Docker engine", true, docker::version().await),
         finding("kind", true, kind::version().await),
-        finding("devplat's own programs", true, Programs::find().map(|_| "beside devplat".to_owned())),
+        finding("devplat's own programs", true, AllPrograms::find().map(|_| "beside devplat".to_owned())),
         finding("kubectl", false, first_line("kubectl", &["version", "--client"]).await),
         finding("mmdebstrap", false, first_line("mmdebstrap", &["--version"]).await),
     ];

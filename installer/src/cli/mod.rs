@@ -4,11 +4,13 @@ mod destroy;
 mod detect;
 mod doctor;
 mod plan;
+mod port_forward;
 mod profiles;
 mod render;
 mod settings;
 mod status;
 mod up;
+mod users;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -86,6 +88,11 @@ enum Verb {
     /// List, show and describe profiles
     #[command(subcommand)]
     Profiles(profiles::Profiles),
+    /// Let developers in, show who may come in, and keep them out
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Lead a port of this machine to the bastion, where there is no other way to it
+    PortForward(port_forward::PortForward),
     /// Say what this machine has and lacks
     Doctor,
     /// Print completions for a shell
@@ -125,6 +132,8 @@ async fn run(global: &Global, verb: Verb, ui: &Ui) -> Result<(), Failure> {
         Verb::Destroy(destroy) => destroy::run(global, &destroy, ui).await,
         Verb::Render(render) => render::run(global, &render, ui),
         Verb::Profiles(profiles) => profiles::run(global, &profiles, ui),
+        Verb::Users(users) => users::run(global, &users, ui).await,
+        Verb::PortForward(forward) => port_forward::run(global, &forward, ui).await,
         Verb::Doctor => doctor::run(ui).await,
         Verb::Completions { shell } => {
             let mut text = Vec::new();

@@ -1,8 +1,9 @@
 //! `devplat render`: the manifests, without a cluster.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::{Args, ValueEnum};
+use devplat_profile::Profile;
 use devplat_render::{Input, ReleaseName, to_yaml};
 
 use super::{Global, settings};
@@ -21,8 +22,8 @@ pub(super) struct Render {
     /// Write one file for each release to this folder
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// References of the images: operator, agent, dev server
-    #[arg(long, value_name = "REFERENCE", num_args = 3)]
+    /// References of the images: operator, bastion, agent, dev server
+    #[arg(long, value_name = "REFERENCE", num_args = 4)]
     images: Option<Vec<String>>,
 }
 
@@ -32,8 +33,12 @@ enum What {
     Crds,
     /// The operator and its rights
     Operator,
+    /// The way in over SSH
+    Bastion,
     /// The sizes of dev servers
     Flavors,
+    /// The developers that the profile names
+    Users,
     /// An example of a dev server
     Example,
 }
@@ -47,14 +52,16 @@ pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failu
     let profile = settings::profile(global, &name)?.profile;
     let templates = settings::templates(global)?;
     let images = match images.as_deref() {
-        Some([operator, agent, dev_server]) => devplat_render::Images {
+        Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
             operator: operator.clone(),
+            bastion: bastion.clone(),
             agent: agent.clone(),
             dev_server: dev_server.clone(),
         },
         _ => stand_ins(),
     };
-    let input = Input { platform: &global.name, profile: &profile, images: &images };
+    let made_keys = made_keys(&profile, &state);
+    let input = Input { platform: &global.name, profile: &profile, images: &images, made_keys: &made_keys };
     let wrong = |error| template_failure(&error);
     let releases: &[ReleaseName] = match what {
         Some(What::Example) => {
@@ -63,7 +70,9 @@ pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failu
         }
         Some(What::Crds) => &[ReleaseName::Crds],
         Some(What::Operator) => &[ReleaseName::Operator],
+        Some(What::Bastion) => &[ReleaseName::Bastion],
         Some(What::Flavors) => &[ReleaseName::Flavors],
+        Some(What::Users) => &[ReleaseName::Users],
         None => &ReleaseName::ALL,
     };
     for release in releases {
@@ -83,4 +92,16 @@ pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failu
         }
     }
     Ok(())
+}
+
+/// Keys that were made on this machine, or words in their place.
+fn made_keys(profile: &Profile, state: &StateFolder) -> BTreeMap<String, String> {
+    let made = profile.users.iter().filter(|(_, user)| user.generate_key);
+    made.map(|(name, _)| {
+        let key = std::fs::read_to_string(state.user_key(name).with_extension("pub"));
+        let key = key
+            .map_or_else(|_| "ssh-ed25519 AAAA made-by-devplat-up".to_owned(), |key| key.trim().to_owned());
+        (name.clone(), key)
+    })
+    .collect()
 }

@@ -10,7 +10,7 @@ use devplat_render::Templates;
 use super::{Global, detect};
 use crate::{
     failure::{Exit, Failure},
-    programs::Programs,
+    programs::AllPrograms,
     resource,
     state::{self, Decisions, StateFolder},
     tool::debian,
@@ -66,7 +66,7 @@ pub(super) async fn ingredients(
     let Loaded { profile, .. } = profile(global, &name)?;
     let templates = templates(global)?;
     let store = Store::new(state::cache_folder()?.join("images"));
-    let programs = Programs::find()?;
+    let programs = AllPrograms::find()?;
     let dev_image = dev_image(&profile.dev_servers.image, &state.decisions()).await;
     let dev_server_image = Some(match &dev_image {
         DevImage::Debian(_) => "debian".to_owned(),
@@ -85,7 +85,8 @@ pub(super) async fn ingredients(
         Target::Kind => None,
         Target::Existing { context, .. } => Some(context.name.clone()),
     };
-    let ingredients = Ingredients { platform, profile, templates, store, programs, dev_image };
+    let ingredients =
+        Ingredients { platform, profile, templates, store, programs, state: state.clone(), dev_image };
     ingredients.check_templates()?;
     let world = World::new(global.name.clone(), state, target);
     Ok((
@@ -93,6 +94,16 @@ pub(super) async fn ingredients(
         world,
         Decisions { profile: Some(name), set: global.set.clone(), context, dev_server_image },
     ))
+}
+
+/// The surroundings of a platform that stands, or is to be looked for.
+pub(super) fn standing(global: &Global) -> Result<World, Failure> {
+    let state = StateFolder::of(&global.name)?;
+    let target = match global.context.clone().or_else(|| state.decisions().context) {
+        Some(name) => existing_target(Some(name))?,
+        None => Target::Kind,
+    };
+    Ok(World::new(global.name.clone(), state, target))
 }
 
 /// The cluster that a context names. Without a name, nothing is done to it, whatever the current context is.

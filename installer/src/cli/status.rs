@@ -1,6 +1,7 @@
 //! `devplat status`: what is there, what is ready, and what to type next. The JSON is an interface; its version is
 //! raised when a field changes its meaning or goes.
 
+use devplat_profile::Exposure;
 use serde::Serialize;
 
 use super::{Global, settings};
@@ -11,7 +12,7 @@ use crate::{
     resource::{self, ResourceId},
     tool::docker,
     ui::Ui,
-    world::{Target, World},
+    world::{Ingredients, Target, World},
 };
 
 /// The version of the JSON.
@@ -27,6 +28,9 @@ struct Status {
     context: String,
     ready: bool,
     parts: Vec<Part>,
+    /// The line that signs in; missing while the profile names no user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh: Option<String>,
     /// The line to type next.
     next: String,
 }
@@ -81,7 +85,7 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
         })
         .collect();
     let ready = parts.iter().all(|part| part.ready);
-    let next = if ready { next_line(&world) } else { super::plan::again(&global, "up") };
+    let next = if ready { next_line(&ingredients, &world) } else { super::plan::again(&global, "up") };
     let status = Status {
         version: VERSION,
         name: global.name.to_string(),
@@ -90,6 +94,7 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
         context: world.context(),
         ready,
         parts,
+        ssh: resource::ssh_line(&ingredients, &world),
         next,
     };
     if ui.is_json() {
@@ -100,21 +105,15 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The line to type next: makes a dev server from the example and opens a shell in it.
-pub(super) fn next_line(world: &World) -> String {
-    let name = match world.platform.as_str() {
-        "devplat" => String::new(),
-        name => format!(" --name {name}"),
+/// The line to type next: signs in, or says how somebody comes to be let in.
+pub(super) fn next_line(ingredients: &Ingredients, world: &World) -> String {
+    let Some(ssh) = resource::ssh_line(ingredients, world) else {
+        return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", world.command("users add"));
     };
-    let (before, kubectl) = match &world.target {
-        Target::Kind => {
-            (format!("export KUBECONFIG={}; ", world.state.kubeconfig().display()), "kubectl".to_owned())
-        }
-        Target::Existing { context, .. } => (String::new(), format!("kubectl --context {}", context.name)),
-    };
-    format!(
-        "{before}devplat render example{name} | {kubectl} apply -f - && {kubectl} wait --for=condition=Ready --timeout=5m devserver/mydev && {kubectl} exec -it deployment/mydev -- bash"
-    )
+    match ingredients.profile.bastion.exposure {
+        Exposure::PortForward => format!("{} -- {ssh}", world.command("port-forward")),
+        Exposure::NodePort(_) | Exposure::LoadBalancer => ssh,
+    }
 }
 
 fn describe(verdict: &Verdict) -> (bool, String) {
@@ -128,7 +127,7 @@ fn describe(verdict: &Verdict) -> (bool, String) {
 }
 
 fn show(status: &Status) -> String {
-    let Status { version: _, name, profile, cluster, context, ready, parts, next } = status;
+    let Status { version: _, name, profile, cluster, context, ready, parts, ssh: _, next } = status;
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(["PART", "READY", "REASON"]);
     for Part { name, ready, reason } in parts {

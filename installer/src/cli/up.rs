@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
     }
     ui.tell(&Event::Ready {
         name: global.name.to_string(),
-        next: status::next_line(&world),
+        next: status::next_line(&ingredients, &world),
         seconds: start.elapsed().as_secs_f64(),
         changed,
     });

@@ -1,7 +1,7 @@
 //! The bytes of an image, put together in devplat's cache. They stay when a platform goes: the next one needs
 //! them again.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use devplat_image::{ImageName, Stored};
 
@@ -24,7 +24,7 @@ pub struct Build {
 impl Build {
     pub(super) fn usual(&self) -> Duration {
         match self.image {
-            ImageName::Operator | ImageName::Agent => Duration::from_secs(1),
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(1),
             ImageName::Base => Duration::from_mins(1),
         }
     }
@@ -46,20 +46,23 @@ impl Build {
                 progress.tell("making a layer of it");
                 Some((folder, target))
             }
-            (ImageName::Base, DevImage::Reference(_)) | (ImageName::Operator | ImageName::Agent, _) => None,
+            (ImageName::Base, DevImage::Reference(_))
+            | (ImageName::Operator | ImageName::Bastion | ImageName::Agent, _) => None,
         };
         let work = move || -> Result<Stored, Failure> {
             let key = ingredients.key(image);
-            let program = match image {
+            let programs = match image {
                 ImageName::Operator => &ingredients.programs.operator,
+                ImageName::Bastion => &ingredients.programs.bastion,
                 ImageName::Agent | ImageName::Base => &ingredients.programs.agent,
             };
+            let paths: Vec<&std::path::Path> = programs.paths.iter().map(PathBuf::as_path).collect();
             let stored = match &rootfs {
                 Some((_folder, target)) => {
                     let tar = std::fs::File::open(target).map_err(|error| failed(&error, image))?;
                     ingredients.store.assemble_base(&key, std::io::BufReader::new(tar))
                 }
-                None => ingredients.store.assemble_program(image, &key, &program.path),
+                None => ingredients.store.assemble_programs(image, &key, &paths),
             };
             stored.map_err(|error| {
                 Failure::of(Exit::PartWay, &error).hint(

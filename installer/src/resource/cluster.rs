@@ -7,7 +7,7 @@ use std::{
 };
 
 use devplat_kubernetes::context;
-use devplat_profile::{KindCluster, NodeImage, PlatformName};
+use devplat_profile::{Exposure, KindCluster, NodeImage, PlatformName, PortMapping};
 use serde::{Deserialize, Serialize};
 
 use super::Progress;
@@ -39,7 +39,31 @@ const RECORD: &str = "/kind/devplat.json";
 pub struct Cluster {
     name: String,
     /// What it shall be; not known where it is only to be found and deleted.
-    spec: Option<KindCluster>,
+    spec: Option<Shape>,
+}
+
+/// What a cluster is made as; compared as a whole with what it was made as.
+#[derive(Clone, Serialize)]
+struct Shape {
+    #[serde(flatten)]
+    kind: KindCluster,
+    /// Port of the node that leads to the bastion, and is to be reached from this machine.
+    #[serde(rename = "bastionPort", skip_serializing_if = "Option::is_none")]
+    bastion_port: Option<u16>,
+}
+
+impl Shape {
+    /// All ports of this machine that lead to the node; 0 takes a free one.
+    fn mappings(&self) -> Vec<PortMapping> {
+        let KindCluster { node_image: _, api_server_port: _, ssh_port, ssh_address, port_mappings } =
+            &self.kind;
+        let bastion = self.bastion_port.map(|node_port| PortMapping {
+            host_port: ssh_port.unwrap_or(0),
+            node_port,
+            listen_address: ssh_address.clone(),
+        });
+        bastion.into_iter().chain(port_mappings.iter().cloned()).collect()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +75,12 @@ struct Record {
 }
 
 impl Cluster {
-    pub(super) fn wanted(platform: &PlatformName, spec: KindCluster) -> Self {
-        Self { name: platform.to_string(), spec: Some(spec) }
+    pub(super) fn wanted(platform: &PlatformName, kind: KindCluster, exposure: Exposure) -> Self {
+        let bastion_port = match exposure {
+            Exposure::NodePort(port) => Some(port),
+            Exposure::LoadBalancer | Exposure::PortForward => None,
+        };
+        Self { name: platform.to_string(), spec: Some(Shape { kind, bastion_port }) }
     }
 
     pub(super) fn named(platform: &PlatformName) -> Self {
@@ -91,15 +119,15 @@ impl Cluster {
                 "a cluster cannot be made without knowing what it shall be",
             ));
         };
-        let (image, own_cni) = node_image(spec).await?;
+        let (image, own_cni) = node_image(&spec.kind).await?;
         let network = super::network_name(&world.platform);
         let wanted = Wanted {
             name: &self.name,
             network: &network,
             image: image.as_deref(),
             own_cni,
-            api_port: spec.api_server_port,
-            mappings: &spec.port_mappings,
+            api_port: spec.kind.api_server_port,
+            mappings: &spec.mappings(),
         };
         world.state.make()?;
         let kubeconfig = world.state.kubeconfig();
@@ -170,12 +198,12 @@ impl Cluster {
     /// Tells which ports that the cluster needs are taken; only to be asked while it is not there.
     pub fn taken_ports(&self) -> Vec<String> {
         let Some(spec) = &self.spec else { return Vec::new() };
-        let mapped =
-            spec.port_mappings.iter().map(|mapping| (mapping.listen_address.as_str(), mapping.host_port));
-        let api = spec.api_server_port.map(|port| ("127.0.0.1", port));
+        let mapped = spec.mappings();
+        let mapped = mapped.iter().map(|mapping| (mapping.listen_address.as_str(), mapping.host_port));
+        let api = spec.kind.api_server_port.map(|port| ("127.0.0.1", port));
         mapped
             .chain(api)
-            .filter(|(address, port)| TcpListener::bind((*address, *port)).is_err())
+            .filter(|(address, port)| *port != 0 && TcpListener::bind((*address, *port)).is_err())
             .map(|(address, port)| format!("{address}:{port}"))
             .collect()
     }
@@ -219,7 +247,7 @@ async fn node_image(spec: &KindCluster) -> Result<(Option<String>, bool), Failur
     })
 }
 
-fn as_json(spec: &KindCluster) -> serde_json::Value {
+fn as_json(spec: &Shape) -> serde_json::Value {
     serde_json::to_value(spec).expect("a profile is JSON")
 }
 

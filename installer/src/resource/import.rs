@@ -23,7 +23,7 @@ pub struct Import {
 impl Import {
     pub(super) fn usual(&self) -> Duration {
         match self.image {
-            ImageName::Operator | ImageName::Agent => Duration::from_secs(1),
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(1),
             ImageName::Base => Duration::from_secs(5),
         }
     }

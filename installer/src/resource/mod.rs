@@ -1,10 +1,12 @@
 //! The kinds of things that make up a platform, one a file. Each states, side by side: what it needs, how it is
 //! found and compared, how it is made, mended and deleted, and how long that usually takes.
 
+mod access;
 mod build;
 mod cluster;
 mod existing;
 mod import;
+mod keys;
 mod network;
 mod proof;
 mod push;
@@ -17,10 +19,12 @@ use devplat_kubernetes::release::DataLoss;
 use devplat_profile::{Cluster as ClusterProfile, Delivery, PlatformName};
 use devplat_render::ReleaseName;
 
+pub use access::{Access, FORWARDED_PORT, ssh_line};
 pub use build::Build;
 pub use cluster::Cluster;
 pub use existing::{Existing, Installed, explain};
 pub use import::Import;
+pub use keys::Keys;
 pub use network::Network;
 pub use proof::Proof;
 pub use push::Push;
@@ -48,8 +52,12 @@ pub enum ResourceId {
     Push(ImageName),
     /// All of a platform in a cluster that stays.
     Installed,
+    /// Keys of users that are made on this machine.
+    Keys,
     /// A set of objects in the cluster.
     Release(ReleaseName),
+    /// What plain `ssh` needs on this machine.
+    Access,
     /// The proof that all of it works.
     Proof,
 }
@@ -63,7 +71,9 @@ impl fmt::Display for ResourceId {
             Self::Import(image) => write!(f, "image {image} in the nodes"),
             Self::Push(image) => write!(f, "image {image} in the registry"),
             Self::Installed => f.write_str("what is installed"),
+            Self::Keys => f.write_str("keys of users"),
             Self::Release(release) => write!(f, "release {release}"),
+            Self::Access => f.write_str("ssh configuration"),
             Self::Proof => f.write_str("proof"),
         }
     }
@@ -92,8 +102,12 @@ pub enum Resource {
     Push(Push),
     /// All of a platform in a cluster that stays.
     Installed(Installed),
+    /// Keys of users that are made on this machine.
+    Keys(Keys),
     /// A set of objects in the cluster.
     Release(Release),
+    /// What plain `ssh` needs on this machine.
+    Access(Access),
     /// The proof that all of it works.
     Proof(Proof),
 }
@@ -128,18 +142,23 @@ impl Planned for Resource {
             Self::Import(import) => ResourceId::Import(import.image),
             Self::Push(push) => ResourceId::Push(push.image),
             Self::Installed(_) => ResourceId::Installed,
+            Self::Keys(_) => ResourceId::Keys,
             Self::Release(release) => ResourceId::Release(release.name),
+            Self::Access(_) => ResourceId::Access,
             Self::Proof(_) => ResourceId::Proof,
         }
     }
 
     fn needs(&self) -> Vec<ResourceId> {
         match self {
-            Self::Network(_) | Self::Build(_) | Self::Existing(_) | Self::Installed(_) => Vec::new(),
+            Self::Network(_) | Self::Build(_) | Self::Existing(_) | Self::Installed(_) | Self::Keys(_) => {
+                Vec::new()
+            }
             Self::Push(push) => vec![ResourceId::Build(push.image)],
             Self::Cluster(_) => vec![ResourceId::Network],
             Self::Import(import) => vec![ResourceId::Build(import.image), ResourceId::Cluster],
             Self::Release(release) => release.needs(),
+            Self::Access(access) => access.needs(),
             Self::Proof(proof) => proof.needs(),
         }
     }
@@ -151,8 +170,11 @@ impl Planned for Resource {
             | Self::Existing(_)
             | Self::Build(_)
             | Self::Push(_)
+            | Self::Keys(_)
             | Self::Installed(_) => None,
-            Self::Import(_) | Self::Release(_) | Self::Proof(_) => Some(ResourceId::Cluster),
+            Self::Import(_) | Self::Release(_) | Self::Access(_) | Self::Proof(_) => {
+                Some(ResourceId::Cluster)
+            }
         }
     }
 
@@ -165,7 +187,9 @@ impl Planned for Resource {
             Self::Import(import) => import.usual(),
             Self::Push(push) => push.usual(),
             Self::Installed(_) => Duration::from_secs(20),
+            Self::Keys(_) => keys::USUAL,
             Self::Release(release) => release.usual(),
+            Self::Access(_) => access::USUAL,
             Self::Proof(_) => proof::USUAL,
         }
     }
@@ -181,7 +205,11 @@ impl Resource {
             Self::Existing(_) => Existing::observe(world).await,
             Self::Push(push) => push.observe().await,
             Self::Installed(_) => Installed::observe(world).await,
-            Self::Import(_) | Self::Release(_) | Self::Proof(_) if !running => Ok(Verdict::Absent),
+            Self::Keys(keys) => Ok(keys.observe()),
+            Self::Import(_) | Self::Release(_) | Self::Access(_) | Self::Proof(_) if !running => {
+                Ok(Verdict::Absent)
+            }
+            Self::Access(access) => access.observe(world).await,
             Self::Import(import) => import.observe(world).await,
             Self::Release(release) => release.observe(world).await,
             Self::Proof(proof) => proof.observe(world).await,
@@ -199,7 +227,9 @@ impl Resource {
             Self::Existing(_) | Self::Installed(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} is not devplat's to make", self.id())))
             }
+            Self::Keys(keys) => keys.create(),
             Self::Release(release) => release.apply(world, progress).await,
+            Self::Access(access) => access.create(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
         }
     }
@@ -209,6 +239,8 @@ impl Resource {
         match self {
             Self::Cluster(cluster) => cluster.start(world, progress).await,
             Self::Release(release) => release.apply(world, progress).await,
+            Self::Keys(keys) => keys.create(),
+            Self::Access(access) => access.create(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
             Self::Import(import) => import.create(world).await,
             Self::Network(_) | Self::Existing(_) | Self::Build(_) | Self::Push(_) | Self::Installed(_) => {
@@ -227,7 +259,9 @@ impl Resource {
             | Self::Build(_)
             | Self::Import(_)
             | Self::Push(_)
+            | Self::Keys(_)
             | Self::Release(_)
+            | Self::Access(_)
             | Self::Proof(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} is not deleted by itself", self.id())))
             }
@@ -250,7 +284,7 @@ pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failur
     }
     let mut all = match &ingredients.profile.cluster {
         ClusterProfile::Kind(kind) => {
-            let cluster = Cluster::wanted(platform, kind.clone());
+            let cluster = Cluster::wanted(platform, kind.clone(), ingredients.profile.bastion.exposure);
             vec![Resource::Network(Network::of(platform)), Resource::Cluster(cluster)]
         }
         ClusterProfile::Existing(_) => vec![Resource::Existing(Existing)],
@@ -259,6 +293,8 @@ pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failur
     for name in ReleaseName::ALL {
         all.push(Resource::Release(Release { name, ingredients: Arc::clone(ingredients) }));
     }
+    all.push(Resource::Keys(Keys { ingredients: Arc::clone(ingredients) }));
+    all.push(Resource::Access(Access { ingredients: Arc::clone(ingredients) }));
     all.push(Resource::Proof(Proof { ingredients: Arc::clone(ingredients) }));
     Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devplat_kubernetes::{proof, release};
+use devplat_kubernetes::{door::Door, proof, release};
 use devplat_render::ReleaseName;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -37,7 +37,7 @@ impl Proof {
         let releases = ReleaseName::ALL.into_iter().map(ResourceId::Release);
         let images =
             self.ingredients.images().into_iter().map(|image| super::delivered(&self.ingredients, image));
-        releases.chain(images).collect()
+        releases.chain(images).chain([ResourceId::Access]).collect()
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
@@ -56,11 +56,21 @@ impl Proof {
         let client = world.client().await?;
         let flavor = &self.ingredients.profile.dev_servers.default_flavor;
         let tell = |waiting: &devplat_kubernetes::Waiting| progress.tell(waiting);
-        proof::prove(&client, world.platform.as_str(), flavor, PATIENCE, &tell).await.map_err(|error| {
-            Failure::of(Exit::PartWay, &error)
-                .while_doing("the platform is installed but does not work")
-                .hint("`devplat status` tells what is not ready; the same command tries the proof again")
-        })?;
+        let door = super::access::door_of(&self.ingredients, world)
+            .await?
+            .ok_or_else(|| Failure::new(Exit::PartWay, "the bastion has no address"))?;
+        let host = match &door {
+            Door::Address { host, .. } => host.clone(),
+            Door::PortForward => "localhost".to_owned(),
+        };
+        let way = proof::Way { door: &door, host: &host };
+        proof::prove(&client, world.platform.as_str(), flavor, way, PATIENCE, &tell).await.map_err(
+            |error| {
+                Failure::of(Exit::PartWay, &error)
+                    .while_doing("the platform is installed but does not work")
+                    .hint("`devplat status` tells what is not ready; the same command tries the proof again")
+            },
+        )?;
         let Some(digest) = self.digest()? else { return Ok(()) };
         let record = ConfigMap {
             metadata: ObjectMeta {

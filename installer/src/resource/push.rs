@@ -24,7 +24,7 @@ pub struct Push {
 impl Push {
     pub(super) fn usual(&self) -> Duration {
         match self.image {
-            ImageName::Operator | ImageName::Agent => Duration::from_secs(3),
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(3),
             ImageName::Base => Duration::from_secs(30),
         }
     }

@@ -32,19 +32,25 @@ impl Release {
             // Without it, the kubelet would look for the operator's image somewhere else, and wait after failing.
             needs.push(super::delivered(&self.ingredients, devplat_image::ImageName::Operator));
         }
+        if self.name == ReleaseName::Bastion {
+            needs.push(super::delivered(&self.ingredients, devplat_image::ImageName::Bastion));
+        }
+        if self.name == ReleaseName::Users {
+            needs.push(ResourceId::Keys);
+        }
         needs
     }
 
     pub(super) fn usual(&self) -> Duration {
         match self.name {
-            ReleaseName::Crds | ReleaseName::Flavors => Duration::from_secs(2),
-            ReleaseName::Operator => Duration::from_secs(6),
+            ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Users => Duration::from_secs(2),
+            ReleaseName::Operator | ReleaseName::Bastion => Duration::from_secs(6),
         }
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
         let Some(release) = self.wanted()? else {
-            return Ok(Verdict::Differs(vec!["its images are put together first".to_owned()]));
+            return Ok(Verdict::Differs(vec!["its images or keys are made first".to_owned()]));
         };
         let state = release::observe(&world.client().await?, &release).await.map_err(|error| call(&error))?;
         Ok(match state {
@@ -73,7 +79,7 @@ impl Release {
 
     pub(super) async fn apply(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
         let release =
-            self.wanted()?.ok_or_else(|| Failure::new(Exit::Internal, "its images are not put together"))?;
+            self.wanted()?.ok_or_else(|| Failure::new(Exit::Internal, "its images or keys are not made"))?;
         let client = world.client().await?;
         let tell = |waiting: &devplat_kubernetes::Waiting| progress.tell(waiting);
         release::apply(&client, &release, &tell).await.map_err(|error| failed(&error))?;

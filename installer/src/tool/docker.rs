@@ -1,5 +1,7 @@
 //! The Docker engine, through its command: the same view of it that kind has.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::{
@@ -21,6 +23,15 @@ pub struct Container {
     pub mounts: Vec<String>,
     /// The port of this machine that leads to its API server.
     pub api_port: Option<u16>,
+    /// Addresses and ports of this machine, by the port of the container that they lead to.
+    pub mapped: BTreeMap<u16, (String, u16)>,
+}
+
+impl Container {
+    /// Where on this machine `port` of the container is reached.
+    pub fn mapped(&self, port: u16) -> Option<(&str, u16)> {
+        self.mapped.get(&port).map(|(address, port)| (address.as_str(), *port))
+    }
 }
 
 /// A network and its labels.
@@ -167,7 +178,7 @@ fn parse<T: for<'de> Deserialize<'de>>(said: &str) -> Result<T, Failure> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawNetwork {
-    labels: Option<std::collections::BTreeMap<String, String>>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -196,12 +207,14 @@ struct RawMount {
 #[serde(rename_all = "PascalCase")]
 struct RawHostConfig {
     #[serde(default)]
-    port_bindings: Option<std::collections::BTreeMap<String, Vec<RawBinding>>>,
+    port_bindings: Option<BTreeMap<String, Vec<RawBinding>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct RawBinding {
+    #[serde(default)]
+    host_ip: String,
     host_port: String,
 }
 
@@ -209,12 +222,26 @@ impl From<RawContainer> for Container {
     fn from(raw: RawContainer) -> Self {
         let RawContainer { name, state, mounts, host_config } = raw;
         let bindings = host_config.port_bindings.unwrap_or_default();
-        let api_port = bindings.get("6443/tcp").and_then(|all| all.first()?.host_port.parse().ok());
+        let mapped: BTreeMap<u16, (String, u16)> = bindings
+            .iter()
+            .filter_map(|(port, all)| {
+                let RawBinding { host_ip, host_port } = all.first()?;
+                // Everywhere is also here.
+                let address =
+                    if matches!(host_ip.as_str(), "" | "0.0.0.0" | "::") { "127.0.0.1" } else { host_ip };
+                Some((
+                    port.strip_suffix("/tcp")?.parse().ok()?,
+                    (address.to_owned(), host_port.parse().ok()?),
+                ))
+            })
+            .collect();
+        let api_port = mapped.get(&6443).map(|(_, port)| *port);
         Self {
             name: name.trim_start_matches('/').to_owned(),
             running: state.running,
             mounts: mounts.into_iter().map(|mount| mount.destination).collect(),
             api_port,
+            mapped,
         }
     }
 }

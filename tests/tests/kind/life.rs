@@ -37,17 +37,18 @@ pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
     Ok(())
 }
 
-/// As it is printed, on a terminal; the shell that it ends in gets a line and its end.
+/// As it is printed: it signs in, and what is typed behind it is done.
 pub(crate) fn line_to_type_next_works() -> Result<()> {
     let platform = ready()?;
     let status = status(platform)?;
     let next = status["next"].as_str().context("no next line")?;
-    let line = next.strip_suffix("-- bash").context("it opens a shell")?;
+    ensure!(next.starts_with("ssh ") && status["ssh"] == next, "{next}");
+    let server = next.replace("demo@", "demo+first@");
     let typed = platform.type_in(&format!(
-        "{line} -- bash -c 'echo in $HOME as $(id -un); python3 --version; git --version'\n"
+        "{next} create first --wait\n{server} 'echo in $HOME; python3 --version; git --version'\n{next} delete first --force --delete-home\n"
     ))?;
     let typed = typed.expect(0)?.stdout;
-    ensure!(typed.contains("in /home/dev as"), "{typed}");
+    ensure!(typed.contains("in /home/dev"), "{typed}");
     ensure!(typed.contains("Python 3."), "{typed}");
     Ok(())
 }
@@ -101,11 +102,13 @@ pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
         .through(on_path("unshare")?, new_mounts)
         .run(LONG)?
         .expect(4)?;
-    // Both are put together at once; which of them finds the disk full first is chance.
+    // All are put together at once; which of them finds the disk full first is chance.
     said(
         platform,
         "full disk",
-        &error_in(&ended.stderr).replace("devplat-agent", "IMAGE").replace("devplat-operator", "IMAGE"),
+        &["devplat-agent", "devplat-operator", "devplat-bastion"]
+            .iter()
+            .fold(error_in(&ended.stderr), |text, image| text.replace(image, "IMAGE")),
     );
     up(platform)?.expect(0)?;
     Ok(())

@@ -194,7 +194,7 @@ fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
 
 fn copy_programs(platform: &Platform, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    for program in ["devplat", "devplat-operator", "devplat-agent"] {
+    for program in ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"] {
         fs::copy(platform.program(program), folder.join(program))?;
     }
     Ok(())

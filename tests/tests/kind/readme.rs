@@ -15,10 +15,11 @@ pub(crate) fn commands_of_the_readme_work() -> Result<()> {
     let commands: Vec<&str> = first.lines().filter_map(|line| line.split_whitespace().next()).collect();
     // These two are what calls this test, and what whoever reads on has run.
     ensure!(commands == ["./quickstart", "./check"], "the README begins with {commands:?}");
-    // In the README it is the default name's.
-    let state = format!("devplat/{}/kubeconfig", platform.name);
-    let script = others.concat().replace("devplat/devplat/kubeconfig", &state);
-    let typed = platform.type_in(&format!("set -x\n{script}"))?.expect(0)?.stdout;
+    // In the README it is the default name's, and whoever is let in has a key.
+    let (state, host) = (format!("devplat/{}/", platform.name), format!("@{}", platform.name));
+    let script = others.concat().replace("devplat/devplat/", &state).replace("@devplat", &host);
+    let key = "mkdir -p ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519";
+    let typed = platform.type_in(&format!("set -x\n{key}\n{script}"))?.expect(0)?.stdout;
     ensure!(typed.contains("destroyed: nothing of platform"), "{typed}");
     Ok(())
 }

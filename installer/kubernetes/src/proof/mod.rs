@@ -1,54 +1,78 @@
-//! The proof that a platform works: a dev server made as a user would make one, a command run in it, and the
-//! server taken away again with its home. What a killed proof left is taken away by the next.
+//! The proof that a platform works: a user who signs in over SSH, a dev server of theirs with a command run in it over
+//! SSH, and all of it taken away again with the home. What a killed proof left is taken away by the next.
 
-mod exec;
+mod session;
 
 use std::time::{Duration, Instant};
 
-use devplat_api::{DevServer, server::HomeRetention};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use devplat_api::{DevServer, DevUser, DevUserSpec, Slug, server::HomeRetention};
+use devplat_keys::UserKey;
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams, ObjectMeta, Patch},
+    api::{DeleteParams, ObjectMeta, Patch},
 };
 
 use crate::{
     Error, ObjectRef, Waiting,
     call::{if_there, retried},
-    release::{NAMESPACE, PLATFORM_LABEL},
+    door::{Door, ssh::SshError},
+    release::PLATFORM_LABEL,
     waiting::Tell,
 };
 
-/// Name of the dev server that proves it.
+/// Name of the user who proves it, and of their dev server.
 pub const NAME: &str = "devplat-proof";
 
-/// What runs in the dev server: writes to the home and reads it back.
-const SCRIPT: &str =
-    "set -e; cd \"$HOME\"; echo devplat > .devplat-proof; cat .devplat-proof; rm .devplat-proof; uname -s";
-const EXPECTED: &str = "devplat\nLinux\n";
+/// How often is looked.
+const PERIOD: Duration = Duration::from_millis(200);
 
-/// How long a dev server may take to be gone.
+/// How long something may take to be gone.
 const GONE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// Why the platform is not proved to work.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    /// A dev server of that name is there and is not devplat's.
-    #[error("DevServer {NAMESPACE}/{NAME} is not devplat's")]
-    Foreign,
+    /// Something of that name is there and is not devplat's.
+    #[error("{0} is not devplat's")]
+    Foreign(ObjectRef),
     /// It was not ready in time.
-    #[error("dev server was not ready after {} s: {last}", .after.as_secs())]
+    #[error("it was not ready after {} s: {last}", .after.as_secs())]
     NotReady {
         /// How long it was waited for.
         after: Duration,
         /// What was waited for last.
         last: Waiting,
     },
-    /// The command in it did not do what it should.
-    #[error("command in the dev server failed: {0}")]
-    Command(String),
+    /// The operator has made no host authority.
+    #[error(
+        "the platform's host authority is not there: ConfigMap {}/{}",
+        devplat_api::name::BASTION_NAMESPACE,
+        devplat_api::name::AUTHORITIES_CONFIG_MAP
+    )]
+    NoAuthority,
+    /// This machine has no random numbers.
+    #[error("no random numbers for a key: {0}")]
+    Random(getrandom::Error),
+    /// A command over SSH did not do what it should.
+    #[error("`{command}` as {user} failed: {why}")]
+    Command {
+        /// Which.
+        command: String,
+        /// Signed in as.
+        user: String,
+        /// What it said instead.
+        why: String,
+    },
+    /// A command over SSH was not run to its end.
+    #[error("cannot run a command over SSH as {user}")]
+    Ssh {
+        /// Signed in as.
+        user: String,
+        /// Why not.
+        source: SshError,
+    },
     /// It was not gone in time.
-    #[error("dev server was not gone after {} s: {last}", .after.as_secs())]
+    #[error("it was not gone after {} s: {last}", .after.as_secs())]
     NotGone {
         /// How long it was waited for.
         after: Duration,
@@ -60,20 +84,28 @@ pub enum ProofError {
     Call(#[from] Error),
 }
 
-/// Makes a dev server of `flavor`, runs a command in it, and takes it away; `patience` is for its becoming ready.
+/// Makes a user, signs in as them through `door`, has a dev server of `flavor` made, runs a command in it, and takes
+/// all of it away; `patience` is for its becoming ready. `host` is the name that the bastion's certificate is for.
 pub async fn prove(
     client: &Client,
     platform: &str,
     flavor: &str,
+    way: Way<'_>,
     patience: Duration,
     tell: Tell<'_>,
 ) -> Result<(), ProofError> {
-    let proof = Proof { client, platform, tell };
+    let proof = Proof { client, platform, namespace: Slug::of(NAME).namespace(), tell };
     proof.remove().await?;
-    proof.create(flavor).await?;
+    proof.gone().await?;
     let outcome = async {
-        let pod = proof.ready(patience).await?;
-        exec::run(client, &pod, SCRIPT, EXPECTED).await
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(ProofError::Random)?;
+        let key = UserKey::from_seed(seed, NAME);
+        proof.create_user(&key).await?;
+        proof.ready(&proof.user_ref(), patience).await?;
+        proof.create_server(flavor).await?;
+        proof.ready(&proof.server_ref(), patience).await?;
+        session::prove(client, way, &key, tell).await
     }
     .await;
     // Taken away whatever came of it: a failed proof leaves nothing that costs.
@@ -83,71 +115,88 @@ pub async fn prove(
 
 /// Takes away what a killed proof left, if there is anything; for a destroy, while the operator still runs.
 pub async fn clear(client: &Client, platform: &str, tell: Tell<'_>) -> Result<(), ProofError> {
-    let proof = Proof { client, platform, tell };
+    let proof = Proof { client, platform, namespace: Slug::of(NAME).namespace(), tell };
     match proof.remove().await {
+        Ok(()) => proof.gone().await,
         // Not ours to take away.
-        Err(ProofError::Foreign) => Ok(()),
+        Err(ProofError::Foreign(_)) => Ok(()),
         outcome => outcome,
     }
+}
+
+/// The way in from here.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// How the bastion is reached.
+    pub door: &'a Door,
+    /// The name that its host certificate has to be for.
+    pub host: &'a str,
 }
 
 struct Proof<'a> {
     client: &'a Client,
     platform: &'a str,
+    namespace: String,
     tell: Tell<'a>,
 }
 
 impl Proof<'_> {
     fn servers(&self) -> Api<DevServer> {
-        Api::namespaced(self.client.clone(), NAMESPACE)
+        Api::namespaced(self.client.clone(), &self.namespace)
     }
 
-    fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client.clone(), NAMESPACE)
+    fn users(&self) -> Api<DevUser> {
+        Api::all(self.client.clone())
     }
 
-    async fn create(&self, flavor: &str) -> Result<(), ProofError> {
+    fn meta(&self) -> ObjectMeta {
+        let labels = Some(crate::release::labels(self.platform));
+        ObjectMeta { name: Some(NAME.to_owned()), labels, ..ObjectMeta::default() }
+    }
+
+    async fn create_user(&self, key: &UserKey) -> Result<(), ProofError> {
+        let spec = DevUserSpec { ssh_keys: vec![key.public_text()], ..DevUserSpec::default() };
+        let mut user = DevUser::new(NAME, spec);
+        user.metadata = self.meta();
+        let api = self.users();
+        let what = || format!("create {}", self.user_ref());
+        let apply = || async {
+            api.patch(NAME, &crate::release::apply_params(), &Patch::Apply(&user)).await.map(|_| ())
+        };
+        Ok(retried(what, apply).await?)
+    }
+
+    async fn create_server(&self, flavor: &str) -> Result<(), ProofError> {
         let mut server = DevServer::new(NAME, devplat_api::DevServerSpec::default());
         server.spec.flavor = Some(flavor.to_owned());
         server.spec.home_retention = HomeRetention::Delete;
         server.spec.enable_ssh = true;
-        server.metadata = ObjectMeta {
-            name: Some(NAME.to_owned()),
-            labels: Some(crate::release::labels(self.platform)),
-            ..ObjectMeta::default()
-        };
+        server.metadata = self.meta();
         let api = self.servers();
-        retried(
-            || format!("create DevServer {NAMESPACE}/{NAME}"),
-            || async {
-                api.patch(NAME, &crate::release::apply_params(), &Patch::Apply(&server)).await.map(|_| ())
-            },
-        )
-        .await?;
-        Ok(())
+        let what = || format!("create {}", self.server_ref());
+        let apply = || async {
+            api.patch(NAME, &crate::release::apply_params(), &Patch::Apply(&server)).await.map(|_| ())
+        };
+        Ok(retried(what, apply).await?)
     }
 
-    /// Waits until the server says that it is ready, and gives its pod's name.
-    async fn ready(&self, patience: Duration) -> Result<String, ProofError> {
+    /// Waits until `object` says that it is ready.
+    async fn ready(&self, object: &ObjectRef, patience: Duration) -> Result<(), ProofError> {
         let start = Instant::now();
         let mut told = None;
+        let api = object.api(self.client);
         loop {
-            let api = self.servers();
-            let server =
-                retried(|| format!("read DevServer {NAMESPACE}/{NAME}"), || async { api.get(NAME).await })
-                    .await?;
-            let conditions = server.status.map(|status| status.conditions).unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition.type_ == "Ready");
-            if ready.is_some_and(|ready| ready.status == "True")
-                && let Some(pod) = self.running_pod().await?
-            {
-                return Ok(pod);
+            let live = retried(|| format!("read {object}"), || async { api.get(NAME).await }).await?;
+            let conditions = live.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+            if ready.is_some_and(|ready| ready["status"] == "True") {
+                return Ok(());
             }
+            let text = |key: &str| ready.and_then(|ready| ready[key].as_str()).map(str::to_owned);
             let waiting = Waiting {
-                object: server_ref(),
-                progress: ready
-                    .map_or("not seen by the operator yet".to_owned(), |ready| ready.reason.clone()),
-                reason: ready.map(|ready| ready.message.clone()).filter(|message| !message.is_empty()),
+                object: object.clone(),
+                progress: text("reason").unwrap_or_else(|| "not seen by the operator yet".to_owned()),
+                reason: text("message").filter(|message| !message.is_empty()),
             };
             if start.elapsed() > patience {
                 return Err(ProofError::NotReady { after: start.elapsed(), last: waiting });
@@ -156,87 +205,86 @@ impl Proof<'_> {
                 (self.tell)(&waiting);
                 told = Some(waiting);
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(PERIOD).await;
         }
     }
 
-    async fn running_pod(&self) -> Result<Option<String>, ProofError> {
-        let pods = self.all_pods().await?;
-        let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
-        Ok(pods.iter().find(stays).map(ResourceExt::name_any))
-    }
-
-    async fn all_pods(&self) -> Result<Vec<Pod>, ProofError> {
-        let api = self.pods();
-        let selector = ListParams::default().labels(&format!("{}={NAME}", devplat_api::name::SERVER_LABEL));
-        let pods = retried(
-            || format!("list pods of DevServer {NAMESPACE}/{NAME}"),
-            || async { api.list(&selector).await },
-        )
-        .await?;
-        Ok(pods.items)
-    }
-
-    /// Deletes the server with its home, if it is there, and waits until all of it is gone.
+    /// Deletes the server with its home and waits until it is gone, then the user, whose namespace goes in its own time.
     async fn remove(&self) -> Result<(), ProofError> {
-        let api = self.servers();
-        let what = || format!("delete DevServer {NAMESPACE}/{NAME}");
-        let Some(live) = retried(what, || async { if_there(api.get(NAME).await) }).await? else {
-            return Ok(());
-        };
-        if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
-            return Err(ProofError::Foreign);
-        }
-        retried(what, || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) })
-            .await?;
-        let start = Instant::now();
-        let mut told = None;
-        while let Some(waiting) = self.left().await? {
-            if start.elapsed() > GONE_PATIENCE {
-                return Err(ProofError::NotGone { after: start.elapsed(), last: waiting });
+        for object in [self.server_ref(), self.user_ref()] {
+            let api = object.api(self.client);
+            let what = || format!("delete {object}");
+            let live = retried(what, || async { if_there(api.get_metadata(NAME).await) }).await?;
+            let Some(live) = live else { continue };
+            if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
+                return Err(ProofError::Foreign(object));
             }
-            if told.as_ref() != Some(&waiting) {
-                (self.tell)(&waiting);
-                told = Some(waiting);
+            let delete = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
+            retried(what, delete).await?;
+            if object.kind == "DevServer" {
+                self.wait_gone(&[object, self.claim_ref()]).await?;
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
         Ok(())
     }
 
-    /// The first of its objects that is still there.
-    async fn left(&self) -> Result<Option<Waiting>, ProofError> {
-        let servers = self.servers();
-        let claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), NAMESPACE);
-        let claim = format!("{NAME}-home");
-        let what = || format!("look for what is left of DevServer {NAMESPACE}/{NAME}");
-        let server = retried(what, || async { if_there(servers.get_metadata(NAME).await) }).await?;
-        let claimed =
-            retried(what, || async { if_there(claims.get_metadata(&claim).await) }).await?.is_some();
-        let pod = self.all_pods().await?.first().map(ResourceExt::name_any);
-        let core = |kind: &str, name: String| ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: kind.to_owned(),
-            name,
-            ..server_ref()
-        };
-        if let Some(server) = server {
-            return Ok(Some(crate::release::leaving(server_ref(), server.finalizers())));
-        }
-        let object = match (pod, claimed) {
-            (Some(pod), _) => core("Pod", pod),
-            (None, true) => core("PersistentVolumeClaim", claim),
-            (None, false) => return Ok(None),
-        };
-        Ok(Some(Waiting { object, progress: "being deleted".to_owned(), reason: None }))
+    /// Waits until what was deleted is gone.
+    async fn gone(&self) -> Result<(), ProofError> {
+        self.wait_gone(&[self.user_ref(), self.namespace_ref()]).await
     }
-}
 
-fn server_ref() -> ObjectRef {
-    ObjectRef {
-        api_version: "apps.devservers.io/v1".to_owned(),
-        kind: "DevServer".to_owned(),
-        namespace: Some(NAMESPACE.to_owned()),
-        name: NAME.to_owned(),
+    async fn wait_gone(&self, objects: &[ObjectRef]) -> Result<(), ProofError> {
+        let start = Instant::now();
+        for object in objects {
+            let api = object.api(self.client);
+            let mut told = None;
+            loop {
+                let what = || format!("look whether {object} is gone");
+                let live = retried(what, || async { if_there(api.get_metadata(&object.name).await) }).await?;
+                let Some(live) = live else { break };
+                let waiting = crate::release::leaving(object.clone(), live.finalizers());
+                if start.elapsed() > GONE_PATIENCE {
+                    return Err(ProofError::NotGone { after: start.elapsed(), last: waiting });
+                }
+                if told.as_ref() != Some(&waiting) {
+                    (self.tell)(&waiting);
+                    told = Some(waiting);
+                }
+                tokio::time::sleep(PERIOD).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn user_ref(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: "apps.devservers.io/v1".to_owned(),
+            kind: "DevUser".to_owned(),
+            namespace: None,
+            name: NAME.to_owned(),
+        }
+    }
+
+    fn server_ref(&self) -> ObjectRef {
+        let namespace = Some(self.namespace.clone());
+        ObjectRef { kind: "DevServer".to_owned(), namespace, ..self.user_ref() }
+    }
+
+    fn claim_ref(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "PersistentVolumeClaim".to_owned(),
+            namespace: Some(self.namespace.clone()),
+            name: format!("{NAME}-home"),
+        }
+    }
+
+    fn namespace_ref(&self) -> ObjectRef {
+        ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: self.namespace.clone(),
+        }
     }
 }

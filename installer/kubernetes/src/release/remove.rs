@@ -16,8 +16,9 @@ use crate::{
 };
 
 /// The kinds that devplat applies, in an order in which they can be deleted.
-const KINDS: [(&str, &str); 13] = [
+const KINDS: [(&str, &str); 14] = [
     ("apps.devservers.io/v1", "DevServer"),
+    ("apps.devservers.io/v1", "DevUser"),
     ("apps.devservers.io/v1", "DevServerFlavor"),
     ("apps/v1", "Deployment"),
     ("policy/v1", "PodDisruptionBudget"),
@@ -33,7 +34,7 @@ const KINDS: [(&str, &str); 13] = [
 ];
 
 /// Those of them that finalizers of the operator may hold; they come first.
-const HELD: [&str; 2] = ["DevServer", "DevServerFlavor"];
+const HELD: [&str; 3] = ["DevServer", "DevUser", "DevServerFlavor"];
 
 /// Whether what users have may be deleted along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,127 @@
+//! Who is not let in, and what they are told.
+
+use anyhow::Result;
+
+use super::works;
+
+pub(crate) fn strangers_learn_nothing() -> Result<()> {
+    works(
+        r#"
+        ssh-keygen -q -t ed25519 -N '' -f stranger
+        refused() { ssh -F "$CONFIG" -o BatchMode=yes -o IdentitiesOnly=yes -o "IdentityFile=none" -i "$1" "$2@$NAME" true 2>&1 | sed "s/^.*@[^:]*: //"; }
+        # Somebody who exists with another key, somebody who doesn't, a name with control characters.
+        known=$(refused stranger demo); unknown=$(refused stranger nobody); odd=$(refused stranger $'de\x07mo')
+        is "$known" "$unknown"; is "$odd" "$unknown"
+        [[ $known == *"Permission denied"* ]] || fail "$known"
+        # A name of a MiB.
+        HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
+        python3 - "$HOST" "$PORT" "$KEY" <<'P'
+import paramiko, sys
+t = paramiko.Transport((sys.argv[1], int(sys.argv[2]))); t.start_client(timeout=15)
+try: t.auth_publickey("a" * (1 << 20), paramiko.Ed25519Key(filename=sys.argv[3]))
+except (paramiko.SSHException, EOFError): pass
+else: sys.exit("let in")
+P
+        # Another's server looks like one that isn't there.
+        box_of() { "${ssh[@]}" "demo+$1@$NAME" true 2>&1 && fail "let into $1" || true; }
+        nosuch=$(box_of nosuch); proof=$(box_of devplat-proof)
+        is "${nosuch//nosuch/X}" "${proof//devplat-proof/X}"
+        [[ $nosuch == *nosuch* ]] || fail "does not name it: $nosuch"
+        is "$(box echo still)" still
+        "#,
+    )
+}
+
+pub(crate) fn half_open_connections_keep_nobody_out() -> Result<()> {
+    works(
+        r#"
+        export HOST PORT
+        HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
+        ulimit -n 4096
+        python3 - <<'P' & started+=($!)
+import os, socket, time
+held = []
+for n in range(2000):
+    try:
+        s = socket.create_connection((os.environ["HOST"], int(os.environ["PORT"])), timeout=2); held.append(s)
+    except OSError: pass
+    if n == 1500: open("many", "w").close()
+time.sleep(60)
+P
+        for _ in $(seq 300); do [[ -e many ]] && break; sleep 0.1; done
+        [[ -e many ]] || fail "connections were not opened"
+        # It may be turned away by chance, as with MaxStartups; not again and again.
+        for n in $(seq 40); do said=$(box echo in 2>/dev/null) && break; sleep 0.5; done
+        is "$said" in
+        "#,
+    )
+}
+
+pub(crate) fn random_bytes_in_place_of_a_handshake_harm_nobody() -> Result<()> {
+    works(
+        r#"
+        export HOST PORT
+        HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
+        python3 - <<'P'
+import os, random, socket
+r = random.Random(4)
+for n in range(150):
+    try:
+        s = socket.create_connection((os.environ["HOST"], int(os.environ["PORT"])), timeout=5)
+        if n % 3: s.sendall(b"SSH-2.0-fuzz\r\n")
+        s.sendall(r.randbytes(r.choice([1, 16, 200, 5000, 70000]))); s.close()
+    except OSError: pass
+P
+        for n in $(seq 40); do said=$(box echo in 2>/dev/null) && break; sleep 1; done
+        is "$said" in
+        is "$(kubectl -n devserver-bastion get pods -o 'jsonpath={.items[*].status.containerStatuses[*].restartCount}' | tr -d ' 0')" ""
+        "#,
+    )
+}
+
+pub(crate) fn a_key_taken_away_ends_sessions_and_logins() -> Result<()> {
+    works(
+        r#"
+        ssh-keygen -q -t ed25519 -N '' -C spare -f spare; ssh-keygen -q -t ed25519 -N '' -C other -f other
+        devplat users add carol --key spare.pub --key other.pub
+        kubectl wait --for=condition=Ready --timeout=60s devuser/carol >/dev/null
+        as() { ssh -F "$CONFIG" -o BatchMode=yes -o IdentitiesOnly=yes -i "$1" "carol@$NAME" "${@:2}"; }
+        for _ in $(seq 50); do as spare list >/dev/null 2>&1 && break; sleep 0.2; done
+        as spare list >/dev/null
+        # A session that stays, then its key goes.
+        ssh -F "$CONFIG" -o BatchMode=yes -o IdentitiesOnly=yes -i spare -N "carol@$NAME" & session=$!; started+=($session)
+        sleep 2
+        kill -0 "$session" || fail "the session did not stay"
+        devplat users add carol --key other.pub
+        for _ in $(seq 100); do kill -0 "$session" 2>/dev/null || break; sleep 0.1; done
+        kill -0 "$session" 2>/dev/null && fail "the session goes on after 10 s" || true
+        as spare list 2>/dev/null && fail "let in with a key that was taken away" || true
+        as other list >/dev/null
+        devplat users remove carol --yes
+        for _ in $(seq 50); do as other list >/dev/null 2>&1 || break; sleep 0.2; done
+        as other list 2>/dev/null && fail "let in after the user went" || true
+        "#,
+    )
+}
+
+pub(crate) fn servers_that_cannot_be_used_say_why() -> Result<()> {
+    works(
+        r#"
+        me devctl create broken --image registry.invalid/none:1 >/dev/null
+        "${ssh[@]}" "demo+broken@$NAME" true 2>said && fail "let in" || true
+        grep -q broken said || fail "$(cat said)"
+        # An image without a shell: the agent is let in, and says so.
+        agent=$(kubectl -n devserver-operator-system get deployment devserver-operator -o 'jsonpath={.spec.template.spec.containers[0].env[?(@.name=="DEVPLAT_AGENT_IMAGE")].value}')
+        me devctl create bare --image "$agent" --wait >/dev/null
+        "${ssh[@]}" "demo+bare@$NAME" true 2>said && fail "status 0" || is $? 127
+        grep -q 'no shell' said || fail "$(cat said)"
+        me devctl delete broken --force --delete-home; me devctl delete bare --force --delete-home
+        # PID 1 killed: the container starts again, and the home is as it was.
+        box 'echo kept > kept; kill -9 -1' || true
+        pod=$(kubectl -n dev-demo get pods -l devserver=box -o name)
+        kubectl -n dev-demo exec "$pod" -- sh -c 'kill -TERM 1' >/dev/null 2>&1 || true
+        for _ in $(seq 100); do said=$(box cat kept 2>/dev/null) && break; sleep 0.3; done
+        is "$said" kept
+        "#,
+    )
+}

@@ -1,0 +1,70 @@
+//! Real SSH clients, unchanged, on the way through the bastion into a dev server.
+
+pub(crate) mod bulk;
+pub(crate) mod clients;
+pub(crate) mod logins;
+pub(crate) mod openssh;
+pub(crate) mod outage;
+
+use std::sync::OnceLock;
+
+use anyhow::{Result, anyhow, ensure};
+use devplat_tests::{
+    call::Ended,
+    platform::{Platform, on_path},
+};
+
+use crate::shared::{LONG, ready};
+
+/// What every script here begins with. `box` goes into the dev server, `me` to devctl, `node` into the kind node.
+const PRELUDE: &str = r#"
+set -euo pipefail
+cd "$HOME"
+ssh=(ssh -F "$CONFIG" -o BatchMode=yes -o ConnectTimeout=15)
+box() { "${ssh[@]}" "demo+box@$NAME" "$@"; }
+me() { "${ssh[@]}" "demo@$NAME" "$@"; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
+is() { [[ $1 == "$2" ]] || fail "got '$1', not '$2'"; }
+# A port of this machine that nobody listens on.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# Waits up to 10 s for a port of this machine.
+await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.1; done; fail "nobody listens on $1"; }
+# Ends what a script started, however it ends.
+started=()
+cleanup() { for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }
+trap cleanup EXIT
+"#;
+
+/// The platform, with a dev server `box` of user `demo`.
+pub(crate) fn boxed() -> Result<&'static Platform> {
+    static MADE: OnceLock<Result<&'static Platform, String>> = OnceLock::new();
+    let made = MADE.get_or_init(|| make().map_err(|error| format!("{error:#}")));
+    made.clone().map_err(|message| anyhow!(message))
+}
+
+fn make() -> Result<&'static Platform> {
+    let platform = ready()?;
+    let made = run(platform, "me devctl create box --flavor cpu-small --wait")?;
+    ensure!(made.status == Some(0), "{made:?}");
+    Ok(platform)
+}
+
+/// Runs a script after [`PRELUDE`].
+pub(crate) fn run(platform: &Platform, script: &str) -> Result<Ended> {
+    let call = platform
+        .call(on_path("bash")?)?
+        .env("CONFIG", platform.state().join("ssh/config"))
+        .env("KEY", platform.state().join("ssh/demo.key"))
+        .env("KNOWN", platform.state().join("ssh/known_hosts"))
+        .env("NAME", &platform.name)
+        .env("KUBECONFIG", platform.kubeconfig())
+        .env("TERM", "xterm-256color")
+        .env("LC_ALL", "C.UTF-8")
+        .args(["-c", &format!("{PRELUDE}\n{script}")]);
+    call.run(LONG)
+}
+
+/// Runs a script that has to end well.
+pub(crate) fn works(script: &str) -> Result<()> {
+    run(boxed()?, script)?.expect(0).map(|_| ())
+}

@@ -1,0 +1,161 @@
+//! OpenSSH's own client: all that it can ask of a server.
+
+use anyhow::Result;
+
+use super::works;
+
+pub(crate) fn commands_run_with_status_streams_and_environment() -> Result<()> {
+    works(
+        r#"
+        is "$(box 'echo out; echo err >&2' 2>err)" out
+        is "$(cat err)" err
+        box 'exit 7' && fail "status 0" || is $? 7
+        box 'kill -TERM $$' && fail "status 0" || is $? 255
+        is "$(box 'echo $HOME $DEVSERVER_NAME $DEVSERVER_OWNER $PWD')" "/home/dev box demo /home/dev"
+        is "$(LC_TEST=gr\ ü "${ssh[@]}" -o SendEnv=LC_TEST "demo+box@$NAME" 'printf %s "$LC_TEST"')" "gr ü"
+        is "$(printf 'a\nb\n' | box 'cat; echo end')" $'a\nb\nend'
+        is "$(box -n 'echo "a  b" | tr a-z A-Z')" "A  B"
+        "#,
+    )
+}
+
+pub(crate) fn terminals_have_modes_and_sizes() -> Result<()> {
+    works(
+        r#"
+        # In a terminal of 40 lines and 100 columns, which then changes.
+        cat > session.py <<'P'
+import os, pty, sys, time, fcntl, termios, struct, select, signal
+def size(fd, lines, columns): fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+pid, fd = pty.fork()
+if pid == 0:
+    time.sleep(0.3)
+    os.execvp(sys.argv[1], sys.argv[1:])
+size(fd, 40, 100)
+seen = b""
+def until(word, bound=20):
+    global seen
+    end = time.time() + bound
+    while word not in seen:
+        if time.time() > end: sys.exit("waited for %r, saw %r" % (word, seen))
+        if select.select([fd], [], [], 0.2)[0]:
+            try: seen += os.read(fd, 65536)
+            except OSError: break
+    at = seen.find(word)
+    if at < 0: sys.exit("ended before %r, saw %r" % (word, seen))
+    seen = seen[at + len(word):]
+def say(text): os.write(fd, text.encode())
+say("stty size; echo mark-$((1+1))\n"); until(b"40 100"); until(b"mark-2")
+size(fd, 24, 81); os.kill(pid, signal.SIGWINCH)
+time.sleep(0.5)
+say("stty size\n"); until(b"24 81")
+say("tty; echo $TERM\n"); until(b"/dev/pts/"); until(b"xterm-256color")
+say("sleep 100\n"); time.sleep(0.5); say("\x03"); say("echo after-$((2+3))\n"); until(b"after-5")
+say("exit 3\n")
+_, status = os.waitpid(pid, 0)
+sys.exit(0 if os.waitstatus_to_exitcode(status) == 3 else "status %r" % status)
+P
+        python3 session.py "${ssh[@]}" -tt "demo+box@$NAME"
+        is "$("${ssh[@]}" -tt "demo+box@$NAME" 'test -t 0 && test -t 1 && echo yes' | tr -d '\r')" yes
+        "#,
+    )
+}
+
+pub(crate) fn ports_and_sockets_are_forwarded_both_ways() -> Result<()> {
+    works(
+        r#"
+        # A server in the pod, on its loopback; reached by -L, -D and -W.
+        box 'mkdir -p www && cd www && echo hello > f && (setsid python3 -m http.server 8123 --bind 127.0.0.1 >/dev/null 2>&1 </dev/null & echo $! > ../www.pid)'
+        for _ in $(seq 50); do box 'curl -s -o /dev/null http://127.0.0.1:8123/f' && break; sleep 0.1; done
+        port=$(free_port); socks=$(free_port)
+        "${ssh[@]}" -N -L "$port:127.0.0.1:8123" -D "$socks" "demo+box@$NAME" & started+=($!)
+        await_port "$port"
+        is "$(curl -s "http://127.0.0.1:$port/f")" hello
+        is "$(curl -s --socks5-hostname "127.0.0.1:$socks" http://localhost:8123/f)" hello
+        is "$(printf 'GET /f HTTP/1.0\r\n\r\n' | "${ssh[@]}" -W 127.0.0.1:8123 "demo+box@$NAME" | tail -n 1)" hello
+        # From the pod back to this machine; port 0 gives one that is free.
+        here=$(free_port); mkdir -p here && echo back > here/f
+        python3 -m http.server "$here" --bind 127.0.0.1 --directory here >/dev/null 2>&1 & started+=($!)
+        await_port "$here"
+        is "$("${ssh[@]}" -R "9124:127.0.0.1:$here" "demo+box@$NAME" 'curl -s http://127.0.0.1:9124/f')" back
+        "${ssh[@]}" -N -R "0:127.0.0.1:$here" "demo+box@$NAME" 2>allocated & started+=($!)
+        for _ in $(seq 100); do grep -q 'Allocated port' allocated && break; sleep 0.1; done
+        given=$(sed -n 's/^Allocated port \([0-9]*\) .*/\1/p' allocated)
+        is "$(box "curl -s http://127.0.0.1:$given/f")" back
+        # Sockets, both ways.
+        box 'rm -f in.sock; (setsid python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX); s.bind(\"in.sock\"); s.listen()
+while True:
+    c, _ = s.accept(); c.sendall(b\"from the pod\"); c.close()
+" >/dev/null 2>&1 </dev/null & echo $! > sock.pid)'
+        "${ssh[@]}" -N -L "$HOME/out.sock:/home/dev/in.sock" "demo+box@$NAME" & started+=($!)
+        for _ in $(seq 100); do [[ -S out.sock ]] && break; sleep 0.1; done
+        is "$(python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect("out.sock"); print(s.recv(99).decode())')" "from the pod"
+        python3 -c '
+import socket
+s = socket.socket(socket.AF_UNIX); s.bind("mine.sock"); s.listen()
+while True:
+    c, _ = s.accept(); c.sendall(b"from here"); c.close()
+' & started+=($!)
+        is "$("${ssh[@]}" -R "/home/dev/theirs.sock:$HOME/mine.sock" "demo+box@$NAME" 'for i in $(seq 50); do test -S theirs.sock && break; sleep 0.1; done; python3 -c "
+import socket
+s = socket.socket(socket.AF_UNIX); s.connect(\"theirs.sock\"); print(s.recv(99).decode())"')" "from here"
+        box 'kill $(cat www.pid sock.pid)'
+        "#,
+    )
+}
+
+pub(crate) fn one_connection_carries_many_sessions_and_an_agent() -> Result<()> {
+    works(
+        r#"
+        master=("${ssh[@]}" -o "ControlPath=$HOME/cm-%C")
+        "${master[@]}" -o ControlMaster=yes -N -f -A "demo+box@$NAME"
+        for n in $(seq 20); do "${master[@]}" "demo+box@$NAME" "sleep 0.3; echo $n" > "many.$n" & done; wait
+        for n in $(seq 20); do is "$(cat "many.$n")" "$n"; done
+        "${master[@]}" -O exit "demo+box@$NAME"
+        # An agent with a key in it, seen from the pod.
+        eval "$(ssh-agent)" >/dev/null; started+=("$SSH_AGENT_PID")
+        ssh-keygen -q -t ed25519 -N '' -C forwarded-key -f forwarded
+        ssh-add -q forwarded
+        "${ssh[@]}" -A "demo+box@$NAME" 'ssh-add -l' | grep -q forwarded-key || fail "no forwarded key"
+        box 'ssh-add -l' 2>/dev/null | grep -q forwarded-key && fail "an agent that nobody asked for" || true
+        "#,
+    )
+}
+
+pub(crate) fn jump_goes_end_to_end_with_the_users_own_key() -> Result<()> {
+    works(
+        r#"
+        cat > jump <<C
+Include $CONFIG
+Host box
+  User dev
+  IdentityFile $KEY
+  IdentitiesOnly yes
+  UserKnownHostsFile $KNOWN
+  StrictHostKeyChecking yes
+C
+        is "$(ssh -F jump -o BatchMode=yes -J "demo@$NAME" box 'echo $DEVSERVER_NAME')" box
+        # Nowhere else: not to the API server, not to the metadata service of a cloud.
+        for target in kubernetes.default.svc:443 169.254.169.254:80 127.0.0.1:8080; do
+            "${ssh[@]}" -W "$target" "demo@$NAME" </dev/null 2>refused && fail "went to $target" || true
+            grep -qi 'prohibited\|refused' refused || fail "$target: $(cat refused)"
+        done
+        "#,
+    )
+}
+
+pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
+    works(
+        r#"
+        me devctl list -o name | grep -q box
+        is "$(me list -o name)" "$(me devctl list -o name)"
+        me devctl describe box | grep -q cpu-small
+        me flavors | grep -q cpu-medium
+        # The prompt, on a terminal.
+        printf 'list\nexit\n' | script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | grep -q box || fail "no prompt"
+        # The bastion's own rights are not within reach of what devctl runs with.
+        me devctl test-k8s
+        "#,
+    )
+}
