@@ -33,7 +33,7 @@ need_commands() {
 need_python_modules() {
   local pair missing=()
   for pair in "$@"; do
-    python3 -c "import ${pair%%:*}" 2>/dev/null || missing+=("${pair#*:}")
+    /usr/bin/python3 -W ignore -c "import ${pair%%:*}" 2>/dev/null || missing+=("${pair#*:}")
   done
   [[ ${#missing[@]} == 0 ]] || need_packages "${missing[@]}"
 }

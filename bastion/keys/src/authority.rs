@@ -15,7 +15,7 @@ const SESSION_EXTENSIONS: [&str; 4] =
     ["permit-agent-forwarding", "permit-port-forwarding", "permit-pty", "permit-user-rc"];
 
 /// How long before its making a session certificate is valid, since clocks of nodes differ.
-const CLOCK_DIFFERENCE: Duration = Duration::from_secs(60);
+const CLOCK_DIFFERENCE: Duration = Duration::from_mins(1);
 
 /// A text or a set of bytes that is no key.
 #[derive(Debug, thiserror::Error)]

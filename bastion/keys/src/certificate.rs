@@ -36,7 +36,6 @@ pub struct Revocations {
 
 /// What a certificate allows once it lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an extension of its own in the certificate")]
 pub struct Permissions {
     /// A terminal.
     pub pty: bool,

@@ -40,7 +40,7 @@ pub(super) enum Users {
 pub(super) struct Add {
     /// The name that they sign in with
     user: String,
-    /// A file with public keys of theirs, such as ~/.ssh/id_ed25519.pub; `-` for standard input
+    /// A file with public keys of theirs, such as `~/.ssh/id_ed25519.pub`; `-` for standard input
     #[arg(long, required = true, value_name = "FILE")]
     key: Vec<PathBuf>,
     /// Their name for people

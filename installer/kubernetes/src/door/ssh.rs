@@ -15,7 +15,7 @@ use russh::{
 use super::{Bytes, DoorError};
 
 /// How long a command may take: what is run here does next to nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Who signs in, and whom they trust.
 #[derive(Debug)]

@@ -102,7 +102,7 @@ pub async fn prove(
         getrandom::fill(&mut seed).map_err(ProofError::Random)?;
         let key = UserKey::from_seed(seed, NAME);
         proof.create_user(&key).await?;
-        proof.ready(&proof.user_ref(), patience).await?;
+        proof.ready(&user_ref(), patience).await?;
         proof.create_server(flavor).await?;
         proof.ready(&proof.server_ref(), patience).await?;
         session::prove(client, way, &key, tell).await
@@ -159,7 +159,7 @@ impl Proof<'_> {
         let mut user = DevUser::new(NAME, spec);
         user.metadata = self.meta();
         let api = self.users();
-        let what = || format!("create {}", self.user_ref());
+        let what = || format!("create {}", user_ref());
         let apply = || async {
             api.patch(NAME, &crate::release::apply_params(), &Patch::Apply(&user)).await.map(|_| ())
         };
@@ -211,7 +211,7 @@ impl Proof<'_> {
 
     /// Deletes the server with its home and waits until it is gone, then the user, whose namespace goes in its own time.
     async fn remove(&self) -> Result<(), ProofError> {
-        for object in [self.server_ref(), self.user_ref()] {
+        for object in [self.server_ref(), user_ref()] {
             let api = object.api(self.client);
             let what = || format!("delete {object}");
             let live = retried(what, || async { if_there(api.get_metadata(NAME).await) }).await?;
@@ -230,7 +230,7 @@ impl Proof<'_> {
 
     /// Waits until what was deleted is gone.
     async fn gone(&self) -> Result<(), ProofError> {
-        self.wait_gone(&[self.user_ref(), self.namespace_ref()]).await
+        self.wait_gone(&[user_ref(), self.namespace_ref()]).await
     }
 
     async fn wait_gone(&self, objects: &[ObjectRef]) -> Result<(), ProofError> {
@@ -256,18 +256,9 @@ impl Proof<'_> {
         Ok(())
     }
 
-    fn user_ref(&self) -> ObjectRef {
-        ObjectRef {
-            api_version: "apps.devservers.io/v1".to_owned(),
-            kind: "DevUser".to_owned(),
-            namespace: None,
-            name: NAME.to_owned(),
-        }
-    }
-
     fn server_ref(&self) -> ObjectRef {
         let namespace = Some(self.namespace.clone());
-        ObjectRef { kind: "DevServer".to_owned(), namespace, ..self.user_ref() }
+        ObjectRef { kind: "DevServer".to_owned(), namespace, ..user_ref() }
     }
 
     fn claim_ref(&self) -> ObjectRef {
@@ -286,5 +277,14 @@ impl Proof<'_> {
             namespace: None,
             name: self.namespace.clone(),
         }
+    }
+}
+
+fn user_ref() -> ObjectRef {
+    ObjectRef {
+        api_version: "apps.devservers.io/v1".to_owned(),
+        kind: "DevUser".to_owned(),
+        namespace: None,
+        name: NAME.to_owned(),
     }
 }

@@ -5,6 +5,7 @@ mod figure;
 mod kind;
 mod machine;
 mod operator;
+mod ssh;
 
 use std::{fs, path::PathBuf};
 
@@ -35,6 +36,8 @@ struct Arguments {
 enum What {
     /// `up`, `up` again and `destroy` beside kind itself, and a dev server's start
     Kind,
+    /// The way in over SSH beside OpenSSH's sshd
+    Ssh,
     /// Many dev servers beside a plain client, on kwok's nodes
     Operator,
 }
@@ -48,10 +51,11 @@ pub(crate) fn say(text: &str) {
 fn main() -> Result<()> {
     let Arguments { what, runs, servers, idle_minutes, to } = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let what = if what.is_empty() { vec![What::Kind, What::Operator] } else { what };
+    let what = if what.is_empty() { vec![What::Kind, What::Ssh, What::Operator] } else { what };
     for what in what {
         let (name, figures) = match what {
             What::Kind => ("kind", runtime.block_on(kind::measure(runs))?),
+            What::Ssh => ("ssh", ssh::measure(runs)?),
             What::Operator => ("operator", runtime.block_on(operator::measure(servers, idle_minutes))?),
         };
         let table = format!("{}\n{}", machine::describe()?, figure::table(&figures));

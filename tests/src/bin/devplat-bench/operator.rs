@@ -1,5 +1,5 @@
-//! Many dev servers at once on kwok's nodes, beside a plain client that makes the same Deployments, claims and
-//! Services: how much later, for how much memory and processor, with how many writes.
+//! Many dev servers at once on kwok's nodes, beside a plain client that makes the same Deployments, claims,
+//! Services and Secrets: how much later, for how much memory and processor, with how many writes.
 
 use std::{
     collections::BTreeSet,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use devplat_api::DevServer;
+use devplat_api::{DevServer, name};
 use devplat_tests::{
     binaries,
     call::Running,
@@ -20,7 +20,7 @@ use devplat_tests::{
 use futures::{StreamExt, TryStreamExt, pin_mut, stream};
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{Namespace, PersistentVolumeClaim, Pod, Service},
+    core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret, Service},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -129,11 +129,13 @@ pub(crate) async fn measure(servers: usize, idle_minutes: u64) -> Result<Vec<Fig
 async fn plane(platform: &Platform) -> Result<ControlPlane> {
     let plane = ControlPlane::start(Parts::Everything).await?;
     let client = plane.client().await?;
-    let namespace = Namespace {
-        metadata: ObjectMeta { name: Some("devserver-operator-system".to_owned()), ..ObjectMeta::default() },
-        ..Namespace::default()
-    };
-    Api::all(client).create(&PostParams::default(), &namespace).await?;
+    for name in [name::OPERATOR_NAMESPACE, name::BASTION_NAMESPACE] {
+        let namespace = Namespace {
+            metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+            ..Namespace::default()
+        };
+        Api::all(client.clone()).create(&PostParams::default(), &namespace).await?;
+    }
     let kubeconfig = write_kubeconfig(platform, "administrator", &plane.kubeconfig())?;
     for what in ["crds", "flavors"] {
         let text = platform.run(&["render", what, "--profile", "kind"])?.expect(0)?.stdout;
@@ -173,7 +175,7 @@ fn start_operator(platform: &Platform, plane: &ControlPlane) -> Result<Operator>
         .env("DEVPLAT_HOME_SIZE", "10Gi")
         .env("DEVPLAT_LISTEN", listen.to_string())
         .env("POD_NAME", "bench")
-        .env("POD_NAMESPACE", "devserver-operator-system")
+        .env("POD_NAMESPACE", name::OPERATOR_NAMESPACE)
         .start()?;
     devplat_tests::call::until("the operator to answer", LONG, || {
         ensure!(running.runs()?, "the operator ended: {}", running.stderr()?);
@@ -320,6 +322,7 @@ struct Model {
     deployment: Deployment,
     home: PersistentVolumeClaim,
     service: Service,
+    keys: Secret,
 }
 
 impl Model {
@@ -340,7 +343,11 @@ impl Model {
             spec.volume_name = None;
         }
         let deployment = deployment.items.into_iter().next().context("no Deployment")?;
-        Ok(Self { deployment, home, service })
+        let keys = Api::<Secret>::namespaced(client.clone(), NAMESPACE).list(&labelled).await?;
+        let of_the_same =
+            |secret: &Secret| secret.name_any().starts_with(&format!("{}-ssh-", deployment.name_any()));
+        let keys = keys.items.into_iter().find(of_the_same).context("no keys")?;
+        Ok(Self { deployment, home, service, keys })
     }
 
     /// Makes `count` of each, under names of their own.
@@ -348,12 +355,14 @@ impl Model {
         let old = self.deployment.name_any();
         each(count, |number| {
             let new = name(number);
-            let (deployment, home, service) = (
+            let (deployment, home, service, keys) = (
                 named(&self.deployment, &old, &new),
                 named(&self.home, &old, &new),
                 named(&self.service, &old, &new),
+                named(&self.keys, &old, &new),
             );
             async move {
+                make(client, keys?).await?;
                 make(client, home?).await?;
                 make(client, service?).await?;
                 make(client, deployment?).await

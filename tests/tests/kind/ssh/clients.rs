@@ -52,7 +52,7 @@ pub(crate) fn paramiko_asyncssh_and_plink_come_in() -> Result<()> {
         r#"
         export HOST PORT
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
-        python3 - <<'P'
+        /usr/bin/python3 - <<'P'
 import os, paramiko
 c = paramiko.SSHClient(); c.set_missing_host_key_policy(paramiko.AutoAddPolicy())
 c.connect(os.environ["HOST"], int(os.environ["PORT"]), "demo+box", key_filename=os.environ["KEY"], look_for_keys=False, allow_agent=False)
@@ -63,7 +63,7 @@ with f.open("by-paramiko", "wb") as g: g.write(b"x" * 1000000)
 assert f.stat("by-paramiko").st_size == 1000000
 f.posix_rename("by-paramiko", "moved"); f.remove("moved"); c.close()
 P
-        python3 - <<'P'
+        /usr/bin/python3 -W ignore - <<'P'
 import asyncio, asyncssh, os
 async def main():
     async with asyncssh.connect(os.environ["HOST"], int(os.environ["PORT"]), username="demo+box", client_keys=[os.environ["KEY"]], known_hosts=None) as c:

@@ -15,7 +15,7 @@ pub(crate) fn strangers_learn_nothing() -> Result<()> {
         [[ $known == *"Permission denied"* ]] || fail "$known"
         # A name of a MiB.
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
-        python3 - "$HOST" "$PORT" "$KEY" <<'P'
+        /usr/bin/python3 - "$HOST" "$PORT" "$KEY" <<'P'
 import paramiko, sys
 t = paramiko.Transport((sys.argv[1], int(sys.argv[2]))); t.start_client(timeout=15)
 try: t.auth_publickey("a" * (1 << 20), paramiko.Ed25519Key(filename=sys.argv[3]))
