@@ -1,3 +1,7 @@
-//! `devctl`: a developer's view of the platform.
+//! `devctl`: see the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    devctl::cli::main()
+}

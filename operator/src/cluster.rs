@@ -1,14 +1,18 @@
-//! All writes to the API server go through here, get counted, and come back into the stores.
+//! All writes to the API server go through here, get counted, and come back into the stores. What is written is
+//! never logged: some of it is secret.
 
 use std::sync::Arc;
 
 use devplat_api::name;
 use kube::{
     Client, Resource,
-    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, ValidationDirective},
+    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, ValidationDirective},
     core::Request,
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_json::{Value, json};
 use thiserror::Error;
 
@@ -49,6 +53,11 @@ impl CallFailed {
             _ => None,
         }
     }
+
+    /// Whether something of that name was there already.
+    fn already_there(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(status) if status.reason == "AlreadyExists")
+    }
 }
 
 /// The cluster, for writing.
@@ -80,6 +89,74 @@ impl Cluster {
         let raw: T::Raw = self.send::<T, _>("apply", key, request).await?;
         self.count::<T>("apply");
         Ok(Written { generation: raw.meta().generation, change: store.written(raw) })
+    }
+
+    /// The same for an object that is not watched, and so in no store.
+    pub(crate) async fn apply_unwatched<K: Resource<DynamicType = ()>>(
+        &self,
+        key: &Key,
+        body: &Value,
+    ) -> Result<(), CallFailed> {
+        let kind = K::kind(&());
+        let request = request::<K>(key).patch(&key.name, &forced(), &Patch::Apply(body));
+        self.send_named::<IgnoredAny>("apply", &kind, key, request).await?;
+        self.metrics.count_write(&kind, "apply");
+        Ok(())
+    }
+
+    /// Makes `body` at `key`. Says whether it did: what is there already stays as it is.
+    pub(crate) async fn create<K: Resource<DynamicType = ()>>(
+        &self,
+        key: &Key,
+        body: &Value,
+    ) -> Result<bool, CallFailed> {
+        let kind = K::kind(&());
+        let params = PostParams { field_manager: Some(name::OPERATOR.to_owned()), ..PostParams::default() };
+        let request = request::<K>(key).create(&params, body.to_string().into_bytes());
+        match self.send_named::<IgnoredAny>("create", &kind, key, request).await {
+            Ok(_) => {
+                self.metrics.count_write(&kind, "create");
+                Ok(true)
+            }
+            Err(failed) if failed.already_there() => Ok(false),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// The object at `key`, if there is one.
+    pub(crate) async fn read<K: Resource<DynamicType = ()> + DeserializeOwned>(
+        &self,
+        key: &Key,
+    ) -> Result<Option<K>, CallFailed> {
+        let request = request::<K>(key).get(&key.name, &GetParams::default());
+        match self.send_named("read", &K::kind(&()), key, request).await {
+            Ok(object) => Ok(Some(object)),
+            Err(failed) if failed.code() == Some(404) => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// Sets an annotation of the object at `key`, if it is still there.
+    ///
+    /// No apply, because an apply would make a new object where the old one is just gone.
+    pub(crate) async fn annotate<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+        annotation: &str,
+        value: &str,
+    ) -> Result<Option<Change<T>>, CallFailed> {
+        let patch = json!({"metadata": {"annotations": {annotation: value}}});
+        let params = PatchParams { field_manager: Some(name::OPERATOR.to_owned()), ..PatchParams::default() };
+        let request = request::<T::Raw>(key).patch(&key.name, &params, &Patch::Merge(&patch));
+        match self.send::<T, T::Raw>("annotate", key, request).await {
+            Ok(raw) => {
+                self.count::<T>("patch");
+                Ok(store.written(raw))
+            }
+            Err(failed) if failed.code() == Some(404) => Ok(None),
+            Err(failed) => Err(failed),
+        }
     }
 
     /// Server-side apply of `status`.
@@ -168,7 +245,7 @@ impl Cluster {
     /// Whether there is any object of the kind at `key`, ours or not.
     pub(crate) async fn exists<T: Observed>(&self, key: &Key) -> Result<bool, CallFailed> {
         let request = request::<T::Raw>(key).get_metadata(&key.name, &GetParams::default());
-        match self.send::<T, serde::de::IgnoredAny>("look for", key, request).await {
+        match self.send::<T, IgnoredAny>("look for", key, request).await {
             Ok(_) => Ok(true),
             Err(failed) if failed.code() == Some(404) => Ok(false),
             Err(failed) => Err(failed),

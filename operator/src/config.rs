@@ -17,6 +17,9 @@ pub struct Config {
     /// Namespace of the operator, and of its Lease.
     #[arg(long, env = "POD_NAMESPACE", default_value = "devserver-operator-system")]
     pub namespace: String,
+    /// Names that the bastion is known by outside the cluster, such as its DNS name: what its host certificate is for.
+    #[arg(long, env = "DEVPLAT_BASTION_NAMES", value_delimiter = ',')]
+    pub bastion_names: Vec<String>,
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "DEVPLAT_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,

@@ -8,12 +8,13 @@ use std::{
 use kube::Client;
 
 use crate::{
+    authority::Authority,
     cluster::Cluster,
     config::Defaults,
     metrics::Metrics,
     observed::{
         AccountFacts, BindingFacts, ClaimFacts, ClusterBindingFacts, DeploymentFacts, FlavorFacts, Key,
-        NamespaceFacts, PodFacts, ServerFacts, ServiceFacts, UserFacts,
+        KeysFacts, NamespaceFacts, PodFacts, PolicyFacts, ServerFacts, ServiceFacts, UserFacts,
     },
     queue::Queue,
     server::Memory,
@@ -34,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
     /// What is remembered of servers while this process lives.
     pub(crate) memory: Mutex<HashMap<Key, Memory>>,
+    /// Nothing before this replica leads.
+    authority: Mutex<Option<Arc<Authority>>>,
 }
 
 /// What has been seen of each kind.
@@ -61,6 +64,10 @@ pub(crate) struct Stores {
     pub(crate) bindings: Store<BindingFacts>,
     /// `ClusterRoleBindings` of users.
     pub(crate) cluster_bindings: Store<ClusterBindingFacts>,
+    /// `ConfigMaps` with the public keys of users.
+    pub(crate) keys: Store<KeysFacts>,
+    /// `NetworkPolicies` of users.
+    pub(crate) policies: Store<PolicyFacts>,
 }
 
 impl Context {
@@ -74,7 +81,18 @@ impl Context {
             queue: Queue::default(),
             metrics,
             memory: Mutex::default(),
+            authority: Mutex::default(),
         }
+    }
+
+    /// What keys of servers come from, once that is known.
+    pub(crate) fn authority(&self) -> Option<Arc<Authority>> {
+        self.authority.lock().expect("no holder of this lock panics").clone()
+    }
+
+    /// Has keys of servers come from `authority` from now on.
+    pub(crate) fn set_authority(&self, authority: Arc<Authority>) {
+        *self.authority.lock().expect("no holder of this lock panics") = Some(authority);
     }
 }
 
@@ -93,6 +111,8 @@ impl Stores {
             accounts,
             bindings,
             cluster_bindings,
+            keys,
+            policies,
         } = self;
         let synced = [
             ("devservers", servers.is_synced()),
@@ -106,6 +126,8 @@ impl Stores {
             ("serviceaccounts", accounts.is_synced()),
             ("rolebindings", bindings.is_synced()),
             ("clusterrolebindings", cluster_bindings.is_synced()),
+            ("configmaps", keys.is_synced()),
+            ("networkpolicies", policies.is_synced()),
         ];
         synced.into_iter().filter(|(_, synced)| !synced).map(|(kind, _)| kind).collect()
     }

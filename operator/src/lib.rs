@@ -3,10 +3,12 @@
 //! For each kind: fetch, decide (pure), apply. It never restarts a running server on its own, never
 //! deletes a home nobody asked it to delete, and never touches what it did not make.
 
+mod authority;
 mod child;
 mod cluster;
 mod config;
 mod context;
+mod digest;
 mod error;
 mod flavor;
 mod health;
@@ -42,7 +44,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs one replica against `client`'s cluster until `shutdown`. It leads when it wins the election.
 pub async fn run(config: Config, client: Client, shutdown: CancellationToken) -> Result<(), Error> {
-    let Config { mut defaults, identity, namespace, listen } = config;
+    let Config { mut defaults, identity, namespace, bastion_names, listen } = config;
     // To Kubernetes an empty class is one of its own kind: no volume is made. A template with nothing to say means none.
     defaults.storage_class = defaults.storage_class.filter(|class| !class.is_empty());
     let listener =
@@ -58,7 +60,8 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
     let health = health::serve(listener, context.clone(), shutdown.clone());
     let rounds = Box::pin(async {
         if shutdown.run_until_cancelled(reached(&client)).await.is_some() {
-            rounds(&context, &election, &shutdown).await;
+            let home = Home { namespace, bastion_names };
+            rounds(&context, &election, &home, &shutdown).await;
         }
     });
     tokio::select! {
@@ -80,14 +83,22 @@ async fn reached(client: &Client) {
     }
 }
 
+/// What the authorities have to know.
+struct Home {
+    /// Where their seed is.
+    namespace: String,
+    /// What the bastion is known by outside.
+    bastion_names: Vec<String>,
+}
+
 /// Wins elections and works, until `shutdown`.
-async fn rounds(context: &Arc<Context>, election: &Election, shutdown: &CancellationToken) {
+async fn rounds(context: &Arc<Context>, election: &Election, home: &Home, shutdown: &CancellationToken) {
     while let Some(mut term) = shutdown.run_until_cancelled(election.win()).await {
         tracing::info!("leading");
         context.metrics.leader.set(1);
         let lost = tokio::select! {
             () = election.keep(&mut term) => true,
-            () = async { synced(context).await; worker::work(context.clone()).await } => true,
+            () = work(context, home) => true,
             () = shutdown.cancelled() => false,
         };
         context.metrics.leader.set(0);
@@ -98,6 +109,23 @@ async fn rounds(context: &Arc<Context>, election: &Election, shutdown: &Cancella
             return;
         }
     }
+}
+
+/// What a leader does.
+async fn work(context: &Arc<Context>, Home { namespace, bastion_names }: &Home) {
+    synced(context).await;
+    let cluster = &context.cluster;
+    // Nothing is looked at before there are authorities: a server needs keys from them.
+    let mut authority = authority::establish(cluster, namespace).await;
+    context.set_authority(authority.clone());
+    let keep = async {
+        loop {
+            authority::keep(cluster, namespace, &authority, bastion_names).await;
+            authority = authority::establish(cluster, namespace).await;
+            context.set_authority(authority.clone());
+        }
+    };
+    tokio::join!(keep, worker::work(context.clone()));
 }
 
 /// Waits until every store has what was there at the start.
@@ -115,12 +143,12 @@ mod tests {
 
     #[test]
     fn roles_that_users_get_are_shipped_and_may_be_given() {
-        for role in [name::USER_ROLE, name::FLAVOR_READER_ROLE] {
+        let roles = [name::USER_ROLE, name::FLAVOR_READER_ROLE, name::BASTION_TOKEN_ROLE];
+        for role in roles {
             assert!(RBAC.contains(&format!("kind: ClusterRole\nmetadata:\n  name: {role}\n")), "{role}");
         }
-        let both =
-            format!("resourceNames: [{}, {}]\n    verbs: [bind]", name::USER_ROLE, name::FLAVOR_READER_ROLE);
-        assert!(RBAC.contains(&both));
+        let all = format!("resourceNames: [{}]\n    verbs: [bind]", roles.join(", "));
+        assert!(RBAC.contains(&all));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use prometheus_client::{
 pub(crate) struct WriteLabels {
     /// Kind of the object.
     pub(crate) kind: String,
-    /// `apply`, `status`, `patch`, `delete` or `lease`.
+    /// `create`, `apply`, `status`, `patch`, `delete` or `lease`.
     pub(crate) verb: &'static str,
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use devplat_api::name;
 use futures::{StreamExt, future::BoxFuture};
 use kube::{
     Api, Resource,
@@ -12,7 +13,7 @@ use crate::{
     context::{Context, Stores},
     observed::{
         AccountFacts, BindingFacts, ClaimFacts, ClusterBindingFacts, DeploymentFacts, FlavorFacts, Key,
-        NamespaceFacts, Observed, PodFacts, ServerFacts, ServiceFacts, UserFacts,
+        KeysFacts, NamespaceFacts, Observed, PodFacts, PolicyFacts, ServerFacts, ServiceFacts, UserFacts,
     },
     queue::Target,
     store::{Change, Store},
@@ -25,6 +26,8 @@ const PAGE: u32 = 50;
 pub(crate) trait Watched: Observed {
     /// Label selector of those that can be ours.
     const SELECTOR: Option<&'static str>;
+    /// Name of those that can be ours, where all have the same: the operator has a right to no others then.
+    const NAME: Option<&'static str> = None;
 
     /// Where facts of the kind are kept.
     fn store(stores: &Stores) -> &Store<Self>
@@ -54,6 +57,8 @@ pub(crate) fn all(context: &Arc<Context>) -> Vec<BoxFuture<'static, ()>> {
         one::<AccountFacts>(context),
         one::<BindingFacts>(context),
         one::<ClusterBindingFacts>(context),
+        one::<KeysFacts>(context),
+        one::<PolicyFacts>(context),
     ]
 }
 
@@ -61,6 +66,9 @@ async fn watch<T: Watched>(context: Arc<Context>) {
     let mut config = watcher::Config::default().page_size(PAGE);
     if let Some(selector) = T::SELECTOR {
         config = config.labels(selector);
+    }
+    if let Some(name) = T::NAME {
+        config = config.fields(&format!("metadata.name={name}"));
     }
     let api: Api<T::Raw> = Api::all(context.cluster.client());
     let store = T::store(&context.stores);
@@ -178,9 +186,10 @@ of_a_server!(PodFacts, pods, OF_SERVERS, |key| Some(key.clone()));
 
 /// Kinds that a user has: a label says whose they are.
 macro_rules! of_a_user {
-    ($facts:ty, $store:ident, $slug:expr) => {
+    ($facts:ty, $store:ident, $name:expr, $slug:expr) => {
         impl Watched for $facts {
             const SELECTOR: Option<&'static str> = Some(OURS);
+            const NAME: Option<&'static str> = $name;
 
             fn store(stores: &Stores) -> &Store<Self> {
                 &stores.$store
@@ -198,10 +207,13 @@ macro_rules! of_a_user {
     };
 }
 
-of_a_user!(NamespaceFacts, namespaces, |facts| facts.user.as_deref());
-of_a_user!(AccountFacts, accounts, |facts| facts.user.as_deref());
-of_a_user!(BindingFacts, bindings, |facts| facts.0.user.as_deref());
-of_a_user!(ClusterBindingFacts, cluster_bindings, |facts| facts.0.user.as_deref());
+of_a_user!(NamespaceFacts, namespaces, None, |facts| facts.user.as_deref());
+of_a_user!(AccountFacts, accounts, None, |facts| facts.user.as_deref());
+of_a_user!(BindingFacts, bindings, None, |facts| facts.0.user.as_deref());
+of_a_user!(ClusterBindingFacts, cluster_bindings, None, |facts| facts.0.user.as_deref());
+
+of_a_user!(KeysFacts, keys, Some(name::AUTHORIZED_KEYS_CONFIG_MAP), |facts| facts.user.as_deref());
+of_a_user!(PolicyFacts, policies, Some(name::NETWORK_POLICY), |facts| facts.user.as_deref());
 
 fn wake_user_of_namespace(context: &Context, namespace: &str) {
     if let Some(slug) = namespace.strip_prefix("dev-") {
@@ -220,8 +232,6 @@ fn wake_user(context: &Context, slug: &str) {
 
 #[cfg(test)]
 mod tests {
-    use devplat_api::name;
-
     use super::*;
 
     #[test]

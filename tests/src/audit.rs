@@ -38,7 +38,8 @@ pub struct Entry {
 /// Who asked.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// The name.
+    /// The name; empty for somebody who was not let in.
+    #[serde(default)]
     pub username: String,
 }
 

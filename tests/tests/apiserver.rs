@@ -4,6 +4,7 @@
 mod apiserver {
     mod cluster;
     mod context;
+    mod devctl;
     mod health;
     mod leader;
     mod namespace;
@@ -13,6 +14,7 @@ mod apiserver {
     mod rights;
     mod server;
     mod silence;
+    mod ssh;
     mod user;
     mod validation;
 }

@@ -95,6 +95,8 @@ reasons! {
     PodReady,
     /// The pod runs, but it isn't ready.
     PodNotReady,
+    /// The container runs for a while, and nobody answers on its SSH port yet.
+    SshNotAnswering,
     /// The pod was ready and is gone or going.
     PodGone,
     /// The change asked for replaces the pod.

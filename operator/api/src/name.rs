@@ -44,6 +44,8 @@ pub const CHOICE_ANNOTATION: &str = "devserver.io/choice";
 pub const TEMPLATE_ANNOTATION: &str = "devserver.io/template";
 /// Annotation a user sets to any new value on a DevServer to have it restarted.
 pub const RESTART_ANNOTATION: &str = "devserver.io/restart";
+/// Annotation on pods: hash of their user's public keys. Only a reason for the kubelet to look at them at once.
+pub const KEYS_ANNOTATION: &str = "devserver.io/keys";
 /// Annotation on a namespace that outlived its DevUser because homes are in it.
 pub const KEPT_ANNOTATION: &str = "devserver.io/kept-for-homes";
 
@@ -67,7 +69,7 @@ pub const OPERATOR_NAMESPACE: &str = "devserver-operator-system";
 pub const BASTION_NAMESPACE: &str = "devserver-bastion";
 /// The bastion's Deployment, Service, ServiceAccount, and value of `app.kubernetes.io/name` on its pods.
 pub const BASTION: &str = "bastion";
-/// ClusterRole (shipped with the bastion) that lets the bastion make tokens in the namespaces of users.
+/// ClusterRole (shipped with the operator) that lets the bastion make tokens in the namespaces of users.
 pub const BASTION_TOKEN_ROLE: &str = "devserver-bastion-token";
 /// RoleBinding to [`BASTION_TOKEN_ROLE`] in a user's namespace.
 pub const BASTION_TOKEN_BINDING: &str = "bastion-token";
@@ -83,6 +85,8 @@ pub const AUTHORIZED_KEYS_CONFIG_MAP: &str = "ssh-authorized-keys";
 /// NetworkPolicy in a user's namespace: who reaches dev servers, on which ports.
 pub const NETWORK_POLICY: &str = "devservers";
 
+/// Key in the host authority's Secret: the 32 random bytes that all keys come from.
+pub const SEED: &str = "seed";
 /// Key in a Secret: a host's private key, in OpenSSH's format.
 pub const HOST_KEY: &str = "host_key";
 /// Key in a Secret: what the host authority says of it.
@@ -149,6 +153,12 @@ impl ServerName {
     /// Name of its Service.
     pub fn service(&self) -> String {
         format!("{}-ssh", self.0)
+    }
+
+    /// Name of the Secret with its SSH keys. It cannot change, and so a server made anew has another one.
+    pub fn keys(&self, uid: &str) -> String {
+        let first: String = uid.chars().take(8).collect();
+        format!("{}-ssh-{first}", self.0)
     }
 }
 

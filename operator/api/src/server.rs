@@ -70,7 +70,7 @@ pub struct DevServerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub shared_volume_claim_name: Option<String>,
-    /// Whether there is a Service for SSH.
+    /// Whether it can be reached over SSH. The agent is told when it starts, so another value restarts the server.
     #[serde(rename = "enableSSH", default = "yes")]
     pub enable_ssh: bool,
     /// When it stops by itself. Not supported yet.

@@ -24,6 +24,8 @@ pub(crate) struct RawPod {
 #[serde(rename_all = "camelCase")]
 struct RawStatus {
     start_time: Option<Time>,
+    #[serde(rename = "podIP")]
+    pod_ip: Option<String>,
     #[serde(default)]
     conditions: Vec<RawCondition>,
     #[serde(default)]
@@ -59,8 +61,14 @@ struct RawContainer {
 #[derive(Deserialize, Clone, Debug, Default)]
 struct RawState {
     waiting: Option<Waiting>,
-    running: Option<serde::de::IgnoredAny>,
+    running: Option<Running>,
     terminated: Option<Terminated>,
+}
+
+#[derive(Deserialize, Clone, Debug, Default)]
+#[serde(rename_all = "camelCase")]
+struct Running {
+    started_at: Option<Time>,
 }
 
 #[derive(Deserialize, Clone, Debug, Default)]
@@ -128,6 +136,17 @@ pub(crate) enum Problem {
     },
 }
 
+/// That the container was started again, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Restart {
+    /// How it last ended.
+    pub(crate) exit_code: i32,
+    /// How often it was started again.
+    pub(crate) count: i32,
+    /// The kubelet's reason, such as `OOMKilled`.
+    pub(crate) reason: String,
+}
+
 /// What is kept of a pod.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct PodFacts {
@@ -143,6 +162,12 @@ pub(crate) struct PodFacts {
     pub(crate) ready: bool,
     /// Whether its container runs, ready or not: somebody may be working in it.
     pub(crate) running: bool,
+    /// Since when it does.
+    pub(crate) running_since: Option<Timestamp>,
+    /// Whether it was started again in this pod.
+    pub(crate) restart: Option<Restart>,
+    /// Its address.
+    pub(crate) ip: Option<String>,
     /// When it was made.
     pub(crate) created: Option<Timestamp>,
     /// When a node took it on.
@@ -164,11 +189,14 @@ impl Observed for PodFacts {
             replica_set: meta::controller(&metadata).map(|owner| owner.name.clone()),
             name: metadata.name.unwrap_or_default(),
             deleting: metadata.deletion_timestamp.is_some(),
-            running: status.container_statuses.iter().any(|c| c.state.running.is_some()),
+            running: running(&status).is_some(),
+            running_since: running(&status).and_then(|since| since.started_at.as_ref()).map(|time| time.0),
+            restart: status.container_statuses.iter().find_map(restart),
             created: metadata.creation_timestamp.map(|time| time.0),
             started: status.start_time.as_ref().map(|time| time.0),
             scheduling: scheduling(&status.conditions),
             problem: if ready { None } else { problem(&status) },
+            ip: status.pod_ip,
             ready,
         }
     }
@@ -177,6 +205,19 @@ impl Observed for PodFacts {
         let namespace = raw.metadata.namespace.as_deref().unwrap_or_default();
         Key::new(namespace, &meta::label(&raw.metadata, name::SERVER_LABEL).unwrap_or_default())
     }
+}
+
+fn running(status: &RawStatus) -> Option<&Running> {
+    status.container_statuses.iter().find_map(|container| container.state.running.as_ref())
+}
+
+fn restart(container: &RawContainer) -> Option<Restart> {
+    let ended = container.last_state.terminated.as_ref().filter(|_| container.restart_count > 0)?;
+    Some(Restart {
+        exit_code: ended.exit_code,
+        count: container.restart_count,
+        reason: ended.reason.clone().unwrap_or_default(),
+    })
 }
 
 fn scheduling(conditions: &[RawCondition]) -> Scheduling {
@@ -295,6 +336,7 @@ mod tests {
         let facts = facts(&status);
         assert_eq!(facts.problem, None);
         assert!(facts.running);
+        assert_eq!(facts.restart, Some(Restart { exit_code: 137, count: 1, reason: String::new() }));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) struct RawUser {
     status: Option<DevUserStatus>,
 }
 
-/// What is kept of a DevUser; keys and groups are the bastion's business.
+/// What is kept of a DevUser; groups are the bastion's business.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct UserFacts {
     /// Its name.
@@ -29,6 +29,8 @@ pub(crate) struct UserFacts {
     pub(crate) deleting: bool,
     /// All its finalizers, ours or not.
     pub(crate) finalizers: Vec<String>,
+    /// Public keys, a line each.
+    pub(crate) keys: String,
     /// Whether it asks for limits.
     pub(crate) limited: bool,
     /// What the operator last said.
@@ -46,6 +48,7 @@ impl Observed for UserFacts {
             generation: metadata.generation,
             deleting: metadata.deletion_timestamp.is_some(),
             finalizers: metadata.finalizers.unwrap_or_default(),
+            keys: spec.ssh_keys.iter().flat_map(|key| [key.trim(), "\n"]).collect(),
             limited: spec.limits.is_some(),
             status,
         }

@@ -15,7 +15,7 @@ use super::{
     conditions::{Conditions, Truth},
     deletion,
     manifest::{self, Manifests, manifests},
-    readiness::{Before, Readiness, age, judge},
+    readiness::{self, Before, Readiness, age, judge},
     snapshot::{Action, ChildKind, Decision, Snapshot},
 };
 use crate::{
@@ -82,6 +82,7 @@ fn plan(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Plan {
     if !snapshot.server.finalizers.iter().any(|finalizer| finalizer == name::SERVER_FINALIZER) {
         plan.actions.push(Action::AddFinalizer);
     }
+    plan.actions.extend(plan_keys(snapshot, manifests, &machine));
     plan.actions.extend(plan_home(snapshot, name, manifests));
     plan.actions.extend(plan_service(snapshot, manifests));
     plan.actions.extend(machine);
@@ -89,7 +90,7 @@ fn plan(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Plan {
 }
 
 fn plan_deployment(snapshot: &Snapshot, manifests: &Manifests) -> Plan {
-    let Manifests { deployment: body, template, choice, home: _, service: _ } = manifests;
+    let Manifests { deployment: body, template, choice, home: _, service: _, keys: _ } = manifests;
     let apply = || vec![Action::Apply(ChildKind::Deployment, body.clone())];
     let so = |actions| Plan { actions, template: Some(template.clone()), pending: false, generation: None };
     let Some(facts) = snapshot.deployment.ours() else { return so(apply()) };
@@ -112,6 +113,21 @@ fn plan_deployment(snapshot: &Snapshot, manifests: &Manifests) -> Plan {
     let same = chosen && expected == facts.generation;
     let actions = if same { Vec::new() } else { apply() };
     Plan { generation: expected, ..so(actions) }
+}
+
+/// The keys, wherever a pod comes that needs them. Nobody watches them, nor may the operator read them, so they are made
+/// once again where a pod hangs: somebody may have deleted them.
+fn plan_keys(snapshot: &Snapshot, manifests: &Manifests, machine: &[Action]) -> Option<Action> {
+    let body = manifests.keys.as_ref()?;
+    let made_since = |time: Timestamp| snapshot.keys_made.is_some_and(|made| made >= time);
+    let hangs = |pod: &PodFacts| {
+        let step = last_step(pod).filter(|step| age(*step, snapshot.now) >= YOUNG);
+        let waits = !pod.running && !pod.deleting && pod.problem.is_none();
+        let waits = waits && matches!(pod.scheduling, Scheduling::Scheduled { since: _ });
+        waits && step.is_some_and(|step| !made_since(step.saturating_add(YOUNG).unwrap_or(step)))
+    };
+    let needed = !machine.is_empty() || snapshot.pods.iter().any(|pod| hangs(pod));
+    needed.then(|| Action::Apply(ChildKind::Keys, body.clone()))
 }
 
 fn plan_home(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Option<Action> {
@@ -171,7 +187,7 @@ fn report(
 
     let there = deployment.ours();
     let taken_by_others = taken.is_some();
-    let mut readiness = judge(there, template.as_deref(), pods, home.ours(), Before::of(&before), *now);
+    let mut readiness = judge(snapshot, template.as_deref(), Before::of(&before));
     // With a pod that serves, what fails elsewhere is told elsewhere; without one, the first cause counts.
     let first = accepted.as_ref().err().or(resolved.as_ref().err()).cloned();
     let blocked = first.filter(|_| there.is_none()).or(taken.clone());
@@ -222,7 +238,8 @@ fn report(
     let mut recheck = taken_by_others.then_some(FOREIGN);
     let (phase, ready_pod) = match &readiness {
         Readiness::Ready(pod) => {
-            conditions.set(ConditionType::Ready, Truth::True, Reason::PodReady, "");
+            let message = pod.restart.as_ref().map(readiness::restarted).unwrap_or_default();
+            conditions.set(ConditionType::Ready, Truth::True, Reason::PodReady, message);
             (Phase::Running, Some(pod))
         }
         Readiness::Coming { reason, message, recheck: at } => {
@@ -261,6 +278,7 @@ fn report(
         service_name: serves.map(ServerName::service),
         ssh_endpoint: serves
             .map(|name| format!("{}.{}.svc:{}", name.service(), server.key.namespace, name::SSH_PORT)),
+        pod_ip: ready_pod.and_then(|pod| pod.ip.clone()),
         pod_names: ready_pod.map(|pod| pod.name.clone()).into_iter().collect(),
         start_time: ready_pod.and_then(|pod| pod.started).map(Time),
         last_idle_time: None,

@@ -57,7 +57,9 @@ pub(crate) fn decide(snapshot: &Snapshot, since: Timestamp) -> Decision {
         actions.push(Action::DeletePods { replica_sets: replica_sets.into_iter().collect(), pods: going });
     }
     if waits.is_empty() {
-        return Decision { actions: vec![Action::RemoveFinalizer], ..Decision::default() };
+        // Whether there are keys is not known.
+        let actions = vec![Action::Delete(ChildKind::Keys), Action::RemoveFinalizer];
+        return Decision { actions, ..Decision::default() };
     }
 
     let waited = age(since, *now);
@@ -71,6 +73,7 @@ pub(crate) fn decide(snapshot: &Snapshot, since: Timestamp) -> Decision {
     let mut status = before.clone();
     status.phase = Phase::Terminating;
     status.ready = false;
+    status.pod_ip = None;
     status.conditions = conditions.finish();
     Decision { actions, status: (status != before).then_some(status), recheck: None }
 }

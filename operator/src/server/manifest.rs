@@ -4,13 +4,12 @@ use devplat_api::{
     Amount,
     name::{self, ServerName},
 };
-use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use super::acceptance::Resolved;
+use super::{acceptance::Resolved, ssh};
 use crate::{
     config::Defaults,
+    digest::hash,
     observed::{AGENT_CONTAINER, ServerFacts},
 };
 
@@ -18,8 +17,10 @@ use crate::{
 const HOME: &str = "/home/dev";
 /// Where the agent gets copied to.
 const AGENT_DIR: &str = "/devplat";
-/// Seconds that programs have to end after SIGTERM.
+/// Seconds that a pod has to end after SIGTERM.
 const GRACE_SECONDS: u32 = 30;
+/// Seconds of them after which the agent ends what is left, so that it and not the kubelet does.
+const AGENT_GRACE_SECONDS: u32 = 25;
 /// Tag of a user's home and programs: the first regular user of Debian and most images.
 const FILE_GROUP: u32 = 1000;
 
@@ -36,6 +37,8 @@ pub(crate) struct Manifests {
     pub(crate) home: Value,
     /// Its Service; none where SSH is off.
     pub(crate) service: Option<Value>,
+    /// Its Secret without what is secret; none where SSH is off.
+    pub(crate) keys: Option<Value>,
 }
 
 /// Size of the home that the server asks for.
@@ -56,19 +59,25 @@ pub(crate) fn manifests(
         None => hash(&pod),
         Some(restart) => hash(&json!([pod, restart])),
     };
-    let choice = hash(&json!({
+    let mut choice = json!({
         "flavor": server.spec.flavor,
         "image": server.spec.image,
         "command": server.spec.command,
         "shared": server.spec.shared_volume_claim_name,
         "restart": server.restart,
-    }));
+    });
+    // Only where it is off: an upgrade from an operator that knew nothing of it restarts no server.
+    if !server.spec.enable_ssh {
+        choice["ssh"] = json!(false);
+    }
+    let choice = hash(&choice);
     Manifests {
         deployment: deployment(server, name, &pod, &template, &choice),
         template,
         choice,
         home: home(server, name, home_size(server, defaults), defaults.storage_class.as_deref()),
         service: server.spec.enable_ssh.then(|| service(server, name)),
+        keys: server.spec.enable_ssh.then(|| ssh::secret(server, name)),
     }
 }
 
@@ -139,6 +148,10 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
     let spec = &server.spec;
     let agent = format!("{AGENT_DIR}/devplat-agent");
     let mut command = vec![agent.clone(), "init".to_owned()];
+    command.extend(["--grace".to_owned(), AGENT_GRACE_SECONDS.to_string()]);
+    if spec.enable_ssh {
+        command.extend(ssh::arguments(server, name));
+    }
     if !spec.command.is_empty() {
         command.push("--".to_owned());
         command.extend(spec.command.iter().cloned());
@@ -158,7 +171,11 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
         volumes.push(json!({"name": "shared", "persistentVolumeClaim": {"claimName": claim}}));
         mounts.push(json!({"name": "shared", "mountPath": "/shared"}));
     }
-    json!({
+    if spec.enable_ssh {
+        volumes.extend(ssh::volumes(server, name));
+        mounts.extend(ssh::mounts());
+    }
+    let mut pod = json!({
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
@@ -184,12 +201,15 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
                 {"name": "DEVSERVER_OWNER", "value": owner(server)},
                 {"name": "DEVSERVER_MODE", "value": spec.mode.as_str()},
             ],
-            "ports": [{"name": "ssh", "containerPort": name::SSH_TARGET_PORT, "protocol": "TCP"}],
             "resources": resolved.offer.resources,
             "volumeMounts": mounts,
         }],
         "volumes": volumes,
-    })
+    });
+    if spec.enable_ssh {
+        ssh::open(&mut pod["containers"][0]);
+    }
+    pod
 }
 
 /// Who it belongs to: the spec's word, else the user whose namespace it is in.
@@ -198,7 +218,7 @@ fn owner(server: &ServerFacts) -> &str {
     server.spec.owner.as_deref().unwrap_or_else(|| namespace.strip_prefix("dev-").unwrap_or(namespace))
 }
 
-fn labels(name: &ServerName, component: &str) -> Value {
+pub(super) fn labels(name: &ServerName, component: &str) -> Value {
     json!({
         (name::APP_LABEL): name::APP,
         (name::SERVER_LABEL): name.as_str(),
@@ -210,7 +230,7 @@ fn labels(name: &ServerName, component: &str) -> Value {
     })
 }
 
-fn metadata(
+pub(super) fn metadata(
     server: &ServerFacts,
     name: &ServerName,
     own: &str,
@@ -230,12 +250,4 @@ fn metadata(
             "controller": true,
         }],
     })
-}
-
-/// Enough digits that two templates of one server never meet by chance.
-fn hash(value: &impl Serialize) -> String {
-    let bytes = serde_json::to_vec(value).expect("JSON values can be written");
-    let digest = Sha256::digest(&bytes);
-    let first: [u8; 8] = std::array::from_fn(|index| digest[index]);
-    format!("{:016x}", u64::from_be_bytes(first))
 }

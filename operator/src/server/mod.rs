@@ -10,6 +10,7 @@ mod manifest;
 mod readiness;
 mod reconcile;
 mod snapshot;
+mod ssh;
 #[cfg(test)]
 mod tests;
 

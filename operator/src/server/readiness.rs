@@ -10,13 +10,17 @@ use devplat_api::{
 };
 use k8s_openapi::jiff::Timestamp;
 
-use crate::observed::{ClaimFacts, ClaimPhase, DeploymentFacts, PodFacts, Problem, Scheduling};
+use super::snapshot::Snapshot;
+use crate::observed::{ClaimFacts, ClaimPhase, PodFacts, Problem, Restart, Scheduling};
 
 /// How long the scheduler may refuse a pod before anybody is told: room comes as others go.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// How long a volume may take before anybody is told: a cloud's disk takes 5 to 20 s, and many at once take turns.
 const VOLUME_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a container may run without SSH before anybody is told: the agent answers within a second of its start.
+const SSH_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether it can be used.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,14 +73,9 @@ impl Before {
 }
 
 /// Judges pods by `template`, the hash that the pods should have been made from.
-pub(crate) fn judge(
-    deployment: Option<&DeploymentFacts>,
-    template: Option<&str>,
-    pods: &[Arc<PodFacts>],
-    home: Option<&ClaimFacts>,
-    before: Before,
-    now: Timestamp,
-) -> Readiness {
+pub(crate) fn judge(snapshot: &Snapshot, template: Option<&str>, before: Before) -> Readiness {
+    let Snapshot { deployment, pods, home, server, now, .. } = snapshot;
+    let (deployment, home) = (deployment.ours(), home.ours());
     let mut current: Vec<_> =
         pods.iter().filter(|pod| !pod.deleting && pod.template.as_deref() == template).collect();
     current.sort_by_key(|pod| std::cmp::Reverse(pod.created));
@@ -84,7 +83,7 @@ pub(crate) fn judge(
         return Readiness::Ready((**ready).clone());
     }
     if let Some(pod) = current.first() {
-        return judge_pod(pod, home, before, now);
+        return judge_pod(pod, home, server.spec.enable_ssh, before, *now);
     }
     if let Some(message) = deployment.and_then(|deployment| deployment.failure.clone()) {
         return Readiness::Failing { reason: Reason::Forbidden, message };
@@ -103,7 +102,13 @@ pub(crate) fn judge(
     }
 }
 
-fn judge_pod(pod: &PodFacts, home: Option<&ClaimFacts>, before: Before, now: Timestamp) -> Readiness {
+fn judge_pod(
+    pod: &PodFacts,
+    home: Option<&ClaimFacts>,
+    ssh: bool,
+    before: Before,
+    now: Timestamp,
+) -> Readiness {
     if let Some(problem) = &pod.problem {
         let (reason, message) = explain(problem);
         return Readiness::Failing { reason, message };
@@ -123,7 +128,15 @@ fn judge_pod(pod: &PodFacts, home: Option<&ClaimFacts>, before: Before, now: Tim
         Scheduling::Scheduled { since: _ }
             if pod.running && matches!(before, Before::Ready | Before::NotReady) =>
         {
-            coming(Reason::PodNotReady, format!("pod {} runs but is not ready", pod.name))
+            let what = if ssh { "runs, but SSH does not answer" } else { "runs but is not ready" };
+            coming(Reason::PodNotReady, format!("pod {} {what}{}", pod.name, after_restart(pod)))
+        }
+        Scheduling::Scheduled { since: _ } if pod.running && ssh => {
+            in_time(pod.running_since, SSH_PATIENCE, now).unwrap_or_else(|| {
+                let message =
+                    format!("the container runs, but SSH does not answer yet{}", after_restart(pod));
+                coming(Reason::SshNotAnswering, message)
+            })
         }
         // The scheduler holds a pod without a word until its volumes are there.
         Scheduling::Unknown if home.is_some_and(|home| home.phase == ClaimPhase::Pending) => {
@@ -156,6 +169,17 @@ fn in_time(since: Option<Timestamp>, patience: Duration, now: Timestamp) -> Opti
 /// How old something is that began at `since`.
 pub(crate) fn age(since: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(since)).unwrap_or_default()
+}
+
+/// What is said of a container that was started again.
+pub(crate) fn restarted(Restart { exit_code, count, reason }: &Restart) -> String {
+    let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    format!("the container was restarted {times}; it last ended with exit status {exit_code}{reason}")
+}
+
+fn after_restart(pod: &PodFacts) -> String {
+    pod.restart.as_ref().map(|restart| format!("; {}", restarted(restart))).unwrap_or_default()
 }
 
 fn explain(problem: &Problem) -> (Reason, String) {

@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_api::{condition::Reason, name};
+use devplat_api::{
+    condition::Reason,
+    name::{self, ServerName},
+};
 use k8s_openapi::{
     api::{
         apps::v1::{Deployment, ReplicaSet},
-        core::v1::{PersistentVolumeClaim, Service},
+        core::v1::{PersistentVolumeClaim, Secret, Service},
     },
     jiff::Timestamp,
 };
@@ -29,6 +32,8 @@ use crate::{
 pub(crate) struct Memory {
     /// Generation of its Deployment after the last write.
     written_generation: Option<i64>,
+    /// When its keys were last made, or found to be there.
+    keys_made: Option<Timestamp>,
     /// Why the last attempt at a child failed.
     failure: Option<Failure>,
 }
@@ -94,7 +99,7 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
             &facts.owner
         )),
     )?;
-    let Memory { written_generation, failure } =
+    let Memory { written_generation, keys_made, failure } =
         with_memory(context, |memory| memory.get(key).cloned().unwrap_or_default());
     Ok(Snapshot {
         flavors: stores.flavors.all(),
@@ -103,6 +108,7 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
         service,
         pods: stores.pods.group(key),
         written_generation,
+        keys_made,
         failure,
         defaults: defaults.clone(),
         now: Timestamp::now(),
@@ -110,39 +116,57 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
     })
 }
 
-/// Does it. Children are made at once; with the failure comes the child it was about.
+/// What is done at once, one such step after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The server is held, and its keys are there before a pod asks for them.
+    First,
+    Children,
+    Pods,
+    Last,
+}
+
+fn step(action: &Action) -> Step {
+    match action {
+        Action::AddFinalizer | Action::Apply(ChildKind::Keys, _) => Step::First,
+        Action::Apply(ChildKind::Deployment | ChildKind::Home | ChildKind::Service, _)
+        | Action::Delete(_) => Step::Children,
+        Action::DeletePods { .. } => Step::Pods,
+        Action::RemoveFinalizer => Step::Last,
+    }
+}
+
+/// Does it. With the failure comes the child it was about.
 async fn act(
     context: &Context,
     key: &Key,
     server: &ServerFacts,
     actions: Vec<Action>,
 ) -> Result<(), (Option<ChildKind>, CallFailed)> {
-    let (first, rest): (Vec<_>, Vec<_>) = actions
-        .into_iter()
-        .partition(|action| matches!(action, Action::AddFinalizer | Action::RemoveFinalizer));
-    for action in first {
-        set_finalizer(context, key, server, action == Action::AddFinalizer)
-            .await
-            .map_err(|failed| (None, failed))?;
-    }
-    let (last, rest): (Vec<_>, Vec<_>) =
-        rest.into_iter().partition(|action| matches!(action, Action::DeletePods { .. }));
-    let done = futures::future::join_all(rest.iter().map(|action| async move {
-        match action {
-            Action::Apply(kind, body) => {
-                apply(context, key, *kind, body).await.map_err(|failed| (Some(*kind), failed))
-            }
-            Action::Delete(kind) => delete(context, key, *kind).await.map_err(|failed| (None, failed)),
-            Action::AddFinalizer | Action::RemoveFinalizer | Action::DeletePods { .. } => Ok(()),
-        }
-    }));
-    done.await.into_iter().collect::<Result<(), _>>()?;
-    for action in last {
-        if let Action::DeletePods { replica_sets, pods } = action {
-            delete_pods(context, key, &replica_sets, &pods).await.map_err(|failed| (None, failed))?;
-        }
+    for now in [Step::First, Step::Children, Step::Pods, Step::Last] {
+        let of_now = actions.iter().filter(|action| step(action) == now);
+        let done = futures::future::join_all(of_now.map(|action| one(context, key, server, action)));
+        done.await.into_iter().collect::<Result<(), _>>()?;
     }
     Ok(())
+}
+
+async fn one(
+    context: &Context,
+    key: &Key,
+    server: &ServerFacts,
+    action: &Action,
+) -> Result<(), (Option<ChildKind>, CallFailed)> {
+    match action {
+        Action::AddFinalizer => set_finalizer(context, key, server, true).await,
+        Action::RemoveFinalizer => set_finalizer(context, key, server, false).await,
+        Action::Apply(kind, body) => {
+            return apply(context, key, *kind, body).await.map_err(|failed| (Some(*kind), failed));
+        }
+        Action::Delete(kind) => delete(context, key, server, *kind).await,
+        Action::DeletePods { replica_sets, pods } => delete_pods(context, key, replica_sets, pods).await,
+    }
+    .map_err(|failed| (None, failed))
 }
 
 async fn set_finalizer(
@@ -181,17 +205,46 @@ async fn apply(
         }
         ChildKind::Home => wake(context, cluster.apply(&stores.claims, &place, body).await?.change),
         ChildKind::Service => wake(context, cluster.apply(&stores.services, &place, body).await?.change),
+        ChildKind::Keys => make_keys(context, key, &place, body).await?,
     }
     Ok(())
 }
 
-async fn delete(context: &Context, key: &Key, kind: ChildKind) -> Result<(), CallFailed> {
+/// Keys that are there already are the same ones: they come from the authority and the server's name.
+async fn make_keys(
+    context: &Context,
+    key: &Key,
+    place: &Key,
+    body: &serde_json::Value,
+) -> Result<(), CallFailed> {
+    // There is one: nothing is looked at without.
+    let Some(authority) = context.authority() else { return Ok(()) };
+    let mut secret = body.clone();
+    secret["data"] = serde_json::json!(authority.server_keys(&key.namespace, &key.name));
+    context.cluster.create::<Secret>(place, &secret).await?;
+    with_memory(context, |memory| {
+        memory.entry(key.clone()).or_default().keys_made = Some(Timestamp::now());
+    });
+    Ok(())
+}
+
+async fn delete(
+    context: &Context,
+    key: &Key,
+    server: &ServerFacts,
+    kind: ChildKind,
+) -> Result<(), CallFailed> {
     let Context { cluster, .. } = context;
     let child = |suffix: &str| Key::new(&key.namespace, &format!("{}{suffix}", key.name));
     match kind {
         ChildKind::Deployment => cluster.delete::<Deployment>(key).await,
         ChildKind::Home => cluster.delete::<PersistentVolumeClaim>(&child("-home")).await,
         ChildKind::Service => cluster.delete::<Service>(&child("-ssh")).await,
+        ChildKind::Keys => {
+            // A server of another name never had any.
+            let Ok(name) = ServerName::parse(&key.name) else { return Ok(()) };
+            cluster.delete::<Secret>(&Key::new(&key.namespace, &name.keys(&server.uid))).await
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Snapshot {
     pub(crate) pods: Vec<Arc<PodFacts>>,
     /// Generation of the Deployment after the last write of this process.
     pub(crate) written_generation: Option<i64>,
+    /// When this process last made its keys, or saw that they were there.
+    pub(crate) keys_made: Option<Timestamp>,
     /// Why the last attempt at a child failed.
     pub(crate) failure: Option<Failure>,
     /// What servers get that do not say otherwise.
@@ -46,6 +48,8 @@ pub(crate) enum ChildKind {
     Home,
     /// Its Service.
     Service,
+    /// The Secret with its SSH keys.
+    Keys,
 }
 
 impl ChildKind {
@@ -55,6 +59,7 @@ impl ChildKind {
             Self::Deployment => "Deployment",
             Self::Home => "PersistentVolumeClaim",
             Self::Service => "Service",
+            Self::Keys => "Secret",
         }
     }
 }
@@ -77,7 +82,7 @@ pub(crate) enum Action {
     AddFinalizer,
     /// Let it go.
     RemoveFinalizer,
-    /// Make the child so.
+    /// Make the child so. Keys are made where they are missing, with what is secret in them, and never changed.
     Apply(ChildKind, Value),
     /// Delete the child.
     Delete(ChildKind),

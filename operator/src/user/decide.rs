@@ -8,13 +8,15 @@ use devplat_api::{
     name,
     user::DevUserStatus,
 };
+use devplat_keys::AuthorizedKeys;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::manifest::{Manifests, manifests};
+use super::manifest::manifests;
 use crate::{
     child::Child,
-    observed::{Bound, NamespaceFacts, UserFacts},
+    digest::hash,
+    observed::{Bound, KeysFacts, NamespaceFacts, PolicyFacts, UserFacts},
     server::{Conditions, Truth},
 };
 
@@ -27,6 +29,9 @@ pub(super) struct Snapshot {
     pub(super) account: Child<()>,
     pub(super) binding: Child<Bound>,
     pub(super) flavor_reader: Child<Bound>,
+    pub(super) bastion_token: Child<Bound>,
+    pub(super) keys: Child<KeysFacts>,
+    pub(super) policy: Child<PolicyFacts>,
     /// What in the namespace must not be lost; only looked for when the user is being deleted.
     pub(super) holds: Option<Held>,
     pub(super) now: Timestamp,
@@ -48,6 +53,9 @@ pub(super) enum Part {
     Account,
     Binding,
     FlavorReader,
+    BastionToken,
+    Keys,
+    Policy,
 }
 
 /// What to do.
@@ -59,6 +67,9 @@ pub(super) enum Action {
     Delete(Part),
     /// Note on the namespace that it stays for the data in it.
     KeepNamespace,
+    /// Have the kubelets look at the keys at once, of which this is the hash. They would look by themselves, about once
+    /// a minute, so that nobody has to remember whether it was done.
+    TellPods(String),
 }
 
 /// What follows from a snapshot; the actions in this order.
@@ -71,56 +82,34 @@ pub(super) struct Decision {
 }
 
 /// How often is looked whether somebody else's object still has a name that is needed: it is not watched.
-const FOREIGN: Duration = Duration::from_secs(5);
+pub(super) const FOREIGN: Duration = Duration::from_secs(5);
 
 pub(super) fn decide(snapshot: &Snapshot) -> Decision {
     if snapshot.user.deleting { decide_deletion(snapshot) } else { decide_access(snapshot) }
 }
 
 fn decide_access(snapshot: &Snapshot) -> Decision {
-    let Snapshot { user, namespace, account, binding, flavor_reader, holds: _, now } = snapshot;
+    let Snapshot { user, namespace, account, binding, flavor_reader, bastion_token, keys, policy, .. } =
+        snapshot;
+    let now = snapshot.now;
     let slug = Slug::of(&user.name);
-    let Manifests {
-        namespace: ns_body,
-        account: account_body,
-        binding: binding_body,
-        flavor_reader: reader_body,
-    } = manifests(&slug, &user.name);
 
     let taken = [
         (matches!(namespace, Child::Foreign), "namespace", slug.namespace()),
         (matches!(account, Child::Foreign), "ServiceAccount", slug.service_account()),
         (matches!(binding, Child::Foreign), "RoleBinding", name::USER_ROLE_BINDING.to_owned()),
         (matches!(flavor_reader, Child::Foreign), "ClusterRoleBinding", slug.flavor_reader_binding()),
+        (matches!(bastion_token, Child::Foreign), "RoleBinding", name::BASTION_TOKEN_BINDING.to_owned()),
+        (matches!(keys, Child::Foreign), "ConfigMap", name::AUTHORIZED_KEYS_CONFIG_MAP.to_owned()),
+        (matches!(policy, Child::Foreign), "NetworkPolicy", name::NETWORK_POLICY.to_owned()),
     ];
     let taken = taken.into_iter().find(|(foreign, ..)| *foreign);
     let recheck = taken.is_some().then_some(FOREIGN);
-    let subject = format!("{}/{}", slug.namespace(), slug.service_account());
-    let right = |bound: &Bound, role: &str| bound.role == role && bound.accounts == [subject.as_str()];
-
-    let mut actions = Vec::new();
-    if taken.is_none() && !user.limited {
-        if !user.finalizers.iter().any(|finalizer| finalizer == name::USER_FINALIZER) {
-            actions.push(Action::AddFinalizer);
-        }
-        let kept = namespace.ours().is_some_and(|facts| facts.kept);
-        if kept || namespace.ours().is_none() {
-            // Without the note that it was kept: an apply takes back what it no longer names.
-            actions.push(Action::Apply(Part::Namespace, ns_body));
-        }
-        if account.ours().is_none() {
-            actions.push(Action::Apply(Part::Account, account_body));
-        }
-        if !binding.ours().is_some_and(|bound| right(bound, name::USER_ROLE)) {
-            actions.push(Action::Apply(Part::Binding, binding_body));
-        }
-        if !flavor_reader.ours().is_some_and(|bound| right(bound, name::FLAVOR_READER_ROLE)) {
-            actions.push(Action::Apply(Part::FlavorReader, reader_body));
-        }
-    }
+    let actions = if taken.is_none() && !user.limited { plan_access(snapshot, &slug) } else { Vec::new() };
 
     let before = user.status.clone().unwrap_or_default();
-    let mut conditions = Conditions::after(&before.conditions, user.generation, *now);
+    let mut conditions = Conditions::after(&before.conditions, user.generation, now);
+    // What is made beside them was made before this is said.
     let there = namespace.ours().is_some_and(|facts| !facts.deleting)
         && account.ours().is_some()
         && binding.ours().is_some()
@@ -137,7 +126,7 @@ fn decide_access(snapshot: &Snapshot) -> Decision {
         })
     };
     match &refusal {
-        None => conditions.set(ConditionType::Accepted, Truth::True, Reason::Valid, ""),
+        None => conditions.set(ConditionType::Accepted, Truth::True, Reason::Valid, no_keys(&user.keys)),
         Some((reason, message)) => {
             conditions.set(ConditionType::Accepted, Truth::False, *reason, message.clone());
         }
@@ -167,13 +156,85 @@ fn decide_access(snapshot: &Snapshot) -> Decision {
     Decision { status: (user.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
 }
 
+/// What is said of keys that are none. The user has the others nevertheless.
+fn no_keys(keys: &str) -> String {
+    let (_, wrong) = AuthorizedKeys::parse(keys.lines());
+    let names: Vec<String> = wrong.iter().map(|line| format!("spec.sshKeys[{}]", line - 1)).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("{one} is no public key and lets nobody in"),
+        several => format!("{} are no public keys and let nobody in", several.join(", ")),
+    }
+}
+
+/// What is missing, and what is not as it should be.
+fn plan_access(snapshot: &Snapshot, slug: &Slug) -> Vec<Action> {
+    let Snapshot { user, namespace, account, binding, flavor_reader, bastion_token, keys, policy, .. } =
+        snapshot;
+    let wanted = manifests(slug, &user.name, &user.keys);
+    let own = format!("{}/{}", slug.namespace(), slug.service_account());
+    let bastion = format!("{}/{}", name::BASTION_NAMESPACE, name::BASTION);
+    let right = |bound: &Child<Bound>, role: &str, account: &str| {
+        bound.ours().is_some_and(|bound| bound.role == role && bound.accounts == [account])
+    };
+
+    let mut actions = Vec::new();
+    if !user.finalizers.iter().any(|finalizer| finalizer == name::USER_FINALIZER) {
+        actions.push(Action::AddFinalizer);
+    }
+    let kept = namespace.ours().is_some_and(|facts| facts.kept);
+    if kept || namespace.ours().is_none() {
+        // Without the note that it was kept: an apply takes back what it no longer names.
+        actions.push(Action::Apply(Part::Namespace, wanted.namespace));
+    }
+    // Before anything can run in the namespace.
+    if !policy.ours().is_some_and(|facts| facts.right) {
+        actions.push(Action::Apply(Part::Policy, wanted.policy));
+    }
+    let hash = hash(&user.keys);
+    if keys.ours().and_then(|facts| facts.hash.as_ref()) != Some(&hash) {
+        actions.extend([Action::Apply(Part::Keys, wanted.keys), Action::TellPods(hash)]);
+    }
+    if account.ours().is_none() {
+        actions.push(Action::Apply(Part::Account, wanted.account));
+    }
+    if !right(binding, name::USER_ROLE, &own) {
+        actions.push(Action::Apply(Part::Binding, wanted.binding));
+    }
+    if !right(flavor_reader, name::FLAVOR_READER_ROLE, &own) {
+        actions.push(Action::Apply(Part::FlavorReader, wanted.flavor_reader));
+    }
+    if !right(bastion_token, name::BASTION_TOKEN_ROLE, &bastion) {
+        actions.push(Action::Apply(Part::BastionToken, wanted.bastion_token));
+    }
+    actions
+}
+
 /// Access goes at once. The namespace goes only when nothing of value is in it.
 fn decide_deletion(snapshot: &Snapshot) -> Decision {
-    let Snapshot { user, namespace, account, binding, flavor_reader, holds, now: _ } = snapshot;
+    let Snapshot {
+        user,
+        namespace,
+        account,
+        binding,
+        flavor_reader,
+        bastion_token,
+        keys,
+        // It stays: what runs in a namespace that is kept is no more open than before.
+        policy: _,
+        holds,
+        now: _,
+    } = snapshot;
     if !user.finalizers.iter().any(|finalizer| finalizer == name::USER_FINALIZER) {
         return Decision::default();
     }
     let mut actions = Vec::new();
+    if bastion_token.ours().is_some() {
+        actions.push(Action::Delete(Part::BastionToken));
+    }
+    if keys.ours().is_some() {
+        actions.extend([Action::Delete(Part::Keys), Action::TellPods("none".to_owned())]);
+    }
     if flavor_reader.ours().is_some() {
         actions.push(Action::Delete(Part::FlavorReader));
     }
@@ -192,137 +253,4 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
     }
     actions.push(Action::RemoveFinalizer);
     Decision { status: None, actions, recheck: None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn new_user() -> Snapshot {
-        let user = UserFacts {
-            name: "alice".into(),
-            uid: "1".into(),
-            generation: Some(1),
-            deleting: false,
-            finalizers: vec![],
-            limited: false,
-            status: None,
-        };
-        Snapshot {
-            user: Arc::new(user),
-            namespace: Child::Absent,
-            account: Child::Absent,
-            binding: Child::Absent,
-            flavor_reader: Child::Absent,
-            holds: None,
-            now: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn granted() -> Snapshot {
-        let bound = |role: &str| {
-            let accounts = vec!["dev-alice/user-alice".to_owned()];
-            Child::Ours(Arc::new(Bound { user: Some("alice".into()), role: role.into(), accounts }))
-        };
-        let mut snapshot = new_user();
-        Arc::make_mut(&mut snapshot.user).finalizers = vec![name::USER_FINALIZER.into()];
-        snapshot.namespace = Child::Ours(Arc::default());
-        snapshot.account = Child::Ours(Arc::default());
-        snapshot.binding = bound(name::USER_ROLE);
-        snapshot.flavor_reader = bound(name::FLAVOR_READER_ROLE);
-        snapshot
-    }
-
-    fn deleted(holds: Held) -> Snapshot {
-        let mut snapshot = granted();
-        Arc::make_mut(&mut snapshot.user).deleting = true;
-        snapshot.holds = Some(holds);
-        snapshot
-    }
-
-    fn applied(decision: &Decision) -> Vec<Part> {
-        let part = |action: &Action| if let Action::Apply(part, _) = action { Some(*part) } else { None };
-        decision.actions.iter().filter_map(part).collect()
-    }
-
-    #[test]
-    fn a_new_user_gets_namespace_account_and_rights() {
-        let decision = decide(&new_user());
-        assert_eq!(decision.actions[0], Action::AddFinalizer);
-        assert_eq!(applied(&decision), [Part::Namespace, Part::Account, Part::Binding, Part::FlavorReader]);
-    }
-
-    #[test]
-    fn a_user_with_everything_is_ready_and_nothing_more_is_written() {
-        let mut snapshot = granted();
-        let decision = decide(&snapshot);
-        assert!(decision.actions.is_empty());
-        let status = decision.status.unwrap();
-        assert_eq!(status.namespace.as_deref(), Some("dev-alice"));
-        Arc::make_mut(&mut snapshot.user).status = Some(status);
-        assert_eq!(decide(&snapshot), Decision::default());
-    }
-
-    #[test]
-    fn rights_given_to_somebody_else_are_put_right() {
-        let mut snapshot = granted();
-        let bound = Bound {
-            user: Some("alice".into()),
-            role: name::USER_ROLE.into(),
-            accounts: vec!["dev-eve/user-eve".into()],
-        };
-        snapshot.binding = Child::Ours(Arc::new(bound));
-        assert_eq!(applied(&decide(&snapshot)), [Part::Binding]);
-    }
-
-    #[test]
-    fn a_foreign_namespace_is_left_alone_and_the_user_told() {
-        let mut snapshot = new_user();
-        snapshot.namespace = Child::Foreign;
-        let decision = decide(&snapshot);
-        assert!(decision.actions.is_empty());
-        let status = decision.status.unwrap();
-        assert_eq!(status.conditions[0].reason, "NameTaken");
-        assert!(status.conditions[0].message.contains("namespace \"dev-alice\""));
-        assert_eq!(decision.recheck, Some(FOREIGN), "nobody tells when it goes");
-    }
-
-    #[test]
-    fn limits_are_refused_until_they_exist() {
-        let mut snapshot = new_user();
-        Arc::make_mut(&mut snapshot.user).limited = true;
-        let decision = decide(&snapshot);
-        assert!(decision.actions.is_empty());
-        assert_eq!(decision.status.unwrap().conditions[0].reason, "NotSupportedYet");
-    }
-
-    #[test]
-    fn homes_outlive_their_user() {
-        let decision = decide(&deleted(Held::Data));
-        assert!(!decision.actions.contains(&Action::Delete(Part::Namespace)));
-        assert!(decision.actions.contains(&Action::KeepNamespace));
-        assert!(decision.actions.contains(&Action::Delete(Part::Binding)));
-        assert_eq!(decision.actions.last(), Some(&Action::RemoveFinalizer));
-    }
-
-    #[test]
-    fn an_empty_namespace_goes_with_its_user() {
-        let decision = decide(&deleted(Held::Nothing));
-        assert!(decision.actions.contains(&Action::Delete(Part::Namespace)));
-    }
-
-    #[test]
-    fn a_namespace_nobody_looked_into_is_not_deleted() {
-        let mut snapshot = deleted(Held::Nothing);
-        snapshot.holds = None;
-        assert!(!decide(&snapshot).actions.contains(&Action::Delete(Part::Namespace)));
-    }
-
-    #[test]
-    fn a_kept_namespace_is_taken_up_again_by_the_same_user() {
-        let mut snapshot = granted();
-        snapshot.namespace =
-            Child::Ours(Arc::new(NamespaceFacts { kept: true, ..NamespaceFacts::default() }));
-        assert_eq!(applied(&decide(&snapshot)), [Part::Namespace]);
-    }
 }

@@ -3,6 +3,8 @@
 use devplat_api::{Slug, name};
 use serde_json::{Value, json};
 
+use super::policy::network_policy;
+
 /// What gives a user access.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Manifests {
@@ -14,9 +16,16 @@ pub(super) struct Manifests {
     pub(super) binding: Value,
     /// The right to read flavors.
     pub(super) flavor_reader: Value,
+    /// The bastion's right to act as the user.
+    pub(super) bastion_token: Value,
+    /// The public keys.
+    pub(super) keys: Value,
+    /// Who reaches the dev servers.
+    pub(super) policy: Value,
 }
 
-pub(super) fn manifests(slug: &Slug, user: &str) -> Manifests {
+/// For `user`, who has `keys`.
+pub(super) fn manifests(slug: &Slug, user: &str, keys: &str) -> Manifests {
     let namespace = slug.namespace();
     let subjects =
         json!([{"kind": "ServiceAccount", "name": slug.service_account(), "namespace": namespace}]);
@@ -60,6 +69,39 @@ pub(super) fn manifests(slug: &Slug, user: &str) -> Manifests {
             "roleRef": role(name::FLAVOR_READER_ROLE),
             "subjects": subjects,
         }),
+        bastion_token: json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {
+                "name": name::BASTION_TOKEN_BINDING,
+                "namespace": namespace,
+                "labels": labels(slug, "bastion-binding"),
+            },
+            "roleRef": role(name::BASTION_TOKEN_ROLE),
+            "subjects": [
+                {"kind": "ServiceAccount", "name": name::BASTION, "namespace": name::BASTION_NAMESPACE},
+            ],
+        }),
+        keys: json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {
+                "name": name::AUTHORIZED_KEYS_CONFIG_MAP,
+                "namespace": namespace,
+                "labels": labels(slug, "user-keys"),
+            },
+            "data": {(name::AUTHORIZED_KEYS): keys},
+        }),
+        policy: json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {
+                "name": name::NETWORK_POLICY,
+                "namespace": namespace,
+                "labels": labels(slug, "user-network"),
+            },
+            "spec": network_policy(),
+        }),
     }
 }
 
@@ -79,7 +121,16 @@ mod tests {
 
     #[test]
     fn objects_of_a_user_are_the_ones_reviewed() {
-        let Manifests { namespace, account, binding, flavor_reader } = manifests(&Slug::of("alice"), "alice");
-        insta::assert_yaml_snapshot!([namespace, account, binding, flavor_reader]);
+        let Manifests { namespace, account, binding, flavor_reader, bastion_token, keys, policy } =
+            manifests(&Slug::of("alice"), "alice", "ssh-ed25519 AAAA alice\n");
+        insta::assert_yaml_snapshot!([
+            namespace,
+            account,
+            binding,
+            flavor_reader,
+            bastion_token,
+            keys,
+            policy
+        ]);
     }
 }

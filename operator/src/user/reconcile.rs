@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use devplat_api::{DevServer, Slug, name};
 use k8s_openapi::{
     api::{
-        core::v1::{Namespace, PersistentVolumeClaim, ServiceAccount},
+        core::v1::{ConfigMap, Namespace, PersistentVolumeClaim, ServiceAccount},
         rbac::v1::{ClusterRoleBinding, RoleBinding},
     },
     jiff::Timestamp,
@@ -31,6 +31,9 @@ struct Places {
     account: Key,
     binding: Key,
     flavor_reader: Key,
+    bastion_token: Key,
+    keys: Key,
+    policy: Key,
 }
 
 impl Places {
@@ -40,6 +43,9 @@ impl Places {
             account: Key::new(&slug.namespace(), &slug.service_account()),
             binding: Key::new(&slug.namespace(), name::USER_ROLE_BINDING),
             flavor_reader: Key::cluster(&slug.flavor_reader_binding()),
+            bastion_token: Key::new(&slug.namespace(), name::BASTION_TOKEN_BINDING),
+            keys: Key::new(&slug.namespace(), name::AUTHORIZED_KEYS_CONFIG_MAP),
+            policy: Key::new(&slug.namespace(), name::NETWORK_POLICY),
         }
     }
 }
@@ -79,6 +85,10 @@ async fn fetch(
     let reader =
         Child::find(context, &stores.cluster_bindings, &places.flavor_reader, looks, |f| mine(&f.0.user))
             .await?;
+    let token =
+        Child::find(context, &stores.bindings, &places.bastion_token, inside, |f| mine(&f.0.user)).await?;
+    let keys = Child::find(context, &stores.keys, &places.keys, inside, |f| mine(&f.user)).await?;
+    let policy = Child::find(context, &stores.policies, &places.policy, inside, |f| mine(&f.user)).await?;
     let holds = if user.deleting && namespace.ours().is_some() {
         let name = slug.namespace();
         let data = cluster.any_in::<PersistentVolumeClaim>(&name).await?
@@ -93,6 +103,9 @@ async fn fetch(
         account: map(account, |_: &AccountFacts| ()),
         binding: map(binding, |facts: &BindingFacts| -> Bound { facts.0.clone() }),
         flavor_reader: map(reader, |facts: &ClusterBindingFacts| -> Bound { facts.0.clone() }),
+        bastion_token: map(token, |facts: &BindingFacts| -> Bound { facts.0.clone() }),
+        keys,
+        policy,
         holds,
         now: Timestamp::now(),
     })
@@ -125,8 +138,13 @@ async fn act(
         Action::Delete(Part::FlavorReader) => {
             cluster.delete::<ClusterRoleBinding>(&places.flavor_reader).await
         }
+        Action::Delete(Part::BastionToken) => cluster.delete::<RoleBinding>(&places.bastion_token).await,
+        Action::Delete(Part::Keys) => cluster.delete::<ConfigMap>(&places.keys).await,
+        // Never decided: it goes with the namespace.
+        Action::Delete(Part::Policy) => Ok(()),
+        Action::TellPods(hash) => tell_pods(context, slug, &hash).await,
         Action::KeepNamespace => {
-            let mut body = manifests(slug, &user.name).namespace;
+            let mut body = manifests(slug, &user.name, &user.keys).namespace;
             body["metadata"]["annotations"][name::KEPT_ANNOTATION] = "true".into();
             let written = cluster.apply(&stores.namespaces, &places.namespace, &body).await?;
             wake(context, written.change);
@@ -146,6 +164,24 @@ async fn apply(context: &Context, places: &Places, part: Part, body: &Value) -> 
         Part::FlavorReader => {
             wake(context, cluster.apply(&stores.cluster_bindings, &places.flavor_reader, body).await?.change);
         }
+        Part::BastionToken => {
+            wake(context, cluster.apply(&stores.bindings, &places.bastion_token, body).await?.change);
+        }
+        Part::Keys => wake(context, cluster.apply(&stores.keys, &places.keys, body).await?.change),
+        Part::Policy => wake(context, cluster.apply(&stores.policies, &places.policy, body).await?.change),
+    }
+    Ok(())
+}
+
+/// A kubelet looks at a pod's mounts when the pod changes.
+async fn tell_pods(context: &Context, slug: &Slug, hash: &str) -> Result<(), CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    let namespace = slug.namespace();
+    let servers = stores.servers.keys().into_iter().filter(|server| *server.namespace == namespace);
+    let pods = servers.flat_map(|server| stores.pods.group(&server));
+    for pod in pods.filter(|pod| pod.template.is_some() && !pod.deleting) {
+        let place = Key::new(&namespace, &pod.name);
+        wake(context, cluster.annotate(&stores.pods, &place, name::KEYS_ANNOTATION, hash).await?);
     }
     Ok(())
 }

@@ -64,6 +64,6 @@ async fn operator_without_a_cluster_is_alive_and_says_what_it_waits_for() {
     assert_eq!(
         said,
         "not listed yet: devservers, devserverflavors, devusers, deployments, persistentvolumeclaims, services, \
-         pods, namespaces, serviceaccounts, rolebindings, clusterrolebindings\n"
+         pods, namespaces, serviceaccounts, rolebindings, clusterrolebindings, configmaps, networkpolicies\n"
     );
 }

@@ -50,12 +50,23 @@ pub(crate) async fn token(client: &Client) -> Token {
 impl Operator {
     /// Starts one that calls itself `identity` in elections.
     pub(crate) fn start(kubeconfig: Kubeconfig, identity: &str, defaults: Defaults) -> Self {
+        Self::start_with(kubeconfig, identity, defaults, &[])
+    }
+
+    /// The same, with a bastion that is known as `names` outside.
+    pub(crate) fn start_with(
+        kubeconfig: Kubeconfig,
+        identity: &str,
+        defaults: Defaults,
+        names: &[&str],
+    ) -> Self {
         let [address] = port::free().unwrap();
         let (shutdown, death) = (CancellationToken::new(), CancellationToken::new());
         let config = Config {
             defaults,
             identity: identity.to_owned(),
             namespace: NAMESPACE.to_owned(),
+            bastion_names: names.iter().map(|name| (*name).to_owned()).collect(),
             listen: address,
         };
         let (told, dying) = (shutdown.clone(), death.clone());

@@ -9,14 +9,20 @@ use kube::{Client, api::DynamicObject};
 /// The platform of the clusters that have one from the start.
 const PLATFORM: &str = "test";
 
-/// The three releases of the profile `kind`.
+/// The releases of the profile `kind`.
 pub(crate) fn rendered(platform: &str) -> Vec<Release> {
     let sources = devplat_profile::Sources { shipped: Some("kind".to_owned()), ..Default::default() };
     let profile = devplat_profile::load(&sources).unwrap().profile;
     let name = platform.parse().unwrap();
     let image = |name: &str| format!("devplat.local/{name}");
-    let images = Images { operator: image("operator"), agent: image("agent"), dev_server: image("base") };
-    let input = Input { platform: &name, profile: &profile, images: &images };
+    let images = Images {
+        operator: image("operator"),
+        bastion: image("bastion"),
+        agent: image("agent"),
+        dev_server: image("base"),
+    };
+    let made_keys = BTreeMap::new();
+    let input = Input { platform: &name, profile: &profile, images: &images, made_keys: &made_keys };
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     ReleaseName::ALL.map(|name| of(platform, name.as_str(), templates.release(name, input).unwrap())).to_vec()
 }

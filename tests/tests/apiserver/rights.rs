@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 
-use devplat_api::{DevServer, DevServerFlavor, DevUser};
+use devplat_api::{DevServer, DevServerFlavor, DevUser, name};
 use devplat_tests::{audit::Entry, waiting::until};
 use k8s_openapi::api::{
-    core::v1::{Service, ServiceAccount},
+    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
     rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject},
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use serde_json::json;
 
@@ -64,7 +65,7 @@ async fn refusal(platform: &Platform) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn operator_has_no_rights_but_those_two_roles() {
+async fn operator_has_no_rights_but_those_roles() {
     let client = platform().await.plane.client().await.unwrap();
     let is_operator = |subjects: &Option<Vec<Subject>>| {
         subjects.iter().flatten().any(|subject| {
@@ -80,13 +81,14 @@ async fn operator_has_no_rights_but_those_two_roles() {
     let somewhere = somewhere.items.iter().filter(|binding| is_operator(&binding.subjects));
     let roles: Vec<_> =
         somewhere.map(|binding| (binding.namespace().unwrap(), &*binding.role_ref.name)).collect();
-    assert_eq!(roles, [(operator::NAMESPACE.to_owned(), operator::NAME)]);
+    let namespaces = [name::BASTION_NAMESPACE, operator::NAMESPACE];
+    assert_eq!(roles, namespaces.map(|namespace| (namespace.to_owned(), operator::NAME)));
 }
 
 /// A user and a flavor come, her rights get lost, a server of hers comes, is changed, and all of it goes.
 async fn everything_that_an_operator_does(client: &Client) {
     let (users, flavors) = (Api::<DevUser>::all(client.clone()), Api::<DevServerFlavor>::all(client.clone()));
-    make(&users, json!({"metadata": {"name": "rita"}, "spec": {}})).await;
+    make(&users, json!({"metadata": {"name": "rita"}, "spec": {"sshKeys": ["ssh-ed25519 AAAA"]}})).await;
     let home = |user: &DevUser| user.status.as_ref().is_some_and(|status| status.namespace.is_some());
     namespace::becomes(&users, "rita", "to have a namespace", home).await;
     namespace::flavor(client, "rights", json!({})).await;
@@ -94,13 +96,22 @@ async fn everything_that_an_operator_does(client: &Client) {
     let space = Namespace { client: client.clone(), name: "dev-rita".to_owned() };
     // What was deleted by hand is looked for, since it could be somebody else's by now.
     space.delete::<ServiceAccount>("user-rita").await;
-    let binding = devplat_api::name::USER_ROLE_BINDING;
+    let (binding, keys, policy) =
+        (name::USER_ROLE_BINDING, name::AUTHORIZED_KEYS_CONFIG_MAP, name::NETWORK_POLICY);
     space.delete::<RoleBinding>(binding).await;
+    space.delete::<ConfigMap>(keys).await;
+    space.delete::<NetworkPolicy>(policy).await;
     space.becomes("user-rita", "to be there again", |_: &ServiceAccount| true).await;
     space.becomes(binding, "to be there again", |_: &RoleBinding| true).await;
+    space.becomes(keys, "to be there again", |_: &ConfigMap| true).await;
+    space.becomes(policy, "to be there again", |_: &NetworkPolicy| true).await;
 
     space.server("mydev", json!({"flavor": "rights", "homeRetention": "Delete"})).await;
     space.ready("mydev").await;
+    let none = Patch::Merge(json!({"spec": {"sshKeys": []}}));
+    users.patch("rita", &PatchParams::default(), &none).await.unwrap();
+    let told = |pod: &Pod| pod.annotations().contains_key(name::KEYS_ANNOTATION);
+    space.becomes(&space.pod("mydev").await.name_any(), "to be told of the keys", told).await;
     space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
     space.gone::<Service>("mydev-ssh").await;
     space.delete::<DevServer>("mydev").await;
@@ -114,11 +125,13 @@ async fn everything_that_an_operator_does(client: &Client) {
 
 async fn granted(client: &Client) -> BTreeSet<Right> {
     let everywhere: ClusterRole = Api::all(client.clone()).get(operator::NAME).await.unwrap();
-    let at_home: Role =
-        Api::namespaced(client.clone(), operator::NAMESPACE).get(operator::NAME).await.unwrap();
-    let rules = [everywhere.rules.unwrap(), at_home.rules.unwrap()].concat();
+    let mut rules = everywhere.rules.unwrap();
+    for namespace in [operator::NAMESPACE, name::BASTION_NAMESPACE] {
+        let role: Role = Api::namespaced(client.clone(), namespace).get(operator::NAME).await.unwrap();
+        rules.extend(role.rules.unwrap());
+    }
     let rights: BTreeSet<Right> = rules.iter().flat_map(rights).collect();
-    assert!(rights.len() > 40, "{rights:?}");
+    assert!(rights.len() > 60, "{rights:?}");
     rights
 }
 
@@ -161,11 +174,12 @@ fn used(entry: &Entry) -> Vec<Right> {
     let mut rights = vec![right(&entry.verb, &what), right(&entry.verb, &format!("{what} {}", object.name))];
     // An apply that made something: the API server asked within it for the right to create.
     if entry.verb == "patch" && entry.response_status.code == 201 {
-        rights.push(right("create", &what));
+        rights.extend([right("create", &what), right("create", &format!("{what} {}", object.name))]);
         // And, since the operator has not itself what it gives to users, for the right to give it.
-        match object.resource.as_str() {
-            "rolebindings" => rights.push(bind(devplat_api::name::USER_ROLE)),
-            "clusterrolebindings" => rights.push(bind(devplat_api::name::FLAVOR_READER_ROLE)),
+        match (object.resource.as_str(), object.name.as_str()) {
+            ("rolebindings", name::BASTION_TOKEN_BINDING) => rights.push(bind(name::BASTION_TOKEN_ROLE)),
+            ("rolebindings", _) => rights.push(bind(name::USER_ROLE)),
+            ("clusterrolebindings", _) => rights.push(bind(name::FLAVOR_READER_ROLE)),
             _ => {}
         }
     }

@@ -60,6 +60,24 @@ async fn another_look_at_what_is_as_it_should_be_writes_nothing() {
 }
 
 #[tokio::test]
+async fn new_server_costs_seven_writes() {
+    let quiet = quiet().await;
+    let operator = started(quiet.operator(FIRST)).await;
+    let begun = Timestamp::now();
+    let space = Namespace::on(quiet.client().await, "silence-new").await;
+    space.server("mydev", json!({})).await;
+    space.ready("mydev").await;
+    idle(&operator).await;
+    let mut writes = written(&quiet, begun);
+    writes.retain(|line| line.contains("silence-new/"));
+    assert_eq!(writes.len(), 7, "{writes:#?}");
+    // A pod that comes before its keys waits for the kubelet's next attempt.
+    let place = |what: &str| writes.iter().position(|line| line.contains(what)).unwrap();
+    assert!(place("create secrets") < place("patch deployments"), "{writes:#?}");
+    operator.stop();
+}
+
+#[tokio::test]
 async fn upgrade_of_the_operator_restarts_no_server() {
     let quiet = quiet().await;
     let old = started(quiet.operator(FIRST)).await;

@@ -9,7 +9,8 @@ use devplat_tests::control_plane::{self, Token};
 use k8s_openapi::api::{
     authentication::v1::TokenRequest,
     authorization::v1::SubjectAccessReview,
-    core::v1::{Namespace as Object, PersistentVolumeClaim, ServiceAccount},
+    core::v1::{ConfigMap, Namespace as Object, PersistentVolumeClaim, Pod, ServiceAccount},
+    networking::v1::NetworkPolicy,
     rbac::v1::{ClusterRoleBinding, RoleBinding},
 };
 use kube::{
@@ -115,6 +116,64 @@ async fn user_makes_and_deletes_a_server_with_the_own_token() {
 }
 
 #[tokio::test]
+async fn keys_of_a_user_are_where_the_servers_mount_them_and_pods_are_told_of_others() {
+    let client = client().await;
+    let (one, other) = ("ssh-ed25519 AAAA1 katherine", "ssh-ed25519 AAAA2 katherine");
+    make_user(&client, "katherine", json!({"sshKeys": [one]})).await;
+    says(&client, "katherine", ConditionType::Ready, "True", Reason::AccessGranted).await;
+    let space = Namespace { client: client.clone(), name: "dev-katherine".to_owned() };
+    let holds = |map: &ConfigMap, keys: &str| {
+        map.data.as_ref().and_then(|data| data.get(name::AUTHORIZED_KEYS)).is_some_and(|text| text == keys)
+    };
+    let map = name::AUTHORIZED_KEYS_CONFIG_MAP;
+    assert!(holds(&space.get(map).await, &format!("{one}\n")));
+
+    space.server("mydev", json!({})).await;
+    space.ready("mydev").await;
+    let pod = space.pod("mydev").await;
+    assert!(!pod.annotations().contains_key(name::KEYS_ANNOTATION), "it came after the keys");
+    let users: Api<DevUser> = Api::all(client.clone());
+    let both = Patch::Merge(json!({"spec": {"sshKeys": [one, other]}}));
+    users.patch("katherine", &PatchParams::default(), &both).await.unwrap();
+    let keys = format!("{one}\n{other}\n");
+    space.becomes(map, "to hold both keys", |map| holds(map, &keys)).await;
+    let told = |pod: &Pod| pod.annotations().contains_key(name::KEYS_ANNOTATION);
+    space.becomes(&pod.name_any(), "to be told", told).await;
+    assert_eq!(space.pod("mydev").await.uid(), pod.uid());
+
+    let wipe = Patch::Merge(json!({"data": {(name::AUTHORIZED_KEYS): "somebody's"}}));
+    space.api::<ConfigMap>().patch(map, &PatchParams::default(), &wipe).await.unwrap();
+    space.becomes(map, "to hold her keys again", |map| holds(map, &keys)).await;
+}
+
+#[tokio::test]
+async fn network_of_a_user_opened_by_hand_is_closed_again() {
+    let client = client().await;
+    ready(&client, "annie").await;
+    let policies: Api<NetworkPolicy> = Api::namespaced(client, "dev-annie");
+    let before = policies.get(name::NETWORK_POLICY).await.unwrap().spec;
+    let open = Patch::Merge(json!({"spec": {"ingress": [{}]}}));
+    let changed = policies.patch(name::NETWORK_POLICY, &PatchParams::default(), &open).await.unwrap();
+    assert_ne!(changed.spec, before);
+    becomes(&policies, name::NETWORK_POLICY, "to be as before", |policy| policy.spec == before).await;
+}
+
+#[tokio::test]
+async fn bastion_may_act_as_a_user_and_as_nobody_else() {
+    let client = client().await;
+    ready(&client, "margaret").await;
+    let bastion = "system:serviceaccount:devserver-bastion:bastion";
+    let token = "/serviceaccounts/token";
+    assert!(allowed(&client, bastion, "create", token, "dev-margaret").await);
+    for namespace in ["", "default", "kube-system", "devserver-operator-system", "devserver-bastion"] {
+        assert!(!allowed(&client, bastion, "create", token, namespace).await, "{namespace}");
+    }
+    for (verb, what) in [("get", "/secrets"), ("create", "/pods/exec"), ("create", "/serviceaccounts")] {
+        assert!(!allowed(&client, bastion, verb, what, "dev-margaret").await, "{verb} {what}");
+    }
+}
+
+#[tokio::test]
 async fn deleted_user_loses_everything() {
     let client = client().await;
     ready(&client, "joan").await;
@@ -138,6 +197,10 @@ async fn home_outlives_its_user_and_is_there_when_the_user_comes_back() {
     delete(&client, "mary").await;
     gone::<ServiceAccount>(&space.api(), "user-mary").await;
     gone::<RoleBinding>(&space.api(), name::USER_ROLE_BINDING).await;
+    gone::<RoleBinding>(&space.api(), name::BASTION_TOKEN_BINDING).await;
+    gone::<ConfigMap>(&space.api(), name::AUTHORIZED_KEYS_CONFIG_MAP).await;
+    // What would run there is no more open than before.
+    space.get::<NetworkPolicy>(name::NETWORK_POLICY).await;
     let kept = |space: &Object| space.annotations().contains_key(name::KEPT_ANNOTATION);
     let spaces: Api<Object> = Api::all(client.clone());
     becomes(&spaces, "dev-mary", "to be kept", kept).await;
@@ -242,11 +305,17 @@ async fn says(client: &Client, name: &str, kind: ConditionType, status: &str, re
 
 /// Whether `user` may `verb` `what` (`group/resource[/subresource]`) in `namespace`; in all of them where it is empty.
 async fn may(client: &Client, user: &str, verb: &str, what: &str, namespace: &str) -> bool {
+    let account = format!("system:serviceaccount:dev-{user}:user-{user}");
+    allowed(client, &account, verb, what, namespace).await
+}
+
+/// The same for any ServiceAccount, by the name that it has as a user.
+async fn allowed(client: &Client, account: &str, verb: &str, what: &str, namespace: &str) -> bool {
     let mut parts = what.split('/');
     let mut part = || parts.next().unwrap_or_default();
-    let space = format!("dev-{user}");
+    let space = account.split(':').nth(2).unwrap();
     let review: SubjectAccessReview = serde_json::from_value(json!({"spec": {
-        "user": format!("system:serviceaccount:{space}:user-{user}"),
+        "user": account,
         "groups": ["system:serviceaccounts", format!("system:serviceaccounts:{space}"), "system:authenticated"],
         "resourceAttributes": {
             "group": part(), "resource": part(), "subresource": part(), "verb": verb, "namespace": namespace

@@ -61,7 +61,7 @@ fn a_server_is_held_until_its_pods_are_gone() {
     settle(&mut snapshot);
     assert!(!snapshot.server.finalizers.is_empty());
     snapshot.pods.clear();
-    assert_eq!(actions(&snapshot), ["remove finalizer"]);
+    assert_eq!(actions(&snapshot), ["delete Secret", "remove finalizer"]);
 }
 
 #[test]
@@ -76,6 +76,7 @@ fn a_deletion_that_takes_long_says_what_it_waits_for() {
         "False Terminating: waiting for the end of pod mydev-0"
     );
     assert_eq!(status(&snapshot).phase, Phase::Terminating);
+    assert_eq!(status(&snapshot).pod_ip, None);
 }
 
 #[test]

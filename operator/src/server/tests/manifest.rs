@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use devplat_api::{Amount, DevServerSpec};
 use k8s_openapi::api::core::v1::Toleration;
 
-use super::world::{flavor, new_server};
+use super::world::{flavor, new_server, spec_of};
 use crate::server::{
     decide::decide,
     snapshot::{Action, Snapshot},
@@ -42,4 +42,17 @@ fn a_server_that_asks_for_everything_gets_what_was_reviewed() {
     snapshot.flavors[1] = large.into();
     snapshot.defaults.storage_class = Some("fast".into());
     insta::assert_yaml_snapshot!(objects(&snapshot));
+}
+
+#[test]
+fn a_server_without_ssh_has_nothing_of_it() {
+    let mut snapshot = new_server(DevServerSpec::default());
+    spec_of(&mut snapshot).enable_ssh = false;
+    let objects = objects(&snapshot);
+    let kinds: Vec<_> = objects.iter().map(|object| object["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["PersistentVolumeClaim", "Deployment"]);
+    let text = objects[1].to_string();
+    for word in ["ssh", "\"agent\"", "Probe", "/run/devplat", "--principal"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
 }

@@ -7,7 +7,7 @@ use devplat_api::condition::{ConditionType, Reason};
 use super::world::{add_pod, at, running, said, settle, starting, status};
 use crate::{
     child::Child,
-    observed::{ClaimFacts, ClaimPhase, Problem, Scheduling},
+    observed::{ClaimFacts, ClaimPhase, Problem, Restart, Scheduling},
     server::{
         decide::decide,
         snapshot::{ChildKind, Failure, Snapshot},
@@ -23,6 +23,43 @@ fn a_ready_pod_of_this_template_makes_it_ready() {
     let snapshot = running();
     assert_eq!(ready(&snapshot), "True PodReady: ");
     assert_eq!(status(&snapshot).pod_names, ["mydev-0"]);
+    assert_eq!(status(&snapshot).pod_ip.as_deref(), Some("10.0.0.0"));
+}
+
+#[test]
+fn the_address_is_told_only_while_the_pod_is_ready() {
+    let mut snapshot = running();
+    Arc::make_mut(&mut snapshot.pods[0]).ready = false;
+    assert_eq!(status(&snapshot).pod_ip, None);
+    Arc::make_mut(&mut snapshot.pods[0]).ready = true;
+    Arc::make_mut(&mut snapshot.pods[0]).ip = Some("10.0.0.9".into());
+    assert_eq!(status(&snapshot).pod_ip.as_deref(), Some("10.0.0.9"));
+}
+
+#[test]
+fn an_agent_that_does_not_answer_is_told_after_a_while() {
+    let mut snapshot = starting(|pod| pod.running_since = Some(at(2)));
+    snapshot.now = at(11);
+    assert!(ready(&snapshot).starts_with("False Starting"), "it may just be starting");
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 1);
+    snapshot.now = at(12);
+    assert_eq!(ready(&snapshot), "False SshNotAnswering: the container runs, but SSH does not answer yet");
+}
+
+#[test]
+fn a_container_that_was_started_again_is_told_with_its_end() {
+    let mut snapshot = running();
+    let restart = |count, reason: &str| Some(Restart { exit_code: 137, count, reason: reason.into() });
+    Arc::make_mut(&mut snapshot.pods[0]).restart = restart(1, "Error");
+    let said = "the container was restarted once; it last ended with exit status 137 (Error)";
+    assert_eq!(ready(&snapshot), format!("True PodReady: {said}"));
+    Arc::make_mut(&mut snapshot.pods[0]).ready = false;
+    assert_eq!(
+        ready(&snapshot),
+        format!("False PodNotReady: pod mydev-0 runs, but SSH does not answer; {said}")
+    );
+    Arc::make_mut(&mut snapshot.pods[0]).restart = restart(3, "");
+    assert!(ready(&snapshot).ends_with("was restarted 3 times; it last ended with exit status 137"));
 }
 
 #[test]

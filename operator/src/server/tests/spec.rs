@@ -8,10 +8,10 @@ use devplat_api::{
     server::{Distributed, Lifecycle, Mode, Phase},
 };
 
-use super::world::{actions, add_pod, flavor, new_server, running, said, settle, spec_of, status};
+use super::world::{actions, add_pod, at, flavor, new_server, running, said, settle, spec_of, status};
 use crate::{
     child::Child,
-    observed::ClaimFacts,
+    observed::{ClaimFacts, PodFacts, Problem, Scheduling},
     server::{decide::decide, snapshot::Decision},
 };
 
@@ -20,7 +20,7 @@ fn a_new_server_is_held_before_anything_is_made() {
     let snapshot = new_server(DevServerSpec::default());
     assert_eq!(
         actions(&snapshot),
-        ["add finalizer", "apply PersistentVolumeClaim", "apply Service", "apply Deployment"]
+        ["add finalizer", "apply Secret", "apply PersistentVolumeClaim", "apply Service", "apply Deployment"]
     );
     assert_eq!(said(&snapshot, ConditionType::Ready), "False Starting: waiting for the pod to start");
 }
@@ -41,10 +41,10 @@ fn from_new_to_ready_the_status_is_written_twice() {
     };
     step(&mut snapshot);
     add_pod(&mut snapshot, |pod| {
-        (pod.running, pod.scheduling) = (false, crate::observed::Scheduling::Unknown);
+        (pod.running, pod.scheduling) = (false, Scheduling::Unknown);
     });
     step(&mut snapshot);
-    Arc::make_mut(&mut snapshot.pods[0]).scheduling = crate::observed::Scheduling::Scheduled { since: None };
+    Arc::make_mut(&mut snapshot.pods[0]).scheduling = Scheduling::Scheduled { since: None };
     step(&mut snapshot);
     Arc::make_mut(&mut snapshot.pods[0]).running = true;
     step(&mut snapshot);
@@ -132,7 +132,7 @@ fn a_pending_change_is_made_when_nothing_runs_any_more() {
     snapshot.defaults.agent_image = "devplat.local/devplat-agent@sha256:a2".into();
     settle(&mut snapshot);
     snapshot.pods.clear();
-    assert_eq!(actions(&snapshot), ["apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert_eq!(said(&snapshot, ConditionType::RestartPending), "nothing");
 }
@@ -141,7 +141,7 @@ fn a_pending_change_is_made_when_nothing_runs_any_more() {
 fn a_user_who_changes_the_image_gets_a_restart() {
     let mut snapshot = running();
     spec_of(&mut snapshot).image = Some("other".into());
-    assert_eq!(actions(&snapshot), ["apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert_eq!(
         said(&snapshot, ConditionType::Ready),
@@ -155,7 +155,7 @@ fn a_user_who_asks_for_a_restart_gets_it_with_what_was_pending() {
     snapshot.defaults.agent_image = "devplat.local/devplat-agent@sha256:a2".into();
     settle(&mut snapshot);
     Arc::make_mut(&mut snapshot.server).restart = Some("now".into());
-    assert_eq!(actions(&snapshot), ["apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_restart_alone_makes_another_pod_once() {
     let mut snapshot = running();
     let before = snapshot.deployment.ours().unwrap().template.clone();
     Arc::make_mut(&mut snapshot.server).restart = Some("now".into());
-    assert_eq!(actions(&snapshot), ["apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert_ne!(snapshot.deployment.ours().unwrap().template, before);
     assert!(said(&snapshot, ConditionType::Ready).starts_with("False Restarting"));
@@ -174,7 +174,7 @@ fn a_deployment_changed_by_somebody_else_is_put_right_once() {
     let mut snapshot = running();
     let Child::Ours(facts) = &mut snapshot.deployment else { panic!("it runs") };
     Arc::make_mut(facts).generation = Some(7);
-    assert_eq!(actions(&snapshot), ["apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert!(actions(&snapshot).is_empty());
 }
@@ -187,12 +187,38 @@ fn a_deleted_service_is_made_again() {
 }
 
 #[test]
-fn a_server_without_ssh_has_no_service() {
+fn a_server_without_ssh_has_no_service_and_another_pod() {
     let mut snapshot = running();
     spec_of(&mut snapshot).enable_ssh = false;
-    assert_eq!(actions(&snapshot), ["delete Service"]);
+    assert_eq!(actions(&snapshot), ["delete Service", "apply Deployment"]);
     settle(&mut snapshot);
     assert_eq!(status(&snapshot).ssh_endpoint, None);
+    assert!(said(&snapshot, ConditionType::Ready).starts_with("False Restarting"));
+}
+
+#[test]
+fn keys_of_a_pod_that_hangs_are_made_once_again() {
+    let mut snapshot = super::world::starting(|pod| pod.running = false);
+    snapshot.now = at(29);
+    assert!(actions(&snapshot).is_empty());
+    snapshot.now = at(30);
+    assert_eq!(actions(&snapshot), ["apply Secret"]);
+    settle(&mut snapshot);
+    snapshot.now = at(300);
+    assert!(actions(&snapshot).is_empty());
+}
+
+#[test]
+fn keys_are_not_made_again_for_a_pod_that_hangs_for_another_reason() {
+    for change in [
+        |pod: &mut PodFacts| pod.running = true,
+        |pod: &mut PodFacts| pod.problem = Some(Problem::Config { message: "no".into() }),
+        |pod: &mut PodFacts| (pod.running, pod.scheduling) = (false, Scheduling::Unknown),
+    ] {
+        let mut snapshot = super::world::starting(change);
+        snapshot.now = at(60);
+        assert!(actions(&snapshot).is_empty());
+    }
 }
 
 #[test]

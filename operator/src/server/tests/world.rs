@@ -62,6 +62,7 @@ pub(super) fn new_server(spec: DevServerSpec) -> Snapshot {
         service: Child::Absent,
         pods: vec![],
         written_generation: None,
+        keys_made: None,
         failure: None,
         defaults: Defaults {
             agent_image: "devplat.local/devplat-agent@sha256:a1".into(),
@@ -97,6 +98,8 @@ pub(super) fn add_pod(snapshot: &mut Snapshot, change: impl FnOnce(&mut PodFacts
         running: true,
         created: Some(snapshot.now),
         started: Some(snapshot.now),
+        running_since: Some(snapshot.now),
+        ip: Some(format!("10.0.0.{}", snapshot.pods.len())),
         scheduling: Scheduling::Scheduled { since: Some(snapshot.now) },
         replica_set: Some("mydev-abc".into()),
         ..PodFacts::default()
@@ -163,6 +166,8 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
                 deleting: false,
             }));
         }
+        Action::Apply(ChildKind::Keys, _) => snapshot.keys_made = Some(snapshot.now),
+        Action::Delete(ChildKind::Keys) => snapshot.keys_made = None,
         Action::Delete(ChildKind::Deployment) => snapshot.deployment = Child::Absent,
         Action::Delete(ChildKind::Home) => snapshot.home = Child::Absent,
         Action::Delete(ChildKind::Service) => snapshot.service = Child::Absent,

@@ -7,7 +7,7 @@ use devplat_api::{
 };
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
-    core::v1::{Namespace as Object, PersistentVolumeClaim, Pod, Service},
+    core::v1::{Namespace as Object, PersistentVolumeClaim, Pod, Secret, Service},
 };
 use kube::{Api, ResourceExt, api::DeleteParams};
 use serde_json::json;
@@ -29,6 +29,8 @@ async fn new_server_becomes_ready_and_has_a_machine_a_home_and_a_service() {
     assert_eq!(status.ssh_endpoint.as_deref(), Some("mydev-ssh.life-ready.svc:22"));
     assert_eq!(status.service_name.as_deref(), Some("mydev-ssh"));
     assert!(status.start_time.is_some());
+    assert!(status.pod_ip.is_some());
+    assert_eq!(status.pod_ip, pod.status.as_ref().and_then(|status| status.pod_ip.clone()));
     for (kind, reason) in [
         (ConditionType::Accepted, Reason::Valid),
         (ConditionType::FlavorResolved, Reason::Found),
@@ -175,4 +177,5 @@ async fn nothing_but_homes(space: &Namespace) {
     assert_eq!(space.names::<Service>().await, [""; 0]);
     assert_eq!(space.names::<Deployment>().await, [""; 0]);
     assert_eq!(space.names::<ReplicaSet>().await, [""; 0]);
+    assert_eq!(space.names::<Secret>().await, [""; 0]);
 }

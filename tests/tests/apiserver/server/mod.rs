@@ -14,7 +14,7 @@ use serde_json::json;
 use super::namespace::{self, Namespace};
 
 /// A flavor, of this namespace only, whose pods go to the node on which nothing happens by itself.
-async fn silent_flavor(space: &Namespace) -> String {
+pub(crate) async fn silent_flavor(space: &Namespace) -> String {
     let name = format!("{}-silent", space.name);
     let spec = json!({
         "nodeSelector": {SILENT: "true"},

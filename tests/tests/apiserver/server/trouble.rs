@@ -52,6 +52,28 @@ async fn container_that_ends_again_and_again_is_told_with_its_end() {
 }
 
 #[tokio::test]
+async fn ssh_that_does_not_answer_is_told_until_it_does() {
+    let (space, pod) = on_the_silent_node("trouble-ssh").await;
+    let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+    space.report(&pod, container(&running, &json!({}), 0)).await;
+    let said = space.says("mydev", ConditionType::Ready, "False", Reason::SshNotAnswering).await;
+    assert_eq!(said, "the container runs, but SSH does not answer yet");
+    super::run(&space, &pod).await;
+    space.ready("mydev").await;
+}
+
+#[tokio::test]
+async fn container_whose_agent_was_killed_is_told_when_it_runs_again() {
+    let (space, pod) = on_the_silent_node("trouble-killed").await;
+    let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+    let mut status = container(&json!({"running": {}}), &killed, 1);
+    status["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+    space.report(&pod, status).await;
+    let said = space.says("mydev", ConditionType::Ready, "True", Reason::PodReady).await;
+    assert_eq!(said, "the container was restarted once; it last ended with exit status 137 (OOMKilled)");
+}
+
+#[tokio::test]
 async fn agent_that_cannot_be_installed_is_told_apart_from_the_machine() {
     let (space, pod) = on_the_silent_node("trouble-agent").await;
     let status = json!({"phase": "Pending", "initContainerStatuses": [{
@@ -70,7 +92,7 @@ async fn pod_that_stops_being_ready_is_told() {
     space.ready("mydev").await;
     space.report(&pod, json!({"conditions": [{"type": "Ready", "status": "False"}]})).await;
     let said = space.says("mydev", ConditionType::Ready, "False", Reason::PodNotReady).await;
-    assert_eq!(said, format!("pod {pod} runs but is not ready"));
+    assert_eq!(said, format!("pod {pod} runs, but SSH does not answer"));
     assert!(!space.get::<DevServer>("mydev").await.status.unwrap().ready);
     super::run(&space, &pod).await;
     space.ready("mydev").await;
@@ -103,12 +125,30 @@ async fn home_that_a_quota_forbids_is_told_until_there_is_room() {
     space.ready("mydev").await;
 }
 
+#[tokio::test]
+async fn keys_that_a_quota_forbids_are_told_until_there_is_room() {
+    let space = Namespace::new("trouble-keys").await;
+    quota(&space, json!({"secrets": "0"})).await;
+    space.server("mydev", json!({})).await;
+    let said = space.says("mydev", ConditionType::Ready, "False", Reason::Forbidden).await;
+    assert!(said.contains("exceeded quota: tight, requested: secrets=1, used: secrets=0"), "{said}");
+    space.delete::<ResourceQuota>("tight").await;
+    space.ready("mydev").await;
+}
+
 async fn on_the_silent_node(name: &str) -> (Namespace, String) {
     let space = Namespace::new(name).await;
     let flavor = super::silent_flavor(&space).await;
     space.server("mydev", json!({"flavor": flavor})).await;
     let pod = space.pod("mydev").await.name_any();
     (space, pod)
+}
+
+fn container(state: &Value, last: &Value, restarts: i32) -> Value {
+    json!({"phase": "Running", "containerStatuses": [{
+        "name": "devserver", "image": "devplat.local/base", "imageID": "", "ready": false,
+        "restartCount": restarts, "state": state, "lastState": last
+    }]})
 }
 
 fn waiting(container: &str, reason: &str, message: &str) -> Value {

@@ -1,0 +1,56 @@
+//! `devctl describe`: a dev server with what happened to it; asks for both at once.
+
+use clap::Args;
+use devplat_api::name::ServerName;
+use kube::ResourceExt;
+
+use super::{Output, Session, server_name};
+use crate::{
+    cluster::{Cluster, Trouble},
+    failure::{Ended, Exit, Failure},
+    object::{nearest, of_server},
+    view::Described,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  devctl describe mydev
+  devctl describe mydev -o json | jq -r .trouble";
+
+#[derive(Debug, Args)]
+pub(crate) struct Describe {
+    /// Which dev server
+    #[arg(value_parser = server_name)]
+    name: ServerName,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Describe {
+    pub(super) async fn run(self, session: &Session) -> Result<Ended, Failure> {
+        let cluster = session.cluster().await?;
+        let (server, events) = tokio::join!(cluster.server(&self.name), cluster.events());
+        let server = match server {
+            Ok(server) => server,
+            Err(trouble) => return Err(explained(cluster, &self.name, trouble).await),
+        };
+        let events = of_server(&self.name, &events?);
+        session.show(&Described::new(server, events), self.output.output);
+        Ok(Ended::Well)
+    }
+}
+
+/// A dev server that is not there, with the one that was probably meant.
+pub(super) async fn explained(cluster: &Cluster, name: &ServerName, trouble: Trouble) -> Failure {
+    if !matches!(trouble, Trouble::Absent { .. }) {
+        return trouble.into();
+    }
+    let failure = Failure::new(Exit::Absent, format!("there is no dev server {}", name.as_str()));
+    let others = cluster.servers().await.unwrap_or_default();
+    let names: Vec<String> = others.iter().map(ResourceExt::name_any).collect();
+    match nearest(name.as_str(), names.iter().map(String::as_str)) {
+        Some(other) => failure.hint(format!("did you mean {other}?")),
+        None if names.is_empty() => failure.hint("you have none; `devctl create NAME` makes one"),
+        None => failure.hint("`devctl list` names those that there are"),
+    }
+}

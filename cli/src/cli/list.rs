@@ -1,0 +1,29 @@
+//! `devctl list`: one request, whatever the format.
+
+use clap::Args;
+
+use super::{Output, Session};
+use crate::{
+    failure::{Ended, Failure},
+    view::Servers,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  devctl list
+  devctl list -o wide                  with images, pods and messages
+  devctl list -o name | xargs -n1 devctl delete --force";
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    output: Output,
+}
+
+impl List {
+    pub(super) async fn run(self, session: &Session) -> Result<Ended, Failure> {
+        let servers = Servers::new(session.cluster().await?.servers().await?);
+        session.show(&servers, self.output.output);
+        Ok(Ended::Well)
+    }
+}

@@ -1,0 +1,188 @@
+//! Waiting until it is with a dev server as it should be, and saying meanwhile what is waited for.
+
+use std::{pin::pin, time::Duration};
+
+use clap::Args;
+use devplat_api::name::ServerName;
+use futures::StreamExt;
+
+use super::Session;
+use crate::{
+    failure::{Exit, Failure},
+    object::{Server, State},
+};
+
+/// How long to wait.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Patience {
+    /// Wait until that is done
+    #[arg(long, short)]
+    pub(super) wait: bool,
+    /// How many seconds to wait at most
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    timeout: u64,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Goal {
+    /// That it can be used.
+    Ready,
+    /// That it can be used, in a pod that started after this one's.
+    ReadyAgain(Box<Server>),
+    /// That it is gone.
+    Gone,
+}
+
+/// How far it is.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Reached,
+    Waits(String),
+    Hopeless(String),
+}
+
+impl Goal {
+    fn judge(&self, server: Option<&Server>) -> Verdict {
+        match (self, server) {
+            (Self::Gone, None) => Verdict::Reached,
+            (Self::Gone, Some(server)) => {
+                Verdict::Waits(server.trouble().unwrap_or_else(|| "the operator takes it down".to_owned()))
+            }
+            (Self::Ready | Self::ReadyAgain(_), None) => Verdict::Hopeless("somebody deleted it".to_owned()),
+            (Self::Ready, Some(server)) => ready(server),
+            (Self::ReadyAgain(before), Some(server)) => {
+                let same = server.started == before.started && server.pods == before.pods;
+                if server.state() == State::Ready && same {
+                    Verdict::Waits("Restarting: the pod gives way to a new one".to_owned())
+                } else {
+                    ready(server)
+                }
+            }
+        }
+    }
+}
+
+fn ready(server: &Server) -> Verdict {
+    let trouble = server.trouble().unwrap_or_default();
+    match server.state() {
+        // What is said of an older spec says nothing of this one.
+        _ if !server.seen => Verdict::Waits("the operator has not looked at it yet".to_owned()),
+        State::Ready => Verdict::Reached,
+        State::Coming => Verdict::Waits(trouble),
+        State::Failed | State::Going => Verdict::Hopeless(trouble),
+    }
+}
+
+/// Waits for `goal`, if that is wanted.
+pub(super) async fn until(
+    session: &Session,
+    name: &ServerName,
+    goal: &Goal,
+    patience: Patience,
+) -> Result<(), Failure> {
+    let mut waited_for = String::from("the API server");
+    let bound = Duration::from_secs(patience.timeout);
+    let waiting = wait(session, name, goal, &mut waited_for);
+    match tokio::time::timeout(bound, waiting).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            let what = match goal {
+                Goal::Ready | Goal::ReadyAgain(_) => "not ready",
+                Goal::Gone => "not gone",
+            };
+            let message = format!("{} is {what} after {} s", name.as_str(), patience.timeout);
+            let mut failure = Failure::new(Exit::NotReady, message);
+            failure.causes.push(waited_for);
+            Err(failure
+                .hint(format!("`devctl describe {}` says more; it goes on without you", name.as_str())))
+        }
+    }
+}
+
+async fn wait(
+    session: &Session,
+    name: &ServerName,
+    goal: &Goal,
+    waited_for: &mut String,
+) -> Result<(), Failure> {
+    let cluster = session.cluster().await?;
+    let mut progress = session.terminal.progress(name.as_str());
+    let mut changes = pin!(cluster.watch(name));
+    while let Some(change) = changes.next().await {
+        let server = match change {
+            Ok(object) => object.as_ref().map(Server::of),
+            Err(trouble) if trouble.may_pass() => {
+                progress.waits(&trouble.to_string());
+                // The watch begins anew at once, and the API server may need a moment.
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+            Err(trouble) => return Err(trouble.into()),
+        };
+        match goal.judge(server.as_ref()) {
+            Verdict::Reached => return Ok(()),
+            Verdict::Waits(what) => {
+                progress.waits(&what);
+                *waited_for = what;
+            }
+            Verdict::Hopeless(why) => {
+                let mut failure = Failure::new(Exit::NotReady, format!("{} does not come up", name.as_str()));
+                failure.causes.push(why);
+                return Err(failure.hint(format!("`devctl describe {}` says more", name.as_str())));
+            }
+        }
+    }
+    Err(Failure::new(Exit::Internal, "the watch of a dev server ended by itself"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::object::tests::server::{object, ready, waiting};
+
+    fn server(status: Value) -> Server {
+        Server::of(&object("mydev", json!({}), status))
+    }
+
+    #[test]
+    fn ready_is_reached_when_the_operator_says_so_of_the_spec_as_it_is() {
+        assert_eq!(Goal::Ready.judge(Some(&server(ready()))), Verdict::Reached);
+        let mut old = ready();
+        old["observedGeneration"] = json!(0);
+        assert!(matches!(Goal::Ready.judge(Some(&server(old))), Verdict::Waits(_)));
+        assert!(matches!(Goal::Ready.judge(Some(&server(Value::Null))), Verdict::Waits(_)));
+    }
+
+    #[test]
+    fn what_may_yet_come_is_waited_for_by_its_reason() {
+        let pulling = server(waiting("Pending", "ImagePull", "no such image"));
+        assert_eq!(Goal::Ready.judge(Some(&pulling)), Verdict::Waits("ImagePull: no such image".into()));
+    }
+
+    #[test]
+    fn what_will_not_come_is_not_waited_for() {
+        let failed = server(waiting("Failed", "FlavorNotFound", "no flavor \"x\""));
+        let why = "FlavorNotFound: no flavor \"x\"";
+        assert_eq!(Goal::Ready.judge(Some(&failed)), Verdict::Hopeless(why.into()));
+        assert!(matches!(Goal::Ready.judge(None), Verdict::Hopeless(_)));
+    }
+
+    #[test]
+    fn restart_is_over_when_another_pod_is_ready() {
+        let before = server(ready());
+        let goal = Goal::ReadyAgain(Box::new(before.clone()));
+        assert!(matches!(goal.judge(Some(&before)), Verdict::Waits(_)));
+        let mut after = ready();
+        after["podNames"] = json!(["mydev-6d4cf56db6-zzzzz"]);
+        assert_eq!(goal.judge(Some(&server(after))), Verdict::Reached);
+    }
+
+    #[test]
+    fn gone_is_reached_when_there_is_nothing() {
+        assert_eq!(Goal::Gone.judge(None), Verdict::Reached);
+        assert!(matches!(Goal::Gone.judge(Some(&server(ready()))), Verdict::Waits(_)));
+    }
+}

@@ -1,0 +1,128 @@
+//! Who the user is, where devctl runs, and the lines of `ssh` that lead in.
+
+use serde_json::{Value, json};
+
+use super::{
+    Look, Show,
+    table::{Cell, fields},
+};
+use crate::settings::Host;
+
+/// Who and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Me {
+    /// The user on the platform, if known.
+    pub(crate) user: Option<String>,
+    /// Who the API server takes the user for, where it was asked.
+    pub(crate) known_as: Option<String>,
+    /// The user's namespace.
+    pub(crate) namespace: String,
+    /// `bastion`, or `context …`.
+    pub(crate) place: String,
+    /// URL of the API server.
+    pub(crate) server: String,
+    /// Host of the bastion, if known.
+    pub(crate) host: Option<Host>,
+}
+
+impl Me {
+    /// What to type, and for what.
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let user = self.user.as_deref().unwrap_or("USER");
+        let unknown = Host { name: "HOST".to_owned(), port: 22 };
+        let host = self.host.as_ref().unwrap_or(&unknown);
+        let line = |login: &str| format!("ssh {}", host.arguments(login).join(" "));
+        let port = if host.port == 22 { String::new() } else { format!(":{}", host.port) };
+        vec![
+            ("devctl's prompt", line(user)),
+            ("a dev server", line(&format!("{user}+SERVER"))),
+            ("end to end", format!("ssh -J {user}@{}{port} SERVER", host.name)),
+            ("copy", format!("scp {}FILE {user}+SERVER@{}:", port_of_scp(host), host.name)),
+        ]
+    }
+}
+
+fn port_of_scp(host: &Host) -> String {
+    if host.port == 22 { String::new() } else { format!("-P {} ", host.port) }
+}
+
+impl Show for Me {
+    fn table(&self, wide: bool, look: &Look) -> String {
+        let mut pairs = vec![
+            ("user", Cell::maybe(self.user.as_deref())),
+            ("namespace", (&self.namespace).into()),
+            ("devctl runs in", (&self.place).into()),
+        ];
+        if wide {
+            pairs.push(("API server", (&self.server).into()));
+            pairs.push(("known there as", Cell::maybe(self.known_as.as_deref())));
+        }
+        let unbounded = Look { width: None, ..*look };
+        let lines: Vec<(&str, Cell)> = self.lines().iter().map(|(what, line)| (*what, line.into())).collect();
+        // Not wrapped: these get copied.
+        format!("{}\n\n{}", fields(&pairs, look), fields(&lines, &unbounded))
+    }
+
+    fn value(&self) -> Value {
+        let Self { user, known_as, namespace, place, server, host } = self;
+        let ssh: serde_json::Map<_, _> = ["prompt", "server", "jump", "copy"]
+            .into_iter()
+            .map(str::to_owned)
+            .zip(self.lines().into_iter().map(|(_, line)| line.into()))
+            .collect();
+        json!({
+            "user": user, "knownAs": known_as, "namespace": namespace, "place": place, "apiServer": server,
+            "host": host.as_ref().map(ToString::to_string), "ssh": ssh,
+        })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.user.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::{Format, text};
+
+    fn me(host: Option<&str>) -> Me {
+        Me {
+            user: Some("alice".into()),
+            known_as: None,
+            namespace: "dev-alice".into(),
+            place: "the bastion".into(),
+            server: "https://kubernetes.default.svc".into(),
+            host: host.map(|host| host.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn lines_can_be_typed_as_they_are() {
+        let look = Look { width: Some(40), colours: false, now: "2026-11-24T10:05:00Z".parse().unwrap() };
+        insta::assert_snapshot!(text(&me(Some("dev.example.com:2222")), Format::Table, &look), @r"
+        user:            alice
+        namespace:       dev-alice
+        devctl runs in:  the bastion
+
+        devctl's prompt:  ssh -p 2222 alice@dev.example.com
+        a dev server:     ssh -p 2222 alice+SERVER@dev.example.com
+        end to end:       ssh -J alice@dev.example.com:2222 SERVER
+        copy:             scp -P 2222 FILE alice+SERVER@dev.example.com:
+        ");
+        insta::assert_snapshot!(text(&me(Some("dev.example.com")), Format::Wide, &look), @r"
+        user:            alice
+        namespace:       dev-alice
+        devctl runs in:  the bastion
+        API server:      https://kubernetes.default.svc
+        known there as:  -
+
+        devctl's prompt:  ssh alice@dev.example.com
+        a dev server:     ssh alice+SERVER@dev.example.com
+        end to end:       ssh -J alice@dev.example.com SERVER
+        copy:             scp FILE alice+SERVER@dev.example.com:
+        ");
+        assert!(text(&me(None), Format::Table, &look).contains("ssh alice+SERVER@HOST"));
+        assert_eq!(me(Some("dev.example.com")).value()["ssh"]["server"], "ssh alice+SERVER@dev.example.com");
+    }
+}

@@ -1,0 +1,118 @@
+//! Makes the seed where it is missing, and gives the bastion what comes from it.
+//!
+//! An existing seed is never written over: two replicas that both find none end with the one that was first.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_api::name;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use thiserror::Error;
+
+use super::{
+    Authority,
+    manifest::names,
+    publish::{Found, Wanting, wanting},
+    seed::{NoSeed, Seed},
+};
+use crate::{
+    cluster::{CallFailed, Cluster},
+    observed::Key,
+};
+
+/// First wait after a failure; it doubles with each.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+/// Longest wait after a failure, and how often is looked whether all is still there: none of it is watched.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// Why there are no authorities.
+#[derive(Debug, Error)]
+enum Failed {
+    /// The API server.
+    #[error(transparent)]
+    Call(CallFailed),
+    /// What is there is no seed.
+    #[error(transparent)]
+    Seed(NoSeed),
+    /// The system has no random bytes.
+    #[error("no random bytes for the seed of the host authority")]
+    Random(#[source] getrandom::Error),
+}
+
+/// The authorities of the operator in `namespace`, made where they are missing.
+pub(crate) async fn establish(cluster: &Cluster, namespace: &str) -> Arc<Authority> {
+    let mut delay = FIRST_RETRY;
+    loop {
+        match seed(cluster, namespace, None).await {
+            Ok(seed) => return Arc::new(Authority::of(seed)),
+            Err(error) => tell(&error, delay),
+        }
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(LOOK);
+    }
+}
+
+/// Keeps what `authority` is made from, and what the bastion has of it, until it is dropped. Ends when the seed is
+/// another one.
+pub(crate) async fn keep(cluster: &Cluster, namespace: &str, authority: &Authority, outside: &[String]) {
+    let names = names(outside);
+    let mut delay = FIRST_RETRY;
+    loop {
+        let outcome = async {
+            publish(cluster, authority, &names).await.map_err(Failed::Call)?;
+            seed(cluster, namespace, Some(&authority.seed)).await
+        };
+        match outcome.await {
+            Ok(seed) if seed == authority.seed => {
+                delay = FIRST_RETRY;
+                tokio::time::sleep(LOOK).await;
+            }
+            Ok(_) => {
+                tracing::warn!("the seed of the host authority is another one now");
+                return;
+            }
+            Err(error) => {
+                tell(&error, delay);
+                tokio::time::sleep(delay).await;
+                delay = (delay * 2).min(LOOK);
+            }
+        }
+    }
+}
+
+/// The seed that is there; `known` or a new one where there is none.
+async fn seed(cluster: &Cluster, namespace: &str, known: Option<&Seed>) -> Result<Seed, Failed> {
+    let key = Key::new(namespace, name::HOST_AUTHORITY_SECRET);
+    loop {
+        if let Some(secret) = cluster.read::<Secret>(&key).await.map_err(Failed::Call)? {
+            return Seed::of(&secret).map_err(Failed::Seed);
+        }
+        let seed = known.cloned().map_or_else(Seed::random, Ok).map_err(Failed::Random)?;
+        if cluster.create::<Secret>(&key, &seed.secret(namespace)).await.map_err(Failed::Call)? {
+            tracing::info!("made the seed of the host authority, Secret {key}");
+            return Ok(seed);
+        }
+        // Somebody was faster, and what they made counts.
+    }
+}
+
+async fn publish(cluster: &Cluster, authority: &Authority, names: &[String]) -> Result<(), CallFailed> {
+    let keys = Key::new(name::BASTION_NAMESPACE, name::BASTION_KEYS_SECRET);
+    let authorities = Key::new(name::BASTION_NAMESPACE, name::AUTHORITIES_CONFIG_MAP);
+    let found = Found { keys: cluster.read(&keys).await?, authorities: cluster.read(&authorities).await? };
+    let Wanting { keys: secret, authorities: map } = wanting(authority, names, &found);
+    if let Some(secret) = secret {
+        cluster.apply_unwatched::<Secret>(&keys, &secret).await?;
+    }
+    if let Some(map) = map {
+        cluster.apply_unwatched::<ConfigMap>(&authorities, &map).await?;
+    }
+    Ok(())
+}
+
+fn tell(error: &Failed, again_in: Duration) {
+    let said = match error {
+        Failed::Call(failed) => failed.said(),
+        Failed::Seed(_) | Failed::Random(_) => String::new(),
+    };
+    tracing::warn!(said, ?again_in, "SSH authorities: {error}");
+}

@@ -1,0 +1,39 @@
+//! What is kept of a NetworkPolicy.
+
+use devplat_api::name;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::{Resource, api::ObjectMeta};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Observed, meta};
+use crate::user;
+
+/// A NetworkPolicy as it is read.
+#[derive(Resource, Deserialize, Clone, Debug)]
+#[resource(inherit = "NetworkPolicy")]
+pub(crate) struct RawPolicy {
+    #[serde(deserialize_with = "meta::slim")]
+    metadata: ObjectMeta,
+    spec: Option<Value>,
+}
+
+/// What is kept of a NetworkPolicy.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct PolicyFacts {
+    /// Slug of the user it belongs to.
+    pub(crate) user: Option<String>,
+    /// Whether it says what it should.
+    pub(crate) right: bool,
+}
+
+impl Observed for PolicyFacts {
+    type Raw = RawPolicy;
+
+    fn from_raw(raw: RawPolicy) -> Self {
+        Self {
+            user: meta::label(&raw.metadata, name::USER_LABEL),
+            right: raw.spec == Some(user::network_policy()),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! devctl as a user of the platform calls it: as a program, in the bastion's environment, with a token of the user's
+//! own ServiceAccount and so with the rights that users really have.
+
+use std::{fs, time::Duration};
+
+use devplat_api::DevUser;
+use devplat_tests::{
+    audit::Entry,
+    call::{Call, Ended},
+};
+use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
+use kube::{Api, api::PostParams};
+use serde_json::{Value, json};
+
+use super::{
+    cluster::{Platform, platform},
+    namespace::{Namespace, becomes, make},
+};
+
+/// Longer than anything here takes.
+const BOUND: Duration = Duration::from_mins(1);
+
+/// A user who is logged in.
+struct User {
+    platform: &'static Platform,
+    name: String,
+    token: String,
+}
+
+impl User {
+    /// A new one.
+    async fn new(name: &str) -> Self {
+        let platform = platform().await;
+        let client = platform.plane.client().await.unwrap();
+        let users: Api<DevUser> = Api::all(client.clone());
+        make(&users, json!({"metadata": {"name": name}, "spec": {}})).await;
+        let there =
+            |user: &DevUser| user.status.as_ref().is_some_and(|status| status.service_account.is_some());
+        becomes(&users, name, "to have access", there).await;
+        let accounts: Api<ServiceAccount> = Api::namespaced(client, &format!("dev-{name}"));
+        let (params, request) = (PostParams::default(), TokenRequest::default());
+        let answer = accounts.create_token_request(&format!("user-{name}"), &params, &request).await.unwrap();
+        Self { platform, name: name.to_owned(), token: answer.status.unwrap().token }
+    }
+
+    /// A call of devctl as the bastion makes it.
+    fn call(&self, args: &[&str]) -> Call {
+        self.in_bastion(Call::new(env!("CARGO_BIN_EXE_devplat-test-devctl")).args(args.iter().copied()))
+    }
+
+    /// The same call, in the environment that the bastion gives.
+    fn in_bastion(&self, call: Call) -> Call {
+        let kubeconfig = self.platform.plane.kubeconfig();
+        let cluster = kubeconfig.clusters[0].cluster.clone().unwrap();
+        call.env("DEVCTL_BASTION", "1")
+            .env("DEVCTL_SERVER", cluster.server.unwrap())
+            .env("DEVCTL_CA_FILE", cluster.certificate_authority.unwrap())
+            .env("DEVCTL_TOKEN", &self.token)
+            .env("DEVCTL_USER", &self.name)
+            .env("DEVCTL_NAMESPACE", format!("dev-{}", self.name))
+    }
+
+    /// What devctl says to that, which has to end with `status`.
+    fn says(&self, status: i32, line: &str) -> Ended {
+        let args: Vec<&str> = line.split(' ').collect();
+        self.call(&args).run(BOUND).unwrap().expect(status).unwrap()
+    }
+
+    /// What it asked the API server so far.
+    fn asked(&self) -> Vec<Entry> {
+        let user = format!("system:serviceaccount:dev-{0}:user-{0}", self.name);
+        let mut entries = self.platform.plane.audit().entries().unwrap();
+        entries.retain(|entry| entry.user.username == user);
+        entries
+    }
+
+    async fn space(&self) -> Namespace {
+        Namespace { client: self.platform.plane.client().await.unwrap(), name: format!("dev-{}", self.name) }
+    }
+}
+
+#[tokio::test]
+async fn list_asks_the_api_server_once() {
+    let user = User::new("devctl-once").await;
+    user.says(0, "list");
+    let asked: Vec<String> = user.asked().iter().map(Entry::line).collect();
+    assert_eq!(asked.len(), 1, "{asked:#?}");
+    assert!(asked[0].ends_with("list devservers dev-devctl-once/: 200"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn rights_of_a_user_are_enough_for_every_verb() {
+    let user = User::new("devctl-life").await;
+    let created = user.says(0, "create mydev --wait --timeout 50");
+    assert!(created.stdout.contains("mydev is ready"), "{created:?}");
+    assert_eq!(user.says(0, "list -o name").stdout, "mydev\n");
+    assert!(user.says(0, "list").stdout.contains("cpu-small"));
+    assert!(user.says(0, "describe mydev").stdout.starts_with("mydev is ready"));
+    assert!(user.says(0, "flavors -o name").stdout.contains("cpu-small\n"));
+    assert!(user.says(0, "homes").stdout.contains("used by mydev"));
+    assert!(user.says(0, "test-k8s").stdout.contains("Kubernetes v1."));
+    assert!(user.says(0, "info").stdout.contains("ssh devctl-life+SERVER@HOST"));
+    let status: Value = serde_json::from_str(&user.says(0, "status -o json").stdout).unwrap();
+    assert_eq!((&status["ready"], &status["total"]), (&json!(1), &json!(1)));
+
+    let before = user.space().await.pod("mydev").await.metadata.name;
+    user.says(0, "restart mydev --wait --timeout 50");
+    assert_ne!(user.space().await.pod("mydev").await.metadata.name, before);
+
+    user.says(0, "delete mydev --force --wait --timeout 50");
+    assert!(user.says(0, "homes").stdout.contains("kept"));
+    user.says(0, "create mydev");
+    user.says(0, "delete mydev --force --delete-home --wait --timeout 50");
+    assert_eq!(user.says(0, "homes -o name").stdout, "");
+
+    let forbidden: Vec<_> =
+        user.asked().into_iter().filter(|entry| entry.annotations.decision == "forbid").collect();
+    assert!(forbidden.is_empty(), "{forbidden:#?}");
+}
+
+#[tokio::test]
+async fn second_server_of_the_same_name_and_unknown_flavors_are_refused_clearly() {
+    let user = User::new("devctl-refused").await;
+    user.says(0, "create mydev");
+    let second = user.says(2, "create mydev");
+    assert!(second.stderr.contains("error: there is a dev server mydev already"), "{second:?}");
+    let flavor = user.says(3, "create other --flavor cpu-smal");
+    assert!(flavor.stderr.contains("hint: did you mean cpu-small?"), "{flavor:?}");
+    assert_eq!(user.says(0, "list -o name").stdout, "mydev\n");
+    let absent = user.says(3, "describe mydve");
+    assert!(absent.stderr.contains("hint: did you mean mydev?"), "{absent:?}");
+    let unconfirmed = user.says(2, "delete mydev");
+    assert!(unconfirmed.stderr.contains("--force"), "{unconfirmed:?}");
+    let invalid = user.says(2, "create mini --home-size 10Gi --image ");
+    assert!(invalid.stderr.contains("image"), "{invalid:?}");
+    user.says(0, "delete mydev --force");
+}
+
+#[tokio::test]
+async fn wait_ends_with_what_was_waited_for() {
+    let user = User::new("devctl-wait").await;
+    let space = user.space().await;
+    let spec = json!({"nodeSelector": {"example.com/nowhere": "true"}});
+    super::namespace::flavor(&space.client, "devctl-nowhere", spec).await;
+    let late = user.says(4, "create mydev --flavor devctl-nowhere --wait --timeout 15");
+    assert!(late.stderr.contains("mydev is not ready after 15 s\n  because: Unschedulable: "), "{late:?}");
+    // Elsewhere than on a terminal a line for each change.
+    assert!(late.stderr.contains("mydev: Starting"), "{late:?}");
+    assert!(user.says(0, "describe mydev").stdout.starts_with("mydev is not ready yet: Unschedulable"));
+    user.says(0, "delete mydev --force --wait");
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_not_shown() {
+    let user = User::new("devctl-nosy").await;
+    let refused = user.says(3, "list -n dev-devctl-once");
+    assert!(refused.stderr.contains("you may not do that"), "{refused:?}");
+    assert!(user.says(3, "test-k8s -n default").stderr.contains("rights are missing"));
+}
+
+#[tokio::test]
+async fn token_that_is_not_good_and_a_server_that_is_away_are_told() {
+    let user = User::new("devctl-away").await;
+    let unknown = user.call(&["list"]).env("DEVCTL_TOKEN", "made-up").run(BOUND).unwrap().expect(3).unwrap();
+    assert!(
+        unknown.stderr.contains("does not let you in") && unknown.stderr.contains("log in again"),
+        "{unknown:?}"
+    );
+    let away = user.call(&["list"]).env("DEVCTL_SERVER", "https://127.0.0.1:1");
+    let away = away.run(BOUND).unwrap().expect(3).unwrap();
+    assert!(away.stderr.contains("https://127.0.0.1:1 cannot be reached"), "{away:?}");
+}
+
+#[tokio::test]
+async fn printed_kubeconfig_works_elsewhere() {
+    let user = User::new("devctl-file").await;
+    let printed = user.says(0, "kubeconfig").stdout;
+    assert!(printed.contains("# The token in it ends at "), "{printed}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kubeconfig");
+    fs::write(&file, printed).unwrap();
+    let call = |args: &[&str]| {
+        let call = Call::new(env!("CARGO_BIN_EXE_devplat-test-devctl")).args(args.iter().copied());
+        call.env("KUBECONFIG", &file).env("HOME", folder.path()).run(BOUND).unwrap()
+    };
+    call(&["list"]).expect(0).unwrap();
+    let info: Value = serde_json::from_str(&call(&["info", "-o", "json"]).expect(0).unwrap().stdout).unwrap();
+    assert_eq!(info["user"], "devctl-file");
+    assert_eq!(info["knownAs"], "system:serviceaccount:dev-devctl-file:user-devctl-file");
+    let nowhere = call(&["ssh", "mydev"]).expect(2).unwrap();
+    assert!(nowhere.stderr.contains("--host"), "{nowhere:?}");
+}
+
+#[tokio::test]
+async fn prompt_takes_verbs_until_it_is_left() {
+    let user = User::new("devctl-prompt").await;
+    user.says(0, "create mydev");
+    let program = env!("CARGO_BIN_EXE_devplat-test-devctl");
+    // A terminal that reads what is typed from a file.
+    let call =
+        Call::new("script").args(["-qec", program, "/dev/null"]).input("list\nnosuch\nhelp logs\nexit\n");
+    let typed = user.in_bastion(call).env("TERM", "dumb").run(BOUND).unwrap().expect(0).unwrap().stdout;
+    for said in ["devctl-prompt> ", "mydev", "unrecognized subcommand 'nosuch'", "Usage: devctl logs"] {
+        assert!(typed.contains(said), "{said}: {typed}");
+    }
+    // Nobody can be there without one.
+    let nobody = user.call(&[]).run(BOUND).unwrap().expect(2).unwrap();
+    assert!(nobody.stderr.contains("the prompt needs a terminal"), "{nobody:?}");
+    user.says(0, "delete mydev --force");
+}
