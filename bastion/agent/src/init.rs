@@ -5,15 +5,19 @@ use std::{
     ffi::OsString,
     io::{self, Write},
     os::unix::process::CommandExt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use rustix::process::{
-    Pid, Signal, WaitOptions, getpid, kill_process, kill_process_group, set_child_subreaper, wait,
-};
+use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group, set_child_subreaper};
 use signal_hook::{
     consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH},
     iterator::Signals,
+};
+
+use crate::{
+    children::{Children, command},
+    front::{self, Front},
 };
 
 /// Why PID 1 cannot do its work.
@@ -34,8 +38,13 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr().lock(), "devplat-agent: {line}");
 }
 
-/// Runs `command`, if there is one, until SIGTERM has ended it and all it left.
-pub(crate) fn run(command: &[OsString], grace: Duration) -> Result<(), Error> {
+/// Runs `command`, if there is one, until SIGTERM has ended it and all it left. Beside it, `front` is what others
+/// reach the dev server by; whatever becomes of that, PID 1 goes on.
+pub(crate) fn run(
+    command: &[OsString],
+    grace: Duration,
+    front: Option<front::Settings>,
+) -> Result<(), Error> {
     let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH])
         .map_err(Error::Signals)?;
     if getpid() != Pid::INIT {
@@ -44,12 +53,26 @@ pub(crate) fn run(command: &[OsString], grace: Duration) -> Result<(), Error> {
             say(&format!("cannot become reaper: {error}"));
         }
     }
-    let mut main = start(command);
+    let children = Arc::new(Children::default());
+    let front = front.and_then(|settings| match Front::start(settings, children.clone()) {
+        Ok(front) => Some(front),
+        Err(error) => {
+            say(&format!("no SSH: {error}"));
+            None
+        }
+    });
+    let mut main = start(&children, command);
     for signal in signals.forever() {
         match signal {
-            SIGCHLD => main = reap(main),
+            SIGCHLD => main = reap(&children, main),
             SIGTERM => {
-                end_all(main, grace);
+                if let Some(front) = &front {
+                    front.stop_accepting();
+                }
+                end_all(&children, main, grace);
+                if let Some(front) = front {
+                    front.end();
+                }
                 return Ok(());
             }
             other => forward(main, other),
@@ -59,15 +82,13 @@ pub(crate) fn run(command: &[OsString], grace: Duration) -> Result<(), Error> {
 }
 
 /// The command's process, leader of a group of its own.
-fn start(command: &[OsString]) -> Option<Pid> {
-    let Some((program, args)) = command.split_first() else {
+fn start(children: &Children, words: &[OsString]) -> Option<Pid> {
+    let Some((program, args)) = words.split_first() else {
         say("no command: staying alive");
         return None;
     };
-    #[expect(clippy::disallowed_methods, reason = "the one place where the agent starts processes")]
-    let spawned = std::process::Command::new(program).args(args).process_group(0).spawn();
-    match spawned {
-        Ok(child) => Pid::from_raw(i32::try_from(child.id()).expect("Linux keeps process ids below 2^22")),
+    match children.start(command(program).args(args).process_group(0)) {
+        Ok(started) => Some(started.pid),
         Err(error) => {
             say(&format!("cannot start {}: {error}; staying alive without it", program.display()));
             None
@@ -76,9 +97,9 @@ fn start(command: &[OsString]) -> Option<Pid> {
 }
 
 /// Takes every ended child; the command's own end is worth a line.
-fn reap(main: Option<Pid>) -> Option<Pid> {
+fn reap(children: &Children, main: Option<Pid>) -> Option<Pid> {
     let mut main = main;
-    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+    while let Ok(Some((pid, status))) = children.reap() {
         if Some(pid) == main {
             main = None;
             match (status.exit_status(), status.terminating_signal()) {
@@ -98,12 +119,13 @@ fn forward(main: Option<Pid>, signal: i32) {
     }
 }
 
-/// SIGTERM to all, then up to `grace` for them to end, then SIGKILL.
-fn end_all(main: Option<Pid>, grace: Duration) {
+/// SIGTERM to all, SIGHUP to sessions, then up to `grace` for them to end, then SIGKILL.
+fn end_all(children: &Children, main: Option<Pid>, grace: Duration) {
     let deadline = Instant::now() + grace;
     signal_all(main, Signal::TERM);
+    children.hang_up(main);
     while Instant::now() < deadline {
-        match wait(WaitOptions::NOHANG) {
+        match children.reap() {
             Ok(Some(_)) => {}
             Ok(None) => pause(),
             Err(_) => return,
@@ -114,7 +136,7 @@ fn end_all(main: Option<Pid>, grace: Duration) {
     let last = Instant::now() + KILL_PATIENCE;
     while Instant::now() < last {
         signal_all(main, Signal::KILL);
-        match wait(WaitOptions::NOHANG) {
+        match children.reap() {
             Ok(Some(_)) => {}
             Ok(None) => pause(),
             Err(_) => return,
@@ -133,7 +155,7 @@ fn signal_all(main: Option<Pid>, signal: Signal) {
     if let Some(main) = main {
         let _ = kill_process_group(main, signal);
     }
-    for child in children() {
+    for child in own_children() {
         let _ = kill_process(child, signal);
     }
 }
@@ -147,7 +169,7 @@ fn others() -> Vec<Pid> {
         .collect()
 }
 
-fn children() -> Vec<Pid> {
+fn own_children() -> Vec<Pid> {
     let own = getpid().as_raw_nonzero();
     let text = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
     text.split_whitespace().filter_map(|pid| Pid::from_raw(pid.parse().ok()?)).collect()

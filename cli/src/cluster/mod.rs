@@ -6,7 +6,10 @@ pub(crate) use trouble::Trouble;
 
 use std::{future::Future, time::Duration};
 
-use devplat_api::{DevServer, DevServerFlavor, name::ServerName};
+use devplat_api::{
+    DevServer, DevServerFlavor,
+    name::{SERVER_FINALIZER, ServerName},
+};
 use futures::{AsyncBufRead, Stream, StreamExt};
 use k8s_openapi::api::{
     authentication::v1::SelfSubjectReview,
@@ -73,7 +76,9 @@ impl Cluster {
 
     /// Makes one.
     pub(crate) async fn create(&self, name: &ServerName, spec: Value) -> Result<DynamicObject, Trouble> {
-        let server = DynamicObject::new(name.as_str(), &server_resource()).data(json!({"spec": spec}));
+        let mut server = DynamicObject::new(name.as_str(), &server_resource()).data(json!({"spec": spec}));
+        // From the creating call on: deleted before the operator saw it, what the operator makes would be left behind.
+        server.metadata.finalizers = Some(vec![SERVER_FINALIZER.to_owned()]);
         let params = PostParams { field_manager: Some(MANAGER.to_owned()), ..PostParams::default() };
         self.answer(self.dev_servers().create(&params, &server)).await
     }

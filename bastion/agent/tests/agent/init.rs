@@ -1,11 +1,5 @@
 //! The built program as reaper, without a container.
 
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "a test starts the program that it tests, and says by panicking what went wrong"
-)]
-
 use std::{
     io::{BufRead, BufReader},
     process::{Child, ChildStderr, Command, Stdio},

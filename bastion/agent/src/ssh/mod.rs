@@ -1,0 +1,201 @@
+//! The SSH server: accepts connections, and ends those that do not log in. What a connection may do is in
+//! [`connection`], who gets one in [`login`].
+
+mod connection;
+mod forward;
+mod line;
+mod login;
+mod program;
+mod pump;
+mod session;
+mod sftp;
+mod signal;
+
+use std::{
+    convert::Infallible,
+    io,
+    net::{Shutdown, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use devplat_keys::{Certificate, PrivateKey};
+use russh::{
+    Disconnect,
+    server::{Config, run_stream},
+};
+use tokio::{
+    net::TcpStream,
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{connection::Connection, login::Door};
+use crate::{
+    activity::Activity,
+    children::Children,
+    front::{Readiness, bind},
+    init::say,
+};
+
+/// What the server calls itself.
+const NAME: &str = "SSH-2.0-devplat-agent";
+/// How long a client gets to log in.
+const LOGIN_GRACE: Duration = Duration::from_mins(2);
+/// Clients that are about to log in, at most.
+const STRANGERS: usize = 64;
+/// How long a client gets to hang up once it was told to.
+const HANG_UP: Duration = Duration::from_millis(300);
+/// Messages that a channel holds. No limit: a channel's own, which counts bytes, is in [`mod@line`].
+const CHANNEL_MESSAGES: usize = 1 << 24;
+
+/// Where things are, and who is let in.
+pub(crate) struct Settings {
+    /// Folder with the host key, its certificate and the session authority.
+    pub(crate) dir: PathBuf,
+    /// The owner's keys.
+    pub(crate) authorized_keys: Option<PathBuf>,
+    /// Who certificates have to be for.
+    pub(crate) principal: String,
+    /// Where to listen.
+    pub(crate) listen: SocketAddr,
+}
+
+/// What all connections share.
+pub(crate) struct Site {
+    /// All processes.
+    pub(crate) children: Arc<Children>,
+    /// What is told to the operator.
+    pub(crate) activity: Arc<Activity>,
+    /// Ends all connections.
+    pub(crate) end: CancellationToken,
+}
+
+/// Why SSH does not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A file is not there.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// A file does not hold what it should.
+    #[error("{} holds no key: {source}", path.display())]
+    Key {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        source: russh::keys::ssh_key::Error,
+    },
+    /// The port is taken.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// Accepts connections until it cannot begin to; a connection that fails is its own matter.
+pub(crate) async fn serve(
+    settings: &Settings,
+    site: &Arc<Site>,
+    readiness: &Readiness,
+) -> Result<Infallible, Error> {
+    let Settings { dir, authorized_keys, principal, listen } = settings;
+    let config = config(dir)?;
+    let door = Arc::new(Door::open(dir, authorized_keys.clone(), principal.clone())?);
+    let listener = bind(*listen).await.map_err(|source| Error::Listen { address: *listen, source })?;
+    let strangers = Arc::new(Semaphore::new(STRANGERS));
+    say(&format!("SSH answers on {listen} for {principal}"));
+    readiness.ready();
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                let Ok(slot) = strangers.clone().try_acquire_owned() else { continue };
+                let site = site.clone();
+                let (config, door) = (config.clone(), door.clone());
+                tokio::spawn(async move {
+                    let connection = Connection::new(site.clone(), door, peer, &socket, slot);
+                    if let Err(error) = attend(config, &site, socket, connection).await {
+                        // Clients that just go are no news.
+                        if !matches!(
+                            error,
+                            russh::Error::IO(_) | russh::Error::HUP | russh::Error::Disconnect
+                        ) {
+                            say(&format!("connection from {}: {error}", peer.ip().to_canonical()));
+                        }
+                    }
+                });
+            }
+            Err(error) => {
+                say(&format!("cannot accept a connection: {error}"));
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Sees one connection through.
+async fn attend(
+    config: Arc<Config>,
+    site: &Site,
+    socket: TcpStream,
+    connection: Connection,
+) -> Result<(), russh::Error> {
+    socket.set_nodelay(true)?;
+    let socket = socket.into_std()?;
+    // The library has no way to end a client that just sits there.
+    let mut cut = Some(socket.try_clone()?);
+    let socket = TcpStream::from_std(socket)?;
+    let logged_in = connection.logged_in();
+    let Ok(running) = timeout(LOGIN_GRACE, run_stream(config, socket, connection)).await else {
+        return Ok(());
+    };
+    let mut running = running?;
+    let handle = running.handle();
+    let mut grace = std::pin::pin!(sleep(LOGIN_GRACE));
+    loop {
+        tokio::select! {
+            outcome = &mut running => return outcome,
+            () = logged_in.cancelled(), if cut.is_some() => cut = None,
+            () = &mut grace, if cut.is_some() => {
+                if let Some(cut) = cut.take() {
+                    let _ = cut.shutdown(Shutdown::Both);
+                }
+            }
+            () = site.end.cancelled() => {
+                let why = "the dev server is stopping".to_owned();
+                let _ = handle.disconnect(Disconnect::ByApplication, why, String::new()).await;
+                let _ = timeout(HANG_UP, &mut running).await;
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn config(dir: &std::path::Path) -> Result<Arc<Config>, Error> {
+    let (path, text) = read(dir, "host_key")?;
+    let key = PrivateKey::from_openssh(text).map_err(|source| Error::Key { path, source })?;
+    let (path, text) = read(dir, "host_key-cert.pub")?;
+    let certificate = Certificate::from_openssh(&text).map_err(|source| Error::Key { path, source })?;
+    let mut config = devplat_transport::server(NAME, key, Some(certificate));
+    if let Some(config) = Arc::get_mut(&mut config) {
+        config.channel_buffer_size = CHANNEL_MESSAGES;
+    }
+    Ok(config)
+}
+
+fn read(dir: &std::path::Path, name: &str) -> Result<(PathBuf, String), Error> {
+    let path = dir.join(name);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok((path, text)),
+        Err(source) => Err(Error::Read { path, source }),
+    }
+}
