@@ -1,6 +1,8 @@
 //! How both ends of the platform's SSH are set: algorithms, windows, keepalives. One place, so that the bastion and
 //! the agent never differ, and so that what was found to matter is written down once.
 
+mod stream;
+
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use russh::{
@@ -9,12 +11,15 @@ use russh::{
     mac, server,
 };
 
+pub use stream::Unblocked;
+
 /// Bytes that a peer may send on a channel before it hears back. One round trip of 20 ms then allows 400 MiB/s.
 pub const WINDOW: u32 = 8 << 20;
 /// Largest packet: the largest that OpenSSH takes in one read.
 pub const PACKET: u32 = 65_535;
-/// Messages that wait for one channel's reader. With [`PACKET`], the byte cap of a channel.
-pub const CHANNEL_BUFFER: usize = 64;
+/// Messages that wait for one channel's reader: more than a window holds, since the window is the byte cap of a channel
+/// (third-party/README.md), and a queue that is full would hold up all others of its connection.
+pub const CHANNEL_BUFFER: usize = 65_536;
 /// Quiet time after which a peer is asked whether it is there: load balancers cut idle flows, the quickest at 350 s.
 pub const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Unanswered questions after which it is gone.

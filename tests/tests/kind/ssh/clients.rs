@@ -25,7 +25,7 @@ pub(crate) fn files_are_copied_by_scp_sftp_rsync_and_git() -> Result<()> {
         export GIT_SSH_COMMAND="ssh -F $CONFIG" GIT_CONFIG_GLOBAL="$HOME/gitconfig"
         git config --global user.name a; git config --global user.email a@example.com
         git config --global init.defaultBranch main; git config --global protocol.version 2
-        box 'git init -q --bare repo.git'
+        box 'git init -q --bare -b main repo.git'
         git init -q work; (cd work; cp ../a .; git add a; git commit -q -m a; git push -q "demo+box@$NAME:repo.git" main)
         git clone -q "demo+box@$NAME:repo.git" cloned
         cmp a cloned/a
@@ -113,7 +113,7 @@ pub(crate) fn ssh_audit_finds_no_failure() -> Result<()> {
     works(
         r#"
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
-        ssh-audit --level=fail -n "$HOST:$PORT" > audit || true
+        ssh-audit -n "$HOST:$PORT" > audit || true
         grep -q '(gen) banner' audit || fail "no audit: $(cat audit)"
         grep '\[fail\]' audit && fail "see above" || true
         "#,

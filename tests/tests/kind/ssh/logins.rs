@@ -8,13 +8,13 @@ pub(crate) fn strangers_learn_nothing() -> Result<()> {
     works(
         r#"
         ssh-keygen -q -t ed25519 -N '' -f stranger
-        refused() { ssh -F "$CONFIG" -o BatchMode=yes -o IdentitiesOnly=yes -o "IdentityFile=none" -i "$1" "$2@$NAME" true 2>&1 | sed "s/^.*@[^:]*: //"; }
+        HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
+        refused() { { ssh -F /dev/null -p "$PORT" -o BatchMode=yes -o IdentitiesOnly=yes -o UserKnownHostsFile="$KNOWN" -i "$1" "$2@$HOST" true 2>&1 || true; } | sed "s/^.*@[^:]*: //"; }
         # Somebody who exists with another key, somebody who doesn't, a name with control characters.
         known=$(refused stranger demo); unknown=$(refused stranger nobody); odd=$(refused stranger $'de\x07mo')
         is "$known" "$unknown"; is "$odd" "$unknown"
         [[ $known == *"Permission denied"* ]] || fail "$known"
         # A name of a MiB.
-        HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
         /usr/bin/python3 - "$HOST" "$PORT" "$KEY" <<'P'
 import paramiko, sys
 t = paramiko.Transport((sys.argv[1], int(sys.argv[2]))); t.start_client(timeout=15)

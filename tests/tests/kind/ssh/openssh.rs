@@ -97,6 +97,7 @@ s = socket.socket(socket.AF_UNIX); s.bind("mine.sock"); s.listen()
 while True:
     c, _ = s.accept(); c.sendall(b"from here"); c.close()
 ' & started+=($!)
+        for _ in $(seq 100); do [[ -S mine.sock ]] && break; sleep 0.1; done
         is "$("${ssh[@]}" -R "/home/dev/theirs.sock:$HOME/mine.sock" "demo+box@$NAME" 'for i in $(seq 50); do test -S theirs.sock && break; sleep 0.1; done; python3 -c "
 import socket
 s = socket.socket(socket.AF_UNIX); s.connect(\"theirs.sock\"); print(s.recv(99).decode())"')" "from here"
@@ -152,10 +153,40 @@ pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
         is "$(me list -o name)" "$(me devctl list -o name)"
         me devctl describe box | grep -q cpu-small
         me flavors | grep -q cpu-medium
-        # The prompt, on a terminal.
-        printf 'list\nexit\n' | script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | grep -q box || fail "no prompt"
-        # The bastion's own rights are not within reach of what devctl runs with.
         me devctl test-k8s
+        # The prompt, on a terminal that can do nothing, and on one that tells where its cursor is.
+        printf 'list\nexit\n' | TERM=dumb script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | grep -q cpu-small || fail "no prompt"
+        python3 - "${ssh[@]}" -tt "demo@$NAME" <<'P'
+import os, pty, select, sys, time
+pid, fd = pty.fork()
+if pid == 0: os.execvp(sys.argv[1], sys.argv[1:])
+seen = b""
+def until(word, bound=20):
+    global seen
+    end = time.time() + bound
+    while word not in seen:
+        if time.time() > end: sys.exit("waited for %r, saw %r" % (word, seen))
+        if select.select([fd], [], [], 0.2)[0]:
+            try: more = os.read(fd, 65536)
+            except OSError: break
+            for _ in range(more.count(b"\x1b[6n")): os.write(fd, b"\x1b[1;1R")
+            seen += more
+    at = seen.find(word)
+    if at < 0: sys.exit("ended before %r, saw %r" % (word, seen))
+    seen = seen[at + len(word):]
+until(b"demo>"); os.write(fd, b"list\r"); until(b"cpu-small"); until(b"demo>")
+# Into the dev server, and back to the prompt.
+os.write(fd, b"ssh box\r"); until(b'#'); os.write(fd, b"echo in-$((40+2)); exit\r"); until(b"in-42"); until(b"demo>")
+os.write(fd, b"exit\r")
+end = time.time() + 20
+while time.time() < end:
+    if select.select([fd], [], [], 0.2)[0]:
+        try:
+            if not os.read(fd, 65536): break
+        except OSError: break
+_, status = os.waitpid(pid, 0)
+sys.exit(os.waitstatus_to_exitcode(status))
+P
         "#,
     )
 }

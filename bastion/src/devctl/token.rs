@@ -1,0 +1,138 @@
+//! Tokens of users' own `ServiceAccount`s, good for minutes. They are never logged, and never written anywhere.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use devplat_api::Slug;
+use k8s_openapi::api::{
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::ServiceAccount,
+};
+use kube::{Api, Client, api::PostParams};
+use tokio::{sync::Mutex, time::timeout};
+
+/// How long a token is good.
+const VALIDITY: Duration = Duration::from_mins(15);
+/// One that is good for less is not handed out any more.
+const SPARE: Duration = Duration::from_mins(5);
+/// How long asking for one may take.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A token. Nothing shows what it is.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Token(String);
+
+/// Where tokens come from.
+pub struct Tokens {
+    source: Source,
+    cache: Mutex<HashMap<Slug, (Token, Instant)>>,
+}
+
+enum Source {
+    Cluster(Client),
+    Fixed(Token),
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoToken {
+    /// It does not answer.
+    #[error("the API server does not answer; open sessions go on, and \"ssh NAME+SERVER@...\" still works")]
+    Timeout,
+    /// It answers with no.
+    #[error("the API server gives no token for your account")]
+    Refused(#[source] Box<kube::Error>),
+    /// It cannot be reached.
+    #[error("the API server cannot be reached; open sessions go on, and \"ssh NAME+SERVER@...\" still works")]
+    Unreachable(#[source] Box<kube::Error>),
+    /// It answers with nothing.
+    #[error("the API server gives an empty token for your account")]
+    Empty,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tokens(…)")
+    }
+}
+
+impl Token {
+    /// For the environment of devctl, and for nothing else.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Tokens {
+    /// From the API server.
+    pub fn of(client: Client) -> Self {
+        Self { source: Source::Cluster(client), cache: Mutex::default() }
+    }
+
+    /// Always the same, without a cluster.
+    pub fn fixed(text: &str) -> Self {
+        Self { source: Source::Fixed(Token(text.to_owned())), cache: Mutex::default() }
+    }
+
+    /// One for the user of that slug, good for some minutes at least.
+    pub(super) async fn token(&self, slug: &Slug) -> Result<Token, NoToken> {
+        let client = match &self.source {
+            Source::Cluster(client) => client,
+            Source::Fixed(token) => return Ok(token.clone()),
+        };
+        let now = Instant::now();
+        {
+            let mut cache = self.cache.lock().await;
+            cache.retain(|_, (_, until)| *until > now);
+            if let Some((token, _)) = cache.get(slug) {
+                return Ok(token.clone());
+            }
+        }
+        let token = timeout(ANSWER, request(client, slug)).await.unwrap_or(Err(NoToken::Timeout))?;
+        let until = now + VALIDITY.saturating_sub(SPARE);
+        self.cache.lock().await.insert(slug.clone(), (token.clone(), until));
+        Ok(token)
+    }
+}
+
+async fn request(client: &Client, slug: &Slug) -> Result<Token, NoToken> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &slug.namespace());
+    let wanted = TokenRequest {
+        spec: TokenRequestSpec {
+            audiences: Vec::new(),
+            expiration_seconds: i64::try_from(VALIDITY.as_secs()).ok(),
+            bound_object_ref: None,
+        },
+        ..TokenRequest::default()
+    };
+    let made = accounts
+        .create_token_request(&slug.service_account(), &PostParams::default(), &wanted)
+        .await
+        .map_err(|error| match error {
+            kube::Error::Api(_) => NoToken::Refused(Box::new(error)),
+            error => NoToken::Unreachable(Box::new(error)),
+        })?;
+    made.status.map(|status| Token(status.token)).filter(|token| !token.0.is_empty()).ok_or(NoToken::Empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_shows_a_token() {
+        let tokens = Tokens::fixed("very secret");
+        let token = tokens.token(&Slug::of("alice")).await.unwrap();
+        assert_eq!(token.reveal(), "very secret");
+        assert!(!format!("{tokens:?} {token:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,124 @@
+//! The bastion's own keys, from where Kubernetes puts them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use devplat_api::name;
+use devplat_keys::{Certificate, HostIdentity, PrivateKey, PublicKey, SessionAuthority};
+
+/// What it proves itself with, whom it trusts, and what it certifies with.
+#[derive(Debug)]
+pub struct Keys {
+    /// The identity that all replicas share.
+    pub host: HostIdentity,
+    /// Who certifies dev servers.
+    pub host_authority: PublicKey,
+    /// What lets the bastion into them.
+    pub session_authority: SessionAuthority,
+}
+
+/// Why there are none.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// A file cannot be read.
+    #[error("cannot read {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that holds something else.
+    #[error("{path} holds no such key")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: russh::keys::ssh_key::Error,
+    },
+    /// The key of the session authority.
+    #[error("{path} is not the key of the session authority")]
+    Session {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: devplat_keys::InvalidKey,
+    },
+    /// Two files that do not belong together.
+    #[error("{0} is not of the host key beside it")]
+    Mismatch(PathBuf),
+}
+
+impl Keys {
+    /// From the folder of the Secret, and the public key of the host authority.
+    pub fn read(folder: &Path, host_authority: &Path) -> Result<Self, KeysError> {
+        let key = parse(&folder.join(name::HOST_KEY), |text| PrivateKey::from_openssh(text))?;
+        let path = folder.join(name::HOST_CERTIFICATE);
+        let certificate = parse(&path, Certificate::from_openssh)?;
+        if certificate.public_key() != key.public_key().key_data() {
+            return Err(KeysError::Mismatch(path));
+        }
+        let path = folder.join(name::SESSION_AUTHORITY_KEY);
+        let session_authority = SessionAuthority::from_openssh(&content(&path)?)
+            .map_err(|source| KeysError::Session { path, source })?;
+        let host_authority = parse(host_authority, PublicKey::from_openssh)?;
+        Ok(Self { host: HostIdentity { key, certificate }, host_authority, session_authority })
+    }
+}
+
+fn content(path: &Path) -> Result<String, KeysError> {
+    fs::read_to_string(path).map_err(|source| KeysError::Read { path: path.to_owned(), source })
+}
+
+fn parse<T>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, russh::keys::ssh_key::Error>,
+) -> Result<T, KeysError> {
+    parse(content(path)?.trim()).map_err(|source| KeysError::Format { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_keys::HostAuthority;
+
+    use super::*;
+
+    fn folder(certificate_of: u8) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let bastion = |seed| HostAuthority::from_seed([seed; 32]).bastion(&["localhost".to_owned()]);
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write(name::HOST_KEY, &bastion(1).key_text());
+        write(name::HOST_CERTIFICATE, &bastion(certificate_of).certificate_text());
+        write(name::SESSION_AUTHORITY_KEY, &SessionAuthority::from_seed([2; 32]).to_openssh());
+        let authority = HostAuthority::from_seed([1; 32]);
+        write(name::HOST_AUTHORITY, &authority.public_key().to_openssh().unwrap());
+        folder
+    }
+
+    fn read(folder: &tempfile::TempDir) -> Result<Keys, KeysError> {
+        Keys::read(folder.path(), &folder.path().join(name::HOST_AUTHORITY))
+    }
+
+    #[test]
+    fn keys_are_read_as_the_operator_writes_them() {
+        let keys = read(&folder(1)).unwrap();
+        assert_eq!(&keys.host_authority, HostAuthority::from_seed([1; 32]).public_key());
+    }
+
+    #[test]
+    fn a_certificate_of_another_key_is_told() {
+        assert!(matches!(read(&folder(3)), Err(KeysError::Mismatch(_))));
+    }
+
+    #[test]
+    fn a_file_that_is_no_key_is_named() {
+        let folder = folder(1);
+        fs::write(folder.path().join(name::HOST_KEY), "hello").unwrap();
+        assert!(read(&folder).unwrap_err().to_string().ends_with("host_key holds no such key"));
+    }
+}

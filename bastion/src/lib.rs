@@ -1,0 +1,154 @@
+//! The platform's SSH front door: who are you, where may you go. It runs no shell and has no users of its own; it leads
+//! to dev servers and to devctl.
+
+pub mod audit;
+pub mod auth;
+pub mod config;
+pub mod devctl;
+pub mod directory;
+pub mod door;
+pub mod drain;
+mod http;
+pub mod keys;
+pub mod login;
+pub mod metrics;
+pub mod policy;
+mod relay;
+pub mod serve;
+mod session;
+pub mod startups;
+
+use std::{error::Error as StdError, io, sync::Arc, time::Duration};
+
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::Config;
+pub use relay::{Dialer, Target};
+
+use audit::Audit;
+use auth::Authorities;
+use devctl::{Devctl, Tokens};
+use directory::Directory;
+use door::{Door, Guests, Numbers};
+use drain::Drain;
+use keys::Keys;
+use startups::Startups;
+
+/// How the bastion calls itself.
+pub const NAME: &str = "SSH-2.0-devplat";
+/// How long those may take who are ended when the time is over.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Why the bastion does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its keys.
+    #[error("the bastion's keys cannot be used")]
+    Keys(#[from] keys::KeysError),
+    /// Authorities of users.
+    #[error("the authorities of users cannot be used")]
+    Authorities(#[from] auth::InvalidAuthorities),
+    /// A port.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A thread for the log.
+    #[error("cannot start the audit log")]
+    Audit(#[source] io::Error),
+    /// What is served over HTTP.
+    #[error("the server of health and metrics failed")]
+    Http(#[source] io::Error),
+}
+
+/// Runs until `end`, and then until everybody has left or the time for that is over.
+pub async fn run(
+    config: Config,
+    client: Client,
+    api_server: String,
+    end: CancellationToken,
+) -> Result<(), Error> {
+    let Keys { host, host_authority, session_authority } = Keys::read(&config.keys, &config.host_authority)?;
+    let authorities = Arc::new(Authorities::read(&config.user_ca, config.user_revoked.as_deref())?);
+    let directory = Arc::new(Directory::default());
+    let devctl = config.runner.clone().map(|runner| Devctl {
+        runner,
+        server: config.devctl_server.clone().unwrap_or(api_server),
+        ca_file: config.devctl_ca_file.clone(),
+        tokens: Tokens::of(client.clone()),
+    });
+    let door = Arc::new(Door {
+        directory: directory.clone(),
+        authorities: authorities.clone(),
+        audit: Audit::stdout().map_err(Error::Audit)?,
+        metrics: metrics::Metrics::default(),
+        drain: Drain::default(),
+        dialer: Dialer::new(host_authority, session_authority),
+        devctl,
+        startups: Startups::new(config.penalty_exempt.clone()),
+        guests: Guests::new(config.sessions_per_user),
+        numbers: Numbers::default(),
+    });
+    let ssh = devplat_transport::server(NAME, host.key, Some(host.certificate));
+    let listener = listen(config.listen)?;
+    let http_listener = listen(config.http_listen)?;
+    let watching = tokio::spawn(directory::watch::watch(client, directory));
+    let rereading = config.user_revoked.map(|path| tokio::spawn(reread(authorities, path)));
+    let http_end = CancellationToken::new();
+    let http = tokio::spawn(http::serve(http_listener, door.clone(), http_end.clone()));
+    serve_until(door, ssh, listener, config.drain, end).await;
+    http_end.cancel();
+    watching.abort();
+    if let Some(rereading) = rereading {
+        rereading.abort();
+    }
+    http.await.unwrap_or(Ok(())).map_err(Error::Http)
+}
+
+/// Serves SSH on `listener` until `end`; then lets those who are here stay for `grace`.
+pub async fn serve_until(
+    door: Arc<Door>,
+    ssh: Arc<russh::server::Config>,
+    listener: TcpListener,
+    grace: Duration,
+    end: CancellationToken,
+) {
+    let begin = async {
+        end.cancelled().await;
+        door.drain.begin();
+    };
+    // Nobody is told no because the list of users is not there yet.
+    let serving = async {
+        tokio::select! {
+            () = door.directory.completed() => {}
+            () = door.drain.begun() => return,
+        }
+        tracing::info!("users and dev servers are known; the door is open");
+        serve::serve(door.clone(), ssh, listener).await;
+    };
+    tokio::join!(begin, serving);
+    tracing::info!(here = door.drain.here().len(), seconds = grace.as_secs(), "draining");
+    let ended = door.drain.wait(grace, LAST).await;
+    tracing::info!(ended, "drained");
+}
+
+fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Error> {
+    serve::listen(address).map_err(|source| Error::Listen { address, source })
+}
+
+/// A list of revocations is a file that Kubernetes changes in place.
+async fn reread(authorities: Arc<Authorities>, path: std::path::PathBuf) {
+    let mut tick = tokio::time::interval(Duration::from_secs(3));
+    loop {
+        tick.tick().await;
+        if let Err(error) = authorities.reread(&path) {
+            tracing::warn!(error = &error as &dyn StdError, "revocations stay as they were");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Which dev server somebody reaches, and where bytes may be piped to. Somebody else's server is the same as none.
+
+use std::net::SocketAddr;
+
+use devplat_api::name;
+
+use crate::directory::{Readiness, Server};
+
+/// What can be done about a wish for a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// Go there.
+    Ready(SocketAddr),
+    /// It is on its way; this is what it waits for.
+    Wait(String),
+    /// It won't be there without somebody doing something; this is why.
+    Never(String),
+}
+
+/// Likeness from which on a name is taken for a mistyped one.
+const ALIKE: f64 = 0.7;
+
+/// What is said of a server that the user does not have, somebody else's or nobody's. `own` are the user's servers.
+pub fn unknown(wanted: &str, own: &[String]) -> String {
+    let alike = |name: &String| (strsim::normalized_damerau_levenshtein(wanted, name), name.clone());
+    let nearest = own.iter().map(alike).max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(how, _)| *how >= ALIKE);
+    let hint = nearest.map_or_else(String::new, |(_, name)| format!("; did you mean {name:?}?"));
+    format!("no dev server {wanted:?} of yours; \"devctl list\" shows them{hint}")
+}
+
+/// What can be done about `server`, one of the user's own.
+pub fn reach(wanted: &str, server: &Server) -> Reach {
+    let because = |reason: &str, message: &str| match (reason, message) {
+        ("", "") => "no word from the operator yet".to_owned(),
+        (reason, "") => reason.to_owned(),
+        ("", message) => message.to_owned(),
+        (reason, message) => format!("{reason}: {message}"),
+    };
+    match &server.readiness {
+        Readiness::Ready(address) => Reach::Ready(*address),
+        Readiness::Starting { reason, message } => Reach::Wait(because(reason, message)),
+        Readiness::Failed { reason, message } => {
+            Reach::Never(format!("{wanted:?} cannot start: {}", because(reason, message)))
+        }
+        Readiness::Terminating => Reach::Never(format!("{wanted:?} is being deleted")),
+        Readiness::WithoutSsh => {
+            Reach::Never(format!("{wanted:?} has no SSH: its spec says enableSSH: false"))
+        }
+    }
+}
+
+/// Where a `direct-tcpip` of a control session leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// To the SSH of one of the user's own dev servers, if there is one of that name.
+    Server(String),
+    /// Nowhere: the bastion is no proxy.
+    Refused,
+}
+
+/// Where `host` and `port`, as `ssh -J` and `ssh -W` give them, lead for the user of `namespace`.
+pub fn destination(host: &str, port: u32, namespace: &str) -> Destination {
+    let server = match host.split_once('.') {
+        Some((server, rest)) if rest == namespace => server,
+        Some(_) => return Destination::Refused,
+        None => host,
+    };
+    let known = name::ServerName::parse(server).is_ok();
+    if known && port == u32::from(name::SSH_PORT) {
+        Destination::Server(server.to_owned())
+    } else {
+        Destination::Refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_leads_to_own_servers_only_and_to_their_ssh_only() {
+        let own = Destination::Server("mydev".into());
+        assert_eq!(destination("mydev", 22, "dev-alice"), own);
+        assert_eq!(destination("mydev.dev-alice", 22, "dev-alice"), own);
+        for (host, port) in [
+            ("mydev.dev-bob", 22),
+            ("mydev", 2222),
+            ("mydev", 65_558),
+            ("169.254.169.254", 80),
+            ("10.0.0.1", 22),
+            ("kubernetes.default", 443),
+            ("::1", 22),
+            ("localhost.", 22),
+            ("", 22),
+        ] {
+            assert_eq!(destination(host, port, "dev-alice"), Destination::Refused, "{host}:{port}");
+        }
+    }
+
+    fn server(readiness: Readiness) -> Server {
+        Server { namespace: "dev-alice".into(), name: "mydev".into(), readiness }
+    }
+
+    #[test]
+    fn what_a_server_waits_for_is_told_as_the_operator_says_it() {
+        let starting =
+            Readiness::Starting { reason: "Unschedulable".into(), message: "no node has 8 GPUs".into() };
+        assert_eq!(
+            reach("mydev", &server(starting)),
+            Reach::Wait("Unschedulable: no node has 8 GPUs".into())
+        );
+    }
+
+    #[test]
+    fn a_server_that_will_not_come_is_not_waited_for() {
+        let failed = Readiness::Failed { reason: "ImagePull".into(), message: String::new() };
+        for readiness in [failed, Readiness::Terminating, Readiness::WithoutSsh] {
+            assert!(matches!(reach("mydev", &server(readiness)), Reach::Never(_)));
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_one_of_the_own_is_hinted_at() {
+        let own = ["mydev".to_owned(), "other".to_owned()];
+        assert_eq!(
+            unknown("mydve", &own),
+            r#"no dev server "mydve" of yours; "devctl list" shows them; did you mean "mydev"?"#
+        );
+        assert_eq!(unknown("bobs", &own), r#"no dev server "bobs" of yours; "devctl list" shows them"#);
+    }
+}

@@ -1,0 +1,128 @@
+//! Until a dev server is there: in a terminal with a word on what it waits for, elsewhere for a moment and silently.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use russh::ChannelMsg;
+use tokio::time::timeout;
+
+use super::Relay;
+use crate::{
+    policy::{Reach, reach, unknown},
+    session::{Control, Front, Setup},
+};
+
+/// With nobody to read: VS Code gives up after 15 s, and has to hear why.
+const SILENT: Duration = Duration::from_secs(10);
+/// With somebody who reads, and who can end it.
+const WATCHED: Duration = Duration::from_mins(15);
+/// What a terminal sends for Ctrl-C and Ctrl-D.
+const LEAVE: [u8; 2] = [3, 4];
+
+/// Where the server is, if it is ready right now.
+pub(super) fn address(relay: &Relay) -> Option<SocketAddr> {
+    match now(relay) {
+        Reach::Ready(address) => Some(address),
+        Reach::Wait(_) | Reach::Never(_) => None,
+    }
+}
+
+/// Where the server is, as soon as it is ready within a moment; otherwise why not.
+pub(super) async fn silently(relay: &Relay) -> Result<SocketAddr, String> {
+    match timeout(SILENT, ready(relay, |_| {})).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(too_long(relay)),
+    }
+}
+
+/// Where the server is, with words to the person in front of the terminal on what it waits for.
+pub(super) async fn watched(
+    relay: &Relay,
+    front: &mut Front,
+    setup: &mut Setup,
+) -> Result<SocketAddr, String> {
+    if let Reach::Ready(address) = now(relay) {
+        return Ok(address);
+    }
+    let (sender, mut words) = tokio::sync::mpsc::unbounded_channel();
+    let ready = timeout(WATCHED, ready(relay, move |why| drop(sender.send(why))));
+    tokio::pin!(ready);
+    loop {
+        tokio::select! {
+            outcome = &mut ready => return outcome.unwrap_or_else(|_| Err(too_long(relay))),
+            Some(why) = words.recv() => {
+                front.say(&format!("waiting for {:?} (Ctrl-C to leave): {why}", relay.target.server), true).await;
+            }
+            message = front.read.wait() => match message {
+                Some(ChannelMsg::Data { data }) if !data.iter().any(|byte| LEAVE.contains(byte)) => {}
+                Some(ChannelMsg::Data { .. } | ChannelMsg::Close) | None => return Err("left".into()),
+                Some(_) => {}
+            },
+            Some(control) = front.controls.recv() => {
+                if let (Control::Window(size), Some(terminal)) = (control, &mut setup.terminal) {
+                    terminal.size = size;
+                }
+            }
+            () = front.closed.cancelled() => return Err("left".into()),
+        }
+    }
+}
+
+/// What became of the server at `lost`, if that is known within a moment.
+pub(super) async fn what_happened(relay: &Relay, lost: SocketAddr) -> String {
+    let mut changes = relay.visit.door().directory.watch_servers();
+    let news = async {
+        loop {
+            match now(relay) {
+                Reach::Ready(address) if address == lost => {}
+                Reach::Ready(_) => return "it was restarted in another pod".to_owned(),
+                Reach::Wait(why) | Reach::Never(why) => return why,
+            }
+            if changes.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    };
+    timeout(Duration::from_secs(2), news)
+        .await
+        .unwrap_or_else(|_| "its container ended, or its node cannot be reached".to_owned())
+}
+
+/// Goes on until the server is ready or will not be. Gives each new reason to `tell`.
+async fn ready(relay: &Relay, tell: impl Fn(String)) -> Result<SocketAddr, String> {
+    let mut changes = relay.visit.door().directory.watch_servers();
+    let mut told = String::new();
+    loop {
+        changes.mark_unchanged();
+        match now(relay) {
+            Reach::Ready(address) => return Ok(address),
+            Reach::Never(why) => return Err(why),
+            Reach::Wait(why) if why != told => {
+                told.clone_from(&why);
+                tell(why);
+            }
+            Reach::Wait(_) => {}
+        }
+        if changes.changed().await.is_err() {
+            return Err("the bastion ends".into());
+        }
+    }
+}
+
+fn now(relay: &Relay) -> Reach {
+    let directory: &Arc<_> = &relay.visit.door().directory;
+    let target = &relay.target;
+    match directory.server(&target.namespace, &target.server) {
+        Some(server) => reach(&target.server, &server),
+        None => Reach::Never(unknown(&target.server, &directory.names(&target.namespace))),
+    }
+}
+
+fn too_long(relay: &Relay) -> String {
+    let name = &relay.target.server;
+    match now(relay) {
+        Reach::Wait(why) | Reach::Never(why) => {
+            format!("{name:?} is not ready yet: {why}; \"devctl describe {name}\" says more")
+        }
+        Reach::Ready(_) => format!("{name:?} was not ready in time; try again"),
+    }
+}

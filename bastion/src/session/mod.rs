@@ -1,0 +1,13 @@
+//! A client's connection: who it is, what it may do, and which of its channels leads where. The library calls the
+//! handler from the connection's own loop, so nothing here waits for anybody: each channel has a task.
+
+mod control;
+mod front;
+mod pass;
+mod visit;
+mod visitor;
+
+pub(crate) use front::{Control, Exit, Front, Setup, Size, Start, Terminal, Words};
+pub(crate) use pass::Pass;
+pub(crate) use visit::Visit;
+pub(crate) use visitor::Visitor;

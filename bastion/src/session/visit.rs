@@ -1,0 +1,185 @@
+//! Somebody who is logged in, with what their channels share: the log, the limit, the end.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use russh::{
+    Channel, ChannelId,
+    server::{Handle, Msg},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::Front;
+use crate::{
+    audit::Event,
+    auth::Identity,
+    door::{Door, Guest},
+    metrics::Counted,
+    policy::CHANNELS,
+    relay::Flow,
+};
+
+/// Somebody who is logged in.
+#[derive(Debug)]
+pub(crate) struct Visit {
+    door: Arc<Door>,
+    number: u64,
+    identity: Identity,
+    handle: Handle,
+    since: Instant,
+    ended: CancellationToken,
+    channels: Arc<Semaphore>,
+    _guest: Guest,
+    _counted: Counted,
+}
+
+/// A channel in the log. Where nobody says how it ended, it was cut.
+#[derive(Debug)]
+pub(crate) struct ChannelLog {
+    visit: Arc<Visit>,
+    channel: u32,
+    /// What went over it.
+    pub(crate) flow: Flow,
+    noted: AtomicBool,
+    _counted: Counted,
+}
+
+impl Visit {
+    /// `ended` is cancelled when the connection is gone.
+    pub(crate) fn new(
+        door: Arc<Door>,
+        number: u64,
+        identity: Identity,
+        handle: Handle,
+        ended: CancellationToken,
+        guest: Guest,
+    ) -> Arc<Self> {
+        let counted = Counted::new(&door.metrics.sessions);
+        Arc::new(Self {
+            door,
+            number,
+            identity,
+            handle,
+            since: Instant::now(),
+            ended,
+            channels: Arc::new(Semaphore::new(CHANNELS)),
+            _guest: guest,
+            _counted: counted,
+        })
+    }
+
+    pub(crate) fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    /// Number of the connection.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The user's name.
+    pub(crate) fn user(&self) -> &str {
+        self.identity.login().user()
+    }
+
+    /// Cancelled when the connection is gone.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// How long they are here.
+    pub(crate) fn duration(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// For one more channel, while it is held; `None` where that is one too many.
+    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.channels.clone().try_acquire_owned().ok()
+    }
+
+    /// The client's end of `channel`, in which nothing overtakes anything.
+    pub(crate) fn front(&self, channel: Channel<Msg>) -> Front {
+        let (_, controls) = mpsc::unbounded_channel();
+        let (read, write) = channel.split();
+        Front {
+            read,
+            write: Arc::new(write),
+            handle: self.handle.clone(),
+            controls,
+            closed: self.ended.child_token(),
+            runs: false,
+        }
+    }
+
+    /// Notes a channel of `kind` that leads to `target`.
+    pub(crate) fn channel(self: &Arc<Self>, id: ChannelId, kind: &'static str, target: &str) -> ChannelLog {
+        self.door.metrics.channel(kind);
+        self.door.audit.note(Event::Channel {
+            connection: self.number,
+            channel: id.number(),
+            user: self.user().to_owned(),
+            kind: kind.to_owned(),
+            target: shown(target),
+        });
+        ChannelLog {
+            visit: self.clone(),
+            channel: id.number(),
+            flow: Flow::default(),
+            noted: AtomicBool::new(false),
+            _counted: Counted::new(&self.door.metrics.open_channels),
+        }
+    }
+
+    /// Notes that there is no channel, and why.
+    pub(crate) fn denied(&self, kind: &str, target: &str, why: &str) {
+        self.door.audit.note(Event::Denied {
+            connection: self.number,
+            user: self.user().to_owned(),
+            kind: kind.to_owned(),
+            target: shown(target),
+            why: why.to_owned(),
+        });
+    }
+}
+
+impl ChannelLog {
+    /// Notes how it ended.
+    pub(crate) fn end(&self, status: Option<u32>, why: &str) {
+        if self.noted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (up, down) = self.flow.so_far();
+        let door = self.visit.door();
+        door.metrics.relayed(up, down);
+        door.audit.note(Event::End {
+            connection: self.visit.number,
+            channel: self.channel,
+            user: self.visit.user().to_owned(),
+            up,
+            down,
+            status,
+            why: why.to_owned(),
+        });
+    }
+}
+
+impl Drop for ChannelLog {
+    fn drop(&mut self) {
+        self.end(None, "cut");
+    }
+}
+
+/// Hosts and paths come from clients, and can be long.
+fn shown(text: &str) -> String {
+    text.chars().take(300).collect()
+}

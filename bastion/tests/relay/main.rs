@@ -1,0 +1,13 @@
+//! The bastion with real ssh clients in front of it and a stub of an agent behind it. No API server is needed: the
+//! directory is made of values.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod abuse;
+mod agent;
+mod devctl;
+mod login;
+mod process;
+mod sessions;
+mod stub;
+mod world;
