@@ -38,9 +38,9 @@ macro_rules! tests {
     };
 }
 
-#[expect(clippy::print_stderr, reason = "libtest-mimic prints as well, and has no place for this")]
-fn main() -> ExitCode {
-    let tests: Vec<(&str, Test)> = tests! {
+/// All of them, in their order.
+fn tests() -> Vec<(&'static str, Test)> {
+    tests! {
         text::{
             help_of_every_verb_is_as_reviewed,
             completions_are_made_for_every_shell,
@@ -129,8 +129,12 @@ fn main() -> ExitCode {
         existing::{
             platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_trace,
         }
-    };
-    let trials = tests
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "libtest-mimic prints as well, and has no place for this")]
+fn main() -> ExitCode {
+    let trials = tests()
         .into_iter()
         .map(|(name, test)| Trial::test(name, move || test().map_err(|error| format!("{error:#}").into())));
     let mut arguments = Arguments::from_args();

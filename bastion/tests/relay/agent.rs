@@ -1,7 +1,7 @@
 //! The real agent behind the bastion, with the clients of OpenSSH. Its program comes from another crate: cargo puts it
 //! beside these tests when it builds the workspace's.
 
-use std::{env, fs, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{env, fs, net::SocketAddr, time::Duration};
 
 use devplat_bastion::directory::Readiness;
 use tokio::{
@@ -34,7 +34,7 @@ async fn real() -> Real {
     write("host_key-cert.pub", &identity.certificate_text());
     write("session_authority.pub", &session_authority().public_key().to_openssh().unwrap());
     let (ssh, http) = (free().await, free().await);
-    let agent = command(PathBuf::from(program))
+    let agent = command(program)
         .args(["init", "--grace", "1", "--principal", "dev-alice/mydev", "--ssh-dir"])
         .arg(folder.path())
         .args(["--ssh-listen", &ssh.to_string(), "--http-listen", &http.to_string()])

@@ -205,7 +205,7 @@ impl Bench<'_> {
     }
 }
 
-const JUMPS: &str = r#"
+const JUMPS: &str = r"
 cat > jump.ours <<C
 Include $CONFIG
 Host target
@@ -233,7 +233,7 @@ Host target
   User root
   ProxyJump door
 C
-"#;
+";
 
 const SFTP: &str = r#"
 [[ -d small ]] || { mkdir small; for n in $(seq 10000); do echo "$n" > "small/$n"; done; }
