@@ -114,7 +114,9 @@ fn tests() -> Vec<(&'static str, Test)> {
             strangers_learn_nothing,
             random_bytes_in_place_of_a_handshake_harm_nobody,
             a_key_taken_away_ends_sessions_and_logins,
+            a_file_that_is_no_key_is_told,
             servers_that_cannot_be_used_say_why,
+            a_full_home_keeps_nobody_out,
             half_open_connections_keep_nobody_out,
         }
         outage::{

@@ -34,6 +34,35 @@ pub struct Revocations {
     pub key_ids: BTreeSet<String>,
 }
 
+/// A line that takes nothing back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidRevocation(&'static str);
+
+impl Revocations {
+    /// Takes one line of the input of `ssh-keygen -k`: `serial: N`, `id: TEXT`, `hash: SHA256:…`, or a public key.
+    pub fn add(&mut self, line: &str) -> Result<(), InvalidRevocation> {
+        if let Some(serial) = line.strip_prefix("serial:") {
+            let serial = serial.trim().parse().map_err(|_| InvalidRevocation("not a serial number"))?;
+            self.serials.insert(serial);
+        } else if let Some(id) = line.strip_prefix("id:") {
+            self.key_ids.insert(id.trim().to_owned());
+        } else if let Some(hash) = line.strip_prefix("hash:") {
+            let hash = hash.trim();
+            if !hash.starts_with("SHA256:") {
+                return Err(InvalidRevocation("not a fingerprint as SHA256:…"));
+            }
+            self.fingerprints.insert(hash.to_owned());
+        } else {
+            let key = PublicKey::from_openssh(line).map_err(|_| {
+                InvalidRevocation("none of \"serial: N\", \"id: TEXT\", \"hash: SHA256:…\", a public key")
+            })?;
+            self.fingerprints.insert(key.fingerprint(HashAlg::Sha256).to_string());
+        }
+        Ok(())
+    }
+}
+
 /// What a certificate allows once it lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permissions {

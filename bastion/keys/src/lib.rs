@@ -11,7 +11,7 @@ mod user;
 
 pub use authority::{HostAuthority, HostIdentity, InvalidKey, SessionAuthority, server_principal};
 pub use authorized::AuthorizedKeys;
-pub use certificate::{Admission, Permissions, Refusal, Revocations, admit};
+pub use certificate::{Admission, InvalidRevocation, Permissions, Refusal, Revocations, admit};
 pub use host::{HostRefusal, vouch};
 pub use ssh_key::{Certificate, PrivateKey, PublicKey};
 pub use user::UserKey;

@@ -1,7 +1,6 @@
 //! By a certificate of an authority that the platform's profile trusts.
 
 use std::{
-    collections::BTreeSet,
     io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -39,7 +38,7 @@ pub enum InvalidAuthorities {
         /// From 1.
         line: usize,
         /// What is wrong.
-        problem: &'static str,
+        problem: String,
     },
 }
 
@@ -49,7 +48,7 @@ impl Authorities {
         let mut keys = Vec::new();
         for path in trusted {
             for (line, text) in lines(&content(path)?) {
-                let problem = "not a public key";
+                let problem = "not a public key".to_owned();
                 let key = PublicKey::from_openssh(text).map_err(|_| InvalidAuthorities::Line {
                     path: path.clone(),
                     line,
@@ -119,32 +118,21 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Lines as in the input of `ssh-keygen -k`: `serial: N`, `id: TEXT`, `hash: SHA256:…`, or a public key.
 fn parse(path: &Path, text: &str) -> Result<Revocations, InvalidAuthorities> {
-    let mut revoked =
-        Revocations { fingerprints: BTreeSet::new(), serials: BTreeSet::new(), key_ids: BTreeSet::new() };
+    let mut revoked = Revocations::default();
     for (line, text) in lines(text) {
-        let wrong = |problem| InvalidAuthorities::Line { path: path.to_owned(), line, problem };
-        if let Some(serial) = text.strip_prefix("serial:") {
-            revoked.serials.insert(serial.trim().parse().map_err(|_| wrong("not a serial number"))?);
-        } else if let Some(id) = text.strip_prefix("id:") {
-            revoked.key_ids.insert(id.trim().to_owned());
-        } else if let Some(hash) = text.strip_prefix("hash:") {
-            let hash = hash.trim();
-            if !hash.starts_with("SHA256:") {
-                return Err(wrong("not a fingerprint as SHA256:…"));
-            }
-            revoked.fingerprints.insert(hash.to_owned());
-        } else {
-            let key = PublicKey::from_openssh(text).map_err(|_| {
-                wrong("none of \"serial: N\", \"id: TEXT\", \"hash: SHA256:…\", a public key")
-            })?;
-            revoked.fingerprints.insert(key.fingerprint(russh::keys::HashAlg::Sha256).to_string());
-        }
+        revoked.add(text).map_err(|error| InvalidAuthorities::Line {
+            path: path.to_owned(),
+            line,
+            problem: error.to_string(),
+        })?;
     }
     Ok(revoked)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

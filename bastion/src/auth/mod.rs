@@ -21,6 +21,7 @@ use crate::{
 pub struct Identity {
     login: Login,
     slug: Slug,
+    uid: String,
     proof: Proof,
     permissions: Permissions,
 }
@@ -58,6 +59,11 @@ impl Identity {
     /// What the user's namespace and ServiceAccount are named after.
     pub fn slug(&self) -> &Slug {
         &self.slug
+    }
+
+    /// Tells the user from somebody who had the name before.
+    pub fn uid(&self) -> &str {
+        &self.uid
     }
 
     /// What the proof allows.
@@ -99,7 +105,13 @@ pub fn worth_a_try(directory: &Directory, authorities: &Authorities, text: &str,
 pub fn by_key(directory: &Directory, text: &str, key: &PublicKey) -> Result<Identity, Denial> {
     let (login, user) = key::admit(directory, text, key)?;
     let proof = Proof::Key(Arc::new(key.clone()));
-    Ok(Identity { login, slug: user.slug.clone(), proof, permissions: Permissions::ALL })
+    Ok(Identity {
+        login,
+        slug: user.slug.clone(),
+        uid: user.uid.clone(),
+        proof,
+        permissions: Permissions::ALL,
+    })
 }
 
 /// Who has `certificate`, once its key has been proved.
@@ -114,7 +126,7 @@ pub fn by_certificate(
     let (login, user) = named(directory, text)?;
     let permissions = authorities.admit(certificate, login.user(), from, now)?;
     let proof = Proof::Certificate(Arc::new(certificate.clone()));
-    Ok(Identity { login, slug: user.slug.clone(), proof, permissions })
+    Ok(Identity { login, slug: user.slug.clone(), uid: user.uid.clone(), proof, permissions })
 }
 
 fn named(directory: &Directory, text: &str) -> Result<(Login, Arc<User>), Denial> {

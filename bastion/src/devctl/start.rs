@@ -36,10 +36,15 @@ pub(super) async fn begin(
     arguments: Vec<String>,
 ) -> Result<(UnixStream, Running), String> {
     let devctl = visit.door().devctl.as_ref().ok_or("devctl is not set up on this bastion")?;
-    let token = devctl.tokens.token(visit.identity().slug()).await.map_err(|error| {
-        tracing::warn!(user = visit.user(), error = &error as &dyn std::error::Error, "no token for devctl");
-        error.to_string()
-    })?;
+    let token =
+        devctl.tokens.token(visit.identity().slug(), visit.identity().uid()).await.map_err(|error| {
+            tracing::warn!(
+                user = visit.user(),
+                error = &error as &dyn std::error::Error,
+                "no token for devctl"
+            );
+            error.to_string()
+        })?;
     let variables = variables(visit, devctl, token.reveal(), setup);
     let request = Request { arguments, variables, terminal: setup.terminal.is_some() };
     start(&devctl.runner, request, setup.terminal.as_ref()).await.map_err(|error| {

@@ -28,7 +28,9 @@ pub(super) struct Token(String);
 /// Where tokens come from.
 pub struct Tokens {
     source: Source,
-    cache: Mutex<HashMap<Slug, (Token, Instant)>>,
+    /// By slug and by the user's uid: whoever was made anew has another ServiceAccount, and an old token is good for
+    /// nothing.
+    cache: Mutex<HashMap<(Slug, String), (Token, Instant)>>,
 }
 
 enum Source {
@@ -83,23 +85,24 @@ impl Tokens {
         Self { source: Source::Fixed(Token(text.to_owned())), cache: Mutex::default() }
     }
 
-    /// One for the user of that slug, good for some minutes at least.
-    pub(super) async fn token(&self, slug: &Slug) -> Result<Token, NoToken> {
+    /// One for the user of that slug and uid, good for some minutes at least.
+    pub(super) async fn token(&self, slug: &Slug, uid: &str) -> Result<Token, NoToken> {
         let client = match &self.source {
             Source::Cluster(client) => client,
             Source::Fixed(token) => return Ok(token.clone()),
         };
+        let key = (slug.clone(), uid.to_owned());
         let now = Instant::now();
         {
             let mut cache = self.cache.lock().await;
             cache.retain(|_, (_, until)| *until > now);
-            if let Some((token, _)) = cache.get(slug) {
+            if let Some((token, _)) = cache.get(&key) {
                 return Ok(token.clone());
             }
         }
         let token = timeout(ANSWER, request(client, slug)).await.unwrap_or(Err(NoToken::Timeout))?;
         let until = now + VALIDITY.saturating_sub(SPARE);
-        self.cache.lock().await.insert(slug.clone(), (token.clone(), until));
+        self.cache.lock().await.insert(key, (token.clone(), until));
         Ok(token)
     }
 }
@@ -131,7 +134,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_shows_a_token() {
         let tokens = Tokens::fixed("very secret");
-        let token = tokens.token(&Slug::of("alice")).await.unwrap();
+        let token = tokens.token(&Slug::of("alice"), "").await.unwrap();
         assert_eq!(token.reveal(), "very secret");
         assert!(!format!("{tokens:?} {token:?}").contains("secret"));
     }

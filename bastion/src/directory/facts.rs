@@ -17,6 +17,8 @@ pub struct User {
     pub name: String,
     /// What their namespace and ServiceAccount are named after.
     pub slug: Slug,
+    /// Tells them from somebody who had the name before; empty outside a cluster.
+    pub uid: String,
     /// Keys that let them in.
     pub keys: AuthorizedKeys,
 }
@@ -64,7 +66,7 @@ impl User {
         if !wrong.is_empty() {
             tracing::warn!(user = name, lines = ?wrong, "keys of the user that cannot be read");
         }
-        Self { name: name.to_owned(), slug: Slug::of(name), keys }
+        Self { name: name.to_owned(), slug: Slug::of(name), uid: String::new(), keys }
     }
 }
 
@@ -73,7 +75,8 @@ impl From<&DevUser> for User {
         let name = raw.metadata.name.as_deref().unwrap_or_default();
         // Whoever is on the way out comes in no more.
         let leaving = raw.metadata.deletion_timestamp.is_some();
-        Self::new(name, if leaving { &[] } else { &raw.spec.ssh_keys })
+        let uid = raw.metadata.uid.clone().unwrap_or_default();
+        Self { uid, ..Self::new(name, if leaving { &[] } else { &raw.spec.ssh_keys }) }
     }
 }
 

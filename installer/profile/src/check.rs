@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use devplat_api::flavor::FlavorResources;
-use devplat_keys::AuthorizedKeys;
+use devplat_keys::{AuthorizedKeys, Revocations};
 
 use crate::{
     Mistake, Profile,
@@ -143,6 +143,7 @@ impl Found<'_> {
             node_port,
             host_names,
             user_authorities,
+            user_revocations,
             grace_seconds,
         } = bastion;
         self.resources("bastion.resources", &resources);
@@ -162,7 +163,20 @@ impl Found<'_> {
             }
         }
         self.keys("bastion.userAuthorities", &user_authorities);
-        Bastion { replicas, resources, exposure, host_names, user_authorities, grace_seconds }
+        for line in &user_revocations {
+            if let Err(wrong) = Revocations::default().add(line) {
+                self.at("bastion.userRevocations", format!("{line:?} takes nothing back: {wrong}"), None);
+            }
+        }
+        Bastion {
+            replicas,
+            resources,
+            exposure,
+            host_names,
+            user_authorities,
+            user_revocations,
+            grace_seconds,
+        }
     }
 
     fn users(&mut self, users: BTreeMap<String, document::User>) -> BTreeMap<String, User> {

@@ -150,6 +150,10 @@ pub(crate) struct Bastion {
     /// Public keys, as in `authorized_keys`, of authorities whose user certificates let in.
     #[serde(default)]
     pub(crate) user_authorities: Vec<String>,
+    /// What of their certificates counts no more, a line each: `serial: 7`, `id: alice@laptop`, `hash: SHA256:…`, as
+    /// `ssh-keygen -k` takes them.
+    #[serde(default)]
+    pub(crate) user_revocations: Vec<String>,
     /// Seconds that open sessions get when a replica is to go.
     #[schemars(range(min = 5, max = 86400))]
     pub(crate) grace_seconds: u32,

@@ -118,6 +118,8 @@ pub struct Bastion {
     pub host_names: Vec<String>,
     /// Public keys, a line each, of authorities whose user certificates let in.
     pub user_authorities: Vec<String>,
+    /// What of their certificates counts no more, a line each.
+    pub user_revocations: Vec<String>,
     /// Seconds that open sessions get when a replica is to go.
     pub grace_seconds: u32,
 }

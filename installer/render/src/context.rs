@@ -80,7 +80,15 @@ impl<'a> Context<'a> {
 }
 
 fn bastion_values(bastion: &Bastion) -> Value {
-    let Bastion { replicas, resources, exposure, host_names, user_authorities, grace_seconds } = bastion;
+    let Bastion {
+        replicas,
+        resources,
+        exposure,
+        host_names,
+        user_authorities,
+        user_revocations,
+        grace_seconds,
+    } = bastion;
     let (service_type, node_port) = match exposure {
         Exposure::NodePort(port) => ("NodePort", Some(port)),
         Exposure::LoadBalancer => ("LoadBalancer", None),
@@ -93,6 +101,7 @@ fn bastion_values(bastion: &Bastion) -> Value {
         "nodePort": node_port,
         "hostNames": host_names.join(","),
         "userAuthorities": user_authorities.join("\n"),
+        "userRevocations": user_revocations.join("\n"),
         "graceSeconds": grace_seconds,
         // The kubelet's SIGKILL comes after what the bastion itself allows.
         "terminationSeconds": grace_seconds + 5,

@@ -13,8 +13,22 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 pub(crate) fn help_of_every_verb_is_as_reviewed() -> Result<()> {
     let platform = platform()?;
     let mut all = String::new();
-    for verb in ["", "up", "plan", "status", "destroy", "render", "profiles", "doctor", "completions"] {
-        let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
+    for verb in [
+        "",
+        "up",
+        "plan",
+        "status",
+        "destroy",
+        "render",
+        "profiles",
+        "users",
+        "users add",
+        "users remove",
+        "port-forward",
+        "doctor",
+        "completions",
+    ] {
+        let args: Vec<&str> = verb.split_whitespace().chain(["--help"]).collect();
         let said = platform.run(&args)?.expect(0)?.stdout;
         let said = said.replace(&platform.name, "NAME");
         let _ = writeln!(all, "$ devplat {}\n{said}", args.join(" "));

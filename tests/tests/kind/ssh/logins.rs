@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use super::works;
+use crate::input::{error_in, said};
 
 pub(crate) fn strangers_learn_nothing() -> Result<()> {
     works(
@@ -122,6 +123,41 @@ pub(crate) fn servers_that_cannot_be_used_say_why() -> Result<()> {
         kubectl -n dev-demo exec "$pod" -- sh -c 'kill -TERM 1' >/dev/null 2>&1 || true
         for _ in $(seq 100); do said=$(box cat kept 2>/dev/null) && break; sleep 0.3; done
         is "$said" kept
+        "#,
+    )
+}
+
+pub(crate) fn a_file_that_is_no_key_is_told() -> Result<()> {
+    let platform = super::boxed()?;
+    let file = platform.home().join("no-key");
+    std::fs::write(&file, "# mine\nhello\n")?;
+    let ended = platform.run(&["users", "add", "dave", "--key", &file.display().to_string()])?.expect(2)?;
+    said(platform, "no key", &error_in(&ended.stderr));
+    Ok(())
+}
+
+pub(crate) fn a_full_home_keeps_nobody_out() -> Result<()> {
+    works(
+        r#"
+        node="$NAME-control-plane"
+        me devctl create full --wait >/dev/null
+        volume=$(kubectl -n dev-demo get pvc full-home -o 'jsonpath={.spec.volumeName}')
+        path=$(kubectl get pv "$volume" -o 'jsonpath={.spec.hostPath.path}{.spec.local.path}')
+        # A volume of a MiB in its place, for the next start of the pod.
+        docker exec "$node" mount -t tmpfs -o size=1m,mode=777 none "$path"
+        trap 'docker exec "$node" umount -l "$path" || true; cleanup' EXIT
+        kubectl -n dev-demo delete pods -l devserver=full --wait >/dev/null
+        full() { "${ssh[@]}" "demo+full@$NAME" "$@"; }
+        for _ in $(seq 100); do full true 2>/dev/null && break; sleep 0.3; done
+        full 'head -c 5000000 /dev/zero > fill' 2>said && fail "5 MB fit into 1 MiB" || true
+        grep -q 'No space left' said || fail "$(cat said)"
+        is "$(full 'echo in')" in
+        echo more > more
+        scp -q -F "$CONFIG" more "demo+full@$NAME:more" 2>said && [[ $(full 'cat more') == more ]] && fail "more fit" || true
+        full 'rm fill'
+        scp -q -F "$CONFIG" more "demo+full@$NAME:more"
+        is "$(full 'cat more')" more
+        me devctl delete full --force --delete-home >/dev/null
         "#,
     )
 }
