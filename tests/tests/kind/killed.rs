@@ -119,6 +119,11 @@ fn steps(platform: &Platform) -> Result<BTreeSet<String>> {
 
 /// Undoes a step that was over before its run was killed in another one, so that it comes again.
 fn undo(platform: &Platform, step: &str) -> Result<()> {
+    match step {
+        "keys of users" => return Ok(fs::remove_file(platform.state().join("ssh/demo.pub"))?),
+        "ssh configuration" => return Ok(fs::remove_file(platform.state().join("ssh/config"))?),
+        _ => {}
+    }
     let image =
         step.strip_prefix("image ").with_context(|| format!("{step} was over before it was killed in"))?;
     match image.strip_suffix(" in the nodes") {
