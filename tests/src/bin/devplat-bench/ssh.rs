@@ -8,7 +8,10 @@ use devplat_tests::{
     port,
 };
 
-use crate::figure::{Figure, Series};
+use crate::{
+    figure::{Figure, Series},
+    say,
+};
 
 /// Longer than anything here ever took.
 const LONG: Duration = Duration::from_mins(15);
@@ -118,7 +121,7 @@ impl Bench<'_> {
             "DevServer created until first byte over SSH, new home",
             "at most 6 s",
             "s",
-            &format!("{FIRST}\nme delete first --force --delete-home > /dev/null; start"),
+            &format!("{FIRST}\nme delete first --force --delete-home > /dev/null 2>&1 || true; start"),
         )?);
         all.push(self.number(
             "DevServer created until first byte over SSH, its home there",
@@ -166,7 +169,7 @@ impl Bench<'_> {
         }
         let ratio = if speed { theirs.median() / ours.median() } else { ours.median() / theirs.median() };
         let from = format!("ours {}; sshd {}", ours.describe(), theirs.describe());
-        Ok(Figure { name, goal, measured: format!("{ratio:.2}"), from })
+        Ok(told(Figure { name, goal, measured: format!("{ratio:.2}"), from }))
     }
 
     fn number(&self, name: &'static str, goal: &'static str, unit: &str, script: &str) -> Result<Figure> {
@@ -180,7 +183,7 @@ impl Bench<'_> {
         let measured = format!("{:.2} {unit}", all.median()).trim_end().to_owned();
         let (min, max) =
             all.0.iter().fold((f64::MAX, f64::MIN), |(min, max), one| (min.min(*one), max.max(*one)));
-        Ok(Figure { name, goal, measured, from: format!("{min:.2} to {max:.2}, n = {runs}") })
+        Ok(told(Figure { name, goal, measured, from: format!("{min:.2} to {max:.2}, n = {runs}") }))
     }
 
     /// Runs a script; gives the numbers that it wrote to descriptor 3.
@@ -279,6 +282,13 @@ start() {
 }
 first() { me create first > /dev/null; for n in $(seq 200); do [[ $(ssh -F "$CONFIG" "${common[@]}" "demo+first@$NAME" 'echo 1' 2>/dev/null) == 1 ]] && return; sleep 0.05; done; return 1; }
 "#;
+
+/// Said as soon as it is known: what breaks later takes none of it along.
+fn told(figure: Figure) -> Figure {
+    let Figure { name, goal, measured, from } = &figure;
+    say(&format!("{name}: {measured} (goal {goal}; {from})"));
+    figure
+}
 
 /// The sum of an image's blobs, in MiB.
 #[expect(clippy::cast_precision_loss, reason = "an image has less than 2^52 bytes")]
