@@ -1,8 +1,9 @@
 //! What a channel's bytes are counted by on their way from the connection to whoever takes them.
 //!
-//! The library refills a channel's window when bytes arrive, not when they are taken, and while a channel's queue is
-//! full it reads nothing at all: no output goes out, and the message that would let it out stays unread. So nothing
-//! here is ever full. A connection that sends more than is taken is slowed down instead, ever more, until it is taken.
+//! As published, the library refills a channel's window when bytes arrive, not when they are taken, and while a
+//! channel's queue is full it reads nothing at all: no output goes out, and the message that would let it out stays
+//! unread. This was made for that, and takes bytes at once, so that the patch (third-party/README.md) changes nothing
+//! for it. Nothing here is ever full. A connection that sends more than is taken is slowed down instead, ever more, until it is taken.
 
 use std::{
     collections::HashMap,
