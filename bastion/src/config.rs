@@ -58,6 +58,9 @@ pub struct Config {
         value_name = "FILE"
     )]
     pub devctl_ca_file: PathBuf,
+    /// What users reach the bastion by, for devctl to tell them
+    #[arg(long, env = "BASTION_HOST", value_name = "NAME[:PORT]")]
+    pub host: Option<String>,
     /// Connections that one user may have open
     #[arg(long, env = "BASTION_SESSIONS_PER_USER", default_value_t = 100, value_name = "N")]
     pub sessions_per_user: usize,

@@ -20,10 +20,8 @@ const ANSWER_MAX: u64 = 64 * 1024;
 pub(crate) struct Relay {
     /// Name of the dev server.
     pub(crate) server: String,
-    /// What runs there; a login shell where missing.
+    /// What runs there, in a terminal if the session has one; a login shell where missing.
     pub(crate) command: Option<String>,
-    /// Whether it gets a terminal, if the session has one.
-    pub(crate) pty: bool,
 }
 
 #[derive(Serialize)]
@@ -109,7 +107,7 @@ mod tests {
 
     fn answered(answer: &str) -> (Result<Ended, Error>, String) {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let relay = Relay { server: "mydev".into(), command: Some("make \"all\"".into()), pty: true };
+        let relay = Relay { server: "mydev".into(), command: Some("make \"all\"".into()) };
         let mut bastion = theirs.try_clone().unwrap();
         bastion.write_all(answer.as_bytes()).unwrap();
         bastion.shutdown(std::net::Shutdown::Write).unwrap();
@@ -123,10 +121,7 @@ mod tests {
     fn bastion_is_asked_in_a_line_and_its_status_is_passed_on() {
         let (ended, asked) = answered("{\"exit\":7}\n");
         assert_eq!(ended.unwrap(), Ended::Remotely(7));
-        assert_eq!(
-            asked,
-            "{\"relay\":{\"server\":\"mydev\",\"command\":\"make \\\"all\\\"\",\"pty\":true}}\n"
-        );
+        assert_eq!(asked, "{\"relay\":{\"server\":\"mydev\",\"command\":\"make \\\"all\\\"\"}}\n");
     }
 
     #[test]
@@ -149,7 +144,7 @@ mod tests {
     fn bastion_that_goes_away_or_talks_nonsense_is_told() {
         assert!(matches!(answered("").0, Err(Error::Lost(_))));
         assert!(matches!(answered("hello\n").0, Err(Error::Odd(text)) if text == "hello"));
-        let relay = Relay { server: "mydev".into(), command: None, pty: true };
+        let relay = Relay { server: "mydev".into(), command: None };
         assert!(matches!(hand_over(9999, &relay), Err(Error::Closed(9999, _))));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use russh::{ChannelMsg, ChannelReadHalf, Sig};
+use bytes::Bytes;
+use russh::Sig;
 use tokio::{
     net::UnixStream,
     sync::mpsc::UnboundedReceiver,
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     handover::{Outcome, Wish},
     protocol::{self, Answer},
-    start::{Running, begin},
+    start::{Running, begin, token},
     terminal::End,
 };
 use crate::{
@@ -79,7 +80,7 @@ async fn go_on(
                 answer.unwrap_or_else(|_| Answer::Error("the runner of devctl has gone".to_owned())),
             ),
             wish = control.next(), if listening => Event::Asked(wish),
-            () = up(&mut front.read, &mut input, &output, flow) => Event::ClientGone,
+            () = input.feed(&mut front.read, &output, flow) => Event::ClientGone,
             () = overtake(&mut front.controls, &output, &mut setup) => Event::ClientGone,
             () = &mut down => Event::ClientGone,
             () = front.closed.cancelled() => Event::ClientGone,
@@ -101,10 +102,17 @@ async fn go_on(
             }
             Event::Asked(None) => listening = false,
             Event::Asked(Some(wish)) => {
-                let _ = timeout(SETTLED, &mut down).await;
                 let outcome = match wish {
+                    Ok(Wish::Token {}) => token(visit).await.map_or_else(Outcome::Error, Outcome::Token),
                     Ok(Wish::Relay { server, command }) => {
-                        lead(visit, front, &setup, server, command, flow).await
+                        let _ = timeout(SETTLED, &mut down).await;
+                        input.take_back(&mut front.read);
+                        let outcome = lead(visit, front, &setup, server, command, flow).await;
+                        // The end went to the dev server, and is devctl's as well.
+                        if front.read.has_ended() {
+                            input.end();
+                        }
+                        outcome
                     }
                     Err(why) => Outcome::Error(why),
                 };
@@ -128,41 +136,22 @@ async fn copy(end: Option<&End>, flow: &Flow, words: &Words, errors: bool) {
     }
 }
 
-/// What the client writes goes to devctl's standard input, or to its terminal, until the client closes.
-async fn up(read: &mut ChannelReadHalf, input: &mut Option<End>, terminal: &End, flow: &Flow) {
-    let piped = input.is_some();
-    while let Some(message) = read.wait().await {
-        match message {
-            ChannelMsg::Data { data } => {
-                flow.add_up(data.len());
-                // Where devctl has closed it, what comes is dropped.
-                let _ = match (&input, piped) {
-                    (Some(input), _) => input.write(&data).await,
-                    (None, true) => Ok(()),
-                    (None, false) => terminal.write(&data).await,
-                };
-            }
-            // A terminal has no end of its own: what was typed has one, as Ctrl-D.
-            ChannelMsg::Eof if !piped => drop(terminal.write(&[4]).await),
-            ChannelMsg::Eof => *input = None,
-            ChannelMsg::Close => return,
-            _ => {}
-        }
-    }
-}
-
 /// The window and signals. Goes on as long as the channel does.
 async fn overtake(controls: &mut UnboundedReceiver<Control>, output: &End, setup: &mut Setup) {
     while let Some(control) = controls.recv().await {
         match (control, &mut setup.terminal) {
             (Control::Window(size), Some(terminal)) => resize(output, &mut terminal.size, size),
             // A signal means what its key means in the terminal; without one, there is only going away.
-            (Control::Signal(Sig::INT), Some(_)) => drop(output.write(&[3]).await),
-            (Control::Signal(Sig::QUIT), Some(_)) => drop(output.write(&[28]).await),
+            (Control::Signal(Sig::INT), Some(_)) => press(output, &[3]).await,
+            (Control::Signal(Sig::QUIT), Some(_)) => press(output, &[28]).await,
             _ => {}
         }
     }
     pending::<()>().await;
+}
+
+async fn press(output: &End, key: &'static [u8]) {
+    let _ = output.write(&mut Bytes::from_static(key)).await;
 }
 
 fn resize(output: &End, known: &mut Size, size: Size) {

@@ -1,4 +1,6 @@
 //! devctl's way to ask for the session: it says which dev server, the client gets there, and devctl goes on afterwards.
+//! What runs there has a terminal exactly if the session has one: the client's own end is then raw, and without a terminal
+//! at the other end nobody would echo, turn lines or make a signal of Ctrl-C.
 
 use serde::{Deserialize, Serialize};
 use tokio::{
@@ -8,6 +10,8 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
 };
+
+use super::token::Token;
 
 /// Bytes of one line: a command line as long as Linux takes one.
 const LINE: u64 = 2 << 20;
@@ -24,14 +28,18 @@ pub(super) enum Wish {
         #[serde(default)]
         command: Option<String>,
     },
+    /// Another token of the same user's, since the one that it has will end.
+    Token {},
 }
 
 /// What it hears.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
     /// It ended, with this status.
     Exit(u32),
+    /// The token. Nothing logs it.
+    Token(Token),
     /// It is not possible.
     Error(String),
 }
@@ -85,6 +93,8 @@ mod tests {
         devctl.write_all(b"{\"relay\":{\"server\":\"mydev\",\"command\":null}}\n").await.unwrap();
         let wish = Wish::Relay { server: "mydev".into(), command: None };
         assert_eq!(control.next().await, Some(Ok(wish)));
+        devctl.write_all(b"{\"token\":{}}\n").await.unwrap();
+        assert_eq!(control.next().await, Some(Ok(Wish::Token {})));
         control.answer(&Outcome::Exit(7)).await;
         control.answer(&Outcome::Error("no".into())).await;
         drop(control);

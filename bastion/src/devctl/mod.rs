@@ -5,6 +5,7 @@ mod channel;
 mod descriptors;
 mod enter;
 mod handover;
+mod input;
 mod protocol;
 pub mod runner;
 mod start;
@@ -28,6 +29,8 @@ pub struct Devctl {
     pub server: String,
     /// Certificate of its authority, where the runner sees it.
     pub ca_file: PathBuf,
+    /// What users reach the bastion by, as `NAME` or `NAME:PORT`, where it was told.
+    pub host: Option<String>,
     /// Tokens of users.
     pub tokens: Tokens,
 }

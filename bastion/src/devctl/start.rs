@@ -6,9 +6,11 @@ use tokio::{net::UnixStream, time::timeout};
 
 use super::{
     Devctl, descriptors, handover,
+    input::Input,
     protocol::{self, Request},
     runner::CONTROL,
     terminal::{self, End},
+    token::Token,
 };
 use crate::session::{Setup, Terminal, Visit};
 
@@ -20,8 +22,8 @@ const CLIENTS: [&str; 4] = ["LANG", "LC_ALL", "LC_CTYPE", "NO_COLOR"];
 /// devctl while it runs.
 pub(super) struct Running {
     pub(super) control: handover::Control,
-    /// Its standard input; a terminal has none of its own.
-    pub(super) input: Option<End>,
+    /// The way into it.
+    pub(super) input: Input,
     /// Its standard output, or its terminal.
     pub(super) output: End,
     /// Its standard error.
@@ -36,20 +38,23 @@ pub(super) async fn begin(
     arguments: Vec<String>,
 ) -> Result<(UnixStream, Running), String> {
     let devctl = visit.door().devctl.as_ref().ok_or("devctl is not set up on this bastion")?;
-    let token =
-        devctl.tokens.token(visit.identity().slug(), visit.identity().uid()).await.map_err(|error| {
-            tracing::warn!(
-                user = visit.user(),
-                error = &error as &dyn std::error::Error,
-                "no token for devctl"
-            );
-            error.to_string()
-        })?;
+    let token = token(visit).await?;
     let variables = variables(visit, devctl, token.reveal(), setup);
     let request = Request { arguments, variables, terminal: setup.terminal.is_some() };
     start(&devctl.runner, request, setup.terminal.as_ref()).await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "cannot run devctl");
         "devctl cannot be started right now".to_owned()
+    })
+}
+
+/// A token for whoever `visit` is, good for some minutes at least; or what to tell the person.
+pub(super) async fn token(visit: &Visit) -> Result<Token, String> {
+    let devctl = visit.door().devctl.as_ref().ok_or("devctl is not set up on this bastion")?;
+    let token = devctl.tokens.token(visit.identity().slug(), visit.identity().uid()).await;
+    token.map_err(|error| {
+        let user = visit.user();
+        tracing::warn!(user, error = &error as &dyn std::error::Error, "no token for devctl");
+        error.to_string()
     })
 }
 
@@ -78,7 +83,7 @@ async fn start(
     protocol::send(&mut stream, &request).await?;
     let borrowed: Vec<_> = theirs.iter().map(AsFd::as_fd).collect();
     descriptors::send(&stream, &borrowed).await?;
-    Ok((stream, Running { control, input, output, errors }))
+    Ok((stream, Running { control, input: Input::new(input), output, errors }))
 }
 
 async fn connect(runner: &Path) -> io::Result<UnixStream> {
@@ -107,8 +112,9 @@ fn variables(visit: &Visit, devctl: &Devctl, token: &str, setup: &Setup) -> Vec<
         ("HOME", "/nonexistent"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let host = devctl.host.iter().map(|host| ("DEVCTL_HOST".to_owned(), host.clone()));
     let kind = setup.terminal.as_ref().map(|terminal| ("TERM".to_owned(), terminal.kind.clone()));
     let clients = setup.variables.iter().filter(|(name, _)| CLIENTS.contains(&name.as_str())).cloned();
     let sound = |(name, value): &(String, String)| !name.contains('\0') && !value.contains('\0');
-    clients.chain(kind).chain(own).filter(sound).collect()
+    clients.chain(kind).chain(host).chain(own).filter(sound).collect()
 }

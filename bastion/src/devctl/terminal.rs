@@ -3,12 +3,12 @@
 use std::{
     fs::File,
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use rustix::{
-    fs::{OFlags, fcntl_getfl, fcntl_setfl},
+    fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open},
     pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
     termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
@@ -41,10 +41,24 @@ pub(super) fn terminal(size: Size) -> io::Result<(End, OwnedFd)> {
     Ok((End { reader: Some(reader(master.try_clone()?)?), writer: Some(writer(master)?) }, slave))
 }
 
+/// A pipe that the bastion writes to, and can read again what nobody has read.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    pub(super) end: End,
+    /// Reads without waiting. An opening of its own, since devctl's is to wait.
+    pub(super) back: OwnedFd,
+}
+
 /// A pipe that the bastion writes to.
-pub(super) fn to_devctl() -> io::Result<(End, OwnedFd)> {
+pub(super) fn to_devctl() -> io::Result<(Pipe, OwnedFd)> {
     let (theirs, ours) = io::pipe()?;
-    Ok((End { reader: None, writer: Some(writer(ours.into())?) }, theirs.into()))
+    let back = open(
+        format!("/proc/self/fd/{}", theirs.as_raw_fd()),
+        OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let end = End { reader: None, writer: Some(writer(ours.into())?) };
+    Ok((Pipe { end, back }, theirs.into()))
 }
 
 /// A pipe that the bastion reads from.
@@ -98,19 +112,24 @@ impl End {
         }
     }
 
-    /// Writes all of it.
-    pub(super) async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
+    /// Writes all of it. What was not written is still there where this is not waited for.
+    pub(super) async fn write(&self, bytes: &mut Bytes) -> io::Result<()> {
         let writer = self.writer.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
         while !bytes.is_empty() {
             writer.writable().await?;
             match writer.try_write(bytes) {
-                Ok(length) => bytes = &bytes[length..],
+                Ok(length) => bytes.advance(length),
                 Err(error)
                     if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Nothing more is written.
+    pub(super) fn close(&mut self) {
+        self.writer = None;
     }
 
     /// Tells devctl that its terminal has another size.
@@ -130,10 +149,23 @@ mod tests {
         let size = Size { columns: 100, rows: 30, ..Size::default() };
         let (end, slave) = terminal(size).unwrap();
         assert_eq!(rustix::termios::tcgetwinsize(&slave).unwrap().ws_col, 100);
-        end.write(b"hello").await.unwrap();
+        end.write(&mut Bytes::from_static(b"hello")).await.unwrap();
         assert_eq!(end.read().await.unwrap(), "hello");
         drop(slave);
         assert_eq!(end.read().await, None);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_read_from_a_pipe_can_be_read_again() {
+        let (mut pipe, theirs) = to_devctl().unwrap();
+        pipe.end.write(&mut Bytes::from_static(b"hello world")).await.unwrap();
+        let mut buffer = [0; 6];
+        assert_eq!(rustix::io::read(&theirs, &mut buffer).unwrap(), 6);
+        assert_eq!((rustix::io::read(&pipe.back, &mut buffer).unwrap(), &buffer[..5]), (5, &b"world"[..]));
+        assert_eq!(rustix::io::read(&pipe.back, &mut buffer), Err(rustix::io::Errno::AGAIN));
+        pipe.end.close();
+        // devctl's own end waits, as programs expect of their standard input.
+        assert_eq!(rustix::io::read(&theirs, &mut buffer), Ok(0));
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use k8s_openapi::api::{
     core::v1::ServiceAccount,
 };
 use kube::{Api, Client, api::PostParams};
+use serde::{Serialize, Serializer};
 use tokio::{sync::Mutex, time::timeout};
 
 /// How long a token is good.
@@ -58,6 +59,13 @@ pub(super) enum NoToken {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token(…)")
+    }
+}
+
+impl Serialize for Token {
+    /// For devctl, which has asked for it.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

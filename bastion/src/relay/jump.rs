@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use russh::{
-    Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf,
+    Channel, ChannelMsg, ChannelOpenFailure, ChannelWriteHalf,
     server::{ChannelOpenHandle, Msg},
 };
 use tokio::{
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use super::{Relay, dial::reach, pump::Flow, wait};
-use crate::session::Exit;
+use crate::session::{Exit, Incoming};
 
 /// Bytes read at once. Only taken while there is something to read.
 const BUFFER: usize = 64 << 10;
@@ -52,7 +52,7 @@ pub(crate) async fn jump(relay: Arc<Relay>, channel: Channel<Msg>, reply: Channe
 }
 
 async fn pipe(
-    read: &mut ChannelReadHalf,
+    read: &mut Incoming,
     write: &ChannelWriteHalf<Msg>,
     stream: TcpStream,
     flow: &Flow,
@@ -66,7 +66,7 @@ async fn pipe(
     }
 }
 
-async fn up(read: &mut ChannelReadHalf, mut server: OwnedWriteHalf, flow: &Flow) {
+async fn up(read: &mut Incoming, mut server: OwnedWriteHalf, flow: &Flow) {
     while let Some(message) = read.wait().await {
         match message {
             // Where the server takes nothing more, what the client still sends is dropped.

@@ -9,7 +9,7 @@ use tokio::{
     time::{Duration, timeout},
 };
 
-use crate::session::{Control, Exit, Front};
+use crate::session::{Control, Exit, Front, Incoming};
 
 /// How long to try to tell an agent that the client is gone. Its connection is ended after that anyway.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -81,7 +81,7 @@ pub(crate) async fn pump(front: &mut Front, agent: Channel<client::Msg>, flow: &
 }
 
 /// From the client to the agent, until the client closes.
-async fn up(read: &mut ChannelReadHalf, agent: &ChannelWriteHalf<client::Msg>, flow: &Flow) {
+async fn up(read: &mut Incoming, agent: &ChannelWriteHalf<client::Msg>, flow: &Flow) {
     while let Some(message) = read.wait().await {
         match message {
             ChannelMsg::Data { data } => {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use russh::{
-    ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig,
+    ChannelMsg, ChannelWriteHalf, Pty, Sig,
     server::{Handle, Msg},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+use super::Incoming;
 
 /// Code of standard error among extended data.
 const STDERR: u32 = 1;
@@ -22,7 +24,7 @@ const VARIABLE_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(crate) struct Front {
     /// What comes from the client.
-    pub(crate) read: ChannelReadHalf,
+    pub(crate) read: Incoming,
     /// What goes to the client. Shared, since several things may write at once.
     pub(crate) write: Arc<ChannelWriteHalf<Msg>>,
     /// The connection.

@@ -3,11 +3,13 @@
 
 mod control;
 mod front;
+mod incoming;
 mod pass;
 mod visit;
 mod visitor;
 
 pub(crate) use front::{Control, Exit, Front, Setup, Size, Start, Terminal, Words};
+pub(crate) use incoming::Incoming;
 pub(crate) use pass::Pass;
 pub(crate) use visit::Visit;
 pub(crate) use visitor::Visitor;

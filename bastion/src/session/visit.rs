@@ -112,7 +112,7 @@ impl Visit {
         let (_, controls) = mpsc::unbounded_channel();
         let (read, write) = channel.split();
         Front {
-            read,
+            read: read.into(),
             write: Arc::new(write),
             handle: self.handle.clone(),
             controls,

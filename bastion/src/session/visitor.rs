@@ -204,8 +204,8 @@ impl Handler for Visitor {
         let id = channel.id();
         let open = Open { controls: sender, closed: closed.clone(), started: false };
         let (read, write) = channel.split();
-        let front =
-            Front { read, write: Arc::new(write), handle: session.handle(), controls, closed, runs: true };
+        let (read, write, handle) = (read.into(), Arc::new(write), session.handle());
+        let front = Front { read, write, handle, controls, closed, runs: true };
         match &self.state {
             State::Stranger | State::Proved { .. } => return Ok(()),
             State::Control(visit) => {

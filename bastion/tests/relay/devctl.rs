@@ -23,6 +23,8 @@ env) env | sort | grep -v -e ^PWD= -e ^SHLVL= -e ^_= ;;
 args) shift; for word in "$@"; do echo "<$word>"; done ;;
 cat) cat ;;
 fail) echo "no" >&2; exit 9 ;;
+token) printf '{"token":{}}\n' >&3; read -r answer <&3; echo "answer $answer" ;;
+late) sleep 0.3; printf '{"relay":{"server":"%s","command":"%s"}}\n' "$2" "$3" >&3; read -r answer <&3; cat ;;
 sleep) echo $$; exec sleep 1000 ;;
 ssh)
     printf '{"relay":{"server":"%s","command":"%s"}}\n' "$2" "$3" >&3
@@ -80,7 +82,8 @@ async fn devctl_has_its_own_environment_and_the_users_own_token() {
     let done = run(ssh.args(["alice@127.0.0.1", "env"])).await;
     assert_eq!(
         done.out,
-        "DEVCTL_BASTION=1\nDEVCTL_CA_FILE=/ca.crt\nDEVCTL_CONTROL_FD=3\nDEVCTL_NAMESPACE=dev-alice\n\
+        "DEVCTL_BASTION=1\nDEVCTL_CA_FILE=/ca.crt\nDEVCTL_CONTROL_FD=3\nDEVCTL_HOST=dev.example.com:2222\n\
+         DEVCTL_NAMESPACE=dev-alice\n\
          DEVCTL_SERVER=https://api.test\nDEVCTL_TOKEN=alices-token\nDEVCTL_USER=alice\nHOME=/nonexistent\n\
          LC_ALL=C.UTF-8\n"
     );
@@ -119,6 +122,31 @@ async fn devctl_hands_the_session_over_and_goes_on_afterwards() {
     let done =
         run(ssh.env("TERM", "xterm-test").args(["-tt", "alice@127.0.0.1", "ssh mydev terminal"])).await;
     assert!(done.out.contains("xterm-test") && done.out.contains("answer"), "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_has_a_terminal_only_where_the_session_has_one() {
+    let front = front().await;
+    let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "ssh mydev terminal"])).await;
+    assert_eq!(done.out, "none\nanswer {\"exit\":0}\n", "{done:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_piped_in_early_reaches_the_dev_server_to_the_last_byte() {
+    let front = front().await;
+    for length in [0, 5, 3_000_000] {
+        let input: Vec<u8> = (0..length).map(|n: u32| u8::try_from(n % 251).unwrap()).collect();
+        let output = feed(front.world.ssh("alice").args(["alice@127.0.0.1", "late mydev cat"]), &input).await;
+        assert!(output.stdout == input, "{} of {length}: {output:?}", output.stdout.len());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devctl_gets_another_token_when_it_asks() {
+    let front = front().await;
+    let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "token"])).await;
+    assert_eq!(done.out, "answer {\"token\":\"alices-token\"}\n", "{done:?}");
+    assert!(!front.world.audit.text().contains("alices-token"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,6 +152,7 @@ impl World {
                 runner,
                 server: "https://api.test".into(),
                 ca_file: "/ca.crt".into(),
+                host: Some("dev.example.com:2222".into()),
                 tokens: Tokens::fixed("alices-token"),
             }),
             startups: Startups::new(plan.exempt.iter().map(|network| network.parse().unwrap()).collect()),

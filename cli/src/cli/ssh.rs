@@ -29,7 +29,7 @@ pub(crate) struct Ssh {
     /// Which dev server
     #[arg(value_parser = server_name)]
     name: ServerName,
-    /// Give the command a terminal
+    /// Give the command a terminal; in the bastion, it has one if the session does
     #[arg(long, short)]
     tty: bool,
     /// Text for its login shell
@@ -51,7 +51,7 @@ impl Ssh {
     pub(super) async fn run(self, session: &Session) -> Result<Ended, Failure> {
         // As ssh does it: words are put together for a shell to take apart.
         let command = (!self.command.is_empty()).then(|| self.command.join(" "));
-        // Without a terminal for a command, as with ssh.
+        // Without a terminal for a command, as with ssh; in the bastion, as the session has one or not.
         let pty = command.is_none() || self.tty;
         enter(session, &self.name, command, pty).await
     }
@@ -72,7 +72,7 @@ async fn enter(
     pty: bool,
 ) -> Result<Ended, Failure> {
     match &session.place {
-        Place::Bastion(bastion) => relayed(session, bastion, name, command, pty).await,
+        Place::Bastion(bastion) => relayed(session, bastion, name, command).await,
         Place::Laptop(settings) => {
             let Some(host) = &settings.host else {
                 return Err(Failure::new(Exit::Usage, "where is the bastion?").hint(
@@ -113,14 +113,13 @@ async fn relayed(
     bastion: &Bastion,
     name: &ServerName,
     command: Option<String>,
-    pty: bool,
 ) -> Result<Ended, Failure> {
     let Some(control) = bastion.control else {
         let login = format!("{}+{}", bastion.user, name.as_str());
         return Err(Failure::new(Exit::Internal, "the bastion takes no sessions over from devctl")
             .hint(format!("log in with `ssh {login}@HOST` instead")));
     };
-    let relay = Relay { server: name.as_str().to_owned(), command, pty };
+    let relay = Relay { server: name.as_str().to_owned(), command };
     // Meanwhile the runtime keeps the connection to the API server alive.
     let ended = tokio::task::spawn_blocking(move || handover::hand_over(control, &relay)).await;
     match ended.map_err(|error| Failure::of(Exit::Internal, &error))? {

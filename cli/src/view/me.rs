@@ -60,7 +60,12 @@ impl Show for Me {
         let unbounded = Look { width: None, ..*look };
         let lines: Vec<(&str, Cell)> = self.lines().iter().map(|(what, line)| (*what, line.into())).collect();
         // Not wrapped: these get copied.
-        format!("{}\n\n{}", fields(&pairs, look), fields(&lines, &unbounded))
+        let text = format!("{}\n\n{}", fields(&pairs, look), fields(&lines, &unbounded));
+        match (&self.host, &self.user) {
+            (Some(_), Some(_)) => text,
+            (None, _) => format!("{text}\n\nHOST is what you sign in to: what stands behind the @."),
+            (_, None) => format!("{text}\n\nUSER is your name there: what stands before the @."),
+        }
     }
 
     fn value(&self) -> Value {
@@ -122,7 +127,8 @@ mod tests {
         end to end:       ssh -J alice@dev.example.com SERVER
         copy:             scp FILE alice+SERVER@dev.example.com:
         ");
-        assert!(text(&me(None), Format::Table, &look).contains("ssh alice+SERVER@HOST"));
+        let unknown = text(&me(None), Format::Table, &look);
+        assert!(unknown.contains("ssh alice+SERVER@HOST") && unknown.ends_with("behind the @."), "{unknown}");
         assert_eq!(me(Some("dev.example.com")).value()["ssh"]["server"], "ssh alice+SERVER@dev.example.com");
     }
 }
