@@ -1,16 +1,12 @@
 //! What others reach a dev server by: SSH and a little HTTP, in threads beside PID 1. Whatever goes wrong here is said
 //! in the log and in `/readyz`, and tried again; it never ends PID 1.
 
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
+    sync::watch,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +36,7 @@ pub(crate) struct Settings {
 }
 
 /// Why SSH does not answer; nothing if it does.
-pub(crate) struct Readiness(Mutex<Option<String>>);
+pub(crate) struct Readiness(watch::Sender<Option<String>>);
 
 /// The running front.
 pub(crate) struct Front {
@@ -52,12 +48,18 @@ pub(crate) struct Front {
 
 impl Readiness {
     fn new() -> Self {
-        Self(Mutex::new(Some("SSH is not up yet".to_owned())))
+        Self(watch::Sender::new(Some("SSH is not up yet".to_owned())))
     }
 
     /// Why not, if not.
     pub(crate) fn obstacle(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.borrow().clone()
+    }
+
+    /// Returns once SSH accepts connections.
+    pub(crate) async fn reached(&self) {
+        // The sender is ours, so it is there as long as we are.
+        let _ = self.0.subscribe().wait_for(Option::is_none).await;
     }
 
     /// SSH accepts connections.
@@ -74,7 +76,7 @@ impl Readiness {
     }
 
     fn set(&self, obstacle: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
+        self.0.send_replace(obstacle);
     }
 }
 

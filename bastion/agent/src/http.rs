@@ -1,7 +1,7 @@
 //! Two questions over HTTP, without secrets in the answers: does SSH answer (`/readyz`, for the kubelet), and what
 //! goes on (`/activity`, for the operator).
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -13,6 +13,10 @@ use axum::{
 use tokio::net::TcpListener;
 
 use crate::{activity::Activity, front::Readiness};
+
+/// How long an answer waits for SSH to be up: less than the kubelet gives it, and enough for a start to be seen at the
+/// first question instead of the next one.
+const HOLD: Duration = Duration::from_millis(800);
 
 #[derive(Clone)]
 struct Known {
@@ -37,6 +41,7 @@ pub(crate) async fn serve(
 }
 
 async fn readyz(State(known): State<Known>) -> (StatusCode, String) {
+    let _ = tokio::time::timeout(HOLD, known.readiness.reached()).await;
     match known.readiness.obstacle() {
         None => (StatusCode::OK, "ok\n".to_owned()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n"),

@@ -11,7 +11,7 @@ use std::{
 
 use devplat_keys::{Certificate, Permissions};
 use russh::{
-    Channel, ChannelId, ChannelOpenFailure, Pty,
+    Channel, ChannelId, ChannelOpenFailure, Pty, Sig,
     keys::HashAlg,
     server::{Auth, ChannelOpenHandle, Handler, Msg, Session as Protocol, VerifiedPublicKey},
 };
@@ -24,7 +24,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::{
     Site,
     forward::{Forwards, Target},
-    line::Lines,
+    lines::{Control, Line, Lines},
     login::Door,
     program::Program,
     session::Session,
@@ -71,6 +71,7 @@ pub(super) struct Connection {
 /// A session channel whose program is not known yet.
 struct Waiting {
     channel: Channel<Msg>,
+    line: Line,
     permit: OwnedSemaphorePermit,
     terminal: Option<Terminal>,
     around: Circumstances,
@@ -135,11 +136,9 @@ impl Connection {
 
     /// Answers a request to run something, and does it.
     fn begin(&mut self, id: ChannelId, program: Program, protocol: &mut Protocol) -> Answer {
-        let (Some(waiting), Some(line)) = (self.waiting.remove(&id), self.lines.get(id)) else {
-            return protocol.channel_failure(id);
-        };
+        let Some(waiting) = self.waiting.remove(&id) else { return protocol.channel_failure(id) };
         protocol.channel_success(id)?;
-        let Waiting { channel, permit, terminal, mut around } = waiting;
+        let Waiting { channel, line, permit, terminal, mut around } = waiting;
         around.agent = self.forwards.agent_path();
         let (read, write) = channel.split();
         let site = self.site.clone();
@@ -154,9 +153,7 @@ impl Connection {
 
     /// Dials `target` for `channel`, and answers when that has come to something.
     fn relay(&mut self, channel: Channel<Msg>, target: Target, reply: ChannelOpenHandle) {
-        let line = self.lines.open(channel.id());
-        let relays = self.relays.clone();
-        let dial = self.forwards.dial(channel, target, line, reply, relays);
+        let dial = self.forwards.dial(channel, target, reply, self.relays.clone());
         tokio::spawn(dial);
     }
 }
@@ -212,8 +209,8 @@ impl Handler for Connection {
             return Ok(());
         };
         let id = channel.id();
-        let waiting = Waiting { channel, permit, terminal: None, around: self.circumstances() };
-        self.lines.open(id);
+        let line = self.lines.open(id);
+        let waiting = Waiting { channel, line, permit, terminal: None, around: self.circumstances() };
         self.waiting.insert(id, waiting);
         reply.accept().await;
         Ok(())
@@ -251,13 +248,6 @@ impl Handler for Connection {
         Ok(())
     }
 
-    async fn data(&mut self, channel: ChannelId, data: &[u8], _: &mut Protocol) -> Answer {
-        if let Some(line) = self.lines.get(channel) {
-            line.came(data.len()).await;
-        }
-        Ok(())
-    }
-
     async fn channel_close(&mut self, channel: ChannelId, _: &mut Protocol) -> Answer {
         self.waiting.remove(&channel);
         self.lines.close(channel);
@@ -290,6 +280,24 @@ impl Handler for Connection {
                 protocol.channel_failure(id)
             }
         }
+    }
+
+    async fn window_change_request(
+        &mut self,
+        id: ChannelId,
+        columns: u32,
+        rows: u32,
+        width: u32,
+        height: u32,
+        _: &mut Protocol,
+    ) -> Answer {
+        self.lines.control(id, Control::Size(Size { columns, rows, width, height }));
+        Ok(())
+    }
+
+    async fn signal(&mut self, id: ChannelId, signal: Sig, _: &mut Protocol) -> Answer {
+        self.lines.control(id, Control::Signal(signal));
+        Ok(())
     }
 
     async fn x11_request(
@@ -335,15 +343,13 @@ impl Handler for Connection {
 
     async fn subsystem_request(&mut self, id: ChannelId, name: &str, protocol: &mut Protocol) -> Answer {
         let waiting = if name == "sftp" { self.waiting.remove(&id) } else { None };
-        let (Some(waiting), Some(line)) = (waiting, self.lines.get(id)) else {
-            return protocol.channel_failure(id);
-        };
+        let Some(waiting) = waiting else { return protocol.channel_failure(id) };
         protocol.channel_success(id)?;
-        let Waiting { channel, permit, terminal: _, around: _ } = waiting;
+        let Waiting { channel, line, permit, terminal: _, around: _ } = waiting;
         let site = self.site.clone();
         let counted = site.activity.session();
         tokio::spawn(async move {
-            sftp::run(channel, line, site.activity.clone()).await;
+            sftp::run(channel, &line, site.activity.clone()).await;
             drop((permit, counted));
         });
         Ok(())

@@ -3,7 +3,7 @@
 
 mod connection;
 mod forward;
-mod line;
+mod lines;
 mod login;
 mod program;
 mod pump;
@@ -48,8 +48,6 @@ const LOGIN_GRACE: Duration = Duration::from_mins(2);
 const STRANGERS: usize = 64;
 /// How long a client gets to hang up once it was told to.
 const HANG_UP: Duration = Duration::from_millis(300);
-/// Messages that a channel holds. No limit: a channel's own, which counts bytes, is in [`mod@line`].
-const CHANNEL_MESSAGES: usize = 1 << 24;
 
 /// Where things are, and who is let in.
 pub(crate) struct Settings {
@@ -185,11 +183,7 @@ fn config(dir: &std::path::Path) -> Result<Arc<Config>, Error> {
     let key = PrivateKey::from_openssh(text).map_err(|source| Error::Key { path, source })?;
     let (path, text) = read(dir, "host_key-cert.pub")?;
     let certificate = Certificate::from_openssh(&text).map_err(|source| Error::Key { path, source })?;
-    let mut config = devplat_transport::server(NAME, key, Some(certificate));
-    if let Some(config) = Arc::get_mut(&mut config) {
-        config.channel_buffer_size = CHANNEL_MESSAGES;
-    }
-    Ok(config)
+    Ok(devplat_transport::server(NAME, key, Some(certificate)))
 }
 
 fn read(dir: &std::path::Path, name: &str) -> Result<(PathBuf, String), Error> {

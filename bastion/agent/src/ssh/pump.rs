@@ -1,5 +1,6 @@
 //! Moving bytes between a channel and a file descriptor, each direction by itself. Knows nothing of what is at the
-//! ends: a pipe, a terminal or a socket.
+//! ends: a pipe, a terminal or a socket. What comes from a channel is taken only as fast as it is written: the rest waits
+//! at the client, once it fills the channel's window.
 
 use std::{
     io, mem,
@@ -10,20 +11,16 @@ use std::{
     },
 };
 
-use russh::{ChannelWriteHalf, server::Msg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf, server::Msg};
 use rustix::{
     buffer::spare_capacity,
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::Errno,
     net::Shutdown,
 };
-use tokio::{
-    io::unix::AsyncFd,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-};
-use tokio_util::bytes::Bytes;
+use tokio::io::unix::AsyncFd;
+use tokio_util::{bytes::Bytes, sync::CancellationToken};
 
-use super::line::Line;
 use crate::activity::Activity;
 
 /// Bytes read at once. A pipe holds as many.
@@ -104,53 +101,32 @@ impl End {
     }
 }
 
-/// The way into a pump: what is put here is written by [`inward`]. Bytes for a pump that has ended are gone.
-pub(super) struct Inlet {
-    queue: Option<UnboundedSender<Bytes>>,
-    line: Arc<Line>,
+/// How input ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// The client has nothing more to say.
+    Finished,
+    /// What it was for takes no more; the rest is dropped by the library.
+    Refused,
+    /// The channel is closed.
+    Closed,
 }
 
-impl Inlet {
-    /// One, and what [`inward`] is to read from.
-    pub(super) fn new(line: Arc<Line>) -> (Self, UnboundedReceiver<Bytes>) {
-        let (queue, from) = unbounded_channel();
-        (Self { queue: Some(queue), line }, from)
-    }
-
-    /// Takes `data`, at once.
-    pub(super) fn put(&self, data: Bytes) {
-        let count = data.len();
-        if self.queue.as_ref().is_none_or(|queue| queue.send(data).is_err()) {
-            self.line.took(count);
-        }
-    }
-
-    /// Nothing more comes.
-    pub(super) fn finish(&mut self) {
-        self.queue = None;
-    }
-}
-
-/// From the channel to `to`, until `queue` ends or nobody takes any more; returns whether it was the first.
-pub(super) async fn inward(
-    mut queue: UnboundedReceiver<Bytes>,
-    to: Arc<End>,
-    line: Arc<Line>,
-    activity: Arc<Activity>,
-) -> bool {
-    while let Some(data) = queue.recv().await {
-        activity.moved(data.len());
-        let written = to.write_all(&data).await;
-        line.took(data.len());
-        if written.is_err() {
-            queue.close();
-            while let Ok(data) = queue.try_recv() {
-                line.took(data.len());
+/// From the channel to `to`, until there is no more or nobody takes it.
+pub(super) async fn inward(mut from: ChannelReadHalf, to: Arc<End>, activity: Arc<Activity>) -> Input {
+    loop {
+        match from.wait().await {
+            Some(ChannelMsg::Data { data }) => {
+                activity.moved(data.len());
+                if to.write_all(&data).await.is_err() {
+                    return Input::Refused;
+                }
             }
-            return false;
+            Some(ChannelMsg::Eof) => return Input::Finished,
+            Some(ChannelMsg::Close) | None => return Input::Closed,
+            Some(_) => {}
         }
     }
-    true
 }
 
 /// From `from` to the channel, as stream `ext` of it, until there is no more or nobody to take it.
@@ -158,7 +134,7 @@ pub(super) async fn outward(
     from: Arc<End>,
     to: Arc<ChannelWriteHalf<Msg>>,
     ext: Option<u32>,
-    line: Arc<Line>,
+    closed: CancellationToken,
     activity: Arc<Activity>,
     flow: Arc<Flow>,
 ) {
@@ -187,7 +163,7 @@ pub(super) async fn outward(
                     tokio::select! {
                         sent = sent => if sent.is_err() { return },
                         // A window that nobody opens any more would be waited for for ever.
-                        () = line.closed() => return,
+                        () = closed.cancelled() => return,
                     }
                     flow.moved.fetch_add(count as u64, Ordering::AcqRel);
                     flow.sending.store(false, Ordering::Release);

@@ -1,7 +1,6 @@
 //! One session channel once its program is known: starts it, moves its bytes, passes signals on, says how it ended.
 
 use std::{
-    ops::ControlFlow,
     pin::pin,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -9,25 +8,24 @@ use std::{
 
 use futures::future::join_all;
 use russh::{
-    ChannelMsg, ChannelReadHalf, ChannelWriteHalf,
+    ChannelReadHalf, ChannelWriteHalf,
     server::{Handle, Msg},
 };
-use rustix::process::{Pid, Signal, WaitStatus};
+use rustix::process::{Signal, WaitStatus};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Site,
-    line::Line,
+    lines::{Control, Line},
     program::{Program, Running, STDERR, start},
-    pump::{End, Flow, Inlet, inward, outward},
+    pump::{End, Flow, Input, inward, outward},
     signal,
 };
 use crate::{
     account::{Account, Circumstances},
-    children::Children,
     init::say,
-    terminal::{Size, Terminal, resize},
+    terminal::{Terminal, resize},
 };
 
 /// Status of a session whose program cannot be run, as shells give it.
@@ -45,8 +43,8 @@ pub(super) struct Session {
     pub(super) read: ChannelReadHalf,
     /// Its other half.
     pub(super) write: ChannelWriteHalf<Msg>,
-    /// Its bytes.
-    pub(super) line: Arc<Line>,
+    /// What overtakes its bytes.
+    pub(super) line: Line,
     /// For what only the connection can say.
     pub(super) handle: Handle,
     /// Its terminal, if it asked for one.
@@ -63,7 +61,7 @@ impl Session {
         let account = Account::own();
         let tty = terminal.is_some();
         match start(&site, &account, terminal, &around, &program) {
-            Ok(running) => converse(running, &site, read, &write, &line, &handle).await,
+            Ok(running) => converse(running, &site, read, &write, line, &handle).await,
             Err(why) => {
                 let line_end = if tty { "\r\n" } else { "\n" };
                 let text = format!("devplat-agent: {why}{line_end}");
@@ -80,73 +78,56 @@ impl Session {
     }
 }
 
-/// What the client says to a running program.
-struct Ear<'a> {
-    children: &'a Children,
-    pid: Pid,
-    inlet: Inlet,
-    terminal: Option<Arc<End>>,
-}
-
-impl Ear<'_> {
-    /// Does what `message` says; breaks off when the client has gone.
-    fn heed(&mut self, message: Option<ChannelMsg>) -> ControlFlow<()> {
-        match message {
-            Some(ChannelMsg::Data { data }) => self.inlet.put(data),
-            // A terminal has no half that could be closed.
-            Some(ChannelMsg::Eof) if self.terminal.is_none() => self.inlet.finish(),
-            Some(ChannelMsg::Signal { signal }) => {
-                if let Some(signal) = signal::number(&signal) {
-                    self.children.signal(self.pid, signal);
-                }
-            }
-            Some(ChannelMsg::WindowChange { col_width, row_height, pix_width, pix_height }) => {
-                if let Some(terminal) = &self.terminal {
-                    let (columns, rows) = (col_width, row_height);
-                    let wanted = Size { columns, rows, width: pix_width, height: pix_height };
-                    let _ = resize(terminal.fd(), wanted);
-                }
-            }
-            Some(ChannelMsg::Close) | None => return ControlFlow::Break(()),
-            Some(_) => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
 /// Until the program and its output have ended, or the channel has.
 async fn converse(
     running: Running,
     site: &Site,
-    mut read: ChannelReadHalf,
+    read: ChannelReadHalf,
     write: &Arc<ChannelWriteHalf<Msg>>,
-    line: &Arc<Line>,
+    mut line: Line,
     handle: &Handle,
 ) {
     let Running { pid, mut ended, stdin, outputs, tty } = running;
     let (children, activity) = (&*site.children, &site.activity);
     let flow = Arc::new(Flow::default());
-    let (inlet, queue) = Inlet::new(line.clone());
     let terminal = tty.then(|| stdin.clone());
-    let input = tokio::spawn(inward(queue, stdin, line.clone(), activity.clone()));
-    let _input = AbortOnDropHandle::new(input);
+    // Whatever it ends with: a pipe is closed with it, and a terminal has no half that could be.
+    let mut input = AbortOnDropHandle::new(tokio::spawn(inward(read, stdin, activity.clone())));
     let pumps = outputs.into_iter().map(|(end, ext)| {
-        let pump = outward(end, write.clone(), ext, line.clone(), activity.clone(), flow.clone());
+        let pump = outward(end, write.clone(), ext, line.end(), activity.clone(), flow.clone());
         AbortOnDropHandle::new(tokio::spawn(pump))
     });
     let mut drained = pin!(join_all(pumps.collect::<Vec<_>>()));
     let mut silent = pin!(quiet(terminal.clone(), &flow));
     let mut late = pin!(sleep(Duration::ZERO));
-    let mut ear = Ear { children, pid, inlet, terminal };
-    let (mut status, mut told, mut all_out) = (None, false, false);
+    let closed = line.end();
+    let (mut status, mut told, mut all_out, mut all_in) = (None, false, false, false);
     while status.is_none() || !all_out {
         tokio::select! {
-            message = read.wait() => if ear.heed(message).is_break() {
+            how = &mut input, if !all_in => {
+                all_in = true;
+                if matches!(how, Ok(Input::Closed)) {
+                    closed.cancel();
+                }
+            }
+            control = line.control() => match control {
+                Control::Signal(signal) => {
+                    if let Some(signal) = signal::number(&signal) {
+                        children.signal(pid, signal);
+                    }
+                }
+                Control::Size(wanted) => {
+                    if let Some(terminal) = &terminal {
+                        let _ = resize(terminal.fd(), wanted);
+                    }
+                }
+            },
+            () = closed.cancelled() => {
                 if status.is_none() {
                     children.signal(pid, Signal::HUP);
                 }
                 return;
-            },
+            }
             outcome = &mut ended, if status.is_none() => {
                 let Ok(outcome) = outcome else {
                     say(&format!("process {pid} of a session was lost"));

@@ -12,5 +12,6 @@ mod files;
 mod forward;
 mod init;
 mod login;
+mod overtake;
 mod server;
 mod session;

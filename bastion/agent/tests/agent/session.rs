@@ -4,6 +4,10 @@ use std::{
     fs,
     io::{Read, Write},
     process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -256,6 +260,36 @@ fn a_channel_that_nobody_drains_holds_up_no_other() {
     for client in [&mut undrained, &mut deaf] {
         end(client);
     }
+    let _ = server.ssh(&["-O", "exit"], &[]).output();
+    master.wait().unwrap();
+}
+
+#[test]
+fn what_a_program_does_not_take_waits_at_the_client_while_its_neighbours_go_on() {
+    let server = Server::start();
+    let control = server.at("control");
+    server.configure("key", &format!(" ControlPath {}\n", control.display()));
+    let mut master = server.ssh(&["-MN"], &[]).spawn().unwrap();
+    server.eventually("the master is up", || control.exists());
+    let mut deaf = server.ssh(&[], &["sleep 100"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = deaf.stdin.take().unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = sent.clone();
+    let feed = std::thread::spawn(move || {
+        let piece = vec![b'x'; 1 << 16];
+        while stdin.write_all(&piece).is_ok() {
+            counter.fetch_add(piece.len(), Ordering::Relaxed);
+        }
+    });
+    server.eventually("its window is full", || sent.load(Ordering::Relaxed) >= 8 << 20);
+    for _ in 0..3 {
+        assert_eq!(text(&mut server.ssh(&[], &["wc -c"]), &vec![b'y'; 30_000_000]).trim(), "30000000");
+    }
+    // One window, and what the client and the pipes hold of it.
+    let sent = sent.load(Ordering::Relaxed);
+    assert!(sent < 20 << 20, "{sent} bytes left the client, and nobody took any");
+    end(&mut deaf);
+    feed.join().unwrap();
     let _ = server.ssh(&["-O", "exit"], &[]).output();
     master.wait().unwrap();
 }

@@ -20,7 +20,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{super::Site, super::line::Lines, relay::relay};
+use super::{super::Site, super::lines::Lines, relay::relay};
 use crate::account::Account;
 
 /// Tries to find the same free port for IPv4 and IPv6.
@@ -252,9 +252,8 @@ fn connect<S: Into<OwnedFd> + Send + 'static>(
     tokio::spawn(async move {
         tokio::select! {
             channel = opening => if let Ok(channel) = channel {
-                let id = channel.id();
-                relay(channel, socket.into(), lines.open(id), activity).await;
-                lines.close(id);
+                let line = lines.open(channel.id());
+                relay(channel, socket.into(), &line, activity).await;
             },
             () = lines.gone() => {}
         }

@@ -17,10 +17,7 @@ use self::{
     listen::{Agent, Local, Tcp},
     relay::relay,
 };
-use super::{
-    Site,
-    line::{Line, Lines},
-};
+use super::{Site, lines::Lines};
 use crate::init::say;
 
 /// Ports and sockets that one connection listens on.
@@ -46,11 +43,10 @@ impl Forwards {
         &self,
         channel: Channel<Msg>,
         target: Target,
-        line: Arc<Line>,
         reply: ChannelOpenHandle,
         room: Arc<Semaphore>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let site = self.site.clone();
+        let (site, line) = (self.site.clone(), self.lines.open(channel.id()));
         async move {
             let Ok(_permit) = room.try_acquire() else {
                 reply.reject(ChannelOpenFailure::ResourceShortage).await;
@@ -63,7 +59,7 @@ impl Forwards {
             match dialled {
                 Ok(socket) => {
                     reply.accept().await;
-                    relay(channel, socket, line, site.activity.clone()).await;
+                    relay(channel, socket, &line, site.activity.clone()).await;
                 }
                 Err(error) => {
                     let reason = ChannelOpenFailure::Other {

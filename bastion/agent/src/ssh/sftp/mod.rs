@@ -14,21 +14,22 @@ use std::{mem, sync::Arc};
 use futures::FutureExt;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, server::Msg};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use self::{files::Files, packet::PACKET_MAX};
-use super::line::Line;
+use super::lines::Line;
 use crate::{account::Account, activity::Activity};
 
 /// Bytes of answers that are sent at once.
 const ENOUGH: usize = 64 << 10;
 
 /// Serves SFTP on `channel` until either side ends it.
-pub(super) async fn run(channel: Channel<Msg>, line: Arc<Line>, activity: Arc<Activity>) {
+pub(super) async fn run(channel: Channel<Msg>, line: &Line, activity: Arc<Activity>) {
     let (read, write) = channel.split();
-    let runtime = Handle::current();
+    let (runtime, closed) = (Handle::current(), line.end());
     let served = tokio::task::spawn_blocking(move || {
         let files = Files::new(Account::own().home);
-        let mut server = Server { runtime, read, write, line, activity, input: Vec::new(), done: 0 };
+        let mut server = Server { runtime, read, write, closed, activity, input: Vec::new(), done: 0 };
         server.serve(files);
         server.write
     });
@@ -44,7 +45,7 @@ struct Server {
     runtime: Handle,
     read: ChannelReadHalf,
     write: ChannelWriteHalf<Msg>,
-    line: Arc<Line>,
+    closed: CancellationToken,
     activity: Arc<Activity>,
     /// What came, of which the first `done` bytes are dealt with.
     input: Vec<u8>,
@@ -114,7 +115,6 @@ impl Server {
             match message {
                 Some(ChannelMsg::Data { data }) => {
                     self.activity.moved(data.len());
-                    self.line.took(data.len());
                     self.input.extend_from_slice(&data);
                     return Came::Bytes;
                 }
@@ -131,11 +131,11 @@ impl Server {
         }
         let data = mem::take(output);
         self.activity.moved(data.len());
-        let (write, line) = (&self.write, &self.line);
+        let (write, closed) = (&self.write, &self.closed);
         self.runtime.block_on(async {
             tokio::select! {
                 sent = write.data_bytes(data) => sent.ok(),
-                () = line.closed() => None,
+                () = closed.cancelled() => None,
             }
         })
     }
