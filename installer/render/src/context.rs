@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use devplat_profile::{Bastion, DevServers, Exposure, Flavor, OperatorSize, PlatformName, Profile, User};
+use devplat_profile::{
+    Bastion, Cluster, DevServers, Exposure, Flavor, OperatorSize, PlatformName, Profile, User,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -54,7 +56,7 @@ struct FlavorContext<'a> {
 impl<'a> Context<'a> {
     pub(crate) fn new(input: Input<'a>) -> Self {
         let Input { platform, profile, images, made_keys } = input;
-        let Profile { cluster: _, delivery: _, operator, bastion, dev_servers, users, flavors } = profile;
+        let Profile { cluster, delivery: _, operator, bastion, dev_servers, users, flavors } = profile;
         let DevServers { image: _, default_flavor, home_size, storage_class } = dev_servers;
         let flavors = flavors
             .iter()
@@ -64,7 +66,7 @@ impl<'a> Context<'a> {
             platform: platform.as_str(),
             images,
             operator,
-            bastion: bastion_values(bastion),
+            bastion: bastion_values(bastion, cluster),
             users: users
                 .iter()
                 .map(|(name, user)| (name.as_str(), user_spec(user, made_keys.get(name))))
@@ -79,7 +81,7 @@ impl<'a> Context<'a> {
     }
 }
 
-fn bastion_values(bastion: &Bastion) -> Value {
+fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
     let Bastion {
         replicas,
         resources,
@@ -99,12 +101,31 @@ fn bastion_values(bastion: &Bastion) -> Value {
         "resources": resources,
         "serviceType": service_type,
         "nodePort": node_port,
+        "host": host(bastion, cluster),
         "hostNames": host_names.join(","),
         "userAuthorities": user_authorities.join("\n"),
         "userRevocations": user_revocations.join("\n"),
         "graceSeconds": grace_seconds,
         // The kubelet's SIGKILL comes after what the bastion itself allows.
         "terminationSeconds": grace_seconds + 5,
+    })
+}
+
+/// What people reach the bastion by, for devctl to tell them; nothing where only they know.
+fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
+    let port = match (bastion.exposure, cluster) {
+        (Exposure::NodePort(_), Cluster::Kind(kind)) => kind.ssh_port?,
+        (Exposure::NodePort(port), Cluster::Existing(_)) => port,
+        (Exposure::LoadBalancer, _) => 22,
+        (Exposure::PortForward, _) => return None,
+    };
+    // A pattern is good for a certificate, and nothing to be typed.
+    let plain = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:%".contains(c));
+    let name = bastion.host_names.iter().find(plain)?;
+    Some(match port {
+        22 => name.clone(),
+        port if name.contains(':') => format!("[{name}]:{port}"),
+        port => format!("{name}:{port}"),
     })
 }
 

@@ -138,6 +138,23 @@ fn values_cannot_break_out_of_their_place() {
 }
 
 #[test]
+fn bastion_is_told_what_people_reach_it_by() {
+    let rendered = |sets: &[&str]| {
+        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
+        let sources = Sources { shipped: Some("kind".to_owned()), sets, ..Sources::default() };
+        let profile = load(&sources).unwrap().profile;
+        let templates = Templates::new(&BTreeMap::new()).unwrap();
+        to_yaml(&with(&profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap())
+    };
+    // On a port that nobody knows before, only those who sign in know it.
+    assert!(!rendered(&["bastion.hostNames=[\"dev.example.com\"]"]).contains("--host="));
+    let port = "cluster.kind.sshPort=2022";
+    let told = rendered(&[port, "bastion.hostNames=[\"*.example.com\",\"dev.example.com\"]"]);
+    assert!(told.contains("--host=dev.example.com:2022\n"), "{told}");
+    assert!(rendered(&[port, "bastion.hostNames=[\"::1\"]"]).contains("--host=[::1]:2022"));
+}
+
+#[test]
 fn digest_is_of_the_content() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     let flavors = |profile: &Profile| {
