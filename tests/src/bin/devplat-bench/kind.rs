@@ -1,10 +1,6 @@
 //! A platform on a kind cluster, beside a bare kind cluster of the same node image; and the start of a dev server.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use devplat_api::DevServer;
@@ -18,14 +14,16 @@ use kube::{
 };
 use serde_json::json;
 
-use crate::figure::{Figure, Series};
+use crate::{
+    figure::{Figure, Series},
+    image,
+};
 
 /// Longer than anything here ever took.
 const LONG: Duration = Duration::from_mins(5);
 /// How many dev servers are started one after the other.
 const SERVERS: usize = 10;
 const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
-const MIB: f64 = 1024.0 * 1024.0;
 
 /// Measures `runs` pairs.
 pub(crate) async fn measure(runs: usize) -> Result<Vec<Figure>> {
@@ -96,7 +94,7 @@ pub(crate) async fn measure(runs: usize) -> Result<Vec<Figure>> {
         Figure {
             name: "size of the operator's image",
             goal: "25 MiB",
-            measured: format!("{:.1} MiB", image_size(&platform.cache())?),
+            measured: format!("{:.1} MiB", image::size(&platform.cache(), "devplat-operator")?),
             from: "all of its blobs, not compressed".to_owned(),
         },
     ])
@@ -171,22 +169,4 @@ fn operator_memory(platform: &Platform) -> Result<Series> {
     let numbers: Vec<f64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
     ensure!(!numbers.is_empty(), "no operator runs in {node}");
     Ok(Series(numbers.into_iter().map(|kib: f64| kib / 1024.0).collect()))
-}
-
-/// The sum of its blobs, in MiB.
-#[expect(clippy::cast_precision_loss, reason = "an image has less than 2^52 bytes")]
-fn image_size(cache: &Path) -> Result<f64> {
-    for entry in fs::read_dir(cache.join("images"))? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.starts_with("devplat-operator") {
-            continue;
-        }
-        let record: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
-        let layers = record["layers"].as_array().cloned().unwrap_or_default();
-        let blobs = layers.iter().chain([&record["manifest"], &record["config"]]);
-        let bytes: u64 = blobs.filter_map(|blob| blob["size"].as_u64()).sum();
-        return Ok(bytes as f64 / MIB);
-    }
-    anyhow::bail!("no image of the operator in {}", cache.display())
 }

@@ -2,6 +2,7 @@
 //! their spread. Nothing here passes or fails.
 
 mod figure;
+mod image;
 mod kind;
 mod machine;
 mod operator;

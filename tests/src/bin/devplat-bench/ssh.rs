@@ -1,8 +1,8 @@
 //! The way in over SSH, beside OpenSSH's own sshd in the same container, reached without a bastion.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use devplat_tests::{
     platform::{Platform, on_path},
     port,
@@ -10,12 +10,11 @@ use devplat_tests::{
 
 use crate::{
     figure::{Figure, Series},
-    say,
+    image, say,
 };
 
 /// Longer than anything here ever took.
 const LONG: Duration = Duration::from_mins(15);
-const MIB: f64 = 1024.0 * 1024.0;
 /// Ports of the node that lead to sshd.
 const SSHD: u16 = 30999;
 
@@ -132,7 +131,7 @@ impl Bench<'_> {
         all.push(self.number("memory of an idle bastion", "20 MiB", "MiB", "kubectl -n devserver-bastion rollout restart deployment/bastion >/dev/null; kubectl -n devserver-bastion rollout status deployment/bastion --timeout=180s >/dev/null; sleep 75; docker exec \"$NAME-control-plane\" sh -c 'for p in $(pgrep -f \"devplat-bastion serve\"); do sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$p/status; done' | awk '$1 > m { m = $1 } END { print m / 1024 }' >&3")?);
         all.push(self.number("memory of an idle agent", "8 MiB", "MiB", "me create idle --wait >/dev/null; sleep 5; docker exec \"$NAME-control-plane\" sh -c 'for p in $(pgrep -x devplat-agent); do sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$p/status; done' | sort -n | head -n 1 | awk '{ print $1 / 1024 }' >&3; me delete idle --force --delete-home >/dev/null")?);
         for (image, goal) in [("devplat-bastion", "25 MiB"), ("devplat-agent", "10 MiB")] {
-            let size = image_size(&self.platform.cache(), image)?;
+            let size = image::size(&self.platform.cache(), image)?;
             let name = if image == "devplat-agent" {
                 "size of the agent's image"
             } else {
@@ -288,22 +287,4 @@ fn told(figure: Figure) -> Figure {
     let Figure { name, goal, measured, from } = &figure;
     say(&format!("{name}: {measured} (goal {goal}; {from})"));
     figure
-}
-
-/// The sum of an image's blobs, in MiB.
-#[expect(clippy::cast_precision_loss, reason = "an image has less than 2^52 bytes")]
-fn image_size(cache: &Path, image: &str) -> Result<f64> {
-    for entry in fs::read_dir(cache.join("images"))? {
-        let path = entry?.path();
-        if !path.file_name().unwrap_or_default().to_string_lossy().starts_with(image) {
-            continue;
-        }
-        let record: serde_json::Value = serde_json::from_slice(&fs::read(&path)?)?;
-        let layers = record["layers"].as_array().cloned().unwrap_or_default();
-        let blobs = layers.iter().chain([&record["manifest"], &record["config"]]);
-        let bytes: u64 = blobs.filter_map(|blob| blob["size"].as_u64()).sum();
-        ensure!(bytes > 0, "image {image} is empty");
-        return Ok(bytes as f64 / MIB);
-    }
-    bail!("no image {image} in {}", cache.display())
 }
