@@ -213,7 +213,33 @@ of_a_user!(BindingFacts, bindings, None, |facts| facts.0.user.as_deref());
 of_a_user!(ClusterBindingFacts, cluster_bindings, None, |facts| facts.0.user.as_deref());
 
 of_a_user!(KeysFacts, keys, Some(name::AUTHORIZED_KEYS_CONFIG_MAP), |facts| facts.user.as_deref());
-of_a_user!(PolicyFacts, policies, Some(name::NETWORK_POLICY), |facts| facts.user.as_deref());
+
+/// One is a user's, or belongs to all servers in a namespace of no user.
+impl Watched for PolicyFacts {
+    const SELECTOR: Option<&'static str> = Some(OURS);
+    const NAME: Option<&'static str> = Some(name::NETWORK_POLICY);
+
+    fn store(stores: &Stores) -> &Store<Self> {
+        &stores.policies
+    }
+
+    fn wake(context: &Context, change: &Change<Self>) {
+        for facts in change.before.iter().chain(&change.after) {
+            match &facts.user {
+                Some(slug) => wake_user(context, slug),
+                None => wake_servers_in(context, &change.group.namespace),
+            }
+        }
+    }
+}
+
+fn wake_servers_in(context: &Context, namespace: &str) {
+    for key in context.stores.servers.keys() {
+        if &*key.namespace == namespace {
+            context.queue.push(Target::Server(key));
+        }
+    }
+}
 
 fn wake_user_of_namespace(context: &Context, namespace: &str) {
     if let Some(slug) = namespace.strip_prefix("dev-") {

@@ -23,6 +23,8 @@ pub(crate) struct RawPolicy {
 pub(crate) struct PolicyFacts {
     /// Slug of the user it belongs to.
     pub(crate) user: Option<String>,
+    /// Uids of the servers that it belongs to, where it is in a namespace of no user.
+    pub(crate) servers: Vec<String>,
     /// Whether it says what it should.
     pub(crate) right: bool,
 }
@@ -33,6 +35,7 @@ impl Observed for PolicyFacts {
     fn from_raw(raw: RawPolicy) -> Self {
         Self {
             user: meta::label(&raw.metadata, name::USER_LABEL),
+            servers: raw.metadata.owner_references.iter().flatten().map(|owner| owner.uid.clone()).collect(),
             right: raw.spec == Some(user::network_policy()),
         }
     }

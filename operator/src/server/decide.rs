@@ -15,8 +15,9 @@ use super::{
     conditions::{Conditions, Truth},
     deletion,
     manifest::{self, Manifests, manifests},
+    network,
     readiness::{self, Before, Readiness, age, judge},
-    snapshot::{Action, ChildKind, Decision, Snapshot},
+    snapshot::{Action, ChildKind, Decision, Network, Snapshot},
 };
 use crate::{
     child::Child,
@@ -82,6 +83,7 @@ fn plan(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Plan {
     if !snapshot.server.finalizers.iter().any(|finalizer| finalizer == name::SERVER_FINALIZER) {
         plan.actions.push(Action::AddFinalizer);
     }
+    plan.actions.extend(plan_network(snapshot));
     plan.actions.extend(plan_keys(snapshot, manifests, &machine));
     plan.actions.extend(plan_home(snapshot, name, manifests));
     plan.actions.extend(plan_service(snapshot, manifests));
@@ -128,6 +130,18 @@ fn plan_keys(snapshot: &Snapshot, manifests: &Manifests, machine: &[Action]) -> 
     };
     let needed = !machine.is_empty() || snapshot.pods.iter().any(|pod| hangs(pod));
     needed.then(|| Action::Apply(ChildKind::Keys, body.clone()))
+}
+
+/// Who reaches the servers in a namespace of no user: as in every user's, and before anything runs there.
+fn plan_network(snapshot: &Snapshot) -> Option<Action> {
+    let Network { policy, servers } = snapshot.network.as_ref()?;
+    let right = match policy {
+        Child::Absent => false,
+        Child::Foreign => return None,
+        Child::Ours(facts) => facts.right && network::holds(facts, servers),
+    };
+    let body = || network::policy(&snapshot.server.key.namespace, servers);
+    (!right).then(|| Action::Apply(ChildKind::Network, body()))
 }
 
 fn plan_home(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Option<Action> {

@@ -7,6 +7,7 @@ mod conditions;
 mod decide;
 mod deletion;
 mod manifest;
+mod network;
 mod readiness;
 mod reconcile;
 mod snapshot;

@@ -16,13 +16,13 @@ use k8s_openapi::{
 
 use super::{
     decide::decide,
-    snapshot::{Action, ChildKind, Failure, Snapshot},
+    snapshot::{Action, ChildKind, Failure, Network, Snapshot},
 };
 use crate::{
     child::Child,
     cluster::CallFailed,
     context::Context,
-    observed::{Key, ServerFacts},
+    observed::{Key, PolicyFacts, ServerFacts},
     store::Change,
     watch::Watched,
 };
@@ -99,6 +99,7 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
             &facts.owner
         )),
     )?;
+    let network = network(context, key, looks).await?;
     let Memory { written_generation, keys_made, failure } =
         with_memory(context, |memory| memory.get(key).cloned().unwrap_or_default());
     Ok(Snapshot {
@@ -106,6 +107,7 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
         deployment,
         home: claim,
         service,
+        network,
         pods: stores.pods.group(key),
         written_generation,
         keys_made,
@@ -116,10 +118,24 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
     })
 }
 
+/// What the namespace has for all servers in it, where it is no user's.
+async fn network(context: &Context, key: &Key, looks: bool) -> Result<Option<Network>, CallFailed> {
+    let stores = &context.stores;
+    let place = Key::new(&key.namespace, name::NETWORK_POLICY);
+    let of_user = |policy: Option<Arc<PolicyFacts>>| policy.is_some_and(|policy| policy.user.is_some());
+    let users = stores.namespaces.get(&Key::cluster(&key.namespace));
+    if users.is_some_and(|facts| facts.user.is_some()) || of_user(stores.policies.get(&place)) {
+        return Ok(None);
+    }
+    let policy = Child::find(context, &stores.policies, &place, looks, |_| true).await?;
+    let here = |server: &Arc<ServerFacts>| server.key.namespace == key.namespace && server.deleting.is_none();
+    Ok(Some(Network { policy, servers: stores.servers.all().into_iter().filter(here).collect() }))
+}
+
 /// What is done at once, one such step after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// The server is held, and its keys are there before a pod asks for them.
+    /// The server is held, and what a pod needs or is kept from is there before it.
     First,
     Children,
     Pods,
@@ -128,7 +144,7 @@ enum Step {
 
 fn step(action: &Action) -> Step {
     match action {
-        Action::AddFinalizer | Action::Apply(ChildKind::Keys, _) => Step::First,
+        Action::AddFinalizer | Action::Apply(ChildKind::Keys | ChildKind::Network, _) => Step::First,
         Action::Apply(ChildKind::Deployment | ChildKind::Home | ChildKind::Service, _)
         | Action::Delete(_) => Step::Children,
         Action::DeletePods { .. } => Step::Pods,
@@ -206,6 +222,7 @@ async fn apply(
         ChildKind::Home => wake(context, cluster.apply(&stores.claims, &place, body).await?.change),
         ChildKind::Service => wake(context, cluster.apply(&stores.services, &place, body).await?.change),
         ChildKind::Keys => make_keys(context, key, &place, body).await?,
+        ChildKind::Network => wake(context, cluster.apply(&stores.policies, &place, body).await?.change),
     }
     Ok(())
 }
@@ -245,6 +262,8 @@ async fn delete(
             let Ok(name) = ServerName::parse(&key.name) else { return Ok(()) };
             cluster.delete::<Secret>(&Key::new(&key.namespace, &name.keys(&server.uid))).await
         }
+        // It is not one server's, and goes with the last of them by itself.
+        ChildKind::Network => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     child::Child,
     config::Defaults,
-    observed::{ClaimFacts, DeploymentFacts, FlavorFacts, PodFacts, ServerFacts, ServiceFacts},
+    observed::{ClaimFacts, DeploymentFacts, FlavorFacts, PodFacts, PolicyFacts, ServerFacts, ServiceFacts},
 };
 
 /// Everything a decision depends on.
@@ -25,6 +25,8 @@ pub(crate) struct Snapshot {
     pub(crate) home: Child<ClaimFacts>,
     /// Its Service.
     pub(crate) service: Child<ServiceFacts>,
+    /// Who reaches the servers in its namespace; `None` where that is a user's business.
+    pub(crate) network: Option<Network>,
     /// Its pods, old ones too.
     pub(crate) pods: Vec<Arc<PodFacts>>,
     /// Generation of the Deployment after the last write of this process.
@@ -39,6 +41,15 @@ pub(crate) struct Snapshot {
     pub(crate) now: Timestamp,
 }
 
+/// What a namespace of no user has for all servers in it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Network {
+    /// The NetworkPolicy.
+    pub(crate) policy: Child<PolicyFacts>,
+    /// The servers that are there to stay, this one among them.
+    pub(crate) servers: Vec<Arc<ServerFacts>>,
+}
+
 /// One of the objects that a server has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChildKind {
@@ -50,6 +61,8 @@ pub(crate) enum ChildKind {
     Service,
     /// The Secret with its SSH keys.
     Keys,
+    /// The NetworkPolicy, in a namespace of no user.
+    Network,
 }
 
 impl ChildKind {
@@ -60,6 +73,7 @@ impl ChildKind {
             Self::Home => "PersistentVolumeClaim",
             Self::Service => "Service",
             Self::Keys => "Secret",
+            Self::Network => "NetworkPolicy",
         }
     }
 }

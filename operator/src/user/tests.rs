@@ -54,7 +54,8 @@ fn granted() -> Snapshot {
     snapshot.bastion_token = bound_to("devserver-bastion/bastion", name::BASTION_TOKEN_ROLE);
     let hash = Some(hash(&snapshot.user.keys));
     snapshot.keys = Child::Ours(Arc::new(KeysFacts { user: Some("alice".into()), hash }));
-    snapshot.policy = Child::Ours(Arc::new(PolicyFacts { user: Some("alice".into()), right: true }));
+    snapshot.policy =
+        Child::Ours(Arc::new(PolicyFacts { user: Some("alice".into()), servers: vec![], right: true }));
     snapshot
 }
 
@@ -201,7 +202,8 @@ fn a_user_from_before_there_was_ssh_stays_ready_while_its_objects_are_made() {
 fn keys_and_network_changed_by_somebody_else_are_put_right() {
     let mut snapshot = granted();
     snapshot.keys = Child::Ours(Arc::new(KeysFacts { user: Some("alice".into()), hash: None }));
-    snapshot.policy = Child::Ours(Arc::new(PolicyFacts { user: Some("alice".into()), right: false }));
+    snapshot.policy =
+        Child::Ours(Arc::new(PolicyFacts { user: Some("alice".into()), servers: vec![], right: false }));
     assert_eq!(applied(&decide(&snapshot)), [Part::Policy, Part::Keys]);
 }
 

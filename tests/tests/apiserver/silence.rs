@@ -63,14 +63,23 @@ async fn another_look_at_what_is_as_it_should_be_writes_nothing() {
 async fn new_server_costs_seven_writes() {
     let quiet = quiet().await;
     let operator = started(quiet.operator(FIRST)).await;
-    let begun = Timestamp::now();
-    let space = Namespace::on(quiet.client().await, "silence-new").await;
-    space.server("mydev", json!({})).await;
-    space.ready("mydev").await;
+    let client = quiet.client().await;
+    let nobodys = Namespace::on(client.clone(), "silence-new").await;
+    let users: Api<DevUser> = Api::all(client.clone());
+    make(&users, json!({"metadata": {"name": "sigrid"}, "spec": {}})).await;
+    becomes(&users, "sigrid", "to have a namespace", |user: &DevUser| {
+        user.status.as_ref().is_some_and(|status| status.namespace.is_some())
+    })
+    .await;
+    let space = Namespace { client, name: "dev-sigrid".to_owned() };
     idle(&operator).await;
-    let mut writes = written(&quiet, begun);
-    writes.retain(|line| line.contains("silence-new/"));
+    let writes = server_made(&quiet, &operator, &space, "mydev").await;
     assert_eq!(writes.len(), 7, "{writes:#?}");
+    // Where nobody else does, the first server closes the namespace to others.
+    let first = server_made(&quiet, &operator, &nobodys, "mydev").await;
+    assert_eq!(first.len(), 8, "{first:#?}");
+    let second = server_made(&quiet, &operator, &nobodys, "other").await;
+    assert_eq!(second.len(), 7, "{second:#?}");
     // A pod that comes before its keys waits for the kubelet's next attempt.
     let place = |what: &str| writes.iter().position(|line| line.contains(what)).unwrap();
     assert!(place("create secrets") < place("patch deployments"), "{writes:#?}");
@@ -90,6 +99,16 @@ async fn upgrade_of_the_operator_restarts_no_server() {
     assert_eq!(space.pod("mydev").await.uid(), pod.uid());
     assert!(space.ready("mydev").await.status.unwrap().ready);
     new.stop();
+}
+
+/// What is written for a new server until nothing is left to do.
+async fn server_made(quiet: &Quiet, operator: &Operator, space: &Namespace, name: &str) -> Vec<String> {
+    let before = quiet.writes().len();
+    space.server(name, json!({})).await;
+    space.ready(name).await;
+    idle(operator).await;
+    let writes = quiet.writes().into_iter().skip(before).map(|entry| entry.line());
+    writes.filter(|line| line.contains(&format!("{}/", space.name))).collect()
 }
 
 /// A namespace with a ready server, a user beside it, and nothing left to do.

@@ -2,6 +2,7 @@
 
 mod deletion;
 mod manifest;
+mod network;
 mod readiness;
 mod spec;
 mod world;

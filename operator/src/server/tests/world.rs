@@ -12,8 +12,8 @@ use crate::{
     child::Child,
     config::Defaults,
     observed::{
-        ClaimFacts, ClaimPhase, DeploymentFacts, FlavorFacts, Key, PodFacts, Scheduling, ServerFacts,
-        ServiceFacts,
+        ClaimFacts, ClaimPhase, DeploymentFacts, FlavorFacts, Key, PodFacts, PolicyFacts, Scheduling,
+        ServerFacts, ServiceFacts,
     },
     server::{
         decide::decide,
@@ -60,6 +60,7 @@ pub(super) fn new_server(spec: DevServerSpec) -> Snapshot {
         deployment: Child::Absent,
         home: Child::Absent,
         service: Child::Absent,
+        network: None,
         pods: vec![],
         written_generation: None,
         keys_made: None,
@@ -166,6 +167,13 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
                 deleting: false,
             }));
         }
+        Action::Apply(ChildKind::Network, body) => {
+            let owners = body["metadata"]["ownerReferences"].as_array().unwrap();
+            let servers = owners.iter().map(|owner| owner["uid"].as_str().unwrap().to_owned()).collect();
+            let facts = PolicyFacts { servers, right: true, user: None };
+            snapshot.network.as_mut().unwrap().policy = Child::Ours(Arc::new(facts));
+        }
+        Action::Delete(ChildKind::Network) => panic!("it is not one server's"),
         Action::Apply(ChildKind::Keys, _) => snapshot.keys_made = Some(snapshot.now),
         Action::Delete(ChildKind::Keys) => snapshot.keys_made = None,
         Action::Delete(ChildKind::Deployment) => snapshot.deployment = Child::Absent,

@@ -3,11 +3,13 @@
 use devplat_api::{
     DevServer,
     condition::{ConditionType, Reason},
+    name,
     server::Phase,
 };
 use k8s_openapi::api::{
     apps::v1::{Deployment, ReplicaSet},
     core::v1::{Namespace as Object, PersistentVolumeClaim, Pod, Secret, Service},
+    networking::v1::NetworkPolicy,
 };
 use kube::{Api, ResourceExt, api::DeleteParams};
 use serde_json::json;
@@ -50,6 +52,40 @@ async fn new_server_becomes_ready_and_has_a_machine_a_home_and_a_service() {
     assert_eq!(home.owner_references(), []);
     let requests = home.spec.unwrap().resources.unwrap().requests.unwrap();
     assert_eq!(requests["storage"].0, "10Gi");
+}
+
+#[tokio::test]
+async fn namespace_of_no_user_is_closed_as_a_users_is_as_long_as_there_are_servers() {
+    let space = Namespace::new("life-network").await;
+    let policy = name::NETWORK_POLICY;
+    for server in ["mydev", "other"] {
+        space.server(server, json!({})).await;
+        space.ready(server).await;
+    }
+    let closed: NetworkPolicy = space.get(policy).await;
+    let spec = json!(closed.spec);
+    let from = |number: usize| spec["ingress"][number].clone();
+    let pods = |namespace: &str, name: &str| {
+        json!([{
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": name}},
+        }])
+    };
+    assert_eq!(from(0)["from"], pods("devserver-bastion", "bastion"));
+    assert_eq!(from(0)["ports"], json!([{"protocol": "TCP", "port": 2222}]));
+    assert_eq!(from(1)["from"], pods("devserver-operator-system", "devserver-operator"));
+    assert_eq!(from(1)["ports"], json!([{"protocol": "TCP", "port": 2223}]));
+
+    let open: NetworkPolicy = space.change(policy, json!({"spec": {"ingress": [{}]}})).await;
+    assert_ne!(open.spec, closed.spec);
+    space.becomes(policy, "to be closed again", |now: &NetworkPolicy| now.spec == closed.spec).await;
+    space.delete::<DevServer>("mydev").await;
+    space.gone::<DevServer>("mydev").await;
+    space
+        .becomes(policy, "to be there for the other one", |now: &NetworkPolicy| now.spec == closed.spec)
+        .await;
+    space.delete::<DevServer>("other").await;
+    space.gone::<NetworkPolicy>(policy).await;
 }
 
 #[tokio::test]
@@ -126,7 +162,7 @@ async fn server_is_there_until_its_pod_has_ended() {
     space.becomes(&pod, "to be going", |pod: &Pod| pod.metadata.deletion_timestamp.is_some()).await;
     space.gone::<Deployment>("mydev").await;
     let server: DevServer = space.get("mydev").await;
-    assert_eq!(server.finalizers(), [devplat_api::name::SERVER_FINALIZER]);
+    assert_eq!(server.finalizers(), [name::SERVER_FINALIZER]);
     space.end(&pod).await;
     space.gone::<DevServer>("mydev").await;
     nothing_but_homes(&space).await;
@@ -161,7 +197,7 @@ async fn server_that_somebody_else_holds_loses_its_machine_and_gets_no_other() {
     let space = Namespace::new("life-held").await;
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
-    let both = json!({"metadata": {"finalizers": [devplat_api::name::SERVER_FINALIZER, "example.com/held"]}});
+    let both = json!({"metadata": {"finalizers": [name::SERVER_FINALIZER, "example.com/held"]}});
     space.change::<DevServer>("mydev", both).await;
     space.delete::<DevServer>("mydev").await;
     let held = |server: &DevServer| server.finalizers() == ["example.com/held"];
