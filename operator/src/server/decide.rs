@@ -118,15 +118,16 @@ fn plan_deployment(snapshot: &Snapshot, manifests: &Manifests) -> Plan {
 }
 
 /// The keys, wherever a pod comes that needs them. Nobody watches them, nor may the operator read them, so they are made
-/// once again where a pod hangs: somebody may have deleted them.
+/// again where a pod hangs: somebody may have deleted them. That is tried ever less often, since most pods that take long
+/// pull an image; once is not enough, since keys may go after that and before the kubelet asks for them.
 fn plan_keys(snapshot: &Snapshot, manifests: &Manifests, machine: &[Action]) -> Option<Action> {
     let body = manifests.keys.as_ref()?;
     let made_since = |time: Timestamp| snapshot.keys_made.is_some_and(|made| made >= time);
     let hangs = |pod: &PodFacts| {
-        let step = last_step(pod).filter(|step| age(*step, snapshot.now) >= YOUNG);
-        let waits = !pod.running && !pod.deleting && pod.problem.is_none();
-        let waits = waits && matches!(pod.scheduling, Scheduling::Scheduled { since: _ });
-        waits && step.is_some_and(|step| !made_since(step.saturating_add(YOUNG).unwrap_or(step)))
+        let step = last_step(pod).filter(|_| waits_for_kubelet(pod));
+        let doubt = |step: Timestamp| doubts(age(step, snapshot.now)).0.map(|after| (step, after));
+        step.and_then(doubt)
+            .is_some_and(|(step, after)| !made_since(step.saturating_add(after).unwrap_or(step)))
     };
     let needed = !machine.is_empty() || snapshot.pods.iter().any(|pod| hangs(pod));
     needed.then(|| Action::Apply(ChildKind::Keys, body.clone()))
@@ -260,7 +261,10 @@ fn report(
             // Without a pod, time alone changes nothing.
             recheck = recheck
                 .or(*at)
-                .or(grown.and_then(|grown| rest(if settling { SETTLING } else { YOUNG }, grown)));
+                .or(grown.and_then(|grown| rest(if settling { SETTLING } else { YOUNG }, grown)))
+                .or(grown
+                    .filter(|_| pod.is_some_and(|pod| waits_for_kubelet(pod)))
+                    .and_then(|grown| rest(doubts(grown).1, grown)));
             if *reason == Reason::Starting && settling {
                 // It has its node now and will be ready in a moment: one write, not two.
                 conditions.keep_or(ConditionType::Ready, Truth::False, *reason, message);
@@ -306,6 +310,22 @@ fn report(
 /// What is left of `bound`.
 fn rest(bound: Duration, passed: Duration) -> Option<Duration> {
     bound.checked_sub(passed).filter(|rest| !rest.is_zero())
+}
+
+/// Whether it is the kubelet's turn, which nothing is known of.
+fn waits_for_kubelet(pod: &PodFacts) -> bool {
+    let placed = matches!(pod.scheduling, Scheduling::Scheduled { since: _ });
+    placed && !pod.running && !pod.deleting && pod.problem.is_none()
+}
+
+/// When the keys of a pod are doubted that has hung for so long: the last time so far, and the next.
+fn doubts(hung: Duration) -> (Option<Duration>, Duration) {
+    let (mut last, mut next) = (None, YOUNG);
+    while next <= hung {
+        last = Some(next);
+        next = next.saturating_mul(2);
+    }
+    (last, next)
 }
 
 /// When the pod last got further by itself.

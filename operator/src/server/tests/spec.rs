@@ -1,6 +1,6 @@
 //! What is made of what a user asks for.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use devplat_api::{
     Amount, DevServerSpec,
@@ -197,15 +197,22 @@ fn a_server_without_ssh_has_no_service_and_another_pod() {
 }
 
 #[test]
-fn keys_of_a_pod_that_hangs_are_made_once_again() {
+fn keys_of_a_pod_that_hangs_are_made_again_and_ever_less_often() {
     let mut snapshot = super::world::starting(|pod| pod.running = false);
     snapshot.now = at(29);
     assert!(actions(&snapshot).is_empty());
     snapshot.now = at(30);
     assert_eq!(actions(&snapshot), ["apply Secret"]);
     settle(&mut snapshot);
-    snapshot.now = at(300);
-    assert!(actions(&snapshot).is_empty());
+    // They may have gone after that: nobody says so.
+    for (quiet, doubted) in [(59, 60), (119, 120), (239, 240)] {
+        snapshot.now = at(quiet);
+        settle(&mut snapshot);
+        assert_eq!(decide(&snapshot).recheck, Some(Duration::from_secs(1)), "{quiet}");
+        snapshot.now = at(doubted);
+        assert_eq!(actions(&snapshot), ["apply Secret"], "{doubted}");
+        settle(&mut snapshot);
+    }
 }
 
 #[test]
