@@ -141,7 +141,7 @@ pub(crate) enum Verb {
     /// Homes, also those of dev servers that are gone
     #[command(after_help = homes::EXAMPLES)]
     Homes(homes::Homes),
-    /// Print a kubeconfig with your token, in the bastion
+    /// Print a kubeconfig with a token of yours that is good for minutes
     #[command(after_help = kubeconfig::EXAMPLES)]
     Kubeconfig(kubeconfig::Kubeconfig),
     /// Print completions for a shell
@@ -208,7 +208,7 @@ impl Verb {
             Self::Restart(verb) => verb.run(session).await,
             Self::Delete(verb) => verb.run(session).await,
             Self::Homes(verb) => verb.run(session).await,
-            Self::Kubeconfig(verb) => verb.run(session),
+            Self::Kubeconfig(verb) => verb.run(session).await,
             Self::Completions(verb) => Ok(verb.run(session)),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     handover::{self, Relay},
     place::{Bastion, Place},
     process,
-    settings::Host,
+    settings::{Host, Settings},
 };
 
 pub(super) const SSH_EXAMPLES: &str = "\
@@ -74,22 +74,30 @@ async fn enter(
     match &session.place {
         Place::Bastion(bastion) => relayed(session, bastion, name, command).await,
         Place::Laptop(settings) => {
-            let Some(host) = &settings.host else {
-                return Err(Failure::new(Exit::Usage, "where is the bastion?").hint(
-                    "say it with --host HOST[:PORT], DEVCTL_HOST, or host: in ~/.config/devctl/config.yaml",
-                ));
-            };
-            let user = match &settings.user {
-                Some(user) => Some(user.as_str().to_owned()),
-                None => session.place.user(&session.cluster().await?.namespace),
-            };
-            let Some(user) = user else {
-                return Err(Failure::new(Exit::Usage, "who are you on the platform?")
-                    .hint("say it with --user NAME, DEVCTL_USER, or user: in ~/.config/devctl/config.yaml"));
-            };
+            let (host, user) = door(session, settings).await?;
             process::ssh(&arguments(host, &user, name, command, pty)).await
         }
     }
+}
+
+/// The bastion's host and who the user is there, from a laptop.
+pub(super) async fn door<'a>(
+    session: &Session,
+    settings: &'a Settings,
+) -> Result<(&'a Host, String), Failure> {
+    let Some(host) = &settings.host else {
+        return Err(Failure::new(Exit::Usage, "where is the bastion?")
+            .hint("say it with --host HOST[:PORT], DEVCTL_HOST, or host: in ~/.config/devctl/config.yaml"));
+    };
+    let user = match &settings.user {
+        Some(user) => Some(user.as_str().to_owned()),
+        None => session.place.user(&session.cluster().await?.namespace),
+    };
+    let unknown = || {
+        Failure::new(Exit::Usage, "who are you on the platform?")
+            .hint("say it with --user NAME, DEVCTL_USER, or user: in ~/.config/devctl/config.yaml")
+    };
+    Ok((host, user.ok_or_else(unknown)?))
 }
 
 fn arguments(host: &Host, user: &str, name: &ServerName, command: Option<String>, pty: bool) -> Vec<String> {
