@@ -1,0 +1,74 @@
+//! Who reaches the ports of a dev server's pod, and what its pod reaches: what the NetworkPolicies of users say, on a
+//! cluster that holds them.
+
+use anyhow::Result;
+
+use super::works;
+
+pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
+    works(
+        r#"
+        # A server of somebody else's, another one of the same user's, and a port that anybody may open in `box`.
+        ssh-keygen -q -t ed25519 -N '' -f bob.key
+        devplat users add bob --key bob.key.pub
+        kubectl wait --for=condition=Ready --timeout=60s devuser/bob >/dev/null
+        bob() { ssh -F "$CONFIG" -o BatchMode=yes -o IdentitiesOnly=yes -i bob.key "$@"; }
+        for _ in $(seq 50); do bob "bob@$NAME" list >/dev/null 2>&1 && break; sleep 0.2; done
+        me devctl create desk --wait >/dev/null & made=$!
+        bob "bob@$NAME" create box --wait >/dev/null
+        wait "$made"
+        box '(setsid python3 -m http.server 8200 >/dev/null 2>&1 </dev/null & echo $! > open.pid)'
+        for _ in $(seq 50); do box 'curl -s -o /dev/null http://127.0.0.1:8200/' && break; sleep 0.1; done
+        pod=$(kubectl -n dev-demo get pods -l devserver=box -o 'jsonpath={.items[0].status.podIP}')
+        # What a policy keeps away gets no answer at all, so a port that nobody listens on does not pass for one.
+        reach() {
+            for port in 2222 2223 8200; do
+                (
+                    status=0
+                    timeout 2 bash -c "exec 3<>/dev/tcp/$1/$port" 2>/dev/null || status=$?
+                    case $status in 0) echo "$port open" ;; 124) echo "$port silent" ;; *) echo "$port refused" ;; esac
+                ) &
+            done | sort | paste -sd ,
+        }
+        asked="$(declare -f reach); reach $pod"
+        # In the network of a pod of the platform's, by programs of the node's: its image has none to ask with.
+        from() { # NAMESPACE NAME
+            docker exec -i "$NAME-control-plane" bash -euc '
+                pod=$(crictl pods --state ready --namespace "$0" --label "app.kubernetes.io/name=$1" --quiet | head -n 1)
+                exec nsenter --net --target "$(crictl inspectp "$pod" | jq .info.pid)" bash' "$1" "$2"
+        }
+        bob "bob+box@$NAME" bash <<<"$asked" > from.bob & asking=($!)
+        "${ssh[@]}" "demo+desk@$NAME" bash <<<"$asked" > from.desk & asking+=($!)
+        from devserver-bastion bastion <<<"$asked" > from.bastion & asking+=($!)
+        from devserver-operator-system devserver-operator <<<"$asked" > from.operator & asking+=($!)
+        for one in "${asking[@]}"; do wait "$one"; done
+        is "$(cat from.bob)" "2222 silent,2223 silent,8200 silent"
+        is "$(cat from.desk)" "2222 silent,2223 silent,8200 open"
+        is "$(cat from.bastion)" "2222 open,2223 silent,8200 silent"
+        is "$(cat from.operator)" "2222 silent,2223 open,8200 silent"
+        box 'kill $(cat open.pid)'
+        me devctl delete desk --force --delete-home >/dev/null & gone=$!
+        bob "bob@$NAME" delete box --force --delete-home >/dev/null
+        wait "$gone"
+        devplat users remove bob --yes
+        "#,
+    )
+}
+
+pub(crate) fn a_pod_reaches_the_api_server_and_the_metadata_address() -> Result<()> {
+    works(
+        r#"
+        # The node has that address itself here, so that nobody asks for the metadata of the machine below.
+        node="$NAME-control-plane"
+        docker exec "$node" ip address add 169.254.169.254/32 dev lo
+        trap 'docker exec "$node" sh -c "kill \$(cat /run/metadata.pid); ip address delete 169.254.169.254/32 dev lo"; cleanup' EXIT
+        docker exec -d "$node" sh -c 'echo $$ > /run/metadata.pid; exec socat TCP-LISTEN:80,bind=169.254.169.254,fork SYSTEM:"echo metadata"'
+        for _ in $(seq 50); do docker exec "$node" sh -c 'ss -Hltn | grep -q 169.254.169.254:80' && break; sleep 0.1; done
+        is "$("${ssh[@]}" -W 169.254.169.254:80 "demo+box@$NAME" </dev/null)" metadata
+        port=$(free_port)
+        "${ssh[@]}" -N -L "$port:kubernetes.default.svc:443" "demo+box@$NAME" & started+=($!)
+        await_port "$port"
+        curl -sk --max-time 10 "https://127.0.0.1:$port/version" | grep -q gitVersion || fail "no API server"
+        "#,
+    )
+}
