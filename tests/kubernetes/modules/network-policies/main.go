@@ -1,7 +1,7 @@
 // Holds NetworkPolicies on a node, as kind's own nodes do: with kube-network-policies, which is asked for a verdict on
-// the first packet of every connection. The kernel asks by a rule of iptables here, since a rule of nftables that asks,
-// which kube-network-policies would write, is more than some kernels have. Never stands in the way of Kubernetes: until
-// it answers, everything is let through.
+// the first packet of every connection. The kernel asks by a rule of iptables here, since the one of nftables that
+// kube-network-policies writes is more than some kernels have; its complaint about that, once, is in the journal. Never
+// stands in the way of Kubernetes: until it answers, everything is let through.
 package main
 
 import (
@@ -79,7 +79,7 @@ func run(ctx context.Context, kubeconfig string) error {
 }
 
 // Has the kernel ask for packets that begin something, after their destination is that of a pod and before their source
-// is that of the node.
+// is that of the node. Linux before 6.12 may lose one of two DNS questions asked at once that way (netfilter bug 1766).
 func ask() error {
 	rule := []string{"POSTROUTING", "!", "--out-interface", "lo",
 		"--match", "conntrack", "!", "--ctstate", "ESTABLISHED,RELATED",
