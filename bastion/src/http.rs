@@ -1,12 +1,16 @@
 //! /healthz, /readyz and /metrics. It only tells; it changes nothing.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::door::Door;
+
+/// How long an answer waits for what is about to be listed: less than a kubelet gives it, and enough for a start to
+/// be seen at the first question instead of the next one.
+const HOLD: Duration = Duration::from_millis(800);
 
 /// Serves on `listener` until `end`.
 pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, end: CancellationToken) -> io::Result<()> {
@@ -19,6 +23,9 @@ pub(crate) async fn serve(listener: TcpListener, door: Arc<Door>, end: Cancellat
 }
 
 async fn ready(State(door): State<Arc<Door>>) -> (StatusCode, &'static str) {
+    if !door.drain.is_draining() {
+        let _ = tokio::time::timeout(HOLD, door.directory.completed()).await;
+    }
     if door.drain.is_draining() {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
     } else if door.directory.is_complete() {

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use kube::Client;
@@ -20,6 +21,9 @@ use crate::{
     server::Memory,
     store::Store,
 };
+
+/// How often is looked whether everything was listed.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What all workers share.
 pub(crate) struct Context {
@@ -82,6 +86,13 @@ impl Context {
             metrics,
             memory: Mutex::default(),
             authority: Mutex::default(),
+        }
+    }
+
+    /// Returns once every store has what was there at the start.
+    pub(crate) async fn synced(&self) {
+        while !self.stores.missing().is_empty() {
+            tokio::time::sleep(LOOK).await;
         }
     }
 

@@ -1,12 +1,16 @@
 //! /healthz, /readyz and /metrics. It only tells; it changes nothing.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{context::Context, error::Error};
+
+/// How long an answer waits for what is about to be listed: less than a kubelet gives it, and enough for a start to
+/// be seen at the first question instead of the next one.
+const HOLD: Duration = Duration::from_millis(800);
 
 /// Serves on `listener` until `shutdown`.
 pub(crate) async fn serve(
@@ -26,6 +30,7 @@ pub(crate) async fn serve(
 }
 
 async fn ready(State(context): State<Arc<Context>>) -> (StatusCode, String) {
+    let _ = tokio::time::timeout(HOLD, context.synced()).await;
     let missing = context.stores.missing();
     if missing.is_empty() {
         (StatusCode::OK, "ok\n".into())

@@ -113,7 +113,7 @@ async fn rounds(context: &Arc<Context>, election: &Election, home: &Home, shutdo
 
 /// What a leader does.
 async fn work(context: &Arc<Context>, Home { namespace, bastion_names }: &Home) {
-    synced(context).await;
+    context.synced().await;
     let cluster = &context.cluster;
     // Nothing is looked at before there are authorities: a server needs keys from them.
     let mut authority = authority::establish(cluster, namespace).await;
@@ -126,13 +126,6 @@ async fn work(context: &Arc<Context>, Home { namespace, bastion_names }: &Home) 
         }
     };
     tokio::join!(keep, worker::work(context.clone()));
-}
-
-/// Waits until every store has what was there at the start.
-async fn synced(context: &Context) {
-    while !context.stores.missing().is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[cfg(test)]

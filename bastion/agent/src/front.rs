@@ -163,3 +163,24 @@ pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         outcome => outcome,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_asks_before_ssh_is_up_is_told_as_soon_as_it_is() {
+        let readiness = Arc::new(Readiness::new());
+        let asked = tokio::spawn({
+            let readiness = readiness.clone();
+            async move { readiness.reached().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!asked.is_finished());
+        readiness.ready();
+        asked.await.unwrap();
+        assert_eq!(readiness.obstacle(), None);
+        readiness.not_ready("the dev server is stopping".to_owned());
+        assert_eq!(readiness.obstacle().as_deref(), Some("the dev server is stopping"));
+    }
+}

@@ -3,14 +3,17 @@
 
 use std::{
     net::TcpListener,
+    path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use devplat_kubernetes::context;
-use devplat_profile::{Exposure, KindCluster, NodeImage, PlatformName, PortMapping};
+use devplat_profile::{Delivery, Exposure, KindCluster, NodeImage, PlatformName, PortMapping};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
-use super::Progress;
+use super::{Progress, import};
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
@@ -18,7 +21,7 @@ use crate::{
         docker::{self, Container},
         kind::{self, OWNER_FOLDER, Wanted},
     },
-    world::World,
+    world::{Ingredients, World},
 };
 
 /// With the node image there already.
@@ -40,6 +43,8 @@ pub struct Cluster {
     name: String,
     /// What it shall be; not known where it is only to be found and deleted.
     spec: Option<Shape>,
+    /// Whose images are brought into its nodes while they start; none where they come from a registry.
+    images: Option<Arc<Ingredients>>,
 }
 
 /// What a cluster is made as; compared as a whole with what it was made as.
@@ -75,16 +80,20 @@ struct Record {
 }
 
 impl Cluster {
-    pub(super) fn wanted(platform: &PlatformName, kind: KindCluster, exposure: Exposure) -> Self {
-        let bastion_port = match exposure {
+    pub(super) fn wanted(ingredients: &Arc<Ingredients>, kind: KindCluster) -> Self {
+        let bastion_port = match ingredients.profile.bastion.exposure {
             Exposure::NodePort(port) => Some(port),
             Exposure::LoadBalancer | Exposure::PortForward => None,
         };
-        Self { name: platform.to_string(), spec: Some(Shape { kind, bastion_port }) }
+        let images = match ingredients.profile.delivery {
+            Delivery::Nodes => Some(Arc::clone(ingredients)),
+            Delivery::Registry(_) => None,
+        };
+        Self { name: ingredients.platform.to_string(), spec: Some(Shape { kind, bastion_port }), images }
     }
 
     pub(super) fn named(platform: &PlatformName) -> Self {
-        Self { name: platform.to_string(), spec: None }
+        Self { name: platform.to_string(), spec: None, images: None }
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
@@ -132,7 +141,7 @@ impl Cluster {
         world.state.make()?;
         let kubeconfig = world.state.kubeconfig();
         let tell = |step: &str| progress.tell(step);
-        if let Err(failure) = kind::create(&wanted, &kubeconfig, tell).await {
+        if let Err(failure) = self.create_with_images(&wanted, &kubeconfig, tell).await {
             // A node that a killed run had just asked Docker for may come up after we looked.
             let nodes = docker::nodes(&self.name).await?;
             let late = failure.one_line().contains("already exist") && !nodes.is_empty() && self.owns(&nodes);
@@ -156,6 +165,34 @@ impl Cluster {
             &format!("cat > {RECORD}.new && mv {RECORD}.new {RECORD}"),
         ]);
         write.stdin(text).run().await.map(|_| ()).map_err(|error| docker::explain(&error))
+    }
+
+    /// While kubeadm waits for what it has started, the node's processors have time for images.
+    async fn create_with_images(
+        &self,
+        wanted: &Wanted<'_>,
+        kubeconfig: &Path,
+        tell: impl Fn(&str),
+    ) -> Result<(), Failure> {
+        let up = Notify::new();
+        let making = kind::create(wanted, kubeconfig, |step| {
+            tell(step);
+            if step == kind::NODE_IS_UP {
+                up.notify_one();
+            }
+        });
+        let images = async {
+            up.notified().await;
+            if let Some(ingredients) = &self.images {
+                import::bring_in_early(ingredients, &ingredients.platform).await;
+            }
+        };
+        tokio::pin!(making, images);
+        tokio::select! {
+            // What is on its way is not thrown away; its own step would begin anew.
+            made = &mut making => { if made.is_ok() { images.await; } made }
+            () = &mut images => making.await,
+        }
     }
 
     pub(super) async fn start(&self, world: &World, progress: &Progress) -> Result<(), Failure> {

@@ -56,32 +56,43 @@ impl Import {
         let stored = self.stored().ok_or_else(|| {
             Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
         })?;
-        let archive = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
-            // Without a name, so that a killed run leaves none behind.
-            let mut file = tempfile::tempfile()?;
-            write_archive(&[stored], std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
-            Ok(Arc::new(file))
-        });
-        let archive =
-            archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?.map_err(|error| {
-                Failure::of(Exit::PartWay, &error)
-                    .while_doing(format!("cannot write image {} to a temporary file", self.image))
-                    .hint("free some space where temporary files go (TMPDIR), then run the same command")
-            })?;
-        for node in docker::nodes(platform.as_str()).await? {
-            docker::exec(&node.name)
-                .args(["ctr", "-n", "k8s.io", "images", "import", "-"])
-                .stdin_file(Arc::clone(&archive))
-                .run()
-                .await
-                .map_err(|error| docker::explain(&error))?;
-        }
-        Ok(())
+        bring_in(vec![stored], platform).await
     }
 
     fn stored(&self) -> Option<Stored> {
         self.ingredients.store.find(self.image, &self.ingredients.key(self.image))
     }
+}
+
+/// Brings all images that are put together already into the nodes of a cluster that is still being made. What goes
+/// wrong here is not told: the images' own steps look, and do what is missing.
+pub(super) async fn bring_in_early(ingredients: &Ingredients, platform: &PlatformName) {
+    let images = ingredients.images().into_iter();
+    let stored = images.filter_map(|image| ingredients.store.find(image, &ingredients.key(image))).collect();
+    let _ = bring_in(stored, platform).await;
+}
+
+async fn bring_in(images: Vec<Stored>, platform: &PlatformName) -> Result<(), Failure> {
+    let archive = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
+        // Without a name, so that a killed run leaves none behind.
+        let mut file = tempfile::tempfile()?;
+        write_archive(&images, std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
+        Ok(Arc::new(file))
+    });
+    let archive = archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?.map_err(|error| {
+        Failure::of(Exit::PartWay, &error)
+            .while_doing("cannot write images to a temporary file")
+            .hint("free some space where temporary files go (TMPDIR), then run the same command")
+    })?;
+    for node in docker::nodes(platform.as_str()).await? {
+        docker::exec(&node.name)
+            .args(["ctr", "-n", "k8s.io", "images", "import", "-"])
+            .stdin_file(Arc::clone(&archive))
+            .run()
+            .await
+            .map_err(|error| docker::explain(&error))?;
+    }
+    Ok(())
 }
 
 async fn images_of(node: &str) -> Result<BTreeSet<String>, Failure> {

@@ -11,6 +11,7 @@ mod network;
 mod proof;
 mod push;
 mod release;
+mod trial;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -29,6 +30,9 @@ pub use network::Network;
 pub use proof::Proof;
 pub use push::Push;
 pub use release::Release;
+pub use trial::Trial;
+
+use trial::TrialKey;
 
 use crate::{
     failure::{Exit, Failure},
@@ -58,6 +62,8 @@ pub enum ResourceId {
     Release(ReleaseName),
     /// What plain `ssh` needs on this machine.
     Access,
+    /// The dev server that it is proved with.
+    Trial,
     /// The proof that all of it works.
     Proof,
 }
@@ -74,6 +80,7 @@ impl fmt::Display for ResourceId {
             Self::Keys => f.write_str("keys of users"),
             Self::Release(release) => write!(f, "release {release}"),
             Self::Access => f.write_str("ssh configuration"),
+            Self::Trial => f.write_str("dev server for the proof"),
             Self::Proof => f.write_str("proof"),
         }
     }
@@ -108,6 +115,8 @@ pub enum Resource {
     Release(Release),
     /// What plain `ssh` needs on this machine.
     Access(Access),
+    /// The dev server that it is proved with.
+    Trial(Trial),
     /// The proof that all of it works.
     Proof(Proof),
 }
@@ -145,6 +154,7 @@ impl Planned for Resource {
             Self::Keys(_) => ResourceId::Keys,
             Self::Release(release) => ResourceId::Release(release.name),
             Self::Access(_) => ResourceId::Access,
+            Self::Trial(_) => ResourceId::Trial,
             Self::Proof(_) => ResourceId::Proof,
         }
     }
@@ -159,6 +169,7 @@ impl Planned for Resource {
             Self::Import(import) => vec![ResourceId::Build(import.image), ResourceId::Cluster],
             Self::Release(release) => release.needs(),
             Self::Access(access) => access.needs(),
+            Self::Trial(trial) => trial.needs(),
             Self::Proof(proof) => proof.needs(),
         }
     }
@@ -172,7 +183,7 @@ impl Planned for Resource {
             | Self::Push(_)
             | Self::Keys(_)
             | Self::Installed(_) => None,
-            Self::Import(_) | Self::Release(_) | Self::Access(_) | Self::Proof(_) => {
+            Self::Import(_) | Self::Release(_) | Self::Access(_) | Self::Trial(_) | Self::Proof(_) => {
                 Some(ResourceId::Cluster)
             }
         }
@@ -190,6 +201,7 @@ impl Planned for Resource {
             Self::Keys(_) => keys::USUAL,
             Self::Release(release) => release.usual(),
             Self::Access(_) => access::USUAL,
+            Self::Trial(_) => trial::USUAL,
             Self::Proof(_) => proof::USUAL,
         }
     }
@@ -206,12 +218,15 @@ impl Resource {
             Self::Push(push) => push.observe().await,
             Self::Installed(_) => Installed::observe(world).await,
             Self::Keys(keys) => Ok(keys.observe()),
-            Self::Import(_) | Self::Release(_) | Self::Access(_) | Self::Proof(_) if !running => {
+            Self::Import(_) | Self::Release(_) | Self::Access(_) | Self::Trial(_) | Self::Proof(_)
+                if !running =>
+            {
                 Ok(Verdict::Absent)
             }
             Self::Access(access) => access.observe(world).await,
             Self::Import(import) => import.observe(world).await,
             Self::Release(release) => release.observe(world).await,
+            Self::Trial(trial) => trial.observe(world).await,
             Self::Proof(proof) => proof.observe(world).await,
         }
     }
@@ -230,6 +245,7 @@ impl Resource {
             Self::Keys(keys) => keys.create(),
             Self::Release(release) => release.apply(world, progress).await,
             Self::Access(access) => access.create(world, progress).await,
+            Self::Trial(trial) => trial.create(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
         }
     }
@@ -241,6 +257,7 @@ impl Resource {
             Self::Release(release) => release.apply(world, progress).await,
             Self::Keys(keys) => keys.create(),
             Self::Access(access) => access.create(world, progress).await,
+            Self::Trial(trial) => trial.create(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
             Self::Import(import) => import.create(world).await,
             Self::Network(_) | Self::Existing(_) | Self::Build(_) | Self::Push(_) | Self::Installed(_) => {
@@ -262,6 +279,7 @@ impl Resource {
             | Self::Keys(_)
             | Self::Release(_)
             | Self::Access(_)
+            | Self::Trial(_)
             | Self::Proof(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} is not deleted by itself", self.id())))
             }
@@ -284,7 +302,7 @@ pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failur
     }
     let mut all = match &ingredients.profile.cluster {
         ClusterProfile::Kind(kind) => {
-            let cluster = Cluster::wanted(platform, kind.clone(), ingredients.profile.bastion.exposure);
+            let cluster = Cluster::wanted(ingredients, kind.clone());
             vec![Resource::Network(Network::of(platform)), Resource::Cluster(cluster)]
         }
         ClusterProfile::Existing(_) => vec![Resource::Existing(Existing)],
@@ -295,7 +313,9 @@ pub fn desired(ingredients: &Arc<Ingredients>) -> Result<Graph<Resource>, Failur
     }
     all.push(Resource::Keys(Keys { ingredients: Arc::clone(ingredients) }));
     all.push(Resource::Access(Access { ingredients: Arc::clone(ingredients) }));
-    all.push(Resource::Proof(Proof { ingredients: Arc::clone(ingredients) }));
+    let key = TrialKey::default();
+    all.push(Resource::Trial(Trial { ingredients: Arc::clone(ingredients), key: Arc::clone(&key) }));
+    all.push(Resource::Proof(Proof { ingredients: Arc::clone(ingredients), key }));
     Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
 }
 

@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devplat_kubernetes::{door::Door, proof, release};
+use devplat_kubernetes::{
+    door::Door,
+    proof::{self, ProofError},
+    release,
+};
 use devplat_render::ReleaseName;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -11,17 +15,14 @@ use kube::{
     api::{ObjectMeta, Patch, PatchParams},
 };
 
-use super::{Progress, ResourceId};
+use super::{Progress, ResourceId, trial::TrialKey};
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
     world::{Ingredients, World},
 };
 
-pub(super) const USUAL: Duration = Duration::from_secs(8);
-
-/// How long the dev server may take: with an image to be pulled, minutes.
-const PATIENCE: Duration = Duration::from_mins(10);
+pub(super) const USUAL: Duration = Duration::from_secs(4);
 
 /// Where it is written down what was proved.
 const RECORD: &str = "devplat-proof";
@@ -30,31 +31,22 @@ const RECORD: &str = "devplat-proof";
 #[derive(Clone)]
 pub struct Proof {
     pub(super) ingredients: Arc<Ingredients>,
+    pub(super) key: TrialKey,
 }
 
 impl Proof {
+    #[expect(clippy::unused_self, reason = "like every other resource")]
     pub(super) fn needs(&self) -> Vec<ResourceId> {
         let releases = ReleaseName::ALL.into_iter().map(ResourceId::Release);
-        let images =
-            self.ingredients.images().into_iter().map(|image| super::delivered(&self.ingredients, image));
-        releases.chain(images).chain([ResourceId::Access]).collect()
+        releases.chain([ResourceId::Access, ResourceId::Trial]).collect()
     }
 
     pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
-        let Some(digest) = self.digest()? else { return Ok(Verdict::Absent) };
-        let records: Api<ConfigMap> = Api::namespaced(world.client().await?, release::NAMESPACE);
-        let record = records.get_opt(RECORD).await.map_err(|error| read_failed(&error))?;
-        let proved = record.and_then(|record| record.data?.remove("digest"));
-        Ok(match proved {
-            Some(proved) if proved == digest => Verdict::Same,
-            Some(_) => Verdict::Differs(vec!["what was proved has changed".to_owned()]),
-            None => Verdict::Absent,
-        })
+        observe(&self.ingredients, world).await
     }
 
     pub(super) async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
         let client = world.client().await?;
-        let flavor = &self.ingredients.profile.dev_servers.default_flavor;
         let tell = |waiting: &devplat_kubernetes::Waiting| progress.tell(waiting);
         let door = super::access::door_of(&self.ingredients, world)
             .await?
@@ -64,14 +56,14 @@ impl Proof {
             Door::PortForward => "localhost".to_owned(),
         };
         let way = proof::Way { door: &door, host: &host };
-        proof::prove(&client, world.platform.as_str(), flavor, way, PATIENCE, &tell).await.map_err(
-            |error| {
-                Failure::of(Exit::PartWay, &error)
-                    .while_doing("the platform is installed but does not work")
-                    .hint("`devplat status` tells what is not ready; the same command tries the proof again")
-            },
-        )?;
-        let Some(digest) = self.digest()? else { return Ok(()) };
+        let key = self
+            .key
+            .get()
+            .ok_or_else(|| Failure::new(Exit::Internal, "there is no dev server to prove it with"))?;
+        proof::finish(&client, world.platform.as_str(), way, key, &tell)
+            .await
+            .map_err(|error| unproved(&error))?;
+        let Some(digest) = digest(&self.ingredients)? else { return Ok(()) };
         let record = ConfigMap {
             metadata: ObjectMeta {
                 name: Some(RECORD.to_owned()),
@@ -92,16 +84,35 @@ impl Proof {
             .map(|_| ())
             .map_err(|error| read_failed(&error))
     }
+}
 
-    /// What is proved: these very releases.
-    fn digest(&self) -> Result<Option<String>, Failure> {
-        let mut all = Vec::new();
-        for name in ReleaseName::ALL {
-            let Some(release) = self.ingredients.release(name)? else { return Ok(None) };
-            all.extend(release.objects);
-        }
-        Ok(Some(devplat_render::digest(&all)))
+/// Whether this very platform was proved.
+pub(super) async fn observe(ingredients: &Ingredients, world: &World) -> Result<Verdict, Failure> {
+    let Some(digest) = digest(ingredients)? else { return Ok(Verdict::Absent) };
+    let records: Api<ConfigMap> = Api::namespaced(world.client().await?, release::NAMESPACE);
+    let record = records.get_opt(RECORD).await.map_err(|error| read_failed(&error))?;
+    let proved = record.and_then(|record| record.data?.remove("digest"));
+    Ok(match proved {
+        Some(proved) if proved == digest => Verdict::Same,
+        Some(_) => Verdict::Differs(vec!["what was proved has changed".to_owned()]),
+        None => Verdict::Absent,
+    })
+}
+
+/// What is proved: these very releases.
+fn digest(ingredients: &Ingredients) -> Result<Option<String>, Failure> {
+    let mut all = Vec::new();
+    for name in ReleaseName::ALL {
+        let Some(release) = ingredients.release(name)? else { return Ok(None) };
+        all.extend(release.objects);
     }
+    Ok(Some(devplat_render::digest(&all)))
+}
+
+pub(super) fn unproved(error: &ProofError) -> Failure {
+    Failure::of(Exit::PartWay, error)
+        .while_doing("the platform is installed but does not work")
+        .hint("`devplat status` tells what is not ready; the same command tries the proof again")
 }
 
 fn read_failed(error: &kube::Error) -> Failure {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long a release may take to be ready: pulling nothing, starting small programs on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(super) const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A set of objects.
 #[derive(Clone)]

@@ -14,6 +14,9 @@ use crate::{
 /// by `docker inspect`, running or not.
 pub const OWNER_FOLDER: &str = "/etc/devplat/owner";
 
+/// What kind says, in the words of [`create`], when containerd runs in its node.
+pub const NODE_IS_UP: &str = "starting control-plane";
+
 /// kube-controller-manager makes an account's token for each of its some 45 controllers, one after the other, before the
 /// last of them starts; held to its default of 20 calls a second that takes 6 s, in which no pod comes up. Once for
 /// each version of kubeadm's configuration that kind writes: one that does not match is passed over.

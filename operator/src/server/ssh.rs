@@ -46,10 +46,10 @@ pub(super) fn open(container: &mut Value) {
         {"name": "ssh", "containerPort": name::SSH_TARGET_PORT, "protocol": "TCP"},
         {"name": AGENT_PORT, "containerPort": name::AGENT_HTTP_PORT, "protocol": "TCP"},
     ]);
-    // Often at the start, when somebody waits.
-    container["startupProbe"] = json!({"httpGet": ask, "periodSeconds": 1, "failureThreshold": 120});
-    // With time for an answer in a container that uses all of its processors.
-    container["readinessProbe"] = json!({"httpGet": ask, "periodSeconds": 10, "timeoutSeconds": 5});
+    // No startup probe: the kubelet asks this one as soon as it sees the container run, and the agent waits with its
+    // answer for SSH to be up. With time for an answer in a container that uses all of its processors.
+    container["readinessProbe"] =
+        json!({"httpGet": ask, "periodSeconds": 2, "timeoutSeconds": 5, "failureThreshold": 15});
 }
 
 /// The Secret with its keys, without the keys: those come in when it is made, and no decision sees them.

@@ -119,7 +119,7 @@ pub(crate) fn two_runs_at_once_do_not_meet() -> Result<()> {
     // Something to do, so that the first holds the platform for a while.
     platform.kubectl(&["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"])?;
     let first = platform.devplat(&UP)?.start()?;
-    began(&first, "create proof")?;
+    began(&first, "create dev server for the proof")?;
     for verb in [&UP[..], &["destroy", "--yes"]] {
         let second = platform.run(verb)?.expect(2)?;
         ensure!(second.stderr.contains("is working on this platform"), "{}", second.stderr);

@@ -1,5 +1,6 @@
 //! The proof that a platform works: a user who signs in over SSH, a dev server of theirs with a command run in it over
-//! SSH, and all of it taken away again with the home. What a killed proof left is taken away by the next.
+//! SSH, and all of it taken away again with the home. It comes in two halves, since the first needs no bastion: while
+//! the one starts, so does the other. What a killed proof left is taken away by the next.
 
 mod session;
 
@@ -84,16 +85,15 @@ pub enum ProofError {
     Call(#[from] Error),
 }
 
-/// Makes a user, signs in as them through `door`, has a dev server of `flavor` made, runs a command in it, and takes
-/// all of it away; `patience` is for its becoming ready. `host` is the name that the bastion's certificate is for.
-pub async fn prove(
+/// The first half: makes a user and a dev server of `flavor` of theirs, waits until it is ready, and gives the user's
+/// key. The operator may still be starting.
+pub async fn begin(
     client: &Client,
     platform: &str,
     flavor: &str,
-    way: Way<'_>,
-    patience: Duration,
+    patience: Patience,
     tell: Tell<'_>,
-) -> Result<(), ProofError> {
+) -> Result<UserKey, ProofError> {
     let proof = Proof { client, platform, namespace: Slug::of(NAME).namespace(), tell };
     proof.remove().await?;
     proof.gone().await?;
@@ -105,12 +105,41 @@ pub async fn prove(
         proof.ready(&user_ref(), patience).await?;
         proof.create_server(flavor).await?;
         proof.ready(&proof.server_ref(), patience).await?;
-        session::prove(client, way, &key, tell).await
+        Ok(key)
     }
     .await;
-    // Taken away whatever came of it: a failed proof leaves nothing that costs.
+    match outcome {
+        Ok(key) => Ok(key),
+        Err(error) => {
+            // A failed proof leaves nothing that costs; why it failed counts more than what went wrong after that.
+            let _ = proof.remove().await;
+            Err(error)
+        }
+    }
+}
+
+/// The second half: signs in with the key that [`begin`] gave, runs a command in the dev server, and takes all of it
+/// away, whatever came of it.
+pub async fn finish(
+    client: &Client,
+    platform: &str,
+    way: Way<'_>,
+    key: &UserKey,
+    tell: Tell<'_>,
+) -> Result<(), ProofError> {
+    let proof = Proof { client, platform, namespace: Slug::of(NAME).namespace(), tell };
+    let outcome = session::prove(client, way, key, tell).await;
     let removed = proof.remove().await;
     outcome.and(removed)
+}
+
+/// How long is waited for an object to be ready.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until the operator says anything of it.
+    pub seen: Duration,
+    /// In all; pulling an image takes minutes.
+    pub ready: Duration,
 }
 
 /// Takes away what a killed proof left, if there is anything; for a destroy, while the operator still runs.
@@ -181,7 +210,7 @@ impl Proof<'_> {
     }
 
     /// Waits until `object` says that it is ready.
-    async fn ready(&self, object: &ObjectRef, patience: Duration) -> Result<(), ProofError> {
+    async fn ready(&self, object: &ObjectRef, patience: Patience) -> Result<(), ProofError> {
         let start = Instant::now();
         let mut told = None;
         let api = object.api(self.client);
@@ -198,6 +227,7 @@ impl Proof<'_> {
                 progress: text("reason").unwrap_or_else(|| "not seen by the operator yet".to_owned()),
                 reason: text("message").filter(|message| !message.is_empty()),
             };
+            let patience = if ready.is_some() { patience.ready } else { patience.seen };
             if start.elapsed() > patience {
                 return Err(ProofError::NotReady { after: start.elapsed(), last: waiting });
             }
