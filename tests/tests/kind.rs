@@ -3,8 +3,6 @@
 
 #[path = "kind/cache.rs"]
 mod cache;
-#[path = "kind/developers.rs"]
-mod developers;
 #[path = "kind/existing.rs"]
 mod existing;
 #[path = "kind/input.rs"]
@@ -26,7 +24,7 @@ mod text;
 
 use std::process::ExitCode;
 
-use ssh::{bulk, certificates, clients, laptop, logins, network, openssh, outage, restart};
+use ssh::{bulk, clients, logins, network, openssh, outage};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -125,13 +123,6 @@ fn tests() -> Vec<(&'static str, Test)> {
             a_servers_ports_are_out_of_reach_of_other_pods,
             a_pod_reaches_the_api_server_and_the_metadata_address,
         }
-        laptop::{
-            devctl_on_a_laptop_leads_into_the_dev_server,
-            devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_bastions,
-        }
-        certificates::{certificates_of_the_profiles_authority_let_in_and_wrong_ones_do_not}
-        restart::{an_agent_killed_in_its_pod_is_told_and_comes_back}
-        developers::{every_section_is_run_or_marked, commands_of_the_page_work}
         outage::{
             a_pod_deleted_under_a_session_ends_it_and_comes_back,
             a_replica_killed_or_drained_leaves_the_way_in_open,
