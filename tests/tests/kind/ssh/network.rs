@@ -1,5 +1,5 @@
-//! Who reaches the ports of a dev server's pod, and what its pod reaches: what users' network policies say, on a cluster that
-//! holds them.
+//! Who reaches the ports of a dev server's pod, and what its pod reaches: what users' network policies say, on a
+//! cluster that holds them.
 
 use anyhow::Result;
 
