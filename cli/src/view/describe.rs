@@ -43,7 +43,7 @@ impl Described {
         let missing = |text: &Option<String>| text.clone().unwrap_or_else(|| "the platform's".to_owned());
         let home = format!(
             "{}, {}",
-            missing(&server.home_size),
+            server.home_size.as_deref().unwrap_or("of the platform's size"),
             if server.home_goes { "deleted with the dev server" } else { "kept when the dev server goes" }
         );
         let mut pairs = vec![
@@ -206,7 +206,7 @@ mod tests {
 
         flavor:    cpu-small
         image:     devplat.local/base@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
-        home:      the platform's, deleted with the dev server
+        home:      of the platform's size, deleted with the dev server
         age:       5m
         pod:       mydev-6d4cf56db6-x2x7k
         runs for:  4m56s
