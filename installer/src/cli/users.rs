@@ -1,5 +1,7 @@
 //! `devplat users`: who may come in, besides those whom the profile names.
 
+mod remove;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -7,15 +9,14 @@ use devplat_api::{DevUser, DevUserSpec};
 use devplat_keys::AuthorizedKeys;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams},
 };
 use serde::Serialize;
 
 use super::{Global, settings};
 use crate::{
     failure::{Exit, Failure},
-    ui::{Answer, Ui},
-    world::World,
+    ui::Ui,
 };
 
 /// Who writes these users: not a release, which would take them away again.
@@ -28,7 +29,7 @@ pub(super) enum Users {
     Add(Add),
     /// Show who may come in
     List,
-    /// Keep somebody out, and delete their dev servers; homes stay
+    /// Keep somebody out, and delete their dev servers; homes stay, but those that were to go with their dev server
     Remove {
         /// Their name
         user: String,
@@ -67,7 +68,7 @@ pub(super) async fn run(global: &Global, users: &Users, ui: &Ui) -> Result<(), F
     match users {
         Users::Add(add) => put(&api, add, ui).await,
         Users::List => list(&api, ui).await,
-        Users::Remove { user } => remove(global, &world, &api, user, ui).await,
+        Users::Remove { user } => remove::remove(global, &world, &api, user, ui).await,
     }
 }
 
@@ -143,37 +144,6 @@ fn listed(user: DevUser) -> Listed {
         ready: ready.is_some_and(|ready| ready.status == "True"),
         reason: ready.map_or("not seen by the operator yet".to_owned(), |ready| ready.reason.clone()),
     }
-}
-
-async fn remove(
-    global: &Global,
-    world: &World,
-    api: &Api<DevUser>,
-    user: &str,
-    ui: &Ui,
-) -> Result<(), Failure> {
-    let live = api.get_opt(user).await.map_err(|error| call_failed(&error))?;
-    let Some(live) = live else {
-        return Err(Failure::new(Exit::Usage, format!("there is no user {user:?}"))
-            .hint(format!("`{}` names them", world.command("users list"))));
-    };
-    if live.labels().contains_key(devplat_kubernetes::release::PLATFORM_LABEL) {
-        return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
-            .hint("take them out of the profile, then run `devplat up`"));
-    }
-    if !global.yes {
-        match ui.confirm(&format!("keep {user} out, and delete their dev servers? Homes stay.")) {
-            Answer::Yes => {}
-            Answer::No => return Err(Failure::new(Exit::Usage, "nothing was done")),
-            Answer::NobodyThere => {
-                return Err(Failure::new(Exit::Usage, "nothing was done: nobody is here to confirm it")
-                    .hint("--yes confirms it"));
-            }
-        }
-    }
-    api.delete(user, &DeleteParams::default()).await.map_err(|error| call_failed(&error))?;
-    ui.say(&format!("user {user} is kept out from now on"));
-    Ok(())
 }
 
 fn refused(error: &kube::Error, user: &str) -> Failure {

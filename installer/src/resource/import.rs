@@ -1,6 +1,10 @@
 //! An image in the nodes of a local cluster, under a name with its digest: what is there is what is meant.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use devplat_image::{ImageName, Stored, write_archive};
 use devplat_profile::PlatformName;
@@ -11,6 +15,11 @@ use crate::{
     tool::docker,
     world::{Ingredients, World},
 };
+
+/// What containerd is reached by in a node; named in what `ctr` says when it is not.
+const SOCKET: &str = "containerd.sock";
+/// How long containerd may take from the start of its node on.
+const SOCKET_PATIENCE: Duration = Duration::from_secs(30);
 
 /// An image to be in the nodes.
 #[derive(Clone)]
@@ -96,10 +105,16 @@ async fn bring_in(images: Vec<Stored>, platform: &PlatformName) -> Result<(), Fa
 }
 
 async fn images_of(node: &str) -> Result<BTreeSet<String>, Failure> {
-    let output = docker::exec(node)
-        .args(["ctr", "-n", "k8s.io", "images", "ls", "-q"])
-        .run()
-        .await
-        .map_err(|error| docker::explain(&error))?;
-    Ok(output.stdout.lines().map(str::to_owned).collect())
+    let begun = Instant::now();
+    loop {
+        let list = docker::exec(node).args(["ctr", "-n", "k8s.io", "images", "ls", "-q"]).run().await;
+        match list {
+            Ok(output) => return Ok(output.stdout.lines().map(str::to_owned).collect()),
+            // A node that somebody has just started.
+            Err(error) if error.said().contains(SOCKET) && begun.elapsed() < SOCKET_PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+            Err(error) => return Err(docker::explain(&error)),
+        }
+    }
 }

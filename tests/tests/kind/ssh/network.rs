@@ -48,9 +48,11 @@ pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
         is "$(cat from.operator)" "2222 silent,2223 open,8200 silent"
         box 'kill $(cat open.pid)'
         me devctl delete desk --force --delete-home >/dev/null & gone=$!
-        bob "bob@$NAME" delete box --force --delete-home >/dev/null
+        kubectl --namespace dev-bob patch devserver box --type merge --patch '{"spec":{"homeRetention":"Delete"}}'
         wait "$gone"
+        # As it promises: with what the user still has.
         devplat users remove bob --yes
+        is "$(kubectl --namespace dev-bob get devservers,persistentvolumeclaims --output name 2>/dev/null)" ""
         "#,
     )
 }
