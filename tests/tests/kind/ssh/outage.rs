@@ -8,7 +8,7 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
     works(
         r#"
         node="$NAME-control-plane"
-        "${ssh[@]}" "demo+box@$NAME" 'for i in $(seq 200); do echo $i; sleep 0.2; done' > ticks & session=$!; started+=($session)
+        "${ssh[@]}" "demo+box@$NAME" 'for i in $(seq 1500); do echo $i; sleep 0.2; done' > ticks & session=$!; started+=($session)
         sleep 1
         # The API server is away.
         docker exec "$node" sh -c 'mv /etc/kubernetes/manifests/kube-apiserver.yaml /kind/'
