@@ -21,6 +21,7 @@ use std::{
 };
 
 use devplat_keys::{Certificate, PrivateKey};
+use devplat_transport::Unblocked;
 use russh::{
     Disconnect,
     server::{Config, run_stream},
@@ -153,7 +154,8 @@ async fn attend(
     let mut cut = Some(socket.try_clone()?);
     let socket = TcpStream::from_std(socket)?;
     let logged_in = connection.logged_in();
-    let Ok(running) = timeout(LOGIN_GRACE, run_stream(config, socket, connection)).await else {
+    let Ok(running) = timeout(LOGIN_GRACE, run_stream(config, Unblocked::new(socket), connection)).await
+    else {
         return Ok(());
     };
     let mut running = running?;
