@@ -180,7 +180,8 @@ impl Files {
         let path = self.path(fields)?;
         let wanted = fields.u32()?;
         let mode = Attributes::read(fields)?.mode(0o666);
-        let flags = flags(wanted) | OFlags::CLOEXEC | OFlags::NOCTTY;
+        // NONBLOCK: a pipe with a name, without anybody at its other end, would be waited for for good.
+        let flags = flags(wanted) | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let file = File::from(rustix::fs::open(&path, flags, mode)?);
         let handle = self.keep(Open::File(file, flags.contains(OFlags::APPEND)))?;
         Packet::handle(out, id, handle);
@@ -308,6 +309,26 @@ fn retried(mut read: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<us
         match read() {
             Err(Errno::INTR) => {}
             outcome => return Ok(outcome?),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_without_another_end_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        mknodat(CWD, folder.path().join("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let mut files = Files::new(folder.path().to_owned());
+        for flags in [1, 2] {
+            let open = [&[request::OPEN, 0, 0, 0, 1, 0, 0, 0, 4][..], b"pipe", &[0, 0, 0, flags, 0, 0, 0, 0]];
+            let mut answer = Vec::new();
+            files.answer(&open.concat(), &mut answer).unwrap();
+            assert!(!answer.is_empty());
         }
     }
 }
