@@ -101,6 +101,7 @@ pub(super) fn start(
             let missing = || failed(io::Error::other("a pipe is missing"));
             let stdin = end(child.stdin.ok_or_else(missing)?.into())?;
             let stdout = end(child.stdout.ok_or_else(missing)?.into())?;
+            stdout.widen();
             let stderr = end(child.stderr.ok_or_else(missing)?.into())?;
             (stdin, vec![(stdout, None), (stderr, Some(STDERR))])
         }

@@ -23,10 +23,11 @@ use tokio_util::{bytes::Bytes, sync::CancellationToken};
 
 use crate::activity::Activity;
 
-/// Bytes read at once. A pipe holds as many.
-const READ: usize = 64 << 10;
+/// Bytes read at once, and bytes that a pipe holds where the kernel allows it: several packets then go out together, and
+/// everybody on their way is woken once for all of them.
+const READ: usize = 256 << 10;
 /// Reads up to this size are copied, so that what waits in a queue is no larger than its bytes.
-const SMALL: usize = READ / 4;
+const SMALL: usize = 16 << 10;
 
 /// A file descriptor that waits without a thread.
 pub(super) struct End(AsyncFd<OwnedFd>);
@@ -51,6 +52,11 @@ impl End {
         )]
         let waited_for = AsyncFd::new(fd)?;
         Ok(Self(waited_for))
+    }
+
+    /// Has a pipe hold more; one that may not is as it was.
+    pub(super) fn widen(&self) {
+        let _ = rustix::pipe::fcntl_setpipe_size(self.0.get_ref(), READ);
     }
 
     /// Says to a socket's peer that nothing more comes.
