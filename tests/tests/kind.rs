@@ -3,6 +3,8 @@
 
 #[path = "kind/cache.rs"]
 mod cache;
+#[path = "kind/developers.rs"]
+mod developers;
 #[path = "kind/existing.rs"]
 mod existing;
 #[path = "kind/input.rs"]
@@ -24,7 +26,7 @@ mod text;
 
 use std::process::ExitCode;
 
-use ssh::{bulk, clients, logins, network, openssh, outage};
+use ssh::{bulk, certificates, clients, laptop, logins, network, openssh, outage, restart};
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -40,6 +42,11 @@ macro_rules! tests {
 
 /// All of them, in their order.
 fn tests() -> Vec<(&'static str, Test)> {
+    [of_the_platform(), of_the_way_in(), of_the_end()].concat()
+}
+
+/// What needs no platform, what makes one, and how it stays.
+fn of_the_platform() -> Vec<(&'static str, Test)> {
     tests! {
         text::{
             help_of_every_verb_is_as_reviewed,
@@ -91,6 +98,12 @@ fn tests() -> Vec<(&'static str, Test)> {
             stopped_node_is_started_and_homes_are_there,
             user_without_rights_is_told_which_are_missing,
         }
+    }
+}
+
+/// Everything over SSH.
+fn of_the_way_in() -> Vec<(&'static str, Test)> {
+    tests! {
         openssh::{
             commands_run_with_status_streams_and_environment,
             terminals_have_modes_and_sizes,
@@ -123,11 +136,24 @@ fn tests() -> Vec<(&'static str, Test)> {
             a_servers_ports_are_out_of_reach_of_other_pods,
             a_pod_reaches_the_api_server_and_the_metadata_address,
         }
+        laptop::{
+            devctl_on_a_laptop_leads_into_the_dev_server,
+            devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_bastions,
+        }
+        certificates::{certificates_of_the_profiles_authority_let_in_and_wrong_ones_do_not}
+        restart::{an_agent_killed_in_its_pod_is_told_and_comes_back}
+        developers::{every_section_is_run_or_marked, commands_of_the_page_work}
         outage::{
             a_pod_deleted_under_a_session_ends_it_and_comes_back,
             a_replica_killed_or_drained_leaves_the_way_in_open,
             open_relays_outlive_the_api_server_and_other_replicas,
         }
+    }
+}
+
+/// What takes the platform away, in one way or another.
+fn of_the_end() -> Vec<(&'static str, Test)> {
+    tests! {
         machine::{cluster_of_somebody_else_is_left_alone}
         killed::{killed_while_it_destroys_the_next_destroy_leaves_nothing}
         readme::{commands_of_the_readme_work}

@@ -32,7 +32,12 @@ pub(crate) fn commands_of_the_readme_work() -> Result<()> {
 
 /// The blocks of the README that are marked as `language`.
 pub(crate) fn blocks(language: &str) -> Result<Vec<String>> {
-    let text = fs::read_to_string(README)?;
+    blocks_of(README, language)
+}
+
+/// The blocks of a page that are marked as `language`.
+pub(crate) fn blocks_of(page: &str, language: &str) -> Result<Vec<String>> {
+    let text = fs::read_to_string(page)?;
     let mut blocks = Vec::new();
     let mut open: Option<String> = None;
     for line in text.lines() {

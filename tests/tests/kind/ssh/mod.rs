@@ -1,11 +1,14 @@
 //! Real SSH clients, unchanged, on the way through the bastion into a dev server.
 
 pub(crate) mod bulk;
+pub(crate) mod certificates;
 pub(crate) mod clients;
+pub(crate) mod laptop;
 pub(crate) mod logins;
 pub(crate) mod network;
 pub(crate) mod openssh;
 pub(crate) mod outage;
+pub(crate) mod restart;
 
 use std::sync::OnceLock;
 

@@ -1,0 +1,59 @@
+//! devctl on somebody's own machine: it runs the system's `ssh`, with the configuration that devplat wrote.
+
+use anyhow::Result;
+
+use super::works;
+
+/// Where `ssh` reads that configuration, as by `Include` in `~/.ssh/config`, which it looks up without asking HOME.
+const LAPTOP: &str = r#"
+mkdir -p laptop/bin laptop/.config/devctl; cp "$(command -v devctl)" laptop/bin/devctl
+printf '#!/bin/sh\nexec %s -F "%s" "$@"\n' "$(command -v ssh)" "$CONFIG" > laptop/bin/ssh; chmod +x laptop/bin/ssh
+laptop() { env -i HOME="$HOME/laptop" PATH="$HOME/laptop/bin:$PATH" TERM="$TERM" "$@"; }
+"#;
+
+pub(crate) fn devctl_on_a_laptop_leads_into_the_dev_server() -> Result<()> {
+    works(&format!(
+        r#"{LAPTOP}
+        # Nothing is known yet, and that is told.
+        laptop devctl ssh box -- true 2>said && fail "led nowhere" || is $? 2
+        grep -q 'where is the bastion' said && grep -q 'config.yaml' said || fail "$(cat said)"
+        laptop devctl --host "$NAME" ssh box -- true 2>said && fail "led in as nobody" || true
+        printf 'host: %s\nuser: demo\n' "$NAME" > laptop/.config/devctl/config.yaml
+        # Output, errors and status are the command's; on pipes there is no terminal.
+        is "$(laptop devctl ssh box -- 'echo $DEVSERVER_NAME; echo oops >&2; test -t 0 || exit 7' 2>err || echo $?)" $'box\n7'
+        is "$(cat err)" oops
+        is "$(laptop devctl exec box -- printf '<%s>' 'a b' '$HOME' "it's")" "<a b><\$HOME><it's>"
+        head -c 300000 /dev/urandom > piped
+        laptop devctl exec box -- sh -c 'cat > "$HOME/piped"' < piped
+        laptop devctl exec box -- cat piped | cmp - piped
+        # A person gets a shell in a terminal, and a command with one where that is asked for.
+        printf 'test -t 0 && echo in-$((40+2))\nexit\n' | laptop script -qec 'devctl ssh box' /dev/null > seen
+        grep -q in-42 seen || fail "$(cat seen)"
+        laptop script -qec "devctl ssh --tty box -- 'test -t 1 && echo on-a-terminal'" /dev/null > seen </dev/null
+        grep -q on-a-terminal seen || fail "no terminal: $(cat seen)"
+        # A server that is not there is told by the bastion.
+        laptop devctl ssh nosuch -- true 2>said && fail "let in" || true
+        grep -q 'no dev server "nosuch"' said || fail "$(cat said)"
+        "#
+    ))
+}
+
+pub(crate) fn devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_bastions() -> Result<()> {
+    works(&format!(
+        r#"{LAPTOP}
+        api=$(kubectl config view --minify -o 'jsonpath={{.clusters[0].cluster.server}}')
+        laptop devctl --host "$NAME" --user demo kubeconfig --server "$api" > laptop/kubeconfig
+        grep -q '^# The token in it ends' laptop/kubeconfig || fail "$(cat laptop/kubeconfig)"
+        asks() {{ laptop env KUBECONFIG="$HOME/laptop/kubeconfig" devctl "$@"; }}
+        is "$(asks list -o name)" "$(me list -o name)"
+        [[ $(asks info) == *demo* ]] || fail "$(asks info)"
+        [[ $(asks describe box) == *cpu-small* ]] || fail "$(asks describe box)"
+        asks test-k8s >/dev/null
+        # What is hers and nobody else's.
+        asks --namespace kube-system list 2>said && fail "sees others" || true
+        grep -qi 'may not\|forbidden\|allow' said || fail "$(cat said)"
+        # devctl ssh needs no kubeconfig where it is said who she is; with one, her name comes from it.
+        is "$(asks --host "$NAME" ssh box -- echo in)" in
+        "#
+    ))
+}

@@ -1,0 +1,31 @@
+//! The agent ends in the midst of a session: the container starts again, and everybody hears of it.
+
+use anyhow::Result;
+
+use super::works;
+
+pub(crate) fn an_agent_killed_in_its_pod_is_told_and_comes_back() -> Result<()> {
+    works(
+        r#"
+        me devctl create frail --wait >/dev/null
+        frail() { "${ssh[@]}" "demo+frail@$NAME" "$@"; }
+        frail 'echo kept > kept; echo gone > /tmp/gone'
+        frail 'echo up; sleep 300' > up 2> lost & session=$!; started+=($session)
+        for _ in $(seq 100); do [[ -s up ]] && break; sleep 0.1; done
+        # From within, PID 1 cannot be killed; the node can.
+        docker exec "$NAME-control-plane" bash -euc '
+            pod=$(crictl pods --state ready --namespace dev-demo --label devserver=frail --quiet)
+            kill -9 "$(crictl inspect "$(crictl ps --quiet --pod "$pod" --name devserver)" | jq .info.pid)"'
+        ended=0; wait "$session" || ended=$?
+        is "$ended" 255
+        grep -q 'connection to "frail" lost: ' lost || fail "$(cat lost)"
+        # The same pod, another container, the same home.
+        for _ in $(seq 100); do said=$(frail cat kept 2>/dev/null) && break; sleep 0.3; done
+        is "$said" kept
+        frail 'test ! -e /tmp/gone'
+        for _ in $(seq 50); do me devctl describe frail > described; grep -q 'restarted once' described && break; sleep 0.2; done
+        grep -q 'the container was restarted once; it last ended with exit status 137' described || fail "$(cat described)"
+        me devctl delete frail --force --wait --delete-home >/dev/null
+        "#,
+    )
+}
