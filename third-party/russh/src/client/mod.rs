@@ -152,7 +152,8 @@ enum Reply {
 pub enum Msg {
     Authenticate {
         user: String,
-        method: auth::Method,
+        // devplat: boxed, since a queue of messages has room for 32 of the largest.
+        method: Box<auth::Method>,
     },
     AuthInfoResponse {
         responses: Vec<String>,
@@ -351,7 +352,7 @@ impl<H: Handler> Handle<H> {
         self.sender
             .send(Msg::Authenticate {
                 user,
-                method: auth::Method::None,
+                method: auth::Method::None.into(),
             })
             .await
             .map_err(|_| crate::Error::SendError)?;
@@ -370,7 +371,7 @@ impl<H: Handler> Handle<H> {
                 user,
                 method: auth::Method::Password {
                     password: password.into(),
-                },
+                }.into(),
             })
             .await
             .map_err(|_| crate::Error::SendError)?;
@@ -393,7 +394,7 @@ impl<H: Handler> Handle<H> {
                 user: user.into(),
                 method: auth::Method::KeyboardInteractive {
                     submethods: submethods.into().unwrap_or_else(|| "".to_owned()),
-                },
+                }.into(),
             })
             .await
             .map_err(|_| crate::Error::SendError)?;
@@ -499,7 +500,7 @@ impl<H: Handler> Handle<H> {
         self.sender
             .send(Msg::Authenticate {
                 user,
-                method: auth::Method::PublicKey { key },
+                method: auth::Method::PublicKey { key }.into(),
             })
             .await
             .map_err(|_| crate::Error::SendError)?;
@@ -517,7 +518,7 @@ impl<H: Handler> Handle<H> {
         self.sender
             .send(Msg::Authenticate {
                 user,
-                method: auth::Method::OpenSshCertificate { key, cert },
+                method: auth::Method::OpenSshCertificate { key, cert }.into(),
             })
             .await
             .map_err(|_| crate::Error::SendError)?;
@@ -544,7 +545,7 @@ impl<H: Handler> Handle<H> {
             .sender
             .send(Msg::Authenticate {
                 user,
-                method: auth::Method::FuturePublicKey { key, hash_alg },
+                method: auth::Method::FuturePublicKey { key, hash_alg }.into(),
             })
             .await
             .is_err()
@@ -605,7 +606,7 @@ impl<H: Handler> Handle<H> {
             .sender
             .send(Msg::Authenticate {
                 user,
-                method: auth::Method::GssapiWithMic { mechanism_oids },
+                method: auth::Method::GssapiWithMic { mechanism_oids }.into(),
             })
             .await
             .is_err()
@@ -689,7 +690,7 @@ impl<H: Handler> Handle<H> {
             .sender
             .send(Msg::Authenticate {
                 user,
-                method: auth::Method::FutureCertificate { cert, hash_alg },
+                method: auth::Method::FutureCertificate { cert, hash_alg }.into(),
             })
             .await
             .is_err()
@@ -1639,7 +1640,7 @@ impl Session {
     fn handle_msg(&mut self, msg: Msg) -> Result<(), crate::Error> {
         match msg {
             Msg::Authenticate { user, method } => {
-                self.write_auth_request_if_needed(&user, method)?;
+                self.write_auth_request_if_needed(&user, *method)?;
             }
             Msg::Signed { .. } | Msg::SignFailed => {}
             Msg::AuthInfoResponse { .. } => {}

@@ -1446,6 +1446,16 @@ impl Session {
                 let channel_num = map_err!(ChannelId::decode(r))?;
                 map_err!(ensure_end(r))?;
                 if !self.common.is_established_channel(channel_num) {
+                    // devplat: the answer to a close of ours. Without this, the channel's sender
+                    // stayed until the connection ended, and the handler never heard of its end.
+                    let closed = self
+                        .common
+                        .encrypted
+                        .as_ref()
+                        .is_some_and(|enc| !enc.channels.contains_key(&channel_num));
+                    if closed && self.channels.remove(&channel_num).is_some() {
+                        return handler.channel_close(channel_num, self).await;
+                    }
                     return Ok(());
                 }
                 if let Some(ref mut enc) = self.common.encrypted {
