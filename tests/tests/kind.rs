@@ -24,7 +24,7 @@ mod ssh;
 #[path = "kind/text.rs"]
 mod text;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
 use ssh::{bulk, certificates, clients, laptop, logins, network, openssh, outage, restart};
 
@@ -166,9 +166,15 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
 
 #[expect(clippy::print_stderr, reason = "libtest-mimic prints as well, and has no place for this")]
 fn main() -> ExitCode {
-    let trials = tests()
-        .into_iter()
-        .map(|(name, test)| Trial::test(name, move || test().map_err(|error| format!("{error:#}").into())));
+    let trials = tests().into_iter().map(|(name, test)| {
+        Trial::test(name, move || {
+            let begun = Instant::now();
+            let outcome = test().map_err(|error| format!("{error:#}").into());
+            // All of them are to take 10 minutes: who looks for some sees where they went.
+            eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+            outcome
+        })
+    });
     let mut arguments = Arguments::from_args();
     // They share a cluster, two cores and an order.
     arguments.test_threads = Some(1);
