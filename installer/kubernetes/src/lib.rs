@@ -72,8 +72,10 @@ mod tests {
         });
         task(|| async {
             let (client, ..) = shared();
+            let patience = proof::Patience { seen: LONG, ready: LONG };
+            let key = proof::begin(&client, "a", "b", patience, &tell).await?;
             let way = proof::Way { door: &crate::door::Door::PortForward, host: "a" };
-            proof::prove(&client, "a", "b", way, LONG, &tell).await
+            proof::finish(&client, "a", way, &key, &tell).await
         });
         task(|| async {
             let (client, ..) = shared();
