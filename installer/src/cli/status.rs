@@ -78,7 +78,7 @@ pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
     let inventory = observe(&wanted, &world).await?;
     let parts: Vec<Part> = wanted
         .iter()
-        .filter(|resource| !matches!(resource.id(), ResourceId::Build(_)))
+        .filter(|resource| !matches!(resource.id(), ResourceId::Build(_) | ResourceId::Trial))
         .map(|resource| {
             let (ready, reason) = describe(inventory.get(&resource.id()).unwrap_or(&Verdict::Absent));
             Part { name: resource.id().to_string(), ready, reason }

@@ -117,6 +117,10 @@ impl Cluster {
         }
         if self.spec.is_some() {
             self.ensure_kubeconfig(world, node).await?;
+            // What is in a node that was just started is as unknown as in one that is stopped.
+            if let Err(why) = awake(world, node).await? {
+                return Ok(Verdict::Differs(vec![why]));
+            }
         }
         Ok(Verdict::Same)
     }
@@ -201,20 +205,22 @@ impl Cluster {
             docker::start(&node.name).await?;
             self.ensure_kubeconfig(world, &node).await?;
         }
-        progress.tell("waiting for its API server");
-        let client = world.client().await?;
         let begun = Instant::now();
-        loop {
-            match context::answer(&client).await {
-                Ok(()) => return Ok(()),
-                Err(error) if begun.elapsed() > START_PATIENCE => {
-                    return Err(Failure::of(Exit::PartWay, &error)
-                        .while_doing(format!("the API server of cluster {} does not come up", self.name))
-                        .hint(format!("`docker logs {}-control-plane` may say why", self.name)));
+        // Again, since it says when it was started.
+        for node in docker::nodes(&self.name).await? {
+            while let Err(why) = awake(world, &node).await? {
+                progress.tell(format!("waiting for {}: {why}", node.name));
+                if begun.elapsed() > START_PATIENCE {
+                    return Err(Failure::new(
+                        Exit::PartWay,
+                        format!("node {} does not come up: {why}", node.name),
+                    )
+                    .hint(format!("`docker logs {}` may say why", node.name)));
                 }
-                Err(_) => tokio::time::sleep(Duration::from_millis(300)).await,
+                tokio::time::sleep(Duration::from_millis(300)).await;
             }
         }
+        Ok(())
     }
 
     pub(super) async fn delete(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
@@ -269,6 +275,20 @@ impl Cluster {
             Failure::of(Exit::Missing, &error).while_doing(format!("cannot write {}", path.display()))
         })
     }
+}
+
+/// What keeps a running node from being asked what is in it, if anything does.
+async fn awake(world: &World, node: &Container) -> Result<Result<(), String>, Failure> {
+    let client = world.client().await?;
+    if context::answer(&client).await.is_err() {
+        return Ok(Err("its API server is not ready".to_owned()));
+    }
+    let Some(started) = node.started else { return Ok(Ok(())) };
+    Ok(match context::kubelet_spoke(&client, &node.name, started).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("its kubelet has not spoken since it was started".to_owned()),
+        Err(error) => Err(error.to_string()),
+    })
 }
 
 /// The image for the node, and whether it brings its own network.

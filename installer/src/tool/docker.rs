@@ -19,6 +19,8 @@ pub struct Container {
     pub name: String,
     /// Whether it runs.
     pub running: bool,
+    /// When it was started last, if Docker says so.
+    pub started: Option<k8s_openapi::jiff::Timestamp>,
     /// Where things are mounted in it.
     pub mounts: Vec<String>,
     /// The port of this machine that leads to its API server.
@@ -195,6 +197,8 @@ struct RawContainer {
 #[serde(rename_all = "PascalCase")]
 struct RawState {
     running: bool,
+    #[serde(default)]
+    started_at: String,
 }
 
 #[derive(Deserialize)]
@@ -239,6 +243,7 @@ impl From<RawContainer> for Container {
         Self {
             name: name.trim_start_matches('/').to_owned(),
             running: state.running,
+            started: state.started_at.parse().ok(),
             mounts: mounts.into_iter().map(|mount| mount.destination).collect(),
             api_port,
             mapped,

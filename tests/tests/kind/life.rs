@@ -139,7 +139,8 @@ pub(crate) fn events_are_json_a_line() -> Result<()> {
     let waiting = kinds.iter().filter(|kind| **kind == "waiting").count();
     ensure!(waiting > 0, "what is waited for is not told: {kinds:?}");
     let others: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "waiting").collect();
-    ensure!(others == ["planned", "begun", "done", "ready"], "{others:?}");
+    // The dev server for the proof, then the proof.
+    ensure!(others == ["planned", "begun", "done", "begun", "done", "ready"], "{others:?}");
     let failed = platform.run(&["plan", "--profile", "knid", "--output", "json"])?.expect(2)?;
     let event: Value = serde_json::from_str(&failed.stdout)?;
     ensure!(event["event"] == "error" && event["exit"] == 2, "{event:#}");

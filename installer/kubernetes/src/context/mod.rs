@@ -4,7 +4,7 @@ mod provider;
 mod reach;
 
 pub use provider::Provider;
-pub use reach::{NEWEST, OLDEST, Reached, answer, reach};
+pub use reach::{NEWEST, OLDEST, Reached, answer, kubelet_spoke, reach};
 
 use kube::{
     client::AuthError,

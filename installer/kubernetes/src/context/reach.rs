@@ -4,8 +4,12 @@ use std::{future::Future, time::Duration};
 
 use futures::future::try_join_all;
 use http::Request;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+use k8s_openapi::{
+    api::{
+        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+        coordination::v1::Lease,
+    },
+    jiff::Timestamp,
 };
 use kube::{Api, Client, api::PostParams};
 
@@ -59,6 +63,18 @@ pub async fn answer(client: &Client) -> Result<(), Error> {
         Ok(answer) => answer.map(drop).map_err(failed),
         Err(elapsed) => Err(failed(kube::Error::Service(Box::new(elapsed)))),
     }
+}
+
+/// Whether the kubelet of `node` has spoken since `started`: before that, what the cluster says of pods there is from
+/// before.
+pub async fn kubelet_spoke(client: &Client, node: &str, started: Timestamp) -> Result<bool, Error> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
+    let lease = leases.get_opt(node).await.map_err(|source| Error {
+        what: format!("read Lease kube-node-lease/{node}"),
+        source: Box::new(source),
+    })?;
+    let renewed = lease.and_then(|lease| lease.spec?.renew_time);
+    Ok(renewed.is_some_and(|renewed| renewed.0 > started))
 }
 
 /// Asks the cluster of `context` everything that an install needs to know.
