@@ -7,6 +7,7 @@ use super::works;
 pub(crate) fn certificates_of_the_profiles_authority_let_in_and_wrong_ones_do_not() -> Result<()> {
     works(
         r#"
+        mkdir -p signed; cd signed
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
         for name in ca other eve; do ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$name"; done
         trap 'devplat up --profile kind --yes >/dev/null 2>&1; cleanup' EXIT

@@ -7,6 +7,7 @@ use super::works;
 pub(crate) fn an_agent_killed_in_its_pod_is_told_and_comes_back() -> Result<()> {
     works(
         r#"
+        mkdir -p killed-agent; cd killed-agent
         me devctl create frail --wait >/dev/null
         frail() { "${ssh[@]}" "demo+frail@$NAME" "$@"; }
         frail 'echo kept > kept; echo gone > /tmp/gone'
