@@ -57,6 +57,8 @@ LD_LIBRARY_PATH=$(find /opt/sshd -name "*.so*" -exec dirname {} + | sort -u | tr
 done'
 kubectl apply -f - >/dev/null <<Y
 {apiVersion: v1, kind: Service, metadata: {name: bench-sshd, namespace: dev-demo}, spec: {type: NodePort, selector: {devserver: box}, ports: [{port: 2022, nodePort: 30999}]}}
+---
+{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: bench-sshd, namespace: dev-demo}, spec: {podSelector: {matchLabels: {devserver: box}}, policyTypes: [Ingress], ingress: [{ports: [{port: 2022}]}]}}
 Y
 for n in $(seq 50); do theirs true && break; sleep 0.2; done
 theirs true
