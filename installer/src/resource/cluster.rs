@@ -118,7 +118,7 @@ impl Cluster {
         if self.spec.is_some() {
             self.ensure_kubeconfig(world, node).await?;
             // What is in a node that was just started is as unknown as in one that is stopped.
-            if let Err(why) = awake(world, node).await? {
+            if let Some(why) = asleep(world, node).await? {
                 return Ok(Verdict::Differs(vec![why]));
             }
         }
@@ -208,7 +208,7 @@ impl Cluster {
         let begun = Instant::now();
         // Again, since it says when it was started.
         for node in docker::nodes(&self.name).await? {
-            while let Err(why) = awake(world, &node).await? {
+            while let Some(why) = asleep(world, &node).await? {
                 progress.tell(format!("waiting for {}: {why}", node.name));
                 if begun.elapsed() > START_PATIENCE {
                     return Err(Failure::new(
@@ -278,16 +278,16 @@ impl Cluster {
 }
 
 /// What keeps a running node from being asked what is in it, if anything does.
-async fn awake(world: &World, node: &Container) -> Result<Result<(), String>, Failure> {
+async fn asleep(world: &World, node: &Container) -> Result<Option<String>, Failure> {
     let client = world.client().await?;
     if context::answer(&client).await.is_err() {
-        return Ok(Err("its API server is not ready".to_owned()));
+        return Ok(Some("its API server is not ready".to_owned()));
     }
-    let Some(started) = node.started else { return Ok(Ok(())) };
+    let Some(started) = node.started else { return Ok(None) };
     Ok(match context::kubelet_spoke(&client, &node.name, started).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err("its kubelet has not spoken since it was started".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Ok(true) => None,
+        Ok(false) => Some("its kubelet has not spoken since it was started".to_owned()),
+        Err(error) => Some(error.to_string()),
     })
 }
 

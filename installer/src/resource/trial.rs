@@ -1,5 +1,5 @@
 //! The dev server that the platform is proved with: begun as soon as the cluster knows what a dev server is, so that it
-//! starts while the bastion does. It lives until the proof is over.
+//! starts while operator and bastion do. It lives until the proof is over.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -19,8 +19,7 @@ use crate::{
 
 pub(super) const USUAL: Duration = Duration::from_secs(8);
 
-/// A dev server that is not the operator's to start before the operator itself has; with an image to be pulled, it
-/// takes minutes.
+/// The operator may only be starting itself; an image that has to be pulled takes minutes.
 const PATIENCE: Patience = Patience { seen: release::PATIENCE, ready: Duration::from_mins(10) };
 
 /// The key of the user whose dev server it is; never on disk.

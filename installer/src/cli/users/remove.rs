@@ -1,9 +1,9 @@
 //! `devplat users remove`: the dev servers of a user first, so that nothing keeps their namespace but homes, then the
-//! user. Killed anywhere, the same command goes on.
+//! user. Killed before the user is gone, the same command goes on.
 
 use std::time::{Duration, Instant};
 
-use devplat_api::{DevServer, DevUser, Slug, server::HomeRetention};
+use devplat_api::{DevServer, DevUser, server::HomeRetention};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
@@ -37,8 +37,11 @@ pub(super) async fn remove(
         return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
             .hint("take them out of the profile, then run `devplat up`"));
     }
-    let servers: Api<DevServer> = Api::namespaced(world.client().await?, &Slug::of(user).namespace());
-    let theirs = list(&servers).await?;
+    // Named once it is the user's: one of the same name may be somebody else's.
+    let namespace = live.status.and_then(|status| status.namespace);
+    let client = world.client().await?;
+    let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
+    let theirs = list(servers.as_ref()).await?;
     if !global.yes {
         match ui.confirm(&question(user, &theirs)) {
             Answer::Yes => {}
@@ -49,11 +52,11 @@ pub(super) async fn remove(
             }
         }
     }
-    delete_servers(&servers, user, theirs, ui).await?;
+    delete_servers(servers.as_ref(), user, theirs, ui).await?;
     api.delete(user, &DeleteParams::default()).await.map_err(|error| call_failed(&error))?;
     ui.say(&format!("user {user} is kept out from now on"));
     // What they made in the last moment.
-    delete_servers(&servers, user, list(&servers).await?, ui).await
+    delete_servers(servers.as_ref(), user, list(servers.as_ref()).await?, ui).await
 }
 
 /// What is asked; names homes that go, since nobody expects that of a home.
@@ -78,18 +81,20 @@ fn question(user: &str, servers: &[DevServer]) -> String {
     }
 }
 
-async fn list(servers: &Api<DevServer>) -> Result<Vec<DevServer>, Failure> {
+async fn list(servers: Option<&Api<DevServer>>) -> Result<Vec<DevServer>, Failure> {
+    let Some(servers) = servers else { return Ok(Vec::new()) };
     let all = servers.list(&ListParams::default()).await.map_err(|error| call_failed(&error))?;
     Ok(all.items)
 }
 
 /// Deletes them, and waits until all that there are in the namespace are gone.
 async fn delete_servers(
-    servers: &Api<DevServer>,
+    servers: Option<&Api<DevServer>>,
     user: &str,
     theirs: Vec<DevServer>,
     ui: &Ui,
 ) -> Result<(), Failure> {
+    let Some(servers) = servers else { return Ok(()) };
     let begun = Instant::now();
     let mut left = theirs;
     let mut told = Vec::new();
@@ -121,7 +126,7 @@ async fn delete_servers(
             .hint("`devplat status` tells whether the operator works; the same command goes on"));
         }
         tokio::time::sleep(PERIOD).await;
-        left = list(servers).await?;
+        left = list(Some(servers)).await?;
     }
     Ok(())
 }

@@ -270,6 +270,7 @@ idle() {
     ours true; sleep 1; before=$(rss "$1")
     for n in $(seq 100); do ours 'read -r x' < <(sleep 60) >/dev/null 2>&1 & pids+=($!); done
     sleep 25; after=$(rss "$1")
+    for n in "${pids[@]}"; do kill -0 "$n" || { echo "not all 100 sessions are open: the bastion's limits keep some out" >&2; return 1; }; done
     for n in "${pids[@]}"; do kill "$n" 2>/dev/null || true; done; wait 2>/dev/null || true
     awk -v a="$before" -v b="$after" 'BEGIN { print (b - a) / 100 }' >&3
 }
