@@ -22,7 +22,7 @@ pub(crate) use deployment::DeploymentFacts;
 pub(crate) use flavor::FlavorFacts;
 pub(crate) use keys::KeysFacts;
 pub(crate) use pod::{AGENT_CONTAINER, PodFacts, Problem, Restart, Scheduling};
-pub(crate) use policy::PolicyFacts;
+pub(crate) use policy::{Owner, PolicyFacts};
 pub(crate) use server::ServerFacts;
 pub(crate) use service::ServiceFacts;
 pub(crate) use user::UserFacts;

@@ -23,10 +23,19 @@ pub(crate) struct RawPolicy {
 pub(crate) struct PolicyFacts {
     /// Slug of the user it belongs to.
     pub(crate) user: Option<String>,
-    /// Uids of the servers that it belongs to, where it is in a namespace of no user.
-    pub(crate) servers: Vec<String>,
+    /// The servers that it belongs to, where it is in a namespace of no user.
+    pub(crate) servers: Vec<Owner>,
     /// Whether it says what it should.
     pub(crate) right: bool,
+}
+
+/// A server that an object goes with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Owner {
+    /// In the object's own namespace.
+    pub(crate) name: String,
+    /// Which of those that had this name.
+    pub(crate) uid: String,
 }
 
 impl Observed for PolicyFacts {
@@ -35,7 +44,13 @@ impl Observed for PolicyFacts {
     fn from_raw(raw: RawPolicy) -> Self {
         Self {
             user: meta::label(&raw.metadata, name::USER_LABEL),
-            servers: raw.metadata.owner_references.iter().flatten().map(|owner| owner.uid.clone()).collect(),
+            servers: raw
+                .metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .map(|owner| Owner { name: owner.name.clone(), uid: owner.uid.clone() })
+                .collect(),
             right: raw.spec == Some(user::network_policy()),
         }
     }

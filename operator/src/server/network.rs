@@ -16,7 +16,7 @@ const OWNERS: usize = 16;
 
 /// Whether it stays as long as those servers do that are there.
 pub(super) fn holds(policy: &PolicyFacts, servers: &[Arc<ServerFacts>]) -> bool {
-    servers.iter().any(|server| policy.servers.contains(&server.uid))
+    servers.iter().any(|server| policy.servers.iter().any(|owner| owner.uid == server.uid))
 }
 
 /// It, for `servers`.

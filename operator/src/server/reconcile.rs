@@ -22,7 +22,7 @@ use crate::{
     child::Child,
     cluster::CallFailed,
     context::Context,
-    observed::{Key, PolicyFacts, ServerFacts},
+    observed::{Key, Owner, PolicyFacts, ServerFacts},
     store::Change,
     watch::Watched,
 };
@@ -128,8 +128,22 @@ async fn network(context: &Context, key: &Key, looks: bool) -> Result<Option<Net
         return Ok(None);
     }
     let policy = Child::find(context, &stores.policies, &place, looks, |_| true).await?;
-    let here = |server: &Arc<ServerFacts>| server.key.namespace == key.namespace && server.deleting.is_none();
-    Ok(Some(Network { policy, servers: stores.servers.all().into_iter().filter(here).collect() }))
+    let owners = policy.ours().map(|facts| &facts.servers[..]).unwrap_or_default();
+    let mut servers: Vec<_> =
+        owners.iter().filter_map(|owner| find_owner(context, &key.namespace, owner)).collect();
+    // All of them, who may be thousands, only where a policy is to be written.
+    if servers.is_empty() && !matches!(policy, Child::Foreign) {
+        let here =
+            |server: &Arc<ServerFacts>| server.key.namespace == key.namespace && server.deleting.is_none();
+        servers = stores.servers.all().into_iter().filter(here).collect();
+    }
+    Ok(Some(Network { policy, servers }))
+}
+
+/// The server that it is, if that is there to stay.
+fn find_owner(context: &Context, namespace: &str, owner: &Owner) -> Option<Arc<ServerFacts>> {
+    let server = context.stores.servers.get(&Key::new(namespace, &owner.name))?;
+    (server.uid == owner.uid && server.deleting.is_none()).then_some(server)
 }
 
 /// What is done at once, one such step after the other.

@@ -46,7 +46,7 @@ pub(crate) struct Snapshot {
 pub(crate) struct Network {
     /// The NetworkPolicy.
     pub(crate) policy: Child<PolicyFacts>,
-    /// The servers that are there to stay, this one among them.
+    /// Of the servers that are there to stay, those that the policy belongs to; where there is none, all of them.
     pub(crate) servers: Vec<Arc<ServerFacts>>,
 }
 

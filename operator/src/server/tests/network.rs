@@ -7,7 +7,7 @@ use devplat_api::DevServerSpec;
 use super::world::{actions, new_server, settle};
 use crate::{
     child::Child,
-    observed::PolicyFacts,
+    observed::{Owner, PolicyFacts},
     server::snapshot::{Network, Snapshot},
 };
 
@@ -15,6 +15,10 @@ fn elsewhere() -> Snapshot {
     let snapshot = new_server(DevServerSpec::default());
     let network = Network { policy: Child::Absent, servers: vec![snapshot.server.clone()] };
     Snapshot { network: Some(network), ..snapshot }
+}
+
+fn owner(uid: &str) -> Owner {
+    Owner { name: "other".into(), uid: uid.into() }
 }
 
 fn with(change: impl FnOnce(&mut PolicyFacts)) -> Snapshot {
@@ -39,14 +43,14 @@ fn namespace_of_no_user_is_closed_before_a_server_runs_in_it() {
 fn policy_that_was_opened_or_belongs_to_nobody_who_is_there_is_put_right() {
     assert_eq!(actions(&with(|facts| facts.right = false)), ["apply NetworkPolicy"]);
     assert_eq!(
-        actions(&with(|facts| facts.servers = vec!["of-one-that-is-gone".into()])),
+        actions(&with(|facts| facts.servers = vec![owner("of-one-that-is-gone")])),
         ["apply NetworkPolicy"]
     );
 }
 
 #[test]
 fn policy_of_a_neighbour_does_for_all() {
-    let mut snapshot = with(|facts| facts.servers = vec!["uid-2".into()]);
+    let mut snapshot = with(|facts| facts.servers = vec![owner("uid-2")]);
     let mut other = (*snapshot.server).clone();
     other.uid = "uid-2".into();
     snapshot.network.as_mut().unwrap().servers.push(Arc::new(other));

@@ -12,7 +12,7 @@ use crate::{
     child::Child,
     config::Defaults,
     observed::{
-        ClaimFacts, ClaimPhase, DeploymentFacts, FlavorFacts, Key, PodFacts, PolicyFacts, Scheduling,
+        ClaimFacts, ClaimPhase, DeploymentFacts, FlavorFacts, Key, Owner, PodFacts, PolicyFacts, Scheduling,
         ServerFacts, ServiceFacts,
     },
     server::{
@@ -169,7 +169,10 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
         }
         Action::Apply(ChildKind::Network, body) => {
             let owners = body["metadata"]["ownerReferences"].as_array().unwrap();
-            let servers = owners.iter().map(|owner| owner["uid"].as_str().unwrap().to_owned()).collect();
+            let text = |owner: &serde_json::Value, field: &str| owner[field].as_str().unwrap().to_owned();
+            let owner =
+                |owner: &serde_json::Value| Owner { name: text(owner, "name"), uid: text(owner, "uid") };
+            let servers = owners.iter().map(owner).collect();
             let facts = PolicyFacts { servers, right: true, user: None };
             snapshot.network.as_mut().unwrap().policy = Child::Ours(Arc::new(facts));
         }
