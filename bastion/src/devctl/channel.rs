@@ -106,7 +106,7 @@ async fn go_on(
                     Ok(Wish::Token {}) => token(visit).await.map_or_else(Outcome::Error, Outcome::Token),
                     Ok(Wish::Relay { server, command }) => {
                         let _ = timeout(SETTLED, &mut down).await;
-                        input.take_back(&mut front.read);
+                        input.take_back(&mut front.read, &output).await;
                         let outcome = lead(visit, front, &setup, server, command, flow).await;
                         // The end went to the dev server, and is devctl's as well.
                         if front.read.has_ended() {

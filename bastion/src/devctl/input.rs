@@ -33,8 +33,8 @@ impl Input {
     pub(super) async fn feed(&mut self, incoming: &mut Incoming, terminal: &End, flow: &Flow) {
         loop {
             let end = self.pipe.as_ref().map_or(terminal, |pipe| &pipe.end);
-            // Where devctl has closed it, what comes is dropped.
-            if self.ended || end.write(&mut self.rest).await.is_err() {
+            // Where it is closed, what comes is dropped.
+            if end.write(&mut self.rest).await.is_err() {
                 self.rest.clear();
             }
             match incoming.wait().await {
@@ -42,8 +42,6 @@ impl Input {
                     flow.add_up(data.len());
                     self.rest = data;
                 }
-                // A terminal has no end of its own: what was typed has one, as Ctrl-D.
-                Some(ChannelMsg::Eof) if self.pipe.is_none() => self.rest = Bytes::from_static(END),
                 Some(ChannelMsg::Eof) => self.end(),
                 Some(ChannelMsg::Close) | None => return,
                 Some(_) => {}
@@ -51,28 +49,41 @@ impl Input {
         }
     }
 
-    /// devctl is told that nothing more comes, where it has no terminal.
+    /// devctl is told that nothing more comes.
     pub(super) fn end(&mut self) {
-        if let Some(pipe) = &mut self.pipe {
-            self.ended = true;
-            pipe.end.close();
+        self.ended = true;
+        match &mut self.pipe {
+            Some(pipe) => pipe.end.close(),
+            // A terminal has no end of its own: what was typed has one, as Ctrl-D.
+            None => self.rest = Bytes::from_static(END),
         }
     }
 
     /// Everything that devctl did not read goes back to where it came from, with the end, if that has come.
-    pub(super) fn take_back(&mut self, incoming: &mut Incoming) {
-        if self.ended {
-            incoming.put_back(ChannelMsg::Eof);
-        }
+    pub(super) async fn take_back(&mut self, incoming: &mut Incoming, terminal: &End) {
+        let ended = std::mem::take(&mut self.ended);
         let mut bytes = BytesMut::new();
-        let mut buffer = [0; BUFFER];
-        while let Some(pipe) = &self.pipe {
-            match read(&pipe.back, &mut buffer) {
-                Ok(length) if length > 0 => bytes.extend_from_slice(&buffer[..length]),
-                _ => break,
+        let mut rest = std::mem::take(&mut self.rest);
+        if let Some(pipe) = &self.pipe {
+            let mut buffer = [0; BUFFER];
+            while let Ok(length @ 1..) = read(&pipe.back, &mut buffer) {
+                bytes.extend_from_slice(&buffer[..length]);
+            }
+        } else {
+            // Where that fails, what was typed ahead is lost, and nothing else.
+            bytes.extend_from_slice(&terminal.typed().await.unwrap_or_default());
+            if ended {
+                // The end that was typed; a terminal that waits for whole lines keeps it as a zero.
+                match bytes.last() {
+                    Some(0 | 4) => bytes.truncate(bytes.len() - 1),
+                    _ => rest.clear(),
+                }
             }
         }
-        bytes.extend_from_slice(&std::mem::take(&mut self.rest));
+        bytes.extend_from_slice(&rest);
+        if ended {
+            incoming.put_back(ChannelMsg::Eof);
+        }
         if !bytes.is_empty() {
             incoming.put_back(ChannelMsg::Data { data: bytes.freeze() });
         }

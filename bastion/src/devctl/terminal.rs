@@ -9,15 +9,21 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 use rustix::{
     fs::{Mode, OFlags, fcntl_getfl, fcntl_setfl, open},
+    io::read,
     pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt},
-    termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
+    termios::{InputModes, LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
-use tokio::net::unix::pipe::{Receiver, Sender};
+use tokio::{
+    net::unix::pipe::{Receiver, Sender},
+    time::{Duration, sleep},
+};
 
 use crate::session::Size;
 
 /// Bytes read at once.
 const BUFFER: usize = 16 << 10;
+/// Longer than the kernel takes to hand on what was written to a terminal.
+const HANDED_ON: Duration = Duration::from_millis(5);
 
 /// The bastion's end of something that devctl reads or writes. A terminal is both at once; to the runtime it is two
 /// pipes, which is all that reading and writing takes.
@@ -127,6 +133,33 @@ impl End {
         Ok(())
     }
 
+    /// What was typed on a terminal and read by nobody.
+    pub(super) async fn typed(&self) -> io::Result<Bytes> {
+        let Some(master) = &self.writer else { return Ok(Bytes::new()) };
+        // Devctl's end once more, and only now: a terminal ends when nobody has that open.
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let slave = without_blocking(ioctl_tiocgptpeer(master, flags)?)?;
+        let modes = tcgetattr(&slave)?;
+        // Whole lines or not.
+        let mut now = modes.clone();
+        now.local_modes.remove(LocalModes::ICANON);
+        tcsetattr(&slave, OptionalActions::Now, &now)?;
+        let mut bytes = BytesMut::new();
+        let mut buffer = [0; 4 << 10];
+        let mut more = true;
+        while more {
+            more = false;
+            // The kernel hands on what is written to a terminal by and by.
+            sleep(HANDED_ON).await;
+            while let Ok(length @ 1..) = read(&slave, &mut buffer) {
+                bytes.extend_from_slice(&buffer[..length]);
+                more = true;
+            }
+        }
+        tcsetattr(&slave, OptionalActions::Now, &modes)?;
+        Ok(bytes.freeze())
+    }
+
     /// Nothing more is written.
     pub(super) fn close(&mut self) {
         self.writer = None;
@@ -156,16 +189,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_nobody_read_from_a_terminal_is_still_there() {
+        let (end, slave) = terminal(Size::default()).unwrap();
+        let modes = tcgetattr(&slave).unwrap();
+        end.write(&mut Bytes::from_static(b"one\ntwo")).await.unwrap();
+        assert_eq!(end.typed().await.unwrap(), "one\ntwo");
+        assert_eq!(tcgetattr(&slave).unwrap().local_modes, modes.local_modes);
+        // What comes later is devctl's.
+        end.write(&mut Bytes::from_static(b"three\n")).await.unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(read(&slave, &mut buffer).unwrap(), 6);
+        drop(slave);
+        while end.read().await.is_some() {}
+    }
+
+    #[tokio::test]
     async fn what_nobody_read_from_a_pipe_can_be_read_again() {
         let (mut pipe, theirs) = to_devctl().unwrap();
         pipe.end.write(&mut Bytes::from_static(b"hello world")).await.unwrap();
         let mut buffer = [0; 6];
-        assert_eq!(rustix::io::read(&theirs, &mut buffer).unwrap(), 6);
-        assert_eq!((rustix::io::read(&pipe.back, &mut buffer).unwrap(), &buffer[..5]), (5, &b"world"[..]));
-        assert_eq!(rustix::io::read(&pipe.back, &mut buffer), Err(rustix::io::Errno::AGAIN));
+        assert_eq!(read(&theirs, &mut buffer).unwrap(), 6);
+        assert_eq!((read(&pipe.back, &mut buffer).unwrap(), &buffer[..5]), (5, &b"world"[..]));
+        assert_eq!(read(&pipe.back, &mut buffer), Err(rustix::io::Errno::AGAIN));
         pipe.end.close();
         // devctl's own end waits, as programs expect of their standard input.
-        assert_eq!(rustix::io::read(&theirs, &mut buffer), Ok(0));
+        assert_eq!(read(&theirs, &mut buffer), Ok(0));
     }
 
     #[tokio::test]

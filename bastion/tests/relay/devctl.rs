@@ -142,6 +142,18 @@ async fn what_is_piped_in_early_reaches_the_dev_server_to_the_last_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_typed_early_on_a_terminal_reaches_the_dev_server_with_its_end() {
+    let front = front().await;
+    // The terminal shows it as it comes, with lines of its own; the stub gives back what it was given, and ends there.
+    for input in ["one\ntwo\n", "one\ntwo"] {
+        let mut ssh = front.world.ssh("alice");
+        let output = feed(ssh.args(["-tt", "alice@127.0.0.1", "late mydev cat"]), input.as_bytes()).await;
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(out.starts_with("one\r\ntwo") && out.contains(input), "{out:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn devctl_gets_another_token_when_it_asks() {
     let front = front().await;
     let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "token"])).await;
