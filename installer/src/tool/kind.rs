@@ -18,8 +18,9 @@ pub const OWNER_FOLDER: &str = "/etc/devplat/owner";
 pub const NODE_IS_UP: &str = "starting control-plane";
 
 /// kube-controller-manager makes an account's token for each of its some 45 controllers, one after the other, before the
-/// last of them starts; held to its default of 20 calls a second that takes 6 s, in which no pod comes up. Once for
-/// each version of kubeadm's configuration that kind writes: one that does not match is passed over.
+/// last of them starts; held to its default of 20 calls a second that takes 6 s, in which no pod comes up. And where one
+/// node is all there is, nobody is to be elected: after a restart, the leader that was would be waited for, for some 17 s.
+/// Once for each version of kubeadm's configuration that kind writes: one that does not match is passed over.
 const KUBEADM_PATCHES: &str = "\
 kubeadmConfigPatches:
 - |
@@ -29,6 +30,10 @@ kubeadmConfigPatches:
     extraArgs:
       kube-api-qps: \"200\"
       kube-api-burst: \"400\"
+      leader-elect: \"false\"
+  scheduler:
+    extraArgs:
+      leader-elect: \"false\"
 - |
   apiVersion: kubeadm.k8s.io/v1beta4
   kind: ClusterConfiguration
@@ -40,6 +45,12 @@ kubeadmConfigPatches:
       value: \"200\"
     - name: kube-api-burst
       value: \"400\"
+    - name: leader-elect
+      value: \"false\"
+  scheduler:
+    extraArgs:
+    - name: leader-elect
+      value: \"false\"
 ";
 
 /// A cluster to be made.
@@ -201,6 +212,10 @@ mod tests {
             extraArgs:
               kube-api-qps: "200"
               kube-api-burst: "400"
+              leader-elect: "false"
+          scheduler:
+            extraArgs:
+              leader-elect: "false"
         - |
           apiVersion: kubeadm.k8s.io/v1beta4
           kind: ClusterConfiguration
@@ -212,6 +227,12 @@ mod tests {
               value: "200"
             - name: kube-api-burst
               value: "400"
+            - name: leader-elect
+              value: "false"
+          scheduler:
+            extraArgs:
+            - name: leader-elect
+              value: "false"
         "#);
     }
 
