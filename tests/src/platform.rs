@@ -40,6 +40,7 @@ pub struct Platform {
     home: Folder,
     programs: PathBuf,
     path: String,
+    shared_cache: Option<PathBuf>,
     sweeper: Mutex<Option<(Child, ChildStdin)>>,
 }
 
@@ -51,7 +52,14 @@ impl Platform {
         let path = format!("{}:{}:{}", programs.display(), own.display(), env::var("PATH")?);
         let name = format!("t{}-{suffix}", std::process::id());
         let sweeper = Mutex::new(Some(process::watchman(SWEEP, &[Path::new(&name)])?));
-        Ok(Self { name, home: Folder::new()?, programs, path, sweeper })
+        Ok(Self { name, home: Folder::new()?, programs, path, shared_cache: None, sweeper })
+    }
+
+    /// With what devplat puts together in a folder that others use as well: nothing is made there twice.
+    #[must_use]
+    pub fn with_cache(mut self, folder: &Path) -> Self {
+        self.shared_cache = Some(folder.to_owned());
+        self
     }
 
     /// Deletes what is left of her cluster, as happens by itself when the test program is killed.
@@ -80,15 +88,19 @@ impl Platform {
 
     /// The folder that devplat keeps for her what it puts together in.
     pub fn cache(&self) -> PathBuf {
-        self.home().join(".cache/devplat")
+        self.shared_cache.clone().unwrap_or_else(|| self.home().join(".cache/devplat"))
     }
 
     /// A call of `program` in her environment.
     pub fn call(&self, program: impl Into<PathBuf>) -> Result<Call> {
-        Ok(Call::new(program)
+        let call = Call::new(program)
             .env("HOME", self.home())
             .env("PATH", &self.path)
-            .env("DEVPLAT_NAME", &self.name))
+            .env("DEVPLAT_NAME", &self.name);
+        Ok(match &self.shared_cache {
+            Some(folder) => call.env("DEVPLAT_CACHE_DIR", folder),
+            None => call,
+        })
     }
 
     /// Where one of devplat's programs lies.

@@ -11,6 +11,8 @@ mod existing;
 mod input;
 #[path = "kind/killed.rs"]
 mod killed;
+#[path = "kind/lane.rs"]
+mod lane;
 #[path = "kind/life.rs"]
 mod life;
 #[path = "kind/machine.rs"]
@@ -26,6 +28,7 @@ mod text;
 
 use std::{process::ExitCode, time::Instant};
 
+use lane::{Lane, Place};
 use ssh::{bulk, certificates, clients, laptop, logins, network, openssh, outage, restart};
 
 use libtest_mimic::{Arguments, Trial};
@@ -40,12 +43,12 @@ macro_rules! tests {
     };
 }
 
-/// All of them, in their order.
-fn tests() -> Vec<(&'static str, Test)> {
-    [of_the_platform(), of_the_way_in(), of_the_end()].concat()
+/// All of them, each lane in its order.
+fn tests() -> [(Lane, Vec<(&'static str, Test)>); 3] {
+    [(Lane::Life, of_the_platform()), (Lane::WayIn, of_the_way_in()), (Lane::Ends, of_the_end())]
 }
 
-/// What needs no platform, what makes one, and how it stays.
+/// What needs no platform, what makes one, how it stays, and how it goes.
 fn of_the_platform() -> Vec<(&'static str, Test)> {
     tests! {
         text::{
@@ -67,25 +70,12 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             journal_that_cannot_be_read_is_told,
             destroy_asks_before_it_deletes,
         }
-        machine::{
-            absent_docker_is_told,
-            stopped_docker_is_told,
-            docker_without_permission_is_told,
-            absent_kind_is_told,
-            taken_port_is_told_before_anything_is_made,
-            doctor_names_what_is_missing,
-            context_that_is_not_there_is_told,
-            context_that_does_not_answer_is_told,
-            context_of_an_unsupported_version_is_told,
-            current_cluster_is_recognised_and_left_alone,
-        }
         cache::{
             two_at_once_make_a_thing_once,
             killed_maker_leaves_nothing_half_made,
         }
         killed::{killed_at_any_step_the_next_up_converges}
         life::{
-            second_up_writes_nothing,
             status_names_every_part_and_the_next_line,
             line_to_type_next_works,
             second_server_of_the_same_name_is_refused,
@@ -97,7 +87,9 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             drift_is_mended,
             stopped_node_is_started_and_homes_are_there,
             user_without_rights_is_told_which_are_missing,
+            second_up_writes_nothing,
         }
+        killed::{killed_while_it_destroys_the_next_destroy_leaves_nothing}
     }
 }
 
@@ -151,34 +143,61 @@ fn of_the_way_in() -> Vec<(&'static str, Test)> {
     }
 }
 
-/// What takes the platform away, in one way or another.
+/// What takes a platform away in the end, and what is told before anything is made.
 fn of_the_end() -> Vec<(&'static str, Test)> {
     tests! {
-        machine::{cluster_of_somebody_else_is_left_alone}
-        killed::{killed_while_it_destroys_the_next_destroy_leaves_nothing}
         readme::{commands_of_the_readme_work}
-        killed::{interrupted_up_says_how_to_go_on_and_destroy_takes_it_away}
         existing::{
             platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_trace,
         }
+        machine::{
+            absent_docker_is_told,
+            stopped_docker_is_told,
+            docker_without_permission_is_told,
+            absent_kind_is_told,
+            taken_port_is_told_before_anything_is_made,
+            doctor_names_what_is_missing,
+            context_that_is_not_there_is_told,
+            context_that_does_not_answer_is_told,
+            context_of_an_unsupported_version_is_told,
+            current_cluster_is_recognised_and_left_alone,
+            cluster_of_somebody_else_is_left_alone,
+        }
+        killed::{interrupted_up_says_how_to_go_on_and_destroy_takes_it_away}
     }
 }
 
 #[expect(clippy::print_stderr, reason = "libtest-mimic prints as well, and has no place for this")]
 fn main() -> ExitCode {
-    let trials = tests().into_iter().map(|(name, test)| {
-        Trial::test(name, move || {
-            let begun = Instant::now();
-            let outcome = test().map_err(|error| format!("{error:#}").into());
-            // All of them are to take 10 minutes: who looks for some sees where they went.
-            eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
-            outcome
-        })
-    });
     let mut arguments = Arguments::from_args();
-    // They share a cluster, two cores and an order.
-    arguments.test_threads = Some(1);
-    let conclusion = libtest_mimic::run(&arguments, trials.collect());
+    let mut trials = Vec::new();
+    let mut ways_in = 0;
+    for (lane, tests) in tests() {
+        let mut before = 0;
+        for (name, test) in tests {
+            // The longest lane first; what it puts together for its platform is used by others after it.
+            let after = (lane == Lane::Ends).then_some((Lane::WayIn, ways_in.min(1)));
+            let place = Place { lane, before, after };
+            let trial = Trial::test(name, move || {
+                place.run(|| {
+                    let begun = Instant::now();
+                    let outcome = test().map_err(|error| format!("{error:#}").into());
+                    // All of them are to take minutes: who looks for some sees where they went.
+                    eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+                    outcome
+                })
+            });
+            // Nobody waits for one that is left out.
+            before += usize::from(!arguments.is_filtered_out(&trial));
+            trials.push(trial);
+        }
+        if lane == Lane::WayIn {
+            ways_in = before;
+        }
+    }
+    // Each has a thread to wait in for its turn.
+    arguments.test_threads = Some(trials.len());
+    let conclusion = libtest_mimic::run(&arguments, trials);
     match (shared::clear_up(), conclusion.has_failed()) {
         (Ok(()), false) => ExitCode::SUCCESS,
         (Ok(()), true) => ExitCode::from(101),

@@ -7,18 +7,18 @@ use devplat_tests::{bare, binaries, call::until, platform::Platform, port, proce
 
 use crate::{
     input::{error_in, said},
+    lane::docker_changes,
     readme::blocks,
-    shared::{LONG, at_rest, new_platform},
+    shared::{LONG, at_rest, with_shared_cache},
 };
 
 pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_trace() -> Result<()> {
-    let platform = new_platform("c")?;
+    let platform = with_shared_cache("guest")?;
+    let _changes = docker_changes();
     let registry = Registry::start(platform)?;
     let context = make_cluster(platform, &registry)?;
     let before = at_rest(|| objects(platform))?;
-    let run = |args: &[&str]| {
-        platform.devplat(args)?.env("DEVPLAT_CACHE_DIR", crate::shared::platform()?.cache()).run(LONG)
-    };
+    let run = |args: &[&str]| platform.run(args);
     let prefix = format!("images.registry={}/team", registry.address);
     let up = ["up", "--profile", "existing", "--context", &context, "--set", &prefix];
 
@@ -33,8 +33,7 @@ pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_
         .replace("my-cluster", &context)
         .replace("registry.example/team", &prefix["images.registry=".len()..]);
     let (install, rest) = block.split_once('\n').context("the block has several lines")?;
-    let cache = format!("export DEVPLAT_CACHE_DIR={}\n", crate::shared::platform()?.cache().display());
-    platform.type_in(&format!("{cache}{install} --yes\n{rest}"))?.expect(0)?;
+    platform.type_in(&format!("{install} --yes\n{rest}"))?.expect(0)?;
 
     let again = run(&[&up[..], &["--yes"]].concat())?.expect(0)?;
     ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);

@@ -12,13 +12,15 @@ use serde_json::Value;
 
 use crate::{
     input::{error_in, said},
+    lane::{docker_changes, docker_is_mine},
     life::{UP, status},
-    shared::{LONG, new_platform, platform, ready, up},
+    shared::{LONG, platform, ready, up, with_shared_cache},
 };
 
 /// Each step of a platform's making is killed in, one after the other, every second time with the journal lost as
 /// well; each `up` goes on from what it finds.
 pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
+    let _changes = docker_changes();
     let platform = platform()?;
     let mut left = steps(platform)?;
     ensure!(left.len() >= 10, "a platform has more steps than {left:?}");
@@ -47,6 +49,7 @@ pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
 
 pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Result<()> {
     let platform = ready()?;
+    let _changes = docker_changes();
     let mut left: BTreeSet<String> = ["cluster", "network"].map(str::to_owned).into();
     while !left.is_empty() {
         let running = platform.devplat(&["destroy", "--yes"])?.start()?;
@@ -62,12 +65,11 @@ pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Resu
 }
 
 pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Result<()> {
-    let first = platform()?;
-    let platform = new_platform("b")?;
+    let platform = with_shared_cache("interrupted")?;
+    let _alone = docker_is_mine();
     let before = platform.traces()?;
-    let call = || Ok::<_, anyhow::Error>(platform.devplat(&UP)?.env("DEVPLAT_CACHE_DIR", first.cache()));
     // Once: what runs is finished, nothing new is begun.
-    let running = call()?.start()?;
+    let running = platform.devplat(&UP)?.start()?;
     began(&running, "create cluster")?;
     running.signal(Signal::INT)?;
     let ended = running.wait(LONG)?.expect(4)?;
@@ -75,7 +77,7 @@ pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Re
     ensure!(!ended.stderr.contains("create release"), "{}", ended.stderr);
     said(platform, "interrupted", &error_in(&ended.stderr));
     // Twice: what runs is given up.
-    let running = call()?.start()?;
+    let running = platform.devplat(&UP)?.start()?;
     began(&running, "create release operator")?;
     running.signal(Signal::INT)?;
     until("the word that it stops", Duration::from_secs(10), || {
@@ -162,12 +164,14 @@ fn forget_image(platform: &Platform, image: &str) -> Result<()> {
 
 /// Kills a run as soon as it has begun one of `steps`, and gives which; nothing where it ended before.
 fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Option<String>> {
-    // What begins together is over sooner or later: the soonest first, and what can be undone again last.
+    // What begins together is over sooner or later: the soonest first, and what can be undone again last, unless it is
+    // dear to do it again.
     let rank = |step: &str| match step.split_once(' ') {
         None => 0,
-        Some(("release", _)) => 1,
-        Some(_) if step.contains("devserver-base") => 3,
-        Some(_) => 2,
+        Some(("image", "devserver-base")) => 1,
+        Some(("release", _)) => 2,
+        Some(_) if step.contains("devserver-base") => 4,
+        Some(_) => 3,
     };
     until("a step to kill it in", LONG, || {
         let said = running.stderr()?;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     input::{error_in, said},
     killed::began,
+    lane::docker_is_mine,
     shared::{LONG, at_rest, ready, up},
 };
 
@@ -19,6 +20,7 @@ pub(crate) const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
 
 pub(crate) fn second_up_writes_nothing() -> Result<()> {
     let platform = ready()?;
+    let _alone = docker_is_mine();
     let before = (at_rest(|| versions(platform))?, platform.traces()?);
     let again = up(platform)?.expect(0)?;
     said(platform, "second up", &seconds_out(&again.stderr));
@@ -96,8 +98,10 @@ pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
     } else {
         &["--mount", "--map-root-user", "sh", "-euc", &script, "sh"]
     };
+    // The base image would take long to find out, as it is put together elsewhere.
+    let set = "devServers.image=registry.example/dev:1";
     let ended = platform
-        .devplat(&UP)?
+        .devplat(&[&UP[..], &["--set", set]].concat())?
         .env("DEVPLAT_CACHE_DIR", &small)
         .through(on_path("unshare")?, new_mounts)
         .run(LONG)?

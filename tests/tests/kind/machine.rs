@@ -17,6 +17,7 @@ use devplat_tests::platform::{Platform, on_path};
 
 use crate::{
     input::{expect_failure, said},
+    lane::docker_is_mine,
     shared::{LONG, platform},
 };
 
@@ -65,21 +66,23 @@ pub(crate) fn docker_without_permission_is_told() -> Result<()> {
 }
 
 pub(crate) fn absent_kind_is_told() -> Result<()> {
-    let platform = platform()?;
-    let path = only(platform, &["docker"])?;
+    // Of which nothing is there yet: how much is to do is said, too.
+    let platform = Platform::new("no-kind")?;
+    let path = only(&platform, &["docker"])?;
     let ended = platform.devplat(&UP)?.env("PATH", path).run(LONG)?.expect(3)?;
-    said(platform, "absent kind", &ended.stderr);
+    said(&platform, "absent kind", &ended.stderr);
     Ok(())
 }
 
 pub(crate) fn taken_port_is_told_before_anything_is_made() -> Result<()> {
-    let platform = platform()?;
+    let platform = Platform::new("taken-port")?;
+    let _alone = docker_is_mine();
     let before = platform.traces()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port().to_string();
     let set = format!("cluster.kind.apiServerPort={port}");
     let ended = platform.run(&["up", "--profile", "kind", "--yes", "--set", &set])?.expect(3)?;
-    said(platform, "taken port", &ended.stderr.replace(&port, "PORT"));
+    said(&platform, "taken port", &ended.stderr.replace(&port, "PORT"));
     ensure!(platform.traces()? == before, "something was made");
     Ok(())
 }
@@ -128,6 +131,7 @@ pub(crate) fn context_of_an_unsupported_version_is_told() -> Result<()> {
 /// A container that kind takes for a node of a cluster of that name.
 pub(crate) fn cluster_of_somebody_else_is_left_alone() -> Result<()> {
     let platform = Platform::new("foreign")?;
+    let _alone = docker_is_mine();
     let node = format!("{}-control-plane", platform.name);
     let label = format!("io.x-k8s.kind.cluster={}", platform.name);
     let image = platform.docker(&["images", "--quiet"])?;

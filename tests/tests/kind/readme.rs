@@ -4,12 +4,13 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::shared::platform;
+use crate::{lane::docker_changes, shared::platform};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 
 pub(crate) fn commands_of_the_readme_work() -> Result<()> {
     let platform = platform()?;
+    let _changes = docker_changes();
     let blocks = blocks("sh")?;
     let (first, others) = blocks.split_first().context("the README has commands")?;
     let commands: Vec<&str> = first.lines().filter_map(|line| line.split_whitespace().next()).collect();
