@@ -72,13 +72,13 @@ pub(crate) async fn measure(servers: usize, idle_minutes: u64) -> Result<Vec<Fig
     let model = Model::read(&client).await?;
 
     say(&format!("restart, and {idle_minutes} idle minutes"));
-    let before = self::writes(&plane)?;
+    let before = writes(&plane)?;
     operator.stop()?;
     let operator = start_operator(&platform, &plane)?;
     tokio::time::sleep(AFTER_RESTART).await;
-    let at_restart = self::writes(&plane)? - before;
+    let at_restart = writes(&plane)? - before;
     tokio::time::sleep(Duration::from_secs(idle_minutes * 60)).await;
-    let idle = self::writes(&plane)? - before - at_restart;
+    let idle = writes(&plane)? - before - at_restart;
 
     say("deletion");
     let begun = Instant::now();
