@@ -93,7 +93,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
     }
 }
 
-/// Everything over SSH.
+/// Everything over SSH. What needs processors more than patience comes when the other lanes are over.
 fn of_the_way_in() -> Vec<(&'static str, Test)> {
     tests! {
         openssh::{
@@ -110,10 +110,6 @@ fn of_the_way_in() -> Vec<(&'static str, Test)> {
             paramiko_asyncssh_and_plink_come_in,
             vs_codes_way_in_works,
             ssh_audit_finds_no_failure,
-        }
-        bulk::{
-            a_gib_goes_each_way_unharmed_while_other_channels_are_busy,
-            short_commands_come_by_the_thousand,
         }
         logins::{
             strangers_learn_nothing,
@@ -139,6 +135,10 @@ fn of_the_way_in() -> Vec<(&'static str, Test)> {
             a_pod_deleted_under_a_session_ends_it_and_comes_back,
             a_replica_killed_or_drained_leaves_the_way_in_open,
             open_relays_outlive_the_api_server_and_other_replicas,
+        }
+        bulk::{
+            a_gib_goes_each_way_unharmed_while_other_channels_are_busy,
+            short_commands_come_by_the_thousand,
         }
     }
 }

@@ -29,6 +29,8 @@ box() { "${ssh[@]}" "demo+box@$NAME" "$@"; }
 me() { "${ssh[@]}" "demo@$NAME" "$@"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 is() { [[ $1 == "$2" ]] || fail "got '$1', not '$2'"; }
+# Whether a word is in what comes. All of it is read: who writes to nobody fails, and `pipefail` tells.
+has() { local all; all=$(cat); [[ $all == *"$1"* ]]; }
 # A port of this machine that nobody listens on.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 # Waits up to 10 s for a port of this machine.

@@ -70,7 +70,7 @@ pub(crate) fn a_pod_reaches_the_api_server_and_the_metadata_address() -> Result<
         port=$(free_port)
         "${ssh[@]}" -N -L "$port:kubernetes.default.svc:443" "demo+box@$NAME" & started+=($!)
         await_port "$port"
-        curl -sk --max-time 10 "https://127.0.0.1:$port/version" | grep -q gitVersion || fail "no API server"
+        curl -sk --max-time 10 "https://127.0.0.1:$port/version" | has gitVersion || fail "no API server"
         "#,
     )
 }

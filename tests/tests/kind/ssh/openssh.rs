@@ -118,8 +118,8 @@ pub(crate) fn one_connection_carries_many_sessions_and_an_agent() -> Result<()> 
         eval "$(ssh-agent)" >/dev/null; started+=("$SSH_AGENT_PID")
         ssh-keygen -q -t ed25519 -N '' -C forwarded-key -f forwarded
         ssh-add -q forwarded
-        "${ssh[@]}" -A "demo+box@$NAME" 'ssh-add -l' | grep -q forwarded-key || fail "no forwarded key"
-        box 'ssh-add -l' 2>/dev/null | grep -q forwarded-key && fail "an agent that nobody asked for" || true
+        "${ssh[@]}" -A "demo+box@$NAME" 'ssh-add -l' | has forwarded-key || fail "no forwarded key"
+        box 'ssh-add -l' 2>/dev/null | has forwarded-key && fail "an agent that nobody asked for" || true
         "#,
     )
 }
@@ -149,13 +149,13 @@ C
 pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
     works(
         r#"
-        me devctl list -o name | grep -q box
+        me devctl list -o name | has box
         is "$(me list -o name)" "$(me devctl list -o name)"
-        me devctl describe box | grep -q cpu-small
-        me flavors | grep -q cpu-medium
+        me devctl describe box | has cpu-small
+        me flavors | has cpu-medium
         me devctl test-k8s
         # The prompt, on a terminal that can do nothing, and on one that tells where its cursor is.
-        printf 'list\nexit\n' | TERM=dumb script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | grep -q cpu-small || fail "no prompt"
+        printf 'list\nexit\n' | TERM=dumb script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | has cpu-small || fail "no prompt"
         python3 - "${ssh[@]}" -tt "demo@$NAME" <<'P'
 import os, pty, select, sys, time
 pid, fd = pty.fork()
