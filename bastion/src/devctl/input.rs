@@ -72,12 +72,11 @@ impl Input {
         } else {
             // Where that fails, what was typed ahead is lost, and nothing else.
             bytes.extend_from_slice(&terminal.typed().await.unwrap_or_default());
-            if ended {
-                // The end that was typed; a terminal that waits for whole lines keeps it as a zero.
-                match bytes.last() {
-                    Some(0 | 4) => bytes.truncate(bytes.len() - 1),
-                    _ => rest.clear(),
-                }
+            // The end that was typed, or was about to be; a terminal that waits for whole lines keeps it as a zero.
+            if ended && rest.is_empty() && matches!(bytes.last(), Some(0 | 4)) {
+                bytes.truncate(bytes.len() - 1);
+            } else if ended {
+                rest.clear();
             }
         }
         bytes.extend_from_slice(&rest);

@@ -1,5 +1,5 @@
 //! Lanes: tests in the same one share a platform and run one after the other, in their order. The lanes run beside each
-//! other, as most of a test's time is Kubernetes' own waiting. What Docker has is theirs together.
+//! other: while one waits for Kubernetes, another has the processors. What Docker has is theirs together.
 
 use std::{
     cell::Cell,

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use devplat_api::{DevServer, name};
 use devplat_tests::{
-    audit::ObjectRef,
+    audit::{Entry, ObjectRef},
     binaries,
     call::Running,
     control_plane::{ControlPlane, Parts, Token},
@@ -214,21 +214,24 @@ impl Operator {
 }
 
 fn writes(plane: &ControlPlane) -> Result<usize> {
-    let entries = plane.audit().entries()?;
-    Ok(entries.iter().filter(|entry| entry.is_write() && entry.user.username == OPERATOR).count())
+    Ok(own_writes(plane)?.len())
+}
+
+fn own_writes(plane: &ControlPlane) -> Result<Vec<Entry>> {
+    let mut entries = plane.audit().entries()?;
+    entries.retain(|entry| entry.is_write() && entry.user.username == OPERATOR);
+    Ok(entries)
 }
 
 /// What the operator wrote, for each server.
 fn kinds_of_writes(plane: &ControlPlane, servers: usize) -> Result<String> {
     let mut kinds = BTreeMap::<String, usize>::new();
     let mut refused = 0;
-    for entry in plane.audit().entries()? {
-        if entry.is_write() && entry.user.username == OPERATOR {
-            let ObjectRef { resource, subresource, .. } = &entry.object_ref;
-            let slash = if subresource.is_empty() { "" } else { "/" };
-            *kinds.entry(format!("{resource}{slash}{subresource}")).or_default() += 1;
-            refused += usize::from(entry.response_status.code >= 400);
-        }
+    for entry in own_writes(plane)? {
+        let ObjectRef { resource, subresource, .. } = &entry.object_ref;
+        let slash = if subresource.is_empty() { "" } else { "/" };
+        *kinds.entry(format!("{resource}{slash}{subresource}")).or_default() += 1;
+        refused += usize::from(entry.response_status.code >= 400);
     }
     let told = kinds.iter().map(|(kind, count)| format!("{kind} {:.2}", ratio(*count, servers)));
     let refused = (refused > 0).then(|| format!("{refused} refused"));
