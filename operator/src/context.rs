@@ -20,6 +20,7 @@ use crate::{
     queue::Queue,
     server::Memory,
     store::Store,
+    volumes::Volumes,
 };
 
 /// How often is looked whether everything was listed.
@@ -39,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
     /// What is remembered of servers while this process lives.
     pub(crate) memory: Mutex<HashMap<Key, Memory>>,
+    /// What storage classes did lately.
+    pub(crate) volumes: Volumes,
     /// Nothing before this replica leads.
     authority: Mutex<Option<Arc<Authority>>>,
 }
@@ -85,6 +88,7 @@ impl Context {
             queue: Queue::default(),
             metrics,
             memory: Mutex::default(),
+            volumes: Volumes::default(),
             authority: Mutex::default(),
         }
     }

@@ -19,6 +19,7 @@ mod queue;
 mod server;
 mod store;
 mod user;
+mod volumes;
 mod watch;
 mod worker;
 

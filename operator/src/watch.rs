@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use devplat_api::name;
 use futures::{StreamExt, future::BoxFuture};
+use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Resource,
     runtime::{WatchStreamExt, watcher, watcher::Event},
@@ -181,8 +182,22 @@ fn without(key: &Key, suffix: &str) -> Option<Key> {
 
 of_a_server!(DeploymentFacts, deployments, OURS, |key| Some(key.clone()));
 of_a_server!(ServiceFacts, services, OURS, |key| without(key, "-ssh"));
-of_a_server!(ClaimFacts, claims, OF_SERVERS, |key| without(key, "-home"));
 of_a_server!(PodFacts, pods, OF_SERVERS, |key| Some(key.clone()));
+
+impl Watched for ClaimFacts {
+    const SELECTOR: Option<&'static str> = Some(OF_SERVERS);
+
+    fn store(stores: &Stores) -> &Store<Self> {
+        &stores.claims
+    }
+
+    fn wake(context: &Context, change: &Change<Self>) {
+        context.volumes.learn(change, Timestamp::now());
+        if let Some(key) = without(&change.group, "-home") {
+            context.queue.push(Target::Server(key));
+        }
+    }
+}
 
 /// Kinds that a user has: a label says whose they are.
 macro_rules! of_a_user {

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use super::Session;
 use crate::{
     failure::{Exit, Failure},
-    object::{Server, State},
+    object::{Seen, Server, State},
 };
 
 /// How long to wait.
@@ -67,7 +67,10 @@ fn ready(server: &Server) -> Verdict {
     let trouble = server.trouble().unwrap_or_default();
     match server.state() {
         // What is said of an older spec says nothing of this one.
-        _ if !server.seen => Verdict::Waits("the operator has not looked at it yet".to_owned()),
+        _ if server.seen == Seen::BeforeAChange => {
+            Verdict::Waits("the operator has not looked at it yet".to_owned())
+        }
+        _ if server.seen == Seen::Never => Verdict::Waits(trouble),
         State::Ready => Verdict::Reached,
         State::Coming => Verdict::Waits(trouble),
         State::Failed | State::Going => Verdict::Hopeless(trouble),

@@ -9,7 +9,7 @@ mod server;
 pub(crate) use event::{Event, of_server};
 pub(crate) use flavor::{Flavor, nearest};
 pub(crate) use home::{Home, LABELS as HOME_LABELS};
-pub(crate) use server::{Server, State};
+pub(crate) use server::{Seen, Server, State};
 
 use k8s_openapi::jiff::Timestamp;
 use kube::api::ObjectMeta;

@@ -32,8 +32,19 @@ pub(crate) struct Server {
     /// When the present pod started.
     pub(crate) started: Option<Timestamp>,
     pub(crate) conditions: Vec<Condition>,
-    /// Whether the operator has seen the spec as it is now.
-    pub(crate) seen: bool,
+    pub(crate) seen: Seen,
+}
+
+/// What the operator has seen of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Seen {
+    /// It has said nothing yet.
+    #[default]
+    Never,
+    /// An older spec.
+    BeforeAChange,
+    /// The spec as it is now.
+    AsItIs,
 }
 
 /// How it is with a server.
@@ -94,7 +105,11 @@ impl Server {
             pods: status.pod_names,
             started: status.start_time,
             conditions: status.conditions,
-            seen: status.observed_generation.is_some() && status.observed_generation == metadata.generation,
+            seen: match status.observed_generation {
+                None => Seen::Never,
+                Some(seen) if Some(seen) == metadata.generation => Seen::AsItIs,
+                Some(_) => Seen::BeforeAChange,
+            },
         }
     }
 

@@ -84,11 +84,13 @@ impl Described {
                 _ if good => Tone::Good,
                 _ => Tone::Bad,
             };
+            // What every new server says by itself has no time of its own.
+            let since = self.server.created.unwrap_or_default().max(condition.last_transition_time.0);
             table.row(vec![
                 (&condition.type_).into(),
                 Cell::toned(&condition.status, tone),
                 (&condition.reason).into(),
-                age::age(condition.last_transition_time.0, look.now).into(),
+                age::age(since, look.now).into(),
                 (&condition.message).into(),
             ]);
         }

@@ -23,7 +23,7 @@ use kube::CustomResourceExt;
 
 /// Every CRD of the platform, in the order to apply them.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![DevServerFlavor::crd(), DevUser::crd(), DevServer::crd()]
+    vec![DevServerFlavor::crd(), DevUser::crd(), server::with_first_status(DevServer::crd())]
 }
 
 #[cfg(test)]

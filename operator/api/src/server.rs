@@ -1,11 +1,17 @@
 //! `DevServer`: a developer's machine, as its developer asks for it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::{
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON},
+    apimachinery::pkg::apis::meta::v1::{Condition, Time},
+};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Amount;
+use crate::{
+    Amount,
+    condition::{ConditionType, Reason},
+};
 
 /// What a developer wants.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
@@ -181,6 +187,29 @@ pub enum Phase {
     Terminating,
     /// It won't run without a change by somebody.
     Failed,
+}
+
+/// `crd` with the status that every DevServer has from the moment it is made, without anybody writing it: so a new one
+/// says what it waits for even where no operator runs.
+pub(crate) fn with_first_status(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let first = serde_json::json!({
+        "phase": Phase::Pending,
+        "ready": false,
+        "conditions": [{
+            "type": ConditionType::Ready.as_str(),
+            "status": "Unknown",
+            "reason": Reason::Starting.as_str(),
+            "message": "waiting for the operator to make it",
+            // Its schema wants a time, and nobody is there who knows one.
+            "lastTransitionTime": "1970-01-01T00:00:00Z",
+        }],
+    });
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        let properties = schema.properties.get_or_insert_default();
+        properties.entry("status".to_owned()).or_default().default = Some(JSON(first.clone()));
+    }
+    crd
 }
 
 /// What is.

@@ -26,6 +26,8 @@ pub(crate) struct ServerFacts {
     pub(crate) uid: String,
     /// Changes with its spec.
     pub(crate) generation: Option<i64>,
+    /// When it was made.
+    pub(crate) created: Option<Timestamp>,
     /// When its deletion was asked for.
     pub(crate) deleting: Option<Timestamp>,
     /// All its finalizers, ours or not.
@@ -48,6 +50,7 @@ impl Observed for ServerFacts {
             restart: meta::annotation(&metadata, name::RESTART_ANNOTATION),
             uid: metadata.uid.unwrap_or_default(),
             generation: metadata.generation,
+            created: metadata.creation_timestamp.map(|time| time.0),
             deleting: metadata.deletion_timestamp.map(|time| time.0),
             finalizers: metadata.finalizers.unwrap_or_default(),
             spec,

@@ -16,16 +16,20 @@ use super::{
     deletion,
     manifest::{self, Manifests, manifests},
     network,
+    parts::{say_flavor, say_scheduling, say_storage},
     readiness::{self, Before, Readiness, age, judge},
     snapshot::{Action, ChildKind, Decision, Network, Snapshot},
 };
 use crate::{
     child::Child,
-    observed::{ClaimFacts, ClaimPhase, PodFacts, Scheduling},
+    observed::{ClaimPhase, PodFacts, Scheduling},
 };
 
 /// How long a young pod's details stay unsaid while nothing is wrong: they change too often to write.
 const YOUNG: Duration = Duration::from_secs(30);
+
+/// How long a new server may be without a pod before that is said: with many at once, controllers take a minute.
+const WITHOUT_POD: Duration = Duration::from_mins(2);
 
 /// How long a pod that found its node late may take to be ready before anything is said of it.
 const SETTLING: Duration = Duration::from_secs(10);
@@ -124,7 +128,7 @@ fn plan_keys(snapshot: &Snapshot, manifests: &Manifests, machine: &[Action]) -> 
     let body = manifests.keys.as_ref()?;
     let made_since = |time: Timestamp| snapshot.keys_made.is_some_and(|made| made >= time);
     let hangs = |pod: &PodFacts| {
-        let step = last_step(pod).filter(|_| waits_for_kubelet(pod));
+        let step = last_step(pod, None).filter(|_| waits_for_kubelet(pod));
         let doubt = |step: Timestamp| doubts(age(step, snapshot.now)).0.map(|after| (step, after));
         step.and_then(doubt)
             .is_some_and(|(step, after)| !made_since(step.saturating_add(after).unwrap_or(step)))
@@ -196,7 +200,7 @@ fn report(
     taken: Option<Refusal>,
     plan: Plan,
 ) -> Decision {
-    let Snapshot { server, deployment, home, pods, failure, now, .. } = snapshot;
+    let Snapshot { server, deployment, home, pods, volume_made, failure, now, .. } = snapshot;
     let before = server.status.clone().unwrap_or_default();
     let Plan { actions, template, pending, generation } = plan;
 
@@ -223,23 +227,9 @@ fn report(
             conditions.set(ConditionType::Accepted, Truth::False, reason, message);
         }
     }
-    match resolved {
-        Ok(resolved) => {
-            conditions.set(
-                ConditionType::FlavorResolved,
-                Truth::True,
-                Reason::Found,
-                resolved.flavor.clone(),
-            );
-        }
-        Err(Refusal { reason, message }) => {
-            let gone = there.is_some() && *reason == Reason::FlavorNotFound;
-            let reason = if gone { Reason::FlavorGone } else { *reason };
-            conditions.set(ConditionType::FlavorResolved, Truth::False, reason, message.clone());
-        }
-    }
+    say_flavor(&mut conditions, resolved, there.is_some());
     let pod = pods.iter().filter(|pod| !pod.deleting).max_by_key(|pod| pod.created);
-    let grown = pod.and_then(|pod| last_step(pod)).map(|step| age(step, *now));
+    let grown = pod.and_then(|pod| last_step(pod, *volume_made)).map(|step| age(step, *now));
     let young = matches!(readiness, Readiness::Coming { .. }) && grown.is_none_or(|grown| grown < YOUNG);
     let settling = waited_for_node(&before) && grown.is_none_or(|grown| grown < SETTLING);
     // The scheduler has yet to notice that the volume came: told together with that, not before.
@@ -304,7 +294,26 @@ fn report(
         deployment_generation: if ready_pod.is_some() { generation } else { before.deployment_generation },
         conditions: conditions.finish(),
     };
+    // A flavor that was chosen for it is written down first: from then on it is this server's.
+    let named = server.spec.flavor.is_some();
+    let well = found.is_some() && failure.is_none() && matches!(readiness, Readiness::Coming { .. });
+    let new = before.observed_generation.is_none();
+    if let Some(rest) =
+        (new && named && well).then(|| silence(snapshot, pod.map(|pod| &**pod), young)).flatten()
+    {
+        return Decision { status: None, actions, recheck: Some(recheck.map_or(rest, |at| at.min(rest))) };
+    }
     Decision { status: (server.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
+}
+
+/// How much longer nothing is said of a server that is coming, and of which nothing was said so far but what every
+/// new one has in its status by itself: it is likely to be ready by then, and that is one write, not two.
+fn silence(snapshot: &Snapshot, pod: Option<&PodFacts>, young: bool) -> Option<Duration> {
+    match pod {
+        Some(pod) if young => rest(YOUNG, age(last_step(pod, snapshot.volume_made)?, snapshot.now)),
+        Some(_) => None,
+        None => rest(WITHOUT_POD, age(snapshot.server.created?, snapshot.now)),
+    }
 }
 
 /// What is left of `bound`.
@@ -328,13 +337,13 @@ fn doubts(hung: Duration) -> (Option<Duration>, Duration) {
     (last, next)
 }
 
-/// When the pod last got further by itself.
-fn last_step(pod: &PodFacts) -> Option<Timestamp> {
-    let scheduled = match pod.scheduling {
+/// When the pod last got further, or the queue for volumes that it may be in.
+fn last_step(pod: &PodFacts, volume_made: Option<Timestamp>) -> Option<Timestamp> {
+    let step = match pod.scheduling {
         Scheduling::Scheduled { since } => since,
-        Scheduling::Unknown | Scheduling::Refused { .. } => None,
+        Scheduling::Unknown | Scheduling::Refused { .. } => volume_made,
     };
-    pod.created.max(scheduled)
+    pod.created.max(step)
 }
 
 /// Whether the last word on a server was that no node took it.
@@ -342,53 +351,4 @@ fn waited_for_node(before: &DevServerStatus) -> bool {
     let reasons = [Reason::Unschedulable.as_str(), Reason::VolumePending.as_str()];
     let said = before.conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
     said.is_some_and(|ready| reasons.contains(&&*ready.reason))
-}
-
-fn say_storage(
-    conditions: &mut Conditions<'_>,
-    home: &Child<ClaimFacts>,
-    failure: Option<&super::snapshot::Failure>,
-    young: bool,
-) {
-    let kind = ConditionType::StorageReady;
-    if let Some(failure) = failure {
-        return conditions.set(kind, Truth::False, failure.reason, failure.message.clone());
-    }
-    if young {
-        return conditions.keep_or(kind, Truth::Unknown, Reason::Starting, "waiting for the home");
-    }
-    match home {
-        Child::Absent => conditions.set(kind, Truth::False, Reason::VolumePending, "there is no home yet"),
-        Child::Foreign => conditions.set(kind, Truth::False, Reason::NameTaken, "the home's name is taken"),
-        Child::Ours(facts) => match facts.phase {
-            ClaimPhase::Bound => conditions.set(kind, Truth::True, Reason::Bound, ""),
-            ClaimPhase::Pending => {
-                conditions.set(
-                    kind,
-                    Truth::False,
-                    Reason::VolumePending,
-                    "the home's volume is not there yet",
-                );
-            }
-            ClaimPhase::Lost => {
-                conditions.set(kind, Truth::False, Reason::VolumeLost, "the home's volume is lost");
-            }
-        },
-    }
-}
-
-fn say_scheduling(conditions: &mut Conditions<'_>, pod: Option<&PodFacts>, young: bool) {
-    let kind = ConditionType::PodScheduled;
-    if young {
-        return conditions.keep_or(kind, Truth::Unknown, Reason::Starting, "waiting for the pod");
-    }
-    match pod.map(|pod| &pod.scheduling) {
-        Some(Scheduling::Scheduled { since: _ }) => conditions.set(kind, Truth::True, Reason::Found, ""),
-        Some(Scheduling::Refused { message, since: _ }) => {
-            conditions.set(kind, Truth::False, Reason::Unschedulable, message.clone());
-        }
-        Some(Scheduling::Unknown) | None => {
-            conditions.set(kind, Truth::Unknown, Reason::Starting, "waiting for the pod");
-        }
-    }
 }

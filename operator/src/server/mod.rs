@@ -8,6 +8,7 @@ mod decide;
 mod deletion;
 mod manifest;
 mod network;
+mod parts;
 mod readiness;
 mod reconcile;
 mod snapshot;

@@ -74,8 +74,8 @@ impl Before {
 
 /// Judges pods by `template`, the hash that the pods should have been made from.
 pub(crate) fn judge(snapshot: &Snapshot, template: Option<&str>, before: Before) -> Readiness {
-    let Snapshot { deployment, pods, home, server, now, .. } = snapshot;
-    let (deployment, home) = (deployment.ours(), home.ours());
+    let Snapshot { deployment, pods, home, server, volume_made, now, .. } = snapshot;
+    let (deployment, home) = (deployment.ours(), Home { claim: home.ours(), volume_made: *volume_made });
     let mut current: Vec<_> =
         pods.iter().filter(|pod| !pod.deleting && pod.template.as_deref() == template).collect();
     current.sort_by_key(|pod| std::cmp::Reverse(pod.created));
@@ -102,13 +102,14 @@ pub(crate) fn judge(snapshot: &Snapshot, template: Option<&str>, before: Before)
     }
 }
 
-fn judge_pod(
-    pod: &PodFacts,
-    home: Option<&ClaimFacts>,
-    ssh: bool,
-    before: Before,
-    now: Timestamp,
-) -> Readiness {
+/// Where the data of a pod is to be.
+#[derive(Clone, Copy)]
+struct Home<'a> {
+    claim: Option<&'a ClaimFacts>,
+    volume_made: Option<Timestamp>,
+}
+
+fn judge_pod(pod: &PodFacts, home: Home<'_>, ssh: bool, before: Before, now: Timestamp) -> Readiness {
     if let Some(problem) = &pod.problem {
         let (reason, message) = explain(problem);
         return Readiness::Failing { reason, message };
@@ -118,8 +119,9 @@ fn judge_pod(
         Scheduling::Refused { message, since } => {
             // Claims are named in the message, and then the volume is what to look at.
             let volume = message.contains("unbound immediate PersistentVolumeClaims");
-            let patience = if volume { VOLUME_PATIENCE } else { PATIENCE };
-            if let Some(coming) = in_time(*since, patience, now) {
+            let (since, patience) =
+                if volume { ((*since).max(home.volume_made), VOLUME_PATIENCE) } else { (*since, PATIENCE) };
+            if let Some(coming) = in_time(since, patience, now) {
                 return coming;
             }
             let reason = if volume { Reason::VolumePending } else { Reason::Unschedulable };
@@ -139,12 +141,15 @@ fn judge_pod(
             })
         }
         // The scheduler holds a pod without a word until its volumes are there.
-        Scheduling::Unknown if home.is_some_and(|home| home.phase == ClaimPhase::Pending) => {
-            if let Some(coming) = in_time(pod.created, VOLUME_PATIENCE, now) {
+        Scheduling::Unknown if home.claim.is_some_and(|claim| claim.phase == ClaimPhase::Pending) => {
+            // Whose class makes volumes for others waits for its turn.
+            if let Some(coming) = in_time(pod.created.max(home.volume_made), VOLUME_PATIENCE, now) {
                 return coming;
             }
-            let class =
-                home.and_then(|home| home.storage_class.as_deref()).unwrap_or("of the cluster's default");
+            let class = home
+                .claim
+                .and_then(|claim| claim.storage_class.as_deref())
+                .unwrap_or("of the cluster's default");
             let message = format!(
                 "the home has no volume yet: StorageClass {class} has not made one; the events of the PersistentVolumeClaim say why"
             );

@@ -100,6 +100,7 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
         )),
     )?;
     let network = network(context, key, looks).await?;
+    let volume_made = claim.ours().and_then(|claim| context.volumes.last_made(claim));
     let Memory { written_generation, keys_made, failure } =
         with_memory(context, |memory| memory.get(key).cloned().unwrap_or_default());
     Ok(Snapshot {
@@ -111,6 +112,7 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
         pods: stores.pods.group(key),
         written_generation,
         keys_made,
+        volume_made,
         failure,
         defaults: defaults.clone(),
         now: Timestamp::now(),

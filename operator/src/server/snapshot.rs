@@ -33,6 +33,8 @@ pub(crate) struct Snapshot {
     pub(crate) written_generation: Option<i64>,
     /// When this process last made its keys, or saw that they were there.
     pub(crate) keys_made: Option<Timestamp>,
+    /// When the StorageClass of its home last made a volume, whosoever.
+    pub(crate) volume_made: Option<Timestamp>,
     /// Why the last attempt at a child failed.
     pub(crate) failure: Option<Failure>,
     /// What servers get that do not say otherwise.

@@ -4,6 +4,7 @@
 use devplat_api::{
     DevServer, DevServerFlavor, DevUser,
     condition::{ConditionType, Reason},
+    server::Phase,
 };
 use devplat_tests::waiting::until;
 use k8s_openapi::jiff::Timestamp;
@@ -60,7 +61,7 @@ async fn another_look_at_what_is_as_it_should_be_writes_nothing() {
 }
 
 #[tokio::test]
-async fn new_server_costs_seven_writes() {
+async fn new_server_costs_seven_writes_or_six_with_a_flavor_of_its_own() {
     let quiet = quiet().await;
     let operator = started(quiet.operator(FIRST)).await;
     let client = quiet.client().await;
@@ -73,16 +74,37 @@ async fn new_server_costs_seven_writes() {
     .await;
     let space = Namespace { client, name: "dev-sigrid".to_owned() };
     idle(&operator).await;
-    let writes = server_made(&quiet, &operator, &space, "mydev").await;
+    let writes = server_made(&quiet, &operator, &space, "mydev", json!({})).await;
     assert_eq!(writes.len(), 7, "{writes:#?}");
     // Where nobody else does, the first server closes the namespace to others.
-    let first = server_made(&quiet, &operator, &nobodys, "mydev").await;
+    let first = server_made(&quiet, &operator, &nobodys, "mydev", json!({})).await;
     assert_eq!(first.len(), 8, "{first:#?}");
-    let second = server_made(&quiet, &operator, &nobodys, "other").await;
+    let second = server_made(&quiet, &operator, &nobodys, "other", json!({})).await;
     assert_eq!(second.len(), 7, "{second:#?}");
+    let named = server_made(&quiet, &operator, &space, "named", json!({"flavor": "cpu-small"})).await;
+    assert_eq!(named.len(), 6, "{named:#?}");
     // A pod that comes before its keys waits for the kubelet's next attempt.
     let place = |what: &str| writes.iter().position(|line| line.contains(what)).unwrap();
     assert!(place("create secrets") < place("patch deployments"), "{writes:#?}");
+    operator.stop();
+}
+
+#[tokio::test]
+async fn new_server_says_what_it_waits_for_where_no_operator_runs() {
+    let quiet = quiet().await;
+    let space = Namespace::on(quiet.client().await, "silence-nobody").await;
+    space.server("mydev", json!({})).await;
+    let server = space.get::<DevServer>("mydev").await;
+    let status = server.status.unwrap();
+    assert_eq!((status.phase, status.ready, status.observed_generation), (Phase::Pending, false, None));
+    let [ready] = &status.conditions[..] else { panic!("{:?}", status.conditions) };
+    let said = (&*ready.type_, &*ready.status, &*ready.reason, &*ready.message);
+    assert_eq!(said, ("Ready", "Unknown", "Starting", "waiting for the operator to make it"));
+    // What it says then is of now.
+    let operator = started(quiet.operator(FIRST)).await;
+    let status = space.ready("mydev").await.status.unwrap();
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+    assert!(ready.last_transition_time.0 >= server.metadata.creation_timestamp.unwrap().0);
     operator.stop();
 }
 
@@ -102,9 +124,15 @@ async fn upgrade_of_the_operator_restarts_no_server() {
 }
 
 /// What is written for a new server until nothing is left to do.
-async fn server_made(quiet: &Quiet, operator: &Operator, space: &Namespace, name: &str) -> Vec<String> {
+async fn server_made(
+    quiet: &Quiet,
+    operator: &Operator,
+    space: &Namespace,
+    name: &str,
+    spec: serde_json::Value,
+) -> Vec<String> {
     let before = quiet.writes().len();
-    space.server(name, json!({})).await;
+    space.server(name, spec).await;
     space.ready(name).await;
     idle(operator).await;
     let writes = quiet.writes().into_iter().skip(before).map(|entry| entry.line());

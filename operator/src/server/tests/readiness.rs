@@ -147,6 +147,20 @@ fn a_pod_that_the_scheduler_holds_for_its_volume_is_told_as_such() {
 }
 
 #[test]
+fn a_class_that_makes_volumes_for_others_is_given_time() {
+    let mut snapshot = starting(|pod| (pod.running, pod.scheduling) = (false, Scheduling::Unknown));
+    let Child::Ours(home) = &mut snapshot.home else { panic!("it was made") };
+    Arc::make_mut(home).phase = ClaimPhase::Pending;
+    snapshot.now = at(60);
+    snapshot.volume_made = Some(at(50));
+    assert!(ready(&snapshot).starts_with("False Starting"), "{}", ready(&snapshot));
+    assert_eq!(decide(&snapshot).status, None);
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 20);
+    snapshot.now = at(80);
+    assert!(ready(&snapshot).starts_with("False VolumePending"));
+}
+
+#[test]
 fn a_volume_that_came_costs_no_write_before_the_scheduler_noticed() {
     let message = "pod has unbound immediate PersistentVolumeClaims";
     let refused = Scheduling::Refused { message: message.into(), since: Some(at(0)) };

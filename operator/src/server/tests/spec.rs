@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_api::{
     Amount, DevServerSpec,
-    condition::ConditionType,
+    condition::{ConditionType, Reason},
     server::{Distributed, Lifecycle, Mode, Phase},
 };
 
@@ -12,7 +12,10 @@ use super::world::{actions, add_pod, at, flavor, new_server, running, said, sett
 use crate::{
     child::Child,
     observed::{ClaimFacts, PodFacts, Problem, Scheduling},
-    server::{decide::decide, snapshot::Decision},
+    server::{
+        decide::decide,
+        snapshot::{ChildKind, Decision, Failure, Snapshot},
+    },
 };
 
 #[test]
@@ -31,11 +34,10 @@ fn a_running_server_needs_nothing() {
     assert_eq!((status, actions, recheck), (None, vec![], None));
 }
 
-#[test]
-fn from_new_to_ready_the_status_is_written_twice() {
-    let mut snapshot = new_server(DevServerSpec::default());
+/// How often the status of a server is written until it is ready.
+fn writes_until_ready(mut snapshot: Snapshot) -> u32 {
     let mut writes = 0;
-    let mut step = |snapshot: &mut crate::server::snapshot::Snapshot| {
+    let mut step = |snapshot: &mut Snapshot| {
         writes += u32::from(decide(snapshot).status.is_some());
         settle(snapshot);
     };
@@ -51,7 +53,58 @@ fn from_new_to_ready_the_status_is_written_twice() {
     Arc::make_mut(&mut snapshot.pods[0]).ready = true;
     step(&mut snapshot);
     assert!(snapshot.server.status.as_ref().unwrap().ready);
-    assert_eq!(writes, 2);
+    writes
+}
+
+fn of_flavor(flavor: &str) -> Snapshot {
+    new_server(DevServerSpec { flavor: Some(flavor.into()), ..DevServerSpec::default() })
+}
+
+#[test]
+fn from_new_to_ready_the_status_is_written_once() {
+    assert_eq!(writes_until_ready(of_flavor("cpu-small")), 1);
+}
+
+#[test]
+fn the_default_flavor_is_written_down_before_it_is_used() {
+    let snapshot = new_server(DevServerSpec::default());
+    assert_eq!(decide(&snapshot).status.unwrap().flavor.as_deref(), Some("cpu-small"));
+    assert_eq!(writes_until_ready(snapshot), 2);
+}
+
+#[test]
+fn a_new_server_that_is_slow_is_told_of_after_a_while() {
+    let mut snapshot = of_flavor("cpu-small");
+    settle(&mut snapshot);
+    assert_eq!(decide(&snapshot).recheck.unwrap().as_secs(), 120);
+    snapshot.now = at(100);
+    add_pod(&mut snapshot, |pod| pod.running = false);
+    assert_eq!(snapshot.server.status, None);
+    snapshot.now = at(129);
+    assert_eq!((decide(&snapshot).status, decide(&snapshot).recheck.unwrap().as_secs()), (None, 1));
+    snapshot.now = at(130);
+    assert!(said(&snapshot, ConditionType::PodScheduled).starts_with("True"));
+}
+
+#[test]
+fn a_new_server_that_gets_no_pod_is_told_of() {
+    let mut snapshot = of_flavor("cpu-small");
+    settle(&mut snapshot);
+    snapshot.now = at(120);
+    assert_eq!(said(&snapshot, ConditionType::Ready), "False Starting: waiting for the pod to start");
+}
+
+#[test]
+fn what_is_wrong_with_a_new_server_is_told_at_once() {
+    let mut snapshot = of_flavor("cpu-small");
+    let message = "secrets is forbidden".to_owned();
+    snapshot.failure = Some(Failure { child: ChildKind::Keys, reason: Reason::Forbidden, message });
+    assert!(said(&snapshot, ConditionType::Ready).starts_with("False Forbidden"));
+    snapshot.failure = None;
+    settle(&mut snapshot);
+    let problem = Problem::Image { image: "nope:1".into(), message: "not found".into() };
+    add_pod(&mut snapshot, |pod| (pod.running, pod.problem) = (false, Some(problem)));
+    assert!(said(&snapshot, ConditionType::Ready).starts_with("False ImagePull"));
 }
 
 #[test]

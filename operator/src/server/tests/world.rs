@@ -48,6 +48,7 @@ pub(super) fn new_server(spec: DevServerSpec) -> Snapshot {
         key: Key::new("dev-alice", "mydev"),
         uid: "uid-1".into(),
         generation: Some(1),
+        created: Some(at(0)),
         deleting: None,
         finalizers: vec![],
         restart: None,
@@ -64,6 +65,7 @@ pub(super) fn new_server(spec: DevServerSpec) -> Snapshot {
         pods: vec![],
         written_generation: None,
         keys_made: None,
+        volume_made: None,
         failure: None,
         defaults: Defaults {
             agent_image: "devplat.local/devplat-agent@sha256:a1".into(),
