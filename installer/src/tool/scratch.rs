@@ -65,6 +65,10 @@ fn sweep(notes: &Path) {
 
 fn take_away(folder: &Path, note: &Path) {
     let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+    if ours && has_mounts(&fs::read_to_string("/proc/self/mounts").unwrap_or_default(), folder) {
+        // Whatever is mounted there is not ours to empty.
+        return;
+    }
     let gone = !ours || fs::remove_dir_all(folder).is_ok() || !folder.exists();
     if gone {
         // An absent note is what is wanted.
@@ -72,9 +76,22 @@ fn take_away(folder: &Path, note: &Path) {
     }
 }
 
+/// Whether something is mounted at `folder` or below it. `mounts` is as the kernel tells it: device, place, …
+fn has_mounts(mounts: &str, folder: &Path) -> bool {
+    mounts.lines().filter_map(|line| line.split(' ').nth(1)).any(|place| Path::new(place).starts_with(folder))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn mounts_below_a_folder_are_seen() {
+        let mounts = "proc /proc proc rw 0 0\nsys /tmp/devplat-scratch-a/root/sys sysfs ro 0 0\n";
+        assert!(has_mounts(mounts, Path::new("/tmp/devplat-scratch-a")));
+        assert!(!has_mounts(mounts, Path::new("/tmp/devplat-scratch-ab")));
+        assert!(!has_mounts(mounts, Path::new("/tmp/devplat-scratch")));
+    }
 
     #[test]
     fn folder_goes_with_its_maker() {

@@ -40,6 +40,8 @@ pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
             forget_journal(platform)?;
         }
     }
+    let mounts = fs::read_to_string("/proc/self/mounts")?;
+    ensure!(!mounts.contains("/devplat-scratch-"), "mounts are left on this machine:\n{mounts}");
     let again = up(platform)?.expect(0)?;
     ensure!(again.stderr.contains("ready: platform"), "{}", again.stderr);
     let status = status(platform)?;
