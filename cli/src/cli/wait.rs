@@ -65,15 +65,12 @@ impl Goal {
 
 fn ready(server: &Server) -> Verdict {
     let trouble = server.trouble().unwrap_or_default();
-    match server.state() {
+    match (server.seen, server.state()) {
         // What is said of an older spec says nothing of this one.
-        _ if server.seen == Seen::BeforeAChange => {
-            Verdict::Waits("the operator has not looked at it yet".to_owned())
-        }
-        _ if server.seen == Seen::Never => Verdict::Waits(trouble),
-        State::Ready => Verdict::Reached,
-        State::Coming => Verdict::Waits(trouble),
-        State::Failed | State::Going => Verdict::Hopeless(trouble),
+        (Seen::BeforeAChange, _) => Verdict::Waits("the operator has not looked at it yet".to_owned()),
+        (Seen::Never, _) | (Seen::AsItIs, State::Coming) => Verdict::Waits(trouble),
+        (Seen::AsItIs, State::Ready) => Verdict::Reached,
+        (Seen::AsItIs, State::Failed | State::Going) => Verdict::Hopeless(trouble),
     }
 }
 

@@ -23,11 +23,12 @@ pub fn recipe() -> Recipe {
 /// Writes the root that `recipe` describes as a tar to `target`.
 pub async fn bootstrap(recipe: &Recipe, target: &Path, mut tell: impl FnMut(&str)) -> Result<(), Failure> {
     let arguments = recipe.arguments(target, &sources());
-    let command = if Command::new("mmdebstrap").arg("--version").run().await.is_ok() && has_mounts().await {
-        Command::new("unshare").args(OWN_MOUNTS).arg("mmdebstrap")
-    } else {
-        Command::new("mmdebstrap")
-    };
+    let command =
+        if Command::new("mmdebstrap").arg("--version").run().await.is_ok() && can_have_mounts().await {
+            Command::new("unshare").args(OWN_MOUNTS).arg("mmdebstrap")
+        } else {
+            Command::new("mmdebstrap")
+        };
     command
         .args(arguments)
         .env("SOURCE_DATE_EPOCH", "0")
@@ -60,7 +61,7 @@ const OWN_MOUNTS: [&str; 4] = ["--mount", "--propagation", "private", "--"];
 
 /// Whether mounts of its own can be given to a command: root mostly can. mmdebstrap mounts in its root, and one that is
 /// killed would leave those on the machine. Run by others, it sees to that itself.
-async fn has_mounts() -> bool {
+async fn can_have_mounts() -> bool {
     Command::new("unshare").args(OWN_MOUNTS).arg("true").run().await.is_ok()
 }
 

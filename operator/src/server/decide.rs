@@ -298,10 +298,9 @@ fn report(
     let named = server.spec.flavor.is_some();
     let well = found.is_some() && failure.is_none() && matches!(readiness, Readiness::Coming { .. });
     let new = before.observed_generation.is_none();
-    if let Some(rest) =
-        (new && named && well).then(|| silence(snapshot, pod.map(|pod| &**pod), young)).flatten()
-    {
-        return Decision { status: None, actions, recheck: Some(recheck.map_or(rest, |at| at.min(rest))) };
+    let silence = silence(snapshot, pod.map(|pod| &**pod), young).filter(|_| new && named && well);
+    if let Some(left) = silence {
+        return Decision { status: None, actions, recheck: Some(recheck.map_or(left, |at| at.min(left))) };
     }
     Decision { status: (server.status.as_ref() != Some(&status)).then_some(status), actions, recheck }
 }
