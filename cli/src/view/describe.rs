@@ -200,6 +200,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_new_one_says_by_itself_is_as_old_as_it_is() {
+        let mut status = waiting("Pending", "Starting", "waiting for the operator to make it");
+        for condition in status["conditions"].as_array_mut().unwrap() {
+            condition["lastTransitionTime"] = json!("1970-01-01T00:00:00Z");
+        }
+        let described =
+            text(&Described::new(object("mydev", json!({}), status), Vec::new()), Format::Table, &look(100));
+        let ready = described.lines().find(|line| line.starts_with("Ready")).unwrap();
+        assert_eq!(ready, "Ready      False   Starting  5m     waiting for the operator to make it");
+    }
+
+    #[test]
     fn one_that_is_ready_says_how_to_get_in() {
         let described =
             Described::new(object("mydev", json!({"homeRetention": "Delete"}), ready()), Vec::new());

@@ -76,9 +76,17 @@ fn take_away(folder: &Path, note: &Path) {
     }
 }
 
-/// Whether something is mounted at `folder` or below it. `mounts` is as the kernel tells it: device, place, …
+/// Whether something is mounted at `folder` or below it. `mounts` is as the kernel tells it: device, place, …, with
+/// what would end a word or a line in octal.
 fn has_mounts(mounts: &str, folder: &Path) -> bool {
-    mounts.lines().filter_map(|line| line.split(' ').nth(1)).any(|place| Path::new(place).starts_with(folder))
+    // The backslash first, since the others bring one along.
+    let folder = [("\\", "\\134"), (" ", "\\040"), ("\t", "\\011"), ("\n", "\\012")]
+        .iter()
+        .fold(folder.to_string_lossy().into_owned(), |name, (sign, octal)| name.replace(sign, octal));
+    mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(1))
+        .any(|place| Path::new(place).starts_with(&folder))
 }
 
 #[cfg(test)]
@@ -91,6 +99,13 @@ mod tests {
         assert!(has_mounts(mounts, Path::new("/tmp/devplat-scratch-a")));
         assert!(!has_mounts(mounts, Path::new("/tmp/devplat-scratch-ab")));
         assert!(!has_mounts(mounts, Path::new("/tmp/devplat-scratch")));
+    }
+
+    #[test]
+    fn mounts_below_a_folder_with_a_space_in_its_name_are_seen() {
+        let mounts = "sys /tmp/of\\040mine/a\\134b/devplat-scratch-a/sys sysfs ro 0 0\n";
+        assert!(has_mounts(mounts, Path::new("/tmp/of mine/a\\b/devplat-scratch-a")));
+        assert!(!has_mounts(mounts, Path::new("/tmp/of mine/a\\b/devplat-scratch-b")));
     }
 
     #[test]

@@ -32,11 +32,20 @@ impl Series {
         }
     }
 
-    /// Median, smallest, largest and number.
-    pub(crate) fn describe(&self) -> String {
+    /// The largest; minus infinity where there is none.
+    pub(crate) fn largest(&self) -> f64 {
+        self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// Smallest, largest and number.
+    pub(crate) fn spread(&self) -> String {
         let smallest = self.0.iter().copied().fold(f64::INFINITY, f64::min);
-        let largest = self.0.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        format!("median {:.2} s ({smallest:.2} to {largest:.2}, n = {})", self.median(), self.0.len())
+        format!("{smallest:.2} to {:.2}, n = {}", self.largest(), self.0.len())
+    }
+
+    /// Median and spread, of seconds.
+    pub(crate) fn describe(&self) -> String {
+        format!("median {:.2} s ({})", self.median(), self.spread())
     }
 }
 

@@ -57,7 +57,7 @@ fn main() -> Result<()> {
         let (name, figures) = match what {
             What::Kind => ("kind", runtime.block_on(kind::measure(runs))?),
             What::Ssh => ("ssh", ssh::measure(runs)?),
-            What::Operator => ("operator", runtime.block_on(operator::measure(servers, idle_minutes))?),
+            What::Operator => ("operator", runtime.block_on(operator::measure(runs, servers, idle_minutes))?),
         };
         let table = format!("{}\n{}", machine::describe()?, figure::table(&figures));
         say(&table);

@@ -182,9 +182,7 @@ impl Bench<'_> {
             all.0.push(number);
         }
         let measured = format!("{:.2} {unit}", all.median()).trim_end().to_owned();
-        let (min, max) =
-            all.0.iter().fold((f64::MAX, f64::MIN), |(min, max), one| (min.min(*one), max.max(*one)));
-        Ok(told(Figure { name, goal, measured, from: format!("{min:.2} to {max:.2}, n = {runs}") }))
+        Ok(told(Figure { name, goal, measured, from: all.spread() }))
     }
 
     /// Of programs that have just started, and once: for the same reason.
