@@ -4,14 +4,18 @@
 mod interrupt;
 pub mod journal;
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 
 use crate::{
     check::CheckedPlan,
     failure::{Exit, Failure},
-    plan::{Action, Graph, Step},
+    plan::{Action, Graph, Planned, Step},
     resource::{Progress, Resource, ResourceId},
     ui::{Event, Ui},
     world::World,
@@ -34,7 +38,8 @@ pub struct Apply {
 impl Apply {
     /// Does every step of `checked` that does something.
     ///
-    /// After the first failure nothing new is begun; what runs is finished.
+    /// After the first failure nothing new is begun; what runs is finished, and what is there only for steps that will
+    /// not come is taken away again.
     pub async fn run(&self, checked: &CheckedPlan) -> Result<(), Failure> {
         let mut journal = open_journal(&self.world)?;
         let mut waiting: Vec<Step<ResourceId>> = checked.plan().changes().cloned().collect();
@@ -42,6 +47,7 @@ impl Apply {
         let mut running = Running::default();
         let mut interrupts = Interrupts::listen()?;
         let mut failure: Option<Failure> = None;
+        let mut done = Vec::new();
         loop {
             while failure.is_none() && !interrupts.asked() {
                 let Some(index) =
@@ -51,30 +57,78 @@ impl Apply {
                 };
                 self.begin(&waiting.remove(index), &mut journal, &mut running)?;
             }
-            if running.is_empty() {
-                break;
-            }
-            tokio::select! {
-                Some(ended) = running.tasks.join_next() => {
-                    let (step, outcome) = running.take(ended)?;
-                    match self.end(&step, outcome, &mut journal)? {
-                        None => drop(open.remove(&step.id)),
-                        Some(found) => failure = failure.or(Some(found)),
-                    }
+            match self.next(&mut running, &mut interrupts, &mut journal).await? {
+                Next::Nothing => break,
+                Next::Asked => {}
+                Next::Done(id) => {
+                    open.remove(&id);
+                    done.push(id);
                 }
-                () = interrupts.next() => {
-                    if interrupts.insisted() {
-                        return Err(self.abandon(running, &mut journal)?);
-                    }
-                    self.ui.tell(&Event::Stopping { running: running.names() });
-                }
+                Next::Failed(found) => failure = failure.or(Some(found)),
             }
         }
-        match failure {
+        for step in self.stranded(&done, &waiting) {
+            self.begin(&step, &mut journal, &mut running)?;
+        }
+        let insisted = loop {
+            match self.next(&mut running, &mut interrupts, &mut journal).await {
+                Ok(Next::Nothing) => break None,
+                // What fails here is told, and left to the next run: why the rest is not done counts more.
+                Ok(Next::Asked | Next::Done(_) | Next::Failed(_)) => {}
+                Err(stopped) => break Some(stopped),
+            }
+        };
+        match failure.or(insisted) {
             Some(failure) => Err(failure),
             None if waiting.is_empty() => Ok(()),
             None => Err(self.stopped()),
         }
+    }
+
+    /// Waits for what comes first. Fails where the user will not wait for what still runs.
+    async fn next(
+        &self,
+        running: &mut Running,
+        interrupts: &mut Interrupts,
+        journal: &mut Journal,
+    ) -> Result<Next, Failure> {
+        if running.is_empty() {
+            return Ok(Next::Nothing);
+        }
+        tokio::select! {
+            Some(ended) = running.tasks.join_next() => {
+                let (step, outcome) = running.take(ended)?;
+                Ok(match self.end(&step, outcome, journal)? {
+                    None => Next::Done(step.id),
+                    Some(failure) => Next::Failed(failure),
+                })
+            }
+            () = interrupts.next() => {
+                if interrupts.insisted() {
+                    return Err(self.abandon(std::mem::take(running), journal)?);
+                }
+                self.ui.tell(&Event::Stopping { running: running.names() });
+                Ok(Next::Asked)
+            }
+        }
+    }
+
+    /// Steps that take away what was made for none but steps that still wait.
+    fn stranded(&self, done: &[ResourceId], waiting: &[Step<ResourceId>]) -> Vec<Step<ResourceId>> {
+        let in_passing =
+            |id: &ResourceId| self.resources.get(*id).is_some_and(Resource::is_there_only_in_passing);
+        let awaited = |id: &ResourceId| waiting.iter().any(|step| step.after.contains(id));
+        done.iter()
+            .copied()
+            .filter(|id| in_passing(id) && awaited(id))
+            .map(|id| Step {
+                id,
+                action: Action::Delete,
+                reason: "what needs it will not be done now".to_owned(),
+                after: Vec::new(),
+                usual: self.resources.get(id).map_or(Duration::ZERO, Planned::usual_duration),
+            })
+            .collect()
     }
 
     fn begin(
@@ -146,6 +200,18 @@ impl Apply {
             .hint(format!("`{}` goes on from here", self.again))
             .hint(format!("`{}` takes away what was made", self.world.command("destroy")))
     }
+}
+
+/// What came while steps ran.
+enum Next {
+    /// None runs.
+    Nothing,
+    /// The user wants it to end.
+    Asked,
+    /// A step is over.
+    Done(ResourceId),
+    /// A step failed.
+    Failed(Failure),
 }
 
 #[derive(Default)]

@@ -272,6 +272,7 @@ impl Resource {
             Self::Network(network) => network.delete(world).await,
             Self::Cluster(cluster) => cluster.delete(world, progress).await,
             Self::Installed(installed) => installed.delete(world, progress).await,
+            Self::Trial(_) => Trial::delete(world, progress).await,
             Self::Existing(_)
             | Self::Build(_)
             | Self::Import(_)
@@ -279,10 +280,27 @@ impl Resource {
             | Self::Keys(_)
             | Self::Release(_)
             | Self::Access(_)
-            | Self::Trial(_)
             | Self::Proof(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} is not deleted by itself", self.id())))
             }
+        }
+    }
+
+    /// Whether it is made for later steps of the same run alone, and of no use where those do not come.
+    pub fn is_there_only_in_passing(&self) -> bool {
+        match self {
+            Self::Trial(_) => true,
+            Self::Network(_)
+            | Self::Cluster(_)
+            | Self::Build(_)
+            | Self::Existing(_)
+            | Self::Import(_)
+            | Self::Push(_)
+            | Self::Installed(_)
+            | Self::Keys(_)
+            | Self::Release(_)
+            | Self::Access(_)
+            | Self::Proof(_) => false,
         }
     }
 }

@@ -12,7 +12,7 @@ use devplat_render::ReleaseName;
 
 use super::{Progress, ResourceId, proof::unproved, release};
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     plan::Verdict,
     world::{Ingredients, World},
 };
@@ -55,5 +55,12 @@ impl Trial {
         // Once in a run: there is one step of this.
         let _ = self.key.set(key);
         Ok(())
+    }
+
+    pub(super) async fn delete(world: &World, progress: &Progress) -> Result<(), Failure> {
+        let tell = |waiting: &devplat_kubernetes::Waiting| progress.tell(waiting);
+        proof::clear(&world.client().await?, world.platform.as_str(), &tell)
+            .await
+            .map_err(|error| Failure::of(Exit::PartWay, &error))
     }
 }

@@ -89,11 +89,36 @@ pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Re
     let ended = running.wait(Duration::from_secs(10))?;
     // It may just have been over with that step.
     ensure!(ended.status == Some(4), "{ended:?}");
+    interrupted_before_the_proof_leaves_no_dev_server(platform)?;
     somebody_in_its_network_is_told_and_left_alone(platform)?;
     platform.run(&["destroy", "--yes"])?.expect(0)?;
     let after = platform.traces()?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    Ok(())
+}
+
+/// With a bastion that takes its time, so that the dev server for the proof is there before it.
+fn interrupted_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Result<()> {
+    let folder = platform.home().join("slow");
+    fs::create_dir_all(folder.join("bastion"))?;
+    let template = include_str!("../../../templates/bastion/deployment.yaml.hbs");
+    let probe = "readinessProbe:\n";
+    ensure!(template.contains(probe), "the bastion has no readiness probe any more");
+    let slow = template.replace(probe, "readinessProbe:\n            initialDelaySeconds: 40\n");
+    fs::write(folder.join("bastion/deployment.yaml.hbs"), slow)?;
+    let folder = folder.display().to_string();
+    let running = platform.devplat(&[&UP[..], &["--templates", &folder]].concat())?.start()?;
+    until("the dev server for the proof", LONG, || {
+        let said = running.stderr()?;
+        ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
+        Ok(said.contains("dev server for the proof: create done").then_some(()))
+    })?;
+    running.signal(Signal::INT)?;
+    let ended = running.wait(LONG)?.expect(4)?;
+    ensure!(ended.stderr.contains("dev server for the proof: delete done"), "{}", ended.stderr);
+    let left = platform.kubectl(&["get", "devservers,devusers", "-A", "-o", "name"])?;
+    ensure!(!left.contains("devplat-proof"), "{left}");
     Ok(())
 }
 
