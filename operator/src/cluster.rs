@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use devplat_api::name;
 use kube::{
-    Client, Resource,
-    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, ValidationDirective},
-    core::Request,
+    Client, Resource, ResourceExt,
+    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, ValidationDirective},
+    core::{PartialObjectMeta, Request},
 };
 use serde::{
     Serialize,
@@ -17,10 +17,14 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::{
+    fields,
     metrics::Metrics,
     observed::{Key, Observed},
     store::{Change, Store},
 };
+
+/// How often the owners of an object's fields are looked at, where somebody writes to it in between.
+const ADOPTIONS: u32 = 5;
 
 /// A write or a look that failed.
 #[derive(Debug, Error)]
@@ -91,7 +95,56 @@ impl Cluster {
         Ok(Written { generation: raw.meta().generation, change: store.written(raw) })
     }
 
-    /// The same for an object that is not watched, and so in no store.
+    /// The same for an object that [`Self::make`] may have made: what `body` no longer says is gone from it afterwards.
+    pub(crate) async fn apply_over<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+        body: &Value,
+    ) -> Result<Written<T>, CallFailed> {
+        let mut tries = 0;
+        while let Err(failed) = self.adopt_fields::<T>(key).await {
+            tries += 1;
+            // Somebody wrote to it meanwhile.
+            if tries == ADOPTIONS || !matches!(failed.code(), Some(409 | 422)) {
+                return Err(failed);
+            }
+        }
+        self.apply(store, key, body).await
+    }
+
+    async fn adopt_fields<T: Observed>(&self, key: &Key) -> Result<(), CallFailed> {
+        let request = request::<T::Raw>(key).get_metadata(&key.name, &GetParams::default());
+        let live: PartialObjectMeta<T::Raw> = match self.send::<T, _>("look at", key, request).await {
+            Err(failed) if failed.code() == Some(404) => return Ok(()),
+            answer => answer?,
+        };
+        let Some(patch) = fields::adoption(live.managed_fields()) else { return Ok(()) };
+        let request = json_patch::<T::Raw>(key, &patch);
+        self.send::<T, IgnoredAny>("own the fields of", key, request).await?;
+        self.count::<T>("patch");
+        Ok(())
+    }
+
+    /// Makes `body` at `key` where there is nothing; the answer goes into `store`. `None` where there is something:
+    /// that stays as it is, whosever it is.
+    pub(crate) async fn make<T: Observed>(
+        &self,
+        store: &Store<T>,
+        key: &Key,
+        body: &Value,
+    ) -> Result<Option<Written<T>>, CallFailed> {
+        match self.send::<T, T::Raw>("create", key, post::<T::Raw>(key, body)).await {
+            Ok(raw) => {
+                self.count::<T>("create");
+                Ok(Some(Written { generation: raw.meta().generation, change: store.written(raw) }))
+            }
+            Err(failed) if failed.already_there() => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+
+    /// An apply of an object that is not watched, and so in no store.
     pub(crate) async fn apply_unwatched<K: Resource<DynamicType = ()>>(
         &self,
         key: &Key,
@@ -104,16 +157,14 @@ impl Cluster {
         Ok(())
     }
 
-    /// Makes `body` at `key`. Says whether it did: what is there already stays as it is.
-    pub(crate) async fn create<K: Resource<DynamicType = ()>>(
+    /// A make of an object that is not watched. Says whether it did: what is there already stays as it is.
+    pub(crate) async fn make_unwatched<K: Resource<DynamicType = ()>>(
         &self,
         key: &Key,
         body: &Value,
     ) -> Result<bool, CallFailed> {
         let kind = K::kind(&());
-        let params = PostParams { field_manager: Some(name::OPERATOR.to_owned()), ..PostParams::default() };
-        let request = request::<K>(key).create(&params, body.to_string().into_bytes());
-        match self.send_named::<IgnoredAny>("create", &kind, key, request).await {
+        match self.send_named::<IgnoredAny>("create", &kind, key, post::<K>(key, body)).await {
             Ok(_) => {
                 self.metrics.count_write(&kind, "create");
                 Ok(true)
@@ -196,11 +247,7 @@ impl Cluster {
                 {"op": "replace", "path": "/metadata/finalizers", "value": new},
             ])
         };
-        let url = format!("{}/{}?fieldManager={}", request::<T::Raw>(key).url_path, key.name, name::OPERATOR);
-        let request = http::Request::patch(url)
-            .header(http::header::CONTENT_TYPE, "application/json-patch+json")
-            .body(patch.to_string().into_bytes())
-            .map_err(kube::core::request::Error::BuildRequest);
+        let request = json_patch::<T::Raw>(key, &patch);
         let raw: T::Raw = self.send::<T, _>("set the finalizers of", key, request).await?;
         self.count::<T>("patch");
         Ok(store.written(raw))
@@ -268,7 +315,7 @@ impl Cluster {
         &self,
         verb: &'static str,
         key: &Key,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+        request: Asked,
     ) -> Result<A, CallFailed> {
         self.send_named(verb, T::Raw::kind(&()).as_ref(), key, request).await
     }
@@ -278,7 +325,7 @@ impl Cluster {
         verb: &'static str,
         kind: &str,
         key: &Key,
-        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+        request: Asked,
     ) -> Result<A, CallFailed> {
         let failed = |source| CallFailed { verb, kind: kind.to_owned(), name: key.clone(), source };
         let request = request.map_err(kube::Error::BuildRequest).map_err(failed)?;
@@ -302,6 +349,27 @@ pub(crate) struct Written<T> {
 fn request<K: Resource<DynamicType = ()>>(key: &Key) -> Request {
     let namespace = (!key.namespace.is_empty()).then_some(&*key.namespace);
     Request::new(K::url_path(&(), namespace))
+}
+
+type Asked = Result<http::Request<Vec<u8>>, kube::core::request::Error>;
+
+fn post<K: Resource<DynamicType = ()>>(key: &Key, body: &Value) -> Asked {
+    let place = request::<K>(key).url_path;
+    let url = format!("{place}?fieldManager={}&fieldValidation=Strict", name::OPERATOR);
+    sent(http::Request::post(url), "application/json", body)
+}
+
+fn json_patch<K: Resource<DynamicType = ()>>(key: &Key, patch: &Value) -> Asked {
+    let place = request::<K>(key).url_path;
+    let url = format!("{place}/{}?fieldManager={}", key.name, name::OPERATOR);
+    sent(http::Request::patch(url), "application/json-patch+json", patch)
+}
+
+fn sent(request: http::request::Builder, format: &str, body: &Value) -> Asked {
+    request
+        .header(http::header::CONTENT_TYPE, format)
+        .body(body.to_string().into_bytes())
+        .map_err(kube::core::request::Error::BuildRequest)
 }
 
 fn forced() -> PatchParams {

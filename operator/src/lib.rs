@@ -10,6 +10,7 @@ mod config;
 mod context;
 mod digest;
 mod error;
+mod fields;
 mod flavor;
 mod health;
 mod lease;

@@ -87,7 +87,7 @@ async fn seed(cluster: &Cluster, namespace: &str, known: Option<&Seed>) -> Resul
             return Seed::of(&secret).map_err(Failed::Seed);
         }
         let seed = known.cloned().map_or_else(Seed::random, Ok).map_err(Failed::Random)?;
-        if cluster.create::<Secret>(&key, &seed.secret(namespace)).await.map_err(Failed::Call)? {
+        if cluster.make_unwatched::<Secret>(&key, &seed.secret(namespace)).await.map_err(Failed::Call)? {
             tracing::info!("made the seed of the host authority, Secret {key}");
             return Ok(seed);
         }

@@ -97,9 +97,11 @@ fn plan(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Plan {
 
 fn plan_deployment(snapshot: &Snapshot, manifests: &Manifests) -> Plan {
     let Manifests { deployment: body, template, choice, home: _, service: _, keys: _ } = manifests;
-    let apply = || vec![Action::Apply(ChildKind::Deployment, body.clone())];
     let so = |actions| Plan { actions, template: Some(template.clone()), pending: false, generation: None };
-    let Some(facts) = snapshot.deployment.ours() else { return so(apply()) };
+    let Some(facts) = snapshot.deployment.ours() else {
+        return so(vec![Action::Make(ChildKind::Deployment, body.clone())]);
+    };
+    let apply = || vec![Action::Apply(ChildKind::Deployment, body.clone())];
     if facts.deleting {
         return so(Vec::new());
     }
@@ -134,7 +136,7 @@ fn plan_keys(snapshot: &Snapshot, manifests: &Manifests, machine: &[Action]) -> 
             .is_some_and(|(step, after)| !made_since(step.saturating_add(after).unwrap_or(step)))
     };
     let needed = !machine.is_empty() || snapshot.pods.iter().any(|pod| hangs(pod));
-    needed.then(|| Action::Apply(ChildKind::Keys, body.clone()))
+    needed.then(|| Action::Make(ChildKind::Keys, body.clone()))
 }
 
 /// Who reaches the servers in a namespace of no user: as in every user's, and before anything runs there.
@@ -151,7 +153,7 @@ fn plan_network(snapshot: &Snapshot) -> Option<Action> {
 
 fn plan_home(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> Option<Action> {
     let facts = match &snapshot.home {
-        Child::Absent => return Some(Action::Apply(ChildKind::Home, manifests.home.clone())),
+        Child::Absent => return Some(Action::Make(ChildKind::Home, manifests.home.clone())),
         Child::Foreign => return None,
         Child::Ours(facts) => facts,
     };
@@ -164,7 +166,7 @@ fn plan_home(snapshot: &Snapshot, name: &ServerName, manifests: &Manifests) -> O
 
 fn plan_service(snapshot: &Snapshot, manifests: &Manifests) -> Option<Action> {
     match (&manifests.service, &snapshot.service) {
-        (Some(body), Child::Absent) => Some(Action::Apply(ChildKind::Service, body.clone())),
+        (Some(body), Child::Absent) => Some(Action::Make(ChildKind::Service, body.clone())),
         (Some(body), Child::Ours(facts)) => {
             let right = facts.leads_to_agent && facts.selects.as_deref() == Some(&*snapshot.server.key.name);
             (!right && !facts.deleting).then(|| Action::Apply(ChildKind::Service, body.clone()))

@@ -1,6 +1,6 @@
 //! Fetches what a decision about a server needs, and does what it says.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_api::{
     condition::Reason,
@@ -20,9 +20,9 @@ use super::{
 };
 use crate::{
     child::Child,
-    cluster::CallFailed,
+    cluster::{CallFailed, Written},
     context::Context,
-    observed::{Key, Owner, PolicyFacts, ServerFacts},
+    observed::{DeploymentFacts, Key, Owner, PolicyFacts, ServerFacts},
     store::Change,
     watch::Watched,
 };
@@ -36,6 +36,8 @@ pub(crate) struct Memory {
     keys_made: Option<Timestamp>,
     /// Why the last attempt at a child failed.
     failure: Option<Failure>,
+    /// Children whose names something else had when they were to be made.
+    taken: BTreeSet<ChildKind>,
 }
 
 /// Looks at the server at `key` once. Returns when to look again, if nothing happens before.
@@ -53,11 +55,12 @@ pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<Option<Dur
     let outcome = act(context, key, &snapshot.server, decision.actions).await;
     let failure = match &outcome {
         Ok(()) => None,
-        Err((Some(child), failed)) => {
+        Err(Stop::Failed(Some(child), failed)) => {
             Some(Failure { child: *child, reason: reason(failed), message: failed.said() })
         }
         // Nothing about a child: try again, and tell nobody yet.
-        Err((None, _)) => snapshot.failure.clone(),
+        Err(Stop::Failed(None, _)) => snapshot.failure.clone(),
+        Err(Stop::Taken) => return Ok(Some(Duration::ZERO)),
     };
     if failure != snapshot.failure {
         with_memory(context, |memory| memory.entry(key.clone()).or_default().failure.clone_from(&failure));
@@ -74,8 +77,10 @@ pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<Option<Dur
             return Ok(Some(Duration::ZERO));
         }
     }
-    outcome.map_err(|(_, failed)| failed)?;
-    Ok(decision.recheck)
+    match outcome {
+        Err(Stop::Failed(_, failed)) => Err(failed),
+        Ok(()) | Err(Stop::Taken) => Ok(decision.recheck),
+    }
 }
 
 async fn fetch_again(context: &Context, snapshot: &Snapshot) -> Result<Snapshot, CallFailed> {
@@ -89,20 +94,36 @@ async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result<Snapshot, 
     let home = Key::new(&key.namespace, &format!("{}-home", key.name));
     let service = Key::new(&key.namespace, &format!("{}-ssh", key.name));
     let mine = |owner: &Option<String>| owner.as_deref() == Some(&server.uid);
-    // A server on its way out makes nothing, so nobody else's objects can be in its way.
-    let looks = server.deleting.is_none();
-    let (deployment, claim, service) = tokio::try_join!(
-        Child::find(context, &stores.deployments, key, looks, |facts| mine(&facts.owner)),
-        Child::find(context, &stores.claims, &home, looks, |facts| facts.server.as_deref()
-            == Some(&*key.name)),
-        Child::find(context, &stores.services, &service, looks && server.spec.enable_ssh, |facts| mine(
-            &facts.owner
-        )),
-    )?;
-    let network = network(context, key, looks).await?;
-    let volume_made = claim.ours().and_then(|claim| context.volumes.last_made(claim));
-    let Memory { written_generation, keys_made, failure } =
+    let Memory { written_generation, keys_made, failure, taken } =
         with_memory(context, |memory| memory.get(key).cloned().unwrap_or_default());
+    // A server on its way out makes nothing, so nobody else's objects can be in its way.
+    let makes = server.deleting.is_none();
+    // What is to be made meets what has its name by itself, and is looked for after that. Not so the Deployment: it comes
+    // last, and where it cannot come, nothing else should. Nor the NetworkPolicy: its rights are by name, so it is applied.
+    let looks = |kind| makes && taken.contains(&kind);
+    let (deployment, claim, service) = tokio::try_join!(
+        Child::find(context, &stores.deployments, key, makes, |facts| mine(&facts.owner)),
+        Child::find(context, &stores.claims, &home, looks(ChildKind::Home), |facts| facts.server.as_deref()
+            == Some(&*key.name)),
+        Child::find(
+            context,
+            &stores.services,
+            &service,
+            looks(ChildKind::Service) && server.spec.enable_ssh,
+            |facts| mine(&facts.owner)
+        ),
+    )?;
+    for (kind, free) in [
+        (ChildKind::Deployment, !matches!(deployment, Child::Foreign)),
+        (ChildKind::Home, !matches!(claim, Child::Foreign)),
+        (ChildKind::Service, !matches!(service, Child::Foreign)),
+    ] {
+        if free && taken.contains(&kind) {
+            with_memory(context, |memory| memory.entry(key.clone()).or_default().taken.remove(&kind));
+        }
+    }
+    let network = network(context, key, makes).await?;
+    let volume_made = claim.ours().and_then(|claim| context.volumes.last_made(claim));
     Ok(Snapshot {
         flavors: stores.flavors.all(),
         deployment,
@@ -148,34 +169,40 @@ fn find_owner(context: &Context, namespace: &str, owner: &Owner) -> Option<Arc<S
     (server.uid == owner.uid && server.deleting.is_none()).then_some(server)
 }
 
+/// Why not everything was done.
+enum Stop {
+    /// Something has the name of a child: it is to be looked at before anything else is made.
+    Taken,
+    /// A call failed, maybe about a child.
+    Failed(Option<ChildKind>, CallFailed),
+}
+
 /// What is done at once, one such step after the other.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
-    /// The server is held, and what a pod needs or is kept from is there before it.
+    /// The server is held, and what a pod needs or is kept from is there before it: above all, no pod may find a home of
+    /// somebody else's.
     First,
-    Children,
+    Machine,
     Pods,
     Last,
 }
 
 fn step(action: &Action) -> Step {
     match action {
-        Action::AddFinalizer | Action::Apply(ChildKind::Keys | ChildKind::Network, _) => Step::First,
-        Action::Apply(ChildKind::Deployment | ChildKind::Home | ChildKind::Service, _)
-        | Action::Delete(_) => Step::Children,
+        Action::AddFinalizer => Step::First,
+        Action::Make(kind, _) | Action::Apply(kind, _) => match kind {
+            ChildKind::Home | ChildKind::Service | ChildKind::Keys | ChildKind::Network => Step::First,
+            ChildKind::Deployment => Step::Machine,
+        },
+        Action::Delete(_) => Step::Machine,
         Action::DeletePods { .. } => Step::Pods,
         Action::RemoveFinalizer => Step::Last,
     }
 }
 
-/// Does it. With the failure comes the child it was about.
-async fn act(
-    context: &Context,
-    key: &Key,
-    server: &ServerFacts,
-    actions: Vec<Action>,
-) -> Result<(), (Option<ChildKind>, CallFailed)> {
-    for now in [Step::First, Step::Children, Step::Pods, Step::Last] {
+async fn act(context: &Context, key: &Key, server: &ServerFacts, actions: Vec<Action>) -> Result<(), Stop> {
+    for now in [Step::First, Step::Machine, Step::Pods, Step::Last] {
         let of_now = actions.iter().filter(|action| step(action) == now);
         let done = futures::future::join_all(of_now.map(|action| one(context, key, server, action)));
         done.await.into_iter().collect::<Result<(), _>>()?;
@@ -183,22 +210,28 @@ async fn act(
     Ok(())
 }
 
-async fn one(
-    context: &Context,
-    key: &Key,
-    server: &ServerFacts,
-    action: &Action,
-) -> Result<(), (Option<ChildKind>, CallFailed)> {
+async fn one(context: &Context, key: &Key, server: &ServerFacts, action: &Action) -> Result<(), Stop> {
     match action {
         Action::AddFinalizer => set_finalizer(context, key, server, true).await,
         Action::RemoveFinalizer => set_finalizer(context, key, server, false).await,
+        Action::Make(kind, body) => {
+            let made =
+                make(context, key, *kind, body).await.map_err(|failed| Stop::Failed(Some(*kind), failed))?;
+            if !made {
+                with_memory(context, |memory| memory.entry(key.clone()).or_default().taken.insert(*kind));
+                return Err(Stop::Taken);
+            }
+            return Ok(());
+        }
         Action::Apply(kind, body) => {
-            return apply(context, key, *kind, body).await.map_err(|failed| (Some(*kind), failed));
+            return apply(context, key, *kind, body)
+                .await
+                .map_err(|failed| Stop::Failed(Some(*kind), failed));
         }
         Action::Delete(kind) => delete(context, key, server, *kind).await,
         Action::DeletePods { replica_sets, pods } => delete_pods(context, key, replica_sets, pods).await,
     }
-    .map_err(|failed| (None, failed))
+    .map_err(|failed| Stop::Failed(None, failed))
 }
 
 async fn set_finalizer(
@@ -219,6 +252,34 @@ async fn set_finalizer(
     Ok(())
 }
 
+/// Makes a child. Says whether it did: what has its name already stays as it is.
+async fn make(
+    context: &Context,
+    key: &Key,
+    kind: ChildKind,
+    body: &serde_json::Value,
+) -> Result<bool, CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    let place = place(key, body);
+    Ok(match kind {
+        ChildKind::Deployment => {
+            let Some(written) = cluster.make(&stores.deployments, &place, body).await? else {
+                return Ok(false);
+            };
+            machine_written(context, key, written);
+            true
+        }
+        ChildKind::Home => made(context, cluster.make(&stores.claims, &place, body).await?),
+        ChildKind::Service => made(context, cluster.make(&stores.services, &place, body).await?),
+        ChildKind::Keys => {
+            make_keys(context, key, &place, body).await?;
+            true
+        }
+        // Always applied.
+        ChildKind::Network => true,
+    })
+}
+
 async fn apply(
     context: &Context,
     key: &Key,
@@ -226,21 +287,35 @@ async fn apply(
     body: &serde_json::Value,
 ) -> Result<(), CallFailed> {
     let Context { cluster, stores, .. } = context;
-    let place = Key::new(&key.namespace, body["metadata"]["name"].as_str().unwrap_or_default());
+    let place = place(key, body);
     match kind {
         ChildKind::Deployment => {
-            let written = cluster.apply(&stores.deployments, &place, body).await?;
-            with_memory(context, |memory| {
-                memory.entry(key.clone()).or_default().written_generation = written.generation;
-            });
-            wake(context, written.change);
+            machine_written(context, key, cluster.apply_over(&stores.deployments, &place, body).await?);
         }
-        ChildKind::Home => wake(context, cluster.apply(&stores.claims, &place, body).await?.change),
-        ChildKind::Service => wake(context, cluster.apply(&stores.services, &place, body).await?.change),
-        ChildKind::Keys => make_keys(context, key, &place, body).await?,
+        ChildKind::Home => wake(context, cluster.apply_over(&stores.claims, &place, body).await?.change),
+        ChildKind::Service => wake(context, cluster.apply_over(&stores.services, &place, body).await?.change),
         ChildKind::Network => wake(context, cluster.apply(&stores.policies, &place, body).await?.change),
+        // Never changed.
+        ChildKind::Keys => {}
     }
     Ok(())
+}
+
+fn place(key: &Key, body: &serde_json::Value) -> Key {
+    Key::new(&key.namespace, body["metadata"]["name"].as_str().unwrap_or_default())
+}
+
+fn made<T: Watched>(context: &Context, written: Option<Written<T>>) -> bool {
+    let made = written.is_some();
+    wake(context, written.and_then(|written| written.change));
+    made
+}
+
+fn machine_written(context: &Context, key: &Key, written: Written<DeploymentFacts>) {
+    with_memory(context, |memory| {
+        memory.entry(key.clone()).or_default().written_generation = written.generation;
+    });
+    wake(context, written.change);
 }
 
 /// Keys that are there already are the same ones: they come from the authority and the server's name.
@@ -254,7 +329,7 @@ async fn make_keys(
     let Some(authority) = context.authority() else { return Ok(()) };
     let mut secret = body.clone();
     secret["data"] = serde_json::json!(authority.server_keys(&key.namespace, &key.name));
-    context.cluster.create::<Secret>(place, &secret).await?;
+    context.cluster.make_unwatched::<Secret>(place, &secret).await?;
     with_memory(context, |memory| {
         memory.entry(key.clone()).or_default().keys_made = Some(Timestamp::now());
     });

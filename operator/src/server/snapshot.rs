@@ -53,7 +53,7 @@ pub(crate) struct Network {
 }
 
 /// One of the objects that a server has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ChildKind {
     /// Its Deployment.
     Deployment,
@@ -98,7 +98,9 @@ pub(crate) enum Action {
     AddFinalizer,
     /// Let it go.
     RemoveFinalizer,
-    /// Make the child so. Keys are made where they are missing, with what is secret in them, and never changed.
+    /// Make the child, where there is nothing of its name; of keys, what is secret in them is put in.
+    Make(ChildKind, Value),
+    /// Make the child that is there so; of a NetworkPolicy, also one that is not there.
     Apply(ChildKind, Value),
     /// Delete the child.
     Delete(ChildKind),

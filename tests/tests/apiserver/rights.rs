@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use devplat_api::{DevServer, DevServerFlavor, DevUser, name};
 use devplat_tests::{audit::Entry, waiting::until};
 use k8s_openapi::api::{
-    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Service, ServiceAccount},
     networking::v1::NetworkPolicy,
     rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject},
 };
@@ -112,6 +112,17 @@ async fn everything_that_an_operator_does(client: &Client) {
     users.patch("rita", &PatchParams::default(), &none).await.unwrap();
     let told = |pod: &Pod| pod.annotations().contains_key(name::KEYS_ANNOTATION);
     space.becomes(&space.pod("mydev").await.name_any(), "to be told of the keys", told).await;
+    let other =
+        json!({"spec": {"ports": [{"name": "ssh", "port": 22, "protocol": "TCP", "targetPort": 8080}]}});
+    let changed = space.change::<Service>("mydev-ssh", other).await.resource_version();
+    let mended = |service: &Service| service.resource_version() != changed;
+    space.becomes("mydev-ssh", "to be put right", mended).await;
+    space.change::<DevServer>("mydev", json!({"spec": {"persistentHomeSize": "20Gi"}})).await;
+    let grown = |claim: &PersistentVolumeClaim| {
+        let resources = claim.spec.as_ref().unwrap().resources.as_ref().unwrap();
+        resources.requests.as_ref().unwrap()["storage"].0 == "20Gi"
+    };
+    space.becomes("mydev-home", "to have grown", grown).await;
     space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
     space.gone::<Service>("mydev-ssh").await;
     space.delete::<DevServer>("mydev").await;

@@ -12,7 +12,8 @@ use crate::server::{
 };
 
 fn objects(snapshot: &Snapshot) -> Vec<serde_json::Value> {
-    let body = |action| if let Action::Apply(_, body) = action { Some(body) } else { None };
+    let body =
+        |action| if let Action::Make(_, body) | Action::Apply(_, body) = action { Some(body) } else { None };
     decide(snapshot).actions.into_iter().filter_map(body).collect()
 }
 

@@ -35,7 +35,7 @@ fn with(change: impl FnOnce(&mut PolicyFacts)) -> Snapshot {
 fn namespace_of_no_user_is_closed_before_a_server_runs_in_it() {
     let actions = actions(&elsewhere());
     let at = |what: &str| actions.iter().position(|action| action == what);
-    assert!(at("apply NetworkPolicy").unwrap() < at("apply Deployment").unwrap(), "{actions:?}");
+    assert!(at("apply NetworkPolicy").unwrap() < at("make Deployment").unwrap(), "{actions:?}");
     assert_eq!(super::world::actions(&with(|_| {})), [""; 0]);
 }
 
@@ -61,5 +61,5 @@ fn policy_of_a_neighbour_does_for_all() {
 fn policy_of_somebody_else_is_left_alone() {
     let mut snapshot = elsewhere();
     snapshot.network.as_mut().unwrap().policy = Child::Foreign;
-    assert!(!actions(&snapshot).contains(&"apply NetworkPolicy".to_owned()));
+    assert!(!actions(&snapshot).iter().any(|action| action.ends_with("NetworkPolicy")));
 }

@@ -23,7 +23,7 @@ fn a_new_server_is_held_before_anything_is_made() {
     let snapshot = new_server(DevServerSpec::default());
     assert_eq!(
         actions(&snapshot),
-        ["add finalizer", "apply Secret", "apply PersistentVolumeClaim", "apply Service", "apply Deployment"]
+        ["add finalizer", "make Secret", "make PersistentVolumeClaim", "make Service", "make Deployment"]
     );
     assert_eq!(said(&snapshot, ConditionType::Ready), "False Starting: waiting for the pod to start");
 }
@@ -185,7 +185,7 @@ fn a_pending_change_is_made_when_nothing_runs_any_more() {
     snapshot.defaults.agent_image = "devplat.local/devplat-agent@sha256:a2".into();
     settle(&mut snapshot);
     snapshot.pods.clear();
-    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["make Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert_eq!(said(&snapshot, ConditionType::RestartPending), "nothing");
 }
@@ -194,7 +194,7 @@ fn a_pending_change_is_made_when_nothing_runs_any_more() {
 fn a_user_who_changes_the_image_gets_a_restart() {
     let mut snapshot = running();
     spec_of(&mut snapshot).image = Some("other".into());
-    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["make Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert_eq!(
         said(&snapshot, ConditionType::Ready),
@@ -208,7 +208,7 @@ fn a_user_who_asks_for_a_restart_gets_it_with_what_was_pending() {
     snapshot.defaults.agent_image = "devplat.local/devplat-agent@sha256:a2".into();
     settle(&mut snapshot);
     Arc::make_mut(&mut snapshot.server).restart = Some("now".into());
-    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["make Secret", "apply Deployment"]);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_restart_alone_makes_another_pod_once() {
     let mut snapshot = running();
     let before = snapshot.deployment.ours().unwrap().template.clone();
     Arc::make_mut(&mut snapshot.server).restart = Some("now".into());
-    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["make Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert_ne!(snapshot.deployment.ours().unwrap().template, before);
     assert!(said(&snapshot, ConditionType::Ready).starts_with("False Restarting"));
@@ -227,7 +227,7 @@ fn a_deployment_changed_by_somebody_else_is_put_right_once() {
     let mut snapshot = running();
     let Child::Ours(facts) = &mut snapshot.deployment else { panic!("it runs") };
     Arc::make_mut(facts).generation = Some(7);
-    assert_eq!(actions(&snapshot), ["apply Secret", "apply Deployment"]);
+    assert_eq!(actions(&snapshot), ["make Secret", "apply Deployment"]);
     settle(&mut snapshot);
     assert!(actions(&snapshot).is_empty());
 }
@@ -236,7 +236,7 @@ fn a_deployment_changed_by_somebody_else_is_put_right_once() {
 fn a_deleted_service_is_made_again() {
     let mut snapshot = running();
     snapshot.service = Child::Absent;
-    assert_eq!(actions(&snapshot), ["apply Service"]);
+    assert_eq!(actions(&snapshot), ["make Service"]);
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn keys_of_a_pod_that_hangs_are_made_again_and_ever_less_often() {
     snapshot.now = at(29);
     assert!(actions(&snapshot).is_empty());
     snapshot.now = at(30);
-    assert_eq!(actions(&snapshot), ["apply Secret"]);
+    assert_eq!(actions(&snapshot), ["make Secret"]);
     settle(&mut snapshot);
     // They may have gone after that: nobody says so.
     for (quiet, doubted) in [(59, 60), (119, 120), (239, 240)] {
@@ -263,7 +263,7 @@ fn keys_of_a_pod_that_hangs_are_made_again_and_ever_less_often() {
         settle(&mut snapshot);
         assert_eq!(decide(&snapshot).recheck, Some(Duration::from_secs(1)), "{quiet}");
         snapshot.now = at(doubted);
-        assert_eq!(actions(&snapshot), ["apply Secret"], "{doubted}");
+        assert_eq!(actions(&snapshot), ["make Secret"], "{doubted}");
         settle(&mut snapshot);
     }
 }

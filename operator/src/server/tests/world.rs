@@ -140,7 +140,7 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
             Arc::make_mut(&mut snapshot.server).finalizers.push(name::SERVER_FINALIZER.into());
         }
         Action::RemoveFinalizer => Arc::make_mut(&mut snapshot.server).finalizers.clear(),
-        Action::Apply(ChildKind::Deployment, body) => {
+        Action::Make(ChildKind::Deployment, body) | Action::Apply(ChildKind::Deployment, body) => {
             let annotation = |key: &str| body["metadata"]["annotations"][key].as_str().map(str::to_owned);
             let before = snapshot.deployment.ours().and_then(|facts| facts.generation).unwrap_or(0);
             snapshot.written_generation = Some(before + 1);
@@ -152,7 +152,7 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
                 ..DeploymentFacts::default()
             }));
         }
-        Action::Apply(ChildKind::Home, body) => {
+        Action::Make(ChildKind::Home, body) | Action::Apply(ChildKind::Home, body) => {
             let size = body["spec"]["resources"]["requests"]["storage"].as_str().unwrap();
             snapshot.home = Child::Ours(Arc::new(ClaimFacts {
                 server: Some("mydev".into()),
@@ -161,7 +161,7 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
                 ..ClaimFacts::default()
             }));
         }
-        Action::Apply(ChildKind::Service, body) => {
+        Action::Make(ChildKind::Service, body) | Action::Apply(ChildKind::Service, body) => {
             snapshot.service = Child::Ours(Arc::new(ServiceFacts {
                 owner: body["metadata"]["ownerReferences"][0]["uid"].as_str().map(str::to_owned),
                 selects: body["spec"]["selector"][name::SERVER_LABEL].as_str().map(str::to_owned),
@@ -169,7 +169,7 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
                 deleting: false,
             }));
         }
-        Action::Apply(ChildKind::Network, body) => {
+        Action::Make(ChildKind::Network, body) | Action::Apply(ChildKind::Network, body) => {
             let owners = body["metadata"]["ownerReferences"].as_array().unwrap();
             let text = |owner: &serde_json::Value, field: &str| owner[field].as_str().unwrap().to_owned();
             let owner =
@@ -179,7 +179,8 @@ fn carry_out(snapshot: &mut Snapshot, action: Action) {
             snapshot.network.as_mut().unwrap().policy = Child::Ours(Arc::new(facts));
         }
         Action::Delete(ChildKind::Network) => panic!("it is not one server's"),
-        Action::Apply(ChildKind::Keys, _) => snapshot.keys_made = Some(snapshot.now),
+        Action::Make(ChildKind::Keys, _) => snapshot.keys_made = Some(snapshot.now),
+        Action::Apply(ChildKind::Keys, _) => panic!("they are never changed"),
         Action::Delete(ChildKind::Keys) => snapshot.keys_made = None,
         Action::Delete(ChildKind::Deployment) => snapshot.deployment = Child::Absent,
         Action::Delete(ChildKind::Home) => snapshot.home = Child::Absent,
@@ -195,6 +196,7 @@ pub(super) fn actions(snapshot: &Snapshot) -> Vec<String> {
     let name = |action: Action| match action {
         Action::AddFinalizer => "add finalizer".to_owned(),
         Action::RemoveFinalizer => "remove finalizer".to_owned(),
+        Action::Make(kind, _) => format!("make {}", kind.as_str()),
         Action::Apply(kind, _) => format!("apply {}", kind.as_str()),
         Action::Delete(kind) => format!("delete {}", kind.as_str()),
         Action::DeletePods { replica_sets, pods } => {

@@ -1,7 +1,10 @@
 //! What a user changes on a dev server takes effect.
 
 use devplat_api::DevServer;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Service};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{PersistentVolumeClaim, Pod, Service},
+};
 use kube::ResourceExt;
 use serde_json::json;
 
@@ -18,6 +21,29 @@ async fn another_image_replaces_the_pod_and_keeps_the_home() {
     let after = space.pod("mydev").await;
     assert_eq!(after.spec.unwrap().containers[0].image.as_deref(), Some("example.com/other:1"));
     assert_eq!(space.get::<PersistentVolumeClaim>("mydev-home").await.uid(), home.uid());
+}
+
+#[tokio::test]
+async fn what_a_user_no_longer_wants_is_gone_from_the_machine() {
+    let space = Namespace::new("change-less").await;
+    let more = json!({"sharedVolumeClaimName": "datasets", "command": ["sleep", "infinity"]});
+    space.server("mydev", more).await;
+    let claims = |deployment: &Deployment| {
+        let pod = deployment.spec.as_ref().unwrap().template.spec.clone().unwrap();
+        let volumes = pod.volumes.unwrap_or_default();
+        volumes
+            .into_iter()
+            .filter_map(|volume| Some(volume.persistent_volume_claim?.claim_name))
+            .collect::<Vec<_>>()
+    };
+    let both: Vec<String> = vec!["mydev-home".into(), "datasets".into()];
+    space.becomes("mydev", "to have both", |deployment| claims(deployment) == both).await;
+    let less = json!({"spec": {"sharedVolumeClaimName": null, "command": null}});
+    space.change::<DevServer>("mydev", less).await;
+    space.becomes("mydev", "to have its home alone", |deployment| claims(deployment) == both[..1]).await;
+    space.ready("mydev").await;
+    let args = space.pod("mydev").await.spec.unwrap().containers[0].args.clone().unwrap_or_default();
+    assert!(!args.contains(&"infinity".to_owned()), "{args:?}");
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ async fn foreign_service_of_the_name_is_left_alone() {
     space.server("mydev", json!({})).await;
     says_taken(&space, r#"Service "mydev-ssh""#).await;
     assert_eq!(space.get::<Service>("mydev-ssh").await, before);
+    assert_eq!(space.names::<Deployment>().await, [""; 0]);
     // Without SSH it needs no Service, and so nothing is in its way.
     space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
     space.ready("mydev").await;
@@ -69,6 +70,8 @@ async fn foreign_claim_of_the_name_is_left_alone() {
     space.make::<PersistentVolumeClaim>(theirs).await;
     space.server("mydev", json!({"homeRetention": "Delete"})).await;
     says_taken(&space, r#"PersistentVolumeClaim "mydev-home""#).await;
+    // No pod ever sees what is in it.
+    assert_eq!(space.names::<Deployment>().await, [""; 0]);
     let before: PersistentVolumeClaim = space.get("mydev-home").await;
     space.delete::<DevServer>("mydev").await;
     space.gone::<DevServer>("mydev").await;
