@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use devplat_api::DevServer;
+use devplat_api::{DevServer, name::SERVER_FINALIZER};
 use futures::{StreamExt, TryStreamExt, pin_mut, stream};
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -32,6 +32,7 @@ pub(super) fn name(number: usize) -> String {
     format!("server-{number}")
 }
 
+/// Makes dev servers as `devctl create` does, which holds them from the creating call on.
 pub(super) async fn create_servers(client: &Client, count: usize) -> Result<()> {
     let servers: Api<DevServer> = Api::namespaced(client.clone(), NAMESPACE);
     each(count, |number| {
@@ -39,7 +40,8 @@ pub(super) async fn create_servers(client: &Client, count: usize) -> Result<()> 
         async move {
             let server: DevServer = serde_json::from_value(json!({
                 "apiVersion": "apps.devservers.io/v1", "kind": "DevServer",
-                "metadata": {"name": name(number)}, "spec": {"flavor": "cpu-small"},
+                "metadata": {"name": name(number), "finalizers": [SERVER_FINALIZER]},
+                "spec": {"flavor": "cpu-small"},
             }))?;
             servers.create(&PostParams::default(), &server).await?;
             Ok(())
