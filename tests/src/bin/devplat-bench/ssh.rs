@@ -131,7 +131,7 @@ impl Bench<'_> {
             &format!("{FIRST}\nstart"),
         )?);
         all.push(self.number("memory of an idle bastion", "20 MiB", "MiB", "kubectl -n devserver-bastion rollout restart deployment/bastion >/dev/null; kubectl -n devserver-bastion rollout status deployment/bastion --timeout=180s >/dev/null; sleep 75; docker exec \"$NAME-control-plane\" sh -c 'for p in $(pgrep -f \"devplat-bastion serve\"); do sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$p/status; done' | awk '$1 > m { m = $1 } END { print m / 1024 }' >&3")?);
-        all.push(self.number("memory of an idle agent", "8 MiB", "MiB", "me create idle --wait >/dev/null; sleep 5; docker exec \"$NAME-control-plane\" sh -c 'sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$(pgrep -nf \"[d]evplat-agent init\")/status' | awk '{ print $1 / 1024 }' >&3; me delete idle --force --delete-home >/dev/null")?);
+        all.push(self.number("memory of an idle agent", "8 MiB", "MiB", "idle=idle-$RANDOM; me create $idle --wait >/dev/null; sleep 5; docker exec \"$NAME-control-plane\" sh -c 'sed -n \"s/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p\" /proc/$(pgrep -nf \"[d]evplat-agent init\")/status' | awk '{ print $1 / 1024 }' >&3; me delete $idle --force --delete-home >/dev/null")?);
         for (image, goal) in [("devplat-bastion", "25 MiB"), ("devplat-agent", "10 MiB")] {
             let size = image::size(&self.platform.cache(), image)?;
             let name = if image == "devplat-agent" {
@@ -301,10 +301,11 @@ start() {
     for n in $(seq 300); do kubectl -n dev-demo get devserver first >/dev/null 2>&1 || break; sleep 0.1; done
     seconds first
 }
-# The home before has to be off the disk, which takes the same provisioner some seconds and a pod.
+# The home before has to be off the disk, which takes the same provisioner some seconds and a pod, and after that kubelet
+# and containerd some seconds more for what those pods leave: each start beside them takes twice as long.
 new_home() {
     me delete first --force --delete-home > /dev/null 2>&1 || true
-    for n in $(seq 300); do [[ " $(kubectl get pv -o jsonpath='{.items[*].spec.claimRef.name}') " == *" first-home "* ]] || return 0; sleep 0.1; done
+    for n in $(seq 300); do [[ " $(kubectl get pv -o jsonpath='{.items[*].spec.claimRef.name}') " == *" first-home "* ]] || { sleep 10; return 0; }; sleep 0.1; done
     echo 'the home before is still there' >&2; return 1
 }
 first() { me create first > /dev/null; for n in $(seq 200); do [[ $(ssh -F "$CONFIG" "${common[@]}" "demo+first@$NAME" 'echo 1' 2>/dev/null) == 1 ]] && return; sleep 0.05; done; return 1; }
