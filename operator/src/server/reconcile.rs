@@ -178,31 +178,33 @@ enum Stop {
 }
 
 /// What is done at once, one such step after the other.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
     /// The server is held, and what a pod needs or is kept from is there before it: above all, no pod may find a home of
     /// somebody else's.
     First,
-    Machine,
+    Children,
     Pods,
     Last,
 }
 
 fn step(action: &Action) -> Step {
     match action {
-        Action::AddFinalizer => Step::First,
-        Action::Make(kind, _) | Action::Apply(kind, _) => match kind {
+        Action::AddFinalizer | Action::Apply(ChildKind::Keys | ChildKind::Network, _) => Step::First,
+        Action::Make(kind, _) => match kind {
             ChildKind::Home | ChildKind::Service | ChildKind::Keys | ChildKind::Network => Step::First,
-            ChildKind::Deployment => Step::Machine,
+            ChildKind::Deployment => Step::Children,
         },
-        Action::Delete(_) => Step::Machine,
+        // At once: a home that cannot grow holds up no other change.
+        Action::Apply(ChildKind::Deployment | ChildKind::Home | ChildKind::Service, _)
+        | Action::Delete(_) => Step::Children,
         Action::DeletePods { .. } => Step::Pods,
         Action::RemoveFinalizer => Step::Last,
     }
 }
 
 async fn act(context: &Context, key: &Key, server: &ServerFacts, actions: Vec<Action>) -> Result<(), Stop> {
-    for now in [Step::First, Step::Machine, Step::Pods, Step::Last] {
+    for now in [Step::First, Step::Children, Step::Pods, Step::Last] {
         let of_now = actions.iter().filter(|action| step(action) == now);
         let done = futures::future::join_all(of_now.map(|action| one(context, key, server, action)));
         done.await.into_iter().collect::<Result<(), _>>()?;
@@ -389,4 +391,27 @@ fn with_memory<R>(
     look: impl FnOnce(&mut std::collections::HashMap<Key, Memory>) -> R,
 ) -> R {
     look(&mut context.memory.lock().expect("no holder of this lock panics"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn no_pod_comes_before_what_it_needs() {
+        let machine = step(&Action::Make(ChildKind::Deployment, Value::Null));
+        for kind in [ChildKind::Home, ChildKind::Service, ChildKind::Keys] {
+            assert!(step(&Action::Make(kind, Value::Null)) < machine, "{kind:?}");
+        }
+        assert!(step(&Action::Apply(ChildKind::Network, Value::Null)) < machine);
+        assert!(step(&Action::AddFinalizer) < machine);
+    }
+
+    #[test]
+    fn home_that_cannot_grow_holds_up_no_other_change() {
+        let grow = step(&Action::Apply(ChildKind::Home, Value::Null));
+        assert!(grow >= step(&Action::Apply(ChildKind::Deployment, Value::Null)));
+    }
 }
