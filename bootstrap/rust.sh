@@ -8,19 +8,40 @@ need_rust() {
   [[ -e /usr/include/stdlib.h ]] || need_packages libc6-dev
   [[ -d $HOME/.cargo/bin && :$PATH: != *:"$HOME/.cargo/bin":* ]] && PATH=$PATH:$HOME/.cargo/bin
   if ! command -v cargo >/dev/null; then
-    say "Rust: installing rustup into ~/.cargo and ~/.rustup, leaving your shell's profile as it is (usually 30 s)"
-    curl --proto '=https' --tlsv1.2 --fail --silent --show-error https://sh.rustup.rs |
-      sh -s -- -y --quiet --no-modify-path --profile minimal --default-toolchain none >&2 ||
-      fail "rustup cannot be installed" "it needs https://sh.rustup.rs; or install Rust $(toolchain) another way"
+    say "Rust: installing rustup into ~/.cargo and ~/.rustup, leaving your shell's profile as it is (usually 5 s)"
+    install_rustup ||
+      fail "rustup cannot be installed" "it comes from $rustup_root; or install Rust $(toolchain) another way"
     PATH=$PATH:$HOME/.cargo/bin
   fi
-  # With rustup this fetches what is missing of the toolchain; without it, it shows which one there is.
+  # Asked for by name, since rustup may have been told to fetch nothing by itself.
+  if command -v rustup >/dev/null && ! (cd "$bootstrap/.." && rustc --version) >/dev/null 2>&1; then
+    say "Rust: installing the toolchain $(toolchain) (usually 10 s)"
+    (cd "$bootstrap/.." && rustup toolchain install) >&2 || true
+  fi
   local found
   found=$(cd "$bootstrap/.." && rustc --version) || fail "Rust $(toolchain) cannot be installed" "the output above says why"
   local version=${found#rustc }
   version=${version%% *}
   printf '%s\n' "$(toolchain)" "$version" | sort --version-sort --check=quiet ||
     fail "Rust $version is too old: devplat needs $(toolchain)" "rustup brings it by itself: https://rustup.rs"
+}
+
+# From the host that the toolchain itself comes from, so that no other has to be reached.
+rustup_root=${RUSTUP_UPDATE_ROOT:-https://static.rust-lang.org/rustup}
+
+install_rustup() {
+  local folder place status=0
+  place=$rustup_root/dist/$(uname -m)-unknown-linux-gnu/rustup-init
+  folder=$(mktemp -d)
+  {
+    curl --proto '=https' --tlsv1.2 --fail --silent --show-error --location \
+      --output "$folder/rustup-init" "$place" --output "$folder/rustup-init.sha256" "$place.sha256" &&
+      [[ $(sha256sum <"$folder/rustup-init" | cut -d ' ' -f 1) == $(cut -d ' ' -f 1 "$folder/rustup-init.sha256") ]] &&
+      chmod +x "$folder/rustup-init" &&
+      "$folder/rustup-init" -y --quiet --no-modify-path --profile minimal --default-toolchain none >&2
+  } || status=$?
+  rm -rf "$folder"
+  return "$status"
 }
 
 toolchain() { sed -n 's/^channel *= *"\(.*\)"/\1/p' "$bootstrap/../rust-toolchain.toml"; }
