@@ -13,8 +13,8 @@ need_rust() {
       fail "rustup cannot be installed" "it comes from $rustup_root; or install Rust $(toolchain) another way"
     PATH=$PATH:$HOME/.cargo/bin
   fi
-  # Asked for by name, since rustup may have been told to fetch nothing by itself.
-  if command -v rustup >/dev/null && ! (cd "$bootstrap/.." && rustc --version) >/dev/null 2>&1; then
+  # Asked for, since rustup may have been told to fetch nothing by itself; and said before it is done.
+  if command -v rustup >/dev/null && ! (cd "$bootstrap/.." && RUSTUP_AUTO_INSTALL=0 rustc --version) >/dev/null 2>&1; then
     say "Rust: installing the toolchain $(toolchain) (usually 10 s)"
     (cd "$bootstrap/.." && rustup toolchain install) >&2 || true
   fi
@@ -36,7 +36,8 @@ install_rustup() {
   {
     curl --proto '=https' --tlsv1.2 --fail --silent --show-error --location \
       --output "$folder/rustup-init" "$place" --output "$folder/rustup-init.sha256" "$place.sha256" &&
-      [[ $(sha256sum <"$folder/rustup-init" | cut -d ' ' -f 1) == $(cut -d ' ' -f 1 "$folder/rustup-init.sha256") ]] &&
+      { [[ $(sha256sum <"$folder/rustup-init" | cut -d ' ' -f 1) == $(cut -d ' ' -f 1 "$folder/rustup-init.sha256") ]] ||
+        { say "  $place is not what its .sha256 says"; false; }; } &&
       chmod +x "$folder/rustup-init" &&
       "$folder/rustup-init" -y --quiet --no-modify-path --profile minimal --default-toolchain none >&2
   } || status=$?

@@ -47,7 +47,6 @@ impl Apply {
         let mut running = Running::default();
         let mut interrupts = Interrupts::listen()?;
         let mut failure: Option<Failure> = None;
-        let mut done = Vec::new();
         loop {
             while failure.is_none() && !interrupts.asked() {
                 let Some(index) =
@@ -60,14 +59,12 @@ impl Apply {
             match self.next(&mut running, &mut interrupts, &mut journal).await? {
                 Next::Nothing => break,
                 Next::Asked => {}
-                Next::Done(id) => {
-                    open.remove(&id);
-                    done.push(id);
-                }
+                Next::Done(id) => drop(open.remove(&id)),
                 Next::Failed(found) => failure = failure.or(Some(found)),
             }
         }
-        for step in self.stranded(&done, &waiting) {
+        let done = checked.plan().changes().map(|step| step.id).filter(|id| !open.contains(id));
+        for step in self.stranded(done, &waiting) {
             self.begin(&step, &mut journal, &mut running)?;
         }
         let insisted = loop {
@@ -114,13 +111,15 @@ impl Apply {
     }
 
     /// Steps that take away what was made for none but steps that still wait.
-    fn stranded(&self, done: &[ResourceId], waiting: &[Step<ResourceId>]) -> Vec<Step<ResourceId>> {
+    fn stranded(
+        &self,
+        done: impl Iterator<Item = ResourceId>,
+        waiting: &[Step<ResourceId>],
+    ) -> Vec<Step<ResourceId>> {
         let in_passing =
             |id: &ResourceId| self.resources.get(*id).is_some_and(Resource::is_there_only_in_passing);
         let awaited = |id: &ResourceId| waiting.iter().any(|step| step.after.contains(id));
-        done.iter()
-            .copied()
-            .filter(|id| in_passing(id) && awaited(id))
+        done.filter(|id| in_passing(id) && awaited(id))
             .map(|id| Step {
                 id,
                 action: Action::Delete,

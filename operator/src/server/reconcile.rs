@@ -277,8 +277,11 @@ async fn make(
             make_keys(context, key, &place, body).await?;
             true
         }
-        // Always applied.
-        ChildKind::Network => true,
+        // By name, as the rights to it are: an apply makes it as well.
+        ChildKind::Network => {
+            apply(context, key, kind, body).await?;
+            true
+        }
     })
 }
 
@@ -297,8 +300,8 @@ async fn apply(
         ChildKind::Home => wake(context, cluster.apply_over(&stores.claims, &place, body).await?.change),
         ChildKind::Service => wake(context, cluster.apply_over(&stores.services, &place, body).await?.change),
         ChildKind::Network => wake(context, cluster.apply(&stores.policies, &place, body).await?.change),
-        // Never changed.
-        ChildKind::Keys => {}
+        // Those that are there are the same ones.
+        ChildKind::Keys => make_keys(context, key, &place, body).await?,
     }
     Ok(())
 }
