@@ -45,6 +45,8 @@ pub enum Readiness {
         reason: String,
         /// Its message.
         message: String,
+        /// Where its SSH will answer, from when its pod has an address: before anybody has said so, often by a second.
+        address: Option<SocketAddr>,
     },
     /// Not without a change by somebody.
     Failed {
@@ -98,11 +100,12 @@ fn readiness(raw: &DevServer) -> Readiness {
         return Readiness::WithoutSsh;
     }
     let Some(status) = &raw.status else {
-        return Readiness::Starting { reason: String::new(), message: String::new() };
+        return Readiness::Starting { reason: String::new(), message: String::new(), address: None };
     };
-    let address = status.pod_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
-    if let (true, Some(ip)) = (status.ready, address) {
-        return Readiness::Ready(SocketAddr::new(ip, name::SSH_TARGET_PORT));
+    let ip = status.pod_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+    let address = ip.map(|ip| SocketAddr::new(ip, name::SSH_TARGET_PORT));
+    if let (true, Some(address)) = (status.ready, address) {
+        return Readiness::Ready(address);
     }
     let ready = status.conditions.iter().find(|one| one.type_ == ConditionType::Ready.as_str());
     let (reason, message) = ready.map_or_else(Default::default, |one| {
@@ -116,7 +119,7 @@ fn readiness(raw: &DevServer) -> Readiness {
     match status.phase {
         Phase::Failed => Readiness::Failed { reason, message },
         Phase::Terminating => Readiness::Terminating,
-        Phase::Pending | Phase::Running => Readiness::Starting { reason, message },
+        Phase::Pending | Phase::Running => Readiness::Starting { reason, message, address },
     }
 }
 
@@ -171,6 +174,13 @@ mod tests {
             status(raw).conditions = vec![condition("True", "PodReady", "")];
         });
         assert!(matches!(starting.readiness, Readiness::Starting { .. }));
+    }
+
+    #[test]
+    fn where_a_starting_server_will_answer_is_known_before_it_does() {
+        let starting = server(|raw| status(raw).pod_ip = Some("10.1.2.3".into()));
+        let Readiness::Starting { address, .. } = starting.readiness else { panic!("{starting:?}") };
+        assert_eq!(address, Some("10.1.2.3:2222".parse().unwrap()));
     }
 
     #[test]

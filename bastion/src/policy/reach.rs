@@ -11,8 +11,13 @@ use crate::directory::{Readiness, Server};
 pub enum Reach {
     /// Go there.
     Ready(SocketAddr),
-    /// It is on its way; this is what it waits for.
-    Wait(String),
+    /// It is on its way.
+    Wait {
+        /// What it waits for.
+        why: String,
+        /// Where it is there as soon as somebody answers.
+        knock: Option<SocketAddr>,
+    },
     /// It won't be there without somebody doing something; this is why.
     Never(String),
 }
@@ -38,7 +43,9 @@ pub fn reach(wanted: &str, server: &Server) -> Reach {
     };
     match &server.readiness {
         Readiness::Ready(address) => Reach::Ready(*address),
-        Readiness::Starting { reason, message } => Reach::Wait(because(reason, message)),
+        Readiness::Starting { reason, message, address } => {
+            Reach::Wait { why: because(reason, message), knock: *address }
+        }
         Readiness::Failed { reason, message } => {
             Reach::Never(format!("{wanted:?} cannot start: {}", because(reason, message)))
         }
@@ -103,11 +110,14 @@ mod tests {
 
     #[test]
     fn what_a_server_waits_for_is_told_as_the_operator_says_it() {
-        let starting =
-            Readiness::Starting { reason: "Unschedulable".into(), message: "no node has 8 GPUs".into() };
+        let starting = Readiness::Starting {
+            reason: "Unschedulable".into(),
+            message: "no node has 8 GPUs".into(),
+            address: None,
+        };
         assert_eq!(
             reach("mydev", &server(starting)),
-            Reach::Wait("Unschedulable: no node has 8 GPUs".into())
+            Reach::Wait { why: "Unschedulable: no node has 8 GPUs".into(), knock: None }
         );
     }
 

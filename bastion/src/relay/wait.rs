@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use russh::ChannelMsg;
-use tokio::time::timeout;
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 use super::Relay;
 use crate::{
@@ -15,6 +18,10 @@ use crate::{
 const SILENT: Duration = Duration::from_secs(10);
 /// With somebody who reads, and who can end it.
 const WATCHED: Duration = Duration::from_mins(15);
+/// Between two tries whether somebody answers already.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a try may take: what is sent to a pod whose network is still being made gets lost.
+const TRY: Duration = Duration::from_millis(500);
 /// What a terminal sends for Ctrl-C and Ctrl-D.
 const LEAVE: [u8; 2] = [3, 4];
 
@@ -22,7 +29,7 @@ const LEAVE: [u8; 2] = [3, 4];
 pub(super) fn address(relay: &Relay) -> Option<SocketAddr> {
     match now(relay) {
         Reach::Ready(address) => Some(address),
-        Reach::Wait(_) | Reach::Never(_) => None,
+        Reach::Wait { why: _, knock: _ } | Reach::Never(_) => None,
     }
 }
 
@@ -75,7 +82,7 @@ pub(super) async fn what_happened(relay: &Relay, lost: SocketAddr) -> String {
             match now(relay) {
                 Reach::Ready(address) if address == lost => {}
                 Reach::Ready(_) => return "it was restarted in another pod".to_owned(),
-                Reach::Wait(why) | Reach::Never(why) => return why,
+                Reach::Wait { why, knock: _ } | Reach::Never(why) => return why,
             }
             if changes.changed().await.is_err() {
                 return std::future::pending().await;
@@ -93,18 +100,37 @@ async fn ready(relay: &Relay, tell: impl Fn(String)) -> Result<SocketAddr, Strin
     let mut told = String::new();
     loop {
         changes.mark_unchanged();
-        match now(relay) {
+        let knock = match now(relay) {
             Reach::Ready(address) => return Ok(address),
             Reach::Never(why) => return Err(why),
-            Reach::Wait(why) if why != told => {
-                told.clone_from(&why);
-                tell(why);
+            Reach::Wait { why, knock } => {
+                if why != told {
+                    told.clone_from(&why);
+                    tell(why);
+                }
+                knock
             }
-            Reach::Wait(_) => {}
+        };
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() {
+                return Err("the bastion ends".into());
+            },
+            address = answers(knock) => return Ok(address),
         }
-        if changes.changed().await.is_err() {
-            return Err("the bastion ends".into());
+    }
+}
+
+/// Returns once somebody answers at `address`. Who that is gets checked by whoever goes there.
+///
+/// A pod is said to be ready when the kubelet next looks at its containers, has asked the agent, and the operator has
+/// heard of it. That is a second or more after SSH answers.
+async fn answers(address: Option<SocketAddr>) -> SocketAddr {
+    let Some(address) = address else { return std::future::pending().await };
+    loop {
+        if let Ok(Ok(_)) = timeout(TRY, TcpStream::connect(address)).await {
+            return address;
         }
+        sleep(PAUSE).await;
     }
 }
 
@@ -120,7 +146,7 @@ fn now(relay: &Relay) -> Reach {
 fn too_long(relay: &Relay) -> String {
     let name = &relay.target.server;
     match now(relay) {
-        Reach::Wait(why) | Reach::Never(why) => {
+        Reach::Wait { why, knock: _ } | Reach::Never(why) => {
             format!("{name:?} is not ready yet: {why}; \"devctl describe {name}\" says more")
         }
         Reach::Ready(_) => format!("{name:?} was not ready in time; try again"),

@@ -1,6 +1,6 @@
 //! What goes over a relay, with OpenSSH's client.
 
-use std::{process::Stdio, time::Duration};
+use std::{net::SocketAddr, process::Stdio, time::Duration};
 
 use devplat_bastion::directory::Readiness;
 use tokio::{
@@ -153,13 +153,13 @@ async fn an_address_that_leads_to_another_pod_is_refused_and_noted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_starting_server_is_waited_for_with_words_on_a_terminal() {
     let world = World::new().await;
-    let starting = |message: &str| Readiness::Starting { reason: "Starting".into(), message: message.into() };
+    let waits_for = |message| starting("Starting", message, None);
     let put = |readiness| world.door.directory.put_server(server("dev-alice", "mydev", readiness));
-    put(starting("pulls the image"));
+    put(waits_for("pulls the image"));
     let mut ssh = world.ssh("alice");
     let child = ssh.args(["-tt", MYDEV, "exit 5"]).spawn().unwrap();
     world.audit.has(&[r#""event":"channel""#]).await;
-    put(starting("attaches the home"));
+    put(waits_for("attaches the home"));
     sleep(Duration::from_millis(300)).await;
     put(Readiness::Ready(world.stub.address));
     let output = timeout(Duration::from_secs(10), child.wait_with_output()).await.unwrap().unwrap();
@@ -172,9 +172,34 @@ async fn a_starting_server_is_waited_for_with_words_on_a_terminal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_starting_server_is_entered_as_soon_as_it_answers_whatever_is_said_of_it() {
+    let world = World::new().await;
+    let put = |readiness| world.door.directory.put_server(server("dev-alice", "mydev", readiness));
+    // Nobody answers here until something listens.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    put(starting("Starting", "waiting for the pod to start", Some(address)));
+    let mut ssh = world.ssh("alice");
+    let child = ssh.args([MYDEV, "exit 5"]).spawn().unwrap();
+    world.audit.has(&[r#""event":"channel""#]).await;
+    sleep(Duration::from_millis(300)).await;
+    let listener = TcpListener::bind(address).await.unwrap();
+    let stub = world.stub.address;
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut far = TcpStream::connect(stub).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let output = timeout(Duration::from_secs(5), child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(done(&output).status, 5, "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_ends_the_waiting() {
     let world = World::new().await;
-    let readiness = Readiness::Starting { reason: String::new(), message: String::new() };
+    let readiness = starting("", "", None);
     world.door.directory.put_server(server("dev-alice", "mydev", readiness));
     let mut ssh = world.ssh("alice");
     let mut child = ssh.args(["-tt", MYDEV, "true"]).stdin(Stdio::piped()).spawn().unwrap();
@@ -194,7 +219,7 @@ async fn without_a_terminal_it_fails_clearly_at_once_or_after_a_moment() {
     assert_eq!(done.status, 1);
     assert_eq!(done.err, "devplat: \"mydev\" cannot start: ImagePull: no such image\n");
     assert!(begun.elapsed() < Duration::from_secs(3));
-    put(Readiness::Starting { reason: "Starting".into(), message: "pulls".into() });
+    put(starting("Starting", "pulls", None));
     let begun = Instant::now();
     let done = run(world.ssh("alice").args([MYDEV, "true"])).await;
     assert_eq!(
@@ -211,7 +236,7 @@ async fn a_dev_server_that_goes_away_is_told_with_the_reason() {
     let child = ssh.args([MYDEV, "hang"]).spawn().unwrap();
     world.audit.has(&[r#""event":"channel""#]).await;
     sleep(Duration::from_millis(500)).await;
-    let readiness = Readiness::Starting { reason: "PodGone".into(), message: "the pod was deleted".into() };
+    let readiness = starting("PodGone", "the pod was deleted", None);
     world.door.directory.put_server(server("dev-alice", "mydev", readiness));
     world.stub.kill();
     let output = timeout(Duration::from_secs(10), child.wait_with_output()).await.unwrap().unwrap();
@@ -357,4 +382,8 @@ async fn ask(port: u16) -> String {
         }
     };
     timeout(Duration::from_secs(10), asked).await.expect("somebody answers")
+}
+
+fn starting(reason: &str, message: &str, address: Option<SocketAddr>) -> Readiness {
+    Readiness::Starting { reason: reason.into(), message: message.into(), address }
 }

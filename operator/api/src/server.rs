@@ -234,7 +234,8 @@ pub struct DevServerStatus {
     /// `host:port` of its SSH inside the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_endpoint: Option<String>,
-    /// Address of the pod that is ready. Whoever connects checks the host certificate: an address is given anew.
+    /// Address of its pod, also of one that is not ready yet: SSH may answer there before that is said. Whoever connects
+    /// checks the host certificate: an address is given anew.
     #[serde(rename = "podIP", default, skip_serializing_if = "Option::is_none")]
     pub pod_ip: Option<String>,
     /// Its Service.

@@ -276,6 +276,11 @@ fn report(
         conditions.set(ConditionType::RestartPending, Truth::True, Reason::TemplateChanged, message);
     }
 
+    // The bastion lets somebody in who waits as soon as SSH answers there, which is before the kubelet says so.
+    let comes = pod
+        .filter(|pod| server.spec.enable_ssh && pod.template == template)
+        .filter(|_| matches!(readiness, Readiness::Coming { .. }));
+    let address = ready_pod.or(comes).and_then(|pod| pod.ip.as_ref());
     let serves = accepted.as_ref().ok().filter(|_| server.spec.enable_ssh);
     // Not remembered of a server that isn't made: it uses nothing.
     let found = accepted.as_ref().ok().and(resolved.as_ref().ok());
@@ -288,7 +293,7 @@ fn report(
         service_name: serves.map(ServerName::service),
         ssh_endpoint: serves
             .map(|name| format!("{}.{}.svc:{}", name.service(), server.key.namespace, name::SSH_PORT)),
-        pod_ip: ready_pod.and_then(|pod| pod.ip.clone()),
+        pod_ip: address.cloned(),
         pod_names: ready_pod.map(|pod| pod.name.clone()).into_iter().collect(),
         start_time: ready_pod.and_then(|pod| pod.started).map(Time),
         last_idle_time: None,
@@ -300,7 +305,8 @@ fn report(
     let named = server.spec.flavor.is_some();
     let well = found.is_some() && failure.is_none() && matches!(readiness, Readiness::Coming { .. });
     let new = before.observed_generation.is_none();
-    let silence = silence(snapshot, pod.map(|pod| &**pod), young).filter(|_| new && named && well);
+    let silence =
+        silence(snapshot, pod.map(|pod| &**pod), young).filter(|_| new && named && well && address.is_none());
     if let Some(left) = silence {
         return Decision { status: None, actions, recheck: Some(recheck.map_or(left, |at| at.min(left))) };
     }

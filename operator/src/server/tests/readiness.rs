@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use devplat_api::condition::{ConditionType, Reason};
+use devplat_api::{
+    DevServerSpec,
+    condition::{ConditionType, Reason},
+};
 
-use super::world::{add_pod, at, running, said, settle, starting, status};
+use super::world::{add_pod, at, new_server, running, said, settle, spec_of, starting, status};
 use crate::{
     child::Child,
-    observed::{ClaimFacts, ClaimPhase, Problem, Restart, Scheduling},
+    observed::{ClaimFacts, ClaimPhase, PodFacts, Problem, Restart, Scheduling},
     server::{
         decide::decide,
         snapshot::{ChildKind, Failure, Snapshot},
@@ -27,13 +30,34 @@ fn a_ready_pod_of_this_template_makes_it_ready() {
 }
 
 #[test]
-fn the_address_is_told_only_while_the_pod_is_ready() {
-    let mut snapshot = running();
-    Arc::make_mut(&mut snapshot.pods[0]).ready = false;
-    assert_eq!(status(&snapshot).pod_ip, None);
-    Arc::make_mut(&mut snapshot.pods[0]).ready = true;
+fn the_address_is_told_from_when_the_pod_has_one_so_that_nobody_waits_for_the_kubelet_to_ask() {
+    let mut snapshot = starting(|pod| (pod.running, pod.running_since, pod.ip) = (false, None, None));
+    assert_eq!(decide(&snapshot).status, None, "nothing new");
     Arc::make_mut(&mut snapshot.pods[0]).ip = Some("10.0.0.9".into());
+    assert!(!status(&snapshot).ready);
     assert_eq!(status(&snapshot).pod_ip.as_deref(), Some("10.0.0.9"));
+    Arc::make_mut(&mut snapshot.pods[0]).ready = true;
+    assert_eq!(status(&snapshot).pod_ip.as_deref(), Some("10.0.0.9"));
+}
+
+#[test]
+fn no_address_is_told_of_a_pod_that_is_going_or_outdated_or_broken_or_has_no_ssh() {
+    let mut going = starting(|_| ());
+    assert!(status(&going).pod_ip.is_some());
+    Arc::make_mut(&mut going.pods[0]).deleting = true;
+    assert_eq!(status(&going).pod_ip, None);
+    let changes: [fn(&mut PodFacts); 2] = [
+        |pod| pod.template = Some("older".into()),
+        |pod| pod.problem = Some(Problem::Config { message: "no".into() }),
+    ];
+    for change in changes {
+        assert_eq!(status(&starting(change)).pod_ip, None);
+    }
+    let mut snapshot = new_server(DevServerSpec::default());
+    spec_of(&mut snapshot).enable_ssh = false;
+    settle(&mut snapshot);
+    add_pod(&mut snapshot, |_| ());
+    assert_eq!(status(&snapshot).pod_ip, None);
 }
 
 #[test]

@@ -34,8 +34,9 @@ fn a_running_server_needs_nothing() {
     assert_eq!((status, actions, recheck), (None, vec![], None));
 }
 
-/// How often the status of a server is written until it is ready.
-fn writes_until_ready(mut snapshot: Snapshot) -> u32 {
+/// How often the status of a server is written until it is ready. Its pod has an address `early`, as from a kubelet, or
+/// when it is ready.
+fn writes_until_ready(mut snapshot: Snapshot, early: bool) -> u32 {
     let mut writes = 0;
     let mut step = |snapshot: &mut Snapshot| {
         writes += u32::from(decide(snapshot).status.is_some());
@@ -48,8 +49,11 @@ fn writes_until_ready(mut snapshot: Snapshot) -> u32 {
     step(&mut snapshot);
     Arc::make_mut(&mut snapshot.pods[0]).scheduling = Scheduling::Scheduled { since: None };
     step(&mut snapshot);
+    Arc::make_mut(&mut snapshot.pods[0]).ip = early.then(|| "10.0.0.9".into());
+    step(&mut snapshot);
     Arc::make_mut(&mut snapshot.pods[0]).running = true;
     step(&mut snapshot);
+    Arc::make_mut(&mut snapshot.pods[0]).ip = Some("10.0.0.9".into());
     Arc::make_mut(&mut snapshot.pods[0]).ready = true;
     step(&mut snapshot);
     assert!(snapshot.server.status.as_ref().unwrap().ready);
@@ -61,15 +65,16 @@ fn of_flavor(flavor: &str) -> Snapshot {
 }
 
 #[test]
-fn from_new_to_ready_the_status_is_written_once() {
-    assert_eq!(writes_until_ready(of_flavor("cpu-small")), 1);
+fn from_new_to_ready_the_status_is_written_with_the_address_and_that_it_is_ready() {
+    assert_eq!(writes_until_ready(of_flavor("cpu-small"), true), 2);
+    assert_eq!(writes_until_ready(of_flavor("cpu-small"), false), 1);
 }
 
 #[test]
 fn the_default_flavor_is_written_down_before_it_is_used() {
     let snapshot = new_server(DevServerSpec::default());
     assert_eq!(decide(&snapshot).status.unwrap().flavor.as_deref(), Some("cpu-small"));
-    assert_eq!(writes_until_ready(snapshot), 2);
+    assert_eq!(writes_until_ready(snapshot, true), 3);
 }
 
 #[test]

@@ -102,12 +102,14 @@ pub(super) fn add_pod(snapshot: &mut Snapshot, change: impl FnOnce(&mut PodFacts
         created: Some(snapshot.now),
         started: Some(snapshot.now),
         running_since: Some(snapshot.now),
-        ip: Some(format!("10.0.0.{}", snapshot.pods.len())),
         scheduling: Scheduling::Scheduled { since: Some(snapshot.now) },
         replica_set: Some("mydev-abc".into()),
         ..PodFacts::default()
     };
     change(&mut pod);
+    if pod.running {
+        pod.ip.get_or_insert_with(|| format!("10.0.0.{}", snapshot.pods.len()));
+    }
     snapshot.pods.push(Arc::new(pod));
 }
 
