@@ -1,6 +1,6 @@
 # A Docker engine that runs. Sourced by machine.sh, never run. An engine that runs already is never touched.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # `bootstrap` and `invoked_with` come from those who source this.
+# shellcheck disable=SC2154 # `root`, `bootstrap` and `invoked_with` come from those who source this.
 
 need_docker() {
   local said
@@ -44,13 +44,15 @@ start_engine() {
   fail "the Docker engine did not start within 30 s" "its log says why: /var/log/dockerd.log, or journalctl -u docker"
 }
 
-# A group that is joined now counts only in new logins; `sg` is one for the rest of this run.
+# A group that is joined now counts only in new logins; `sg` is one for the rest of this run. What says so is not called
+# DEVPLAT_…: devplat takes all of those for values of the profile.
 join_docker_group() {
-  [[ -z ${DEVPLAT_IN_DOCKER_GROUP:-} ]] || fail "user $(id -un) may not talk to the Docker engine, though in its group" "log in again, then run the same command"
+  [[ -z ${JOINED_DOCKER_GROUP:-} ]] || fail "user $(id -un) may not talk to the Docker engine, though in its group" "log in again, then run the same command"
   say "user $(id -un) may not talk to the Docker engine: joining the group docker, which lasts, and going on in it"
   as_root usermod -aG docker "$(id -un)"
-  export DEVPLAT_IN_DOCKER_GROUP=yes
-  exec sg docker -c "$(printf '%q ' "$0" ${invoked_with[@]+"${invoked_with[@]}"})"
+  export JOINED_DOCKER_GROUP=yes
+  # Not as it was called: that may have been from another folder.
+  exec sg docker -c "$(printf '%q ' "$root/${0##*/}" ${invoked_with[@]+"${invoked_with[@]}"})"
 }
 
 # Bit 24 of the capabilities that any process here can have.

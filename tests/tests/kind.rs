@@ -1,6 +1,8 @@
 //! devplat as its users run it, on a real kind cluster that it makes and destroys itself; and everything that can be
 //! wrong with a machine, a profile or a cluster, with what devplat says to it and its exit status.
 
+#[path = "kind/bootstrap.rs"]
+mod bootstrap;
 #[path = "kind/cache.rs"]
 mod cache;
 #[path = "kind/developers.rs"]
@@ -70,6 +72,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             journal_that_cannot_be_read_is_told,
             destroy_asks_before_it_deletes,
         }
+        bootstrap::{a_user_who_joins_the_docker_group_goes_on_with_what_was_asked_for}
         cache::{
             two_at_once_make_a_thing_once,
             killed_maker_leaves_nothing_half_made,

@@ -1,0 +1,51 @@
+//! What `quickstart` and `check` do to a machine, as far as that can be seen without changing one.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use devplat_tests::platform::on_path;
+
+use crate::shared::{LONG, platform};
+
+const MACHINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bootstrap/machine.sh");
+
+/// An engine that lets in only whoever joined its group, and the commands of an administrator as far as they matter.
+const STAND_INS: &str = r#"
+mkdir -p "$HOME/stand-ins" "$HOME/joining/elsewhere"
+docker='[[ -e $HOME/joined ]] || { echo "permission denied while trying to connect" >&2; exit 1; }'
+sg='touch "$HOME/joined"; [[ $1 == docker && $2 == -c ]]; exec bash -c "$3"'
+for one in docker sg usermod sudo; do printf '#!/usr/bin/env bash\n%s\n' "${!one:-true}" > "$HOME/stand-ins/$one"; done
+chmod +x "$HOME"/stand-ins/*
+cat > "$HOME/joining/begin" <<'B'
+#!/usr/bin/env bash
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$root"
+invoked_with=("$@")
+. "$MACHINE"
+need_docker
+printf '%s|' "$@"
+compgen -e DEVPLAT_
+B
+chmod +x "$HOME/joining/begin"
+PATH=$HOME/stand-ins:$PATH
+cd "$HOME/joining/elsewhere"
+compgen -e DEVPLAT_ > "$HOME/before"
+bash ../begin --quick 'two words'
+"#;
+
+/// devplat takes every variable `DEVPLAT_…` for a value of the profile, so none may be left over from joining.
+pub(crate) fn a_user_who_joins_the_docker_group_goes_on_with_what_was_asked_for() -> Result<()> {
+    let platform = platform()?;
+    let script = format!("set -euo pipefail\n{STAND_INS}");
+    let ended = platform
+        .call(on_path("bash")?)?
+        .env("MACHINE", MACHINE)
+        .args(["-c", &script])
+        .run(LONG)?
+        .expect(0)?;
+    let before = fs::read_to_string(platform.home().join("before"))?;
+    ensure!(ended.stderr.contains("joining the group docker"), "{}", ended.stderr);
+    ensure!(ended.stdout == format!("--quick|two words|{before}"), "{}", ended.stdout);
+    Ok(())
+}
