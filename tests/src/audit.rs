@@ -22,6 +22,9 @@ pub struct Entry {
     pub verb: String,
     /// Who asked.
     pub user: User,
+    /// Whose rights they asked with, where not with their own.
+    #[serde(default)]
+    pub impersonated_user: Option<User>,
     /// For what; nothing where it was no object, such as `/readyz`.
     #[serde(default)]
     pub object_ref: ObjectRef,

@@ -9,6 +9,7 @@ mod apiserver {
     mod leader;
     mod namespace;
     mod operator;
+    mod proof;
     mod release;
     mod releases;
     mod rights;

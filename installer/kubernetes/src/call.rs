@@ -22,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long "not there" may be the answer to an apply: a new CRD says that it is established a moment before
 /// its objects are accepted.
 const NEW_KIND_PATIENCE: Duration = Duration::from_secs(10);
+/// How long "you may not" may be the answer to somebody who has just been given the right: API servers learn of a
+/// binding a moment after it is made.
+const NEW_RIGHTS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Does `call` until it works, or fails for a reason that will not pass, or [`PATIENCE`] is over.
 ///
@@ -43,6 +46,20 @@ where
 {
     let again = |error: &kube::Error, since| {
         passes(error) && since < PATIENCE || absent(error) && since < NEW_KIND_PATIENCE
+    };
+    retried_while(again, what, call).await
+}
+
+/// The same for somebody who has just been given the right to do it.
+pub(crate) async fn retried_with_new_rights<T, F>(
+    what: impl Fn() -> String,
+    call: impl FnMut() -> F,
+) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    let again = |error: &kube::Error, since| {
+        passes(error) && since < PATIENCE || forbidden(error) && since < NEW_RIGHTS_PATIENCE
     };
     retried_while(again, what, call).await
 }
@@ -95,6 +112,10 @@ pub(crate) fn untrusted(error: &(dyn StdError + 'static)) -> bool {
 /// Whether the error says that what was asked for is not there.
 pub(crate) fn absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+fn forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
 }
 
 /// Turns "not there" into nothing.

@@ -105,6 +105,10 @@ async fn missing(client: &Client, context: &Context) -> Result<Vec<String>, Cont
             missing.push(format!("{} {resource}", denied.join("/")));
         }
     }
+    // The proof makes a dev server as its user would.
+    if !allowed(client, context, "impersonate", "", "serviceaccounts").await? {
+        missing.push("impersonate serviceaccounts".to_owned());
+    }
     Ok(missing)
 }
 

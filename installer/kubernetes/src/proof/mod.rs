@@ -6,16 +6,17 @@ mod session;
 
 use std::time::{Duration, Instant};
 
-use devplat_api::{DevServer, DevUser, DevUserSpec, Slug, server::HomeRetention};
+use devplat_api::{DevServer, DevUser, DevUserSpec, Slug, name, server::HomeRetention};
 use devplat_keys::UserKey;
 use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, ObjectMeta, Patch},
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, ObjectMeta, Patch, PostParams, Request},
+    core::request::Error as RequestError,
 };
 
 use crate::{
     Error, ObjectRef, Waiting,
-    call::{if_there, retried},
+    call::{if_there, retried, retried_with_new_rights},
     door::{Door, ssh::SshError},
     release::PLATFORM_LABEL,
     waiting::Tell,
@@ -170,10 +171,6 @@ struct Proof<'a> {
 }
 
 impl Proof<'_> {
-    fn servers(&self) -> Api<DevServer> {
-        Api::namespaced(self.client.clone(), &self.namespace)
-    }
-
     fn users(&self) -> Api<DevUser> {
         Api::all(self.client.clone())
     }
@@ -201,12 +198,38 @@ impl Proof<'_> {
         server.spec.home_retention = HomeRetention::Delete;
         server.spec.enable_ssh = true;
         server.metadata = self.meta();
-        let api = self.servers();
-        let what = || format!("create {}", self.server_ref());
-        let apply = || async {
-            api.patch(NAME, &crate::release::apply_params(), &Patch::Apply(&server)).await.map(|_| ())
+        server.metadata.finalizers = Some(vec![name::SERVER_FINALIZER.to_owned()]);
+        let what = || format!("create {} as {NAME}", self.server_ref());
+        let body = serde_json::to_vec(&server)
+            .map_err(|source| Error { what: what(), source: Box::new(kube::Error::SerdeError(source)) })?;
+        let create = || async {
+            let request = self.as_user(&body).map_err(kube::Error::BuildRequest)?;
+            match self.client.request::<DevServer>(request).await.map(|_| ()) {
+                // There was none before: an answer got lost.
+                Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+                outcome => outcome,
+            }
         };
-        Ok(retried(what, apply).await?)
+        Ok(retried_with_new_rights(what, create).await?)
+    }
+
+    /// The request that creates a server, with the rights that its user has, and no others.
+    fn as_user(&self, server: &[u8]) -> Result<http::Request<Vec<u8>>, RequestError> {
+        let account = Slug::of(NAME).service_account();
+        let namespace = &self.namespace;
+        let path = DevServer::url_path(&(), Some(namespace));
+        let mut request = Request::new(path).create(&PostParams::default(), server.to_vec())?;
+        let headers = [
+            ("impersonate-user", format!("system:serviceaccount:{namespace}:{account}")),
+            ("impersonate-group", "system:serviceaccounts".to_owned()),
+            ("impersonate-group", format!("system:serviceaccounts:{namespace}")),
+            ("impersonate-group", "system:authenticated".to_owned()),
+        ];
+        for (header, value) in headers {
+            let value = value.parse().expect("names of Kubernetes make a header");
+            request.headers_mut().append(header, value);
+        }
+        Ok(request)
     }
 
     /// Waits until `object` says that it is ready.
