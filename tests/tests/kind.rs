@@ -166,7 +166,10 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             current_cluster_is_recognised_and_left_alone,
             cluster_of_somebody_else_is_left_alone,
         }
-        killed::{interrupted_up_says_how_to_go_on_and_destroy_takes_it_away}
+        killed::{
+            killed_while_it_is_made_the_next_destroy_leaves_nothing,
+            interrupted_up_says_how_to_go_on_and_destroy_takes_it_away,
+        }
     }
 }
 

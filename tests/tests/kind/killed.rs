@@ -49,6 +49,32 @@ pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
     Ok(())
 }
 
+/// From nothing each time, so that what is half made is all that there is; every second time with the journal lost.
+pub(crate) fn killed_while_it_is_made_the_next_destroy_leaves_nothing() -> Result<()> {
+    let platform = with_shared_cache("cut-short")?;
+    let _changes = docker_changes();
+    // What a line has to begin with; the second time in the cluster, its node runs already.
+    for (turn, step) in ["create network", "create cluster", "cluster: starting", "create release operator"]
+        .into_iter()
+        .enumerate()
+    {
+        let running = platform.devplat(&UP)?.start()?;
+        until(step, LONG, || {
+            let said = running.stderr()?;
+            ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
+            Ok(said.lines().any(|line| line.starts_with(step)).then_some(()))
+        })?;
+        running.signal(Signal::KILL)?;
+        ensure!(running.wait(LONG)?.status.is_none(), "it was over before it was killed");
+        if turn % 2 == 1 {
+            forget_journal(platform)?;
+        }
+        platform.run(&["destroy", "--yes"])?.expect(0)?;
+        nothing_is_left(platform).with_context(|| format!("killed in {step:?}"))?;
+    }
+    Ok(())
+}
+
 pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Result<()> {
     let platform = ready()?;
     let _changes = docker_changes();
