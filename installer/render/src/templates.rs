@@ -26,6 +26,9 @@ const ENDING: &str = ".yaml.hbs";
 /// All templates, known to parse.
 pub struct Templates {
     registry: Handlebars<'static>,
+    /// The names that the renderer was given: nothing among the templates lies there for nothing.
+    #[cfg(test)]
+    rendered: std::sync::Mutex<std::collections::BTreeSet<String>>,
 }
 
 impl Templates {
@@ -54,7 +57,17 @@ impl Templates {
                 what: error.reason().to_string(),
             })?;
         }
-        Ok(Self { registry })
+        Ok(Self {
+            registry,
+            #[cfg(test)]
+            rendered: std::sync::Mutex::default(),
+        })
+    }
+
+    /// The names that the renderer was given so far.
+    #[cfg(test)]
+    pub(crate) fn rendered(&self) -> std::collections::BTreeSet<String> {
+        self.rendered.lock().unwrap().clone()
     }
 
     /// The names of the shipped templates.
@@ -102,6 +115,8 @@ impl Templates {
 
     fn render(&self, name: &str, input: Input<'_>) -> Result<String, Error> {
         let data = serde_json::to_value(Context::new(input)).expect("a context is JSON");
+        #[cfg(test)]
+        self.rendered.lock().unwrap().insert(name.to_owned());
         self.registry.render(name, &data).map_err(|error| explain(name, &error, &data))
     }
 }

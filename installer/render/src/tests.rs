@@ -1,6 +1,9 @@
 //! What shipped profiles render to, and what templates may not do.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use devplat_profile::{PlatformName, Profile, SHIPPED, Sources, load};
 use kube::ResourceExt;
@@ -8,10 +11,15 @@ use kube::ResourceExt;
 use crate::{Error, Images, Input, PLATFORM_LABEL, ReleaseName, Templates, digest, to_yaml};
 
 fn profile(name: &str) -> Profile {
-    let sets = match name {
-        "existing" => vec!["images.registry=registry.example/devplat".to_owned()],
+    profile_with(name, &[])
+}
+
+fn profile_with(name: &str, sets: &[&str]) -> Profile {
+    let needed = match name {
+        "existing" => vec!["images.registry=registry.example/devplat"],
         _ => Vec::new(),
     };
+    let sets = needed.iter().chain(sets).map(|&set| set.to_owned()).collect();
     load(&Sources { shipped: Some(name.to_owned()), sets, ..Sources::default() }).unwrap().profile
 }
 
@@ -50,16 +58,64 @@ fn every_shipped_profile_renders_every_release_as_reviewed() {
     }
 }
 
-#[test]
-fn every_template_is_in_a_release_or_the_example() {
-    for name in Templates::names() {
-        let used = name.starts_with("example/")
-            || ReleaseName::ALL
-                .iter()
-                .any(|release| release.folders().iter().any(|folder| name.starts_with(folder)));
-        assert!(used, "template {name} is used by nothing");
+/// Every file below `folder`, by its name below `root`.
+fn files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(root, &path, found);
+        } else {
+            found.insert(path.strip_prefix(root).unwrap().display().to_string());
+        }
     }
-    assert!(Templates::names().len() > 5);
+}
+
+#[test]
+fn every_file_among_the_templates_is_rendered_for_a_shipped_profile() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates"));
+    let mut all = BTreeSet::new();
+    files(root, root, &mut all);
+    let mut rendered = BTreeSet::new();
+    for shipped in SHIPPED {
+        let profile = profile(shipped.name);
+        let templates = Templates::new(&BTreeMap::new()).unwrap();
+        for release in ReleaseName::ALL {
+            with(&profile, |input| templates.release(release, input)).unwrap();
+        }
+        with(&profile, |input| templates.example(input)).unwrap();
+        rendered.extend(templates.rendered());
+    }
+    assert_eq!(rendered, all);
+}
+
+#[test]
+fn a_load_balancer_leaves_clients_their_addresses() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    let profile = profile_with("existing", &["bastion.exposure=loadBalancer"]);
+    let objects = with(&profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap();
+    let service = objects.iter().find(|object| object.types.as_ref().unwrap().kind == "Service").unwrap();
+    let spec = &service.data["spec"];
+    assert_eq!(
+        (&spec["type"], &spec["externalTrafficPolicy"]),
+        (&"LoadBalancer".into(), &"Local".into()),
+        "{spec:#}"
+    );
+}
+
+#[test]
+fn other_authorities_of_users_make_other_pods_of_the_bastion() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    let pods = |profile: &Profile| {
+        let objects = with(profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap();
+        let kind = |object: &&kube::core::DynamicObject| object.types.as_ref().unwrap().kind == "Deployment";
+        objects.iter().find(kind).unwrap().data["spec"]["template"].clone()
+    };
+    let [one, other] = [
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBtb2sPrlWyAosqg7/PUsc9ZY10Ec64MAlZbmu0KIkn1",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINzEC2DC7Sfri7C+nHi5y6oofJhP5htxqI4wqnKOAtEI",
+    ]
+    .map(|key| profile_with("kind", &[&format!("bastion.userAuthorities=[{key}]")]));
+    assert_ne!(pods(&one), pods(&other));
 }
 
 #[test]
