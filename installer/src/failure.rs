@@ -1,6 +1,9 @@
 //! How a command fails: the exit status by kind of failure, the chain of causes, and what to do.
 
-use std::{error::Error, process::ExitCode};
+use std::{
+    error::Error,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 /// Kinds of failure, each with its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +33,27 @@ impl Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        exit.status().into()
+/// The exit status of a command that ended like this.
+pub fn status(outcome: &Result<(), Failure>) -> u8 {
+    match outcome {
+        Ok(()) => 0,
+        Err(failure) => failure.exit.status(),
     }
+}
+
+/// Does `work`, and takes a panic in it for what it is: a mistake of devplat's own.
+///
+/// Where it happened stands on standard error already, from Rust's own words.
+pub fn caught(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    // Nothing that `work` leaves half-changed is looked at again: what follows is the end.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(Failure::new(Exit::Internal, said)
+            .while_doing("devplat broke off, which is a mistake of its own")
+            .hint("please report it, with the command line and all that was said")
+            .hint("what was made is found again: the same command goes on"))
+    })
 }
 
 /// A failure as its user sees it.
@@ -118,5 +138,27 @@ mod tests {
         assert_eq!(failure.causes, ["outer", "inner"]);
         assert_eq!(failure.one_line(), "create cluster a: outer: inner");
         assert_eq!(failure.exit.status(), 4);
+    }
+    #[test]
+    fn every_end_has_the_exit_status_that_is_documented() {
+        assert_eq!(status(&Ok(())), 0);
+        for (exit, number) in
+            [(Exit::Internal, 1), (Exit::Usage, 2), (Exit::Missing, 3), (Exit::PartWay, 4), (Exit::Left, 5)]
+        {
+            assert_eq!(status(&Err(Failure::new(exit, "x"))), number, "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn panic_is_a_mistake_of_devplats_own() {
+        let name = "first";
+        let outcomes = [caught(|| panic!("no step")), caught(|| panic!("no step {name}"))];
+        for (outcome, why) in outcomes.into_iter().zip(["no step", "no step first"]) {
+            assert_eq!(status(&outcome), 1);
+            let failure = outcome.unwrap_err();
+            assert_eq!(failure.causes, [why]);
+            assert!(failure.hints[0].contains("report"), "{:?}", failure.hints);
+        }
+        assert_eq!(caught(|| Ok(())), Ok(()));
     }
 }

@@ -52,7 +52,12 @@ impl StateFolder {
                 base.state_dir().unwrap_or_else(|| base.data_dir()).join("devplat")
             }
         };
-        Ok(Self { folder: base.join(platform.as_str()) })
+        Ok(Self::below(&base, platform))
+    }
+
+    /// The folder of `platform` below another.
+    pub fn below(base: &Path, platform: &PlatformName) -> Self {
+        Self { folder: base.join(platform.as_str()) }
     }
 
     /// The kubeconfig of the platform's cluster; devplat never touches the user's own.

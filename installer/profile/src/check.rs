@@ -244,8 +244,8 @@ impl Found<'_> {
     ) -> DevServers {
         let document::DevServers { image, auto_image, default_flavor, home_size, storage_class } = servers;
         if !flavors.is_empty() && !flavors.contains_key(&default_flavor) {
-            let names = flavors.keys().map(String::as_str);
-            let what = format!("there is no flavor {default_flavor:?}");
+            let names: Vec<&str> = flavors.keys().map(String::as_str).collect();
+            let what = format!("there is no flavor {default_flavor:?}; there are {}", names.join(", "));
             let nearest = nearest(&default_flavor, names);
             self.at("devServers.defaultFlavor", what, nearest);
         }

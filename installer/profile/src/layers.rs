@@ -6,7 +6,8 @@ use crate::{
     mistake::nearest,
     node::{Node, Value},
     parse::{NOT_YAML, parse},
-    shape::{Shape, schema},
+    schema::whole,
+    shape::Shape,
     shipped::{BASE, SHIPPED, Shipped},
 };
 
@@ -52,8 +53,8 @@ const RESERVED: [&str; 8] =
 
 /// Joins the layers, or tells every mistake in them.
 pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
-    let schema = schema();
-    let shape = Shape::of(&schema);
+    let whole = whole();
+    let shape = Shape::of(&whole);
     let mut mistakes = Vec::new();
     let mut own = sources.file.as_ref().map(|(name, text)| read_file(name, text, &shape, &mut mistakes));
     let extends = own.as_mut().and_then(|node| node.take("extends"));

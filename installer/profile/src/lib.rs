@@ -9,6 +9,7 @@ mod name;
 mod node;
 mod parse;
 mod profile;
+mod schema;
 mod shape;
 mod shipped;
 #[cfg(test)]
@@ -23,5 +24,5 @@ pub use profile::{
     Bastion, Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Exposure, Flavor, KindCluster,
     NodeImage, OperatorSize, PortMapping, Profile, User,
 };
-pub use shape::schema;
+pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped};

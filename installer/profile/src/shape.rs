@@ -1,19 +1,13 @@
-//! Checks a layer against the JSON Schema of a profile: unknown keys and wrong types, each with its place. The
-//! schema is made from `document.rs`, so that keys are written down once.
+//! Checks a layer against the JSON Schema of a profile: unknown keys and wrong types, each with its place.
 
 use serde_json::{Map, Value as Json};
 
 use crate::{
     Mistake,
-    document::Document,
     mistake::nearest,
     node::{Entry, Node, Value},
+    schema::DEFINITIONS,
 };
-
-/// The JSON Schema of a profile.
-pub fn schema() -> Json {
-    schemars::schema_for!(Document).to_value()
-}
 
 /// What a schema says of one place in it.
 pub(crate) struct Shape<'a> {
@@ -109,7 +103,7 @@ impl<'a> Shape<'a> {
         let null = |one: &Json| one["type"] == "null";
         let listed = here["type"].as_array().is_some_and(|types| types.iter().any(|one| one == "null"));
         let nullable = listed || any().any(null);
-        let named = here["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
+        let named = here["$ref"].as_str().and_then(|path| path.strip_prefix(DEFINITIONS));
         match (named, any().find(|one| !null(one))) {
             (Some(name), _) => self.at(&self.root["$defs"][name]),
             (None, Some(one)) => Self { nullable, ..self.at(one) },

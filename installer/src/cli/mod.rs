@@ -3,6 +3,7 @@
 mod destroy;
 mod detect;
 mod doctor;
+mod log;
 mod plan;
 mod port_forward;
 mod profiles;
@@ -10,6 +11,7 @@ mod render;
 mod settings;
 mod status;
 mod up;
+mod usage;
 mod users;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -17,10 +19,10 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use devplat_profile::PlatformName;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, caught, status},
     ui::{Format, Ui},
 };
 
@@ -106,22 +108,16 @@ enum Verb {
 pub fn main() -> ExitCode {
     let Program { global, verb } = match Program::try_parse() {
         Ok(program) => program,
-        Err(error) => {
-            // clap tells help and version apart from mistakes, and knows where each belongs.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return usage::tell(&error),
     };
-    listen(global.verbose);
+    log::to(log::filter(global.verbose), std::io::stderr).init();
     let ui = Ui::new(global.output);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return told(&ui, &Failure::of(Exit::Internal, &error)),
-    };
-    match runtime.block_on(run(&global, verb, &ui)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => told(&ui, &failure),
-    }
+    let outcome = caught(|| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::of(Exit::Internal, &error))?;
+        runtime.block_on(run(&global, verb, &ui))
+    });
+    told(&ui, &outcome)
 }
 
 async fn run(global: &Global, verb: Verb, ui: &Ui) -> Result<(), Failure> {
@@ -144,18 +140,11 @@ async fn run(global: &Global, verb: Verb, ui: &Ui) -> Result<(), Failure> {
     }
 }
 
-fn told(ui: &Ui, failure: &Failure) -> ExitCode {
-    let Failure { exit, message, causes, hints } = failure;
-    ui.error(message, causes, hints, exit.status());
-    (*exit).into()
-}
-
-fn listen(verbose: u8) {
-    let level = match verbose {
-        0 => "off",
-        1 => "devplat=debug",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_env("DEVPLAT_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+/// Tells how it ended where it failed, and gives the exit status.
+fn told(ui: &Ui, outcome: &Result<(), Failure>) -> ExitCode {
+    if let Err(failure) = outcome {
+        let Failure { exit, message, causes, hints } = failure;
+        ui.error(message, causes, hints, exit.status());
+    }
+    status(outcome).into()
 }

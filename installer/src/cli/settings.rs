@@ -1,6 +1,6 @@
 //! Arguments, environment and files to what a verb works with.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, path::Path, sync::Arc};
 
 use devplat_image::Store;
 use devplat_kubernetes::context;
@@ -20,7 +20,8 @@ use crate::{
 
 /// Joins all layers of the profile that `name` (shipped or a file) begins.
 pub(super) fn profile(global: &Global, name: &str) -> Result<Loaded, Failure> {
-    let mut sources = Sources { sets: global.set.clone(), variables: variables(), ..Sources::default() };
+    let variables = variables(std::env::vars_os())?;
+    let mut sources = Sources { sets: global.set.clone(), variables, ..Sources::default() };
     if name.contains('/') || Path::new(name).extension().is_some() {
         let text = std::fs::read_to_string(name).map_err(|error| {
             Failure::of(Exit::Usage, &error)
@@ -146,9 +147,18 @@ fn read_templates(root: &Path, folder: &Path, out: &mut BTreeMap<String, String>
     Ok(())
 }
 
-/// The variables that may set values of the profile.
-fn variables() -> Vec<(String, String)> {
-    std::env::vars().filter(|(name, _)| name.starts_with("DEVPLAT_") && name != "DEVPLAT_LOG").collect()
+/// The variables that may set values of the profile. What others there are is nobody's business here.
+pub(super) fn variables(
+    all: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, Failure> {
+    all.map(|(name, value)| (name.to_string_lossy().into_owned(), value))
+        .filter(|(name, _)| name.starts_with("DEVPLAT_") && name != "DEVPLAT_LOG")
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(Failure::new(Exit::Usage, format!("the value of ${name} is not UTF-8"))
+                .hint(format!("set {name} to another value, or `unset {name}`"))),
+        })
+        .collect()
 }
 
 /// What `auto` comes to is decided once for a platform: a registry that is away for a moment changes nothing.
@@ -179,4 +189,38 @@ pub(super) fn user_kubeconfig() -> Result<kube::config::Kubeconfig, Failure> {
 /// The context that the user named, or the current one.
 pub(super) fn user_context(global: &Global) -> Result<Option<context::Context>, Failure> {
     context::find(&user_kubeconfig()?, global.context.as_deref()).map_err(|error| resource::explain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    const NO_UTF_8: &[u8] = b"caf\xe9";
+
+    fn variable(name: &[u8], value: &[u8]) -> (OsString, OsString) {
+        (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec()))
+    }
+
+    #[test]
+    fn variables_of_others_may_be_anything() {
+        let all = [
+            variable(b"GREETING", NO_UTF_8),
+            variable(NO_UTF_8, b"x"),
+            variable(b"DEVPLAT_LOG", NO_UTF_8),
+            variable(b"DEVPLAT_OPERATOR_REPLICAS", b"1"),
+        ];
+        let expected = vec![("DEVPLAT_OPERATOR_REPLICAS".to_owned(), "1".to_owned())];
+        assert_eq!(variables(all.into_iter()), Ok(expected));
+    }
+
+    #[test]
+    fn variable_of_devplats_that_is_not_utf_8_is_named() {
+        let all = [variable(b"DEVPLAT_DEV_SERVERS_IMAGE", NO_UTF_8)];
+        let failure = variables(all.into_iter()).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert_eq!(failure.message, "the value of $DEVPLAT_DEV_SERVERS_IMAGE is not UTF-8");
+        assert!(!failure.hints.is_empty());
+    }
 }

@@ -1,5 +1,5 @@
-//! `devplat status`: what is there, what is ready, and what to type next. The JSON is an interface; its version is
-//! raised when a field changes its meaning or goes.
+//! `devplat status`: what is there, what is ready, and what to type next. The JSON is an interface, described in
+//! docs/status.md; its version is raised when a field changes its meaning or goes.
 
 use devplat_profile::Exposure;
 use serde::Serialize;
@@ -39,6 +39,7 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct ClusterStatus {
     provider: &'static str,
+    /// As its maker calls it; its context where nobody knows who made it.
     name: String,
     /// The kubeconfig that devplat keeps; the user's own where missing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +55,8 @@ impl ClusterStatus {
                 kubeconfig: Some(world.state.kubeconfig().display().to_string()),
             },
             Target::Existing { context, .. } => {
-                Self { provider: "existing", name: context.provider.to_string(), kubeconfig: None }
+                let name = context.provider.name().unwrap_or(&context.name).to_owned();
+                Self { provider: "existing", name, kubeconfig: None }
             }
         }
     }
@@ -141,3 +143,7 @@ fn show(status: &Status) -> String {
         cluster.kubeconfig.as_deref().unwrap_or("your kubeconfig")
     )
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

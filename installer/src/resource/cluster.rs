@@ -188,7 +188,7 @@ impl Cluster {
         let images = async {
             up.notified().await;
             if let Some(ingredients) = &self.images {
-                import::bring_in_early(ingredients, &ingredients.platform).await;
+                import::bring_in_early(ingredients, &ingredients.platform, &tell).await;
             }
         };
         tokio::pin!(making, images);

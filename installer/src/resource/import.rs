@@ -9,10 +9,12 @@ use std::{
 use devplat_image::{ImageName, Stored, write_archive};
 use devplat_profile::PlatformName;
 
+use super::Progress;
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
     tool::docker,
+    ui::size,
     world::{Ingredients, World},
 };
 
@@ -42,8 +44,14 @@ impl Import {
     }
 
     /// Brings it in, unless it is there: a cluster may have got it before it was stopped.
-    pub(super) async fn create(&self, world: &World) -> Result<(), Failure> {
-        if self.is_there(&world.platform).await? { Ok(()) } else { self.bring_in(&world.platform).await }
+    pub(super) async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
+        if self.is_there(&world.platform).await? {
+            return Ok(());
+        }
+        let stored = self.stored().ok_or_else(|| {
+            Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
+        })?;
+        bring_in(vec![stored], &world.platform, |what| progress.tell(what)).await
     }
 
     async fn is_there(&self, platform: &PlatformName) -> Result<bool, Failure> {
@@ -61,13 +69,6 @@ impl Import {
         Ok(true)
     }
 
-    async fn bring_in(&self, platform: &PlatformName) -> Result<(), Failure> {
-        let stored = self.stored().ok_or_else(|| {
-            Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
-        })?;
-        bring_in(vec![stored], platform).await
-    }
-
     fn stored(&self) -> Option<Stored> {
         self.ingredients.store.find(self.image, &self.ingredients.key(self.image))
     }
@@ -75,13 +76,15 @@ impl Import {
 
 /// Brings all images that are put together already into the nodes of a cluster that is still being made. What goes
 /// wrong here is not told: the images' own steps look, and do what is missing.
-pub(super) async fn bring_in_early(ingredients: &Ingredients, platform: &PlatformName) {
+pub(super) async fn bring_in_early(ingredients: &Ingredients, platform: &PlatformName, tell: impl Fn(&str)) {
     let images = ingredients.images().into_iter();
     let stored = images.filter_map(|image| ingredients.store.find(image, &ingredients.key(image))).collect();
-    let _ = bring_in(stored, platform).await;
+    let _ = bring_in(stored, platform, tell).await;
 }
 
-async fn bring_in(images: Vec<Stored>, platform: &PlatformName) -> Result<(), Failure> {
+async fn bring_in(images: Vec<Stored>, platform: &PlatformName, tell: impl Fn(&str)) -> Result<(), Failure> {
+    let bytes = images.iter().map(Stored::size).sum();
+    tell(&archiving(bytes));
     let archive = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
         // Without a name, so that a killed run leaves none behind.
         let mut file = tempfile::tempfile()?;
@@ -94,6 +97,7 @@ async fn bring_in(images: Vec<Stored>, platform: &PlatformName) -> Result<(), Fa
             .hint("free some space where temporary files go (TMPDIR), then run the same command")
     })?;
     for node in docker::nodes(platform.as_str()).await? {
+        tell(&importing(bytes, &node.name));
         docker::exec(&node.name)
             .args(["ctr", "-n", "k8s.io", "images", "import", "-"])
             .stdin_file(Arc::clone(&archive))
@@ -102,6 +106,14 @@ async fn bring_in(images: Vec<Stored>, platform: &PlatformName) -> Result<(), Fa
             .map_err(|error| docker::explain(&error))?;
     }
     Ok(())
+}
+
+fn archiving(bytes: u64) -> String {
+    format!("writing {} to one archive", size(bytes))
+}
+
+fn importing(bytes: u64, node: &str) -> String {
+    format!("importing {} into {node}", size(bytes))
 }
 
 async fn images_of(node: &str) -> Result<BTreeSet<String>, Failure> {
@@ -116,5 +128,19 @@ async fn images_of(node: &str) -> Result<BTreeSet<String>, Failure> {
             }
             Err(error) => return Err(docker::explain(&error)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_much_goes_where_is_told() {
+        assert_eq!(archiving(60_200_000), "writing 60 MB to one archive");
+        assert_eq!(
+            importing(60_200_000, "devplat-control-plane"),
+            "importing 60 MB into devplat-control-plane"
+        );
     }
 }

@@ -237,8 +237,8 @@ impl Resource {
             Self::Network(network) => network.create(world).await,
             Self::Cluster(cluster) => cluster.create(world, progress).await,
             Self::Build(build) => build.create(progress).await,
-            Self::Import(import) => import.create(world).await,
-            Self::Push(push) => push.create().await,
+            Self::Import(import) => import.create(world, progress).await,
+            Self::Push(push) => push.create(progress).await,
             Self::Existing(_) | Self::Installed(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} is not devplat's to make", self.id())))
             }
@@ -259,7 +259,7 @@ impl Resource {
             Self::Access(access) => access.create(world, progress).await,
             Self::Trial(trial) => trial.create(world, progress).await,
             Self::Proof(proof) => proof.create(world, progress).await,
-            Self::Import(import) => import.create(world).await,
+            Self::Import(import) => import.create(world, progress).await,
             Self::Network(_) | Self::Existing(_) | Self::Build(_) | Self::Push(_) | Self::Installed(_) => {
                 Err(Failure::new(Exit::Internal, format!("{} cannot be updated, only made", self.id())))
             }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_image::{ImageName, Reference, Stored};
 
+use super::Progress;
 use crate::{
     failure::{Exit, Failure},
     plan::Verdict,
@@ -34,11 +35,11 @@ impl Push {
         Ok(if self.place(&stored)?.holds().await? { Verdict::Same } else { Verdict::Absent })
     }
 
-    pub(super) async fn create(&self) -> Result<(), Failure> {
+    pub(super) async fn create(&self, progress: &Progress) -> Result<(), Failure> {
         let stored = self.stored().ok_or_else(|| {
             Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
         })?;
-        self.place(&stored)?.push(&stored).await
+        self.place(&stored)?.push(&stored, |what| progress.tell(what)).await
     }
 
     fn place(&self, stored: &Stored) -> Result<Place, Failure> {

@@ -16,6 +16,7 @@ use tokio_util::io::ReaderStream;
 use crate::{
     failure::{Exit, Failure},
     process::Command,
+    ui::size,
 };
 
 /// An image's place in a registry.
@@ -60,14 +61,18 @@ impl Place {
         }
     }
 
-    /// Puts the image there: what is absent of its blobs, then its manifest.
-    pub async fn push(&self, image: &Stored) -> Result<(), Failure> {
+    /// Puts the image there: what is absent of its blobs, then its manifest. Hands what it does to `tell`.
+    pub async fn push(&self, image: &Stored, tell: impl Fn(&str)) -> Result<(), Failure> {
         let auth = credentials(self.reference.registry()).await;
         let signed_in = self.client.auth(&self.reference, &auth, RegistryOperation::Push).await;
         signed_in.map_err(|error| self.explain(&error))?;
-        for blob in image.layers.iter().chain([&image.config]) {
-            self.push_blob(image, blob).await?;
+        let layers = image.layers.len();
+        for (index, blob) in image.layers.iter().enumerate() {
+            let layer = format!("layer {} of {layers}", index + 1);
+            self.push_blob(image, blob, &layer, &tell).await?;
         }
+        self.push_blob(image, &image.config, "its configuration", &tell).await?;
+        tell(&format!("pushing its manifest to {}", self.reference.registry()));
         let manifest = tokio::fs::read(image.path(&image.manifest)).await.map_err(|error| {
             Failure::of(Exit::PartWay, &error)
                 .while_doing(format!("cannot read the manifest of image {}", image.name))
@@ -78,11 +83,20 @@ impl Place {
         pushed.map(|_| ()).map_err(|error| self.explain(&error))
     }
 
-    async fn push_blob(&self, image: &Stored, blob: &Blob) -> Result<(), Failure> {
+    async fn push_blob(
+        &self,
+        image: &Stored,
+        blob: &Blob,
+        what: &str,
+        tell: &impl Fn(&str),
+    ) -> Result<(), Failure> {
         let digest = blob.digest.to_string();
+        let registry = self.reference.registry();
         if self.client.blob_exists(&self.reference, &digest).await.unwrap_or(false) {
+            tell(&format!("{what} is in {registry} already"));
             return Ok(());
         }
+        tell(&format!("pushing {what}, {}, to {registry}", size(blob.size)));
         let file = tokio::fs::File::open(image.path(blob)).await.map_err(|error| {
             Failure::of(Exit::PartWay, &error).while_doing(format!("cannot read image {}", image.name))
         })?;
@@ -136,3 +150,7 @@ async fn credentials(registry: &str) -> RegistryAuth {
         None => RegistryAuth::Anonymous,
     }
 }
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

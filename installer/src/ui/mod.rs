@@ -113,6 +113,17 @@ impl Ui {
     }
 }
 
+/// A number of bytes as people say it.
+pub fn size(bytes: u64) -> String {
+    show::size(bytes)
+}
+
+/// An error as text without colours, as it comes to where no terminal is.
+#[cfg(test)]
+pub(crate) fn error_text(message: &str, causes: &[String], hints: &[String]) -> String {
+    show::error(message, causes, hints, false)
+}
+
 /// Whether colours are wanted: `NO_COLOR` says no.
 fn colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())

@@ -43,6 +43,14 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// A number of bytes as people say it.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
+        1_000_000.. => format!("{} MB", (bytes + 500_000) / 1_000_000),
+    }
+}
+
 /// The chain of an error, then its hints.
 pub(super) fn error(message: &str, causes: &[String], hints: &[String], colours: bool) -> String {
     let (error, hint) = if colours {
@@ -86,5 +94,14 @@ mod tests {
     fn times_are_said_as_people_do() {
         assert_eq!(duration(3.04), "3.0 s");
         assert_eq!(duration(75.2), "1 min 15 s");
+    }
+
+    #[test]
+    fn sizes_are_said_as_people_do() {
+        for (bytes, said) in
+            [(0, "0 kB"), (12, "1 kB"), (999_999, "1000 kB"), (1_000_000, "1 MB"), (59_600_000, "60 MB")]
+        {
+            assert_eq!(size(bytes), said);
+        }
     }
 }

@@ -13,28 +13,36 @@ const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 pub(crate) fn help_of_every_verb_is_as_reviewed() -> Result<()> {
     let platform = platform()?;
     let mut all = String::new();
-    for verb in [
-        "",
-        "up",
-        "plan",
-        "status",
-        "destroy",
-        "render",
-        "profiles",
-        "users",
-        "users add",
-        "users remove",
-        "port-forward",
-        "doctor",
-        "completions",
-    ] {
-        let args: Vec<&str> = verb.split_whitespace().chain(["--help"]).collect();
+    let mut open = vec![Vec::new()];
+    // Each names those below it: no list of them here that a new one could be missing from.
+    while let Some(verb) = open.pop() {
+        let args: Vec<&str> = verb.iter().map(String::as_str).chain(["--help"]).collect();
         let said = platform.run(&args)?.expect(0)?.stdout;
         let said = said.replace(&platform.name, "NAME");
         let _ = writeln!(all, "$ devplat {}\n{said}", args.join(" "));
+        let below = verbs(&said)?.into_iter().map(|name| [&verb[..], &[name]].concat());
+        let mut below: Vec<Vec<String>> = below.collect();
+        below.reverse();
+        open.append(&mut below);
     }
     settings().bind(|| insta::assert_snapshot!("help", all));
     Ok(())
+}
+
+/// The verbs that a help names, but for `help` itself.
+fn verbs(help: &str) -> Result<Vec<String>> {
+    let Some((_, below)) = help.split_once("\nCommands:\n") else { return Ok(Vec::new()) };
+    let names = below
+        .lines()
+        .take_while(|line| !line.is_empty())
+        // What is indented further goes on with the line above.
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned);
+    let names: Vec<String> = names.collect();
+    ensure!(!names.is_empty(), "no verb is named:\n{help}");
+    Ok(names)
 }
 
 pub(crate) fn completions_are_made_for_every_shell() -> Result<()> {

@@ -52,6 +52,18 @@ impl Provider {
     }
 }
 
+impl Provider {
+    /// The name that the maker knows the cluster by; nothing where nobody tells.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Kind(name) | Self::K3d(name) | Self::Minikube(name) | Self::Eks { name, region: _ } => {
+                Some(name)
+            }
+            Self::Other => None,
+        }
+    }
+}
+
 impl fmt::Display for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -70,25 +82,35 @@ mod tests {
 
     #[test]
     fn makers_are_told_by_the_names_they_give() {
-        for (context, cluster, server, shown) in [
-            ("kind-a", "kind-a", "https://127.0.0.1:34567", "kind cluster a"),
-            ("k3d-b", "k3d-b", "https://0.0.0.0:6550", "k3d cluster b"),
-            ("minikube", "minikube", "https://192.168.49.2:8443", "minikube cluster minikube"),
+        for (context, cluster, server, shown, name) in [
+            ("kind-a", "kind-a", "https://127.0.0.1:34567", "kind cluster a", Some("a")),
+            ("k3d-b", "k3d-b", "https://0.0.0.0:6550", "k3d cluster b", Some("b")),
+            (
+                "minikube",
+                "minikube",
+                "https://192.168.49.2:8443",
+                "minikube cluster minikube",
+                Some("minikube"),
+            ),
             (
                 "prod",
                 "arn:aws:eks:eu-west-1:123456789012:cluster/prod",
                 "https://ABC.gr7.eu-west-1.eks.amazonaws.com",
                 "EKS cluster prod in eu-west-1",
+                Some("prod"),
             ),
             (
                 "me@prod.us-east-2.eksctl.io",
                 "prod.us-east-2.eksctl.io",
                 "https://ABC.gr7.us-east-2.eks.amazonaws.com",
                 "EKS cluster prod in us-east-2",
+                Some("prod"),
             ),
-            ("lab", "lab", "https://10.0.0.1:6443", "cluster"),
+            ("lab", "lab", "https://10.0.0.1:6443", "cluster", None),
         ] {
-            assert_eq!(Provider::of(context, cluster, server).to_string(), shown, "{context}");
+            let provider = Provider::of(context, cluster, server);
+            assert_eq!(provider.to_string(), shown, "{context}");
+            assert_eq!(provider.name(), name, "{context}");
         }
     }
 }

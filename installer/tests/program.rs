@@ -1,0 +1,67 @@
+//! The program as it is called: what only shows in a process of its own, its environment and its exit status.
+
+use std::{ffi::OsString, os::unix::ffi::OsStringExt};
+
+use devplat::process::{Command, Error};
+
+fn devplat(args: &[&str]) -> Command {
+    Command::new(env!("CARGO_BIN_EXE_devplat")).args(args.iter().copied())
+}
+
+/// Its exit status, and what it said to that: standard error, or standard output where nothing came there.
+async fn failed(command: Command) -> (Option<i32>, String) {
+    match command.run().await.expect_err("it fails") {
+        Error::Failed { line: _, status, said } => (status.code(), said),
+        error @ (Error::Absent { .. } | Error::Start { .. }) => panic!("{error}"),
+    }
+}
+
+fn no_utf_8() -> OsString {
+    OsString::from_vec(b"caf\xe9".to_vec())
+}
+
+#[tokio::test]
+async fn variables_of_others_may_be_anything() {
+    let shown = devplat(&["profiles", "show", "kind"]).env("GREETING", no_utf_8()).run().await.unwrap();
+    assert!(shown.stdout.contains("operator.replicas"), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn variable_of_devplats_that_is_not_utf_8_is_named() {
+    // One that the profile reads, and one that the command line reads first.
+    for name in ["DEVPLAT_DEV_SERVERS_IMAGE", "DEVPLAT_NAME"] {
+        let (status, said) = failed(devplat(&["profiles", "show", "kind"]).env(name, no_utf_8())).await;
+        assert_eq!(status, Some(2), "{said}");
+        assert_eq!(
+            said,
+            format!(
+                "error: the value of ${name} is not UTF-8\nhint: set {name} to another value, or `unset {name}`"
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn mistake_on_the_command_line_is_json_where_json_is_asked_for() {
+    let (status, said) = failed(devplat(&["plan", "--nmae", "x", "--output", "json"])).await;
+    assert_eq!(status, Some(2), "{said}");
+    let event: serde_json::Value = serde_json::from_str(&said).unwrap();
+    insta::assert_json_snapshot!(event);
+}
+
+#[tokio::test]
+async fn mistake_on_the_command_line_has_hints_for_people() {
+    let (status, said) = failed(devplat(&["pln"])).await;
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.starts_with("error: unrecognized subcommand 'pln'\nhint: "), "{said}");
+}
+
+#[tokio::test]
+async fn help_is_no_mistake() {
+    let help = devplat(&["plan", "--help"]).run().await.unwrap();
+    assert!(help.stdout.contains("Usage: devplat plan"), "{}", help.stdout);
+    assert_eq!(help.stderr, "");
+    let (status, said) = failed(devplat(&[])).await;
+    assert_eq!(status, Some(2), "{said}");
+    assert!(!said.contains("error:"), "no verb gives the whole help, and that alone: {said}");
+}
