@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
@@ -33,6 +33,8 @@ pub struct Door {
     pub devctl: Option<Devctl>,
     /// Who has not logged in yet, and who has to wait.
     pub startups: Startups,
+    /// How long somebody may take to log in.
+    pub login_grace: Duration,
     /// Connections of each user.
     pub guests: Guests,
     /// Numbers of connections.

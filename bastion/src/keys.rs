@@ -3,20 +3,30 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use devplat_api::name;
 use devplat_keys::{Certificate, HostIdentity, PrivateKey, PublicKey, SessionAuthority};
+use russh::server;
+use tokio::sync::watch as latest;
 
 /// What it proves itself with, whom it trusts, and what it certifies with.
 #[derive(Debug)]
 pub struct Keys {
     /// The identity that all replicas share.
-    pub host: HostIdentity,
+    pub host: Host,
     /// Who certifies dev servers.
     pub host_authority: PublicKey,
     /// What lets the bastion into them.
     pub session_authority: SessionAuthority,
+}
+
+/// What the bastion shows to clients. The names in it change with the platform's profile.
+#[derive(Debug)]
+pub struct Host {
+    folder: PathBuf,
+    shown: latest::Sender<Arc<server::Config>>,
 }
 
 /// Why there are none.
@@ -57,18 +67,56 @@ pub enum KeysError {
 impl Keys {
     /// From the folder of the Secret, and the public key of the host authority.
     pub fn read(folder: &Path, host_authority: &Path) -> Result<Self, KeysError> {
-        let key = parse(&folder.join(name::HOST_KEY), |text| PrivateKey::from_openssh(text))?;
-        let path = folder.join(name::HOST_CERTIFICATE);
-        let certificate = parse(&path, Certificate::from_openssh)?;
-        if certificate.public_key() != key.public_key().key_data() {
-            return Err(KeysError::Mismatch(path));
-        }
+        let host = Host::read(folder)?;
         let path = folder.join(name::SESSION_AUTHORITY_KEY);
         let session_authority = SessionAuthority::from_openssh(&content(&path)?)
             .map_err(|source| KeysError::Session { path, source })?;
         let host_authority = parse(host_authority, PublicKey::from_openssh)?;
-        Ok(Self { host: HostIdentity { key, certificate }, host_authority, session_authority })
+        Ok(Self { host, host_authority, session_authority })
     }
+}
+
+impl Host {
+    /// From the folder of the Secret.
+    pub fn read(folder: &Path) -> Result<Self, KeysError> {
+        let shown = latest::Sender::new(config(identity(folder)?));
+        Ok(Self { folder: folder.to_owned(), shown })
+    }
+
+    /// Takes it from the folder as it is now; whoever is here keeps what they were shown. Where it cannot be used, it
+    /// stays as it was.
+    pub fn reread(&self) -> Result<(), KeysError> {
+        let now = identity(&self.folder)?;
+        self.shown.send_if_modified(|shown| {
+            // It names the key, too.
+            let changed = shown.certificates.first() != Some(&now.certificate);
+            if changed {
+                *shown = config(now);
+            }
+            changed
+        });
+        Ok(())
+    }
+
+    /// What a new connection is shown.
+    pub fn shown(&self) -> latest::Receiver<Arc<server::Config>> {
+        self.shown.subscribe()
+    }
+}
+
+fn identity(folder: &Path) -> Result<HostIdentity, KeysError> {
+    let key = parse(&folder.join(name::HOST_KEY), |text| PrivateKey::from_openssh(text))?;
+    let path = folder.join(name::HOST_CERTIFICATE);
+    let certificate = parse(&path, Certificate::from_openssh)?;
+    if certificate.public_key() != key.public_key().key_data() {
+        return Err(KeysError::Mismatch(path));
+    }
+    Ok(HostIdentity { key, certificate })
+}
+
+fn config(identity: HostIdentity) -> Arc<server::Config> {
+    let HostIdentity { key, certificate } = identity;
+    devplat_transport::server(crate::NAME, key, Some(certificate))
 }
 
 fn content(path: &Path) -> Result<String, KeysError> {
@@ -108,6 +156,27 @@ mod tests {
     fn keys_are_read_as_the_operator_writes_them() {
         let keys = read(&folder(1)).unwrap();
         assert_eq!(&keys.host_authority, HostAuthority::from_seed([1; 32]).public_key());
+    }
+
+    #[test]
+    fn what_cannot_be_shown_is_not_taken() {
+        let folder = folder(1);
+        let Keys { host, .. } = read(&folder).unwrap();
+        let shown = host.shown();
+        let mut seen = shown.clone();
+        host.reread().unwrap();
+        assert!(!seen.has_changed().unwrap(), "it is the same");
+        let path = folder.path().join(name::HOST_CERTIFICATE);
+        let other = |seed| {
+            HostAuthority::from_seed([seed; 32]).bastion(&["dev.example.com".to_owned()]).certificate_text()
+        };
+        fs::write(&path, other(3)).unwrap();
+        assert!(matches!(host.reread(), Err(KeysError::Mismatch(_))));
+        assert_eq!(shown.borrow().certificates[0].valid_principals(), ["localhost"]);
+        fs::write(&path, other(1)).unwrap();
+        host.reread().unwrap();
+        assert!(seen.has_changed().unwrap());
+        assert_eq!(seen.borrow_and_update().certificates[0].valid_principals(), ["dev.example.com"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub mod startups;
 use std::{error::Error as StdError, io, sync::Arc, time::Duration};
 
 use kube::Client;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
@@ -33,11 +33,13 @@ use devctl::{Devctl, Tokens};
 use directory::Directory;
 use door::{Door, Guests, Numbers};
 use drain::Drain;
-use keys::Keys;
+use keys::{Host, Keys};
 use startups::Startups;
 
 /// How the bastion calls itself.
 pub const NAME: &str = "SSH-2.0-devplat";
+/// How often files are read again that Kubernetes changes in place.
+const REREAD: Duration = Duration::from_secs(3);
 /// How long those may take who are ended when the time is over.
 const LAST: Duration = Duration::from_secs(5);
 
@@ -93,29 +95,28 @@ pub async fn run(
         dialer: Dialer::new(host_authority, session_authority),
         devctl,
         startups: Startups::new(config.penalty_exempt.clone()),
+        login_grace: policy::LOGIN_GRACE,
         guests: Guests::new(config.sessions_per_user),
         numbers: Numbers::default(),
     });
-    let ssh = devplat_transport::server(NAME, host.key, Some(host.certificate));
+    let shown = host.shown();
     let listener = listen(config.listen)?;
     let http_listener = listen(config.http_listen)?;
     let watching = tokio::spawn(directory::watch::watch(client, directory));
-    let rereading = config.user_revoked.map(|path| tokio::spawn(reread(authorities, path)));
+    let rereading = tokio::spawn(reread(authorities, host));
     let http_end = CancellationToken::new();
     let http = tokio::spawn(http::serve(http_listener, door.clone(), http_end.clone()));
-    serve_until(door, ssh, listener, config.drain, end).await;
+    serve_until(door, shown, listener, config.drain, end).await;
     http_end.cancel();
     watching.abort();
-    if let Some(rereading) = rereading {
-        rereading.abort();
-    }
+    rereading.abort();
     http.await.unwrap_or(Ok(())).map_err(Error::Http)
 }
 
-/// Serves SSH on `listener` until `end`; then lets those who are here stay for `grace`.
+/// Serves SSH on `listener` until `end`, with what `shown` holds when somebody comes; then lets those who are here stay for `grace`.
 pub async fn serve_until(
     door: Arc<Door>,
-    ssh: Arc<russh::server::Config>,
+    shown: watch::Receiver<Arc<russh::server::Config>>,
     listener: TcpListener,
     grace: Duration,
     end: CancellationToken,
@@ -131,7 +132,7 @@ pub async fn serve_until(
             () = door.drain.begun() => return,
         }
         tracing::info!("users and dev servers are known; the door is open");
-        serve::serve(door.clone(), ssh, listener).await;
+        serve::serve(door.clone(), shown, listener).await;
     };
     tokio::join!(begin, serving);
     tracing::info!(here = door.drain.here().len(), seconds = grace.as_secs(), "draining");
@@ -143,13 +144,32 @@ fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Error> {
     serve::listen(address).map_err(|source| Error::Listen { address, source })
 }
 
-/// A list of revocations is a file that Kubernetes changes in place.
-async fn reread(authorities: Arc<Authorities>, path: std::path::PathBuf) {
-    let mut tick = tokio::time::interval(Duration::from_secs(3));
+/// Follows the files that Kubernetes changes in place.
+async fn reread(authorities: Arc<Authorities>, host: Host) {
+    let mut tick = tokio::time::interval(REREAD);
+    let (mut users, mut own) = (Told::default(), Told::default());
     loop {
         tick.tick().await;
-        if let Err(error) = authorities.reread(&path) {
-            tracing::warn!(error = &error as &dyn StdError, "revocations stay as they were");
+        users.tell("authorities of users stay as they were", authorities.reread());
+        own.tell("the host key and its certificate stay as they were", host.reread());
+    }
+}
+
+/// What was told last, so that what stays wrong is told once.
+#[derive(Default)]
+struct Told(String);
+
+impl Told {
+    fn tell<E: StdError + 'static>(&mut self, what: &str, outcome: Result<(), E>) {
+        match outcome {
+            Ok(()) => self.0.clear(),
+            Err(error) => {
+                let text = error.to_string();
+                if text != self.0 {
+                    tracing::warn!(error = &error as &dyn StdError, "{what}");
+                    self.0 = text;
+                }
+            }
         }
     }
 }

@@ -13,20 +13,20 @@ use devplat_transport::Unblocked;
 use russh::{Disconnect, server};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    time::{interval, sleep, timeout},
+    sync::watch as latest,
+    time::{sleep, timeout},
 };
 
 use crate::{
     audit::Event,
+    auth::Denial,
     door::Door,
-    policy::{LOGIN_GRACE, Misdeed, Stage},
-    session::{Pass, Visitor},
+    policy::{Misdeed, Stage},
+    session::{Denied, Pass, Visitor},
 };
 
 /// Connections that the kernel holds while none is taken.
 const BACKLOG: u32 = 4096;
-/// How often it is looked for certificates that were taken back.
-const LOOK: Duration = Duration::from_secs(5);
 /// How long somebody who has to go may take to read why.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -51,8 +51,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes connections until the drain begins.
-pub async fn serve(door: Arc<Door>, config: Arc<server::Config>, listener: TcpListener) {
+/// Takes connections until the drain begins. Each is shown what `shown` holds when it comes.
+pub async fn serve(door: Arc<Door>, shown: latest::Receiver<Arc<server::Config>>, listener: TcpListener) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -60,7 +60,8 @@ pub async fn serve(door: Arc<Door>, config: Arc<server::Config>, listener: TcpLi
         };
         match accepted {
             Ok((stream, from)) if door.startups.admits(from.ip()) => {
-                let connection = see_through(door.clone(), config.clone(), stream, from);
+                let config = shown.borrow().clone();
+                let connection = see_through(door.clone(), config, stream, from);
                 door.drain.here().spawn(connection);
             }
             Ok((stream, _)) => {
@@ -109,7 +110,7 @@ async fn see_through(door: Arc<Door>, config: Arc<server::Config>, stream: TcpSt
 async fn told_to_go(door: &Door, pass: &Pass, startup: crate::metrics::Counted) -> Leave {
     tokio::select! {
         () = pass.entered() => {}
-        () = sleep(LOGIN_GRACE) => return Leave::Grace,
+        () = sleep(door.login_grace) => return Leave::Grace,
         () = pass.evicted() => return Leave::Evicted,
         () = door.drain.over().cancelled() => return Leave::Over,
     }
@@ -123,18 +124,16 @@ async fn told_to_go(door: &Door, pass: &Pass, startup: crate::metrics::Counted) 
 /// Returns when the user would not be let in any more.
 async fn forbidden(door: &Door, pass: &Pass) {
     let Some(visit) = pass.visit() else { return };
-    let mut users = door.directory.watch_users();
-    let mut look = interval(LOOK);
-    // Keys are heard of; only lists of revocations have to be looked at.
-    let by_file = !door.authorities.is_empty();
+    let (mut users, mut authorities) = (door.directory.watch_users(), door.authorities.watch());
     loop {
         users.mark_unchanged();
+        authorities.mark_unchanged();
         if !visit.identity().still_holds(&door.directory, &door.authorities) {
             return;
         }
         tokio::select! {
             changed = users.changed() => if changed.is_err() { return },
-            _ = look.tick(), if by_file => {}
+            changed = authorities.changed() => if changed.is_err() { return },
         }
     }
 }
@@ -188,19 +187,28 @@ fn account(door: &Door, pass: &Pass, outcome: &Result<(), russh::Error>, leave: 
         });
         return;
     }
-    door.metrics.connection(if leave.is_some() { why } else { "not logged in" });
-    if let Some(denied) = pass.denied() {
+    let denied = pass.denied();
+    let crowded = denied.as_ref().is_some_and(|denied| denied.why == Denial::Crowded);
+    door.metrics.connection(match (leave, crowded) {
+        (Some(_), _) => why,
+        (None, true) => "too many of the user",
+        (None, false) => "not logged in",
+    });
+    if let Some(Denied { user, why }) = denied {
         door.audit.note(Event::Refused {
             connection: pass.number(),
             from: pass.from(),
-            user: denied.user,
-            why: denied.why.to_string(),
+            user,
+            why: why.to_string(),
         });
     }
-    match leave {
-        Some(Leave::Grace) => door.startups.penalize(pass.from().ip(), Misdeed::GraceExceeded),
+    let misdeed = match leave {
+        Some(Leave::Grace) => Some(Misdeed::GraceExceeded),
         // Not their fault.
-        Some(_) => {}
-        None => door.startups.penalize(pass.from().ip(), pass.misdeed()),
+        Some(Leave::Evicted | Leave::Forbidden | Leave::Over) => None,
+        None => pass.misdeed(),
+    };
+    if let Some(misdeed) = misdeed {
+        door.startups.penalize(pass.from().ip(), misdeed);
     }
 }

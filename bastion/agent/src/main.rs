@@ -79,6 +79,9 @@ struct Front {
     /// Where SSH listens.
     #[arg(long, default_value = "[::]:2222")]
     ssh_listen: SocketAddr,
+    /// How many seconds a client gets to log in.
+    #[arg(long, default_value_t = 120)]
+    ssh_login_grace: u64,
     /// Where `/readyz` and `/activity` are.
     #[arg(long, default_value = "[::]:2223")]
     http_listen: SocketAddr,
@@ -86,11 +89,15 @@ struct Front {
 
 impl Front {
     fn settings(self) -> Option<front::Settings> {
-        let Self { ssh_dir, authorized_keys, principal, ssh_listen, http_listen } = self;
-        Some(front::Settings {
-            ssh: ssh::Settings { dir: ssh_dir?, authorized_keys, principal: principal?, listen: ssh_listen },
-            http: http_listen,
-        })
+        let Self { ssh_dir, authorized_keys, principal, ssh_listen, ssh_login_grace, http_listen } = self;
+        let ssh = ssh::Settings {
+            dir: ssh_dir?,
+            authorized_keys,
+            principal: principal?,
+            listen: ssh_listen,
+            login_grace: Duration::from_secs(ssh_login_grace),
+        };
+        Some(front::Settings { ssh, http: http_listen })
     }
 }
 

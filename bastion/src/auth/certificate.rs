@@ -4,18 +4,33 @@ use std::{
     io,
     net::IpAddr,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::Arc,
 };
 
 use devplat_keys::{Admission, Certificate, Permissions, PublicKey, Revocations, admit};
+use tokio::sync::watch as latest;
 
 use super::Denial;
 
-/// Who may certify users, and what was taken back.
+/// Who may certify users, and what was taken back: what the files say that Kubernetes changes in place.
 #[derive(Debug, Default)]
 pub struct Authorities {
+    files: Files,
+    known: latest::Sender<Arc<Known>>,
+}
+
+/// Where it stands.
+#[derive(Debug, Default)]
+struct Files {
+    trusted: Vec<PathBuf>,
+    revoked: Option<PathBuf>,
+}
+
+/// What the files said when they were last read. Both go together: a certificate is judged by one state of them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
     trusted: Vec<PublicKey>,
-    revoked: RwLock<Arc<Revocations>>,
+    revoked: Revocations,
 }
 
 /// Why there are no authorities.
@@ -45,35 +60,32 @@ pub enum InvalidAuthorities {
 impl Authorities {
     /// From files with a public key on each line, and a file of revocations.
     pub fn read(trusted: &[PathBuf], revoked: Option<&Path>) -> Result<Self, InvalidAuthorities> {
-        let mut keys = Vec::new();
-        for path in trusted {
-            for (line, text) in lines(&content(path)?) {
-                let problem = "not a public key".to_owned();
-                let key = PublicKey::from_openssh(text).map_err(|_| InvalidAuthorities::Line {
-                    path: path.clone(),
-                    line,
-                    problem,
-                })?;
-                keys.push(key);
-            }
-        }
-        let authorities = Self { trusted: keys, revoked: RwLock::default() };
-        if let Some(path) = revoked {
-            authorities.reread(path)?;
-        }
-        Ok(authorities)
+        let files = Files { trusted: trusted.to_vec(), revoked: revoked.map(Path::to_owned) };
+        let known = latest::Sender::new(Arc::new(files.known()?));
+        Ok(Self { files, known })
     }
 
-    /// Takes the revocations from the file as it is now.
-    pub fn reread(&self, path: &Path) -> Result<(), InvalidAuthorities> {
-        let revoked = Arc::new(parse(path, &content(path)?)?);
-        *self.revoked.write().unwrap_or_else(PoisonError::into_inner) = revoked;
+    /// Takes everything from the files as they are now. Where one of them cannot be used, all stays as it was.
+    pub fn reread(&self) -> Result<(), InvalidAuthorities> {
+        let now = self.files.known()?;
+        self.known.send_if_modified(|known| {
+            let changed = **known != now;
+            if changed {
+                *known = Arc::new(now);
+            }
+            changed
+        });
         Ok(())
+    }
+
+    /// Tells of each change.
+    pub(crate) fn watch(&self) -> latest::Receiver<Arc<Known>> {
+        self.known.subscribe()
     }
 
     /// Whether nobody is trusted.
     pub fn is_empty(&self) -> bool {
-        self.trusted.is_empty()
+        self.known.borrow().trusted.is_empty()
     }
 
     pub(super) fn admit(
@@ -83,25 +95,39 @@ impl Authorities {
         from: IpAddr,
         now: u64,
     ) -> Result<Permissions, Denial> {
-        let revoked = self.revocations();
-        let authorities = &self.trusted;
-        admit(certificate, &Admission { authorities, principal, from: Some(from), now, revoked: &revoked })
+        let known = self.known.borrow().clone();
+        let Known { trusted: authorities, revoked } = &*known;
+        admit(certificate, &Admission { authorities, principal, from: Some(from), now, revoked })
             .map_err(Denial::Certificate)
     }
 
-    pub(super) fn revoked(&self, certificate: &Certificate) -> bool {
-        let revoked = self.revocations();
+    /// Whether what let `certificate` in is still so: its signer is trusted, and it was not taken back.
+    pub(super) fn stand_by(&self, certificate: &Certificate) -> bool {
+        let known = self.known.borrow().clone();
+        let Known { trusted, revoked } = &*known;
         let print = |key: &russh::keys::ssh_key::public::KeyData| {
             revoked.fingerprints.contains(&key.fingerprint(russh::keys::HashAlg::Sha256).to_string())
         };
-        print(certificate.public_key())
-            || print(certificate.signature_key())
-            || revoked.serials.contains(&certificate.serial())
-            || revoked.key_ids.contains(certificate.key_id())
+        trusted.iter().any(|authority| authority.key_data() == certificate.signature_key())
+            && !print(certificate.public_key())
+            && !print(certificate.signature_key())
+            && !revoked.serials.contains(&certificate.serial())
+            && !revoked.key_ids.contains(certificate.key_id())
     }
+}
 
-    fn revocations(&self) -> Arc<Revocations> {
-        self.revoked.read().unwrap_or_else(PoisonError::into_inner).clone()
+impl Files {
+    fn known(&self) -> Result<Known, InvalidAuthorities> {
+        let Self { trusted, revoked } = self;
+        let mut keys = Vec::new();
+        for path in trusted {
+            keys.extend(public_keys(path, &content(path)?)?);
+        }
+        let revoked = match revoked {
+            Some(path) => parse(path, &content(path)?)?,
+            None => Revocations::default(),
+        };
+        Ok(Known { trusted: keys, revoked })
     }
 }
 
@@ -114,6 +140,17 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .enumerate()
         .map(|(index, line)| (index + 1, line.trim()))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+}
+
+fn public_keys(path: &Path, text: &str) -> Result<Vec<PublicKey>, InvalidAuthorities> {
+    let key = |(line, text)| {
+        PublicKey::from_openssh(text).map_err(|_| InvalidAuthorities::Line {
+            path: path.to_owned(),
+            line,
+            problem: "not a public key".to_owned(),
+        })
+    };
+    lines(text).map(key).collect()
 }
 
 /// Lines as in the input of `ssh-keygen -k`: `serial: N`, `id: TEXT`, `hash: SHA256:…`, or a public key.
@@ -146,6 +183,28 @@ mod tests {
         assert_eq!(revoked.serials, BTreeSet::from([7]));
         assert_eq!(revoked.key_ids, BTreeSet::from(["alice's laptop".to_owned()]));
         assert_eq!(revoked.fingerprints.len(), 2);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (trusted, revoked) = (folder.path().join("trusted"), folder.path().join("revoked"));
+        let key = devplat_keys::HostAuthority::from_seed([1; 32]).public_key().to_openssh().unwrap();
+        std::fs::write(&trusted, &key).unwrap();
+        std::fs::write(&revoked, "").unwrap();
+        let authorities = Authorities::read(std::slice::from_ref(&trusted), Some(&revoked)).unwrap();
+        let before = authorities.known.borrow().clone();
+        std::fs::write(&revoked, "serial: 7\n").unwrap();
+        std::fs::write(&trusted, format!("{key}\nhello\n")).unwrap();
+        let error = authorities.reread().unwrap_err().to_string();
+        assert!(error.ends_with("trusted, line 2: not a public key"), "{error}");
+        assert_eq!(*authorities.known.borrow().clone(), *before);
+        std::fs::remove_file(&trusted).unwrap();
+        assert!(authorities.reread().is_err() && !authorities.is_empty());
+        std::fs::write(&trusted, "# nobody\n").unwrap();
+        authorities.reread().unwrap();
+        assert!(authorities.is_empty());
+        assert_eq!(authorities.known.borrow().revoked.serials, BTreeSet::from([7]));
     }
 
     #[test]

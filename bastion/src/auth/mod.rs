@@ -48,6 +48,9 @@ pub enum Denial {
     /// The certificate does not do.
     #[error(transparent)]
     Certificate(devplat_keys::Refusal),
+    /// It was proved who it is, and no more of that user fit in.
+    #[error("the user has too many connections open")]
+    Crowded,
 }
 
 impl Identity {
@@ -89,7 +92,7 @@ impl Identity {
         let Some(user) = directory.user(self.login.user()) else { return false };
         match &self.proof {
             Proof::Key(key) => user.keys.contains(key),
-            Proof::Certificate(made) => !authorities.revoked(made),
+            Proof::Certificate(made) => authorities.stand_by(made),
         }
     }
 }

@@ -8,7 +8,9 @@ pub use penalty::{Misdeed, Penalties, Source};
 pub use reach::{Destination, Reach, destination, reach, unknown};
 pub use startup::{Stage, Standing, Verdict, newcomer};
 
-/// Channels that one connection may have open.
-pub const CHANNELS: usize = 64;
+/// Shells, commands and subsystems that one connection may have open.
+pub const SESSIONS: usize = 64;
+/// Other channels that one connection may have open: a browser behind `ssh -D` has hundreds.
+pub const FORWARDS: usize = 1024;
 /// How long somebody may take to log in.
 pub const LOGIN_GRACE: std::time::Duration = std::time::Duration::from_mins(2);

@@ -82,8 +82,9 @@ impl Back {
     ) {
         let back = self.clone();
         tokio::spawn(async move {
-            let Some(permit) = back.visit.permit() else {
-                return reply.reject(ChannelOpenFailure::ResourceShortage).await;
+            let permit = match back.visit.place_for_forward(kind, &target) {
+                Ok(permit) => permit,
+                Err(refused) => return reply.reject(refused).await,
             };
             let opened = timeout(CONFIRM, open).await;
             let Ok(Ok(channel)) = opened else {

@@ -67,7 +67,10 @@ async fn join(
             relay.visit.denied(kind, &target, &why.to_string());
             let reason = match why {
                 NoWay::Channel(_, russh::Error::ChannelOpenFailure(reason)) => reason,
-                _ => ChannelOpenFailure::ConnectFailed,
+                // The client shows this text to the person.
+                NoWay::NotThere(_) | NoWay::Dial(..) | NoWay::Channel(..) => {
+                    ChannelOpenFailure::Other { code: 2, reason: format!("devplat: {why}") }
+                }
             };
             reply.reject(reason).await;
         }

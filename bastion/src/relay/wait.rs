@@ -112,7 +112,7 @@ async fn ready(relay: &Relay, tell: impl Fn(String)) -> Result<SocketAddr, Strin
             }
         };
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() {
+            heard = changes.changed() => if heard.is_err() {
                 return Err("the bastion ends".into());
             },
             address = answers(knock) => return Ok(address),

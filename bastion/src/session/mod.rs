@@ -10,6 +10,6 @@ mod visitor;
 
 pub(crate) use front::{Control, Exit, Front, Setup, Size, Start, Terminal, Words};
 pub(crate) use incoming::Incoming;
-pub(crate) use pass::Pass;
+pub(crate) use pass::{Denied, Pass};
 pub(crate) use visit::Visit;
 pub(crate) use visitor::Visitor;

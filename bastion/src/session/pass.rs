@@ -26,7 +26,7 @@ pub(crate) struct Pass {
     denial: Mutex<Option<Denied>>,
 }
 
-/// The last thing for which somebody was not let in.
+/// For what somebody was not let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Denied {
     /// Whom they wanted to be, where that is a name at all: some people type their password there.
@@ -93,26 +93,68 @@ impl Pass {
     /// Somebody was not let in.
     pub(crate) fn deny(&self, text: &str, why: Denial) {
         let user = Login::parse(text).ok().map(|login| login.user().to_owned());
-        *lock(&self.denial) = Some(Denied { user, why });
+        let mut denial = lock(&self.denial);
+        // A client that has a certificate offers its key as well: what is wrong with the certificate says more.
+        let known = denial.as_ref().is_some_and(|denied| {
+            denied.user == user && matches!(denied.why, Denial::Certificate(_)) && why == Denial::WrongKey
+        });
+        if !known {
+            *denial = Some(Denied { user, why });
+        }
     }
 
-    /// The last reason for which somebody was not let in.
+    /// The reason for which somebody was not let in.
     pub(crate) fn denied(&self) -> Option<Denied> {
         lock(&self.denial).clone()
     }
 
-    /// What a connection did that ended without a login.
-    pub(crate) fn misdeed(&self) -> Misdeed {
-        match self.denied() {
-            None => Misdeed::NoAuthentication,
-            Some(Denied { why: Denial::NoSuchUser | Denial::Login(_), .. }) => Misdeed::InvalidUser,
-            Some(Denied { why: Denial::WrongKey | Denial::Certificate(_), .. }) => {
-                Misdeed::AuthenticationFailed
-            }
+    /// What a connection did wrong that ended without a login.
+    pub(crate) fn misdeed(&self) -> Option<Misdeed> {
+        match self.denied().map(|denied| denied.why) {
+            None => Some(Misdeed::NoAuthentication),
+            Some(Denial::NoSuchUser | Denial::Login(_)) => Some(Misdeed::InvalidUser),
+            Some(Denial::WrongKey | Denial::Certificate(_)) => Some(Misdeed::AuthenticationFailed),
+            Some(Denial::Crowded) => None,
         }
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_keys::Refusal;
+
+    use super::*;
+    use crate::startups::Startups;
+
+    fn pass() -> Pass {
+        let startup = Startups::new(Vec::new()).enter(1);
+        Pass::new(1, "192.0.2.7:1234".parse().unwrap(), startup)
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_outlasts_a_key_that_is_wrong_too() {
+        let pass = pass();
+        let why = || pass.denied().unwrap().why;
+        pass.deny("alice", Denial::WrongKey);
+        pass.deny("alice", Denial::Certificate(Refusal::Expired));
+        pass.deny("alice+mydev", Denial::WrongKey);
+        assert_eq!(why(), Denial::Certificate(Refusal::Expired));
+        // Another certificate, or another user, is another matter.
+        pass.deny("alice", Denial::Certificate(Refusal::Revoked));
+        assert_eq!(why(), Denial::Certificate(Refusal::Revoked));
+        pass.deny("bob", Denial::WrongKey);
+        assert_eq!(why(), Denial::WrongKey);
+    }
+
+    #[test]
+    fn whoever_is_one_too_many_of_a_user_did_nothing_wrong() {
+        let pass = pass();
+        assert_eq!(pass.misdeed(), Some(Misdeed::NoAuthentication));
+        pass.deny("alice", Denial::Crowded);
+        assert_eq!(pass.misdeed(), None);
+    }
 }

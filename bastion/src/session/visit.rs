@@ -9,7 +9,7 @@ use std::{
 };
 
 use russh::{
-    Channel, ChannelId,
+    Channel, ChannelId, ChannelOpenFailure,
     server::{Handle, Msg},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -21,9 +21,13 @@ use crate::{
     auth::Identity,
     door::{Door, Guest},
     metrics::Counted,
-    policy::CHANNELS,
+    policy::{FORWARDS, SESSIONS},
     relay::Flow,
 };
+
+/// Codes of refused channels in RFC 4254.
+const PROHIBITED: u32 = 1;
+const SHORTAGE: u32 = 4;
 
 /// Somebody who is logged in.
 #[derive(Debug)]
@@ -34,7 +38,8 @@ pub(crate) struct Visit {
     handle: Handle,
     since: Instant,
     ended: CancellationToken,
-    channels: Arc<Semaphore>,
+    sessions: Arc<Semaphore>,
+    forwards: Arc<Semaphore>,
     _guest: Guest,
     _counted: Counted,
 }
@@ -68,7 +73,8 @@ impl Visit {
             handle,
             since: Instant::now(),
             ended,
-            channels: Arc::new(Semaphore::new(CHANNELS)),
+            sessions: Arc::new(Semaphore::new(SESSIONS)),
+            forwards: Arc::new(Semaphore::new(FORWARDS)),
             _guest: guest,
             _counted: counted,
         })
@@ -102,9 +108,45 @@ impl Visit {
         self.since.elapsed()
     }
 
-    /// For one more channel, while it is held; `None` where that is one too many.
-    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.channels.clone().try_acquire_owned().ok()
+    /// For one more session, while it is held; where that is one too many, what to tell the client.
+    pub(crate) fn place_for_session(&self) -> Result<OwnedSemaphorePermit, ChannelOpenFailure> {
+        self.place(&self.sessions, "session", self.identity.login().server().unwrap_or("devctl"))
+    }
+
+    /// The same for any other channel.
+    pub(crate) fn place_for_forward(
+        &self,
+        kind: &str,
+        target: &str,
+    ) -> Result<OwnedSemaphorePermit, ChannelOpenFailure> {
+        self.place(&self.forwards, kind, target)
+    }
+
+    /// The same for a channel that only those have who may forward.
+    pub(crate) fn place_for_port(
+        &self,
+        kind: &str,
+        target: &str,
+    ) -> Result<OwnedSemaphorePermit, ChannelOpenFailure> {
+        if self.identity.permissions().port_forwarding {
+            return self.place_for_forward(kind, target);
+        }
+        let why = "your certificate does not allow forwarding";
+        self.denied(kind, target, why);
+        Err(ChannelOpenFailure::Other { code: PROHIBITED, reason: format!("devplat: {why}") })
+    }
+
+    fn place(
+        &self,
+        places: &Arc<Semaphore>,
+        kind: &str,
+        target: &str,
+    ) -> Result<OwnedSemaphorePermit, ChannelOpenFailure> {
+        places.clone().try_acquire_owned().map_err(|_| {
+            let why = "too many channels are open on this connection";
+            self.denied(kind, target, why);
+            ChannelOpenFailure::Other { code: SHORTAGE, reason: format!("devplat: {why}") }
+        })
     }
 
     /// The client's end of `channel`, in which nothing overtakes anything.

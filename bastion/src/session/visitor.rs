@@ -5,10 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use devplat_keys::Certificate;
 use russh::{
-    Channel, ChannelId, ChannelOpenFailure, Disconnect, Pty, Sig,
+    Channel, ChannelId, Disconnect, Pty, Sig,
     server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey},
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
@@ -89,11 +89,10 @@ impl Visitor {
         }
     }
 
-    /// Whether this kind of forward is possible here, and for one more channel.
-    fn relay_for_forward(&self) -> Option<(Arc<Relay>, OwnedSemaphorePermit)> {
+    /// Where forwards back to the client are asked for, if they may be.
+    fn relay_for_forward(&self) -> Option<Arc<Relay>> {
         let State::Relay(relay) = &self.state else { return None };
-        let allowed = relay.visit().identity().permissions().port_forwarding;
-        if allowed { relay.visit().permit().map(|permit| (relay.clone(), permit)) } else { None }
+        relay.visit().identity().permissions().port_forwarding.then(|| relay.clone())
     }
 
     /// Answers a request that starts something: only the first of a channel does.
@@ -162,8 +161,8 @@ impl Handler for Visitor {
             return Err(russh::Error::Inconsistent);
         };
         let Some(guest) = self.door.guests.enter(identity.login().user()) else {
+            self.pass.deny(&identity.login().to_string(), Denial::Crowded);
             let text = "devplat: you have too many connections open; close some of them first";
-            self.door.metrics.connection("too many of the user");
             return session.disconnect(Disconnect::TooManyConnections, text, "en");
         };
         let (login, proof) = (identity.login().clone(), identity.proof());
@@ -195,9 +194,13 @@ impl Handler for Visitor {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        let Some(permit) = self.visit().and_then(|visit| visit.permit()) else {
-            reply.reject(ChannelOpenFailure::ResourceShortage).await;
-            return Ok(());
+        let Some(visit) = self.visit() else { return Ok(()) };
+        let permit = match visit.place_for_session() {
+            Ok(permit) => permit,
+            Err(refused) => {
+                reply.reject(refused).await;
+                return Ok(());
+            }
         };
         let (sender, controls) = mpsc::unbounded_channel();
         let closed = self.ended.child_token();
@@ -238,28 +241,37 @@ impl Handler for Visitor {
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), Self::Error> {
-        if let Some((relay, permit)) = self.relay_for_forward() {
-            let (to, from) = ((host.to_owned(), port), (from.to_owned(), from_port));
-            tokio::spawn(async move {
-                relay::tcpip(relay, channel, reply, to, from).await;
-                drop(permit);
-            });
-            return Ok(());
-        }
-        let State::Control(visit) = &self.state else { return Ok(()) };
-        let namespace = visit.identity().slug().namespace();
-        let allowed = visit.identity().permissions().port_forwarding;
-        match (destination(host, port, &namespace), allowed, visit.permit()) {
-            (Destination::Server(server), true, Some(permit)) => {
-                let relay = Relay::new(visit.clone(), session.handle(), server);
-                tokio::spawn(async move {
-                    relay::jump(relay, channel, reply).await;
-                    drop(permit);
-                });
-            }
-            _ => {
-                visit.denied("direct-tcpip", &format!("{host}:{port}"), "not a dev server of the user");
-                reply.reject(no_forwards(visit.user())).await;
+        let target = format!("{host}:{port}");
+        match &self.state {
+            State::Stranger | State::Proved { .. } => {}
+            State::Relay(relay) => match relay.visit().place_for_port("direct-tcpip", &target) {
+                Ok(permit) => {
+                    let (to, from) = ((host.to_owned(), port), (from.to_owned(), from_port));
+                    let relay = relay.clone();
+                    tokio::spawn(async move {
+                        relay::tcpip(relay, channel, reply, to, from).await;
+                        drop(permit);
+                    });
+                }
+                Err(refused) => reply.reject(refused).await,
+            },
+            State::Control(visit) => {
+                let namespace = visit.identity().slug().namespace();
+                let Destination::Server(server) = destination(host, port, &namespace) else {
+                    visit.denied("direct-tcpip", &target, "not a dev server of the user");
+                    reply.reject(no_forwards(visit.user())).await;
+                    return Ok(());
+                };
+                match visit.place_for_port("jump", &target) {
+                    Ok(permit) => {
+                        let relay = Relay::new(visit.clone(), session.handle(), server);
+                        tokio::spawn(async move {
+                            relay::jump(relay, channel, reply).await;
+                            drop(permit);
+                        });
+                    }
+                    Err(refused) => reply.reject(refused).await,
+                }
             }
         }
         Ok(())
@@ -272,15 +284,22 @@ impl Handler for Visitor {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), Self::Error> {
-        if let Some((relay, permit)) = self.relay_for_forward() {
-            let path = path.to_owned();
-            tokio::spawn(async move {
-                relay::unix(relay, channel, reply, path).await;
-                drop(permit);
-            });
-        } else if let State::Control(visit) = &self.state {
-            visit.denied("direct-streamlocal", path, "not through the bastion");
-            reply.reject(no_forwards(visit.user())).await;
+        match &self.state {
+            State::Stranger | State::Proved { .. } => {}
+            State::Relay(relay) => match relay.visit().place_for_port("direct-streamlocal", path) {
+                Ok(permit) => {
+                    let (relay, path) = (relay.clone(), path.to_owned());
+                    tokio::spawn(async move {
+                        relay::unix(relay, channel, reply, path).await;
+                        drop(permit);
+                    });
+                }
+                Err(refused) => reply.reject(refused).await,
+            },
+            State::Control(visit) => {
+                visit.denied("direct-streamlocal", path, "not through the bastion");
+                reply.reject(no_forwards(visit.user())).await;
+            }
         }
         Ok(())
     }
@@ -382,7 +401,7 @@ impl Handler for Visitor {
         port: &mut u32,
         _: &mut Session,
     ) -> Result<bool, Self::Error> {
-        let Some((relay, _)) = self.relay_for_forward() else { return Ok(false) };
+        let Some(relay) = self.relay_for_forward() else { return Ok(false) };
         let given = relay.forward_port(address, *port).await;
         *port = given.unwrap_or(*port);
         Ok(given.is_some())
@@ -394,17 +413,17 @@ impl Handler for Visitor {
         port: u32,
         _: &mut Session,
     ) -> Result<bool, Self::Error> {
-        let Some((relay, _)) = self.relay_for_forward() else { return Ok(false) };
+        let Some(relay) = self.relay_for_forward() else { return Ok(false) };
         Ok(relay.cancel_port(address, port).await)
     }
 
     async fn streamlocal_forward(&mut self, path: &str, _: &mut Session) -> Result<bool, Self::Error> {
-        let Some((relay, _)) = self.relay_for_forward() else { return Ok(false) };
+        let Some(relay) = self.relay_for_forward() else { return Ok(false) };
         Ok(relay.forward_socket(path).await)
     }
 
     async fn cancel_streamlocal_forward(&mut self, path: &str, _: &mut Session) -> Result<bool, Self::Error> {
-        let Some((relay, _)) = self.relay_for_forward() else { return Ok(false) };
+        let Some(relay) = self.relay_for_forward() else { return Ok(false) };
         Ok(relay.cancel_socket(path).await)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -65,4 +65,31 @@ async fn a_source_that_guesses_has_to_wait() {
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
     assert_eq!(text, "Not allowed at this time\r\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_log_in_in_time_is_ended_and_has_to_wait() {
+    let grace = Duration::from_secs(1);
+    let plan = Plan { exempt: Vec::new(), login_grace: grace, ..Plan::default() };
+    let world = World::with(plan).await;
+    let begun = Instant::now();
+    let mut streams = Vec::new();
+    for greeting in ["", "SSH-2.0-slow\r\n", "", "SSH-2.0-slow\r\n"] {
+        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        stream.write_all(greeting.as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        let mut said = Vec::new();
+        let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut said)).await.expect("it ends");
+        assert!(begun.elapsed() >= grace);
+    }
+    let counted = || world.door.metrics.render().unwrap();
+    let all = async {
+        while !counted().contains("{outcome=\"login took too long\"} 4") {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(timeout(Duration::from_secs(5), all).await.is_ok(), "{}", counted());
+    assert!(!world.door.startups.admits(world.address.ip()), "four of these are not forgiven");
 }

@@ -3,12 +3,12 @@
 use std::{fs, time::Duration};
 
 use devplat_bastion::directory::User;
-use russh::keys::ssh_key::certificate::{Builder, CertType};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, timeout};
 
 use crate::{
     process::run,
-    world::{ALICE, Plan, World, key, user},
+    world::{ALICE, Plan, World, bastion, user},
 };
 
 const DENIED: &str = "Permission denied (publickey)";
@@ -77,43 +77,6 @@ async fn a_key_taken_away_ends_open_sessions_and_new_logins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn certificates_of_a_user_ca_let_in_by_principal_until_they_are_revoked() {
-    let folder = tempfile::tempdir().unwrap();
-    let (ca, list) = (folder.path().join("ca.pub"), folder.path().join("revoked"));
-    fs::write(&ca, key(20).public_key().to_openssh().unwrap()).unwrap();
-    fs::write(&list, "").unwrap();
-    let plan = Plan { user_ca: vec![ca], revoked: Some(list.clone()), ..Plan::default() };
-    let world = World::with(plan).await;
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-    let certify = |principal: &str, until: u64| {
-        let mut builder =
-            Builder::new([1; 16], key(13).public_key().key_data().clone(), now - 3600, until).unwrap();
-        builder.cert_type(CertType::User).unwrap().serial(7).unwrap().key_id("laptop").unwrap();
-        builder.valid_principal(principal).unwrap();
-        let text = builder.sign(&key(20)).unwrap().to_openssh().unwrap();
-        fs::write(world.folder.path().join("eve-cert.pub"), text).unwrap();
-    };
-    let status = async || run(world.ssh("eve").args(["alice+mydev@127.0.0.1", "exit 4"])).await.status;
-    certify("alice", now + 3600);
-    assert_eq!(status().await, 4, "{}", world.audit.text());
-    certify("bob", now + 3600);
-    assert_eq!(status().await, 255);
-    certify("alice", now - 60);
-    assert_eq!(status().await, 255);
-    // Open sessions end, too.
-    certify("alice", now + 3600);
-    let mut child = world.ssh("eve").args(["alice+mydev@127.0.0.1", "hang"]).spawn().unwrap();
-    world.audit.has(&[r#""event":"channel""#, r#""connection":4"#]).await;
-    fs::write(&list, "serial: 7\n").unwrap();
-    world.door.authorities.reread(&list).unwrap();
-    let ended = timeout(Duration::from_secs(10), child.wait()).await.expect("it ends within 10 s").unwrap();
-    assert_eq!(ended.code(), Some(255));
-    assert_eq!(status().await, 255);
-    // Keys of users work beside it.
-    assert_eq!(run(world.ssh("alice").args(["alice+mydev@127.0.0.1", "exit 5"])).await.status, 5);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_user_has_so_many_connections_and_no_more() {
     let world = World::with(Plan { sessions: 1, ..Plan::default() }).await;
     let _first = world.ssh("alice").args(["alice+mydev@127.0.0.1", "hang"]).spawn().unwrap();
@@ -121,6 +84,8 @@ async fn a_user_has_so_many_connections_and_no_more() {
     let done = run(world.ssh("alice").args(["alice+mydev@127.0.0.1", "true"])).await;
     assert_eq!(done.status, 255);
     assert!(done.err.contains("too many connections open"), "{}", done.err);
+    world.audit.has(&[r#""event":"refused""#, r#""user":"alice""#, "too many connections open"]).await;
+    assert!(world.door.metrics.render().unwrap().contains("too many of the user"));
     // What bob has is bob's.
     let done = run(world.ssh("bob").args(["bob+bobs@127.0.0.1", "true"])).await;
     assert!(!done.err.contains("too many"), "{}", done.err);
@@ -142,4 +107,37 @@ async fn a_drain_lets_open_sessions_go_on_and_takes_no_new_ones() {
     assert_eq!(status.code(), Some(255));
     assert!(begun.elapsed() >= Duration::from_secs(4));
     timeout(Duration::from_secs(10), world.serving).await.expect("it ends").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_host_certificate_is_shown_to_whoever_comes_next() {
+    let world = World::new().await;
+    let mut before = world.ssh("alice").args(["alice+mydev@127.0.0.1", "hang"]).spawn().unwrap();
+    world.audit.has(&[r#""event":"channel""#]).await;
+    let path = world.folder.path().join("host_key-cert.pub");
+    fs::write(&path, bastion("dev.example.com").certificate_text()).unwrap();
+    world.host.reread().unwrap();
+    let told = async |options: &[&str]| {
+        let mut ssh = world.ssh("alice");
+        run(ssh.args(options).args(["alice+mydev@127.0.0.1", "exit 7"])).await
+    };
+    let done = told(&["-o", "HostKeyAlias=dev.example.com"]).await;
+    assert_eq!(done.status, 7, "{done:?}");
+    let done = told(&[]).await;
+    assert!(done.err.contains("Certificate invalid"), "{done:?}");
+    assert!(before.try_wait().unwrap().is_none(), "open sessions go on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_without_a_sign_of_life_is_given_up() {
+    let world = World::with(Plan { keepalive: Some(Duration::from_millis(500)), ..Plan::default() }).await;
+    let hang = || world.ssh("alice").args(["alice+mydev@127.0.0.1", "hang"]).spawn().unwrap();
+    let mut lively = hang();
+    world.audit.has(&[r#""event":"channel""#, r#""connection":1"#]).await;
+    let stopped = hang();
+    world.audit.has(&[r#""event":"channel""#, r#""connection":2"#]).await;
+    let pid = stopped.id().and_then(|id| Pid::from_raw(id.try_into().unwrap())).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    world.audit.has(&[r#""event":"logout","connection":2"#, r#""why":"no sign of life""#]).await;
+    assert!(lively.try_wait().unwrap().is_none(), "silence is no fault where questions are answered");
 }

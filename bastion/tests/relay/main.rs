@@ -5,7 +5,9 @@
 
 mod abuse;
 mod agent;
+mod certificates;
 mod devctl;
+mod forwards;
 mod login;
 mod process;
 mod sessions;

@@ -1,6 +1,14 @@
 //! What goes over a relay, with OpenSSH's client.
 
-use std::{net::SocketAddr, process::Stdio, time::Duration};
+use std::{
+    net::SocketAddr,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use devplat_bastion::directory::Readiness;
 use tokio::{
@@ -16,6 +24,8 @@ use crate::{
 };
 
 const MYDEV: &str = "alice+mydev@127.0.0.1";
+/// Bytes that may be on their way to a command that reads nothing.
+const MOST: usize = 3 * devplat_transport::WINDOW as usize;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn standard_error_status_and_signals_come_through() {
@@ -248,11 +258,7 @@ async fn a_dev_server_that_goes_away_is_told_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_nobody_drains_holds_up_only_itself() {
     let world = World::new().await;
-    let socket = world.folder.path().join("master");
-    let control = format!("ControlPath={}", socket.display());
-    let mut master = world.ssh("alice");
-    let _master = master.args(["-N", "-M", "-o", &control, MYDEV]).spawn().unwrap();
-    wait_for(&socket).await;
+    let (_master, control) = world.master(MYDEV).await;
     // One that writes without end, and whose reader does not read.
     let mut ssh = world.ssh("alice");
     let _stuck = ssh.args(["-o", &control, MYDEV, "burst 1000000000"]).spawn().unwrap();
@@ -268,11 +274,7 @@ async fn a_channel_that_nobody_drains_holds_up_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_reads_nothing_holds_up_only_itself() {
     let world = World::new().await;
-    let socket = world.folder.path().join("master");
-    let control = format!("ControlPath={}", socket.display());
-    let mut master = world.ssh("alice");
-    let _master = master.args(["-N", "-M", "-o", &control, MYDEV]).spawn().unwrap();
-    wait_for(&socket).await;
+    let (_master, control) = world.master(MYDEV).await;
     let mut ssh = world.ssh("alice");
     let mut stuck = ssh
         .args(["-o", &control, MYDEV, "hang"])
@@ -281,12 +283,23 @@ async fn a_command_that_reads_nothing_holds_up_only_itself() {
         .spawn()
         .unwrap();
     let mut stdin = stuck.stdin.take().unwrap();
-    let _feeding = tokio::spawn(async move { stdin.write_all(&vec![0; 100_000_000]).await });
+    let taken = Arc::<AtomicUsize>::default();
+    let count = taken.clone();
+    let _feeding = tokio::spawn(async move {
+        while let Ok(length) = stdin.write(&[0; 8 << 10]).await {
+            count.fetch_add(length, Ordering::Relaxed);
+        }
+    });
     sleep(Duration::from_secs(2)).await;
+    let taken = || taken.load(Ordering::Relaxed);
+    let so_far = taken();
     for _ in 0..5 {
         let done = run(world.ssh("alice").args(["-o", &control, MYDEV, "exit 9"])).await;
         assert_eq!(done.status, 9, "{done:?}");
     }
+    // A window to the bastion and one to the dev server, and a little of ssh's own; then it has to wait.
+    assert!(so_far < MOST, "{so_far} bytes are on their way to nobody");
+    assert_eq!(taken(), so_far, "nobody reads");
     // Nor does it hold up what it writes itself.
     let output = feed(world.ssh("alice").args([MYDEV, "burst 40000000"]), &vec![0; 40_000_000]).await;
     assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 40_000_000));
@@ -295,16 +308,12 @@ async fn a_command_that_reads_nothing_holds_up_only_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_to_the_agent_are_used_again() {
     let world = World::new().await;
-    let socket = world.folder.path().join("master");
-    let control = format!("ControlPath={}", socket.display());
-    let mut master = world.ssh("alice");
-    let _master = master.args(["-N", "-M", "-o", &control, MYDEV]).spawn().unwrap();
-    wait_for(&socket).await;
+    let (_master, control) = world.master(MYDEV).await;
     for _ in 0..10 {
         let done = run(world.ssh("alice").args(["-o", &control, MYDEV, "exit 0"])).await;
         assert_eq!(done.status, 0, "{done:?}\n{}", world.audit.text());
     }
-    assert_eq!(world.stub.accepted.load(std::sync::atomic::Ordering::Relaxed), 1);
+    assert_eq!(world.stub.accepted.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -339,20 +348,11 @@ async fn another_server_of_the_same_user_is_reached_by_its_name() {
     assert_eq!(done.status, 8);
 }
 
-async fn wait_for(path: &std::path::Path) {
-    let wait = async {
-        while !path.exists() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), wait).await.expect("it appears");
-}
-
 async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
-async fn echo() -> u16 {
+pub(crate) async fn echo() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {

@@ -18,13 +18,21 @@ use devplat_bastion::{
     directory::{Directory, Readiness, Server, User},
     door::{Door, Guests, Numbers},
     drain::Drain,
+    keys::Host,
     metrics::Metrics,
-    serve_until,
+    policy, serve_until,
     startups::Startups,
 };
-use devplat_keys::{HostAuthority, PrivateKey, SessionAuthority};
-use russh::keys::ssh_key::{LineEnding, private::Ed25519Keypair};
-use tokio::{process::Command, task::JoinHandle};
+use devplat_keys::{HostAuthority, HostIdentity, PrivateKey, SessionAuthority};
+use russh::{
+    keys::ssh_key::{LineEnding, private::Ed25519Keypair},
+    server::Config,
+};
+use tokio::{
+    process::{Child, Command},
+    sync::watch,
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,6 +47,7 @@ pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) address: SocketAddr,
     pub(crate) door: Arc<Door>,
+    pub(crate) host: Host,
     pub(crate) end: CancellationToken,
     pub(crate) serving: JoinHandle<()>,
     pub(crate) stub: Stub,
@@ -53,6 +62,8 @@ pub(crate) struct Plan {
     pub(crate) revoked: Option<PathBuf>,
     pub(crate) devctl: Option<PathBuf>,
     pub(crate) grace: Duration,
+    pub(crate) login_grace: Duration,
+    pub(crate) keepalive: Option<Duration>,
 }
 
 impl Default for Plan {
@@ -64,6 +75,8 @@ impl Default for Plan {
             revoked: None,
             devctl: None,
             grace: Duration::from_secs(30),
+            login_grace: policy::LOGIN_GRACE,
+            keepalive: None,
         }
     }
 }
@@ -74,6 +87,17 @@ pub(crate) fn host_authority() -> HostAuthority {
 
 pub(crate) fn session_authority() -> SessionAuthority {
     SessionAuthority::from_seed([2; 32])
+}
+
+/// What the bastion proves itself with to those who know it as `name`.
+pub(crate) fn bastion(name: &str) -> HostIdentity {
+    host_authority().bastion(&[name.to_owned()])
+}
+
+fn with_keepalive(identity: HostIdentity, interval: Duration) -> watch::Receiver<Arc<Config>> {
+    let HostIdentity { key, certificate } = identity;
+    let config = Arc::into_inner(devplat_transport::server(NAME, key, Some(certificate))).unwrap();
+    watch::Sender::new(Arc::new(Config { keepalive_interval: Some(interval), ..config })).subscribe()
 }
 
 pub(crate) fn key(seed: u8) -> PrivateKey {
@@ -156,19 +180,38 @@ impl World {
                 tokens: Tokens::fixed("alices-token"),
             }),
             startups: Startups::new(plan.exempt.iter().map(|network| network.parse().unwrap()).collect()),
+            login_grace: plan.login_grace,
             guests: Guests::new(plan.sessions),
             numbers: Numbers::default(),
         });
-        let host = host_authority().bastion(&["127.0.0.1".to_owned()]);
-        let ssh = devplat_transport::server(NAME, host.key, Some(host.certificate));
+        let identity = bastion("127.0.0.1");
+        fs::write(folder.path().join("host_key"), identity.key_text()).unwrap();
+        fs::write(folder.path().join("host_key-cert.pub"), identity.certificate_text()).unwrap();
+        let host = Host::read(folder.path()).unwrap();
+        let shown =
+            plan.keepalive.map_or_else(|| host.shown(), |interval| with_keepalive(identity, interval));
         let listener = devplat_bastion::serve::listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let known = host_authority().public_key().to_openssh().unwrap();
         // The certificates name hosts; what stands behind a jump is known by its name.
         fs::write(folder.path().join("known_hosts"), format!("@cert-authority * {known}\n")).unwrap();
         let end = CancellationToken::new();
-        let serving = tokio::spawn(serve_until(door.clone(), ssh, listener, plan.grace, end.clone()));
-        Self { folder, address, door, end, serving, stub, audit }
+        let serving = tokio::spawn(serve_until(door.clone(), shown, listener, plan.grace, end.clone()));
+        Self { folder, address, door, host, end, serving, stub, audit }
+    }
+
+    /// A connection of alice's that is held open for others; the second is the option that shares it.
+    pub(crate) async fn master(&self, login: &str) -> (Child, String) {
+        let socket = self.folder.path().join("master");
+        let control = format!("ControlPath={}", socket.display());
+        let master = self.ssh("alice").args(["-N", "-M", "-o", &control, login]).spawn().unwrap();
+        let there = async {
+            while !socket.exists() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), there).await.expect("it appears");
+        (master, control)
     }
 
     /// `ssh` with the key of `who`, up to the options.

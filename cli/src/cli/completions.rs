@@ -20,14 +20,50 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(super) fn run(self, session: &Session) -> Ended {
-        let mut text = Vec::new();
-        clap_complete::generate(self.shell, &mut Program::command(), "devctl", &mut text);
-        session.terminal.say(&String::from_utf8_lossy(&text));
+        session.terminal.say(&script(self.shell));
         if matches!(session.place, Place::Bastion(_)) {
             session
                 .terminal
                 .remark("these are for devctl on your own machine; the prompt here completes by itself");
         }
         Ended::Well
+    }
+}
+
+fn script(shell: Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Program::command(), "devctl", &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_is_told_of_every_verb() {
+        for shell in Shell::value_variants() {
+            let script = script(*shell);
+            for verb in Program::command().get_subcommands() {
+                assert!(script.contains(verb.get_name()), "{shell} has no {}", verb.get_name());
+            }
+            assert!(script.contains("describe"), "{shell}");
+        }
+    }
+
+    #[test]
+    fn bash_can_read_its_script() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("devctl");
+        let understood = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "a test asks the shell itself")]
+            let checked = std::process::Command::new("bash").arg("-n").arg(&path).output().unwrap();
+            checked.status.success()
+        };
+        assert!(understood(&script(Shell::Bash)));
+        assert!(!understood(&format!("{}\nif", script(Shell::Bash))), "bash tells what is no script");
     }
 }

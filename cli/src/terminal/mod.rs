@@ -45,20 +45,25 @@ pub(crate) enum Answer {
     NobodyThere,
 }
 
+impl Skill {
+    fn of(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        match (set("TERM").as_deref(), set("NO_COLOR")) {
+            (None | Some("dumb"), _) => Self::Lines,
+            (Some(_), Some(_)) => Self::Editing,
+            (Some(_), None) => Self::Colours,
+        }
+    }
+}
+
 impl Terminal {
     /// The one that devctl was started on.
     pub(crate) fn find(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let skill = match (set("TERM").as_deref(), set("NO_COLOR")) {
-            (None | Some("dumb"), _) => Skill::Lines,
-            (Some(_), Some(_)) => Skill::Editing,
-            (Some(_), None) => Skill::Colours,
-        };
         Self {
             input: io::stdin().is_terminal(),
             out: io::stdout().is_terminal(),
             err: io::stderr().is_terminal(),
-            skill,
+            skill: Skill::of(variable),
         }
     }
 
@@ -169,6 +174,45 @@ fn told(failure: &Failure, colours: bool) -> String {
 mod tests {
     use super::*;
     use crate::failure::Exit;
+
+    fn skill(variables: &[(&str, &str)]) -> Skill {
+        let set = |name: &str| variables.iter().find(|(key, _)| *key == name);
+        Skill::of(|name| set(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    fn terminal(input: bool, out: bool, err: bool, skill: Skill) -> Terminal {
+        Terminal { input, out, err, skill }
+    }
+
+    #[test]
+    fn no_color_takes_the_colours_and_leaves_the_editing() {
+        let xterm = ("TERM", "xterm");
+        for (variables, wanted) in [
+            (&[xterm][..], Skill::Colours),
+            (&[xterm, ("NO_COLOR", "1")], Skill::Editing),
+            // Set to nothing it says nothing: <https://no-color.org>.
+            (&[xterm, ("NO_COLOR", "")], Skill::Colours),
+            (&[("TERM", "dumb")], Skill::Lines),
+            (&[("TERM", ""), ("NO_COLOR", "1")], Skill::Lines),
+            (&[], Skill::Lines),
+        ] {
+            assert_eq!(skill(variables), wanted, "{variables:?}");
+        }
+        let plain = terminal(true, true, true, Skill::Editing);
+        assert!(plain.can_edit() && !plain.has_colours() && !plain.look().colours);
+        let coloured = terminal(true, true, true, Skill::Colours);
+        assert!(coloured.can_edit() && coloured.has_colours() && coloured.look().colours);
+    }
+
+    #[test]
+    fn what_goes_to_a_pipe_is_plain_whatever_the_terminal_can() {
+        let piped = terminal(true, false, true, Skill::Colours);
+        assert!(!piped.is_interactive() && !piped.can_edit() && !piped.has_colours());
+        assert_eq!((piped.look().colours, piped.look().width), (false, None));
+        let fed = terminal(false, true, true, Skill::Colours);
+        assert!(!fed.is_interactive() && !fed.can_edit() && fed.has_colours());
+        assert_eq!(fed.confirm("sure?"), Answer::NobodyThere);
+    }
 
     #[test]
     fn failure_shows_its_causes_and_then_what_to_do() {

@@ -43,8 +43,6 @@ use crate::{
 
 /// What the server calls itself.
 const NAME: &str = "SSH-2.0-devplat-agent";
-/// How long a client gets to log in.
-const LOGIN_GRACE: Duration = Duration::from_mins(2);
 /// Clients that are about to log in, at most.
 const STRANGERS: usize = 64;
 /// How long a client gets to hang up once it was told to.
@@ -60,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) principal: String,
     /// Where to listen.
     pub(crate) listen: SocketAddr,
+    /// How long a client gets to log in.
+    pub(crate) login_grace: Duration,
 }
 
 /// What all connections share.
@@ -107,7 +107,7 @@ pub(crate) async fn serve(
     site: &Arc<Site>,
     readiness: &Readiness,
 ) -> Result<Infallible, Error> {
-    let Settings { dir, authorized_keys, principal, listen } = settings;
+    let Settings { dir, authorized_keys, principal, listen, login_grace } = settings;
     let config = config(dir)?;
     let door = Arc::new(Door::open(dir, authorized_keys.clone(), principal.clone())?);
     let listener = bind(*listen).await.map_err(|source| Error::Listen { address: *listen, source })?;
@@ -119,10 +119,10 @@ pub(crate) async fn serve(
             Ok((socket, peer)) => {
                 let Ok(slot) = strangers.clone().try_acquire_owned() else { continue };
                 let site = site.clone();
-                let (config, door) = (config.clone(), door.clone());
+                let (config, door, login_grace) = (config.clone(), door.clone(), *login_grace);
                 tokio::spawn(async move {
                     let connection = Connection::new(site.clone(), door, peer, &socket, slot);
-                    if let Err(error) = attend(config, &site, socket, connection).await {
+                    if let Err(error) = attend(config, &site, socket, connection, login_grace).await {
                         // Clients that just go are no news.
                         if !matches!(
                             error,
@@ -147,6 +147,7 @@ async fn attend(
     site: &Site,
     socket: TcpStream,
     connection: Connection,
+    login_grace: Duration,
 ) -> Result<(), russh::Error> {
     socket.set_nodelay(true)?;
     let socket = socket.into_std()?;
@@ -154,13 +155,13 @@ async fn attend(
     let mut cut = Some(socket.try_clone()?);
     let socket = TcpStream::from_std(socket)?;
     let logged_in = connection.logged_in();
-    let Ok(running) = timeout(LOGIN_GRACE, run_stream(config, Unblocked::new(socket), connection)).await
+    let Ok(running) = timeout(login_grace, run_stream(config, Unblocked::new(socket), connection)).await
     else {
         return Ok(());
     };
     let mut running = running?;
     let handle = running.handle();
-    let mut grace = std::pin::pin!(sleep(LOGIN_GRACE));
+    let mut grace = std::pin::pin!(sleep(login_grace));
     loop {
         tokio::select! {
             outcome = &mut running => return outcome,

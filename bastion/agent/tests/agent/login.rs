@@ -2,10 +2,11 @@
 
 use std::{
     fs,
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::TcpStream,
     os::unix::fs::PermissionsExt,
-    time::{Duration, SystemTime},
+    process::Stdio,
+    time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
@@ -112,6 +113,29 @@ fn clients_that_do_not_log_in_do_not_keep_out_those_that_do_for_long() {
 }
 
 #[test]
+fn clients_that_do_not_log_in_in_time_are_ended_and_those_that_did_stay() {
+    let server = Server::start_with(|agent| {
+        agent.args(["--ssh-login-grace", "1"]);
+    });
+    let begun = Instant::now();
+    let mut logged_in = server.ssh(&[], &["sleep 1000"]).stdin(Stdio::null()).spawn().unwrap();
+    for greeting in ["", "SSH-2.0-slow\r\n"] {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.write_all(greeting.as_bytes()).unwrap();
+        let connected = Instant::now();
+        let ended = stream.read_to_end(&mut Vec::new());
+        let silent = ended.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+        assert!(!silent, "{greeting:?} is ended");
+        assert!(connected.elapsed() >= Duration::from_millis(900), "{greeting:?} gets its second");
+    }
+    assert!(begun.elapsed() > Duration::from_secs(1));
+    assert!(logged_in.try_wait().unwrap().is_none());
+    logged_in.kill().unwrap();
+    logged_in.wait().unwrap();
+}
+
+#[test]
 fn bytes_that_are_no_ssh_leave_the_agent_as_it_was() {
     let server = Server::start();
     let mut noise = vec![0; 100_000];
@@ -143,7 +167,7 @@ fn a_front_that_cannot_open_says_why_and_leaves_pid_1_alone() {
         .args(["init", "--principal", "a/b", "--ssh-dir"])
         .arg(server.at("ssh"))
         .args(["--ssh-listen", &format!("127.0.0.1:{port}"), "--http-listen", &format!("127.0.0.1:{http}")])
-        .stderr(std::process::Stdio::null())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     server.eventually("the reason", || {

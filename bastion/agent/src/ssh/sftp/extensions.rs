@@ -109,7 +109,60 @@ fn answer_statvfs(id: u32, found: &StatVfs, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::packet::request, *};
+
+    /// Whole packets that answer `kind` with `fields`, which begin with the request's number where it has one.
+    fn answered(files: &mut Files, kind: u8, fields: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        files.answer(&[&[kind], fields.concat().as_slice()].concat(), &mut out).unwrap();
+        out
+    }
+
+    fn text(text: &[u8]) -> Vec<u8> {
+        [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat()
+    }
+
+    const ID: [u8; 4] = [0, 0, 0, 7];
+
+    #[test]
+    fn a_client_is_told_of_what_makes_it_fast_and_its_files_safe() {
+        let out = answered(&mut Files::new("/".into()), request::INIT, &[&[0, 0, 0, 3]]);
+        for (name, version) in
+            [("posix-rename@openssh.com", "1"), ("limits@openssh.com", "1"), ("fsync@openssh.com", "1")]
+        {
+            let wanted = [text(name.as_bytes()), text(version.as_bytes())].concat();
+            assert!(out.windows(wanted.len()).any(|window| window == wanted), "{name}");
+        }
+    }
+
+    #[test]
+    fn limits_are_those_that_hold() {
+        let mut files = Files::new("/".into());
+        let out = answered(&mut files, request::EXTENDED, &[&ID, &text(b"limits@openssh.com")]);
+        let (head, numbers) = out.split_at(9);
+        assert_eq!(head, [0, 0, 0, 37, 201, 0, 0, 0, 7]);
+        let numbers: Vec<u64> =
+            numbers.chunks_exact(8).map(|bytes| u64::from_be_bytes(bytes.try_into().unwrap())).collect();
+        assert_eq!(numbers, [256 << 10, (256 << 10) - 1024, (256 << 10) - 1024, 256]);
+    }
+
+    #[test]
+    fn fsync_is_done_for_an_open_file_and_for_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "x").unwrap();
+        let mut files = Files::new(folder.path().to_owned());
+        let out = answered(&mut files, request::OPEN, &[&ID, &text(b"file"), &[0, 0, 0, 2], &[0; 4]]);
+        assert_eq!(out[4], 102, "a handle");
+        let file = out[9..].to_vec();
+        let out = answered(&mut files, request::OPENDIR, &[&ID, &text(b".")]);
+        let parent = out[9..].to_vec();
+        // Status 0 is done, 4 a failure.
+        for (handle, status) in [(file, 0), (parent, 4), (text(b"none"), 4)] {
+            let wanted = [&ID[..], &text(b"fsync@openssh.com"), &handle];
+            let out = answered(&mut files, request::EXTENDED, &wanted);
+            assert_eq!(out[4..13], [101, 0, 0, 0, 7, 0, 0, 0, status], "{handle:?}");
+        }
+    }
 
     #[test]
     fn a_tilde_is_home_only_where_it_stands_for_it() {
