@@ -9,20 +9,37 @@ pub(crate) fn a_gib_goes_each_way_unharmed_while_other_channels_are_busy() -> Re
         r#"
         master=("${ssh[@]}" -o "ControlPath=$HOME/bulk-%C")
         "${master[@]}" -o ControlMaster=yes -N -f "demo+box@$NAME"
-        # One channel that nobody drains, and 50 that talk all the time.
+        # One channel that nobody drains, and 50 that stream all the time, 320 kB/s each: lines with their number, of
+        # which the number is kept where the rest is whole.
         mkfifo stuck; "${master[@]}" "demo+box@$NAME" 'cat /dev/zero' > stuck & started+=($!)
         exec 5< stuck
-        talk='python3 -uc "import time
-for n in range(10000): print(n); time.sleep(0.05)"'
-        for n in $(seq 50); do "${master[@]}" "demo+box@$NAME" "$talk" > "talk.$n" & started+=($!); done
-        for n in $(seq 50); do for _ in $(seq 300); do [[ -s talk.$n ]] && break; sleep 0.1; done; [[ -s talk.$n ]] || fail "channel $n is silent"; done
+        talk='python3 -c "import sys, time
+for n in range(10000): print(n, 16000 * chr(120), flush=True); time.sleep(0.05)"'
+        cat > numbers.py <<'P'
+import sys
+for line in sys.stdin.buffer:
+    number, rest = line.split(b" ")
+    if rest != 16000 * b"x" + b"\n": sys.exit("damaged: %r" % rest)
+    print(number.decode(), flush=True)
+P
+        for n in $(seq 50); do "${master[@]}" "demo+box@$NAME" "$talk" > >(exec python3 numbers.py > "talk.$n" 2> "talk.$n.said") & started+=($!); done
+        for n in $(seq 50); do for _ in $(seq 600); do [[ -s talk.$n ]] && break; sleep 0.1; done; [[ -s talk.$n ]] || fail "channel $n is silent"; done
+        counts() { for n in $(seq 50); do wc -l < "talk.$n"; done; }
+        # All of them went on since `before`, by so many lines at least.
+        went_on() { # LINES BEFORE
+            paste <(cat <<<"$2") <(counts) | awk -v lines="$1" '$2 - $1 < lines { print "channel " NR ": " $1 " and then " $2; bad = 1 } END { exit bad }' || fail "a channel stands still"
+        }
         # The same bytes on both sides, made from a key, so that nobody stores them.
         stream='openssl enc -aes-128-ctr -nosalt -pass pass:devplat -pbkdf2 < /dev/zero 2>/dev/null | head -c 1073741824'
         want=$(bash -c "$stream" | sha256sum)
-        is "$(bash -c "$stream" | "${master[@]}" "demo+box@$NAME" sha256sum)" "$want"
-        is "$("${master[@]}" "demo+box@$NAME" "$stream" | sha256sum)" "$want"
-        # They went on all the while.
-        for n in 1 25 50; do before=$(tail -n 1 "talk.$n"); sleep 0.5; [[ $(tail -n 1 "talk.$n") != "$before" ]] || fail "channel $n stands still"; done
+        # They go on while it goes up, while it comes down, and afterwards.
+        before=$(counts); is "$(bash -c "$stream" | "${master[@]}" "demo+box@$NAME" sha256sum)" "$want"; went_on 20 "$before"
+        before=$(counts); is "$("${master[@]}" "demo+box@$NAME" "$stream" | sha256sum)" "$want"; went_on 20 "$before"
+        before=$(counts); sleep 2; went_on 5 "$before"
+        # And nothing of theirs got lost.
+        for n in $(seq 50); do
+            awk '$1 != NR - 1 { exit 1 }' "talk.$n" && [[ ! -s talk.$n.said ]] || fail "channel $n: $(cat "talk.$n.said")"
+        done
         "${master[@]}" -O exit "demo+box@$NAME"
         "#,
     )

@@ -69,6 +69,14 @@ async def main():
     async with asyncssh.connect(os.environ["HOST"], int(os.environ["PORT"]), username="demo+box", client_keys=[os.environ["KEY"]], known_hosts=None) as c:
         r = await c.run("echo asyncssh; exit 6")
         assert r.stdout == "asyncssh\n" and r.exit_status == 6, r
+        # Signals, from there and to there.
+        r = await c.run("kill -TERM $$")
+        assert r.exit_signal and r.exit_signal[0] == "TERM", r
+        p = await c.create_process("trap 'exit 3' USR1; echo ready; while :; do sleep 0.1; done")
+        assert await p.stdout.readline() == "ready\n"
+        p.send_signal("USR1")
+        r = await asyncio.wait_for(p.wait(), 20)
+        assert r.exit_status == 3, r
         rs = await asyncio.gather(*(c.run("echo %d" % n) for n in range(20)))
         assert [r.stdout for r in rs] == ["%d\n" % n for n in range(20)]
         async with c.start_sftp_client() as s:

@@ -54,6 +54,15 @@ pub(crate) fn devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_ba
         grep -qi 'may not\|forbidden\|allow' said || fail "$(cat said)"
         # devctl ssh needs no kubeconfig where it is said who she is; with one, her name comes from it.
         is "$(asks --host "$NAME" ssh box -- echo in)" in
+        # Neither that token nor any key is in what the platform wrote down.
+        logs() {{ kubectl -n "$1" logs -l "$2" --all-containers --tail=-1 --prefix; }}
+        logs devserver-bastion app.kubernetes.io/name=bastion > bastion.log
+        logs devserver-operator-system app.kubernetes.io/name=devserver-operator > operator.log
+        logs dev-demo devserver=box > agent.log
+        grep -q '"event":"login"' bastion.log || fail "nobody came in, says the bastion"
+        [[ -s operator.log && -s agent.log ]] || fail "an empty log"
+        grep -E 'eyJ|PRIVATE KEY' bastion.log operator.log agent.log && fail "a secret, see above" || true
+        grep -q eyJ laptop/kubeconfig || fail "tokens look otherwise: nothing was looked for"
         "#
     ))
 }

@@ -23,11 +23,6 @@ try: t.auth_publickey("a" * (1 << 20), paramiko.Ed25519Key(filename=sys.argv[3])
 except (paramiko.SSHException, EOFError): pass
 else: sys.exit("let in")
 P
-        # Another's server looks like one that isn't there.
-        box_of() { "${ssh[@]}" "demo+$1@$NAME" true 2>&1 && fail "let into $1" || true; }
-        nosuch=$(box_of nosuch); proof=$(box_of devplat-proof)
-        is "${nosuch//nosuch/X}" "${proof//devplat-proof/X}"
-        [[ $nosuch == *nosuch* ]] || fail "does not name it: $nosuch"
         is "$(box echo still)" still
         "#,
     )
@@ -41,19 +36,23 @@ pub(crate) fn half_open_connections_keep_nobody_out() -> Result<()> {
         ulimit -n 4096
         python3 - <<'P' & started+=($!)
 import os, socket, time
-held = []
+held, greeted = [], 0
 for n in range(2000):
-    try:
-        s = socket.create_connection((os.environ["HOST"], int(os.environ["PORT"])), timeout=2); held.append(s)
-    except OSError: pass
+    s = socket.create_connection((os.environ["HOST"], int(os.environ["PORT"])), timeout=10); held.append(s)
+    # Whoever forwards the port takes every connection: that the bastion did, its greeting says.
+    greeted += s.recv(15) == b"SSH-2.0-devplat"
     if n == 1500: open("many", "w").close()
+with open("held", "w") as f: f.write("%d %d" % (len(held), greeted))
 time.sleep(60)
 P
-        for _ in $(seq 300); do [[ -e many ]] && break; sleep 0.1; done
+        for _ in $(seq 1000); do [[ -e many ]] && break; sleep 0.1; done
         [[ -e many ]] || fail "connections were not opened"
-        # It may be turned away by chance, as with MaxStartups; not again and again.
-        for n in $(seq 40); do said=$(box echo in 2>/dev/null) && break; sleep 0.5; done
-        is "$said" in
+        # While more come, and when all are there. It may be turned away by chance, as with MaxStartups; not again and again.
+        comes_in() { for _ in 1 2 3; do said=$(box echo in 2>turned) && break; sleep 0.5; done; is "$said" in || fail "$(cat turned)"; }
+        comes_in
+        for _ in $(seq 300); do [[ -e held ]] && break; sleep 0.1; done
+        is "$(cat held)" "2000 2000"
+        comes_in
         "#,
     )
 }
@@ -112,7 +111,8 @@ pub(crate) fn servers_that_cannot_be_used_say_why() -> Result<()> {
         r#"
         me devctl create broken --image registry.invalid/none:1 >/dev/null
         "${ssh[@]}" "demo+broken@$NAME" true 2>said && fail "let in" || true
-        grep -q broken said || fail "$(cat said)"
+        # ssh's own errors name it as well.
+        grep -qE '"broken" (cannot start|is not ready yet): ' said || fail "$(cat said)"
         # An image without a shell: the agent is let in, and says so.
         agent=$(kubectl -n devserver-operator-system get deployment devserver-operator -o 'jsonpath={.spec.template.spec.containers[0].env[?(@.name=="DEVPLAT_AGENT_IMAGE")].value}')
         me devctl create bare --image "$agent" --wait >/dev/null

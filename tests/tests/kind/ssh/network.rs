@@ -15,8 +15,19 @@ pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
         bob() { ssh -F "$CONFIG" -o BatchMode=yes -o IdentitiesOnly=yes -i bob.key "$@"; }
         for _ in $(seq 50); do bob "bob@$NAME" list >/dev/null 2>&1 && break; sleep 0.2; done
         me devctl create desk --wait >/dev/null & made=$!
-        bob "bob@$NAME" create box --wait >/dev/null
+        bob "bob@$NAME" create theirs --wait >/dev/null
         wait "$made"
+        # Somebody else's server, which is there, is the same as none: over SSH, by devctl, and behind a jump.
+        is "$(bob "bob+theirs@$NAME" 'echo $DEVSERVER_NAME')" theirs
+        told() { local status=0; { "${ssh[@]}" "$@" </dev/null 2>&1 && fail "let in: $*"; } || status=$?; echo "status $status"; }
+        same() { # WHAT-IS-SAID ABOUT-THEIRS ABOUT-NOSUCH
+            is "${2//theirs/X}" "${3//nosuch/X}"
+            [[ $3 == *"$1"* ]] || fail "$3"
+        }
+        same 'no dev server "nosuch" of yours' "$(told "demo+theirs@$NAME" true)" "$(told "demo+nosuch@$NAME" true)"
+        same 'no dev server nosuch' "$(told "demo@$NAME" describe theirs)" "$(told "demo@$NAME" describe nosuch)"
+        same 'no dev server' "$(told "demo@$NAME" ssh theirs)" "$(told "demo@$NAME" ssh nosuch)"
+        same 'open failed' "$(told -W theirs:22 "demo@$NAME")" "$(told -W nosuch:22 "demo@$NAME")"
         box '(setsid python3 -m http.server 8200 >/dev/null 2>&1 </dev/null & echo $! > open.pid)'
         for _ in $(seq 50); do box 'curl -s -o /dev/null http://127.0.0.1:8200/' && break; sleep 0.1; done
         pod=$(kubectl -n dev-demo get pods -l devserver=box -o 'jsonpath={.items[0].status.podIP}')
@@ -37,7 +48,7 @@ pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
                 pod=$(crictl pods --state ready --namespace "$0" --label "app.kubernetes.io/name=$1" --quiet | head -n 1)
                 exec nsenter --net --target "$(crictl inspectp "$pod" | jq .info.pid)" bash' "$1" "$2"
         }
-        bob "bob+box@$NAME" bash <<<"$asked" > from.bob & asking=($!)
+        bob "bob+theirs@$NAME" bash <<<"$asked" > from.bob & asking=($!)
         "${ssh[@]}" "demo+desk@$NAME" bash <<<"$asked" > from.desk & asking+=($!)
         from devserver-bastion bastion <<<"$asked" > from.bastion & asking+=($!)
         from devserver-operator-system devserver-operator <<<"$asked" > from.operator & asking+=($!)
@@ -48,7 +59,7 @@ pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
         is "$(cat from.operator)" "2222 silent,2223 open,8200 silent"
         box 'kill $(cat open.pid)'
         me devctl delete desk --force --delete-home >/dev/null & gone=$!
-        kubectl --namespace dev-bob patch devserver box --type merge --patch '{"spec":{"homeRetention":"Delete"}}'
+        kubectl --namespace dev-bob patch devserver theirs --type merge --patch '{"spec":{"homeRetention":"Delete"}}'
         wait "$gone"
         # As it promises: with what the user still has.
         devplat users remove bob --yes

@@ -15,6 +15,9 @@ pub(crate) fn commands_run_with_status_streams_and_environment() -> Result<()> {
         is "$(LC_TEST=gr\ ü "${ssh[@]}" -o SendEnv=LC_TEST "demo+box@$NAME" 'printf %s "$LC_TEST"')" "gr ü"
         is "$(printf 'a\nb\n' | box 'cat; echo end')" $'a\nb\nend'
         is "$(box -n 'echo "a  b" | tr a-z A-Z')" "A  B"
+        # Who no longer listens is no error of who still speaks.
+        status=0; head -c 30000000 /dev/zero | box 'head -c 10 >/dev/null; exit 5' || status=$?
+        is "$status" 5
         "#,
     )
 }
@@ -31,6 +34,8 @@ if pid == 0:
     time.sleep(0.3)
     os.execvp(sys.argv[1], sys.argv[1:])
 size(fd, 40, 100)
+# What interrupts is another key here than anywhere else.
+modes = termios.tcgetattr(fd); modes[6][termios.VINTR] = b"\x18"; termios.tcsetattr(fd, termios.TCSANOW, modes)
 seen = b""
 def until(word, bound=20):
     global seen
@@ -49,7 +54,8 @@ size(fd, 24, 81); os.kill(pid, signal.SIGWINCH)
 time.sleep(0.5)
 say("stty size\n"); until(b"24 81")
 say("tty; echo $TERM\n"); until(b"/dev/pts/"); until(b"xterm-256color")
-say("sleep 100\n"); time.sleep(0.5); say("\x03"); say("echo after-$((2+3))\n"); until(b"after-5")
+say("stty -a\n"); until(b"intr = ^X;")
+say("sleep 100\n"); time.sleep(0.5); say("\x18"); say("echo after-$((2+3))\n"); until(b"after-5")
 say("exit 3\n")
 _, status = os.waitpid(pid, 0)
 sys.exit(0 if os.waitstatus_to_exitcode(status) == 3 else "status %r" % status)
@@ -154,6 +160,28 @@ pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
         me devctl describe box | has cpu-small
         me flavors | has cpu-medium
         me devctl test-k8s
+        # A way in through devctl is one for bytes and statuses.
+        head -c 300000 /dev/urandom > packed
+        tar c packed | me devctl exec box -- tar x
+        box cat packed | cmp - packed
+        me "devctl exec box -- sh -c 'echo oops >&2; exit 7'" 2>err && fail "status 0" || is $? 7
+        is "$(cat err)" oops
+        # What a server's own command says.
+        me "create talk --wait -- sh -c 'echo said; sleep 1000'" >/dev/null
+        me logs talk --tail 5 > logged
+        grep -qx said logged || fail "$(cat logged)"
+        is "$(me logs talk --tail 1 | wc -l)" 1
+        me delete talk --force --delete-home >/dev/null
+        # What runs devctl has neither the bastion's keys nor its token, which lie where they are looked for.
+        docker exec "$NAME-control-plane" bash -euc '
+            pod=$(crictl pods --state ready --namespace devserver-bastion --label app.kubernetes.io/name=bastion --quiet | head -n 1)
+            for container in bastion devctl; do
+                root=/proc/$(crictl inspect "$(crictl ps --quiet --pod "$pod" --name "^$container\$")" | jq .info.pid)/root
+                for path in run/devctl run/devplat/keys var/run/secrets/kubernetes.io; do
+                    if [ -e "$root/$path" ]; then echo "$container: $path"; fi
+                done
+            done' > found
+        is "$(cat found)" $'bastion: run/devctl\nbastion: run/devplat/keys\nbastion: var/run/secrets/kubernetes.io\ndevctl: run/devctl'
         # The prompt, on a terminal that can do nothing, and on one that tells where its cursor is.
         printf 'list\nexit\n' | TERM=dumb script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | has cpu-small || fail "no prompt"
         python3 - "${ssh[@]}" -tt "demo@$NAME" <<'P'
@@ -175,6 +203,9 @@ def until(word, bound=20):
     if at < 0: sys.exit("ended before %r, saw %r" % (word, seen))
     seen = seen[at + len(word):]
 until(b"demo>"); os.write(fd, b"list\r"); until(b"cpu-small"); until(b"demo>")
+# What was typed before, and a name that is known once it was asked for.
+os.write(fd, b"\x1b[A\r"); until(b"cpu-small"); until(b"demo>")
+time.sleep(2); os.write(fd, b"describe b\t\r"); until(b"box is ready"); until(b"demo>")
 # Into the dev server, and back to the prompt.
 os.write(fd, b"ssh box\r"); until(b'#'); os.write(fd, b"echo in-$((40+2)); exit\r"); until(b"in-42"); until(b"demo>")
 os.write(fd, b"exit\r")

@@ -19,7 +19,9 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
         ((after > before)) || fail "the open session stands still"
         is "$(box echo in)" in
         me devctl list 2>said && fail "devctl works without an API server" || true
-        [[ -s said ]] || fail "devctl said nothing"
+        # From the bastion, which gets no token, or from devctl, which has one still.
+        grep -qE 'the API server( at https://[^ ]+)? (cannot be reached|does not answer|gave no answer within)' said || fail "$(cat said)"
+        grep -qE 'open sessions go on|sessions with them go on' said || fail "no word on open sessions: $(cat said)"
         docker exec "$node" sh -c 'mv /kind/kube-apiserver.yaml /etc/kubernetes/manifests/'
         for _ in $(seq 120); do kubectl get --raw /readyz >/dev/null 2>&1 && break; sleep 0.5; done
         kubectl get --raw /readyz >/dev/null
@@ -33,19 +35,59 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
 pub(crate) fn a_replica_killed_or_drained_leaves_the_way_in_open() -> Result<()> {
     works(
         r#"
-        # One replica is told to go: its sessions go on until the grace period ends, new ones come in by the other.
-        "${ssh[@]}" "demo+box@$NAME" 'for i in $(seq 40); do echo $i; sleep 0.2; done' > drained & session=$!; started+=($session)
-        for _ in $(seq 50); do [[ -s drained ]] && break; sleep 0.1; done
-        kubectl -n devserver-bastion delete pods -l app.kubernetes.io/name=bastion --wait=false >/dev/null
-        for n in $(seq 60); do said=$(box echo in 2>/dev/null) && break; sleep 0.5; done
-        is "$said" in
-        wait "$session" || fail "the open session was cut off"
-        is "$(tail -n 1 drained)" 40
-        kubectl -n devserver-bastion rollout status deployment/bastion --timeout=120s >/dev/null
-        # One is killed outright.
-        kubectl -n devserver-bastion delete "$(kubectl -n devserver-bastion get pods -l app.kubernetes.io/name=bastion -o name | head -n 1)" --force --grace-period=0 >/dev/null 2>&1
-        for n in $(seq 60); do said=$(box echo in 2>/dev/null) && break; sleep 0.5; done
-        is "$said" in
+        bastions=(-n devserver-bastion -l app.kubernetes.io/name=bastion)
+        # Opens sessions, of so many ticks each, until every replica has one. What a session says first is where it
+        # comes from. Sets `pid` and `file`, by the name of the replica.
+        declare -A pid file
+        spread() { # NAME TICKS
+            local names address opened n replica
+            kubectl -n devserver-bastion rollout status deployment/bastion --timeout=120s >/dev/null
+            names=$(kubectl get pods "${bastions[@]}" -o json | jq -r '.items[] | select(.metadata.deletionTimestamp == null) | "\(.status.podIP) \(.metadata.name)"')
+            is "$(wc -l <<<"$names")" 2
+            pid=() file=()
+            for n in $(seq 20); do
+                "${ssh[@]}" "demo+box@$NAME" "echo \${SSH_CONNECTION%% *}; for i in \$(seq $2); do echo \$i; sleep 0.2; done" > "$1.$n" 2> "$1.$n.said" & opened=$!
+                started+=("$opened")
+                for _ in $(seq 100); do [[ -s $1.$n ]] && break; sleep 0.1; done
+                address=$(head -n 1 "$1.$n")
+                replica=$(awk -v address="$address" '$1 == address { print $2 }' <<<"$names")
+                [[ -n $replica ]] || fail "a session from '$address', where no replica is: $names"
+                pid[$replica]=$opened file[$replica]=$1.$n
+                ((${#pid[@]} == 2)) && break
+            done
+            is "${#pid[@]}" 2
+        }
+        ticks_on() { local before; before=$(wc -l < "$1"); sleep 1; (($(wc -l < "$1") > before)) || fail "$1 stands still: $(cat "$1.said")"; }
+
+        # One is told to go: its session goes on to its end, and everybody new comes in by the other.
+        spread gentle 100
+        read -r gone stays <<<"${!pid[*]}"
+        kubectl -n devserver-bastion delete pod "$gone" --wait=false >/dev/null
+        # Until kube-proxy has heard of it, some are still sent to where nobody listens any more.
+        sleep 1
+        for n in 1 2 3 4 5; do is "$(box echo "in $n")" "in $n"; done
+        [[ -n $(kubectl -n devserver-bastion get pod "$gone" -o 'jsonpath={.metadata.deletionTimestamp}') ]] || fail "$gone is not told to go"
+        ticks_on "${file[$gone]}"
+        for replica in "$gone" "$stays"; do
+            wait "${pid[$replica]}" || fail "the session by $replica was cut off: $(cat "${file[$replica]}.said")"
+            is "$(tail -n 1 "${file[$replica]}")" 100
+        done
+
+        # One is killed outright: its session ends at once, as ssh tells that, and the other's goes on.
+        spread killed 1000
+        read -r gone stays <<<"${!pid[*]}"
+        docker exec "$NAME-control-plane" bash -euc '
+            pod=$(crictl pods --state ready --namespace devserver-bastion --name "^$0\$" --quiet)
+            kill -9 "$(crictl inspect "$(crictl ps --quiet --pod "$pod" --name "^bastion\$")" | jq .info.pid)"' "$gone"
+        for _ in $(seq 100); do kill -0 "${pid[$gone]}" 2>/dev/null || break; sleep 0.1; done
+        kill -0 "${pid[$gone]}" 2>/dev/null && fail "the session by $gone hangs" || true
+        ended=0; wait "${pid[$gone]}" || ended=$?
+        is "$ended" 255
+        (($(tail -n 1 "${file[$gone]}") < 1000)) || fail "it had ended before"
+        ticks_on "${file[$stays]}"
+        kill -0 "${pid[$stays]}" || fail "the session by $stays ended: $(cat "${file[$stays]}.said")"
+        for n in $(seq 10); do said=$(box echo in 2>turned) && break; sleep 0.5; done
+        is "$said" in || fail "$(cat turned)"
         kubectl -n devserver-bastion rollout status deployment/bastion --timeout=120s >/dev/null
         "#,
     )
@@ -55,11 +97,14 @@ pub(crate) fn a_pod_deleted_under_a_session_ends_it_and_comes_back() -> Result<(
     works(
         r#"
         box 'echo kept > over'
-        "${ssh[@]}" "demo+box@$NAME" 'sleep 300' & session=$!; started+=($session)
-        sleep 1
+        "${ssh[@]}" "demo+box@$NAME" 'echo up; sleep 300' > up 2> said & session=$!; started+=($session)
+        for _ in $(seq 100); do [[ -s up ]] && break; sleep 0.1; done
+        [[ -s up ]] || fail "no session: $(cat said)"
         kubectl -n dev-demo delete pods -l devserver=box --wait=false >/dev/null
         for _ in $(seq 450); do kill -0 "$session" 2>/dev/null || break; sleep 0.1; done
         kill -0 "$session" 2>/dev/null && fail "the session hangs" || true
+        ended=0; wait "$session" || ended=$?
+        is "$ended" 255
         for _ in $(seq 120); do said=$(box cat over 2>/dev/null) && break; sleep 0.5; done
         is "$said" kept
         "#,
