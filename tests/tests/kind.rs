@@ -136,7 +136,7 @@ fn of_the_way_in() -> Vec<(&'static str, Test)> {
         developers::{every_section_is_run_or_marked, commands_of_the_page_work}
         outage::{
             a_pod_deleted_under_a_session_ends_it_and_comes_back,
-            a_replica_killed_or_drained_leaves_the_way_in_open,
+            sessions_outlive_a_drained_replica_and_end_with_a_killed_one_alone,
             open_relays_outlive_the_api_server_and_other_replicas,
         }
         bulk::{

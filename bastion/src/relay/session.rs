@@ -71,7 +71,12 @@ pub(crate) async fn attach(
     let why = ended.why();
     match ended {
         Ended::Closed(exit) => {
-            relay.keep(address, agent);
+            let killed = matches!(exit, Exit::Signal { signal: _, core_dumped: _, message: _, language: _ });
+            if killed && let Some(reason) = wait::is_gone(relay, address).await {
+                say_lost(relay, front, &reason, terminal).await;
+            } else {
+                relay.keep(address, agent);
+            }
             (exit, why)
         }
         Ended::NotStarted => {
@@ -103,8 +108,12 @@ async fn begin(channel: &Channel<client::Msg>, setup: &Setup, agent: bool) -> Re
 
 async fn lost(relay: &Relay, front: &Front, address: SocketAddr, terminal: bool) -> Exit {
     let why = wait::what_happened(relay, address).await;
-    front.say(&format!("connection to {:?} lost: {why}", relay.target.server), terminal).await;
+    say_lost(relay, front, &why, terminal).await;
     Exit::Status(LOST)
+}
+
+async fn say_lost(relay: &Relay, front: &Front, why: &str, terminal: bool) {
+    front.say(&format!("connection to {:?} lost: {why}", relay.target.server), terminal).await;
 }
 
 fn refused(start: &Start) -> String {

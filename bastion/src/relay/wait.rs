@@ -76,22 +76,30 @@ pub(super) async fn watched(
 
 /// What became of the server at `lost`, if that is known within a moment.
 pub(super) async fn what_happened(relay: &Relay, lost: SocketAddr) -> String {
-    let mut changes = relay.visit.door().directory.watch_servers();
-    let news = async {
-        loop {
-            match now(relay) {
-                Reach::Ready(address) if address == lost => {}
-                Reach::Ready(_) => return "it was restarted in another pod".to_owned(),
-                Reach::Wait { why, knock: _ } | Reach::Never(why) => return why,
-            }
-            if changes.changed().await.is_err() {
-                return std::future::pending().await;
-            }
-        }
-    };
-    timeout(Duration::from_secs(2), news)
+    timeout(Duration::from_secs(2), news(relay, lost))
         .await
         .unwrap_or_else(|_| "its container ended, or its node cannot be reached".to_owned())
+}
+
+/// What became of the server at `left`, if it is known now or at once that it is there no more: a pod on its way out
+/// ends what runs in it about when that is told.
+pub(super) async fn is_gone(relay: &Relay, left: SocketAddr) -> Option<String> {
+    timeout(Duration::from_millis(300), news(relay, left)).await.ok()
+}
+
+/// Returns once it is known that the server is not at `lost` any more.
+async fn news(relay: &Relay, lost: SocketAddr) -> String {
+    let mut changes = relay.visit.door().directory.watch_servers();
+    loop {
+        match now(relay) {
+            Reach::Ready(address) if address == lost => {}
+            Reach::Ready(_) => return "it was restarted in another pod".to_owned(),
+            Reach::Wait { why, knock: _ } | Reach::Never(why) => return why,
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
 }
 
 /// Goes on until the server is ready or will not be. Gives each new reason to `tell`.

@@ -256,6 +256,23 @@ async fn a_dev_server_that_goes_away_is_told_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_ends_with_its_pod_is_told_with_the_reason_and_what_somebody_kills_is_not() {
+    let world = World::new().await;
+    let killed = run(world.ssh("alice").args([MYDEV, "killed"])).await;
+    assert_eq!((killed.status, killed.err.as_str()), (255, ""));
+    let mut ssh = world.ssh("alice");
+    let child = ssh.args([MYDEV, "killed 1500"]).spawn().unwrap();
+    // Long enough to be in.
+    sleep(Duration::from_millis(700)).await;
+    let readiness = starting("PodGone", "the pod was deleted", None);
+    world.door.directory.put_server(server("dev-alice", "mydev", readiness));
+    let output = timeout(Duration::from_secs(10), child.wait_with_output()).await.unwrap().unwrap();
+    let done = done(&output);
+    assert_eq!(done.status, 255, "{done:?}");
+    assert_eq!(done.err, "devplat: connection to \"mydev\" lost: PodGone: the pod was deleted\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_nobody_drains_holds_up_only_itself() {
     let world = World::new().await;
     let (_master, control) = world.master(MYDEV).await;

@@ -1,6 +1,6 @@
 //! A stub of an agent: it lets in who has the bastion's certificate, and knows a few words instead of a shell.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use devplat_keys::{Admission, Certificate, Revocations, admit};
 use russh::{
@@ -11,6 +11,7 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::{AbortHandle, JoinSet},
+    time::sleep,
 };
 
 use crate::world::{host_authority, session_authority};
@@ -278,6 +279,7 @@ async fn serve(mut channel: Channel<Msg>, handle: Handle) {
             }
         },
         "killed" => {
+            sleep(Duration::from_millis(rest.parse().unwrap_or(0))).await;
             let id = channel.id();
             let (text, language) = (String::new(), String::new());
             let _ = handle.exit_signal_request(id, Sig::KILL, false, text, language).await;

@@ -8,6 +8,10 @@ use devplat_profile::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+/// Seconds for which a replica of the bastion still lets in whoever comes after it was told to go: until every node
+/// leads them elsewhere.
+const LEAVE: u32 = 3;
+
 /// The images that manifests name, each as a whole reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,8 +110,9 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
         "userAuthorities": user_authorities.join("\n"),
         "userRevocations": user_revocations.join("\n"),
         "graceSeconds": grace_seconds,
-        // The kubelet's SIGKILL comes after what the bastion itself allows.
-        "terminationSeconds": grace_seconds + 5,
+        "leaveSeconds": LEAVE,
+        // The kubelet's SIGKILL comes after what the bastion itself allows, which begins after the leave.
+        "terminationSeconds": grace_seconds + LEAVE + 5,
     })
 }
 

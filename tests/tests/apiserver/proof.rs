@@ -12,7 +12,7 @@ use kube::Api;
 
 use super::cluster::platform;
 
-const PATIENCE: Patience = Patience { seen: Duration::from_secs(60), ready: Duration::from_secs(60) };
+const PATIENCE: Patience = Patience { seen: Duration::from_mins(1), ready: Duration::from_mins(1) };
 
 #[tokio::test]
 async fn a_platform_that_nobody_gets_into_is_not_proved_and_the_proofs_server_goes() {
