@@ -17,7 +17,6 @@ sg='touch "$HOME/joined"; [[ $1 == docker && $2 == -c ]]; exec bash -c "$3"'
 for one in docker sg usermod sudo; do printf '#!/usr/bin/env bash\n%s\n' "${!one:-true}" > "$HOME/stand-ins/$one"; done
 chmod +x "$HOME"/stand-ins/*
 cat > "$HOME/joining/begin" <<'B'
-#!/usr/bin/env bash
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$root"

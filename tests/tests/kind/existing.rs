@@ -3,7 +3,13 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use devplat_tests::{bare, binaries, call::until, platform::Platform, port, process::Process};
+use devplat_tests::{
+    bare, binaries,
+    call::until,
+    platform::{Platform, on_path},
+    port,
+    process::Process,
+};
 
 use crate::{
     input::{error_in, said},
@@ -38,6 +44,7 @@ pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_
     let again = run(&[&up[..], &["--yes"]].concat())?.expect(0)?;
     ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
 
+    port_forward_leads_in(platform)?;
     let example = platform.home().join("example.yaml");
     fs::write(&example, run(&["render", "example"])?.expect(0)?.stdout)?;
     kubectl(platform, &["apply", "-f", &example.display().to_string()])?;
@@ -57,6 +64,29 @@ pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_
     ensure!(lost.is_empty(), "taken away, though not devplat's: {lost:?}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
     platform.sweep()
+}
+
+/// The only way in there. The command's end is the end of it, with a status that says how.
+fn port_forward_leads_in(platform: &Platform) -> Result<()> {
+    let [port] = port::free()?;
+    let script = format!(
+        r#"ssh-keygen -q -t ed25519 -N '' -f "$HOME/alice"
+        devplat users add alice --key "$HOME/alice.pub"
+        in=(devplat port-forward --port {port} -- ssh -F {config} -p {port} -i "$HOME/alice" -o IdentitiesOnly=yes)
+        for n in $(seq 30); do "${{in[@]}}" alice@{name} devctl list && break; sleep 1; done
+        "${{in[@]}}" alice@{name} devctl create box --wait
+        [[ $("${{in[@]}}" alice+box@{name} 'echo in') == in ]]
+        ended=0; "${{in[@]}}" alice+box@{name} 'exit 7' || ended=$?
+        [[ $ended == 4 ]]
+        "${{in[@]}}" alice@{name} devctl delete box --force --delete-home
+        devplat users remove alice --yes"#,
+        port = port.port(),
+        config = platform.state().join("ssh/config").display(),
+        name = platform.name,
+    );
+    let ended = platform.call(on_path("bash")?)?.args(["-euc", &script]).run(LONG)?.expect(0)?;
+    ensure!(ended.stderr.contains("ssh ended with status 7"), "{}", ended.stderr);
+    Ok(())
 }
 
 /// A registry on this machine, with its data in the platform's home.

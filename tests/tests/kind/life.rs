@@ -40,6 +40,9 @@ pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
 }
 
 /// As it is printed: it signs in, and what is typed behind it is done.
+/// What the base image of dev servers has, a command of each package.
+const PACKAGES: &str = "set -e; echo in $HOME; python3 --version; for one in bash ls git rsync ssh tmux curl ps; do command -v $one; done; test -s /etc/ssl/certs/ca-certificates.crt";
+
 pub(crate) fn line_to_type_next_works() -> Result<()> {
     let platform = ready()?;
     let status = status(platform)?;
@@ -47,7 +50,7 @@ pub(crate) fn line_to_type_next_works() -> Result<()> {
     ensure!(next.starts_with("ssh ") && status["ssh"] == next, "{next}");
     let server = next.replace("demo@", "demo+first@");
     let typed = platform.type_in(&format!(
-        "{next} create first --wait\n{server} 'echo in $HOME; python3 --version; git --version'\n{next} delete first --force --delete-home\n"
+        "{next} create first --wait\n{server} '{PACKAGES}'\n{next} delete first --force --delete-home\n"
     ))?;
     let typed = typed.expect(0)?.stdout;
     ensure!(typed.contains("in /home/dev"), "{typed}");

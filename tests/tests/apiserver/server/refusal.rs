@@ -20,6 +20,11 @@ async fn what_is_not_supported_yet_is_refused_by_field() {
             "spec.mode: distributed",
         ),
         ("idle", json!({"lifecycle": {"idleTimeout": 60}}), "spec.lifecycle.idleTimeout"),
+        (
+            "dated",
+            json!({"lifecycle": {"expirationTime": "2040-01-01T00:00:00Z"}}),
+            "spec.lifecycle.expirationTime",
+        ),
         ("mortal", json!({"lifecycle": {"timeToLive": "8h"}}), "spec.lifecycle.timeToLive"),
     ] {
         space.server(name, spec).await;
