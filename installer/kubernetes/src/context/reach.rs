@@ -183,7 +183,8 @@ mod tests {
             ("1", "30", false),
             ("1", "31", true),
             ("1", "34+", true),
-            ("1", "37", false),
+            ("1", "37", true),
+            ("1", "38", false),
             ("2", "34", false),
         ] {
             assert_eq!(supported(major, minor), fits, "{major}.{minor}");
