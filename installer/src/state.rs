@@ -3,7 +3,8 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -116,27 +117,22 @@ impl StateFolder {
         }
     }
 
-    /// Keeps every other devplat from working on this platform, or tells which one does.
-    pub fn lock(&self, verb: &str) -> Result<Lock, Failure> {
+    /// Keeps every other devplat from working on this platform, or tells which one does. Who holds it stands in no file:
+    /// a run with nothing to do writes nothing.
+    pub fn lock(&self) -> Result<Lock, Failure> {
         self.make()?;
         let path = self.folder.join("lock");
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = opened.map_err(|error| self.failed("open", &path, &error))?;
+        let file = opened.map_err(|error| self.failed("open", &path, &error))?;
         match FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(fs4::TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                let holder =
-                    if holder.is_empty() { "another devplat".to_owned() } else { format!("`{holder}`") };
+                let holder = holder(&file).unwrap_or_else(|| "another devplat".to_owned());
                 return Err(Failure::new(Exit::Usage, format!("{holder} is working on this platform"))
                     .hint("wait until it is done, or name another platform with --name"));
             }
             Err(fs4::TryLockError::Error(error)) => return Err(self.failed("lock", &path, &error)),
         }
-        let said = format!("devplat {verb}, process {}", std::process::id());
-        let written = file.set_len(0).and_then(|()| file.write_all(said.as_bytes()));
-        written.map_err(|error| self.failed("write", &path, &error))?;
         Ok(Lock { _file: file })
     }
 
@@ -190,6 +186,24 @@ fn base_folders() -> Result<impl BaseStrategy, Failure> {
     })
 }
 
+/// The process that holds the lock of `file`, as the kernel tells it; nothing where that is in another container.
+fn holder(file: &File) -> Option<String> {
+    let inode = format!(":{}", file.metadata().ok()?.ino());
+    // Such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:131090 0 EOF`.
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    let process = locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", process, place, ..] = fields[..] else { return None };
+        place.ends_with(&inode).then(|| process.to_owned())
+    })?;
+    let line = fs::read(format!("/proc/{process}/cmdline")).ok()?;
+    let line = String::from_utf8_lossy(&line).into_owned();
+    let mut words = line.split_terminator('\0');
+    let program = Path::new(words.next()?).file_name()?.to_string_lossy().into_owned();
+    let command: Vec<&str> = std::iter::once(&*program).chain(words).collect();
+    Some(format!("process {process}, `{}`,", command.join(" ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,15 +217,15 @@ mod tests {
     #[test]
     fn second_run_on_a_platform_is_told_of_the_first() {
         let (_base, state) = folder();
-        let lock = state.lock("up").unwrap();
-        let failure = state.lock("destroy").unwrap_err();
+        let lock = state.lock().unwrap();
+        let failure = state.lock().unwrap_err();
         assert_eq!(failure.exit.status(), 2);
-        assert_eq!(
-            failure.message,
-            format!("`devplat up, process {}` is working on this platform", std::process::id())
-        );
+        let message = failure.message;
+        assert!(message.starts_with(&format!("process {}, `", std::process::id())), "{message}");
+        assert!(message.ends_with("`, is working on this platform"), "{message}");
         drop(lock);
-        state.lock("destroy").unwrap();
+        state.lock().unwrap();
+        assert_eq!(fs::read(state.folder.join("lock")).unwrap(), b"", "who holds it is written nowhere");
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) async fn run(global: &Global, destroy: &Destroy, ui: &Ui) -> Result<(
     if matches!(world.target, Target::Kind) {
         docker::version().await?;
     }
-    let lock = world.state.lock("destroy")?;
+    let lock = world.state.lock()?;
     let world = Arc::new(world);
     let data = || if destroy.lose_data { DataLoss::Allowed } else { DataLoss::Refused };
     let found = resource::found(&world, data()).await?;

@@ -16,7 +16,7 @@ use crate::{
 pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
     let start = Instant::now();
     let (ingredients, world, decisions) = settings::ingredients(global, ui).await?;
-    let _lock = world.state.lock("up")?;
+    let _lock = world.state.lock()?;
     let world = Arc::new(world);
     let (wanted, plan) = plan::make(&ingredients, &world).await?;
     let changed = !plan.changes_nothing();

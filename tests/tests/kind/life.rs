@@ -1,6 +1,11 @@
 //! The life of a platform: looked at, used, changed, stopped, started again.
 
-use std::{collections::BTreeMap, fs, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use devplat_tests::{
@@ -22,12 +27,30 @@ pub(crate) fn second_up_writes_nothing() -> Result<()> {
     let platform = ready()?;
     let _alone = docker_is_mine();
     let before = (at_rest(|| versions(platform))?, platform.traces()?);
+    let files = || Ok::<_, anyhow::Error>([written(&platform.state())?, written(&platform.cache())?]);
+    let own = files()?;
     let again = up(platform)?.expect(0)?;
     said(platform, "second up", &seconds_out(&again.stderr));
+    ensure!(own == files()?, "among devplat's own files:\n{own:#?}\nafter:\n{:#?}", files()?);
     let after = (versions(platform)?, platform.traces()?);
     unchanged(&before.0, &after.0)?;
     ensure!(before.1 == after.1, "before:\n{}\nafter:\n{}", before.1, after.1);
     Ok(())
+}
+
+/// Each file below `folder`, with its size and when it was last written.
+fn written(folder: &Path) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        if about.is_dir() {
+            all.append(&mut written(&entry.path())?);
+        } else {
+            all.insert(entry.path(), (about.len(), about.modified()?));
+        }
+    }
+    Ok(all)
 }
 
 pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
@@ -39,10 +62,10 @@ pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
     Ok(())
 }
 
-/// As it is printed: it signs in, and what is typed behind it is done.
 /// What the base image of dev servers has, a command of each package.
 const PACKAGES: &str = "set -e; echo in $HOME; python3 --version; for one in bash ls git rsync ssh tmux curl ps; do command -v $one; done; test -s /etc/ssl/certs/ca-certificates.crt";
 
+/// As it is printed: it signs in, and what is typed behind it is done.
 pub(crate) fn line_to_type_next_works() -> Result<()> {
     let platform = ready()?;
     let status = status(platform)?;
@@ -197,6 +220,7 @@ pub(crate) fn stopped_node_is_started_and_homes_are_there() -> Result<()> {
     let wait = ["wait", "--for=condition=Ready", "--timeout=120s", "devserver/mydev"];
     platform.kubectl(&wait)?;
     in_server("echo kept > /home/dev/file && sync")?;
+    containers_are_made(platform)?;
     platform.docker(&["stop", &format!("{}-control-plane", platform.name)])?;
     let status = platform.run(&["status", "--output", "json"])?;
     ensure!(status.stdout.contains("stopped"), "{}", status.stdout);
@@ -204,10 +228,21 @@ pub(crate) fn stopped_node_is_started_and_homes_are_there() -> Result<()> {
     let kept =
         until("the dev server's home", Duration::from_mins(2), || Ok(in_server("cat /home/dev/file").ok()))?;
     ensure!(kept == "kept\n", "{kept}");
+    containers_are_made(platform)?;
     // Started by hand, and asked about before anything in it answers.
     platform.docker(&["restart", &format!("{}-control-plane", platform.name)])?;
     up(platform)?.expect(0)?;
     Ok(())
+}
+
+/// With the old cgroups, runc freezes a container for a moment while it makes it. Where its node is stopped in that
+/// moment, the container stays frozen, and nothing short of thawing it by hand ends the node.
+fn containers_are_made(platform: &Platform) -> Result<()> {
+    let ready = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
+    until("every pod to be ready", Duration::from_mins(2), || {
+        let pods = platform.kubectl(&["get", "pods", "--all-namespaces", "--output", ready])?;
+        Ok(pods.lines().all(|pod| pod == "True").then_some(()))
+    })
 }
 
 pub(crate) fn user_without_rights_is_told_which_are_missing() -> Result<()> {
