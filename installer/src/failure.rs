@@ -139,6 +139,7 @@ mod tests {
         assert_eq!(failure.one_line(), "create cluster a: outer: inner");
         assert_eq!(failure.exit.status(), 4);
     }
+
     #[test]
     fn every_end_has_the_exit_status_that_is_documented() {
         assert_eq!(status(&Ok(())), 0);

@@ -36,32 +36,29 @@ where
     retried_while(|error, since| passes(error) && since < PATIENCE, what, call).await
 }
 
-/// The same for an apply, to which a kind that is only just being made is a reason that passes.
-pub(crate) async fn retried_apply<T, F>(
-    what: impl Fn() -> String,
-    call: impl FnMut() -> F,
-) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, kube::Error>>,
-{
-    let again = |error: &kube::Error, since| {
-        passes(error) && since < PATIENCE || absent(error) && since < NEW_KIND_PATIENCE
-    };
-    retried_while(again, what, call).await
+/// What was made a moment ago, and is not known everywhere yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum New {
+    /// The kind of what is applied.
+    Kind,
+    /// The right of who asks.
+    Right,
 }
 
-/// The same for somebody who has just been given the right to do it.
-pub(crate) async fn retried_with_new_rights<T, F>(
+/// The same, where something `new` is a reason that passes, too.
+pub(crate) async fn retried_with<T, F>(
+    new: New,
     what: impl Fn() -> String,
     call: impl FnMut() -> F,
 ) -> Result<T, Error>
 where
     F: Future<Output = Result<T, kube::Error>>,
 {
-    let again = |error: &kube::Error, since| {
-        passes(error) && since < PATIENCE || forbidden(error) && since < NEW_RIGHTS_PATIENCE
+    let early = |error: &kube::Error, since| match new {
+        New::Kind => absent(error) && since < NEW_KIND_PATIENCE,
+        New::Right => forbidden(error) && since < NEW_RIGHTS_PATIENCE,
     };
-    retried_while(again, what, call).await
+    retried_while(|error, since| passes(error) && since < PATIENCE || early(error, since), what, call).await
 }
 
 async fn retried_while<T, F>(
@@ -152,7 +149,8 @@ mod tests {
     #[tokio::test]
     async fn kind_that_is_only_just_made_is_waited_for() {
         let mut calls = 0;
-        let done = retried_apply(
+        let done = retried_with(
+            New::Kind,
             || "apply it".to_owned(),
             || {
                 calls += 1;

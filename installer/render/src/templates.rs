@@ -23,12 +23,12 @@ const RBAC: &str = include_str!("../../../operator/rbac.yaml");
 
 const ENDING: &str = ".yaml.hbs";
 
+/// The template of an example dev server.
+pub(crate) const EXAMPLE: &str = "example/devserver.yaml.hbs";
+
 /// All templates, known to parse.
 pub struct Templates {
     registry: Handlebars<'static>,
-    /// The names that the renderer was given: nothing among the templates lies there for nothing.
-    #[cfg(test)]
-    rendered: std::sync::Mutex<std::collections::BTreeSet<String>>,
 }
 
 impl Templates {
@@ -57,22 +57,18 @@ impl Templates {
                 what: error.reason().to_string(),
             })?;
         }
-        Ok(Self {
-            registry,
-            #[cfg(test)]
-            rendered: std::sync::Mutex::default(),
-        })
-    }
-
-    /// The names that the renderer was given so far.
-    #[cfg(test)]
-    pub(crate) fn rendered(&self) -> std::collections::BTreeSet<String> {
-        self.rendered.lock().unwrap().clone()
+        Ok(Self { registry })
     }
 
     /// The names of the shipped templates.
     pub fn names() -> Vec<String> {
         shipped().map(|(name, _)| name).collect()
+    }
+
+    /// The names of the templates that a release is made from.
+    pub(crate) fn of(release: ReleaseName) -> impl Iterator<Item = String> {
+        let folders = release.folders();
+        Self::names().into_iter().filter(move |name| folders.iter().any(|folder| name.starts_with(folder)))
     }
 
     /// The objects of a release, in the order to apply them, each marked as this platform's.
@@ -83,10 +79,8 @@ impl Templates {
                 Vec::new()
             }
         };
-        for name in Self::names() {
-            if release.folders().iter().any(|folder| name.starts_with(folder)) {
-                all.extend(objects::parse(&name, &self.render(&name, input)?)?);
-            }
+        for name in Self::of(release) {
+            all.extend(objects::parse(&name, &self.render(&name, input)?)?);
         }
         for object in &mut all {
             own(object, input.platform);
@@ -97,26 +91,22 @@ impl Templates {
 
     /// The manifest of an example dev server, as text with its comments.
     pub fn example(&self, input: Input<'_>) -> Result<String, Error> {
-        self.render("example/devserver.yaml.hbs", input)
+        self.render(EXAMPLE, input)
     }
 
     /// The example dev server, as object.
     pub fn example_object(&self, input: Input<'_>) -> Result<DynamicObject, Error> {
-        let template = "example/devserver.yaml.hbs";
-        let mut objects = objects::parse(template, &self.example(input)?)?;
+        let mut objects = objects::parse(EXAMPLE, &self.example(input)?)?;
         match (objects.pop(), objects.is_empty()) {
             (Some(object), true) => Ok(object),
-            _ => Err(Error::NoObject {
-                template: template.to_owned(),
-                what: "expected exactly one".to_owned(),
-            }),
+            _ => {
+                Err(Error::NoObject { template: EXAMPLE.to_owned(), what: "expected exactly one".to_owned() })
+            }
         }
     }
 
     fn render(&self, name: &str, input: Input<'_>) -> Result<String, Error> {
         let data = serde_json::to_value(Context::new(input)).expect("a context is JSON");
-        #[cfg(test)]
-        self.rendered.lock().unwrap().insert(name.to_owned());
         self.registry.render(name, &data).map_err(|error| explain(name, &error, &data))
     }
 }

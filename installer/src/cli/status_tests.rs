@@ -19,7 +19,7 @@ fn part(name: &str, verdict: &Verdict) -> Part {
 /// One with every field.
 fn not_ready() -> Status {
     let operator = "Deployment devserver-operator-system/devserver-operator differs in spec.replicas";
-    let bastion = "waiting for Deployment devplat-system/devplat-bastion: 1 of 2 ready: image pull";
+    let bastion = "waiting for Deployment devserver-bastion/bastion: 1 of 2 ready: image pull";
     Status {
         version: VERSION,
         name: "devplat".to_owned(),

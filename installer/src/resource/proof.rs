@@ -3,8 +3,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use devplat_keys::HostRefusal;
 use devplat_kubernetes::{
-    door::Door,
+    door::{Door, ssh::SshError},
     proof::{self, ProofError},
     release,
 };
@@ -110,13 +111,36 @@ fn digest(ingredients: &Ingredients) -> Result<Option<String>, Failure> {
 }
 
 pub(super) fn unproved(error: &ProofError) -> Failure {
-    Failure::of(Exit::PartWay, error)
-        .while_doing("the platform is installed but does not work")
-        .hint("`devplat status` tells what is not ready; the same command tries the proof again")
+    let failure =
+        Failure::of(Exit::PartWay, error).while_doing("the platform is installed but does not work");
+    // The address of a load balancer is known only once it is there.
+    if let ProofError::Ssh { user: _, source: SshError::Host(HostRefusal::Name { wanted, given: _ }) } = error
+    {
+        return failure.hint(format!(
+            "put {wanted} into bastion.hostNames of the profile, then run `devplat up` again"
+        ));
+    }
+    failure.hint("`devplat status` tells what is not ready; the same command tries the proof again")
 }
 
 fn read_failed(error: &kube::Error) -> Failure {
     Failure::of(Exit::PartWay, error)
         .while_doing(format!("cannot read or write ConfigMap {}/{RECORD}", release::NAMESPACE))
         .hint("does the cluster answer? `devplat status` tells")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_that_the_host_certificate_lacks_is_told_with_where_it_belongs() {
+        let wanted = "lb.example.com".to_owned();
+        let source = SshError::Host(HostRefusal::Name { wanted, given: "localhost".to_owned() });
+        let failure = unproved(&ProofError::Ssh { user: "devplat-proof".to_owned(), source });
+        assert_eq!(
+            failure.hints,
+            ["put lb.example.com into bastion.hostNames of the profile, then run `devplat up` again"]
+        );
+    }
 }

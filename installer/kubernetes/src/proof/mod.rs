@@ -16,7 +16,7 @@ use kube::{
 
 use crate::{
     Error, ObjectRef, Waiting,
-    call::{if_there, retried, retried_with_new_rights},
+    call::{New, if_there, retried, retried_with},
     door::{Door, ssh::SshError},
     release::PLATFORM_LABEL,
     waiting::Tell,
@@ -210,7 +210,7 @@ impl Proof<'_> {
                 outcome => outcome,
             }
         };
-        Ok(retried_with_new_rights(what, create).await?)
+        Ok(retried_with(New::Right, what, create).await?)
     }
 
     /// The request that creates a server, with the rights that its user has, and no others.

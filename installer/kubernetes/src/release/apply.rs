@@ -15,7 +15,11 @@ use super::{
     observe::{Found, Survey, survey},
     readiness, remove,
 };
-use crate::{ObjectRef, call::retried_apply, waiting::Tell};
+use crate::{
+    ObjectRef,
+    call::{New, retried_with},
+    waiting::Tell,
+};
 
 /// How long a CRD may take until objects of it are accepted.
 const CRD_PATIENCE: Duration = Duration::from_mins(1);
@@ -89,7 +93,8 @@ async fn apply_each(client: &Client, objects: &[DynamicObject]) -> Result<(), Re
     for object in objects {
         let reference = ObjectRef::of(object);
         let api = reference.api(client);
-        retried_apply(
+        retried_with(
+            New::Kind,
             || format!("apply {reference}"),
             || async {
                 api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object))

@@ -12,7 +12,7 @@ use kube::{
 use super::{FIELD_MANAGER, PLATFORM_LABEL};
 use crate::{
     Error, ObjectRef,
-    call::{if_there, retried, retried_apply},
+    call::{New, if_there, retried, retried_with},
 };
 
 /// Where inventories lie.
@@ -174,7 +174,8 @@ pub(crate) async fn write(
         ])),
         ..ConfigMap::default()
     };
-    retried_apply(
+    retried_with(
+        New::Kind,
         || format!("write ConfigMap {NAMESPACE}/{}", map.name_any()),
         || async { api.patch(&map.name_any(), &apply_params(), &Patch::Apply(&map)).await.map(|_| ()) },
     )
