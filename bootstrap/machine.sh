@@ -24,9 +24,15 @@ as_root() {
 need_commands() {
   local pair missing=()
   for pair in "$@"; do
-    find_command "${pair%%:*}" || missing+=("${pair#*:}")
+    find_command "${pair%%:*}" || [[ " ${missing[*]-} " == *" ${pair#*:} "* ]] || missing+=("${pair#*:}")
   done
   [[ ${#missing[@]} == 0 ]] || need_packages "${missing[@]}"
+}
+
+# mmdebstrap, and by what it has a root of its own where the caller is none.
+need_mmdebstrap() {
+  need_commands mmdebstrap:mmdebstrap
+  [[ $EUID == 0 ]] || need_commands newuidmap:uidmap
 }
 
 # need_python_modules MODULE:PACKAGE...: the same for modules of Debian's own Python.

@@ -77,7 +77,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             two_at_once_make_a_thing_once,
             killed_maker_leaves_nothing_half_made,
         }
-        killed::{killed_at_any_step_the_next_up_converges}
+        killed::{images_are_put_together_while_the_cluster_starts, killed_at_any_step_the_next_up_converges}
         life::{
             status_names_every_part_and_the_next_line,
             line_to_type_next_works,
@@ -87,6 +87,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             two_runs_at_once_do_not_meet,
             journal_cut_off_or_gone_changes_nothing,
             events_are_json_a_line,
+            bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe,
             drift_is_mended,
             stopped_node_is_started_and_homes_are_there,
             user_without_rights_is_told_which_are_missing,

@@ -139,6 +139,7 @@ impl Cluster {
             network: &network,
             image: image.as_deref(),
             own_cni,
+            old_cgroups: docker::has_old_cgroups().await?,
             api_port: spec.kind.api_server_port,
             mappings: &spec.mappings(),
         };

@@ -41,19 +41,24 @@ pub async fn bootstrap(recipe: &Recipe, target: &Path, mut tell: impl FnMut(&str
         })
         .await
         .map(|_| ())
-        .map_err(|error| match &error {
-            Error::Absent { .. } => Failure::new(Exit::Missing, "mmdebstrap is not installed").hint(
-                "`sudo apt-get install mmdebstrap`, or name an image: --set devServers.image=REFERENCE",
-            ),
-            Error::Start { .. } | Error::Failed { .. } => {
-                let failure = Failure::of(Exit::PartWay, &error);
-                if error.said().contains("No space left") {
-                    failure.hint("free some space, then run the same command")
-                } else {
-                    failure.hint("are Debian's packages reachable? try `sudo apt-get update`")
-                }
-            }
-        })
+        .map_err(|error| explain(&error))
+}
+
+fn explain(error: &Error) -> Failure {
+    if matches!(error, Error::Absent { .. }) {
+        return Failure::new(Exit::Missing, "mmdebstrap is not installed")
+            .hint("`sudo apt-get install mmdebstrap`, or name an image: --set devServers.image=REFERENCE");
+    }
+    if error.said().contains("unable to pick chroot mode") {
+        return Failure::new(Exit::Missing, "mmdebstrap cannot make a root without being root")
+            .hint("`sudo apt-get install uidmap`, or name an image: --set devServers.image=REFERENCE");
+    }
+    let failure = Failure::of(Exit::PartWay, error);
+    if error.said().contains("No space left") {
+        failure.hint("free some space, then run the same command")
+    } else {
+        failure.hint("are Debian's packages reachable? try `sudo apt-get update`")
+    }
 }
 
 /// Arguments for util-linux's unshare, before the command: what that mounts is seen by nobody else, and goes with it.
@@ -77,4 +82,21 @@ fn sources() -> Vec<String> {
         files.push(list.to_owned());
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_without_newuidmap_is_told_what_to_install() {
+        let error = Error::Failed {
+            line: "mmdebstrap --variant=minbase".to_owned(),
+            status: std::process::ExitStatus::default(),
+            said: "E: unable to pick chroot mode automatically (use --mode for manual selection)".to_owned(),
+        };
+        let failure = explain(&error);
+        assert_eq!(failure.exit, Exit::Missing);
+        assert!(failure.hints[0].contains("install uidmap"), "{:?}", failure.hints);
+    }
 }

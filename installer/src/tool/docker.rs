@@ -73,6 +73,12 @@ pub async fn version() -> Result<String, Failure> {
     Ok(output.stdout.trim().to_owned())
 }
 
+/// Whether containers get control groups of the old kind, v1.
+pub async fn has_old_cgroups() -> Result<bool, Failure> {
+    let output = docker(["info", "--format", "{{.CgroupVersion}}"]).await.map_err(|error| explain(&error))?;
+    Ok(output.stdout.trim() == "1")
+}
+
 /// The containers of the kind cluster `name`.
 pub async fn nodes(name: &str) -> Result<Vec<Container>, Failure> {
     let filter = format!("label=io.x-k8s.kind.cluster={name}");

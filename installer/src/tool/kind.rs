@@ -53,6 +53,13 @@ kubeadmConfigPatches:
       value: \"false\"
 ";
 
+/// From Kubernetes 1.35 on, which kind's own images have, a kubelet does not start there unless told to.
+const OLD_CGROUPS_PATCH: &str = "\
+- |
+  kind: KubeletConfiguration
+  failCgroupV1: false
+";
+
 /// A cluster to be made.
 #[derive(Debug, Clone)]
 pub struct Wanted<'a> {
@@ -64,6 +71,8 @@ pub struct Wanted<'a> {
     pub image: Option<&'a str>,
     /// Whether the image brings a network of its own.
     pub own_cni: bool,
+    /// Whether containers here get control groups v1.
+    pub old_cgroups: bool,
     /// Port of its API server on this machine; a free one where missing.
     pub api_port: Option<u16>,
     /// Ports of this machine that lead to the node.
@@ -120,7 +129,7 @@ pub async fn kubeconfig(name: &str) -> Result<String, Failure> {
 
 /// The configuration that kind reads.
 fn config(wanted: &Wanted<'_>) -> String {
-    let Wanted { name, network: _, image, own_cni, api_port, mappings } = wanted;
+    let Wanted { name, network: _, image, own_cni, old_cgroups, api_port, mappings } = wanted;
     let mut text = format!(
         "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nname: {name}\nnetworking:\n  disableDefaultCNI: {own_cni}\n"
     );
@@ -145,6 +154,9 @@ fn config(wanted: &Wanted<'_>) -> String {
         );
     }
     text.push_str(KUBEADM_PATCHES);
+    if *old_cgroups {
+        text.push_str(OLD_CGROUPS_PATCH);
+    }
     text
 }
 
@@ -188,6 +200,7 @@ mod tests {
             network: "devplat-team-a",
             image: Some("devplat/kind-node:v1.34.3"),
             own_cni: true,
+            old_cgroups: false,
             api_port: None,
             mappings: &mappings,
         };
@@ -234,6 +247,25 @@ mod tests {
             - name: leader-elect
               value: "false"
         "#);
+    }
+
+    #[test]
+    fn kubelet_is_told_of_old_cgroups_only_where_they_are() {
+        let on = |old_cgroups| {
+            let wanted = Wanted {
+                name: "team-a",
+                network: "devplat-team-a",
+                image: None,
+                own_cni: false,
+                old_cgroups,
+                api_port: None,
+                mappings: &[],
+            };
+            config(&wanted)
+        };
+        let told = on(true);
+        let rest = told.strip_prefix(&on(false)).unwrap();
+        assert_eq!(rest, "- |\n  kind: KubeletConfiguration\n  failCgroupV1: false\n");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
     input::{error_in, said},
     lane::{docker_changes, docker_is_mine},
     life::{UP, status},
-    shared::{LONG, platform, ready, up, with_shared_cache},
+    shared::{LONG, new_platform, platform, ready, up, with_shared_cache},
 };
 
 /// Each step of a platform's making is killed in, one after the other, every second time with the journal lost as
@@ -47,6 +47,24 @@ pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
     let status = status(platform)?;
     ensure!(status["ready"] == true, "{status:#}");
     Ok(())
+}
+
+/// Seen in the middle of it: what is neither done nor waits for the other.
+pub(crate) fn images_are_put_together_while_the_cluster_starts() -> Result<()> {
+    let platform = new_platform("at-once")?;
+    let _changes = docker_changes();
+    let running = platform.devplat(&UP)?.start()?;
+    until("the cluster and the largest image to be made at once", LONG, || {
+        let said = running.stderr()?;
+        ensure!(!said.contains("error:") && !said.contains("cluster: create done"), "{said}");
+        ensure!(!said.contains("image devserver-base: create done"), "{said}");
+        let begun = |step: &str| said.lines().any(|line| line.starts_with(step));
+        Ok((begun("create cluster") && begun("create image devserver-base")).then_some(()))
+    })?;
+    running.signal(Signal::KILL)?;
+    running.wait(LONG)?;
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    nothing_is_left(platform)
 }
 
 /// From nothing each time, so that what is half made is all that there is; every second time with the journal lost.

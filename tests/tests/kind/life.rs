@@ -177,6 +177,26 @@ pub(crate) fn events_are_json_a_line() -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe() -> Result<()> {
+    let platform = ready()?;
+    let proof_again = ["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"];
+    let program = platform.program("devplat").display().to_string();
+    platform.kubectl(&proof_again)?;
+    let line = [&[program.as_str()], &UP[..]].concat().join(" ");
+    let terminal = platform.call("script")?.env("TERM", "xterm").args(["-qec", &line, "/dev/null"]);
+    let shown = terminal.run(LONG)?.expect(0)?.stdout;
+    let spins = |frame: &&str| frame.contains(|one| ('\u{2801}'..='\u{28ff}').contains(&one));
+    let frames: Vec<&str> = shown.split(['\r', '\n']).filter(spins).collect();
+    for step in ["create dev server for the proof", "create proof"] {
+        ensure!(frames.iter().any(|frame| frame.contains(step)), "no bar of {step:?}: {shown:?}");
+    }
+    ensure!(shown.contains("ready: platform"), "{shown:?}");
+    platform.kubectl(&proof_again)?;
+    let plain = up(platform)?.expect(0)?.stderr;
+    ensure!(plain.contains("create proof") && !plain.contains(['\u{1b}', '\r']), "{plain:?}");
+    Ok(())
+}
+
 pub(crate) fn journal_cut_off_or_gone_changes_nothing() -> Result<()> {
     let platform = ready()?;
     let journal = platform.state().join("journal.jsonl");
