@@ -50,8 +50,7 @@ ssh and exec end with the status of what ran.";
     name = "devctl",
     version,
     after_help = EXAMPLES,
-    max_term_width = 100,
-    disable_help_subcommand = true
+    max_term_width = 100
 )]
 pub(crate) struct Program {
     #[command(flatten)]

@@ -178,6 +178,11 @@ fn explain(error: &Error) -> Failure {
             "name another port: --set cluster.kind.apiServerPort=0, or change cluster.kind.portMappings",
         );
     }
+    if said.contains("failed to pull image") {
+        return Failure::of(Exit::PartWay, error)
+            .hint("is its registry reachable? or name another image: --set cluster.kind.nodeImage=REFERENCE")
+            .hint("run the same command again: what is half-made is made anew");
+    }
     let failure = docker::explain(error);
     match failure.exit {
         Exit::Missing => failure,
@@ -247,6 +252,18 @@ mod tests {
             - name: leader-elect
               value: "false"
         "#);
+    }
+
+    #[test]
+    fn node_image_that_cannot_be_pulled_is_told_with_the_way_to_name_another() {
+        let error = Error::Failed {
+            line: "kind create cluster".to_owned(),
+            status: std::process::ExitStatus::default(),
+            said: "ERROR: failed to create cluster: failed to pull image \"kindest/node:v1.37.0\"".to_owned(),
+        };
+        let failure = explain(&error);
+        assert_eq!(failure.exit, Exit::PartWay);
+        assert!(failure.hints[0].contains("cluster.kind.nodeImage"), "{:?}", failure.hints);
     }
 
     #[test]

@@ -160,6 +160,9 @@ pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
         me devctl describe box | has cpu-small
         me flavors | has cpu-medium
         me devctl test-k8s
+        # Who says nothing, and has no terminal to be asked on, gets to know what there is.
+        me </dev/null | has 'devctl list'
+        me help create | has --flavor
         # A way in through devctl is one for bytes and statuses.
         head -c 300000 /dev/urandom > packed
         tar c packed | me devctl exec box -- tar x
