@@ -10,9 +10,14 @@ use crate::{binaries, platform::Platform};
 const BOUND: Duration = Duration::from_mins(5);
 /// The node image that is made where no registry is reachable; without it, kind takes its own.
 const BUILT_NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
-/// What that image needs: it brings a network of its own.
-const OWN_NETWORK: &str =
-    "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnetworking: {disableDefaultCNI: true}\n";
+/// For a kubelet of kind's own image where control groups are of the old kind; others put up with it.
+const CONFIG: &str = "\
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+kubeadmConfigPatches: [\"{kind: KubeletConfiguration, failCgroupV1: false}\"]
+";
+/// What the image that is made needs: it brings a network of its own.
+const OWN_NETWORK: &str = "networking: {disableDefaultCNI: true}\n";
 
 /// The Docker network of the cluster: not the one that all of kind's clusters share, so that it can go.
 pub fn network(platform: &Platform) -> String {
@@ -21,13 +26,14 @@ pub fn network(platform: &Platform) -> String {
 
 /// Makes it, of the platform's name, in the kubeconfig of the platform's user.
 pub fn create(platform: &Platform) -> Result<()> {
-    let config = platform.home().join("bare.yaml");
-    fs::write(&config, OWN_NETWORK)?;
-    let config = config.display().to_string();
-    let mut args = vec!["create", "cluster", "--name", &platform.name, "--wait", "3m"];
-    if !platform.docker(&["images", "--quiet", BUILT_NODE_IMAGE])?.trim().is_empty() {
-        args.extend(["--image", BUILT_NODE_IMAGE, "--config", &config]);
+    let file = platform.home().join("bare.yaml");
+    let config = file.display().to_string();
+    let mut args = vec!["create", "cluster", "--name", &platform.name, "--wait", "3m", "--config", &config];
+    let built = !platform.docker(&["images", "--quiet", BUILT_NODE_IMAGE])?.trim().is_empty();
+    if built {
+        args.extend(["--image", BUILT_NODE_IMAGE]);
     }
+    fs::write(&file, [CONFIG, if built { OWN_NETWORK } else { "" }].concat())?;
     kind(platform, &args)
 }
 

@@ -75,7 +75,10 @@ pub(crate) fn a_pod_reaches_the_api_server_and_the_metadata_address() -> Result<
         node="$NAME-control-plane"
         docker exec "$node" ip address add 169.254.169.254/32 dev lo
         trap 'docker exec "$node" sh -c "kill \$(cat /run/metadata.pid); ip address delete 169.254.169.254/32 dev lo"; cleanup' EXIT
-        docker exec -d "$node" sh -c 'echo $$ > /run/metadata.pid; exec socat TCP-LISTEN:80,bind=169.254.169.254,fork SYSTEM:"echo metadata"'
+        # In a language that every Debian has: kind's own node image has no socat.
+        docker exec -d "$node" sh -c 'echo $$ > /run/metadata.pid; exec perl -MIO::Socket::INET -e "
+            my \$door = IO::Socket::INET->new(LocalAddr => q(169.254.169.254), LocalPort => 80, Listen => 5, ReuseAddr => 1) or die;
+            while (my \$one = \$door->accept) { print \$one qq(metadata\n); close \$one }"'
         for _ in $(seq 50); do docker exec "$node" sh -c 'ss -Hltn | grep -q 169.254.169.254:80' && break; sleep 0.1; done
         is "$("${ssh[@]}" -W 169.254.169.254:80 "demo+box@$NAME" </dev/null)" metadata
         port=$(free_port)
