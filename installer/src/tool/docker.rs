@@ -75,8 +75,12 @@ pub async fn version() -> Result<String, Failure> {
 
 /// Whether containers get control groups of the old kind, v1.
 pub async fn has_old_cgroups() -> Result<bool, Failure> {
-    let output = docker(["info", "--format", "{{.CgroupVersion}}"]).await.map_err(|error| explain(&error))?;
-    Ok(output.stdout.trim() == "1")
+    match docker(["info", "--format", "{{.CgroupVersion}}"]).await {
+        Ok(output) => Ok(output.stdout.trim() == "1"),
+        // Engines before 20.10 do not tell, and know no others.
+        Err(error) if error.said().contains("CgroupVersion") => Ok(true),
+        Err(error) => Err(explain(&error)),
+    }
 }
 
 /// The containers of the kind cluster `name`.
