@@ -69,6 +69,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Of a program that said this and ended with 1.
+    #[cfg(test)]
+    pub(crate) fn of_a_program_that_said(said: &str) -> Self {
+        let status = std::os::unix::process::ExitStatusExt::from_raw(1 << 8);
+        Self::Failed { line: "program --argument".to_owned(), status, said: said.to_owned() }
+    }
+
     /// Everything the failed program said at its end; empty where it was never started.
     pub fn said(&self) -> &str {
         match self {

@@ -43,8 +43,8 @@ fn verbs(program: &Command) -> Vec<Candidate> {
         word: verb.get_name().to_owned(),
         about: verb.get_about().map(ToString::to_string),
     };
-    let others = ["help", "exit"].map(|word| Candidate { word: word.to_owned(), about: None });
-    program.get_subcommands().map(verb).chain(others).collect()
+    let exit = Candidate { word: "exit".to_owned(), about: None };
+    program.get_subcommands().map(verb).chain([exit]).collect()
 }
 
 fn of_verb(verb: &Command, before: &[&str], last: &str, names: &Names) -> Vec<Candidate> {
@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(words("devctl l"), ["list", "logs"]);
         assert_eq!(words("help cr"), ["create"]);
         assert!(words("").contains(&"exit".to_owned()));
+        assert_eq!(words("hel"), ["help"]);
     }
 
     #[test]

@@ -90,11 +90,9 @@ mod tests {
 
     #[test]
     fn user_without_newuidmap_is_told_what_to_install() {
-        let error = Error::Failed {
-            line: "mmdebstrap --variant=minbase".to_owned(),
-            status: std::process::ExitStatus::default(),
-            said: "E: unable to pick chroot mode automatically (use --mode for manual selection)".to_owned(),
-        };
+        let error = Error::of_a_program_that_said(
+            "E: unable to pick chroot mode automatically (use --mode for manual selection)",
+        );
         let failure = explain(&error);
         assert_eq!(failure.exit, Exit::Missing);
         assert!(failure.hints[0].contains("install uidmap"), "{:?}", failure.hints);

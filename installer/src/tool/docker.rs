@@ -75,7 +75,11 @@ pub async fn version() -> Result<String, Failure> {
 
 /// Whether containers get control groups of the old kind, v1.
 pub async fn has_old_cgroups() -> Result<bool, Failure> {
-    match docker(["info", "--format", "{{.CgroupVersion}}"]).await {
+    old_cgroups(docker(["info", "--format", "{{.CgroupVersion}}"]).await)
+}
+
+fn old_cgroups(told: Result<Output, Error>) -> Result<bool, Failure> {
+    match told {
         Ok(output) => Ok(output.stdout.trim() == "1"),
         // Engines before 20.10 do not tell, and know no others.
         Err(error) if error.said().contains("CgroupVersion") => Ok(true),
@@ -265,24 +269,29 @@ impl From<RawContainer> for Container {
 mod tests {
     use super::*;
 
-    fn failed(said: &str) -> Error {
-        Error::Failed {
-            line: "docker version".to_owned(),
-            status: std::os::unix::process::ExitStatusExt::from_raw(256),
-            said: said.to_owned(),
-        }
+    #[test]
+    fn engine_that_does_not_tell_its_control_groups_has_old_ones() {
+        let told = |stdout: &str| Ok(Output { stdout: stdout.to_owned(), stderr: String::new() });
+        assert_eq!(old_cgroups(told("2\n")), Ok(false));
+        assert_eq!(old_cgroups(told("1\n")), Ok(true));
+        let before_20_10 =
+            "template: :1:2: executing \"\" at <.CgroupVersion>: can't evaluate field CgroupVersion";
+        assert_eq!(old_cgroups(Err(Error::of_a_program_that_said(before_20_10))), Ok(true));
+        let stopped = old_cgroups(Err(Error::of_a_program_that_said("Cannot connect to the Docker daemon")));
+        assert_eq!(stopped.unwrap_err().exit, Exit::Missing);
     }
 
     #[test]
     fn docker_absent_stopped_or_forbidden_is_told_apart() {
         let absent = explain(&Error::Absent { program: "docker".to_owned() });
         assert_eq!((absent.message.as_str(), absent.exit.status()), ("docker is not installed", 3));
-        let stopped = explain(&failed(
+        let stopped = explain(&Error::of_a_program_that_said(
             "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
         ));
         assert_eq!((stopped.message.as_str(), stopped.exit.status()), ("the Docker engine does not run", 3));
-        let forbidden =
-            explain(&failed("Got permission denied while trying to connect to the Docker daemon socket"));
+        let forbidden = explain(&Error::of_a_program_that_said(
+            "Got permission denied while trying to connect to the Docker daemon socket",
+        ));
         assert_eq!(
             (forbidden.message.as_str(), forbidden.exit.status()),
             ("this user may not talk to the Docker engine", 3)

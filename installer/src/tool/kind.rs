@@ -178,12 +178,11 @@ fn explain(error: &Error) -> Failure {
             "name another port: --set cluster.kind.apiServerPort=0, or change cluster.kind.portMappings",
         );
     }
-    if said.contains("failed to pull image") {
-        return Failure::of(Exit::PartWay, error)
-            .hint("is its registry reachable? or name another image: --set cluster.kind.nodeImage=REFERENCE")
-            .hint("run the same command again: what is half-made is made anew");
+    let mut failure = docker::explain(error);
+    if said.contains("failed to pull image") && failure.hints.is_empty() {
+        failure = failure
+            .hint("is its registry reachable? or name another image: --set cluster.kind.nodeImage=REFERENCE");
     }
-    let failure = docker::explain(error);
     match failure.exit {
         Exit::Missing => failure,
         Exit::Internal | Exit::Usage | Exit::PartWay | Exit::Left => {
@@ -256,11 +255,9 @@ mod tests {
 
     #[test]
     fn node_image_that_cannot_be_pulled_is_told_with_the_way_to_name_another() {
-        let error = Error::Failed {
-            line: "kind create cluster".to_owned(),
-            status: std::process::ExitStatus::default(),
-            said: "ERROR: failed to create cluster: failed to pull image \"kindest/node:v1.37.0\"".to_owned(),
-        };
+        let error = Error::of_a_program_that_said(
+            "ERROR: failed to create cluster: failed to pull image \"kindest/node:v1.37.0\"",
+        );
         let failure = explain(&error);
         assert_eq!(failure.exit, Exit::PartWay);
         assert!(failure.hints[0].contains("cluster.kind.nodeImage"), "{:?}", failure.hints);

@@ -50,9 +50,7 @@ impl Provider {
         }
         Self::Other
     }
-}
 
-impl Provider {
     /// The name that the maker knows the cluster by; nothing where nobody tells.
     pub fn name(&self) -> Option<&str> {
         match self {
