@@ -70,94 +70,12 @@ mod tests {
         shipped::{BASE, Shipped},
     };
 
-    /// As a JSON Schema validator does it, as far as our schema goes.
-    fn conform(root: &Json, schema: &Json, value: &Json) -> Result<(), String> {
-        let Json::Object(keywords) = schema else { return Err(format!("{schema} is no schema")) };
-        for (keyword, says) in keywords {
-            let fits = match keyword.as_str() {
-                "$ref" => {
-                    let name = says.as_str().unwrap().strip_prefix(DEFINITIONS).unwrap();
-                    conform(root, &root["$defs"][name], value)?;
-                    true
-                }
-                "anyOf" => choices(root, says, value) > 0,
-                "oneOf" => choices(root, says, value) == 1,
-                "const" => says == value,
-                "type" => types(says).any(|name| is(name, value)),
-                "minimum" => value.as_i64().is_none_or(|number| number >= says.as_i64().unwrap()),
-                "maximum" => value.as_i64().is_none_or(|number| number <= says.as_i64().unwrap()),
-                "required" => {
-                    let keys = says.as_array().unwrap().iter().map(|key| key.as_str().unwrap());
-                    value.as_object().is_none_or(|map| keys.into_iter().all(|key| map.contains_key(key)))
-                }
-                "items" => {
-                    value.as_array().into_iter().flatten().try_for_each(|item| conform(root, says, item))?;
-                    true
-                }
-                "properties" => {
-                    for (key, value) in value.as_object().into_iter().flatten() {
-                        says.get(key).map_or(Ok(()), |says| conform(root, says, value))?;
-                    }
-                    true
-                }
-                "additionalProperties" => {
-                    let others = value.as_object().into_iter().flatten();
-                    let mut others = others.filter(|(key, _)| schema["properties"].get(key).is_none());
-                    if says == &json!(false) {
-                        others.next().is_none()
-                    } else {
-                        others.try_for_each(|(_, value)| conform(root, says, value))?;
-                        true
-                    }
-                }
-                // What tells editors, or is about texts: quantities are checked by `devplat_api::Amount`.
-                "$schema"
-                | "$defs"
-                | "title"
-                | "description"
-                | "default"
-                | "format"
-                | "pattern"
-                | "maxLength"
-                | "maxProperties"
-                | "x-kubernetes-int-or-string"
-                | "x-kubernetes-validations" => true,
-                other => panic!("the schema says {other}, which nothing here checks"),
-            };
-            if !fits {
-                return Err(format!("{keyword} {says}: {value}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn choices(root: &Json, schemas: &Json, value: &Json) -> usize {
-        schemas.as_array().unwrap().iter().filter(|schema| conform(root, schema, value).is_ok()).count()
-    }
-
-    fn types(says: &Json) -> impl Iterator<Item = &str> {
-        says.as_str().into_iter().chain(says.as_array().into_iter().flatten().filter_map(Json::as_str))
-    }
-
-    fn is(name: &str, value: &Json) -> bool {
-        match name {
-            "null" => value.is_null(),
-            "boolean" => value.is_boolean(),
-            "integer" => value.is_i64(),
-            "string" => value.is_string(),
-            "array" => value.is_array(),
-            "object" => value.is_object(),
-            other => panic!("{other} is no type"),
-        }
-    }
-
     fn check(text: &str) -> Result<(), String> {
         let place = Place::Argument("here".to_owned());
         let mut mistakes = Vec::new();
         let layer = parse(text, &|_, _| place.clone(), &mut mistakes).to_json();
         assert_eq!(mistakes, []);
-        let schema = schema();
-        conform(&schema, &schema, &layer)
+        jsonschema::validate(&schema(), &layer).map_err(|error| error.to_string())
     }
 
     #[test]
