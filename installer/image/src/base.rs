@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// The packages in it.
+/// What a developer finds in it.
 pub const PACKAGES: [&str; 10] = [
     "bash",
     "coreutils",

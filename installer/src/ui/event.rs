@@ -1,21 +1,21 @@
-//! Events of long operations. Their JSON is an interface: fields are added, never changed.
+//! What can be told while a long operation runs. Its JSON is an interface: fields are added, never changed.
 
 use serde::Serialize;
 
-use devplat_plan::Action;
+use crate::plan::Action;
 
-/// One event.
+/// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// The plan, before its first step.
+    /// What will be done, before it is.
     Planned {
         /// How many steps change something.
         changes: usize,
         /// How long they usually take.
         usual_seconds: f64,
     },
-    /// A step started.
+    /// A step was begun.
     Begun {
         /// Which resource.
         step: String,
@@ -24,7 +24,7 @@ pub enum Event {
         /// How long that usually takes.
         usual_seconds: f64,
     },
-    /// A running step does or waits for something else than before.
+    /// What a running step waits for or does right now.
     Waiting {
         /// Which resource.
         step: String,
@@ -47,12 +47,12 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// The user asked to stop; steps that must end are finished.
+    /// The user asked to stop; what runs is finished first.
     Stopping {
-        /// The steps that are still running.
+        /// The steps that still run.
         running: Vec<String>,
     },
-    /// The platform is ready and proved to work.
+    /// The platform stands and was proved to work.
     Ready {
         /// The platform's name.
         name: String,
@@ -63,12 +63,10 @@ pub enum Event {
         /// Whether anything was changed.
         changed: bool,
     },
-    /// The platform was deleted, and a second look found nothing of it.
+    /// The platform is gone, and nothing of it was found any more.
     Destroyed {
         /// The platform's name.
         name: String,
-        /// What was found of it and deleted.
-        deleted: Vec<String>,
         /// From start to now.
         seconds: f64,
     },

@@ -2,21 +2,21 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// The answer to a question.
+/// What came of a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Yes.
     Yes,
     /// Anything but yes.
     No,
-    /// There is no terminal to ask at.
-    NoTerminal,
+    /// Nobody can answer: no terminal.
+    NobodyThere,
 }
 
 pub(super) fn ask(question: &str) -> Answer {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return Answer::NoTerminal;
+        return Answer::NobodyThere;
     }
     let mut err = io::stderr().lock();
     let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
