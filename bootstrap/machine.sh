@@ -1,5 +1,5 @@
-# What quickstart and check need of a machine, installed only where it is missing, and said before it is done.
-# Sourced, never run. Everything here can be done again.
+# What quickstart, check and bench need on a machine. Each function installs only what is missing and reports it first, so
+# all of it can be repeated. Sourced, never run.
 # shellcheck shell=bash source-path=SCRIPTDIR
 
 bootstrap=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,11 +16,11 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    fail "this needs root: $*" "run it as root, or install sudo"
+    fail "this needs root: $*" "run the same command as root, or install sudo"
   fi
 }
 
-# need_commands COMMAND:PACKAGE...: installs the Debian packages of those commands that are not there.
+# need_commands COMMAND:PACKAGE...: installs the Debian packages of the commands that are missing.
 need_commands() {
   local pair missing=()
   for pair in "$@"; do
@@ -29,13 +29,13 @@ need_commands() {
   [[ ${#missing[@]} == 0 ]] || need_packages "${missing[@]}"
 }
 
-# mmdebstrap, and by what it has a root of its own where the caller is none.
+# mmdebstrap, and newuidmap, with which it gets a user namespace when the caller is not root.
 need_mmdebstrap() {
   need_commands mmdebstrap:mmdebstrap
   [[ $EUID == 0 ]] || need_commands newuidmap:uidmap
 }
 
-# need_python_modules MODULE:PACKAGE...: the same for modules of Debian's own Python.
+# need_python_modules MODULE:PACKAGE...: installs the Debian packages of the modules that Debian's own Python lacks.
 need_python_modules() {
   local pair missing=()
   for pair in "$@"; do
@@ -47,7 +47,7 @@ need_python_modules() {
 # need_packages PACKAGE...: installs them.
 need_packages() {
   command -v apt-get >/dev/null ||
-    fail "missing on this machine: $*" "this works by itself on Debian and Ubuntu; elsewhere, install them and run the same command"
+    fail "missing on this machine: $*" "they are installed automatically on Debian and Ubuntu; elsewhere, install them and run the same command"
   say "installing from Debian packages: $* (usually 10 to 40 s)"
   local log
   log=$(mktemp)
@@ -66,7 +66,7 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-# Commands of administrators are not on everybody's PATH.
+# The PATH of many users lacks the folders of administrators' commands.
 find_command() {
   PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" >/dev/null
 }

@@ -1,4 +1,7 @@
-//! How a command fails: the exit status by kind of failure, the chain of causes, and what to do.
+//! How a command fails: the exit status by kind of failure, the chain of causes, and what to do. Errors stay typed up to
+//! here; the text below is for people and is never read back.
+
+mod from;
 
 use std::{
     error::Error,
@@ -8,9 +11,9 @@ use std::{
 /// Kinds of failure, each with its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// A mistake of devplat's own.
+    /// A mistake in devplat.
     Internal,
-    /// The command line or the configuration is wrong, or what it asks for may not be.
+    /// The command line or the configuration is wrong, or asks for what must not be done.
     Usage,
     /// The machine or the account lacks something.
     Missing,
@@ -41,19 +44,30 @@ pub fn status(outcome: &Result<(), Failure>) -> u8 {
     }
 }
 
-/// Does `work`, and takes a panic in it for what it is: a mistake of devplat's own.
+/// Does `work`, and turns a panic in it into a failure: a mistake in devplat.
 ///
-/// Where it happened stands on standard error already, from Rust's own words.
-pub fn caught(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-    // Nothing that `work` leaves half-changed is looked at again: what follows is the end.
+/// Where it happened is on standard error already, in Rust's own words.
+pub fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    // Nothing that `work` leaves half-changed is used again: the program ends.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
         Err(Failure::new(Exit::Internal, said)
-            .while_doing("devplat broke off, which is a mistake of its own")
-            .hint("please report it, with the command line and all that was said")
+            .while_doing("devplat crashed, which is a mistake in devplat")
+            .hint("please report it, with the command line and everything that it printed")
             .hint("what was made is found again: the same command goes on"))
     })
+}
+
+/// What the engine decides by, besides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Anything that only its user can judge.
+    Other,
+    /// The user asked to stop.
+    Stopped,
+    /// Credentials that a cluster does not accept, or that expired.
+    Login,
 }
 
 /// A failure as its user sees it.
@@ -67,12 +81,14 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do.
     pub hints: Vec<String>,
+    /// What it comes from, for decisions.
+    pub cause: Cause,
 }
 
 impl Failure {
-    /// A failure that is its own cause.
+    /// A failure that explains itself.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { exit, message: message.into(), causes: Vec::new(), hints: Vec::new(), cause: Cause::Other }
     }
 
     /// A failure from an error and everything behind it.
@@ -82,7 +98,7 @@ impl Failure {
         let mut cause = error.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Some errors say their source's words as their own.
+            // Some errors repeat their source's text in their own.
             if !last.contains(&text) {
                 failure.causes.push(text.clone());
                 last = text;
@@ -90,6 +106,21 @@ impl Failure {
             cause = error.source();
         }
         failure
+    }
+
+    /// The user asked to stop.
+    pub fn stopped() -> Self {
+        Self { cause: Cause::Stopped, ..Self::new(Exit::PartWay, "stopped, as asked") }
+    }
+
+    /// Whether it only says that the user asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.cause == Cause::Stopped
+    }
+
+    /// Whether a cluster does not accept the credentials.
+    pub fn is_login(&self) -> bool {
+        self.cause == Cause::Login
     }
 
     /// Puts what was to be done in front of why it failed.
@@ -100,10 +131,31 @@ impl Failure {
         self
     }
 
+    /// Adds where was looked.
+    #[must_use]
+    pub fn while_looking(mut self, looked: &[String]) -> Self {
+        self.causes.extend(looked.iter().map(|place| format!("nothing in {place}")));
+        self
+    }
+
     /// Adds what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds several things to do.
+    #[must_use]
+    pub fn with_hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
+    /// Adds what to do, if there is something.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hints.extend(hint);
         self
     }
 
@@ -141,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_has_the_exit_status_that_is_documented() {
+    fn every_end_has_the_documented_exit_status() {
         assert_eq!(status(&Ok(())), 0);
         for (exit, number) in
             [(Exit::Internal, 1), (Exit::Usage, 2), (Exit::Missing, 3), (Exit::PartWay, 4), (Exit::Left, 5)]
@@ -151,9 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn panic_is_a_mistake_of_devplats_own() {
+    fn panic_is_a_mistake_in_devplat() {
         let name = "first";
-        let outcomes = [caught(|| panic!("no step")), caught(|| panic!("no step {name}"))];
+        let outcomes: [Result<(), Failure>; 2] =
+            [caught(|| panic!("no step")), caught(|| panic!("no step {name}"))];
         for (outcome, why) in outcomes.into_iter().zip(["no step", "no step first"]) {
             assert_eq!(status(&outcome), 1);
             let failure = outcome.unwrap_err();

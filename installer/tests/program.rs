@@ -2,17 +2,21 @@
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
-use devplat::process::{Command, Error};
+use devplat_tool::{
+    Command, Surroundings,
+    process::{Ended, Error},
+};
 
 fn devplat(args: &[&str]) -> Command {
-    Command::new(env!("CARGO_BIN_EXE_devplat")).args(args.iter().copied())
+    let own = Surroundings::new(std::env::vars_os(), None);
+    Command::new(env!("CARGO_BIN_EXE_devplat"), &own).args(args.iter().copied())
 }
 
 /// Its exit status, and what it said to that: standard error, or standard output where nothing came there.
 async fn failed(command: Command) -> (Option<i32>, String) {
     match command.run().await.expect_err("it fails") {
-        Error::Failed { line: _, status, said } => (status.code(), said),
-        error @ (Error::Absent { .. } | Error::Start { .. }) => panic!("{error}"),
+        Error::Failed { line: _, ended: Ended::Status(status), said } => (Some(status), said),
+        error => panic!("{error}"),
     }
 }
 
@@ -53,7 +57,7 @@ async fn mistake_on_the_command_line_is_json_where_json_is_asked_for() {
 async fn mistake_on_the_command_line_has_hints_for_people() {
     let (status, said) = failed(devplat(&["pln"])).await;
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.starts_with("error: unrecognized subcommand 'pln'\nhint: "), "{said}");
+    assert!(said.starts_with("error: unknown verb \"pln\"\nhint: "), "{said}");
 }
 
 #[tokio::test]

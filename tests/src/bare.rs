@@ -37,6 +37,34 @@ pub fn create(platform: &Platform) -> Result<()> {
     kind(platform, &args)
 }
 
+/// The stand-in for k3s that is made where no image registry is reachable; without it, k3d takes its own.
+const BUILT_K3S: &str = "devplat/k3s-stand-in:v1.34.3";
+/// k3d's tools container of the same making.
+const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
+
+/// Creates a cluster by k3d alone, of the platform's name, in the kubeconfig of the platform's user.
+pub fn create_k3d(platform: &Platform) -> Result<()> {
+    let mut args = vec!["cluster", "create", &platform.name, "--no-lb", "--timeout", "180s"];
+    args.extend(["--k3s-arg", "--kubelet-arg=fail-cgroupv1=false@server:*"]);
+    if !platform.docker(&["images", "--quiet", BUILT_K3S])?.trim().is_empty() {
+        args.extend(["--image", BUILT_K3S]);
+    }
+    k3d(platform, &args)
+}
+
+/// Deletes it.
+pub fn delete_k3d(platform: &Platform) -> Result<()> {
+    k3d(platform, &["cluster", "delete", &platform.name])
+}
+
+/// Runs k3d as the platform's user.
+pub fn k3d(platform: &Platform, args: &[&str]) -> Result<()> {
+    let built = !platform.docker(&["images", "--quiet", BUILT_TOOLS])?.trim().is_empty();
+    let call = platform.call(binaries::command("k3d")?)?.args(args.iter().copied());
+    let call = if built { call.env("K3D_IMAGE_TOOLS", BUILT_TOOLS) } else { call };
+    call.run(BOUND)?.expect(0).map(|_| ())
+}
+
 /// Deletes it.
 pub fn delete(platform: &Platform) -> Result<()> {
     kind(platform, &["delete", "cluster", "--name", &platform.name])

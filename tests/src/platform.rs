@@ -26,10 +26,13 @@ pub const VARIABLE: &str = "DEVPLAT_TEST_PROGRAMS";
 /// Longer than anything here ever took.
 const BOUND: Duration = Duration::from_mins(5);
 
-/// Deletes what a killed test program left: the cluster's nodes and networks of that name, if there are any.
+/// Deletes what a killed test program left: nodes, registry, volumes and networks of that name, if there are any.
 const SWEEP: &str = r#"cat >/dev/null
-docker ps --all --quiet --filter "label=io.x-k8s.kind.cluster=$1" | xargs --no-run-if-empty docker rm --force --volumes
-docker network rm "devplat-$1"
+for label in "io.x-k8s.kind.cluster=$1" "k3d.cluster=$1" "dev.devplat.platform=$1"; do
+  docker ps --all --quiet --filter "label=$label" | xargs --no-run-if-empty docker rm --force --volumes
+done
+docker volume rm "k3d-$1-images"
+docker network rm "devplat-$1" "k3d-$1"
 true"#;
 
 /// A user, her home folder, and the platform that she is to have.

@@ -11,6 +11,8 @@ mod developers;
 mod existing;
 #[path = "kind/input.rs"]
 mod input;
+#[path = "kind/k3d.rs"]
+mod k3d;
 #[path = "kind/killed.rs"]
 mod killed;
 #[path = "kind/lane.rs"]
@@ -153,6 +155,11 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
         readme::{commands_of_the_readme_work}
         existing::{
             platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_trace,
+        }
+        k3d::{
+            commands_of_the_readme_work_and_leave_this_machine_as_it_was,
+            killed_while_it_is_made_the_next_destroy_leaves_nothing,
+            killed_while_it_is_made_the_next_up_goes_on,
         }
         machine::{
             absent_docker_is_told,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// What a developer finds in it.
+/// The packages in it.
 pub const PACKAGES: [&str; 10] = [
     "bash",
     "coreutils",

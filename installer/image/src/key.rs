@@ -1,4 +1,4 @@
-//! What decides an image's content, in a few bytes: the same key gives the same image.
+//! Keys of images: an image's inputs in a few bytes. The same key gives the same image.
 
 use std::{fs::File, io, path::Path};
 

@@ -82,7 +82,7 @@ pub(crate) fn base(rootfs: impl Read, out: impl Write) -> io::Result<()> {
 const FOLDERS: [&str; 4] = ["var/lib/apt/lists/", "var/cache/apt/", "var/log/", "var/cache/ldconfig/"];
 /// Files that belong to one machine.
 const FILES: [&str; 7] = [
-    // What was left out here shall not be left out when a developer installs more.
+    // A developer who installs more packages gets them with all their files.
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     "etc/machine-id",

@@ -9,8 +9,8 @@ mod layer;
 mod name;
 mod store;
 
-pub use archive::write_archive;
+pub use archive::{ArchiveError, write_archive};
 pub use hash::Digest;
 pub use key::Key;
 pub use name::{ImageName, Reference};
-pub use store::{Blob, Error, Store, Stored};
+pub use store::{Blob, Damage, Error, Finding, Store, Stored};

@@ -13,7 +13,7 @@ pub enum ImageName {
     Bastion,
     /// The agent's program, which an init container copies into each dev server.
     Agent,
-    /// What a dev server runs on where its user names no image.
+    /// The image of dev servers whose users name none.
     Base,
 }
 
@@ -39,10 +39,10 @@ impl fmt::Display for ImageName {
 }
 
 /// The host part of references to images that lie in the nodes alone. It resolves to nothing, so that a missing
-/// image is an error and never somebody else's.
+/// image is an error and never pulled from a foreign host.
 const LOCAL_HOST: &str = "devplat.local";
 
-/// What a pod names an image by: always with its digest, so that one reference is one content.
+/// The reference of an image in a pod: always with its digest, so that one reference is one content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference(String);
 

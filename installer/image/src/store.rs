@@ -24,7 +24,7 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Blob {
-    /// What OCI calls its kind.
+    /// Its media type.
     pub media_type: String,
     /// The digest of its bytes.
     pub digest: Digest,
@@ -35,7 +35,7 @@ pub struct Blob {
 /// An image that lies whole in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Which image.
+    /// The image's name.
     pub name: ImageName,
     /// Its manifest; the manifest's digest is the image's.
     pub manifest: Blob,
@@ -44,6 +44,48 @@ pub struct Stored {
     /// Its layers, lowest first.
     pub layers: Vec<Blob>,
     folder: PathBuf,
+}
+
+/// The store's content for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The whole image, as far as the sizes of its blobs say.
+    Whole(Stored),
+    /// Nothing.
+    Absent,
+    /// Something that is to be put together again.
+    Damaged(Damage),
+}
+
+impl Finding {
+    /// The image, if it is there and whole.
+    pub fn whole(self) -> Option<Stored> {
+        match self {
+            Self::Whole(stored) => Some(stored),
+            Self::Absent | Self::Damaged(_) => None,
+        }
+    }
+}
+
+/// Damage of an image in the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Its record is not one.
+    #[error("{} is not the record of an image", .0.display())]
+    Record(PathBuf),
+    /// A blob is not there.
+    #[error("blob {0} is absent")]
+    Absent(Digest),
+    /// A blob is of another size.
+    #[error("blob {digest} has {size} bytes, not {wanted}")]
+    Size {
+        /// The blob.
+        digest: Digest,
+        /// Its bytes.
+        size: u64,
+        /// The bytes that its record names.
+        wanted: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -64,6 +106,16 @@ pub enum Error {
         /// Where there is no room.
         folder: PathBuf,
     },
+    /// The store cannot be read.
+    #[error("cannot read {} of image {name}", path.display())]
+    Unreadable {
+        /// The image.
+        name: ImageName,
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// Reading or writing failed otherwise.
     #[error("cannot put image {name} together in {}", folder.display())]
     Io {
@@ -71,9 +123,22 @@ pub enum Error {
         name: ImageName,
         /// The store.
         folder: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The remedy.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::DiskFull { folder, .. } => format!("free some space in {}", folder.display()),
+            Self::Unreadable { path, .. } => format!("let this user read {}, or delete it", path.display()),
+            Self::Io { folder, .. } => {
+                format!("is {} a folder that this user can write to?", folder.display())
+            }
+        }
+    }
 }
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -94,19 +159,34 @@ impl Store {
         &self.folder
     }
 
-    /// The image that `key` gave, if all of it is still there.
-    ///
-    /// A record that does not parse, or whose blobs are absent or of another size, counts as absent: the image
-    /// is then put together again.
-    pub fn find(&self, name: ImageName, key: &Key) -> Option<Stored> {
-        let text = fs::read(self.record_path(key)).ok()?;
-        let Record { manifest, config, layers } = serde_json::from_slice(&text).ok()?;
-        let stored = Stored { name, manifest, config, layers, folder: self.folder.clone() };
-        let whole = |blob: &&Blob| {
-            fs::metadata(stored.path(blob)).is_ok_and(|found| found.is_file() && found.len() == blob.size)
+    /// The image that `key` gave, if it is there and whole. Fails where the store cannot be read.
+    pub fn find(&self, name: ImageName, key: &Key) -> Result<Finding, Error> {
+        let path = self.record_path(key);
+        let unreadable = |path: &Path, source| Error::Unreadable { name, path: path.to_owned(), source };
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finding::Absent),
+            Err(error) => return Err(unreadable(&path, error)),
         };
-        let all_whole = stored.blobs().all(|blob| whole(&blob));
-        all_whole.then_some(stored)
+        let Ok(Record { manifest, config, layers }) = serde_json::from_slice(&text) else {
+            return Ok(Finding::Damaged(Damage::Record(path)));
+        };
+        let stored = Stored { name, manifest, config, layers, folder: self.folder.clone() };
+        for blob in stored.blobs() {
+            let path = stored.path(blob);
+            match fs::metadata(&path) {
+                Ok(found) if found.is_file() && found.len() == blob.size => {}
+                Ok(found) => {
+                    let (digest, size) = (blob.digest.clone(), found.len());
+                    return Ok(Finding::Damaged(Damage::Size { digest, size, wanted: blob.size }));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(Finding::Damaged(Damage::Absent(blob.digest.clone())));
+                }
+                Err(error) => return Err(unreadable(&path, error)),
+            }
+        }
+        Ok(Finding::Whole(stored))
     }
 
     /// Puts an image of programs together; the first of them is what it runs.
@@ -135,7 +215,7 @@ impl Store {
         self.assemble(ImageName::Base, key, &config, |out| layer::base(rootfs, out))
     }
 
-    /// Takes the record of `key` away, so that the image is put together anew.
+    /// Takes the record of `key` away, so that the image is put together again.
     pub fn forget(&self, key: &Key) {
         // An absent record is what is wanted.
         let _ = fs::remove_file(self.record_path(key));
@@ -219,7 +299,7 @@ impl Store {
 }
 
 impl Stored {
-    /// What a pod names it by when it lies in the nodes.
+    /// Its reference in pods when it lies in the nodes.
     pub fn local_reference(&self) -> Reference {
         Reference::local(self.name, &self.manifest.digest)
     }

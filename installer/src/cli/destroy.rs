@@ -1,90 +1,188 @@
-//! `devplat destroy`: the plan that wants nothing. It ends with a look at what is left.
+//! `devplat destroy`: the plan that wants nothing. It says "destroyed" only of what it found and then found no more.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use clap::Args;
-use devplat_kubernetes::release::DataLoss;
+use devplat_plan::{Allowed, Owner};
+use tokio::time::Instant;
 
-use super::{Global, settings};
+use super::{
+    confirm::confirm,
+    flags::{Answers, Context, Layers, Name, Output, TakeOver},
+};
 use crate::{
     apply::Apply,
     check,
     failure::{Exit, Failure},
-    plan::removal,
-    resource::{self, Resource},
-    tool::docker,
-    ui::{Answer, Event, Ui},
-    world::{Target, World},
+    host::Host,
+    observe::{Survey, observe},
+    planning,
+    request::{self, Asked, Standing},
+    ui::Event,
+    world::World,
 };
 
-/// What may go along.
+const EXAMPLES: &str = "\
+Examples:
+  devplat destroy
+  devplat destroy --name team-a --yes
+  devplat destroy --context my-cluster --lose-data     out of a cluster that stays
+
+Deletes what devplat made: a cluster of its own with every dev server and home in it; in a cluster that
+exists, what was installed, while homes stay.";
+
+/// Delete the platform with everything in it.
+///
+/// Ends with a second look: exit status 5 if anything of it is left.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Destroy {
-    /// In a cluster that stays: delete users' dev servers and users as well; homes stay
+    #[command(flatten)]
+    pub(super) name: Name,
+    #[command(flatten)]
+    layers: Layers,
+    #[command(flatten)]
+    context: Context,
+    /// In a cluster that exists: delete users' dev servers and users as well; homes stay
     #[arg(long)]
     lose_data: bool,
+    /// Delete nothing, and forget what is remembered: for a cluster or an engine that is gone for good
+    #[arg(long, conflicts_with = "lose_data")]
+    forget: bool,
+    #[command(flatten)]
+    answers: Answers,
+    #[command(flatten)]
+    take_over: TakeOver,
+    #[command(flatten)]
+    pub(super) output: Output,
 }
 
-pub(super) async fn run(global: &Global, destroy: &Destroy, ui: &Ui) -> Result<(), Failure> {
+pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
-    let world = settings::standing(global)?;
-    if matches!(world.target, Target::Kind) {
-        docker::version().await?;
+    let asked = Asked {
+        name: destroy.name.get(),
+        profile: destroy.layers.profile.clone(),
+        set: destroy.layers.set.clone(),
+        context: destroy.context.context.clone(),
+        templates: None,
+        yes: destroy.answers.yes,
+        take_over: destroy.take_over.take_over,
+    };
+    let state = asked.state(host)?;
+    if destroy.forget {
+        return forget(&asked, host);
     }
-    let lock = world.state.lock()?;
-    let world = Arc::new(world);
-    let data = || if destroy.lose_data { DataLoss::Allowed } else { DataLoss::Refused };
-    let found = resource::found(&world, data()).await?;
-    let removal = removal(&found);
-    if !removal.changes_nothing() {
-        confirm(global, &world, &found, ui)?;
-        let checked = check::check(removal, &found).await?;
-        let again = world.command("destroy");
-        Apply { resources: found, world: Arc::clone(&world), ui: ui.clone(), again }.run(&checked).await?;
+    let locked = request::lock(&state)?;
+    let Standing { world, decisions: _, known, looked } = request::standing(&asked, host).await?;
+    let _engine_lock = request::lock_engine(&world).await?;
+    let survey = observe(&devplat_plan::Graph::empty(), &world).await.whole()?;
+    let names = ours(&survey);
+    if names.is_empty() {
+        drop(locked);
+        return nothing_found(&asked, known, &looked, &survey, &world, host).await;
     }
-    let left: Vec<String> = resource::found(&world, data()).await?.iter().map(name).collect();
+    let allowed = match (&world.named, destroy.lose_data) {
+        (Some(_), false) => Allowed::Nothing,
+        // Of a cluster of its own making, the confirmation below is about everything in it.
+        (Some(_), true) | (None, _) => Allowed::Everything,
+    };
+    let plan = planning::removal(&survey, &allowed, &world)?;
+    confirm(&question(&names, &world), "nothing was deleted", asked.yes, host)?;
+    let checked = check::check(plan, &devplat_plan::Graph::empty(), &survey.found, &world).await?;
+    let apply = Apply {
+        world: Arc::clone(&world),
+        ui: host.ui.clone(),
+        again: asked.again("destroy"),
+        destroy: asked.again("destroy"),
+    };
+    apply.run(&checked).await?;
+    let left = ours(&observe(&devplat_plan::Graph::empty(), &world).await.whole()?);
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
-            .hint(format!("run `{}` again", world.command("destroy"))));
+            .hint(format!("run `{}` again", asked.again("destroy"))));
     }
+    // Keys and what tells this platform from another go last.
     world.state.remove()?;
-    drop(lock);
-    ui.tell(&Event::Destroyed { name: global.name.to_string(), seconds: start.elapsed().as_secs_f64() });
+    drop(locked);
+    host.ui.report(&Event::Destroyed {
+        name: asked.name.to_string(),
+        deleted: names,
+        seconds: start.elapsed().as_secs_f64(),
+    });
     Ok(())
 }
 
-fn confirm(
-    global: &Global,
-    world: &World,
-    found: &crate::plan::Graph<Resource>,
-    ui: &Ui,
-) -> Result<(), Failure> {
-    if global.yes {
-        return Ok(());
-    }
-    let names: Vec<String> = found.iter().map(name).collect();
-    let question = match &world.target {
-        Target::Kind => {
-            format!(
-                "delete {} of platform {}, with every dev server and home in it?",
-                names.join(" and "),
-                global.name
-            )
-        }
-        Target::Existing { context, .. } => {
-            format!("delete platform {} from {} (context {})?", global.name, context.provider, context.name)
-        }
-    };
-    match ui.confirm(&question) {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(Exit::Usage, "nothing was deleted")),
-        Answer::NobodyThere => {
-            Err(Failure::new(Exit::Usage, "nothing was deleted: nobody is here to confirm it")
-                .hint("--yes confirms it"))
-        }
-    }
+/// What was found and is the platform's, for people.
+fn ours(survey: &Survey) -> Vec<String> {
+    let all = survey.inventory.iter();
+    all.filter(|(_, sights)| {
+        sights.iter().any(|sight| matches!(sight.owner, Owner::Ours | Owner::Caused { .. }))
+    })
+    .map(|(id, _)| id.to_string())
+    .collect()
 }
 
-fn name(resource: &Resource) -> String {
-    crate::plan::Planned::id(resource).to_string()
+/// Nothing is said to be destroyed that was not there.
+async fn nothing_found(
+    asked: &Asked,
+    known: bool,
+    looked: &[String],
+    survey: &Survey,
+    world: &World,
+    host: &Host,
+) -> Result<(), Failure> {
+    let foreign: Vec<String> = survey
+        .inventory
+        .values()
+        .flatten()
+        .filter_map(|sight| match &sight.owner {
+            Owner::Foreign(who) => Some(who.clone()),
+            Owner::Ours | Owner::Adopted | Owner::Caused { .. } => None,
+        })
+        .collect();
+    if !foreign.is_empty() {
+        let mut failure =
+            Failure::new(Exit::Usage, "nothing was deleted: what is there is not this platform's");
+        failure.causes.extend(foreign);
+        return Err(
+            failure.hint("where it is a platform of another account of this machine, --take-over deletes it")
+        );
+    }
+    if !known {
+        return Err(request::not_found(asked, host, looked).await);
+    }
+    world.state.remove()?;
+    host.ui.remark(&format!("nothing of platform {} was found in {}", asked.name, looked.join(", ")));
+    host.ui.remark("forgot what was remembered of it");
+    Ok(())
+}
+
+fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
+    let state = asked.state(host)?;
+    if !state.exists() {
+        let folder = state.path().display();
+        return Err(Failure::new(Exit::Usage, format!("nothing is remembered of platform {}", asked.name))
+            .hint(format!("there is no {folder}")));
+    }
+    let question = format!("forget platform {} without deleting anything of it?", asked.name);
+    confirm(&question, "nothing was forgotten", asked.yes, host)?;
+    let locked = request::lock(&state)?;
+    state.remove()?;
+    drop(locked);
+    host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.name));
+    Ok(())
+}
+
+fn question(parts: &[String], world: &World) -> String {
+    match &world.named {
+        None => format!(
+            "delete {} of platform {}, with every dev server and home in it?",
+            parts.join(" and "),
+            world.platform
+        ),
+        Some(named) => format!(
+            "delete platform {} from {} (context {})?",
+            world.platform, named.context.provider, named.context.name
+        ),
+    }
 }

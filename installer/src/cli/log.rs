@@ -32,17 +32,18 @@ mod tests {
     };
 
     use super::*;
-    use crate::process::Command;
+    use devplat_tool::{Command, Surroundings};
 
     /// What is written while two commands run, the second of which is not there.
     fn written(verbose: u8) -> String {
+        let own = Surroundings::new(std::env::vars_os(), None);
         let file = Arc::new(tempfile::tempfile().unwrap());
         let subscriber = to(EnvFilter::new(level(verbose)), Arc::clone(&file));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tracing::subscriber::with_default(subscriber, || {
             runtime.block_on(async {
-                Command::new("sh").args(["-c", "exit 0"]).run().await.unwrap();
-                Command::new("devplat-no-such-program").arg("--now").run().await.unwrap_err();
+                Command::new("sh", &own).args(["-c", "exit 0"]).run().await.unwrap();
+                Command::new("devplat-no-such-program", &own).arg("--now").run().await.unwrap_err();
             });
             tracing::debug!(target: "hyper", "somebody else's");
         });

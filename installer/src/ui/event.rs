@@ -1,21 +1,21 @@
-//! What can be told while a long operation runs. Its JSON is an interface: fields are added, never changed.
+//! Events of long operations. Their JSON is an interface: fields are added, never changed.
 
 use serde::Serialize;
 
-use crate::plan::Action;
+use devplat_plan::Action;
 
-/// One thing that happened.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// What will be done, before it is.
+    /// The plan, before its first step.
     Planned {
         /// How many steps change something.
         changes: usize,
         /// How long they usually take.
         usual_seconds: f64,
     },
-    /// A step was begun.
+    /// A step started.
     Begun {
         /// Which resource.
         step: String,
@@ -24,7 +24,7 @@ pub enum Event {
         /// How long that usually takes.
         usual_seconds: f64,
     },
-    /// What a running step waits for or does right now.
+    /// A running step does or waits for something else than before.
     Waiting {
         /// Which resource.
         step: String,
@@ -47,12 +47,12 @@ pub enum Event {
         /// Why.
         why: String,
     },
-    /// The user asked to stop; what runs is finished first.
+    /// The user asked to stop; steps that must end are finished.
     Stopping {
-        /// The steps that still run.
+        /// The steps that are still running.
         running: Vec<String>,
     },
-    /// The platform stands and was proved to work.
+    /// The platform is ready and proved to work.
     Ready {
         /// The platform's name.
         name: String,
@@ -63,10 +63,12 @@ pub enum Event {
         /// Whether anything was changed.
         changed: bool,
     },
-    /// The platform is gone, and nothing of it was found any more.
+    /// The platform was deleted, and a second look found nothing of it.
     Destroyed {
         /// The platform's name.
         name: String,
+        /// What was found of it and deleted.
+        deleted: Vec<String>,
         /// From start to now.
         seconds: f64,
     },

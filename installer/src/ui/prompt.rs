@@ -2,21 +2,21 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// What came of a question.
+/// The answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Yes.
     Yes,
     /// Anything but yes.
     No,
-    /// Nobody can answer: no terminal.
-    NobodyThere,
+    /// There is no terminal to ask at.
+    NoTerminal,
 }
 
 pub(super) fn ask(question: &str) -> Answer {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return Answer::NobodyThere;
+        return Answer::NoTerminal;
     }
     let mut err = io::stderr().lock();
     let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());

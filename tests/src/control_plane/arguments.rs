@@ -84,6 +84,9 @@ impl Arguments {
             // Nodes that no kubelet reports from would stay tainted.
             "--disable-admission-plugins=TaintNodesByCondition".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
+            // Policies of others that change what is applied.
+            "--feature-gates=MutatingAdmissionPolicy=true".to_owned(),
+            "--runtime-config=admissionregistration.k8s.io/v1beta1=true".to_owned(),
         ]
     }
 

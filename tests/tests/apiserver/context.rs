@@ -1,8 +1,12 @@
 //! Contexts that do not work, each told as what it is.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use devplat_kubernetes::context::{self, Context, ContextError, Reached};
+use devplat_kubernetes::{
+    Steady,
+    connect::{NoPlugins, ProxyRules},
+    context::{self, Context, ContextError, Reached},
+};
 use kube::config::Kubeconfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -28,7 +32,7 @@ async fn user_without_rights_is_told_which_are_missing() {
     let ContextError::Forbidden { missing, .. } = &error else { panic!("{error}") };
     assert!(missing.contains(&"get/create/patch/delete namespaces".to_owned()), "{missing:?}");
     assert!(missing.contains(&"get/create/patch/delete customresourcedefinitions".to_owned()));
-    assert!(error.hint().contains("administrator"), "{}", error.hint());
+    assert!(error.hints()[0].contains("administrator"), "{:?}", error.hints());
 }
 
 #[tokio::test]
@@ -95,8 +99,9 @@ async fn version_that_does_not_fit_is_told_with_those_that_do() {
 
 async fn reach(kubeconfig: Kubeconfig) -> Result<Reached, ContextError> {
     let context: Context = context::find(&kubeconfig, None)?.expect("there is a current context");
-    let client = context::client(&kubeconfig, &context.name).await?;
-    context::reach(&client, &context).await
+    let client =
+        context::client(&kubeconfig, &context.name, &ProxyRules::default(), Arc::new(NoPlugins)).await?;
+    context::reach(&client, &context, &Steady).await
 }
 
 fn each_user(kubeconfig: &mut Kubeconfig, change: impl Fn(&mut kube::config::AuthInfo)) {

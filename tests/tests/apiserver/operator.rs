@@ -36,6 +36,7 @@ pub(crate) fn defaults() -> Defaults {
         image: "devplat.local/base".to_owned(),
         home_size: Amount::parse("10Gi").unwrap(),
         storage_class: None,
+        pod_security: Some("baseline".to_owned()),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use devplat_kubernetes::release::{self, Release};
+use devplat_kubernetes::{
+    Steady,
+    release::{self, Release},
+};
 use devplat_render::{Images, Input, ReleaseName, Templates};
 use kube::{Client, api::DynamicObject};
 
@@ -36,6 +39,6 @@ pub(crate) fn of(platform: &str, name: &str, objects: Vec<DynamicObject>) -> Rel
 /// Applies all of it. The Deployment of the operator is among it: kwok's pods of it do nothing.
 pub(crate) async fn install(client: &Client) {
     for release in rendered(PLATFORM) {
-        release::apply(client, &release, &|_| {}).await.unwrap();
+        release::apply(client, &release, &Steady).await.unwrap();
     }
 }

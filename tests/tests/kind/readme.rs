@@ -27,7 +27,7 @@ pub(crate) fn commands_of_the_readme_work() -> Result<()> {
     let script: String = script.lines().map(quiet).collect();
     let key = "mkdir -p ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519";
     let typed = platform.type_in(&format!("set -x\n{key}\n{script}"))?.expect(0)?.stdout;
-    ensure!(typed.contains("destroyed: nothing of platform"), "{typed}");
+    ensure!(typed.contains("; nothing is left"), "{typed}");
     Ok(())
 }
 

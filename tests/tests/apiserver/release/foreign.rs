@@ -1,9 +1,9 @@
 //! What is not ours is never touched.
 
-use devplat_kubernetes::release::DataLoss;
-use devplat_kubernetes::release::Release;
-use devplat_kubernetes::release::ReleaseError;
-use devplat_kubernetes::release::State;
+use devplat_kubernetes::{
+    Steady,
+    release::{DataLoss, Release, ReleaseError, State},
+};
 use kube::api::Patch;
 use kube::api::PatchParams;
 use serde_json::json;
@@ -19,8 +19,8 @@ async fn foreign_object_is_named_and_nothing_is_written() {
     let before = get(&client, &map("foreign-b")).await.unwrap();
     let wanted = release("foreign", [settings("foreign-a", "1"), settings("foreign-b", "1")]);
     let expected = vec![map("foreign-b")];
-    assert_eq!(release::observe(&client, &wanted).await.unwrap(), State::Foreign(expected.clone()));
-    let error = release::apply(&client, &wanted, &|_| {}).await.unwrap_err();
+    assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), State::Foreign(expected.clone()));
+    let error = release::apply(&client, &wanted, &Steady).await.unwrap_err();
     assert_eq!(error.to_string(), "not devplat's, and in the way: ConfigMap default/foreign-b");
     assert!(matches!(error, ReleaseError::Foreign(foreign) if foreign == expected));
     assert!(get(&client, &map("foreign-a")).await.is_none());
@@ -49,11 +49,11 @@ async fn release_of_another_platform_is_left_alone() {
     let ours = release("shared", [settings("shared-a", "1")]);
     apply(&client, &ours).await;
     let before = get(&client, &inventory("shared")).await.unwrap();
-    release::remove(&client, "somebody-else", "shared", DataLoss::Allowed, PATIENCE, &|_| {}).await.unwrap();
+    release::remove(&client, "somebody-else", "shared", DataLoss::Allowed, PATIENCE, &Steady).await.unwrap();
     assert_eq!(get(&client, &inventory("shared")).await.unwrap(), before);
     assert!(get(&client, &map("shared-a")).await.is_some());
     let theirs = Release { platform: "somebody-else".to_owned(), objects: Vec::new(), ..ours };
-    let error = release::apply(&client, &theirs, &|_| {}).await.unwrap_err();
+    let error = release::apply(&client, &theirs, &Steady).await.unwrap_err();
     assert_eq!(error.to_string(), "not devplat's, and in the way: Namespace devplat-system");
     remove(&client, "shared").await;
 }

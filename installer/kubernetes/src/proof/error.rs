@@ -1,0 +1,126 @@
+//! Why a platform is not proved to work, with the remedies.
+
+use std::time::Duration;
+
+use devplat_api::condition::Reason;
+use devplat_keys::HostRefusal;
+
+use crate::{
+    CallError, Error, ObjectRef, Waiting,
+    bastion::{RouteError, ssh::SshError},
+    call,
+    pace::Stopped,
+};
+
+/// Why the platform is not proved to work.
+#[derive(Debug, thiserror::Error)]
+pub enum ProofError {
+    /// An object of that name exists and is not devplat's.
+    #[error("{0} is not devplat's")]
+    Foreign(ObjectRef),
+    /// It was not ready in time.
+    #[error("it was not ready after {} s: {last}", .after.as_secs())]
+    NotReady {
+        /// How long it was waited for.
+        after: Duration,
+        /// The object, and the last reason.
+        last: Waiting,
+    },
+    /// The operator reports a reason that waiting does not change.
+    #[error("{object} cannot become ready ({reason}): {message}")]
+    Hopeless {
+        /// The object.
+        object: ObjectRef,
+        /// The reason of its condition `Ready`.
+        reason: Reason,
+        /// The message of that condition.
+        message: String,
+    },
+    /// The operator has not created the host authority.
+    #[error(
+        "the platform's host authority does not exist: ConfigMap {}/{}",
+        devplat_api::name::BASTION_NAMESPACE,
+        devplat_api::name::AUTHORITIES_CONFIG_MAP
+    )]
+    NoAuthority,
+    /// This machine has no random numbers.
+    #[error("no random numbers for a key: {0}")]
+    Random(getrandom::Error),
+    /// A command over SSH did not do what it should.
+    #[error("`{command}` as {user} failed: {why}")]
+    Command {
+        /// The command.
+        command: String,
+        /// The user.
+        user: String,
+        /// Its output or exit status.
+        why: String,
+    },
+    /// A command over SSH was not run to its end.
+    #[error("cannot run a command over SSH as {user}")]
+    Ssh {
+        /// The user.
+        user: String,
+        /// The reason.
+        source: SshError,
+    },
+    /// It was not gone in time.
+    #[error("it was not gone after {} s: {last}", .after.as_secs())]
+    NotGone {
+        /// How long it was waited for.
+        after: Duration,
+        /// The object, and the last reason.
+        last: Waiting,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl From<Error> for ProofError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Call(error) => Self::Call(error),
+            Error::Stopped(stopped) => Self::Stopped(stopped),
+        }
+    }
+}
+
+impl ProofError {
+    /// The remedies.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Call(error) | Self::Ssh { user: _, source: SshError::Route(RouteError::Call(error)) } => {
+                call::hints(error)
+            }
+            Self::Hopeless { object, reason: Reason::Forbidden, message: _ } => {
+                let namespace = object.namespace.as_deref().unwrap_or_default();
+                vec![
+                    format!(
+                        "if it is Pod Security: label the namespaces of dev servers, such as `kubectl label \
+                         namespace {namespace} pod-security.kubernetes.io/enforce=baseline` (or privileged)"
+                    ),
+                    "if it is a quota or a policy: make room for dev servers there".to_owned(),
+                ]
+            }
+            // The address of a load balancer is known only once it exists.
+            Self::Ssh { user: _, source: SshError::Host(HostRefusal::Name { wanted, given: _ }) } => {
+                vec![format!(
+                    "put {wanted} into bastion.hostNames of the profile, then run `devplat up` again"
+                )]
+            }
+            Self::Foreign(_) => vec!["rename or delete this object, or use another cluster".to_owned()],
+            Self::NotReady { .. }
+            | Self::Hopeless { .. }
+            | Self::NoAuthority
+            | Self::Random(_)
+            | Self::Command { .. }
+            | Self::Ssh { .. }
+            | Self::NotGone { .. }
+            | Self::Stopped(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Why a pod is not ready, in the words of scheduler and kubelet.
+
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+
+/// Why a pod is not ready; `None` where it is ready, or starting without trouble.
+pub(super) fn trouble(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    if let Some(condition) =
+        conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
+    {
+        let message = condition.message.as_deref().unwrap_or("no node fits");
+        return Some(format!("unschedulable: {message}"));
+    }
+    let mut containers =
+        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+    containers.find_map(container_trouble)
+}
+
+fn container_trouble(status: &ContainerStatus) -> Option<String> {
+    let state = status.state.as_ref()?;
+    let name = &status.name;
+    if let Some(waiting) = &state.waiting {
+        let message = waiting.message.as_deref().unwrap_or_default();
+        return match waiting.reason.as_deref()? {
+            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" => {
+                Some(format!("image pull: {message}"))
+            }
+            "CrashLoopBackOff" => {
+                let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+                Some(match last {
+                    Some(last) => format!("{} repeatedly", ended(name, last)),
+                    None => format!("container {name} ends repeatedly"),
+                })
+            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                Some(format!("container {name} cannot start: {message}"))
+            }
+            _ => None,
+        };
+    }
+    if let Some(terminated) = &state.terminated {
+        return (terminated.exit_code != 0).then(|| ended(name, terminated));
+    }
+    let starting = status.started == Some(false);
+    (state.running.is_some() && !status.ready && !starting)
+        .then(|| format!("container {name} is running and not ready yet"))
+}
+
+/// How a container ended, with its last line of output where the kubelet kept it.
+fn ended(name: &str, last: &ContainerStateTerminated) -> String {
+    let words = last.message.as_deref().unwrap_or_default().trim();
+    let words = words.lines().last().map(|line| format!(" ({line})")).unwrap_or_default();
+    match last.reason.as_deref() {
+        Some("OOMKilled") => format!("container {name} needs more memory than its limit, and ends"),
+        _ => format!("container {name} ends with status {}{words}", last.exit_code),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::needless_pass_by_value, reason = "the calls read better with a value")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(status: serde_json::Value) -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": "a"}, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn running_container_that_is_not_ready_is_reported_after_its_start() {
+        let running = |ready: bool, started: bool| {
+            pod(json!({"containerStatuses": [{
+                "name": "operator", "image": "", "imageID": "", "restartCount": 0,
+                "ready": ready, "started": started, "state": {"running": {}}
+            }]}))
+        };
+        assert_eq!(trouble(&running(true, true)), None);
+        assert_eq!(trouble(&running(false, false)), None);
+        assert_eq!(
+            trouble(&running(false, true)).unwrap(),
+            "container operator is running and not ready yet"
+        );
+    }
+
+    #[test]
+    fn reasons_name_image_exit_status_and_scheduler() {
+        let waiting = |reason: &str| {
+            pod(json!({"containerStatuses": [{
+                "name": "operator", "image": "", "imageID": "", "ready": false, "restartCount": 3,
+                "state": {"waiting": {"reason": reason, "message": "no such host"}},
+                "lastState": {"terminated": {"exitCode": 101, "message": "starting\nno lease\n"}}
+            }]}))
+        };
+        assert_eq!(trouble(&waiting("ImagePullBackOff")).unwrap(), "image pull: no such host");
+        assert_eq!(
+            trouble(&waiting("CrashLoopBackOff")).unwrap(),
+            "container operator ends with status 101 (no lease) repeatedly"
+        );
+        assert_eq!(trouble(&waiting("ContainerCreating")), None);
+        let unschedulable = pod(json!({"conditions": [
+            {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
+        ]}));
+        assert_eq!(
+            trouble(&unschedulable).unwrap(),
+            "unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
+        );
+    }
+}

@@ -1,0 +1,78 @@
+//! From a request to a plan: what is wanted, what was found, and the steps in between. All verbs that plan go this way.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use devplat_plan::{Allowed, Blocked, Graph, Id, Plan, diff};
+
+use crate::{
+    failure::{Exit, Failure},
+    journal::{self, Journal},
+    observe::{Survey, observe},
+    platform::PlatformInputs,
+    resource::{self, AnyResource, Found},
+    world::World,
+};
+
+/// A plan, and what it was made from.
+pub struct Planned {
+    /// What is wanted.
+    pub wanted: Graph<AnyResource>,
+    /// What was found.
+    pub found: BTreeMap<Id, Vec<Found>>,
+    /// The steps.
+    pub plan: Plan,
+}
+
+/// Plans what brings the platform to what is wanted.
+pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World) -> Result<Planned, Failure> {
+    let wanted = resource::desired(inputs)?;
+    unfinished(world)?;
+    let Survey { found, inventory, failures: _ } = observe(&wanted, world).await.whole()?;
+    let plan = diff(&wanted, &inventory, &Allowed::Nothing).map_err(|blocked| refuse(&blocked, world))?;
+    Ok(Planned { wanted, found, plan })
+}
+
+/// Plans the deletion of everything of the platform.
+pub fn removal(survey: &Survey, allowed: &Allowed, world: &World) -> Result<Plan, Failure> {
+    diff(&Graph::<AnyResource>::empty(), &survey.inventory, allowed)
+        .map_err(|blocked| refuse_removal(&blocked, world))
+}
+
+/// The steps of an earlier run that did not end, from a journal that has to be readable.
+pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
+    let entries = Journal::read(&world.state.journal())?;
+    Ok(journal::unfinished(&entries).into_iter().cloned().collect())
+}
+
+fn refuse(blocked: &[Blocked], world: &World) -> Failure {
+    let mut failure = Failure::new(Exit::Usage, "nothing was done");
+    failure.causes.extend(blocked.iter().map(ToString::to_string));
+    let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
+    if is(|one| matches!(one, Blocked::Foreign { .. })) {
+        failure = failure
+            .hint("name the platform otherwise with --name, or delete what has its name")
+            .hint("where it is a platform of another account of this machine, --take-over goes on with it");
+    }
+    if is(|one| matches!(one, Blocked::LosesData { .. })) {
+        failure = failure.hint(format!(
+            "`{}`, then `up` again: dev servers and homes in it are lost",
+            world.command("destroy")
+        ));
+    }
+    if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
+        failure = failure.hint("change the profile, or what is named above");
+    }
+    failure
+}
+
+fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {
+    let mut failure = Failure::new(Exit::Usage, "nothing was deleted");
+    failure.causes.extend(blocked.iter().map(|one| match one {
+        Blocked::LosesData { id: _, why: _, loss } => format!("users still have {loss}"),
+        Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => one.to_string(),
+    }));
+    failure.hint(format!(
+        "have them deleted first, or `{} --lose-data`: homes stay, dev servers and users go",
+        world.command("destroy")
+    ))
+}

@@ -1,0 +1,49 @@
+//! What fits this machine if no profile is named.
+
+use std::time::Duration;
+
+use super::{Asked, cluster};
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    ui::Answer,
+};
+
+/// How long a registry has to accept a connection.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The profile that fits. A cluster that exists is never taken unless the user names it.
+pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
+    let Some(context) = cluster::current(host)? else {
+        host.ui.remark("no profile is named and the kubeconfig names no cluster: using profile kind");
+        return Ok("kind".to_owned());
+    };
+    let found = format!("your current context {:?} is a {}", context.name, context.provider);
+    let named = format!("`devplat up --profile existing --context {}` installs into it", context.name);
+    match host.ui.confirm(&format!("{found}; leave it alone and create a new cluster with kind?")) {
+        Answer::Yes => Ok("kind".to_owned()),
+        Answer::No => Err(Failure::new(Exit::Usage, "no profile is chosen").hint(named)),
+        Answer::NoTerminal => {
+            let why = if asked.yes {
+                format!("{found}; --yes does not choose between it and a new one")
+            } else {
+                format!("{found}; no profile is named")
+            };
+            Err(Failure::new(Exit::Usage, why)
+                .hint("`devplat up --profile kind` or `--profile k3d` creates a new cluster")
+                .hint(named))
+        }
+    }
+}
+
+/// Whether the registry of an image answers from here: if this machine gets no answer, its nodes get none.
+pub(super) async fn registry_answers(reference: &str, host: &Host) -> bool {
+    let registry = reference.split('/').next().unwrap_or_default();
+    let address = if registry.contains(':') { registry.to_owned() } else { format!("{registry}:443") };
+    tokio::select! {
+        answered = tokio::time::timeout(PATIENCE, tokio::net::TcpStream::connect(address)) => {
+            matches!(answered, Ok(Ok(_)))
+        }
+        () = host.stop.until_asked() => false,
+    }
+}

@@ -1,0 +1,411 @@
+//! What clusters by kind and by k3d have in common: whose they are shows by marks from the creating call on; that they
+//! were finished shows by a record in their first node, which is written last.
+
+use std::time::{Duration, SystemTime};
+
+use devplat_kubernetes::context;
+use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, State, Takes, Verdict};
+use devplat_profile::{Exposure, PortMapping};
+use devplat_tool::{
+    docker::{Container, Engine},
+    local::{ExtraConfig, Maker, Mapping, Owner as Mark},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{CLUSTER, Cx, Kind, Seen, ownership};
+use crate::{
+    failure::{Exit, Failure},
+    platform::PlatformInputs,
+    world::{ClusterAccess, World},
+};
+
+/// How long the API server of a cluster that is started again may take to its first answer.
+const START_PATIENCE: Duration = Duration::from_mins(2);
+/// What deleting a cluster loses.
+pub(super) const LOSS: &str = "every dev server and home in it";
+/// The port of the API server in its node.
+const API_PORT: u16 = 6443;
+
+/// What a finished cluster was made as.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    platform: String,
+    spec: Value,
+}
+
+/// What is known of a cluster in an engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    /// What it was made as; `None` where that was not read.
+    spec: Option<Value>,
+    /// Nodes that are not running.
+    stopped: Vec<String>,
+    /// Why its API server cannot be asked what is in it, though it is running.
+    asleep: Option<String>,
+}
+
+/// Nothing, of a cluster of which there is only a half.
+pub(super) fn nothing_known() -> Fields {
+    Fields { spec: None, stopped: Vec::new(), asleep: None }
+}
+
+/// Looks for the cluster of `maker` that has the platform's name.
+pub(super) async fn find<K>(maker: Maker, world: &World, wanted: bool) -> Result<Option<Seen<K>>, Failure>
+where
+    K: Kind<Fields = Fields, Output = ClusterAccess>,
+{
+    let Some(engine) = &world.engine else { return Ok(None) };
+    let name = world.platform.as_str();
+    let nodes = maker.nodes(engine, name).await?;
+    let what = format!("{} cluster {name}", maker_name(maker));
+    let Some(first) = nodes.first() else { return labelled(maker, &what, world).await };
+    let owner = owner(&what, &nodes, world);
+    let mut seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
+    seen.owner = owner;
+    seen.loses = Some(Loss(LOSS.to_owned()));
+    seen.deletion =
+        Facts::lasting(Duration::from_secs(3)).taking([Takes::Engine, Takes::Tool(maker_name(maker))]);
+    if seen.owner != Owner::Ours {
+        return Ok(Some(seen));
+    }
+    match maker.read_record(engine, &first.name).await? {
+        None => {
+            seen.state = State::Failed("its creation was interrupted".to_owned());
+            seen.loses = None;
+            return Ok(Some(seen));
+        }
+        // A damaged record does not keep its user from deleting the cluster.
+        Some(record) if wanted => seen.fields.spec = Some(parse(&record, maker, first, world)?),
+        Some(_) => {}
+    }
+    seen.fields.stopped = nodes.iter().filter(|node| !node.running).map(|node| node.name.clone()).collect();
+    if wanted && seen.fields.stopped.is_empty() {
+        match awake(maker, &nodes, world).await? {
+            Ok(access) => seen.output = Some(access),
+            Err(why) => seen.fields.asleep = Some(why),
+        }
+    }
+    Ok(Some(seen))
+}
+
+/// Containers that kind takes for its own by their label, and that are no nodes: kind gives a node all its labels when it
+/// creates it. k3d's half clusters are looked for where they are deleted.
+async fn labelled<K>(maker: Maker, what: &str, world: &World) -> Result<Option<Seen<K>>, Failure>
+where
+    K: Kind<Fields = Fields, Output = ClusterAccess>,
+{
+    let label = format!("{}={}", maker.cluster_label(), world.platform);
+    let containers = match maker {
+        Maker::Kind => world.engine()?.containers(&label).await?,
+        Maker::K3d => Vec::new(),
+    };
+    let Some(first) = containers.first() else { return Ok(None) };
+    let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
+    let owner =
+        Owner::Foreign(format!("container {} has the label {label} and is not devplat's", first.name));
+    Ok(Some(Seen { owner, ..seen }))
+}
+
+/// The cluster of `maker` that has the platform's name: whose it is, and how it is reached if it is running.
+pub(super) async fn reach(
+    maker: Maker,
+    world: &World,
+) -> Result<Option<(Owner, Option<ClusterAccess>)>, Failure> {
+    let found = match maker {
+        Maker::Kind => find::<super::kind_cluster::KindNodes>(maker, world, true)
+            .await?
+            .map(|seen| (seen.owner, seen.output)),
+        Maker::K3d => find::<super::k3d_cluster::K3dNodes>(maker, world, true)
+            .await?
+            .map(|seen| (seen.owner, seen.output)),
+    };
+    Ok(found)
+}
+
+fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result<Value, Failure> {
+    let record: Record = serde_json::from_slice(record).map_err(|error| {
+        Failure::of(Exit::PartWay, &error)
+            .while_doing(format!("{} in container {} is damaged", maker.record_path(), node.name))
+            .hint(format!(
+                "`{}` deletes the cluster with {LOSS}; nothing else does",
+                world.command("destroy")
+            ))
+    })?;
+    Ok(record.spec)
+}
+
+/// All nodes have to carry the mark: one that does not is not devplat's to touch.
+fn owner(what: &str, nodes: &[Container], world: &World) -> Owner {
+    let owners = nodes.iter().map(|node| ownership::of_mark(what, Mark::of_node(node).as_ref(), world));
+    owners.into_iter().find(|owner| *owner != Owner::Ours).unwrap_or(Owner::Ours)
+}
+
+/// What differs between the cluster and what the profile wants. `key` is where the profile has it.
+pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
+    let mut changes: Vec<Change> =
+        fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
+    if changes.is_empty() {
+        changes.extend(fields.stopped.iter().map(|node| Change::in_place(format!("{node} is stopped"))));
+        changes.extend(fields.asleep.iter().map(Change::in_place));
+    }
+    if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
+}
+
+/// A key that is absent on one side and empty on the other is no difference: older records lack newer keys.
+fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
+    let empty = serde_json::Map::new();
+    let (was, wanted) = (was.as_object().unwrap_or(&empty), wanted.as_object().unwrap_or(&empty));
+    let text = |value: Option<&Value>| value.filter(|value| !value.is_null()).map(ToString::to_string);
+    let mut keys: Vec<&String> = was.keys().chain(wanted.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter_map(|name| {
+            let (was, wanted) = (text(was.get(name)), text(wanted.get(name)));
+            let detail =
+                Detail::Field { name: format!("{key}.{name}"), was: was.clone(), wanted: wanted.clone() };
+            (was != wanted).then(|| Change { detail, how: How::OldFirst, loses: Some(Loss(LOSS.to_owned())) })
+        })
+        .collect()
+}
+
+/// The way to a cluster whose nodes are running, or why it cannot be asked yet.
+async fn awake(
+    maker: Maker,
+    nodes: &[Container],
+    world: &World,
+) -> Result<Result<ClusterAccess, String>, Failure> {
+    let access = match kept(nodes, world)? {
+        Some(access) => access,
+        None => fetched(maker, world).await?,
+    };
+    match asleep(&access, nodes, world).await? {
+        Asleep::No => return Ok(Ok(access)),
+        Asleep::Because(why) => return Ok(Err(why)),
+        // The kept certificate expired, or the cluster has another authority: the nodes have the current one.
+        Asleep::Unauthorized => {}
+    }
+    let access = fetched(maker, world).await?;
+    Ok(match asleep(&access, nodes, world).await? {
+        Asleep::No => Ok(access),
+        Asleep::Because(why) => Err(why),
+        Asleep::Unauthorized => Err("its API server rejects the certificate in its own nodes".to_owned()),
+    })
+}
+
+/// The kept kubeconfig, if it leads to the cluster's port.
+fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
+    let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
+    let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
+    let port = nodes.iter().find_map(|node| node.binding(API_PORT)).map(|binding| binding.port);
+    let leads = access.server().zip(port).is_some_and(|(server, port)| server.ends_with(&format!(":{port}")));
+    Ok(leads.then_some(access))
+}
+
+/// The kubeconfig that the nodes have.
+async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> {
+    let engine = world.engine()?;
+    let name = world.platform.as_str();
+    let text = match maker {
+        Maker::Kind => super::kind_cluster::tool(engine, world).kubeconfig(name).await?,
+        Maker::K3d => super::k3d_cluster::tool(engine, world).kubeconfig(name).await?,
+    };
+    ClusterAccess::kept(&text).map_err(|error| {
+        Failure::of(Exit::Internal, &error)
+            .while_doing(format!("{} gave a kubeconfig that does not parse", maker_name(maker)))
+    })
+}
+
+/// Whether a running cluster can be asked what is in it.
+enum Asleep {
+    /// It can.
+    No,
+    /// It cannot, for this reason.
+    Because(String),
+    /// It rejects the credentials.
+    Unauthorized,
+}
+
+async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> Result<Asleep, Failure> {
+    let client = match access.connect(world).await {
+        Ok(client) => client,
+        // An expired certificate shows before any call.
+        Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),
+        Err(failure) => return Err(failure),
+    };
+    if let Err(error) = context::answer(&client).await {
+        let rejected = error.is_login();
+        return Ok(if rejected {
+            Asleep::Unauthorized
+        } else {
+            Asleep::Because("its API server is not ready".to_owned())
+        });
+    }
+    for node in nodes {
+        let Some(started) = node.started_at else { continue };
+        let since_epoch = Duration::from_millis(u64::try_from(started.as_millisecond()).unwrap_or_default());
+        let started = SystemTime::UNIX_EPOCH + since_epoch;
+        match context::kubelet_spoke(&client, &node.name, started).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return Ok(Asleep::Because(format!(
+                    "the kubelet of {} has not reported since it was started",
+                    node.name
+                )));
+            }
+            Err(error) => return Ok(Asleep::Because(error.to_string())),
+        }
+    }
+    Ok(Asleep::No)
+}
+
+/// Starts the nodes that are stopped, control planes first.
+pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
+    let engine = cx.world.engine()?;
+    for node in maker.nodes(engine, cx.world.platform.as_str()).await? {
+        if !node.running {
+            cx.report(format!("starting {}", node.name));
+            cx.call(format!("start container {}", node.name), |()| None, engine.start(&node.name)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the cluster can be asked what is in it, and returns how.
+pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failure> {
+    let engine = cx.world.engine()?;
+    let begun = tokio::time::Instant::now();
+    loop {
+        let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
+        let why = match awake(maker, &nodes, &cx.world).await? {
+            Ok(access) => return Ok(access),
+            Err(why) => why,
+        };
+        if begun.elapsed() > START_PATIENCE {
+            let first = nodes.first().map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
+            return Err(Failure::new(
+                Exit::PartWay,
+                format!("the cluster did not come up within {} s: {why}", START_PATIENCE.as_secs()),
+            )
+            .hint(format!("`docker logs {first}` may say why; the same command waits again")));
+        }
+        cx.report(format!("waiting for the cluster: {why}"));
+        cx.pause(Duration::from_millis(300)).await?;
+    }
+}
+
+/// Writes down in the first node that the cluster is finished.
+pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
+    cx.report("writing down that it is finished");
+    let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
+    let first = nodes.first().ok_or_else(|| {
+        Failure::new(Exit::PartWay, "its nodes were deleted while it was created")
+            .hint("run the same command again")
+    })?;
+    let record = Record { platform: cx.world.platform.to_string(), spec: spec.clone() };
+    let text = serde_json::to_vec(&record).expect("a record is JSON");
+    let work = maker.write_record(engine, &first.name, &text);
+    cx.call(format!("write {} in {}", maker.record_path(), first.name), |()| None, work).await
+}
+
+/// The node port of the bastion and the profile's own mappings; port 0 of this machine takes a free one.
+pub(super) fn mappings(
+    inputs: &PlatformInputs,
+    ssh_port: Option<u16>,
+    ssh_address: std::net::IpAddr,
+    others: &[PortMapping],
+) -> Vec<Mapping> {
+    let bastion = match inputs.profile.bastion.exposure {
+        Exposure::NodePort(node_port) => {
+            Some(Mapping { address: ssh_address, host_port: ssh_port.unwrap_or(0), node_port })
+        }
+        Exposure::LoadBalancer | Exposure::PortForward => None,
+    };
+    let others = others.iter().map(|PortMapping { host_port, node_port, listen_address }| Mapping {
+        address: *listen_address,
+        host_port: *host_port,
+        node_port: *node_port,
+    });
+    bastion.into_iter().chain(others).collect()
+}
+
+/// What creating a cluster takes: the engine, the program and its ports.
+pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, nodes: u32) -> Vec<Takes> {
+    let api = api_port.map(|port| (std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port));
+    let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
+    let ports = ports.filter(|(_, port)| *port != 0).map(|address| Takes::FreePort(address.into()));
+    // kind talks to the engine through the command docker.
+    let docker = match maker {
+        Maker::Kind => Some(Takes::Tool("docker")),
+        Maker::K3d => None,
+    };
+    [Takes::Engine, Takes::Tool(maker_name(maker)), Takes::InotifyInstances(nodes * INOTIFY_PER_NODE)]
+        .into_iter()
+        .chain(docker)
+        .chain(ports)
+        .collect()
+}
+
+/// systemd, containerd, kubelet and the control plane of one node open about this many (counted on a kind node).
+const INOTIFY_PER_NODE: u32 = 20;
+
+/// The configuration file of the user's, for kind or k3d.
+pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {
+    inputs.config_file.as_ref().map(|(path, text)| ExtraConfig { path, text })
+}
+
+/// What identifies the content of that file in the record.
+pub(super) fn extra_digest(inputs: &PlatformInputs) -> Option<String> {
+    let (_, text) = inputs.config_file.as_ref()?;
+    Some(devplat_image::Digest::of(text.as_bytes()).to_string())
+}
+
+/// The program of `maker`.
+pub(super) fn maker_name(maker: Maker) -> &'static str {
+    match maker {
+        Maker::Kind => "kind",
+        Maker::K3d => "k3d",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(spec: Value) -> Fields {
+        Fields { spec: Some(spec), stopped: Vec::new(), asleep: None }
+    }
+
+    fn said(verdict: &Verdict) -> Vec<String> {
+        match verdict {
+            Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect(),
+            verdict => vec![format!("{verdict:?}")],
+        }
+    }
+
+    #[test]
+    fn record_of_an_older_devplat_is_as_wanted_where_newer_keys_are_empty() {
+        let was = fields(json!({"nodeImage": "auto", "sshPort": null, "bastionPort": 30022}));
+        let wanted = json!({"nodeImage": "auto", "bastionPort": 30022});
+        assert_eq!(compare("cluster.kind", &wanted, &was), Verdict::Same);
+    }
+
+    #[test]
+    fn change_of_the_cluster_names_the_key_and_loses_what_is_in_it() {
+        let was = fields(json!({"workers": 1, "sshPort": 22}));
+        let verdict = compare("cluster.kind", &json!({"workers": 2, "sshPort": 22}), &was);
+        assert_eq!(said(&verdict), ["cluster.kind.workers is 1; the profile wants 2"]);
+        let Verdict::Differs(changes) = verdict else { panic!("it differs") };
+        assert_eq!(changes[0].loses, Some(Loss(LOSS.to_owned())));
+    }
+
+    #[test]
+    fn stopped_node_is_a_difference_in_place() {
+        let stopped = Fields { stopped: vec!["a-control-plane".to_owned()], ..fields(json!({})) };
+        assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-control-plane is stopped"]);
+    }
+}

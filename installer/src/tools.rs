@@ -1,0 +1,75 @@
+//! Whether this machine has what steps take.
+
+use devplat_plan::Takes;
+use devplat_tool::{
+    limits::{self, Inotify},
+    local::{k3d, kind},
+    ports::{self, Port},
+};
+
+use crate::{
+    failure::{Exit, Failure},
+    world::World,
+};
+
+/// Fails with what is missing and what to do.
+pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
+    match takes {
+        Takes::Engine => {
+            world.engine()?.info().await?;
+            Ok(())
+        }
+        Takes::Tool(tool) => program(tool, world).await,
+        Takes::FreePort(address) => match ports::check(*address) {
+            // Docker binds it with rights of its own.
+            Port::Free | Port::NotPermitted => Ok(()),
+            Port::Refused(kind) => Err(Failure::new(
+                Exit::Missing,
+                format!("port {address} of this machine cannot be taken: {kind}"),
+            )),
+            Port::InUse { holder } => {
+                let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
+                Err(Failure::new(Exit::Missing, format!("port {address} of this machine is taken{by}"))
+                    .hint("end what listens there (`ss -ltnp` shows it), or choose other ports in the profile: sshPort, apiServerPort, portMappings"))
+            }
+            Port::NotAnAddressHere { addresses } => {
+                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                Err(Failure::new(
+                    Exit::Missing,
+                    format!("{} is not an address of this machine", address.ip()),
+                )
+                .hint(format!("this machine has {}", addresses.join(", "))))
+            }
+        },
+        Takes::InotifyInstances(needed) => inotify(*needed),
+    }
+}
+
+async fn program(tool: &str, world: &World) -> Result<(), Failure> {
+    let surroundings = &world.surroundings;
+    match tool {
+        "kind" => kind::version(surroundings).await.map(drop)?,
+        "k3d" => k3d::version(surroundings).await.map(drop)?,
+        other => {
+            if surroundings.program(other).is_none() {
+                return Err(Failure::new(Exit::Missing, format!("{other} is not installed"))
+                    .hint(format!("install {other}, or put it on the PATH")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Nodes run as root, so root's instances count.
+fn inotify(needed: u32) -> Result<(), Failure> {
+    // A machine that does not show it does not keep its user from trying.
+    let Ok(found) = limits::inotify_of_root() else { return Ok(()) };
+    if found.instances_left() >= u64::from(needed) {
+        return Ok(());
+    }
+    let Inotify { instances: used, max_instances: max, watches: _, max_watches: _, complete: _ } = found;
+    let enough = (max * 2).max(512);
+    Err(Failure::new(Exit::Missing, format!("{used} of {max} inotify instances are in use, and the cluster needs {needed}"))
+        .hint(format!("allow more: `sudo sysctl fs.inotify.max_user_instances={enough}`"))
+        .hint(format!("to keep it over a reboot: echo fs.inotify.max_user_instances={enough} | sudo tee /etc/sysctl.d/90-devplat.conf")))
+}

@@ -1,0 +1,226 @@
+//! Why the engine does not do what it is asked: decided by status codes and by errors of the operating system, never
+//! by the words of a message.
+
+use std::{error::Error as _, io, path::PathBuf};
+
+use bollard::errors::Error as ApiError;
+
+/// Why the engine cannot be used, or did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// Nothing answers at the endpoint.
+    #[error("the Docker engine at {endpoint} is not running")]
+    NotRunning {
+        /// Where it was looked for.
+        endpoint: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The user may not open the engine's socket.
+    #[error("this user may not use the Docker engine at {endpoint}")]
+    Forbidden {
+        /// Its socket.
+        endpoint: String,
+    },
+    /// The way to the engine is one that devplat does not go.
+    #[error("{endpoint}: {what} is not supported")]
+    Unsupported {
+        /// The endpoint.
+        endpoint: String,
+        /// The part of it that is not supported.
+        what: &'static str,
+    },
+    /// The Docker context, or what names the engine, cannot be used.
+    #[error("cannot use Docker context {context:?}: {why}")]
+    Context {
+        /// Its name.
+        context: String,
+        /// Why.
+        why: ContextError,
+    },
+    /// No address range is left for another network.
+    #[error(
+        "the Docker engine has no free address range: {networks} networks use them, {unused} of these have no container"
+    )]
+    NoAddressRange {
+        /// How many networks have an address range.
+        networks: usize,
+        /// How many of these have no container, running or not.
+        unused: usize,
+        /// A range that is free on this machine and outside the engine's own pools.
+        free: Option<ipnet::Ipv4Net>,
+    },
+    /// The disk with the engine's data is full.
+    #[error("cannot {doing}: {} bytes are left where the Docker engine keeps its data, {}", free, folder.display())]
+    NoSpace {
+        /// The action that failed.
+        doing: String,
+        /// Where the engine keeps its data.
+        folder: PathBuf,
+        /// Bytes left there.
+        free: u64,
+    },
+    /// The engine answered with an error.
+    #[error("cannot {doing}: the Docker engine answered {status}: {message}")]
+    Api {
+        /// The action that failed.
+        doing: String,
+        /// The HTTP status: 404 not found, 409 conflict, 500 for most others.
+        status: u16,
+        /// The engine's words, to be shown only.
+        message: String,
+    },
+    /// A command in a container failed.
+    #[error("{command} in container {container}: exit status {status}{}{said}", if said.is_empty() { "" } else { ": " })]
+    Exec {
+        /// The container.
+        container: String,
+        /// The command line, for people.
+        command: String,
+        /// Its exit status.
+        status: i64,
+        /// The last lines it wrote.
+        said: String,
+    },
+    /// The connection broke, or the answer is not one of this API.
+    #[error("cannot {doing}")]
+    Broken {
+        /// The action that failed.
+        doing: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The engine did not answer in time.
+    #[error("cannot {doing}: the Docker engine gave no answer within {seconds} s")]
+    Slow {
+        /// The action that failed.
+        doing: String,
+        /// The limit.
+        seconds: u64,
+    },
+}
+
+/// Why a Docker context cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// There is no such context.
+    #[error("{} is not there", .0.display())]
+    Absent(PathBuf),
+    /// A file of Docker's configuration cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of Docker's configuration is not what Docker writes.
+    #[error("{}: {source}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why; it names line and column.
+        source: serde_json::Error,
+    },
+    /// The endpoint is not an address of an engine.
+    #[error("{0:?} is not an address of a Docker engine, such as unix:///var/run/docker.sock")]
+    Address(String),
+    /// A file for TLS cannot be used.
+    #[error("{why} ({})", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+}
+
+impl EngineError {
+    /// The remedy, where one is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotRunning { endpoint, .. } if endpoint.starts_with("unix:") => {
+                "start it (`sudo systemctl start docker`), or install it: ./quickstart does both".to_owned()
+            }
+            Self::NotRunning { .. } => "start the engine, or name another one: `docker context ls` lists them, \
+                 and DOCKER_HOST comes before them"
+                .to_owned(),
+            Self::Forbidden { .. } => "join the group docker (`sudo usermod -aG docker $USER`, then log in again), \
+                 or use sudo"
+                .to_owned(),
+            Self::Unsupported { .. } => "forward the engine's socket (`ssh -nNT -L \
+                 /tmp/docker.sock:/var/run/docker.sock HOST`), then `export DOCKER_HOST=unix:///tmp/docker.sock`"
+                .to_owned(),
+            Self::Context { .. } => "`docker context ls` lists the contexts; DOCKER_HOST, DOCKER_CONTEXT and \
+                 `docker context use` choose one, in this order"
+                .to_owned(),
+            Self::NoAddressRange { .. } => "delete networks that no container uses (`docker network prune`), or give \
+                 the engine more ranges: default-address-pools in /etc/docker/daemon.json"
+                .to_owned(),
+            Self::NoSpace { .. } => "free some space there (`docker system prune` deletes what is not used), then run \
+                 the same command"
+                .to_owned(),
+            Self::Slow { .. } => "is the engine overloaded? `docker info` should answer within a second".to_owned(),
+            Self::Api { .. } | Self::Exec { .. } | Self::Broken { .. } => return None,
+        })
+    }
+
+    /// Whether the engine reports that the named object is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Api { status: 404, .. })
+    }
+
+    /// Whether the engine reports a conflict: a name that is taken, or an object that is in use.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Api { status: 409, .. })
+    }
+
+    /// The error of a call, from what the API's client says.
+    pub(super) fn of(error: ApiError, doing: String, endpoint: &str, seconds: u64) -> Self {
+        match error {
+            ApiError::DockerResponseServerError { status_code, message } => {
+                Self::Api { doing, status: status_code, message: message.trim().to_owned() }
+            }
+            // A failure in the middle of a pull, whose answer began with status 200.
+            ApiError::DockerStreamError { error } => Self::Api { doing, status: 500, message: error },
+            ApiError::RequestTimeoutError => Self::Slow { doing, seconds },
+            error => match connect_kind(&error) {
+                Some(kind) => Self::connecting(kind.into(), endpoint),
+                None => Self::Broken { doing, source: Box::new(error) },
+            },
+        }
+    }
+
+    /// The error of opening the connection to an engine.
+    pub(super) fn connecting(source: io::Error, endpoint: &str) -> Self {
+        let endpoint = endpoint.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::Forbidden { endpoint },
+            _ => Self::NotRunning { endpoint, source },
+        }
+    }
+}
+
+/// The operating system's error behind a connection that was never made.
+fn connect_kind(error: &ApiError) -> Option<io::ErrorKind> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            let kind = error.kind();
+            let never_made = matches!(
+                kind,
+                io::ErrorKind::NotFound
+                    | io::ErrorKind::ConnectionRefused
+                    | io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::HostUnreachable
+                    | io::ErrorKind::NetworkUnreachable
+                    | io::ErrorKind::AddrNotAvailable
+            );
+            if never_made {
+                return Some(kind);
+            }
+        }
+        cause = error.source();
+    }
+    None
+}

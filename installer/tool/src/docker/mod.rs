@@ -1,0 +1,166 @@
+//! The Docker engine, through its API: the same one that kind and k3d talk to.
+//!
+//! Decisions rest on status codes and on facts; the engine's words are only shown.
+
+mod container;
+mod endpoint;
+mod error;
+mod exec;
+mod file;
+mod image;
+mod info;
+mod network;
+#[cfg(test)]
+pub(crate) mod recorded;
+mod volume;
+
+use std::{ffi::OsString, fmt, path::Path, time::Duration};
+
+use bollard::{API_DEFAULT_VERSION, Docker};
+
+pub use container::{Binding, Container, NewContainer, Restart};
+pub use endpoint::{Address, Endpoint};
+pub use error::{ContextError, EngineError};
+pub use exec::{Ran, Stdin};
+pub use image::{Image, PullStep};
+pub use info::{Cgroups, Info};
+pub use network::{Attached, Network, Pool};
+pub use volume::Volume;
+
+use crate::{Command, Surroundings};
+
+/// How long the engine may take to begin an answer: making and deleting containers takes seconds on a busy disk.
+const PATIENCE_SECONDS: u64 = 120;
+/// How long it may take to its first answer.
+const CONNECT_SECONDS: u64 = 15;
+
+/// A Docker engine that answered.
+#[derive(Clone)]
+pub struct Engine {
+    endpoint: Endpoint,
+    docker: Docker,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Finds the engine that Docker's command would use, and sees that it answers.
+    pub async fn connect(surroundings: &Surroundings) -> Result<Self, EngineError> {
+        let endpoint = Endpoint::of(surroundings)?;
+        let url = endpoint.address.url();
+        let failed =
+            |error| EngineError::of(error, "reach the Docker engine".to_owned(), &url, CONNECT_SECONDS);
+        let docker = match &endpoint.address {
+            Address::Unix(path) => {
+                // The client below says only that there is no such file.
+                tokio::net::UnixStream::connect(path)
+                    .await
+                    .map_err(|error| EngineError::connecting(error, &url))?;
+                Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE_SECONDS, API_DEFAULT_VERSION)
+            }
+            Address::Tcp { authority, certificates: None } => {
+                Docker::connect_with_http(authority, PATIENCE_SECONDS, API_DEFAULT_VERSION)
+            }
+            Address::Tcp { authority, certificates: Some(folder) } => {
+                with_tls(authority, folder, &endpoint.context)?
+            }
+        };
+        let docker = docker.map_err(failed)?;
+        let connecting = docker.clone().with_timeout(Duration::from_secs(CONNECT_SECONDS));
+        connecting.ping().await.map_err(failed)?;
+        Ok(Self { endpoint, docker })
+    }
+
+    /// The engine's address, as `DOCKER_HOST` has it.
+    pub fn endpoint(&self) -> String {
+        self.endpoint.address.url()
+    }
+
+    /// The name of the Docker context that names the engine.
+    pub fn context_name(&self) -> &str {
+        &self.endpoint.context
+    }
+
+    /// Whether the engine's ports and files are this machine's, as far as its address says.
+    pub fn is_local(&self) -> bool {
+        self.endpoint.address.is_local()
+    }
+
+    /// Has a command use this engine, whatever the shell's variables and Docker's current context say.
+    pub(crate) fn used_by(&self, command: Command) -> Command {
+        let command = ["DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"]
+            .into_iter()
+            .fold(command, Command::env_remove)
+            .env("DOCKER_HOST", self.endpoint());
+        match &self.endpoint.address {
+            Address::Unix(_) | Address::Tcp { certificates: None, .. } => command,
+            Address::Tcp { certificates: Some(folder), .. } => command
+                .env("DOCKER_TLS_VERIFY", "1")
+                .env("DOCKER_CERT_PATH", OsString::from(folder.as_os_str())),
+        }
+    }
+
+    /// The error of a call to the engine.
+    fn error(&self, doing: impl Into<String>) -> impl FnOnce(bollard::errors::Error) -> EngineError {
+        let doing = doing.into();
+        let endpoint = self.endpoint();
+        move |error| EngineError::of(error, doing, &endpoint, PATIENCE_SECONDS)
+    }
+
+    /// The error itself, or [`EngineError::NoSpace`] if the engine's disk is full: the engine answers 500 then, with the
+    /// reason only in words.
+    async fn explained(&self, error: EngineError) -> EngineError {
+        let EngineError::Api { doing, status: 500, message } = error else { return error };
+        if self.is_local()
+            && let Ok(info) = self.info().await
+            && let Ok(free) = crate::limits::disk_free(&info.data_folder)
+            && free < crate::limits::FULL
+        {
+            return EngineError::NoSpace { doing, folder: info.data_folder, free };
+        }
+        EngineError::Api { doing, status: 500, message }
+    }
+}
+
+/// An empty result stands for "not there".
+fn absent_is_none<T>(result: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deleting what is not there is no failure.
+fn absent_is_done(result: Result<(), EngineError>) -> Result<(), EngineError> {
+    absent_is_none(result).map(Option::unwrap_or_default)
+}
+
+fn filters(key: &str, value: &str) -> std::collections::HashMap<String, Vec<String>> {
+    [(key.to_owned(), vec![value.to_owned()])].into()
+}
+
+fn with_tls(
+    authority: &str,
+    folder: &Path,
+    context: &str,
+) -> Result<Result<Docker, bollard::errors::Error>, EngineError> {
+    let [ca, certificate, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| folder.join(name));
+    // The client below reads certificate and key at each connection, and goes without them where it cannot.
+    for path in [&ca, &certificate, &key] {
+        std::fs::File::open(path).map_err(|error| EngineError::Context {
+            context: context.to_owned(),
+            why: ContextError::Certificate { path: path.clone(), why: error.to_string() },
+        })?;
+    }
+    // Two providers of cryptography are linked; the first to be named is used, and a second naming changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Docker::connect_with_ssl(authority, &key, &certificate, &ca, PATIENCE_SECONDS, API_DEFAULT_VERSION))
+}
+
+#[cfg(test)]
+mod tests;

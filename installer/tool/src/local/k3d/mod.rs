@@ -1,0 +1,216 @@
+//! k3d, through its command.
+
+mod config;
+mod remains;
+
+use std::{io::Write, path::Path, time::Duration};
+
+pub use remains::Remains;
+
+use super::{ClusterError, ExtraConfig, Maker, Mapping, Owner, diagnose::Attempt};
+use crate::{
+    Command, Surroundings,
+    docker::{Cgroups, Engine},
+    process::{self, Line},
+};
+
+/// The longest name of a cluster that k3d takes.
+pub const NAME_LIMIT: usize = 32;
+
+/// The oldest k3d that devplat works with.
+const OLDEST: (u64, u64, u64) = (5, 6, 0);
+/// The reason.
+const WHY_OLDEST: &str = "which is the first that writes nothing outside XDG_CONFIG_HOME";
+
+/// How long `k3d cluster create` may take; it stops by itself some time before.
+const CREATE_LIMIT: Duration = Duration::from_mins(25);
+/// How long its other commands may take.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// The ranges of addresses that k3s gives pods and services.
+const RANGES: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
+
+/// A cluster to be made.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// The cluster's name, of at most [`NAME_LIMIT`] letters.
+    pub name: &'a str,
+    /// The Docker network that it lies in, which has to be there: k3d never deletes it.
+    pub network: &'a str,
+    /// Image of its nodes, with a tag.
+    pub image: &'a str,
+    /// The version of the control groups that containers get.
+    pub cgroups: Cgroups,
+    /// Port of its API server on this machine; a free one where there is none.
+    pub api_port: Option<u16>,
+    /// Ports of this machine that lead to its first server.
+    pub mappings: &'a [Mapping],
+    /// How many servers it has; more than one keep their state in etcd.
+    pub servers: u16,
+    /// How many agents it has.
+    pub agents: u16,
+    /// Whose it is.
+    pub owner: &'a Owner,
+    /// The user's configuration, to be laid under devplat's.
+    pub extra: Option<ExtraConfig<'a>>,
+    /// The text of registries.yaml, which k3s reads when it starts.
+    pub registries: Option<&'a str>,
+}
+
+/// k3d on one engine.
+#[derive(Debug, Clone, Copy)]
+pub struct K3d<'a> {
+    engine: &'a Engine,
+    surroundings: &'a Surroundings,
+    kubeconfig: &'a Path,
+    folder: &'a Path,
+    tools_image: Option<&'a str>,
+}
+
+/// k3d's version; fails where it is older than devplat works with.
+pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError> {
+    #[derive(serde::Deserialize)]
+    struct Versions {
+        k3d: String,
+    }
+    let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
+    let output = command.args(["version", "-o", "json"]).run().await;
+    let said = match output {
+        Ok(output) => output.stdout,
+        // Before 5.5 there was no such option.
+        Err(process::Error::Failed { .. }) => return Err(too_old("before 5.5".to_owned())),
+        Err(error) => return Err(ClusterError::Tool(error)),
+    };
+    let Ok(Versions { k3d }) = serde_json::from_str(&said) else {
+        return Err(too_old(said.trim().to_owned()));
+    };
+    match numbers(&k3d) {
+        // Built without a version, as `go install` does: nothing to compare.
+        None => Ok(k3d),
+        Some(version) if version >= OLDEST => Ok(k3d),
+        Some(_) => Err(too_old(k3d)),
+    }
+}
+
+fn too_old(found: String) -> ClusterError {
+    ClusterError::TooOld { program: "k3d", found, needed: "5.6.0", reason: WHY_OLDEST }
+}
+
+fn numbers(version: &str) -> Option<(u64, u64, u64)> {
+    let version = version.trim_start_matches('v').split(['-', '+']).next()?;
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+impl<'a> K3d<'a> {
+    /// k3d, with a kubeconfig and a folder of devplat's in place of the user's.
+    pub fn new(
+        engine: &'a Engine,
+        surroundings: &'a Surroundings,
+        kubeconfig: &'a Path,
+        folder: &'a Path,
+    ) -> Self {
+        Self { engine, surroundings, kubeconfig, folder, tools_image: None }
+    }
+
+    /// Has k3d take this image for its tools container, where its own cannot be pulled.
+    #[must_use]
+    pub fn with_tools_image(self, image: &'a str) -> Self {
+        Self { tools_image: Some(image), ..self }
+    }
+
+    /// Makes the cluster, and hands on each of k3d's own steps. Its kubeconfig is asked for by itself.
+    pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
+        let name = wanted.name;
+        let no_proxy = self.no_proxy(wanted).await?;
+        let config = config::config(wanted, self.surroundings, no_proxy.as_deref()).map_err(|source| {
+            let path = wanted.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
+            ClusterError::Config { program: "k3d", path, source }
+        })?;
+        let doing = || format!("create cluster {name}");
+        let file = self.config_file(&config);
+        let file = file.map_err(|error| ClusterError::Other { doing: doing(), said: error.to_string() })?;
+        let command = self.command().args(["cluster", "create", name, "--config"]).arg(file.path());
+        let made = command.deadline(CREATE_LIMIT).run_lines(|line| {
+            let (Line::Out(line) | Line::Err(line)) = line;
+            if let Some(step) = step(line) {
+                tell(&step);
+            }
+        });
+        let Err(error) = made.await else { return Ok(()) };
+        let ports = Attempt::ports(wanted.mappings, wanted.api_port);
+        let attempt = Attempt { maker: Maker::K3d, name, image: Some(wanted.image), ports };
+        Err(attempt.diagnose(self.engine, error).await)
+    }
+
+    /// Deletes the cluster with all that k3d finds of it; see [`Remains`] for the rest.
+    pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
+        let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
+        deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete k3d cluster {name}")))
+    }
+
+    /// The kubeconfig of the cluster, as text.
+    pub async fn kubeconfig(&self, name: &str) -> Result<String, ClusterError> {
+        let asked = self.command().args(["kubeconfig", "get", name]).deadline(LIMIT).run().await;
+        asked
+            .map(|output| output.stdout)
+            .map_err(|error| super::failed(error, || format!("get the kubeconfig of k3d cluster {name}")))
+    }
+
+    /// k3d, on the engine that devplat uses, whatever the shell's variables say. Each of its commands parses and writes
+    /// the kubeconfig that is the default, and makes a folder in the user's configuration.
+    fn command(&self) -> Command {
+        let command = Command::new("k3d", self.surroundings).env_clear_prefix("K3D_");
+        let command =
+            ["LOG_LEVEL", "LOG_COLORS", "LOG_TIMESTAMPS"].into_iter().fold(command, Command::env_remove);
+        let command = self
+            .engine
+            .used_by(command)
+            .env("KUBECONFIG", self.kubeconfig.as_os_str())
+            .env("XDG_CONFIG_HOME", self.folder.as_os_str())
+            .envs(self.tools_image.map(|image| ("K3D_IMAGE_TOOLS", image)));
+        // Its tools container gets the engine's socket, which it looks for where it usually lies.
+        let socket = self.engine.endpoint();
+        match socket.strip_prefix("unix://") {
+            Some(socket) => command.env("DOCKER_SOCK", socket),
+            None => command,
+        }
+    }
+
+    fn config_file(&self, text: &str) -> std::io::Result<tempfile::NamedTempFile> {
+        std::fs::create_dir_all(self.folder)?;
+        // k3d knows the format by the file's name.
+        let mut file = tempfile::Builder::new().prefix("k3d-").suffix(".yaml").tempfile_in(self.folder)?;
+        file.write_all(text.as_bytes())?;
+        Ok(file)
+    }
+
+    async fn no_proxy(&self, wanted: &Wanted<'_>) -> Result<Option<String>, ClusterError> {
+        if self.surroundings.proxies().next().is_none() {
+            return Ok(None);
+        }
+        let name = wanted.name;
+        let network = self.engine.network(wanted.network).await;
+        let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
+        let own = RANGES.iter().map(|range| (*range).to_owned());
+        let subnets = network.into_iter().flat_map(|network| network.subnets);
+        let servers = (0..wanted.servers).map(|number| format!("k3d-{name}-server-{number}"));
+        let agents = (0..wanted.agents).map(|number| format!("k3d-{name}-agent-{number}"));
+        let services = [".svc".to_owned(), ".svc.cluster.local".to_owned()];
+        let more: Vec<String> = own.chain(subnets).chain(services).chain(servers).chain(agents).collect();
+        Ok(self.surroundings.no_proxy_with(&more))
+    }
+}
+
+/// The step that a line of k3d's reports, such as `INFO[0000] Prep: Network`, without colours and seconds.
+fn step(line: &str) -> Option<String> {
+    let plain = process::without_colours(line);
+    let (level, rest) = plain.split_once('[')?;
+    let (seconds, text) = rest.split_once("] ")?;
+    let ours = level == "INFO" && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.trim().trim_end_matches('.').trim_end();
+    (ours && !text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! k3d's environment, version, steps and remains.
+
+use super::*;
+use crate::{
+    docker::recorded::Recorded,
+    local::fake::{Fake, engine_without_containers},
+};
+
+#[test]
+fn steps_of_k3d_come_without_colours_and_seconds() {
+    let line = "\u{1b}[36mINFO\u{1b}[0m[0003] Starting node 'k3d-a-server-0'               ";
+    assert_eq!(step(line).as_deref(), Some("Starting node 'k3d-a-server-0'"));
+    assert_eq!(step("INFO[0000] Prep: Network").as_deref(), Some("Prep: Network"));
+    assert_eq!(step("\u{1b}[31mFATA\u{1b}[0m[0000] Failed to create cluster"), None);
+    assert_eq!(step("kubectl cluster-info"), None);
+}
+
+#[tokio::test]
+async fn version_before_5_6_is_too_old() {
+    async fn said(script: &str) -> Result<String, ClusterError> {
+        let fake = Fake::new("k3d", script).await;
+        version(&fake.surroundings([])).await
+    }
+    assert_eq!(said(r#"echo '{"k3d":"v5.8.3","k3s":"v1.31.5-k3s1"}'"#).await.unwrap(), "v5.8.3");
+    assert_eq!(said(r#"echo '{"k3d":"v5-dev","k3s":"latest"}'"#).await.unwrap(), "v5-dev");
+    for script in [r#"echo '{"k3d":"v5.5.2","k3s":"v1.27"}'"#, "echo 'unknown flag' >&2; exit 1"] {
+        let error = said(script).await.unwrap_err();
+        assert!(matches!(error, ClusterError::TooOld { program: "k3d", .. }), "{error}");
+        assert!(error.to_string().contains("devplat needs 5.6.0 or later"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn shell_cannot_change_what_k3d_makes_or_where_it_writes() {
+    let script = "env; cat \"$5\" > \"$(dirname \"$0\")/config\"; printf 'INFO[0000] Prep: Network\\n'";
+    let fake = Fake::new("k3d", script).await;
+    let surroundings = fake.surroundings([
+        ("K3D_CONFIG", "/home/ada/k3d.yaml"),
+        ("K3D_FIX_DNS", "0"),
+        ("LOG_LEVEL", "error"),
+        ("KUBECONFIG", "/home/ada/.kube/config"),
+        ("DOCKER_HOST", "tcp://10.9.0.2:2375"),
+    ]);
+    let engine = engine_without_containers().await;
+    let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
+    let k3d =
+        K3d::new(engine.engine(), &surroundings, &kubeconfig, &folder).with_tools_image("devplat/k3d-tools");
+    let owner = Owner { platform: "team-a".to_owned(), account: None };
+    let wanted = Wanted {
+        name: "team-a",
+        network: "devplat-team-a",
+        image: "rancher/k3s:v1.34.3-k3s1",
+        cgroups: Cgroups::V2,
+        api_port: None,
+        mappings: &[],
+        servers: 1,
+        agents: 0,
+        owner: &owner,
+        extra: None,
+        registries: None,
+    };
+    let mut steps = Vec::new();
+    k3d.create(&wanted, |step| steps.push(step.to_owned())).await.unwrap();
+    assert_eq!(steps, ["Prep: Network"]);
+    let seen = fake.environment();
+    let get = |name: &str| seen.get(name).map(String::as_str);
+    assert_eq!((get("K3D_CONFIG"), get("K3D_FIX_DNS"), get("LOG_LEVEL")), (None, None, None));
+    assert_eq!(get("K3D_IMAGE_TOOLS"), Some("devplat/k3d-tools"));
+    assert_eq!((get("KUBECONFIG"), get("XDG_CONFIG_HOME")), (kubeconfig.to_str(), folder.to_str()));
+    assert_eq!(get("DOCKER_HOST"), Some(engine.engine().endpoint().as_str()));
+    let config = std::fs::read_to_string(fake.folder().join("config")).unwrap();
+    assert!(config.contains("k3d.io/v1alpha5"), "{config}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the configuration is deleted again");
+}
+
+/// An engine in which `k3d cluster create` was killed after its tools container came.
+fn interrupted() -> Recorded {
+    Recorded::new()
+        .answer("GET /containers/json", 200, "[]")
+        .answer(
+            "GET /containers/k3d-team-a-tools/json",
+            200,
+            r#"{"Id":"t1","Name":"/k3d-team-a-tools","Config":{"Labels":{"app":"k3d"}}}"#,
+        )
+        .answer(
+            "GET /volumes/k3d-team-a-images",
+            200,
+            r#"{"Name":"k3d-team-a-images","Driver":"local","Mountpoint":"/v","Labels":{"app":"k3d","k3d.cluster":"team-a"},"Scope":"local","Options":null}"#,
+        )
+        .answer("GET /networks/k3d-team-a", 200, r#"{"Name":"k3d-team-a","Id":"n1","Labels":{"app":"k3d"}}"#)
+        .answer("DELETE /", 204, "")
+}
+
+#[tokio::test]
+async fn remains_of_an_interrupted_create_are_found_and_deleted() {
+    let recorded = interrupted().serve().await;
+    let engine = recorded.engine();
+    let remains = Remains::of(engine, "team-a").await.unwrap();
+    assert!(!remains.is_empty());
+    remains.remove(engine).await.unwrap();
+    let deleted: Vec<String> =
+        recorded.requests().into_iter().filter(|request| request.starts_with("DELETE")).collect();
+    assert_eq!(
+        deleted,
+        [
+            "DELETE /containers/t1?v=true&force=true&link=false",
+            "DELETE /volumes/k3d-team-a-images",
+            "DELETE /networks/n1"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn network_and_volume_of_others_with_k3ds_names_are_not_remains() {
+    let recorded = Recorded::new()
+        .answer("GET /containers/json", 200, "[]")
+        .answer("GET /networks/k3d-team-a", 200, r#"{"Name":"k3d-team-a","Id":"n1","Labels":{}}"#)
+        .serve()
+        .await;
+    assert!(Remains::of(recorded.engine(), "team-a").await.unwrap().is_empty());
+}

@@ -1,0 +1,410 @@
+//! The only place that starts processes. Every child runs in a process group of its own, so that Ctrl-C on the
+//! terminal reaches devplat alone, which then decides what to finish; and dies with devplat, even by SIGKILL, so
+//! that no orphan goes on making what the next run takes for half-made. It never prints: what a child writes comes
+//! back as data, and no more of it is kept than is of use.
+
+mod capture;
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::File,
+    io::{self, Seek},
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt;
+
+pub(crate) use capture::{last_lines, without_colours};
+
+use crate::Surroundings;
+
+/// The most that is kept of a child's standard output. devplat reads lists and configurations.
+const STDOUT_LIMIT: usize = 16 << 20;
+
+/// A command line to run: program, arguments, environment and standard input.
+#[derive(Debug, Clone)]
+pub struct Command {
+    program: String,
+    args: Vec<OsString>,
+    variables: BTreeMap<OsString, OsString>,
+    surroundings: Surroundings,
+    folder: Option<OsString>,
+    stdin: Input,
+    deadline: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(Arc<File>),
+    Terminal,
+}
+
+/// The output of a child that exited with 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output, as text.
+    pub stdout: String,
+    /// The end of standard error, as text.
+    pub stderr: String,
+}
+
+/// How a child ended that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It exited with this status.
+    Status(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// Why a command gave no output.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program is not installed in any of the folders searched.
+    #[error("{program} is not installed: looked for it in {path}")]
+    Absent {
+        /// The program looked for.
+        program: String,
+        /// The folders searched, in order, separated by colons.
+        path: String,
+    },
+    /// The program could not be started, fed or read.
+    #[error("cannot run {program}")]
+    Start {
+        /// The program.
+        program: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The program failed.
+    #[error("{line}: {ended}{}{said}", if said.is_empty() { "" } else { ": " })]
+    Failed {
+        /// The command line, for people.
+        line: String,
+        /// How it ended.
+        ended: Ended,
+        /// The last lines it wrote to standard error, else to standard output.
+        said: String,
+    },
+    /// The program was ended because it took too long.
+    #[error("{line}: ended after {} s, which is the limit{}{said}", limit.as_secs(), if said.is_empty() { "" } else { "; its last lines: " })]
+    Slow {
+        /// The command line, for people.
+        line: String,
+        /// How long it may take.
+        limit: Duration,
+        /// The last lines it wrote to standard error.
+        said: String,
+    },
+    /// The program wrote more to standard output than is kept.
+    #[error("{line}: wrote more than {} MiB to standard output", limit >> 20)]
+    TooMuch {
+        /// The command line, for people.
+        line: String,
+        /// The most that is kept, in bytes.
+        limit: usize,
+    },
+}
+
+impl Error {
+    /// The last lines the failed program wrote; empty where it was never started.
+    pub fn said(&self) -> &str {
+        match self {
+            Self::Absent { .. } | Self::Start { .. } | Self::TooMuch { .. } => "",
+            Self::Failed { said, .. } | Self::Slow { said, .. } => said,
+        }
+    }
+
+    /// The remedy, where one is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Absent { program, .. } => Some(format!("install {program}, or add its folder to PATH")),
+            Self::Start { .. } | Self::Failed { .. } | Self::Slow { .. } | Self::TooMuch { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "exit status {status}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Self {
+        match status.signal() {
+            Some(signal) => Self::Signal(signal),
+            None => Self::Status(status.code().unwrap_or_default()),
+        }
+    }
+}
+
+/// A line that a child wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// To standard output.
+    Out(&'a str),
+    /// To standard error.
+    Err(&'a str),
+}
+
+impl Command {
+    /// A command with the variables of `surroundings` that reads nothing.
+    pub fn new(program: &str, surroundings: &Surroundings) -> Self {
+        let mut variables = surroundings.variables.clone();
+        // The child looks for programs where devplat does: kind starts docker.
+        if let Ok(path) = std::env::join_paths(surroundings.folders()) {
+            variables.insert("PATH".into(), path);
+        }
+        Self {
+            program: program.to_owned(),
+            args: Vec::new(),
+            variables,
+            surroundings: surroundings.clone(),
+            folder: None,
+            stdin: Input::Nothing,
+            deadline: None,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the child's environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets variables of the child's environment.
+    #[must_use]
+    pub fn envs<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Takes a variable out of the child's environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.variables.remove(OsStr::new(name));
+        self
+    }
+
+    /// Takes all variables whose names begin with `prefix` out of the child's environment.
+    #[must_use]
+    pub fn env_clear_prefix(mut self, prefix: &str) -> Self {
+        self.variables.retain(|name, _| !name.as_encoded_bytes().starts_with(prefix.as_bytes()));
+        self
+    }
+
+    /// Sets the folder that the child starts in.
+    #[must_use]
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.as_os_str().to_owned());
+        self
+    }
+
+    /// Gives the child these bytes as standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Gives the child this file, from its beginning, as standard input.
+    #[must_use]
+    pub fn stdin_file(mut self, file: Arc<File>) -> Self {
+        self.stdin = Input::File(file);
+        self
+    }
+
+    /// Gives the child this terminal to read from, for programs that ask their user something.
+    #[must_use]
+    pub fn terminal_stdin(mut self) -> Self {
+        self.stdin = Input::Terminal;
+        self
+    }
+
+    /// Ends the child, and all that it started, after `limit`.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Runs the command to its end and returns its output.
+    ///
+    /// Dropping the future kills the child and all that it started.
+    pub async fn run(self) -> Result<Output, Error> {
+        self.run_lines(|_| {}).await
+    }
+
+    /// As [`Command::run`], and hands each line of standard error to `tell` as it comes.
+    pub async fn run_telling(self, mut tell: impl FnMut(&str)) -> Result<Output, Error> {
+        self.run_lines(|line| {
+            if let Line::Err(line) = line {
+                tell(line);
+            }
+        })
+        .await
+    }
+
+    /// As [`Command::run`], and hands each line that the child writes to `tell` as it comes.
+    pub async fn run_lines(self, tell: impl FnMut(Line<'_>)) -> Result<Output, Error> {
+        let line = self.line();
+        let program = self.program.clone();
+        let started = |source| Error::Start { program: program.clone(), source };
+        let (stdin, bytes) = match &self.stdin {
+            Input::Nothing => (Stdio::null(), Vec::new()),
+            Input::Bytes(bytes) => (Stdio::piped(), bytes.clone()),
+            Input::Terminal => (Stdio::inherit(), Vec::new()),
+            Input::File(file) => {
+                let rewound = (&**file).rewind().and_then(|()| file.try_clone());
+                (Stdio::from(rewound.map_err(started)?), Vec::new())
+            }
+        };
+        tracing::debug!(command = %line, "run");
+        let deadline = self.deadline;
+        let in_our_group = matches!(self.stdin, Input::Terminal);
+        let mut command = self.prepare(true)?;
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Only the terminal's own group may read from it.
+        if !in_our_group {
+            command.process_group(0);
+        }
+        let mut child = command.spawn().map_err(started)?;
+        // Dropped before the child is, whose number may be another's once it was waited for.
+        let mut group = if in_our_group { Group(None) } else { Group::of(&child) };
+        let input = child.stdin.take();
+        let stdout = child.stdout.take().expect("standard output is piped above");
+        let stderr = child.stderr.take().expect("standard error is piped above");
+        let feed = async move {
+            if let Some(mut input) = input {
+                // A child that ends without reading everything has its own exit status, which explains more.
+                let _ = input.write_all(&bytes).await;
+                let _ = input.shutdown().await;
+            }
+        };
+        let tell = Mutex::new(tell);
+        let tell = |line: Line<'_>| (tell.lock().unwrap_or_else(PoisonError::into_inner))(line);
+        let mut out = capture::Everything::new(STDOUT_LIMIT, |line| tell(Line::Out(line)));
+        let mut err = capture::Tail::new(|line| tell(Line::Err(line)));
+        let work = async {
+            let ((), read, told) = tokio::join!(feed, out.read(stdout), err.read(stderr));
+            let within = read?;
+            told?;
+            Ok::<_, io::Error>((within, if within { Some(child.wait().await?) } else { None }))
+        };
+        let ended = match deadline {
+            Some(limit) => match tokio::time::timeout(limit, work).await {
+                Ok(ended) => ended,
+                Err(_) => return Err(Error::Slow { line, limit, said: err.last_lines() }),
+            },
+            None => work.await,
+        };
+        let (true, Some(status)) = ended.map_err(started)? else {
+            return Err(Error::TooMuch { line, limit: STDOUT_LIMIT });
+        };
+        group.ended();
+        let (stdout, stderr) = (out.text(), err.text());
+        if status.success() {
+            return Ok(Output { stdout, stderr });
+        }
+        let said = if stderr.trim().is_empty() { last_lines(&stdout) } else { err.last_lines() };
+        Err(Error::Failed { line, ended: status.into(), said })
+    }
+
+    /// Runs the command with this terminal as its own, and returns its exit status; 128 and the signal where one
+    /// ended it.
+    pub async fn on_this_terminal(self) -> Result<i32, Error> {
+        let program = self.program.clone();
+        // In our own group: Ctrl-C is the child's to judge.
+        let ran = self.prepare(false)?.status().await;
+        let status = ran.map_err(|source| Error::Start { program, source })?;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+
+    /// util-linux's setpriv, where it is installed, has the kernel end the child when devplat ends, and becomes the
+    /// child. (The call itself would take unsafe code here.)
+    fn prepare(self, dies_with_us: bool) -> Result<tokio::process::Command, Error> {
+        let Self { program, args, variables, surroundings, folder, stdin: _, deadline: _ } = self;
+        let Some(place) = surroundings.program(&program) else {
+            let folders = surroundings.folders();
+            let path =
+                folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":");
+            return Err(Error::Absent { program, path });
+        };
+        let launcher = if dies_with_us { surroundings.program("setpriv") } else { None };
+        #[expect(clippy::disallowed_methods, reason = "this module is the one home of starting processes")]
+        let mut command = tokio::process::Command::new(launcher.as_deref().unwrap_or(&place));
+        if launcher.is_some() {
+            command.args(["--pdeathsig", "KILL", "--"]).arg(&place);
+        }
+        if let Some(folder) = folder {
+            command.current_dir(folder);
+        }
+        command.args(args).env_clear().envs(variables).kill_on_drop(true);
+        Ok(command)
+    }
+
+    fn line(&self) -> String {
+        let mut line = self.program.clone();
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(&arg.to_string_lossy());
+        }
+        line
+    }
+}
+
+/// The process group of a child, which is killed when this is dropped before the child ended.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)))
+    }
+
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // A group that is gone is what is wanted.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The files that the rules hold for, and the sentences that they leave out.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Folders and files that follow every rule. A folder moves here from [`FOLLOWING`] once it has no finding.
+pub(crate) const STRICT: &[&str] = &[
+    "ARCHITECTURE.md",
+    "README.md",
+    "docs",
+    "tests/tests/architecture",
+    "tests/tests/architecture.rs",
+    "tests/tests/language",
+    "tests/tests/language.rs",
+];
+
+/// Folders and files that are still to follow: they are counted, and their findings printed.
+pub(crate) const FOLLOWING: &[&str] = &[
+    ".cargo",
+    ".ci",
+    "Cargo.toml",
+    "bastion",
+    "bench",
+    "bootstrap",
+    "check",
+    "cli",
+    "clippy.toml",
+    "deny.toml",
+    "installer",
+    "operator",
+    "profiles",
+    "quickstart",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "templates",
+    "tests/Cargo.toml",
+    "tests/kubernetes",
+    "tests/src",
+    "tests/tests/apiserver",
+    "tests/tests/apiserver.rs",
+    "tests/tests/kind",
+    "tests/tests/kind.rs",
+    "third-party/README.md",
+];
+
+/// Not ours, not prose, or, as with the rules and their examples, made of the words that are looked for.
+const LEFT_OUT: &[&str] = &[
+    ".git",
+    "target",
+    "bench-results",
+    "third-party/russh",
+    "tests/kubernetes/modules",
+    "tests/tests/language/examples.rs",
+    "tests/tests/language/rules.rs",
+];
+
+/// A sentence that a rule finds and that stays.
+pub(crate) struct Exception {
+    pub(crate) file: &'static str,
+    /// Part of the sentence, code in it as `X`.
+    pub(crate) text: &'static str,
+    pub(crate) why: &'static str,
+}
+
+/// Every exception. One that no rule finds any more fails a test.
+pub(crate) const EXCEPTIONS: &[Exception] = &[Exception {
+    file: "tests/tests/language.rs",
+    text: "whoever",
+    why: "the sample sentence of a test that expects the finding",
+}];
+
+/// The folder of the workspace.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Whether `file` is `folder` or lies in it.
+pub(crate) fn folder_of(folder: &str, file: &str) -> bool {
+    file.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The files with prose that lie in `folder`, which may itself be a file; of the whole workspace if it is empty.
+pub(crate) fn files(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(&root(), folder, &mut found);
+    found.sort();
+    found
+}
+
+fn walk(root: &Path, place: &str, found: &mut Vec<String>) {
+    if LEFT_OUT.iter().any(|out| folder_of(out, place)) {
+        return;
+    }
+    let path = root.join(place);
+    let Ok(entries) = fs::read_dir(&path) else {
+        let is_prose = |text: String| crate::blocks(place, &text).is_some();
+        if fs::read_to_string(&path).is_ok_and(is_prose) {
+            found.push(place.to_owned());
+        }
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        walk(root, &if place.is_empty() { name } else { format!("{place}/{name}") }, found);
+    }
+}
