@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::image::NodeImage;
 use crate::{ExistingDelivery, LocalDelivery};
 
 /// The cluster that a platform runs in.
@@ -118,16 +119,6 @@ pub struct ExistingCluster {
     pub context: Option<String>,
     /// How images get to the nodes.
     pub delivery: ExistingDelivery,
-}
-
-/// The image of a container that devplat runs on this host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum NodeImage {
-    /// The one that devplat or the cluster's tool has chosen.
-    Auto,
-    /// This reference.
-    Reference(String),
 }
 
 /// A port of this host that leads to a port of a node.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::NodeImage;
+use super::image::NodeImage;
 
 /// How images get to the nodes of a cluster that devplat creates on this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

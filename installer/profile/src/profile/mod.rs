@@ -2,6 +2,7 @@
 
 mod cluster;
 mod delivery;
+mod image;
 
 use std::collections::BTreeMap;
 
@@ -10,8 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    cluster::{Cluster, ExistingCluster, K3dCluster, KindCluster, NodeImage, PortMapping, Provider},
+    cluster::{Cluster, ExistingCluster, K3dCluster, KindCluster, PortMapping, Provider},
     delivery::{ExistingDelivery, LocalDelivery, LocalRegistry, RemoteRegistry},
+    image::NodeImage,
 };
 use crate::{FlavorName, UserName};
 

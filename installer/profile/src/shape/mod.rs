@@ -9,7 +9,6 @@ mod value;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::value::Value as ValueShape;
 use crate::{
     node::{self, Node},
     path::{KeyPath, Step},
@@ -21,6 +20,23 @@ pub(crate) struct Shape {
     /// Whether a null takes away what a lower layer has.
     nullable: bool,
     value: ValueShape,
+}
+
+/// What the value itself can be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ValueShape {
+    Map(Map),
+    List(Box<Shape>),
+    /// One of these words.
+    Choice(Vec<String>),
+    /// A Kubernetes quantity.
+    Quantity,
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    Boolean,
+    Text,
 }
 
 /// What the value of a map can be.

@@ -1,26 +1,9 @@
 //! Single values: what they can be, and what is wrong with one that is something else.
 
-use super::{Map, Shape};
+use super::ValueShape;
 use crate::mistake::ValueProblem;
 
-/// What a value can be.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    Map(Map),
-    List(Box<Shape>),
-    /// One of these words.
-    Choice(Vec<String>),
-    /// A Kubernetes quantity.
-    Quantity,
-    Integer {
-        min: i64,
-        max: i64,
-    },
-    Boolean,
-    Text,
-}
-
-impl Value {
+impl ValueShape {
     /// Returns what is expected here, for messages.
     pub(super) fn expected(&self) -> String {
         match self {
@@ -104,9 +87,9 @@ fn leading_zero(text: &str) -> Result<(), ValueProblem> {
 mod tests {
     use super::*;
 
-    const PORT: Value = Value::Integer { min: 0, max: 65535 };
+    const PORT: ValueShape = ValueShape::Integer { min: 0, max: 65535 };
 
-    fn problem(value: &Value, text: &str) -> String {
+    fn problem(value: &ValueShape, text: &str) -> String {
         value.scalar(text, true).unwrap_err().to_string()
     }
 
@@ -138,7 +121,7 @@ mod tests {
 
     #[test]
     fn quoted_number_or_boolean_is_rejected_with_the_reason() {
-        for (value, text) in [(PORT, "1"), (Value::Boolean, "true")] {
+        for (value, text) in [(PORT, "1"), (ValueShape::Boolean, "true")] {
             let problem = value.scalar(text, false).unwrap_err().to_string();
             assert_eq!(problem, format!("{text:?} is a text because of its quotes; write it without them"));
         }
@@ -147,11 +130,11 @@ mod tests {
     #[test]
     fn quantities_have_no_leading_zero_either() {
         for text in ["0", "0.5", "500m", "10Gi"] {
-            assert_eq!(Value::Quantity.scalar(text, true), Ok(()), "{text}");
+            assert_eq!(ValueShape::Quantity.scalar(text, true), Ok(()), "{text}");
         }
-        assert!(Value::Quantity.scalar("010", true).is_err());
-        assert!(problem(&Value::Quantity, "010Gi").ends_with("write 10Gi"));
-        assert!(problem(&Value::Quantity, "00.5").ends_with("write 0.5"));
-        assert!(problem(&Value::Quantity, "10GB").starts_with("\"10GB\" is not a quantity"));
+        assert!(ValueShape::Quantity.scalar("010", true).is_err());
+        assert!(problem(&ValueShape::Quantity, "010Gi").ends_with("write 10Gi"));
+        assert!(problem(&ValueShape::Quantity, "00.5").ends_with("write 0.5"));
+        assert!(problem(&ValueShape::Quantity, "10GB").starts_with("\"10GB\" is not a quantity"));
     }
 }

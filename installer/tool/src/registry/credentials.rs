@@ -6,7 +6,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
-use super::Step;
+use super::step::Step;
 use crate::{Command, Surroundings, limits, process};
 
 /// How long a helper may take: it may ask on a screen.

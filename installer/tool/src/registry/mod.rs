@@ -3,6 +3,7 @@
 mod credentials;
 mod error;
 mod place;
+mod step;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio_util::io::ReaderStream;
 
 pub use credentials::{CredentialsError, Login, credentials};
 pub use error::RegistryError;
+pub use step::{Part, Step};
 
 use crate::Surroundings;
 use error::Called;
@@ -45,41 +47,6 @@ pub struct Place {
     client: Client,
     auth: RegistryAuth,
     proxy: Option<String>,
-}
-
-/// A step of a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
-    /// A helper is asked for credentials, and takes its time.
-    AskingHelper {
-        /// The helper.
-        program: &'a str,
-    },
-    /// A part is there already.
-    Present(Part),
-    /// A part is pushed.
-    Pushing {
-        /// The part.
-        part: Part,
-        /// Its bytes.
-        bytes: u64,
-    },
-    /// The manifest is pushed, which comes last.
-    Manifest,
-}
-
-/// A part of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// A layer.
-    Layer {
-        /// Its number, from 1 on.
-        number: usize,
-        /// The number of layers.
-        of: usize,
-    },
-    /// The configuration.
-    Configuration,
 }
 
 impl Place {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::{
     Surroundings,
     docker::Cgroups,

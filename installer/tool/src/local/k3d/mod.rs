@@ -2,10 +2,12 @@
 
 mod config;
 mod remains;
+mod wanted;
 
 use std::{io::Write, path::Path, time::Duration};
 
 pub use remains::Remains;
+pub use wanted::{NAME_LIMIT, Wanted};
 
 use super::{ClusterError, ExtraConfig, Maker, Mapping, Owner, diagnose::Attempt};
 use crate::{
@@ -13,9 +15,6 @@ use crate::{
     docker::{Cgroups, Engine},
     process::{self, Line},
 };
-
-/// The longest name of a cluster that k3d takes.
-pub const NAME_LIMIT: usize = 32;
 
 /// The oldest k3d that devplat works with.
 const OLDEST: (u64, u64, u64) = (5, 6, 0);
@@ -29,33 +28,6 @@ const LIMIT: Duration = Duration::from_mins(3);
 
 /// The ranges of addresses that k3s gives pods and services.
 const RANGES: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
-
-/// A cluster to be made.
-#[derive(Debug, Clone)]
-pub struct Wanted<'a> {
-    /// The cluster's name, of at most [`NAME_LIMIT`] letters.
-    pub name: &'a str,
-    /// The Docker network that it lies in, which has to be there: k3d never deletes it.
-    pub network: &'a str,
-    /// Image of its nodes, with a tag.
-    pub image: &'a str,
-    /// The version of the control groups that containers get.
-    pub cgroups: Cgroups,
-    /// Port of its API server on this machine; a free one where there is none.
-    pub api_port: Option<u16>,
-    /// Ports of this machine that lead to its first server.
-    pub mappings: &'a [Mapping],
-    /// How many servers it has; more than one keep their state in etcd.
-    pub servers: u16,
-    /// How many agents it has.
-    pub agents: u16,
-    /// Whose it is.
-    pub owner: &'a Owner,
-    /// The user's configuration, to be laid under devplat's.
-    pub extra: Option<ExtraConfig<'a>>,
-    /// The text of registries.yaml, which k3s reads when it starts.
-    pub registries: Option<&'a str>,
-}
 
 /// k3d on one engine.
 #[derive(Debug, Clone, Copy)]

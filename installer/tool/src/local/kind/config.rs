@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Wanted;
+use super::wanted::Wanted;
 use crate::{
     docker::Cgroups,
     local::{
