@@ -9,10 +9,10 @@ use std::{io::Write, path::Path, time::Duration};
 pub use remains::Remains;
 pub use wanted::{NAME_LIMIT, Wanted};
 
-use super::{ClusterError, ExtraConfig, Maker, Mapping, Owner, diagnose::Attempt};
+use super::{ClusterError, Maker, diagnose::Attempt};
 use crate::{
     Command, Surroundings,
-    docker::{Cgroups, Engine},
+    docker::Engine,
     process::{self, Line},
 };
 

@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::{
-    docker::recorded::Recorded,
-    local::fake::{Fake, engine_without_containers},
+    docker::{Cgroups, recorded::Recorded},
+    local::{
+        Owner,
+        fake::{Fake, engine_without_containers},
+    },
 };
 
 #[test]

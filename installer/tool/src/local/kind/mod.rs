@@ -11,11 +11,8 @@ use std::{
 
 pub use wanted::Wanted;
 
-use super::{ClusterError, ExtraConfig, Maker, Mapping, Owner, diagnose::Attempt};
-use crate::{
-    Command, Surroundings,
-    docker::{Cgroups, Engine},
-};
+use super::{ClusterError, Maker, diagnose::Attempt};
+use crate::{Command, Surroundings, docker::Engine};
 
 /// The step of kind, as [`create`] hands it on, in which containerd is running in its nodes.
 pub const NODE_IS_UP: &str = "starting control-plane";

@@ -1,7 +1,13 @@
 //! kind's environment, its steps and the reasons for its failures.
 
 use super::*;
-use crate::local::fake::{Fake, engine_without_containers};
+use crate::{
+    docker::Cgroups,
+    local::{
+        Mapping, Owner,
+        fake::{Fake, engine_without_containers},
+    },
+};
 
 #[test]
 fn steps_of_kind_come_in_plain_letters() {
