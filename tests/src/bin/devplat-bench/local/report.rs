@@ -150,10 +150,10 @@ mod tests {
 
     /// Name, value and verdict of each figure.
     fn summary(maker: Maker, life: &Life) -> Vec<String> {
-        let line = |Line { name, goal, measured, from: _ }: &Line| {
+        let figure = |Line { name, goal, measured, from: _ }: &Line| {
             format!("{name}: {}, {}", goal.show(*measured), goal.verdict(*measured))
         };
-        lines(maker, life).iter().map(line).collect()
+        lines(maker, life).iter().map(figure).collect()
     }
 
     #[test]
