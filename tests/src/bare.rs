@@ -42,13 +42,26 @@ const BUILT_K3S: &str = "devplat/k3s-stand-in:v1.34.3";
 /// k3d's tools container of the same making.
 const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
 
+/// Whether a node image is the stand-in for k3s.
+pub fn is_stand_in(node_image: &str) -> bool {
+    node_image == BUILT_K3S
+}
+
 /// Creates a cluster by k3d alone, of the platform's name, in the kubeconfig of the platform's user.
 pub fn create_k3d(platform: &Platform) -> Result<()> {
+    let built = !platform.docker(&["images", "--quiet", BUILT_K3S])?.trim().is_empty();
+    create_k3d_with(platform, built.then_some(BUILT_K3S))
+}
+
+/// The same, with this node image.
+pub fn create_k3d_of(platform: &Platform, node_image: &str) -> Result<()> {
+    create_k3d_with(platform, Some(node_image))
+}
+
+fn create_k3d_with(platform: &Platform, node_image: Option<&str>) -> Result<()> {
     let mut args = vec!["cluster", "create", &platform.name, "--no-lb", "--timeout", "180s"];
     args.extend(["--k3s-arg", "--kubelet-arg=fail-cgroupv1=false@server:*"]);
-    if !platform.docker(&["images", "--quiet", BUILT_K3S])?.trim().is_empty() {
-        args.extend(["--image", BUILT_K3S]);
-    }
+    args.extend(node_image.into_iter().flat_map(|image| ["--image", image]));
     k3d(platform, &args)
 }
 

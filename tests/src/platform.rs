@@ -23,16 +23,25 @@ use crate::{
 /// Names the folder with devplat and the programs that go into its images, where it is not the workspace's own.
 pub const VARIABLE: &str = "DEVPLAT_TEST_PROGRAMS";
 
+/// devplat, and the programs that have to lie beside it.
+pub const PROGRAMS: [&str; 5] = ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"];
+
+/// The label of images that a test program makes for a platform, with its name: they are deleted with the platform.
+/// devplat does not know it.
+pub const LABEL: &str = "dev.devplat.test";
+
 /// Longer than anything here ever took.
 const BOUND: Duration = Duration::from_mins(5);
 
-/// Deletes what a killed test program left: nodes, registry, volumes and networks of that name, if there are any.
+/// Deletes what a killed test program left of that name: nodes, registry, volumes, networks, and the images with
+/// [`LABEL`], the newest first, as an image cannot go before those that were made of it.
 const SWEEP: &str = r#"cat >/dev/null
-for label in "io.x-k8s.kind.cluster=$1" "k3d.cluster=$1" "dev.devplat.platform=$1"; do
+for label in "io.x-k8s.kind.cluster=$1" "k3d.cluster=$1" "dev.devplat.platform=$1" "dev.devplat.test=$1"; do
   docker ps --all --quiet --filter "label=$label" | xargs --no-run-if-empty docker rm --force --volumes
 done
 docker volume rm "k3d-$1-images"
 docker network rm "devplat-$1" "k3d-$1"
+docker images --quiet --filter "label=dev.devplat.test=$1" | xargs --no-run-if-empty docker rmi --force
 true"#;
 
 /// A user, her home folder, and the platform that she is to have.
@@ -179,7 +188,7 @@ fn programs() -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/release"),
     };
-    for program in ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"] {
+    for program in PROGRAMS {
         if !folder.join(program).is_file() {
             bail!("{program} is missing in {}: cargo build --release makes it", folder.display());
         }

@@ -1,6 +1,8 @@
 //! One line of the table: what was measured, beside what, and the goal.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Instant};
+
+use anyhow::Result;
 
 /// A figure.
 #[derive(Debug, Clone)]
@@ -47,6 +49,13 @@ impl Series {
     pub(crate) fn describe(&self) -> String {
         format!("median {:.2} s ({})", self.median(), self.spread())
     }
+}
+
+/// Does some work, and returns the seconds that it took as well.
+pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
+    let begun = Instant::now();
+    let done = work()?;
+    Ok((begun.elapsed().as_secs_f64(), done))
 }
 
 /// The table, in Markdown.

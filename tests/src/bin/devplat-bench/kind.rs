@@ -1,10 +1,10 @@
-//! A platform on a kind cluster, beside a bare kind cluster of the same node image; and the start of a dev server.
+//! A platform on a kind cluster: its first creation, the start of a dev server, the operator's memory and image.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use devplat_api::DevServer;
-use devplat_tests::{bare, control_plane::client, platform::Platform, waiting::until};
+use devplat_tests::{control_plane::client, platform::Platform, waiting::until};
 use futures::{TryStreamExt, pin_mut};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use kube::{
@@ -15,7 +15,7 @@ use kube::{
 use serde_json::json;
 
 use crate::{
-    figure::{Figure, Series},
+    figure::{Figure, Series, timed},
     image,
 };
 
@@ -23,55 +23,21 @@ use crate::{
 const LONG: Duration = Duration::from_mins(5);
 /// How many dev servers are started one after the other.
 const SERVERS: usize = 10;
-const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
 
-/// Measures `runs` pairs.
-pub(crate) async fn measure(runs: usize) -> Result<Vec<Figure>> {
+/// Measures one platform.
+pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let platform = Platform::new("bench")?;
-    // Once for nothing: the base image of dev servers is put together, and files are in the page cache.
-    let cold = timed(|| devplat(&platform, &UP))?;
+    // The base image of dev servers is put together, since the cache is empty.
+    let (cold, ()) = timed(|| devplat(&platform, &["up", "--profile", "kind", "--yes"]))?;
+    let (new, kept) = starts(&client(Kubeconfig::read_from(platform.kubeconfig())?).await?).await?;
+    let memory = operator_memory(&platform)?;
     devplat(&platform, &["destroy", "--yes"])?;
-    let (mut up, mut again, mut destroy) = (Series::default(), Series::default(), Series::default());
-    let (mut create, mut delete) = (Series::default(), Series::default());
-    let (mut kept, mut new) = (Series::default(), Series::default());
-    let mut memory = Series::default();
-    for run in 0..runs {
-        create.0.push(timed(|| bare::create(&platform))?);
-        delete.0.push(timed(|| delete_bare(&platform))?);
-        up.0.push(timed(|| devplat(&platform, &UP))?);
-        again.0.push(timed(|| devplat(&platform, &UP))?);
-        if run == 0 {
-            let kubeconfig = Kubeconfig::read_from(platform.kubeconfig())?;
-            (new, kept) = starts(&client(kubeconfig).await?).await?;
-            memory = operator_memory(&platform)?;
-        }
-        destroy.0.push(timed(|| devplat(&platform, &["destroy", "--yes"]))?);
-    }
-    let extra = destroy.median() - delete.median();
     Ok(vec![
-        Figure {
-            name: "`up --profile kind` until the proof, over bare `kind create cluster`",
-            goal: "at most 2.5",
-            measured: format!("{:.2}", up.median() / create.median()),
-            from: format!("up {}; kind {}", up.describe(), create.describe()),
-        },
         Figure {
             name: "the first `up` of all, which puts the base image of dev servers together",
             goal: "",
             measured: format!("{cold:.1} s"),
             from: "n = 1".to_owned(),
-        },
-        Figure {
-            name: "`up` again",
-            goal: "at most 2 s",
-            measured: format!("{:.2} s", again.median()),
-            from: format!("{}; that it writes nothing is tested", again.describe()),
-        },
-        Figure {
-            name: "`destroy` over bare `kind delete cluster`",
-            goal: "+ 3 s",
-            measured: format!("+ {extra:.2} s"),
-            from: format!("destroy {}; kind {}", destroy.describe(), delete.describe()),
         },
         Figure {
             name: "DevServer created until Ready, its home there",
@@ -100,20 +66,8 @@ pub(crate) async fn measure(runs: usize) -> Result<Vec<Figure>> {
     ])
 }
 
-fn timed(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
-    let begun = Instant::now();
-    work()?;
-    Ok(begun.elapsed().as_secs_f64())
-}
-
 fn devplat(platform: &Platform, args: &[&str]) -> Result<()> {
     platform.devplat(args)?.run(LONG)?.expect(0).map(|_| ())
-}
-
-/// With its network: one that devplat did not make would be somebody else's to it.
-fn delete_bare(platform: &Platform) -> Result<()> {
-    bare::delete(platform)?;
-    platform.docker(&["network", "rm", &bare::network(platform)]).map(|_| ())
 }
 
 /// Starts dev servers one after the other: with new homes, then each with the home that it left.
