@@ -241,7 +241,10 @@ async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
             tokio::select! {
                 biased;
                 settled = resource.settle(&cx) => settled,
-                () = stop.until_asked() => Err(Failure::stopped()),
+                () = stop.until_asked() => {
+                    cx.report("made; not waited for");
+                    Err(Failure::stopped())
+                }
             }
         }
     }
