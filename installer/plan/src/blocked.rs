@@ -1,6 +1,6 @@
 //! Why there is no plan.
 
-use crate::{Action, Id, Loss};
+use crate::{Action, Foreigner, Id, Loss};
 
 /// A reason for which nothing is planned: carrying it out would touch what is not the platform's, or destroy data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +11,7 @@ pub enum Blocked {
         /// Whose name is taken.
         id: Id,
         /// What was found in its place.
-        who: String,
+        who: Foreigner,
     },
     /// The change destroys data, and that was not allowed.
     #[error("{id} cannot be brought to what is wanted without losing {loss}: {why}")]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use devplat_plan::{Allowed, Owner};
+use devplat_plan::{Allowed, Foreigner, Owner};
 use tokio::time::Instant;
 
 use super::{
@@ -131,7 +131,7 @@ async fn nothing_found(
     world: &World,
     host: &Host,
 ) -> Result<(), Failure> {
-    let foreign: Vec<String> = survey
+    let foreign: Vec<Foreigner> = survey
         .inventory
         .values()
         .flatten()
@@ -143,10 +143,11 @@ async fn nothing_found(
     if !foreign.is_empty() {
         let mut failure =
             Failure::new(Exit::Usage, "nothing was deleted: what is there is not this platform's");
-        failure.causes.extend(foreign);
-        return Err(
-            failure.hint("where it is a platform of another account of this machine, --take-over deletes it")
-        );
+        if foreign.iter().any(|who| matches!(who, Foreigner::Account(_))) {
+            failure = failure.hint("--take-over deletes the platform of the other account");
+        }
+        failure.causes.extend(foreign.iter().map(ToString::to_string));
+        return Err(failure);
     }
     if !known {
         return Err(request::not_found(asked, host, looked).await);

@@ -104,7 +104,7 @@ where
     let Some(first) = containers.first() else { return Ok(None) };
     let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     let owner =
-        Owner::Foreign(format!("container {} has the label {label} and is not devplat's", first.name));
+        Owner::stranger(format!("container {} has the label {label} and is not devplat's", first.name));
     Ok(Some(Seen { owner, ..seen }))
 }
 

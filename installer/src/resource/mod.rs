@@ -114,7 +114,7 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
     let platform = &world.platform;
     match found {
         Some((Owner::Foreign(whose), _)) => {
-            Err(Failure::new(Exit::Usage, whose).hint("name another platform with --name"))
+            Err(Failure::new(Exit::Usage, whose.to_string()).hint("name another platform with --name"))
         }
         Some((_, Some(access))) => {
             world.outputs.put(CLUSTER.single(), access);
