@@ -133,6 +133,12 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
     }
 }
 
+/// Whether a resource shows that the platform is where it was found. The block in `~/.ssh/config` does not: it stays in
+/// the account while the platform may be in any cluster.
+pub fn shows_platform(id: &Id) -> bool {
+    id.kind() != ssh_block::SSH_BLOCK
+}
+
 /// How the planner sees a wanted resource of which nothing can be known now.
 pub fn unseen(resource: &AnyResource) -> Sight {
     Sight {

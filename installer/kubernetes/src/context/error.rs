@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use super::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 use crate::{
-    call::{Answer, ConnectionError},
+    call::{Answer, Class, ConnectionError},
     connect::CredentialError,
     pace::Stopped,
 };
@@ -125,6 +125,9 @@ impl ContextError {
             Self::Untrusted { .. } => {
                 "if the cluster was created again, have its maker write the kubeconfig again".to_owned()
             }
+            Self::Unreachable { source, .. } if through_a_proxy(source.as_ref()) => {
+                "check the proxy, or exclude the API server with NO_PROXY".to_owned()
+            }
             Self::Unreachable { .. } => {
                 "check that the cluster is running and reachable from here".to_owned()
             }
@@ -139,6 +142,13 @@ impl ContextError {
             Self::Stopped(_) => return Vec::new(),
         };
         vec![hint]
+    }
+}
+
+fn through_a_proxy(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    match source.downcast_ref::<Class>() {
+        Some(Class::Unreachable(connection)) => connection.proxy.is_some(),
+        Some(_) | None => false,
     }
 }
 
