@@ -6,7 +6,7 @@ use devplat_kubernetes::identity;
 use devplat_profile::Cluster;
 use devplat_tool::docker::Engine;
 
-use super::{Asked, Purpose, cluster, identity as places, local_engine, profile};
+use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -95,18 +95,20 @@ fn parts(
 
 /// The command line first, then what is remembered; and whether either says anything.
 fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Where, bool), Failure> {
-    if let Some(context) = &asked.context {
-        return Ok((Where::Named(cluster::named(Some(context.clone()), host)?), true));
-    }
     if asked.profile.is_some() {
         let recalled = profile::recall(asked, decisions, host, Purpose::Look)?;
+        one_cluster(asked, &recalled.loaded.profile.cluster)?;
         return match &recalled.loaded.profile.cluster {
             Cluster::Kind(_) | Cluster::K3d(_) => Ok((Where::Engine, true)),
             Cluster::Existing(existing) => {
-                let context = existing.context.clone().or_else(|| decisions.context.clone());
+                let context = asked.context.clone().or_else(|| existing.context.clone());
+                let context = context.or_else(|| decisions.context.clone());
                 Ok((Where::Named(cluster::named(context, host)?), true))
             }
         };
+    }
+    if let Some(context) = &asked.context {
+        return Ok((Where::Named(cluster::named(Some(context.clone()), host)?), true));
     }
     match (&decisions.place, &decisions.context) {
         (Some(Place::Cluster { .. }) | None, Some(context)) => {

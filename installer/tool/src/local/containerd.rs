@@ -97,7 +97,7 @@ pub async fn import(
             }
             ImportError::Incomplete { node: node.to_owned(), names }
         }
-        Err(error) => failed(error),
+        Err(error) => failed(engine.explained(error).await),
     };
     let remove = ["ctr", "-n", NAMESPACE, "images", "rm"];
     let remove: Vec<&str> = remove.into_iter().chain(names.iter().map(String::as_str)).collect();

@@ -19,6 +19,7 @@ use tokio_util::io::ReaderStream;
 
 pub use credentials::{CredentialsError, Login, credentials};
 pub use error::RegistryError;
+pub use place::answers_in_plain_http;
 pub use step::{Part, Step};
 
 use crate::Surroundings;
