@@ -52,7 +52,7 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
 /// Nodes run what the engine's machine runs: where it emulates other processors, containerd still takes no image of theirs.
 fn runs(architecture: &str, machine: &str, endpoint: &str) -> Result<(), Failure> {
     let found = match machine {
-        // An engine that does not tell does not keep its user from trying.
+        // An engine that does not report it may have any.
         "" => architecture,
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -121,7 +121,7 @@ async fn found(
     Ok((recalled(&remembered), Some(remembered)))
 }
 
-/// The registry that a cluster announces, if it answers: nothing takes the announcement of one that is gone away.
+/// The registry that a cluster announces, if it answers: an announcement outlives its registry.
 async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery> {
     let push = hosting.host.as_ref()?;
     let place = "which the cluster announces (kube-public/local-registry-hosting)";

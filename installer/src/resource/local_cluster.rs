@@ -49,8 +49,8 @@ pub(super) fn nothing_known() -> Fields {
     Fields { spec: None, stopped: Vec::new(), asleep: None }
 }
 
-/// Whether what was found is to be told to the planner. What others made is in the way only of a cluster by the same
-/// maker: names of kind's and of k3d's containers never clash.
+/// Whether the planner has to know of a cluster. One of another user is in the way only of a cluster by the same maker:
+/// names of kind's and of k3d's containers never clash.
 pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
     let same_maker = wanted.is_empty() || !wanted.of::<K>().is_empty();
     match &seen.owner {

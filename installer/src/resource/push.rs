@@ -125,13 +125,13 @@ impl Push {
         Ok(physical)
     }
 
-    /// Asks the user's registry for an image that is not there: one that does not answer, or rejects the credentials, is
-    /// reported before images are put together for minutes.
+    /// Fails where the user's registry does not answer or rejects the credentials: reported before images are put together
+    /// for minutes.
     async fn answers(&self, world: &World) -> Result<(), Failure> {
         match &self.inputs.delivery {
             Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
             Delivery::Registry(_) => match self.place(&Digest::of(b""), world, |_| ()).await? {
-                Some(place) => Ok(place.holds().await.map(drop)?),
+                Some(place) => Ok(place.accepts().await?),
                 None => Ok(()),
             },
         }

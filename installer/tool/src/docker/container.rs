@@ -147,10 +147,9 @@ impl Engine {
         let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
         match started.map_err(self.error(format!("start container {name}"))) {
             Ok(()) => Ok(()),
-            // The engine's answer for one that is paused.
+            // The engine's answer for one that is paused, or that is being deleted.
             Err(error) if error.is_conflict() => {
-                let unpaused = self.docker.unpause_container(name).await;
-                unpaused.map_err(self.error(format!("unpause container {name}")))
+                self.docker.unpause_container(name).await.map_err(|_| error)
             }
             Err(error) => match self.taken_port(name).await {
                 Some(taken) => Err(taken),

@@ -174,9 +174,10 @@ impl EngineError {
             Self::PortTaken { .. } => {
                 "end what listens there (`ss -ltnp` shows it), then run the same command".to_owned()
             }
-            Self::Broken { .. } => "was the engine restarted? `docker info` should answer; then run the same command"
+            // The connection broke; other sources are of answers that devplat does not understand.
+            Self::Broken { source, .. } if source.is::<ApiError>() => "was the engine restarted? `docker info` should answer; then run the same command"
                 .to_owned(),
-            Self::Api { .. } | Self::Exec { .. } => return None,
+            Self::Api { .. } | Self::Exec { .. } | Self::Broken { .. } => return None,
         })
     }
 

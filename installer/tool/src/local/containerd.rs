@@ -132,6 +132,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn import_into_a_full_disk_reports_the_disk() {
+        let serving = Recorded::new()
+            .answer("POST /containers/node/exec", 201, r#"{"Id":"e1"}"#)
+            .answer("POST /exec/e1/start", 101, frame(2, "ctr: anything at all\n"))
+            .answer("GET /exec/e1/json", 200, r#"{"Running":false,"ExitCode":1}"#)
+            .answer("GET /info", 200, r#"{"ID":"A","DockerRootDir":"/proc"}"#)
+            .serve()
+            .await;
+        let names = ["devplat.local/a@sha256:1".to_owned()];
+        let archive = Arc::new(tempfile::tempfile().unwrap());
+        let error = import(serving.engine(), "node", &names, archive).await.unwrap_err();
+        let ImportError::Failed { source: EngineError::NoSpace { .. }, .. } = &error else { panic!("{error:?}") };
+        assert!(error.hint().unwrap().contains("docker system prune"), "{error}");
+    }
+
+    #[tokio::test]
     async fn image_that_cannot_be_checked_hides_no_other() {
         let serving = node(1, frame(1, "devplat.local/a\n")).await;
         assert!(images(serving.engine(), "node").await.unwrap().contains("devplat.local/a"));

@@ -105,6 +105,17 @@ impl Place {
         }
     }
 
+    /// Fails where the registry does not answer or rejects the credentials. Changes nothing.
+    pub async fn accepts(&self) -> Result<(), RegistryError> {
+        let token = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
+        match token.map_err(|error| self.explain(error))? {
+            // Some registries answer 401 to questions about a repository that the first push creates.
+            Some(_) => Ok(()),
+            // No login, or one with each request.
+            None => self.holds().await.map(drop),
+        }
+    }
+
     /// Puts the image there: what is absent of its blobs, then its manifest. Hands on what it does.
     pub async fn push(&self, image: &Stored, tell: impl Fn(Step<'_>)) -> Result<(), RegistryError> {
         let signed_in = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
