@@ -21,6 +21,10 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
             world.engine()?.info().await?;
             Ok(())
         }
+        Takes::EngineOf(architecture) => {
+            let engine = world.engine()?;
+            runs(architecture, &engine.info().await?.architecture, &engine.endpoint())
+        }
         Takes::Tool(tool) => program(tool, world).await,
         Takes::FreePort(address) => match ports::check(*address) {
             // Docker binds a port that this user may not take with rights of its own, unless it runs without root's.
@@ -60,6 +64,26 @@ fn not_permitted(address: SocketAddr) -> Failure {
     .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
 }
 
+/// Nodes run what the engine's machine runs: where it emulates other processors, containerd still takes no image of theirs.
+fn runs(architecture: &str, machine: &str, endpoint: &str) -> Result<(), Failure> {
+    let found = match machine {
+        // An engine that does not report it may have any.
+        "" => architecture,
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    if found == architecture {
+        return Ok(());
+    }
+    let why = format!(
+        "the Docker engine at {endpoint} is on a machine of {found}; devplat's images are for {architecture}"
+    );
+    Err(Failure::new(Exit::Missing, why)
+        .hint(format!("use an engine on a machine of {architecture}: DOCKER_HOST or DOCKER_CONTEXT names it"))
+        .hint("or a cluster with such nodes: --profile existing --context NAME"))
+}
+
 async fn program(tool: &str, world: &World) -> Result<(), Failure> {
     let surroundings = &world.surroundings;
     match tool {
@@ -87,4 +111,22 @@ fn inotify(needed: u32) -> Result<(), Failure> {
     Err(Failure::new(Exit::Missing, format!("{used} of {max} inotify instances are in use, and the cluster needs {needed}"))
         .hint(format!("allow more: `sudo sysctl fs.inotify.max_user_instances={enough}`"))
         .hint(format!("to keep it over a reboot: echo fs.inotify.max_user_instances={enough} | sudo tee /etc/sysctl.d/90-devplat.conf")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engine_on_another_processor_is_refused() {
+        for machine in ["x86_64", "amd64", ""] {
+            assert_eq!(runs("amd64", machine, "unix:///s"), Ok(()), "{machine}");
+        }
+        let failure = runs("amd64", "aarch64", "unix:///s").unwrap_err();
+        assert_eq!(failure.exit, Exit::Missing);
+        assert_eq!(
+            failure.message,
+            "the Docker engine at unix:///s is on a machine of arm64; devplat's images are for amd64"
+        );
+    }
 }

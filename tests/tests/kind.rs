@@ -29,6 +29,8 @@ mod shared;
 mod ssh;
 #[path = "kind/text.rs"]
 mod text;
+#[path = "kind/trouble.rs"]
+mod trouble;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -80,6 +82,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             killed_maker_leaves_nothing_half_made,
         }
         killed::{images_are_put_together_while_the_cluster_starts, killed_at_any_step_the_next_up_converges}
+        trouble::{platform_by_k3d_stands_beside_one_by_kind_and_survives_its_troubles}
         life::{
             status_names_every_part_and_the_next_line,
             line_to_type_next_works,
@@ -160,6 +163,10 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             commands_of_the_readme_work_and_leave_this_machine_as_it_was,
             killed_while_it_is_made_the_next_destroy_leaves_nothing,
             killed_while_it_is_made_the_next_up_goes_on,
+        }
+        trouble::{
+            absent_k3d_is_reported_before_anything_is_made,
+            k3d_cluster_of_another_user_gets_images_and_stays_as_it_was,
         }
         machine::{
             absent_docker_is_told,

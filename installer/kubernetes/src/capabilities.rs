@@ -50,6 +50,8 @@ pub struct Capabilities {
     pub architectures: BTreeSet<String>,
     /// The names of its nodes, in order.
     pub nodes: BTreeSet<String>,
+    /// The container runtimes of its nodes, such as `containerd`, without versions.
+    pub runtimes: BTreeSet<String>,
     /// The registry that it announces.
     pub registry_hosting: Option<Hosting>,
 }
@@ -134,6 +136,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         pod_security,
         quotas: quotas.unwrap_or_default().iter().map(quota).collect(),
         architectures: crate::context::architectures(&nodes),
+        runtimes: nodes.iter().filter_map(runtime).collect(),
         nodes: nodes.iter().map(ResourceExt::name_any).collect(),
         registry_hosting: registry_hosting.ok().flatten(),
     })
@@ -168,6 +171,12 @@ where
     let call = Call::new(Verb::List, &ObjectRef::all(api_version, kind, None));
     let some = ListParams::default().limit(1000);
     bounded(&call, PATIENCE, api.list(&some)).await.ok().map(|list| list.items)
+}
+
+/// `containerd` of `containerd://2.1.4`.
+fn runtime(node: &Node) -> Option<String> {
+    let version = &node.status.as_ref()?.node_info.as_ref()?.container_runtime_version;
+    version.split_once("://").map(|(name, _)| name.to_owned())
 }
 
 fn facts(node: &Node) -> NodeFacts {

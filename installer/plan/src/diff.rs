@@ -85,13 +85,21 @@ impl<'a> Planner<'a> {
         if let Some(who) = foreign(sights) {
             return self.blocked.push(Blocked::Foreign { id, who: who.clone() });
         }
-        let mut ours: Vec<&Sight> = sights.iter().collect();
+        // One of others beside ours is no double: it only has the same name.
+        let mut ours: Vec<&Sight> = sights.iter().filter(|sight| !is_foreign(sight)).collect();
         ours.sort_by_key(|sight| (sight.generation, &sight.physical));
         let Some(live) = ours.pop() else {
             return self.create(resource, 0, "absent".to_owned(), None);
         };
         for double in ours {
-            self.delete(&id, double, format!("{} is there in its place", live.physical), true);
+            let why = format!("{} is there in its place", live.physical);
+            match &double.loses {
+                Some(loss) if !self.allowed.includes(&id) => {
+                    let why = format!("of {} and {}, one is too many", double.physical, live.physical);
+                    self.blocked.push(Blocked::LosesData { id: id.clone(), why, loss: loss.clone() });
+                }
+                Some(_) | None => drop(self.delete(&id, double, why, true)),
+            }
         }
         self.bring_to(resource, live);
     }
@@ -313,4 +321,11 @@ fn foreign(sights: &[Sight]) -> Option<&Foreigner> {
         }
     }
     whose
+}
+
+fn is_foreign(sight: &Sight) -> bool {
+    match &sight.owner {
+        Owner::Foreign(_) => true,
+        Owner::Ours | Owner::Adopted | Owner::Caused { .. } => false,
+    }
 }

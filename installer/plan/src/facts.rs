@@ -16,6 +16,8 @@ pub struct Facts {
 pub enum Takes {
     /// A Docker engine that answers.
     Engine,
+    /// A Docker engine on a machine that runs programs of this architecture, such as `amd64`.
+    EngineOf(&'static str),
     /// A program, by its name.
     Tool(&'static str),
     /// A TCP port of this machine that is free.

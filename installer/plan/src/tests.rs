@@ -250,6 +250,28 @@ fn double_is_deleted_and_the_newest_generation_kept() {
 }
 
 #[test]
+fn double_with_data_is_not_deleted_without_agreement() {
+    let loses = Some(Loss("homes".to_owned()));
+    let older = Sight { physical: Physical("a".to_owned()), loses, ..sight(Verdict::Same) };
+    let seen = with(CLUSTER.single(), vec![older, sight(Verdict::Same)]);
+    assert_eq!(
+        blocked(&platform(), &seen),
+        ["cluster cannot be brought to what is wanted without losing homes: of a and one, one is too many"]
+    );
+}
+
+#[test]
+fn foreign_one_beside_ours_is_neither_deleted_nor_compared() {
+    let owner = || Owner::Foreign("made by hand".to_owned());
+    for physical in ["a", "z"] {
+        let differs = Verdict::Differs(vec![Change::old_first("it was made otherwise").losing("homes")]);
+        let foreign = Sight { owner: owner(), physical: Physical(physical.to_owned()), ..sight(differs) };
+        let seen = with(CLUSTER.single(), vec![foreign, sight(Verdict::Same)]);
+        assert!(diff(&platform(), &seen, &Allowed::Nothing).unwrap().changes_nothing(), "{physical}");
+    }
+}
+
+#[test]
 fn removal_honours_the_order_of_deletion_and_leaves_out_what_goes_along() {
     let mut seen = all_same();
     let caused = Sight { owner: Owner::Caused { by: CLUSTER.single() }, ..sight(None) };

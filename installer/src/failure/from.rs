@@ -28,6 +28,7 @@ impl From<EngineError> for Failure {
             | EngineError::Forbidden { .. }
             | EngineError::Unsupported { .. }
             | EngineError::Context { .. }
+            | EngineError::PortTaken { .. }
             | EngineError::NoAddressRange { .. } => Exit::Missing,
             EngineError::NoSpace { .. }
             | EngineError::Api { .. }
@@ -74,7 +75,20 @@ impl From<process::Error> for Failure {
 
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
-        Self::of(Exit::Missing, &error).maybe_hint(error.hint())
+        let exit = match &error {
+            RegistryError::Reference { .. } => Exit::Usage,
+            RegistryError::Unauthorized { .. }
+            | RegistryError::Denied { .. }
+            | RegistryError::NotFound { .. }
+            | RegistryError::Unreachable { .. }
+            | RegistryError::Untrusted { .. }
+            | RegistryError::SpeaksPlainHttp { .. }
+            | RegistryError::Credentials { .. } => Exit::Missing,
+            RegistryError::NoSpace { .. } | RegistryError::Store { .. } | RegistryError::Other { .. } => {
+                Exit::PartWay
+            }
+        };
+        Self::of(exit, &error).maybe_hint(error.hint())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use devplat_plan::{Graph, Id, Inventory, KindName, Planned, Verdict};
+use devplat_plan::{Graph, How, Id, Inventory, KindName, Owner, Planned, Verdict};
 use futures::future::join_all;
 
 use crate::{
@@ -38,13 +38,26 @@ pub async fn observe(wanted: &Graph<AnyResource>, world: &World) -> Survey {
     let mut survey = Survey::default();
     look(SeenThrough::Nothing, &wanted, world, &mut survey).await;
     let cluster = CLUSTER.single();
-    if world.cluster().is_some() {
+    if replaced(&cluster, &wanted, &survey) {
+        unknown(&wanted, "not known: the cluster is not the one that the profile wants", &mut survey);
+    } else if world.cluster().is_some() {
         look(SeenThrough::Cluster, &wanted, world, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {
         unknown(&wanted, "not known while the cluster is not running", &mut survey);
     }
     compare(&wanted, &mut survey);
     survey
+}
+
+/// Whether what was found is of no use for the wanted resource of this id. What is looked at through it would be looked
+/// for in the wrong way: nodes of kind in a cluster by k3d.
+fn replaced(id: &Id, wanted: &[AnyResource], survey: &Survey) -> bool {
+    let Some(resource) = wanted.iter().find(|resource| resource.id() == *id) else { return false };
+    let ours = survey.found.get(id).into_iter().flatten().filter(|found| found.sight.owner == Owner::Ours);
+    ours.map(|found| resource.compare(found)).any(|verdict| match verdict {
+        Verdict::Differs(changes) => changes.iter().any(|change| change.how != How::InPlace),
+        Verdict::Same | Verdict::Unfit(_) | Verdict::Unknown(_) => false,
+    })
 }
 
 impl Survey {

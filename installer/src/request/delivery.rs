@@ -1,12 +1,20 @@
 //! How images reach the nodes: what the profile says, and for a cluster that exists what is found there.
 
+use std::collections::BTreeSet;
+
 use devplat_kubernetes::{
     capabilities,
+    hosting::Hosting,
     recognition::{Delivery as Way, Distribution},
 };
 use devplat_profile::{Cluster, ExistingDelivery, LocalDelivery, RemoteRegistry};
-use devplat_tool::{docker::Engine, local::Maker};
+use devplat_tool::{
+    docker::{Container, Engine},
+    local::{Maker, api},
+    registry,
+};
 
+use super::minikube;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -14,6 +22,10 @@ use crate::{
     state::{Decisions, RememberedDelivery},
     world::{ClusterAccess, World},
 };
+
+const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --set images.registry=registry.example/team (`docker login` first)";
+const NAME_ITS_ENGINE: &str =
+    "name the Docker engine that its nodes run in, with DOCKER_HOST or DOCKER_CONTEXT";
 
 /// Decides, and returns what is to be remembered of it. Where images are imported through an engine, the world gets it.
 pub(super) async fn decide(
@@ -37,8 +49,14 @@ pub(super) async fn decide(
             (ExistingDelivery::Registry(registry), _) => Ok((Delivery::Registry(registry.clone()), None)),
             (ExistingDelivery::Auto, Some(known)) => {
                 let delivery = recalled(known);
-                if let Delivery::Nodes(NodeImport::Engine { .. }) = &delivery {
-                    world.engine = Some(Engine::connect(&host.surroundings).await?);
+                if let Delivery::Nodes(NodeImport::Engine { label }) = &delivery {
+                    let engine = Engine::connect(&host.surroundings).await?;
+                    let containers = engine.containers(label).await?;
+                    // The shell may name another engine today, with a cluster of the same name.
+                    lead_there(&containers, &engine, world).await.map_err(|failure| {
+                        failure.while_doing("cannot import images into the nodes as before")
+                    })?;
+                    world.engine = Some(engine);
                 }
                 Ok((delivery, Some(known.clone())))
             }
@@ -75,71 +93,100 @@ async fn found(
     let capabilities = capabilities::ask(&client, &named.context).await?;
     if registry
         && let Some(hosting) = &capabilities.registry_hosting
-        && let Some(push) = &hosting.host
+        && let Some(remembered) = announced(hosting, host).await
     {
-        let pull = hosting.host_from_container_runtime.as_ref().unwrap_or(push);
-        let remembered = RememberedDelivery::Registry {
-            push: format!("{push}/devplat"),
-            pull: format!("{pull}/devplat"),
-            plain_http: true,
-        };
-        host.ui.remark(&format!(
-            "using registry {push}, which the cluster announces (kube-public/local-registry-hosting)"
-        ));
         return Ok((recalled(&remembered), Some(remembered)));
     }
     let distribution = &capabilities.recognition.distribution;
-    let remembered = match (distribution.consequences().delivery, distribution) {
+    let of = format!("the nodes of context {:?} ({distribution})", named.context.name);
+    let imported = match (distribution.consequences().delivery, distribution) {
         (Way::NodeImport, Distribution::Kind { name }) => {
-            engine_nodes(Maker::Kind, name, &capabilities, world, host).await?
+            engine_nodes(Maker::Kind, name, &capabilities.nodes, world, host).await
         }
         (Way::NodeImport, Distribution::K3d { name }) => {
-            engine_nodes(Maker::K3d, name, &capabilities, world, host).await?
+            engine_nodes(Maker::K3d, name, &capabilities.nodes, world, host).await
         }
         (Way::MinikubeImageLoad, Distribution::Minikube { name }) => {
-            Some(RememberedDelivery::Minikube { profile: name.clone() })
+            minikube::usable(name, &capabilities.runtimes, host).await
         }
-        _ => None,
+        (Way::NodeImport | Way::MinikubeImageLoad | Way::Registry, _) => {
+            let why = format!("images reach {of} only through a registry");
+            return Err(Failure::new(Exit::Usage, why).hint(NAME_A_REGISTRY));
+        }
     };
-    match remembered {
-        Some(remembered) => {
-            host.ui.remark(&format!("importing images into the nodes of the {distribution}"));
-            Ok((recalled(&remembered), Some(remembered)))
+    let remembered = imported.map_err(|failure| {
+        failure.while_doing(format!("cannot import images into {of}")).hint(NAME_A_REGISTRY)
+    })?;
+    host.ui.remark(&format!("importing images into the nodes of the {distribution}"));
+    Ok((recalled(&remembered), Some(remembered)))
+}
+
+/// The registry that a cluster announces, if it answers: an announcement outlives its registry.
+async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery> {
+    let push = hosting.host.as_ref()?;
+    let place = "which the cluster announces (kube-public/local-registry-hosting)";
+    match registry::answers_in_plain_http(push).await {
+        Ok(plain_http) => {
+            host.ui.remark(&format!("using registry {push}, {place}"));
+            let pull = hosting.pull_address().unwrap_or(push);
+            let (push, pull) = (format!("{push}/devplat"), format!("{pull}/devplat"));
+            Some(RememberedDelivery::Registry { push, pull, plain_http })
         }
-        None => {
-            let why = format!(
-                "images reach the nodes of context {:?} ({distribution}) only through a registry",
-                named.context.name
-            );
-            Err(Failure::new(Exit::Usage, why)
-                .hint("name one that its nodes can pull from: --set images.registry=registry.example/team (`docker login` first)"))
+        Err(error) => {
+            host.ui.remark(&format!("registry {push}, {place}, does not answer: {error}"));
+            None
         }
     }
 }
 
-/// Nodes count as containers of this machine's engine only if both names and the API server's port agree: a tunnel, or
-/// another Docker context, would lead images into another cluster.
+/// Nodes count as containers of this machine's engine only if both names and the API server's address agree: a tunnel,
+/// or another Docker context, would lead images into another cluster.
 async fn engine_nodes(
     maker: Maker,
     name: &str,
-    capabilities: &capabilities::Capabilities,
+    there: &BTreeSet<String>,
     world: &mut World,
     host: &Host,
-) -> Result<Option<RememberedDelivery>, Failure> {
-    let Ok(engine) = Engine::connect(&host.surroundings).await else { return Ok(None) };
-    let nodes = maker.nodes(&engine, name).await?;
-    let mut here: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-    let mut there: Vec<&str> = capabilities.nodes.iter().map(String::as_str).collect();
-    here.sort_unstable();
-    there.sort_unstable();
-    let server = world.named.as_ref().map(|named| named.context.server.clone()).unwrap_or_default();
-    let port = nodes
-        .iter()
-        .filter_map(|node| node.binding(6443))
-        .any(|bound| server.ends_with(&format!(":{}", bound.port)));
-    if here != there || !port {
-        return Ok(None);
+) -> Result<RememberedDelivery, Failure> {
+    let engine = Engine::connect(&host.surroundings).await?;
+    let label = format!("{}={name}", maker.cluster_label());
+    // With its load balancer: where there is one, that one has the API server's port.
+    let containers = engine.containers(&label).await?;
+    let nodes = containers.iter().filter(|one| maker.role(one).is_some());
+    let here: BTreeSet<String> = nodes.map(|node| node.name.clone()).collect();
+    if here != *there {
+        let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let endpoint = engine.endpoint();
+        let why = if here.is_empty() {
+            format!("the Docker engine at {endpoint} has no container of {}", list(there))
+        } else {
+            format!(
+                "the cluster has nodes {}; the Docker engine at {endpoint} has {}",
+                list(there),
+                list(&here)
+            )
+        };
+        return Err(Failure::new(Exit::Usage, why).hint(NAME_ITS_ENGINE));
     }
+    lead_there(&containers, &engine, world).await?;
     world.engine = Some(engine);
-    Ok(Some(RememberedDelivery::EngineNodes { label: format!("{}={name}", maker.cluster_label()) }))
+    Ok(RememberedDelivery::EngineNodes { label })
+}
+
+/// Fails unless the API server's address in the named context is published by one of these containers.
+async fn lead_there(containers: &[Container], engine: &Engine, world: &World) -> Result<(), Failure> {
+    let server = world.named.as_ref().map(|named| named.context.server.clone()).unwrap_or_default();
+    if api::leads_to(&server, containers).await {
+        return Ok(());
+    }
+    let names: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+    let (endpoint, names) = (engine.endpoint(), names.join(", "));
+    let why = if names.is_empty() {
+        format!("the Docker engine at {endpoint} has no container of it any more")
+    } else {
+        format!(
+            "{server} does not lead to {names} in the Docker engine at {endpoint}, but to a cluster with the same names"
+        )
+    };
+    Err(Failure::new(Exit::Usage, why).hint(NAME_ITS_ENGINE))
 }

@@ -4,6 +4,7 @@ mod cluster;
 mod delivery;
 mod detect;
 mod identity;
+mod minikube;
 mod profile;
 mod standing;
 
@@ -136,6 +137,7 @@ impl Request {
             host.ui.remark(remark);
         }
         let profile = recalled.loaded.profile.clone();
+        one_cluster(asked, &profile.cluster)?;
         let engine = match &profile.cluster {
             Cluster::Kind(_) | Cluster::K3d(_) => Some(local_engine(host).await?),
             Cluster::Existing(_) => None,
@@ -147,14 +149,6 @@ impl Request {
                 Some(cluster::named(named.or_else(|| before.context.clone()), host)?)
             }
         };
-        if asked.context.is_some() && named.is_none() {
-            let provider = profile.cluster.provider();
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("--context names a cluster that exists, and the profile creates one with {provider}"),
-            )
-            .hint("leave --context out, or take --profile existing"));
-        }
         let mut world = World::new(Parts {
             platform: asked.name.clone(),
             account: host.account.clone(),
@@ -203,6 +197,20 @@ impl Request {
             ssh_config: before.ssh_config,
         };
         Ok(Self { inputs: Arc::new(inputs), world: Arc::new(world), decisions, _engine_lock: engine_lock })
+    }
+}
+
+/// Fails where the command line names a cluster that exists and the profile creates one: which of both is meant is not
+/// devplat's to choose.
+fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
+    match (cluster, &asked.context) {
+        (Cluster::Existing(_), _) | (Cluster::Kind(_) | Cluster::K3d(_), None) => Ok(()),
+        (Cluster::Kind(_) | Cluster::K3d(_), Some(_)) => {
+            let provider = cluster.provider();
+            let why =
+                format!("--context names a cluster that exists, and the profile creates one with {provider}");
+            Err(Failure::new(Exit::Usage, why).hint("leave --context out, or take --profile existing"))
+        }
     }
 }
 

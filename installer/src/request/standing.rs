@@ -6,7 +6,7 @@ use devplat_kubernetes::identity;
 use devplat_profile::Cluster;
 use devplat_tool::docker::Engine;
 
-use super::{Asked, Purpose, cluster, identity as places, local_engine, profile};
+use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -101,19 +101,22 @@ fn parts(
 fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Where>, bool), Failure> {
     let named = |context: &String| cluster::named(Some(context.clone()), host).map(Where::Named);
     let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
-    if let Some(context) = &asked.context {
-        return Ok((Some(named(context)?), true));
-    }
     if asked.profile.is_some() {
         let recalled = profile::recall(asked, decisions, host, Purpose::Look)?;
+        one_cluster(asked, &recalled.loaded.profile.cluster)?;
         return match &recalled.loaded.profile.cluster {
             Cluster::Kind(_) | Cluster::K3d(_) => Ok((Some(Where::Engine), true)),
-            Cluster::Existing(existing) => match (&existing.context, &decisions.context) {
-                (Some(context), _) => Ok((Some(named(context)?), true)),
-                (None, Some(context)) => Ok((Some(remembered(context)?), true)),
-                (None, None) => Ok((None, false)),
-            },
+            Cluster::Existing(existing) => {
+                match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
+                    (Some(context), _) => Ok((Some(named(context)?), true)),
+                    (None, Some(context)) => Ok((Some(remembered(context)?), true)),
+                    (None, None) => Ok((None, false)),
+                }
+            }
         };
+    }
+    if let Some(context) = &asked.context {
+        return Ok((Where::Named(cluster::named(Some(context.clone()), host)?), true));
     }
     match (&decisions.place, &decisions.context) {
         (Some(Place::Cluster { .. }) | None, Some(context)) => Ok((Some(remembered(context)?), true)),

@@ -129,10 +129,7 @@ impl Import {
             NodeImport::Engine { label } => {
                 let engine = world.engine()?;
                 let nodes = nodes(engine, label).await?;
-                if nodes.is_empty() {
-                    let why = format!("no container with label {label} is a node any more");
-                    return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
-                }
+                usable(&nodes, label, world)?;
                 for node in &nodes {
                     if !images(engine, node, world).await?.contains(&reference) {
                         return Ok(false);
@@ -158,6 +155,26 @@ pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>
     let containers = engine.containers(label).await?;
     let is_node = |one: &Container| [Maker::Kind, Maker::K3d].into_iter().any(|maker| maker.role(one).is_some());
     Ok(containers.into_iter().filter(is_node).collect())
+}
+
+/// Fails unless there are nodes and all of them are running. Only nodes of devplat's own clusters are started by it.
+fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure> {
+    if nodes.is_empty() {
+        let why = format!("no container with label {label} is a node any more");
+        return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
+    }
+    let stopped: Vec<&str> =
+        nodes.iter().filter(|node| !node.running).map(|node| node.name.as_str()).collect();
+    if stopped.is_empty() {
+        return Ok(());
+    }
+    let names = stopped.join(" ");
+    match &world.named {
+        None => Err(Failure::new(Exit::PartWay, format!("stopped in the meantime: {names}"))
+            .hint("run the same command again: it starts them")),
+        Some(_) => Err(Failure::new(Exit::Missing, format!("nodes of the cluster are stopped: {names}"))
+            .hint(format!("start them: `docker start {names}`"))),
+    }
 }
 
 /// Brings all images that are put together already into the nodes of a cluster that is still being created. A failure

@@ -87,10 +87,11 @@ impl Kind for K3dNodes {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        if let Some(found) = local_cluster::find(Maker::K3d, world, !wanted.is_empty()).await? {
-            return Ok(vec![found]);
-        }
-        Ok(half(world).await?.into_iter().collect())
+        let found = match local_cluster::find(Maker::K3d, world, !wanted.is_empty()).await? {
+            Some(found) => Some(found),
+            None => half(world).await?,
+        };
+        Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -211,7 +212,8 @@ async fn create_or_replace_half(
 }
 
 /// What an interrupted `k3d cluster create` left before its first node. k3d marks none of it with labels of devplat's, so
-/// it is ours exactly if the network that k3d was given is: that one is made before and deleted after.
+/// it is ours exactly if the network that k3d was given is: that one is made before and deleted after. A network of k3d's
+/// own shows that k3d was given none, so it was not devplat that ran it.
 async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     let Some(engine) = &world.engine else { return Ok(None) };
     let name = world.platform.as_str();
@@ -222,9 +224,10 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     let network = engine.network(&network::network_name(&world.platform)).await?;
     let what = format!("half of k3d cluster {name}");
     let owner = match network {
-        Some(network) => ownership::of_labels(&what, &network.labels, world),
-        None => Owner::stranger(format!(
-            "{what}, which an interrupted `k3d cluster create` left; `k3d cluster delete {name}` and `docker volume rm k3d-{name}-images` delete it"
+        Some(network) if remains.networks.is_empty() => ownership::of_labels(&what, &network.labels, world),
+        Some(_) | None => Owner::stranger(format!(
+            "{what}, which an interrupted `k3d cluster create` left; to delete it: {}",
+            by_hand(&remains)
         )),
     };
     let fields = local_cluster::nothing_known();
@@ -233,6 +236,20 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     seen.state = State::Failed("its creation was interrupted".to_owned());
     seen.deletion = Facts::lasting(Duration::from_secs(2)).taking([Takes::Engine, Takes::Tool("k3d")]);
     Ok(Some(seen))
+}
+
+/// The commands that delete remains: `k3d cluster delete` leaves some of them.
+fn by_hand(remains: &Remains) -> String {
+    let Remains { containers, volumes, networks } = remains;
+    let containers: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+    let volumes: Vec<&str> = volumes.iter().map(|one| one.name.as_str()).collect();
+    let networks: Vec<&str> = networks.iter().map(|one| one.name.as_str()).collect();
+    [("docker rm --force", containers), ("docker volume rm", volumes), ("docker network rm", networks)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(command, names)| format!("`{command} {}`", names.join(" ")))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 async fn start(cx: &Cx) -> Result<Physical, Failure> {

@@ -83,7 +83,7 @@ impl Kind for KindNodes {
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let found = local_cluster::find(Maker::Kind, world, !wanted.is_empty()).await?;
-        Ok(found.into_iter().collect())
+        Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {

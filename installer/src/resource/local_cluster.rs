@@ -8,12 +8,12 @@ use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, State, Takes, Verdic
 use devplat_profile::{Exposure, PortMapping};
 use devplat_tool::{
     docker::{Container, Engine},
-    local::{ExtraConfig, Maker, Mapping, Owner as Mark},
+    local::{ExtraConfig, Maker, Mapping, Owner as Mark, api},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CLUSTER, Cx, Kind, Seen, ownership};
+use super::{CLUSTER, Cx, Kind, Seen, Wanted, ownership};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
@@ -26,8 +26,6 @@ const START_PATIENCE: Duration = Duration::from_mins(2);
 const REJECTED_PATIENCE: Duration = Duration::from_secs(10);
 /// What deleting a cluster loses.
 pub(super) const LOSS: &str = "every dev server and home in it";
-/// The port of the API server in its node.
-const API_PORT: u16 = 6443;
 
 /// What a finished cluster was made as.
 #[derive(Serialize, Deserialize)]
@@ -51,6 +49,16 @@ pub(crate) struct Fields {
 /// Nothing, of a cluster of which there is only a half.
 pub(super) fn nothing_known() -> Fields {
     Fields { spec: None, stopped: Vec::new(), asleep: None }
+}
+
+/// Whether the planner has to know of a cluster. One of another user is in the way only of a cluster by the same maker:
+/// names of kind's and of k3d's containers never clash.
+pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
+    let same_maker = wanted.is_empty() || !wanted.of::<K>().is_empty();
+    match &seen.owner {
+        Owner::Foreign(_) => same_maker,
+        Owner::Ours | Owner::Adopted | Owner::Caused { .. } => true,
+    }
 }
 
 /// Looks for the cluster of `maker` that has the platform's name.
@@ -179,7 +187,7 @@ async fn awake(
     nodes: &[Container],
     world: &World,
 ) -> Result<Result<ClusterAccess, Unready>, Failure> {
-    let access = match kept(nodes, world)? {
+    let access = match kept(nodes, world).await? {
         Some(access) => access,
         None => fetched(maker, world).await?,
     };
@@ -208,13 +216,12 @@ enum Unready {
     Rejected,
 }
 
-/// The kept kubeconfig, if it leads to the cluster's port.
-fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
+/// The kept kubeconfig, if it leads to the cluster: other programs may have added contexts to it and made one current.
+async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
     let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
     let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
-    let port = nodes.iter().find_map(|node| node.binding(API_PORT)).map(|binding| binding.port);
-    let leads = access.server().zip(port).is_some_and(|(server, port)| server.ends_with(&format!(":{port}")));
-    Ok(leads.then_some(access))
+    let Some(server) = access.server() else { return Ok(None) };
+    Ok(api::leads_to(&server, nodes).await.then_some(access))
 }
 
 /// The kubeconfig that the nodes have.
@@ -376,7 +383,8 @@ pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, n
         Maker::Kind => Some(Takes::Tool("docker")),
         Maker::K3d => None,
     };
-    [Takes::Engine, Takes::Tool(maker_name(maker)), Takes::InotifyInstances(nodes * INOTIFY_PER_NODE)]
+    let engine = Takes::EngineOf(context::IMAGE_ARCHITECTURE);
+    [engine, Takes::Tool(maker_name(maker)), Takes::InotifyInstances(nodes * INOTIFY_PER_NODE)]
         .into_iter()
         .chain(docker)
         .chain(ports)

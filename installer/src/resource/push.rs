@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_image::{ImageName, Reference, Stored};
+use devplat_image::{Digest, ImageName, Reference};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_tool::registry::{Manner, Part, Place, Step};
 
@@ -71,9 +71,17 @@ impl Kind for Push {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let looks = wanted.of::<Self>().into_iter().map(|push| async move {
-            let Some(stored) = push.inputs.stored(push.image)? else { return Ok(None) };
-            let Some(place) = push.place(&stored, world, |_| ()).await? else { return Ok(None) };
+        let all = wanted.of::<Self>();
+        let mut stored = Vec::new();
+        for push in &all {
+            stored.extend(push.inputs.stored(push.image)?.map(|stored| (push, stored)));
+        }
+        if let (true, Some(push)) = (stored.is_empty(), all.first()) {
+            push.answers(world).await?;
+        }
+        let looks = stored.into_iter().map(|(push, stored)| async move {
+            let digest = &stored.manifest.digest;
+            let Some(place) = push.place(digest, world, |_| ()).await? else { return Ok(None) };
             let there = place.holds().await?;
             let physical = || push.inputs.reference(&stored);
             Ok::<_, Failure>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
@@ -94,18 +102,48 @@ impl Kind for Push {
 impl Push {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
-        let place = self.place(&stored, &cx.world, |step| cx.report(told(step))).await?.ok_or_else(|| {
+        let digest = &stored.manifest.digest;
+        let place = self.place(digest, &cx.world, |step| cx.report(told(step))).await?.ok_or_else(|| {
             Failure::new(Exit::PartWay, "the local registry is not running")
                 .hint("run the same command again: it is started")
         })?;
         let physical = Physical(self.inputs.reference(&stored));
-        let push = place.push(&stored, |step| cx.report(told(step)));
-        cx.call(format!("push image {}", self.image), |()| Some(physical.clone()), push).await?;
+        let call = format!("push image {}", self.image);
+        let push = async {
+            let pushed = place.push(&stored, |step| cx.report(told(step))).await;
+            let Err(error) = pushed else { return Ok(()) };
+            match (&self.inputs.delivery, &cx.world.engine) {
+                // It answers 500 then, with the reason only in words.
+                (Delivery::LocalRegistry(_), Some(engine)) => match engine.full_disk(call.clone()).await {
+                    Some(full) => Err(Failure::from(full)),
+                    None => Err(error.into()),
+                },
+                _ => Err(error.into()),
+            }
+        };
+        cx.call(call.clone(), |()| Some(physical.clone()), push).await?;
         Ok(physical)
     }
 
-    /// Where the image goes; `None` while the local registry is not running.
-    async fn place(&self, stored: &Stored, world: &World, tell: impl Fn(Step<'_>)) -> Result<Option<Place>, Failure> {
+    /// Fails where the user's registry does not answer or rejects the credentials: reported before images are put together
+    /// for minutes.
+    async fn answers(&self, world: &World) -> Result<(), Failure> {
+        match &self.inputs.delivery {
+            Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
+            Delivery::Registry(_) => match self.place(&Digest::of(b""), world, |_| ()).await? {
+                Some(place) => Ok(place.accepts().await?),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Where the image with this digest goes; `None` while the local registry is not running.
+    async fn place(
+        &self,
+        digest: &Digest,
+        world: &World,
+        tell: impl Fn(Step<'_>),
+    ) -> Result<Option<Place>, Failure> {
         let (prefix, manner) = match &self.inputs.delivery {
             Delivery::Nodes(_) => return Ok(None),
             Delivery::Registry(registry) => {
@@ -125,7 +163,7 @@ impl Push {
                 (format!("{}/devplat", address.0), Manner { plain_http: true, ..Manner::default() })
             }
         };
-        let reference = Reference::in_registry(&prefix, self.image, &stored.manifest.digest);
+        let reference = Reference::in_registry(&prefix, self.image, digest);
         Ok(Some(Place::of(&reference, manner, &world.surroundings, tell).await?))
     }
 }

@@ -138,7 +138,7 @@ fn make_cluster(platform: &Platform, registry: &Registry) -> Result<String> {
 }
 
 /// The names of all objects in the cluster that are not made anew all the time.
-fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
+pub(crate) fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
     let kinds = kubectl(platform, &["api-resources", "--verbs=list", "-o", "name"])?;
     let passing = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];
     let kinds: Vec<&str> = kinds.lines().filter(|kind| !passing.contains(kind)).collect();
@@ -148,7 +148,7 @@ fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
     Ok(said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect())
 }
 
-fn kubectl(platform: &Platform, args: &[&str]) -> Result<String> {
+pub(crate) fn kubectl(platform: &Platform, args: &[&str]) -> Result<String> {
     let file: PathBuf = platform.home().join(".kube/config");
     let call = platform.call(binaries::command("kubectl")?)?.env("KUBECONFIG", file).args(args);
     Ok(call.run(LONG)?.expect(0)?.stdout)

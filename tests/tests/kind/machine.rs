@@ -187,7 +187,7 @@ fn answer_as_old(listener: &TcpListener) {
 }
 
 /// A `PATH` with those commands alone.
-fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
+pub(crate) fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
     let folder = platform.home().join(format!("only-{}", commands.join("-")));
     fs::create_dir_all(&folder)?;
     for command in commands {

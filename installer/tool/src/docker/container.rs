@@ -32,7 +32,7 @@ pub struct Container {
     pub image_id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it is running.
+    /// Whether it is running, and not paused.
     pub running: bool,
     /// When it was started last, if ever.
     pub started_at: Option<Timestamp>,
@@ -142,12 +142,17 @@ impl Engine {
         Ok(absent_is_none(found)?.map(Container::from))
     }
 
-    /// Starts a container; one that is running stays as it is.
+    /// Starts a container, or lets a paused one go on; one that is running stays as it is.
     pub async fn start(&self, name: &str) -> Result<(), EngineError> {
         let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
         match started.map_err(self.error(format!("start container {name}"))) {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.explained(error).await),
+            // The engine's answer for one that is paused, or that is being deleted.
+            Err(error) if error.is_conflict() => self.docker.unpause_container(name).await.map_err(|_| error),
+            Err(error) => match self.taken_port(name).await {
+                Some(taken) => Err(taken),
+                None => Err(self.explained(error).await),
+            },
         }
     }
 
@@ -231,7 +236,7 @@ impl From<ContainerInspectResponse> for Container {
             image: config.image.unwrap_or_default(),
             image_id: found.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
-            running,
+            running: running && state.paused != Some(true),
             // One that was never started says the year 1.
             started_at: state
                 .started_at

@@ -1,7 +1,7 @@
 //! Why the engine does not do what it is asked: decided by status codes and by errors of the operating system, never
 //! by the words of a message.
 
-use std::{error::Error as _, io, path::PathBuf};
+use std::{error::Error as _, io, net::SocketAddr, path::PathBuf};
 
 use bollard::errors::Error as ApiError;
 
@@ -59,6 +59,16 @@ pub enum EngineError {
         folder: PathBuf,
         /// Bytes left there.
         free: u64,
+    },
+    /// A container cannot be started: a port of this machine that leads to it is taken.
+    #[error("cannot start container {name}: port {address} of this machine is taken{}", holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
+    PortTaken {
+        /// The container.
+        name: String,
+        /// The port, with its address.
+        address: SocketAddr,
+        /// The process that listens there, if it is known.
+        holder: Option<String>,
     },
     /// The engine answered with an error.
     #[error("cannot {doing}: the Docker engine answered {status}: {message}")]
@@ -176,6 +186,13 @@ impl EngineError {
             }
             Self::Slow { .. } => {
                 "is the engine overloaded? `docker info` should answer within a second".to_owned()
+            }
+            Self::PortTaken { .. } => {
+                "end what listens there (`ss -ltnp` shows it), then run the same command".to_owned()
+            }
+            // The connection broke; other sources are of answers that devplat does not understand.
+            Self::Broken { source, .. } if source.is::<ApiError>() => {
+                "was the engine restarted? `docker info` should answer; then run the same command".to_owned()
             }
             Self::Api { .. } | Self::Exec { .. } | Self::Broken { .. } => return None,
         })

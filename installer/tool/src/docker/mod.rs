@@ -27,7 +27,7 @@ pub use info::{Cgroups, Info};
 pub use network::{Attached, Network, Pool};
 pub use volume::Volume;
 
-use crate::{Command, Surroundings};
+use crate::{Command, Surroundings, ports::Port};
 
 /// How long the engine may take to begin an answer: making and deleting containers takes seconds on a busy disk.
 const PATIENCE_SECONDS: u64 = 120;
@@ -111,18 +111,42 @@ impl Engine {
         move |error| EngineError::of(error, doing, &endpoint, PATIENCE_SECONDS)
     }
 
-    /// The error itself, or [`EngineError::NoSpace`] if the engine's disk is full: the engine answers 500 then, with the
-    /// reason only in words.
-    async fn explained(&self, error: EngineError) -> EngineError {
-        let EngineError::Api { doing, status: 500, message } = error else { return error };
-        if self.is_local()
-            && let Ok(info) = self.info().await
-            && let Ok(free) = crate::limits::disk_free(&info.data_folder)
-            && free < crate::limits::FULL
-        {
-            return EngineError::NoSpace { doing, folder: info.data_folder, free };
+    /// The error itself, or [`EngineError::NoSpace`] if the engine's disk is full: the engine answers 500 then, and a
+    /// command in a container fails, with the reason only in words.
+    pub(crate) async fn explained(&self, error: EngineError) -> EngineError {
+        let doing = match &error {
+            EngineError::Api { doing, status: 500, .. } => doing.clone(),
+            EngineError::Exec { container, command, .. } => format!("run {command} in container {container}"),
+            _ => return error,
+        };
+        self.full_disk(doing).await.unwrap_or(error)
+    }
+
+    /// [`EngineError::NoSpace`] if the engine's disk is full, which `doing` needs.
+    pub async fn full_disk(&self, doing: impl Into<String>) -> Option<EngineError> {
+        if !self.is_local() {
+            return None;
         }
-        EngineError::Api { doing, status: 500, message }
+        let folder = self.info().await.ok()?.data_folder;
+        let free = crate::limits::disk_free(&folder).ok()?;
+        (free < crate::limits::FULL).then(|| EngineError::NoSpace { doing: doing.into(), folder, free })
+    }
+
+    /// [`EngineError::PortTaken`] if a process of this machine listens where the container's ports are to be.
+    async fn taken_port(&self, name: &str) -> Option<EngineError> {
+        if !self.is_local() {
+            return None;
+        }
+        let container = self.container(name).await.ok()??;
+        let bindings = container.configured.values().flatten().filter(|binding| binding.port != 0);
+        bindings.map(|binding| (binding.address, binding.port).into()).find_map(|address| {
+            match crate::ports::check(address) {
+                Port::InUse { holder } => {
+                    Some(EngineError::PortTaken { name: name.to_owned(), address, holder })
+                }
+                Port::Free | Port::NotPermitted | Port::NotAnAddressHere { .. } | Port::Refused(_) => None,
+            }
+        })
     }
 }
 

@@ -203,3 +203,64 @@ async fn pull_reports_progress_and_errors_in_the_stream() {
     let error = recorded.engine().pull("gone:1", |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("manifest unknown"), "{error}");
 }
+
+#[tokio::test]
+async fn paused_container_is_not_running_and_a_start_lets_it_go_on() {
+    let paused = NODE.replace("\"Running\":true", "\"Running\":true,\"Paused\":true");
+    let recorded = Recorded::new()
+        .answer("GET /containers/c1/json", 200, paused)
+        .answer("POST /containers/c1/start", 409, r#"{"message":"cannot start a paused container"}"#)
+        .answer("POST /containers/c1/unpause", 204, "")
+        .serve()
+        .await;
+    let engine = recorded.engine();
+    let node = engine.container("c1").await.unwrap().unwrap();
+    assert!(!node.running && node.exit_status.is_none(), "{node:?}");
+    engine.start("c1").await.unwrap();
+    assert!(recorded.requests().contains(&"POST /containers/c1/unpause".to_owned()));
+}
+
+#[tokio::test]
+async fn container_whose_port_was_taken_meanwhile_is_reported_with_the_holder() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let made_with = format!("\"HostPort\":\"{}\"", taken.port());
+    let stopped =
+        NODE.replace("\"HostPort\":\"0\"", &made_with).replace("\"HostPort\":\"53\"", "\"HostPort\":\"0\"");
+    let stopped = stopped.replace("\"HostPort\":\"6551\"", "\"HostPort\":\"0\"");
+    let refused = r#"{"message":"driver failed programming external connectivity"}"#;
+    let recorded = Recorded::new()
+        .answer("GET /containers/c1/json", 200, stopped)
+        .answer("POST /containers/c1/start", 500, refused)
+        .serve()
+        .await;
+    let error = recorded.engine().start("c1").await.unwrap_err();
+    let EngineError::PortTaken { address, holder, .. } = &error else { panic!("{error}") };
+    assert_eq!(*address, taken);
+    assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
+}
+
+#[tokio::test]
+async fn full_disk_is_recognised_by_its_free_space() {
+    // That file system has no room, ever.
+    let recorded = Recorded::new()
+        .answer("GET /info", 200, r#"{"ID":"A","DockerRootDir":"/proc"}"#)
+        .answer("POST /containers/c1/start", 500, r#"{"message":"anything at all"}"#)
+        .serve()
+        .await;
+    let error = recorded.engine().start("c1").await.unwrap_err();
+    assert!(matches!(&error, EngineError::NoSpace { free: 0, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn engine_that_goes_away_in_an_answer_has_the_hint_of_a_restart() {
+    let recorded = Recorded::new()
+        .answer("GET /containers/c1/archive", 200, "no archive")
+        .answer("GET /info", 200, "{\"ID\":")
+        .serve()
+        .await;
+    let broken = recorded.engine().info().await.unwrap_err();
+    assert!(broken.hint().unwrap().contains("was the engine restarted?"), "{broken}");
+    let damaged = recorded.engine().read_file("c1", "/a").await.unwrap_err();
+    assert!(damaged.hint().is_none(), "{damaged}");
+}

@@ -97,7 +97,7 @@ pub async fn import(
             }
             ImportError::Incomplete { node: node.to_owned(), names }
         }
-        Err(error) => failed(error),
+        Err(error) => failed(engine.explained(error).await),
     };
     let remove = ["ctr", "-n", NAMESPACE, "images", "rm"];
     let remove: Vec<&str> = remove.into_iter().chain(names.iter().map(String::as_str)).collect();
@@ -129,6 +129,24 @@ mod tests {
         let error = import(serving.engine(), "node", &names, archive()).await.unwrap_err();
         assert_eq!(error.to_string(), "node node lacks blobs of devplat.local/b@sha256:2");
         import(serving.engine(), "node", &names[..1], archive()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn import_into_a_full_disk_reports_the_disk() {
+        let serving = Recorded::new()
+            .answer("POST /containers/node/exec", 201, r#"{"Id":"e1"}"#)
+            .answer("POST /exec/e1/start", 101, frame(2, "ctr: anything at all\n"))
+            .answer("GET /exec/e1/json", 200, r#"{"Running":false,"ExitCode":1}"#)
+            .answer("GET /info", 200, r#"{"ID":"A","DockerRootDir":"/proc"}"#)
+            .serve()
+            .await;
+        let names = ["devplat.local/a@sha256:1".to_owned()];
+        let archive = Arc::new(tempfile::tempfile().unwrap());
+        let error = import(serving.engine(), "node", &names, archive).await.unwrap_err();
+        let ImportError::Failed { source: EngineError::NoSpace { .. }, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert!(error.hint().unwrap().contains("docker system prune"), "{error}");
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Clusters in containers of this machine's engine, made by kind or k3d: whose they are, whether they were finished, and
 //! why one could not be made.
 
+pub mod api;
 pub mod containerd;
 mod diagnose;
 #[cfg(test)]

@@ -126,7 +126,10 @@ impl RegistryError {
             Self::Store { .. } => {
                 "delete the image store, then run the same command: images are put together again".to_owned()
             }
-            Self::Other { .. } => return None,
+            Self::Other { .. } => {
+                "the registry's own log may say why: a full disk, for example; then run the same command"
+                    .to_owned()
+            }
         })
     }
 }

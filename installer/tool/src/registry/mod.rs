@@ -19,6 +19,7 @@ use tokio_util::io::ReaderStream;
 
 pub use credentials::{CredentialsError, Login, credentials};
 pub use error::RegistryError;
+pub use place::answers_in_plain_http;
 pub use step::{Part, Step};
 
 use crate::Surroundings;
@@ -101,6 +102,17 @@ impl Place {
                 RegistryError::NotFound { .. } => Ok(false),
                 error => Err(error),
             },
+        }
+    }
+
+    /// Fails where the registry does not answer or rejects the credentials. Changes nothing.
+    pub async fn accepts(&self) -> Result<(), RegistryError> {
+        let token = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
+        match token.map_err(|error| self.explain(error))? {
+            // Some registries answer 401 to questions about a repository that the first push creates.
+            Some(_) => Ok(()),
+            // No login, or one with each request.
+            None => self.holds().await.map(drop),
         }
     }
 

@@ -78,14 +78,26 @@ pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
     (all_loopback(&addresses) || local).then_some(addresses)
 }
 
-/// Whether what listens at one of these addresses answers plain HTTP. Nothing secret is sent.
+/// Whether a registry answers in plain HTTP; an error where it does not answer. Nothing secret is sent.
+pub async fn answers_in_plain_http(registry: &str) -> io::Result<bool> {
+    first_answer(&Host::of(registry).addresses(443).await?).await
+}
+
+/// Whether what listens at one of these addresses answers plain HTTP.
 pub(super) async fn speaks_plain_http(addresses: &[SocketAddr]) -> bool {
+    first_answer(addresses).await.unwrap_or(false)
+}
+
+async fn first_answer(addresses: &[SocketAddr]) -> io::Result<bool> {
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        if let Ok(Ok(plain)) = tokio::time::timeout(PROBE_LIMIT, probe(*address)).await {
-            return plain;
+        match tokio::time::timeout(PROBE_LIMIT, probe(*address)).await {
+            Ok(Ok(plain)) => return Ok(plain),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::ErrorKind::TimedOut.into(),
         }
     }
-    false
+    Err(last)
 }
 
 async fn probe(address: SocketAddr) -> io::Result<bool> {
@@ -164,5 +176,6 @@ mod tests {
         assert!(!speaks_plain_http(&[server(b"\x15\x03\x01\x00\x02\x02\x46").await]).await);
         let nothing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         assert!(!speaks_plain_http(&[nothing]).await);
+        assert!(answers_in_plain_http(&nothing.to_string()).await.is_err());
     }
 }

@@ -205,3 +205,54 @@ async fn plain_http_and_no_answer_are_different_errors() {
     let RegistryError::Unreachable { proxy: Some(proxy), .. } = &nothing else { panic!("{nothing:?}") };
     assert_eq!(proxy, "HTTPS_PROXY=http://proxy:3128");
 }
+
+/// A registry with tokens, which answers 401 to every question about a repository, as some do before the first push.
+async fn answer_with_tokens(stream: TcpStream, token: &'static str) -> std::io::Result<()> {
+    let address = stream.local_addr()?;
+    let mut stream = BufReader::new(stream);
+    let (mut head, mut line) = (String::new(), String::new());
+    while stream.read_line(&mut line).await? > 2 {
+        head.push_str(&line);
+        line.clear();
+    }
+    let answer = if head.starts_with("GET /token") {
+        token.to_owned()
+    } else {
+        let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"s\"");
+        format!("401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\nContent-Length: 0\r\n\r\n")
+    };
+    let answer = answer.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    stream.write_all(format!("HTTP/1.1 {answer}").as_bytes()).await?;
+    stream.shutdown().await
+}
+
+#[tokio::test]
+async fn registry_accepts_an_account_before_its_repository_is_there() {
+    async fn accepts(token: &'static str) -> Result<(), RegistryError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer_with_tokens(stream, token));
+            }
+        });
+        let prefix = format!("{address}/team");
+        let reference = Reference::in_registry(&prefix, ImageName::Agent, &devplat_image::Digest::of(b""));
+        let place = Place::of(&reference, Manner::default(), &Surroundings::default(), |_| {}).await.unwrap();
+        let accepted = place.accepts().await;
+        serving.abort();
+        accepted
+    }
+    accepts("200 OK\r\nContent-Length: 13\r\n\r\n{\"token\":\"t\"}").await.unwrap();
+    let rejected = accepts("401 Unauthorized\r\nContent-Length: 0\r\n\r\n").await.unwrap_err();
+    assert!(matches!(rejected, RegistryError::Unauthorized { with_credentials: false, .. }), "{rejected}");
+}
+
+#[tokio::test]
+async fn registry_without_tokens_accepts_what_it_answers() {
+    Scene::new(|_| ("404 Not Found", "")).await.place("127.0.0.1").await.accepts().await.unwrap();
+    let unauthorized =
+        Scene::new(|_| ("401 Unauthorized", "")).await.place("127.0.0.1").await.accepts().await;
+    let unauthorized = unauthorized.unwrap_err();
+    assert!(matches!(unauthorized, RegistryError::Unauthorized { .. }), "{unauthorized}");
+}

@@ -49,8 +49,13 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
     let output = command.args(["version", "-o", "json"]).run().await;
     let said = match output {
         Ok(output) => output.stdout,
-        // Before 5.5 there was no such option.
-        Err(process::Error::Failed { .. }) => return Err(too_old("before 5.5".to_owned())),
+        // Before 5.5 there was no such option. What fails without it as well is not a k3d that works.
+        Err(process::Error::Failed { .. }) => {
+            let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
+            let output = command.args(["version"]).run().await.map_err(ClusterError::Tool)?;
+            let version = output.stdout.lines().find_map(|line| line.strip_prefix("k3d version "));
+            return Err(too_old(version.unwrap_or("before 5.5").trim().to_owned()));
+        }
         Err(error) => return Err(ClusterError::Tool(error)),
     };
     let Ok(Versions { k3d }) = serde_json::from_str(&said) else {

@@ -26,11 +26,21 @@ async fn version_before_5_6_is_too_old() {
     }
     assert_eq!(said(r#"echo '{"k3d":"v5.8.3","k3s":"v1.31.5-k3s1"}'"#).await.unwrap(), "v5.8.3");
     assert_eq!(said(r#"echo '{"k3d":"v5-dev","k3s":"latest"}'"#).await.unwrap(), "v5-dev");
-    for script in [r#"echo '{"k3d":"v5.5.2","k3s":"v1.27"}'"#, "echo 'unknown flag' >&2; exit 1"] {
+    let old = "[ $# = 1 ] || { echo 'unknown shorthand flag' >&2; exit 1; }; echo 'k3d version v5.4.6'; echo 'k3s version v1.24'";
+    for (script, found) in [(r#"echo '{"k3d":"v5.5.2","k3s":"v1.27"}'"#, "v5.5.2"), (old, "v5.4.6")] {
         let error = said(script).await.unwrap_err();
         assert!(matches!(error, ClusterError::TooOld { program: "k3d", .. }), "{error}");
-        assert!(error.to_string().contains("devplat needs 5.6.0 or later"), "{error}");
+        let start = format!("k3d is version {found}; devplat needs 5.6.0 or later");
+        assert!(error.to_string().starts_with(&start), "{error}");
     }
+}
+
+#[tokio::test]
+async fn k3d_that_does_not_run_is_not_called_old() {
+    let fake = Fake::new("k3d", "echo 'No version is set for command k3d' >&2; exit 126").await;
+    let error = version(&fake.surroundings([])).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Tool(_)), "{error}");
+    assert!(error.to_string().ends_with("exit status 126: No version is set for command k3d"), "{error}");
 }
 
 #[tokio::test]
