@@ -116,7 +116,7 @@ fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Wh
         };
     }
     if let Some(context) = &asked.context {
-        return Ok((Where::Named(cluster::named(Some(context.clone()), host)?), true));
+        return Ok((Some(named(context)?), true));
     }
     match (&decisions.place, &decisions.context) {
         (Some(Place::Cluster { .. }) | None, Some(context)) => Ok((Some(remembered(context)?), true)),
