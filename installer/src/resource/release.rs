@@ -141,7 +141,7 @@ impl Kind for Release {
                     Change::in_place(format!("{} differs in {}", drift.object, drift.fields.join(", ")))
                 }));
                 changes.extend(
-                    surplus.iter().map(|object| Change::in_place(format!("{object} is not wanted any more"))),
+                    surplus.iter().map(|object| Change::in_place(format!("{object} is no longer wanted"))),
                 );
                 if !recorded && changes.is_empty() && unknown.is_empty() {
                     changes.push(Change::in_place("it was not applied completely"));

@@ -1,4 +1,4 @@
-//! Why a cluster cannot be worked with, with the remedies.
+//! The reasons why a cluster cannot be used, with the remedies.
 
 use std::error::Error as StdError;
 
@@ -9,7 +9,7 @@ use crate::{
     pace::Stopped,
 };
 
-/// Why a cluster cannot be worked with.
+/// The reason why a cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// No context of that name.
@@ -78,7 +78,7 @@ pub enum ContextError {
         /// The missing rights.
         missing: Vec<String>,
     },
-    /// The version is too old, or newer than was ever tried.
+    /// The version is too old, or newer than any tested one.
     #[error(
         "cluster of context {name:?} runs Kubernetes {found}; devplat works with 1.{OLDEST} to 1.{NEWEST}"
     )]
@@ -123,7 +123,8 @@ impl ContextError {
                 format!("make `kubectl --context {name} get nodes` work first")
             }
             Self::Untrusted { .. } => {
-                "if the cluster was created again, have its maker write the kubeconfig again".to_owned()
+                "if the cluster was recreated, get its new kubeconfig from the tool that created it"
+                    .to_owned()
             }
             Self::Unreachable { .. } => {
                 "check that the cluster is running and reachable from here".to_owned()
@@ -142,7 +143,7 @@ impl ContextError {
     }
 }
 
-/// The name that a mistyped one was most likely meant to be.
+/// Returns the known name that is nearest to a mistyped one.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
     let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;

@@ -1,8 +1,8 @@
-//! Why a pod is not ready, in the words of scheduler and kubelet.
+//! The reason why a pod is not ready, as the scheduler and the kubelet report it.
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-/// Why a pod is not ready; `None` where it is ready, or starting without trouble.
+/// Returns why a pod is not ready; `None` if it is ready, or starting without a failure.
 pub(super) fn trouble(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
     let conditions = status.conditions.as_deref().unwrap_or_default();
@@ -47,7 +47,7 @@ fn container_trouble(status: &ContainerStatus) -> Option<String> {
         .then(|| format!("container {name} is running and not ready yet"))
 }
 
-/// How a container ended, with its last line of output where the kubelet kept it.
+/// Returns how a container ended, with its last line of output if the kubelet kept it.
 fn ended(name: &str, last: &ContainerStateTerminated) -> String {
     let words = last.message.as_deref().unwrap_or_default().trim();
     let words = words.lines().last().map(|line| format!(" ({line})")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Waiting until a release works. A wait ends early where a fact stands that waiting does not change.
+//! Waits until a release is ready. A wait ends early if a failure is permanent.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -18,22 +18,22 @@ use crate::{
 
 /// The period between two looks.
 const PERIOD: Duration = Duration::from_millis(250);
-/// How long pods may be rejected before the wait ends: a quota has room again as others go.
+/// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
 const REFUSED: Duration = Duration::from_secs(5);
-/// The same where a trial does not confirm it: the `ReplicaSet` controller retries with growing pauses.
+/// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 /// An object that was not ready in time.
 #[derive(Debug, thiserror::Error)]
 #[error("gave up after {} s {waiting}", .after.as_secs())]
 pub struct NotReady {
-    /// How long it was waited for.
+    /// The limit.
     pub after: Duration,
     /// The object, and the last reason.
     pub waiting: Waiting,
 }
 
-/// Waits until every object of `release` works.
+/// Waits until every object of `release` is ready.
 pub async fn wait_ready(
     client: &Client,
     release: &Release,
@@ -69,7 +69,7 @@ pub async fn wait_ready(
     Ok(())
 }
 
-/// Pods that are rejected, and since when.
+/// Rejected pods, and the time of the first rejection.
 #[derive(Default)]
 struct Rejection {
     since: Option<Instant>,
@@ -78,7 +78,7 @@ struct Rejection {
 }
 
 impl Rejection {
-    /// Ends the wait where the rejection stands; Pod Security and absent webhooks do not change by themselves.
+    /// Fails if the rejection is permanent. Pod Security and absent webhooks do not change by themselves.
     async fn judge(
         &mut self,
         server: ApiServer<'_>,
@@ -111,12 +111,12 @@ impl Rejection {
     }
 }
 
-/// Tries a pod of the Deployment now: what its condition says may be old.
+/// Tries a pod of the Deployment now, because its condition may be outdated.
 async fn confirm(server: ApiServer<'_>, live: &DynamicObject) -> Result<Option<AdmissionRefusal>, Error> {
     let Some(trial) = PodTrial::of(live, BTreeMap::new()) else { return Ok(None) };
     match try_pods(server.client, &[trial], server.pace).await {
         Ok(refusals) => Ok(refusals.into_iter().next()),
-        // Without a trial, the condition's own words have to do.
+        // Without a trial, use the condition's message.
         Err(Error::Call(_)) => Ok(None),
         Err(error) => Err(error),
     }

@@ -22,7 +22,7 @@ pub enum Cluster {
 }
 
 impl Cluster {
-    /// Returns what creates the cluster.
+    /// Returns the program that creates the cluster.
     pub fn provider(&self) -> Provider {
         match self {
             Self::Kind(_) => Provider::Kind,
@@ -32,7 +32,7 @@ impl Cluster {
     }
 }
 
-/// What creates a cluster.
+/// The program that creates a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
