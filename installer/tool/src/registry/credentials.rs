@@ -236,7 +236,7 @@ mod tests {
         credentials(&surroundings, REGISTRY, |_| {}).await
     }
 
-    async fn error(config: &str, helper: &str) -> CredentialsError {
+    async fn failure(config: &str, helper: &str) -> CredentialsError {
         found(config, helper).await.unwrap_err()
     }
 
@@ -267,23 +267,23 @@ mod tests {
 
     #[tokio::test]
     async fn absent_failing_and_malformed_helpers_are_different_errors() {
-        let absent = error(r#"{"credsStore":"desktop"}"#, "").await;
+        let absent = failure(r#"{"credsStore":"desktop"}"#, "").await;
         let text = absent.to_string();
         assert!(text.starts_with("docker-credential-desktop, named in /"), "{text}");
         assert!(text.ends_with("/config.json, is not installed"), "{text}");
-        let failed = error(r#"{"credsStore":"kept"}"#, "echo 'keyring is locked' >&2; exit 1").await;
+        let failed = failure(r#"{"credsStore":"kept"}"#, "echo 'keyring is locked' >&2; exit 1").await;
         let CredentialsError::HelperFailed { source, .. } = &failed else { panic!("{failed}") };
         assert!(source.to_string().ends_with("exit status 1: keyring is locked"), "{source}");
-        let rambling = error(r#"{"credsStore":"kept"}"#, "echo hunter2").await;
+        let rambling = failure(r#"{"credsStore":"kept"}"#, "echo hunter2").await;
         assert!(matches!(rambling, CredentialsError::HelperMalformed { .. }), "{rambling}");
         assert!(!rambling.to_string().contains("hunter2"), "{rambling}");
     }
 
     #[tokio::test]
     async fn broken_configuration_is_an_error_with_its_place() {
-        let broken = error("{\n  \"auths\": [\n", "").await;
+        let broken = failure("{\n  \"auths\": [\n", "").await;
         assert!(broken.to_string().contains("line 2 column"), "{broken}");
-        let broken = error(r#"{"auths":{"localhost:5001":{"auth":"***"}}}"#, "").await;
+        let broken = failure(r#"{"auths":{"localhost:5001":{"auth":"***"}}}"#, "").await;
         assert!(matches!(broken, CredentialsError::NotBase64 { .. }), "{broken}");
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("config.json")).unwrap();
