@@ -1,4 +1,4 @@
-//! What is not ours is never touched.
+//! Foreign objects are never changed.
 
 use devplat_kubernetes::{
     Steady,
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{PATIENCE, api, apply, create, delete, get, inventory, map, release, remove, settings, start};
 
 #[tokio::test]
-async fn foreign_object_is_named_and_nothing_is_written() {
+async fn foreign_object_is_reported_before_any_write() {
     let (_turn, client) = start().await;
     let mut theirs = settings("foreign-b", "theirs");
     theirs.metadata.labels = None;
@@ -29,7 +29,7 @@ async fn foreign_object_is_named_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn what_lost_our_label_is_not_deleted() {
+async fn object_without_our_label_is_not_deleted() {
     let (_turn, client) = start().await;
     let wanted = release("lost", [settings("lost-a", "1")]);
     apply(&client, &wanted).await;
@@ -44,7 +44,7 @@ async fn what_lost_our_label_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn release_of_another_platform_is_left_alone() {
+async fn release_of_another_platform_is_not_changed() {
     let (_turn, client) = start().await;
     let ours = release("shared", [settings("shared-a", "1")]);
     apply(&client, &ours).await;

@@ -130,7 +130,7 @@ impl<'a> K3d<'a> {
     }
 
     /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. Every k3d command parses
-    /// and writes the default kubeconfig and creates a folder in XDG_CONFIG_HOME, so both are set to devplat's own.
+    /// and writes the default kubeconfig and creates a folder in `XDG_CONFIG_HOME`, so both are set to devplat's own.
     fn command(&self) -> Command {
         let command = Command::new("k3d", self.surroundings).env_clear_prefix("K3D_");
         let command =
