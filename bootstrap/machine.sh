@@ -35,6 +35,15 @@ need_mmdebstrap() {
   [[ $EUID == 0 ]] || need_commands newuidmap:uidmap
 }
 
+# allow_inotify INSTANCES: until the next reboot. Each node of a cluster takes some 20; Debian allows 128 for each account.
+allow_inotify() {
+  local now
+  now=$(cat /proc/sys/fs/inotify/max_user_instances)
+  if ((now >= $1)); then return; fi
+  say "allowing $1 inotify instances in place of $now, until the next reboot"
+  as_root sh -c "echo $1 >/proc/sys/fs/inotify/max_user_instances"
+}
+
 # need_python_modules MODULE:PACKAGE...: installs the Debian packages of the modules that Debian's own Python lacks.
 need_python_modules() {
   local pair missing=()

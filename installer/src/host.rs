@@ -8,7 +8,8 @@ use devplat_tool::{Surroundings, local::Account};
 
 use crate::{
     failure::{Exit, Failure},
-    ui::Ui,
+    stdin,
+    ui::{Answer, Ui},
     world::Stop,
 };
 
@@ -27,6 +28,8 @@ pub struct Host {
     pub now: fn() -> jiff::Timestamp,
     /// Where output goes.
     pub ui: Ui,
+    /// The folder with devplat's own programs, which go into its images.
+    pub programs: PathBuf,
     /// Runs the programs that a kubeconfig names for logging in.
     pub plugins: Arc<dyn Plugins>,
 }
@@ -49,8 +52,39 @@ impl Host {
             stop: Stop::default(),
             now: jiff::Timestamp::now,
             ui,
+            programs: crate::platform::programs::own_folder()?,
             plugins,
         })
+    }
+
+    /// Does `work` unless the user asks to stop first: for work that can be left alone at any moment.
+    pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.stop.until_asked() => Err(Failure::stopped()),
+            outcome = work => outcome,
+        }
+    }
+
+    /// Asks a question that takes yes or no.
+    pub fn confirm(&self, question: &str) -> Answer {
+        self.ui.confirm(question, &|| self.stop.asked())
+    }
+
+    /// Standard input to its end, of at most `most` bytes.
+    pub fn standard_input(&self, most: u64) -> Result<String, Failure> {
+        match stdin::text(most, &|| self.stop.asked()) {
+            None => Err(Failure::stopped()),
+            Some(Ok(text)) => Ok(text),
+            Some(Err(error)) => {
+                let why = match error.kind() {
+                    std::io::ErrorKind::FileTooLarge => format!("it is longer than {most} bytes"),
+                    std::io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
+                    _ => error.to_string(),
+                };
+                Err(Failure::new(Exit::Usage, format!("cannot read standard input: {why}")))
+            }
+        }
     }
 
     /// The folder below which each platform has its state folder.
@@ -117,6 +151,7 @@ mod tests {
             stop: Stop::default(),
             now: jiff::Timestamp::now,
             ui: Ui::recording(),
+            programs: "/usr/lib/devplat".into(),
             plugins: Arc::new(devplat_kubernetes::connect::NoPlugins),
         }
     }

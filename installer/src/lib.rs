@@ -15,6 +15,7 @@ pub mod request;
 pub mod resource;
 pub mod signals;
 pub mod state;
+pub mod stdin;
 pub mod tools;
 pub mod ui;
 pub mod world;

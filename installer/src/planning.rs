@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use devplat_plan::{Allowed, Blocked, Graph, Id, Plan, diff};
+use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
 
 use crate::{
     failure::{Exit, Failure},
@@ -49,9 +49,10 @@ fn refuse(blocked: &[Blocked], world: &World) -> Failure {
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
     if is(|one| matches!(one, Blocked::Foreign { .. })) {
-        failure = failure
-            .hint("name the platform otherwise with --name, or delete what has its name")
-            .hint("where it is a platform of another account of this machine, --take-over goes on with it");
+        failure = failure.hint("name the platform otherwise with --name, or delete what has its name");
+    }
+    if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
+        failure = failure.hint("--take-over goes on with the platform of the other account");
     }
     if is(|one| matches!(one, Blocked::LosesData { .. })) {
         failure = failure.hint(format!(

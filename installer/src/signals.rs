@@ -1,7 +1,7 @@
 //! Ctrl-C, SIGTERM and SIGHUP, counted as requests to stop.
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     task::JoinHandle,
 };
 
@@ -12,22 +12,41 @@ use crate::{
 
 /// Listens until the task is aborted.
 pub fn listen(stop: Stop) -> Result<JoinHandle<()>, Failure> {
-    let one = |kind| {
-        signal(kind)
-            .map_err(|error| Failure::of(Exit::Internal, &error).while_doing("cannot listen for signals"))
-    };
     let mut interrupt = one(SignalKind::interrupt())?;
-    let mut terminate = one(SignalKind::terminate())?;
-    // A connection that dropped, or a terminal that was closed.
-    let mut hangup = one(SignalKind::hangup())?;
+    let mut ended = Ended::listen()?;
     Ok(tokio::spawn(async move {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
+                () = ended.recv() => {}
             }
             stop.ask();
         }
     }))
+}
+
+/// SIGTERM and SIGHUP: what ends devplat also while Ctrl-C is meant for a program on its terminal.
+pub struct Ended {
+    terminate: Signal,
+    /// A connection that dropped, or a terminal that was closed.
+    hangup: Signal,
+}
+
+impl Ended {
+    /// Listens from now on.
+    pub fn listen() -> Result<Self, Failure> {
+        Ok(Self { terminate: one(SignalKind::terminate())?, hangup: one(SignalKind::hangup())? })
+    }
+
+    /// Waits for one.
+    pub async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}
+
+fn one(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::of(Exit::Internal, &error).while_doing("cannot listen for signals"))
 }

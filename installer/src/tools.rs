@@ -1,5 +1,7 @@
 //! Whether this machine has what steps take.
 
+use std::net::SocketAddr;
+
 use devplat_plan::Takes;
 use devplat_tool::{
     limits::{self, Inotify},
@@ -21,12 +23,14 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
         }
         Takes::Tool(tool) => program(tool, world).await,
         Takes::FreePort(address) => match ports::check(*address) {
-            // Docker binds it with rights of its own.
+            // Docker binds a port that this user may not take with rights of its own, unless it runs without root's.
+            Port::NotPermitted if world.engine()?.info().await?.rootless => Err(not_permitted(*address)),
             Port::Free | Port::NotPermitted => Ok(()),
             Port::Refused(kind) => Err(Failure::new(
                 Exit::Missing,
                 format!("port {address} of this machine cannot be taken: {kind}"),
-            )),
+            )
+            .hint("choose another address or port in the profile: sshAddress, sshPort, apiServerPort, portMappings")),
             Port::InUse { holder } => {
                 let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
                 Err(Failure::new(Exit::Missing, format!("port {address} of this machine is taken{by}"))
@@ -43,6 +47,17 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
         },
         Takes::InotifyInstances(needed) => inotify(*needed),
     }
+}
+
+/// A port of root's, which an engine that runs without root's rights cannot open.
+fn not_permitted(address: SocketAddr) -> Failure {
+    let port = address.port();
+    Failure::new(
+        Exit::Missing,
+        format!("the Docker engine runs without root's rights, and may not take port {address}"),
+    )
+    .hint(format!("allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"))
+    .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
 }
 
 async fn program(tool: &str, world: &World) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Why there is no plan.
 
-use crate::{Action, Id, Loss};
+use crate::{Action, Foreigner, Id, Loss};
 
 /// A reason against a plan: it would touch a resource of another owner, or destroy data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,8 +10,8 @@ pub enum Blocked {
     Foreign {
         /// The resource whose name is taken.
         id: Id,
-        /// The object that has the name.
-        who: String,
+        /// What was found in its place.
+        who: Foreigner,
     },
     /// The change destroys data, which the user has not allowed.
     #[error("cannot change {id} without losing {loss}: {why}")]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, Blocked, Change, Graph, How, Id, Inventory, Owner, Plan, Planned, Sight, State, Step, StepId,
-    Verdict, change::joined,
+    Action, Blocked, Change, Foreigner, Graph, How, Id, Inventory, Owner, Plan, Planned, Sight, State, Step,
+    StepId, Verdict, change::joined,
 };
 
 /// The losses of data that the user has agreed to.
@@ -83,7 +83,7 @@ impl<'a> Planner<'a> {
             return self.create(resource, 0, reason, None);
         }
         if let Some(who) = foreign(sights) {
-            return self.blocked.push(Blocked::Foreign { id, who: who.to_owned() });
+            return self.blocked.push(Blocked::Foreign { id, who: who.clone() });
         }
         let mut ours: Vec<&Sight> = sights.iter().collect();
         ours.sort_by_key(|sight| (sight.generation, &sight.physical));
@@ -303,13 +303,13 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Returns the owner of the first resource with this id, if none of them is the platform's.
-fn foreign(sights: &[Sight]) -> Option<&str> {
+/// Whose the id is, if none of what has it is the platform's.
+fn foreign(sights: &[Sight]) -> Option<&Foreigner> {
     let mut whose = None;
     for sight in sights {
         match &sight.owner {
             Owner::Ours | Owner::Adopted | Owner::Caused { .. } => return None,
-            Owner::Foreign(who) => whose = Some(who.as_str()),
+            Owner::Foreign(who) => whose = Some(who),
         }
     }
     whose

@@ -20,7 +20,7 @@ pub use estimate::{Sum, estimate};
 pub use facts::{Facts, Takes};
 pub use graph::{Graph, GraphError};
 pub use id::{Id, KindName, Name};
-pub use sight::{Inventory, Owner, Physical, Sight, State, Verdict};
+pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict};
 pub use step::{Action, Plan, Step, StepId};
 
 /// The dependencies of a resource.

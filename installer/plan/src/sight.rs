@@ -58,8 +58,32 @@ pub enum Owner {
         /// The resource of the platform that caused it.
         by: Id,
     },
-    /// Not this platform's, with the owner as far as it is known.
-    Foreign(String),
+    /// Not this platform's.
+    Foreign(Foreigner),
+}
+
+impl Owner {
+    /// An owner other than devplat and every account of this machine; `text` names resource and owner.
+    pub fn stranger(text: impl Into<String>) -> Self {
+        Self::Foreign(Foreigner::Stranger(text.into()))
+    }
+}
+
+/// The owner of a resource that is not this platform's, as far as that is known. Its text names resource and owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foreigner {
+    /// Not devplat, or another platform.
+    Stranger(String),
+    /// A platform of the same name, made by another account of this machine: the user can take it over.
+    Account(String),
+}
+
+impl fmt::Display for Foreigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stranger(text) | Self::Account(text) => f.write_str(text),
+        }
+    }
 }
 
 /// The state of a resource.

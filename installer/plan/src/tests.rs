@@ -193,7 +193,7 @@ fn resource_that_refers_to_a_replaced_one_is_replaced() {
 #[test]
 fn all_reasons_against_a_plan_are_reported_together() {
     let mut seen = all_same();
-    let foreign = Sight { owner: Owner::Foreign("made by hand".to_owned()), ..sight(None) };
+    let foreign = Sight { owner: Owner::stranger("made by hand"), ..sight(None) };
     seen.insert(NETWORK.single(), vec![foreign]);
     let unfit = Sight { owner: Owner::Adopted, ..sight(Verdict::Unfit(vec!["too old".to_owned()])) };
     seen.insert(CLUSTER.single(), vec![unfit]);

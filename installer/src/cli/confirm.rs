@@ -11,8 +11,9 @@ pub(super) fn confirm(question: &str, undone: &str, yes: bool, host: &Host) -> R
     if yes {
         return Ok(());
     }
-    match host.ui.confirm(question) {
+    match host.confirm(question) {
         Answer::Yes => Ok(()),
+        Answer::Stopped => Err(Failure::stopped().hint(undone)),
         Answer::No => Err(Failure::new(Exit::Usage, undone)),
         Answer::NoTerminal => {
             Err(Failure::new(Exit::Usage, format!("{undone}: there is no terminal to confirm it at"))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use devplat_plan::{Allowed, Owner};
+use devplat_plan::{Allowed, Foreigner, Id, Owner};
 use tokio::time::Instant;
 
 use super::{
@@ -18,6 +18,8 @@ use crate::{
     observe::{Survey, observe},
     planning,
     request::{self, Asked, Standing},
+    resource,
+    state::Decisions,
     ui::Event,
     world::World,
 };
@@ -73,14 +75,23 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         return forget(&asked, host);
     }
     let locked = request::lock(&state)?;
-    let Standing { world, decisions: _, known, looked } = request::standing(&asked, host).await?;
-    let _engine_lock = request::lock_engine(&world).await?;
-    let survey = observe(&devplat_plan::Graph::empty(), &world).await.whole()?;
-    let names = ours(&survey);
-    if names.is_empty() {
+    let looking = async {
+        let standing = request::standing(&asked, host).await?;
+        let engine_lock = request::lock_engine(&standing.world).await?;
+        let survey = observe(&devplat_plan::Graph::empty(), &standing.world).await.whole()?;
+        Ok((standing, engine_lock, survey))
+    };
+    let (standing, _engine_lock, survey) =
+        host.or_stopped(Box::pin(looking)).await.map_err(|failure| nothing_deleted(failure, &asked))?;
+    let found = ours(&survey);
+    // What devplat keeps in the account itself says nothing of where the platform is.
+    let shown = standing.decisions.place.is_some() || found.iter().any(resource::shows_platform);
+    if found.is_empty() || !shown {
         drop(locked);
-        return nothing_found(&asked, known, &looked, &survey, &world, host).await;
+        return nothing_found(&asked, &standing, &survey, host).await;
     }
+    let Standing { world, decisions: _, known: _, looked: _ } = standing;
+    let names = named(&found);
     let allowed = match (&world.named, destroy.lose_data) {
         (Some(_), false) => Allowed::Nothing,
         // Of a cluster of its own making, the confirmation below is about everything in it.
@@ -88,7 +99,9 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     };
     let plan = planning::removal(&survey, &allowed, &world)?;
     confirm(&question(&names, &world), "nothing was deleted", asked.yes, host)?;
-    let checked = check::check(plan, &devplat_plan::Graph::empty(), &survey.found, &world).await?;
+    let nothing_wanted = devplat_plan::Graph::empty();
+    let checking = check::check(plan, &nothing_wanted, &survey.found, &world);
+    let checked = host.or_stopped(checking).await.map_err(|failure| nothing_deleted(failure, &asked))?;
     let apply = Apply {
         world: Arc::clone(&world),
         ui: host.ui.clone(),
@@ -96,7 +109,8 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         destroy: asked.again("destroy"),
     };
     apply.run(&checked).await?;
-    let left = ours(&observe(&devplat_plan::Graph::empty(), &world).await.whole()?);
+    let last_look = async { observe(&nothing_wanted, &world).await.whole() };
+    let left = named(&ours(&host.or_stopped(last_look).await?));
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
             .hint(format!("run `{}` again", asked.again("destroy"))));
@@ -112,26 +126,29 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was found and is the platform's, for people.
-fn ours(survey: &Survey) -> Vec<String> {
+/// What was found and is the platform's.
+fn ours(survey: &Survey) -> Vec<Id> {
     let all = survey.inventory.iter();
     all.filter(|(_, sights)| {
         sights.iter().any(|sight| matches!(sight.owner, Owner::Ours | Owner::Caused { .. }))
     })
-    .map(|(id, _)| id.to_string())
+    .map(|(id, _)| id.clone())
     .collect()
+}
+
+fn named(all: &[Id]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
 }
 
 /// Nothing is said to be destroyed that was not there.
 async fn nothing_found(
     asked: &Asked,
-    known: bool,
-    looked: &[String],
+    standing: &Standing,
     survey: &Survey,
-    world: &World,
     host: &Host,
 ) -> Result<(), Failure> {
-    let foreign: Vec<String> = survey
+    let Standing { world, decisions, known, looked } = standing;
+    let foreign: Vec<Foreigner> = survey
         .inventory
         .values()
         .flatten()
@@ -143,18 +160,43 @@ async fn nothing_found(
     if !foreign.is_empty() {
         let mut failure =
             Failure::new(Exit::Usage, "nothing was deleted: what is there is not this platform's");
-        failure.causes.extend(foreign);
-        return Err(
-            failure.hint("where it is a platform of another account of this machine, --take-over deletes it")
-        );
+        if foreign.iter().any(|who| matches!(who, Foreigner::Account(_))) {
+            failure = failure.hint("--take-over deletes the platform of the other account");
+        }
+        failure.causes.extend(foreign.iter().map(ToString::to_string));
+        return Err(failure);
     }
     if !known {
         return Err(request::not_found(asked, host, looked).await);
     }
+    let (name, looked) = (&asked.name, looked.join(", "));
+    let remembered = *decisions != Decisions::default();
+    if remembered && decisions.place.is_none() {
+        // Of an older devplat, which did not write down which engine or cluster it was: keys stay.
+        let why = format!(
+            "nothing of platform {name} was found in {looked}; whether that is where it was made is not known"
+        );
+        return Err(Failure::new(Exit::Usage, why)
+            .hint(
+                "name where it is: DOCKER_HOST or DOCKER_CONTEXT for another engine, --context for a cluster",
+            )
+            .hint(format!("if it is gone for good: `{} --forget`", asked.again("destroy"))));
+    }
     world.state.remove()?;
-    host.ui.remark(&format!("nothing of platform {} was found in {}", asked.name, looked.join(", ")));
-    host.ui.remark("forgot what was remembered of it");
+    host.ui.remark(&format!("nothing of platform {name} was found in {looked}"));
+    if remembered {
+        host.ui.remark("forgot what was remembered of it");
+    }
     Ok(())
+}
+
+/// A request to stop before the first step deletes nothing.
+fn nothing_deleted(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        failure.hint(format!("nothing was deleted; `{}` begins again", asked.again("destroy")))
+    } else {
+        failure
+    }
 }
 
 fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {

@@ -88,7 +88,11 @@ async fn findings(provider: Option<Provider>, host: &Host) -> Vec<Finding> {
         finding("kind", needs_kind, kind),
         finding("k3d", needs_k3d, k3d),
         finding("inotify instances", local, inotify()),
-        finding("devplat's own programs", true, AllPrograms::find().map(|_| "beside devplat".to_owned())),
+        finding(
+            "devplat's own programs",
+            true,
+            AllPrograms::find(&host.programs).map(|_| "beside devplat".to_owned()),
+        ),
         finding("kubectl", false, first_line("kubectl", &["version", "--client"], host).await),
         finding("mmdebstrap", false, first_line("mmdebstrap", &["--version"], host).await),
     ]

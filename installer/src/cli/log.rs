@@ -16,12 +16,12 @@ fn level(verbose: u8) -> &'static str {
     }
 }
 
-/// Writes what passes `filter`, a line each.
-pub(super) fn to<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+/// Writes what passes `filter`, a line each, in colours where a terminal shows them.
+pub(super) fn to<W>(filter: EnvFilter, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).finish()
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours).finish()
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
     fn written(verbose: u8) -> String {
         let own = Surroundings::new(std::env::vars_os(), None);
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let subscriber = to(EnvFilter::new(level(verbose)), Arc::clone(&file));
+        let subscriber = to(EnvFilter::new(level(verbose)), Arc::clone(&file), false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tracing::subscriber::with_default(subscriber, || {
             runtime.block_on(async {
@@ -57,6 +57,7 @@ mod tests {
     fn one_v_shows_the_commands_that_are_run_and_two_show_everything() {
         let [none, one, two] = [0, 1, 2].map(written);
         assert_eq!(none, "");
+        assert!(!two.contains('\u{1b}'), "colours in a file: {two}");
         for shown in [&one, &two] {
             assert!(shown.contains("sh -c exit 0"), "{shown}");
             assert!(shown.contains("devplat-no-such-program --now"), "{shown}");

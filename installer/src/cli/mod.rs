@@ -18,7 +18,7 @@ mod usage;
 mod users;
 mod version;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::util::SubscriberInitExt;
@@ -99,7 +99,8 @@ pub fn main() -> ExitCode {
         Err(error) => return usage::report(&error, &arguments).into(),
     };
     let output = program.output();
-    log::to(log::filter(output.verbose), std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal() && crate::ui::colours();
+    log::to(log::filter(output.verbose), std::io::stderr, colours).init();
     let ui = Ui::new(output.format());
     let outcome = caught(|| {
         let host = Host::own(ui.clone())?;
@@ -180,16 +181,16 @@ impl Program {
 
     async fn run(self, host: &Host) -> Result<(), Failure> {
         match self.verb {
-            Verb::Up(up) => up::run(&up, host).await,
-            Verb::Plan(plan) => plan::run(&plan, host).await,
-            Verb::Status(status) => status::run(&status, host).await,
-            Verb::Destroy(destroy) => destroy::run(&destroy, host).await,
+            Verb::Up(up) => Box::pin(up::run(&up, host)).await,
+            Verb::Plan(plan) => host.or_stopped(Box::pin(plan::run(&plan, host))).await,
+            Verb::Status(status) => host.or_stopped(Box::pin(status::run(&status, host))).await,
+            Verb::Destroy(destroy) => Box::pin(destroy::run(&destroy, host)).await,
             Verb::Render(render) => render::run(&render, host),
             Verb::Profiles(profiles) => profiles::run(&profiles, host),
-            Verb::Users(users) => users::run(&users, host).await,
+            Verb::Users(users) => host.or_stopped(Box::pin(users::run(&users, host))).await,
             Verb::PortForward(forward) => port_forward::run(&forward, host).await,
-            Verb::SshConfig(config) => ssh_config::run(&config, host).await,
-            Verb::Doctor(doctor) => doctor::run(&doctor, host).await,
+            Verb::SshConfig(config) => host.or_stopped(Box::pin(ssh_config::run(&config, host))).await,
+            Verb::Doctor(doctor) => host.or_stopped(Box::pin(doctor::run(&doctor, host))).await,
             Verb::Version(version) => version::run(&version, host),
             Verb::Completions(completions) => completions::run(&completions, host),
             Verb::Man(man) => man::run(&man, host),

@@ -14,6 +14,7 @@ use crate::{
     host::Host,
     request::{self, Asked},
     resource::{FORWARDED_PORT, reach_cluster},
+    signals,
     ui::Ui,
 };
 
@@ -64,9 +65,11 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
         return Ok(());
     };
     let program = program.to_string_lossy();
+    let command = Command::new(&program, &host.surroundings).args(args);
+    let mut ended = signals::Ended::listen()?;
     let status = tokio::select! {
         () = served => return Ok(()),
-        status = Command::new(&program, &host.surroundings).args(args).on_this_terminal() => status,
+        status = command.on_this_terminal(ended.recv()) => status,
     };
     match status {
         Ok(0) => Ok(()),

@@ -41,7 +41,7 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     let mut decisions = state.decisions()?;
     if decisions.profile.is_none() {
         return Err(Failure::new(Exit::Usage, format!("no platform {} is known here", asked.name))
-            .hint("`devplat up` creates one; --name names another"));
+            .hint(format!("`{}` creates one; --name names another", asked.again("up"))));
     }
     let _locked = request::lock(&state)?;
     let file = ssh_block::user_file(&host.surroundings)?;

@@ -98,10 +98,7 @@ fn only_what_is_as_wanted_is_ready() {
             "it was interrupted",
         ),
         (Sight { state: State::Coming, ..sight(Verdict::Same) }, "is being created"),
-        (
-            Sight { owner: Owner::Foreign("of team-b".to_owned()), ..sight(Verdict::Same) },
-            "not devplat's: of team-b",
-        ),
+        (Sight { owner: Owner::stranger("of team-b"), ..sight(Verdict::Same) }, "not devplat's: of team-b"),
     ] {
         assert_eq!(described(&sight), (false, told.to_owned()));
     }

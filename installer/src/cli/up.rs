@@ -46,9 +46,14 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
     let asked = Asked { yes: up.answers.yes, take_over: up.take_over.take_over, ..up.platform.asked() };
     let _locked = request::lock(&asked.state(host)?)?;
-    let request = Request::make(&asked, host, Purpose::Change).await?;
+    let prepared = async {
+        let request = Request::make(&asked, host, Purpose::Change).await?;
+        let made = planning::plan(&request.inputs, &request.world).await?;
+        Ok((request, made))
+    };
+    let (request, made) =
+        host.or_stopped(Box::pin(prepared)).await.map_err(|failure| nothing_done(failure, &asked))?;
     let Request { inputs, world, decisions, .. } = &request;
-    let made = planning::plan(inputs, world).await?;
     let changed = !made.plan.changes_nothing();
     host.ui.report(&Event::Planned {
         changes: made.plan.changes().count(),
@@ -60,7 +65,8 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
             let question = format!("install platform {} into {provider} (context {context})?", asked.name);
             confirm(&question, "nothing was done", asked.yes, host)?;
         }
-        let checked = check::check(made.plan, &made.wanted, &made.found, world).await?;
+        let checking = check::check(made.plan, &made.wanted, &made.found, world);
+        let checked = host.or_stopped(checking).await.map_err(|failure| nothing_done(failure, &asked))?;
         world.state.remember(decisions)?;
         let apply = Apply {
             world: std::sync::Arc::clone(world),
@@ -79,4 +85,13 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
         changed,
     });
     Ok(())
+}
+
+/// A request to stop before the first step changes nothing.
+fn nothing_done(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        failure.hint(format!("nothing was done; `{}` begins again", asked.again("up")))
+    } else {
+        failure
+    }
 }

@@ -96,7 +96,7 @@ pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
     reach_cluster(world).await?;
     let api: Api<DevUser> = Api::all(world.client().await?);
     match users {
-        Users::Add(add) => add::put(&api, add, host).await,
+        Users::Add(add) => add::put(world, &api, add, host).await,
         Users::List(_) => list::list(&api, &asked, host).await,
         Users::Remove(remove) => remove::remove(world, &api, remove, host).await,
     }

@@ -210,7 +210,7 @@ impl From<RouteError> for Failure {
             RouteError::Stopped(_) => Self::stopped(),
             RouteError::Call(error) => error.into(),
             RouteError::Connect { .. } | RouteError::NoPod => {
-                Self::of(Exit::PartWay, &error).hint("`devplat status` shows what is not ready")
+                Self::of(Exit::PartWay, &error).hint("the status of the platform says what is not ready")
             }
         }
     }

@@ -27,18 +27,22 @@ pub struct AllPrograms {
 }
 
 impl AllPrograms {
-    /// Finds them beside the running program, where a link to it leads.
-    pub fn find() -> Result<Self, Failure> {
-        let own = std::env::current_exe().and_then(std::fs::canonicalize).map_err(|error| {
-            Failure::of(Exit::Internal, &error).while_doing("cannot tell where devplat itself lies")
-        })?;
-        let folder = own.parent().unwrap_or(Path::new("/"));
+    /// Finds them in `folder`.
+    pub fn find(folder: &Path) -> Result<Self, Failure> {
         Ok(Self {
             operator: programs(folder, ImageName::Operator, &["devplat-operator"])?,
             bastion: programs(folder, ImageName::Bastion, &["devplat-bastion", "devctl"])?,
             agent: programs(folder, ImageName::Agent, &["devplat-agent"])?,
         })
     }
+}
+
+/// The folder of the running program, where a link to it leads.
+pub fn own_folder() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().and_then(std::fs::canonicalize).map_err(|error| {
+        Failure::of(Exit::Internal, &error).while_doing("cannot tell where devplat itself lies")
+    })?;
+    Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
 }
 
 fn programs(folder: &Path, image: ImageName, names: &[&str]) -> Result<Programs, Failure> {

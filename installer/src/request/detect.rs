@@ -19,9 +19,14 @@ pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
         return Ok("kind".to_owned());
     };
     let found = format!("your current context {:?} is a {}", context.name, context.provider);
-    let named = format!("`devplat up --profile existing --context {}` installs into it", context.name);
-    match host.ui.confirm(&format!("{found}; leave it alone and create a new cluster with kind?")) {
+    let with = |profile: &str, context: Option<&str>| {
+        let (profile, context) = (Some(profile.to_owned()), context.map(str::to_owned));
+        Asked { profile, context, ..asked.clone() }.again("up")
+    };
+    let named = format!("`{}` installs into it", with("existing", Some(&context.name)));
+    match host.confirm(&format!("{found}; leave it alone and create a new cluster with kind?")) {
         Answer::Yes => Ok("kind".to_owned()),
+        Answer::Stopped => Err(Failure::stopped()),
         Answer::No => Err(Failure::new(Exit::Usage, "no profile is chosen").hint(named)),
         Answer::NoTerminal => {
             let why = if asked.yes {
@@ -30,7 +35,7 @@ pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
                 format!("{found}; no profile is named")
             };
             Err(Failure::new(Exit::Usage, why)
-                .hint("`devplat up --profile kind` or `--profile k3d` creates a new cluster")
+                .hint(format!("`{}` creates a new cluster; so does --profile k3d", with("kind", None)))
                 .hint(named))
         }
     }

@@ -181,7 +181,7 @@ impl Request {
             delivery,
             templates: templates(asked, host)?,
             store: Store::new(host.cache()?.join("images")),
-            programs: AllPrograms::find()?,
+            programs: AllPrograms::find(&host.programs)?,
             state,
             ssh_block: before.ssh_config,
             profile,

@@ -11,6 +11,9 @@ use crate::{
     state::Decisions,
 };
 
+/// The longest profile that is read from standard input.
+const LONGEST: u64 = 16 << 20;
+
 /// A profile as given or recalled.
 pub struct Recalled {
     /// The name of the shipped profile, or the absolute path of the user's file, or `-`.
@@ -46,8 +49,7 @@ pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) 
         Purpose::Look => VariableMistakes::Remark,
     };
     let loaded = join(&source, &asked.set, remembered, mistakes, host)?;
-    let mut sets = remembered.to_vec();
-    sets.extend(asked.set.iter().filter(|set| !remembered.contains(set)).cloned());
+    let sets = once(&loaded.sets);
     let (name, text) = match source {
         Source::Shipped(name) => (name, None),
         Source::File { name, path, text } => {
@@ -55,6 +57,16 @@ pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) 
         }
     };
     Ok(Recalled { name, text, sets, loaded })
+}
+
+/// Each value once, where it was given last: of two for one path, the later one counts.
+fn once(sets: &[String]) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for set in sets {
+        kept.retain(|known| known != set);
+        kept.push(set.clone());
+    }
+    kept
 }
 
 /// Joins the layers of the profile that `named` begins.
@@ -97,7 +109,7 @@ fn join(
 /// A shipped profile by its name; a file by a path or an ending; `-` for standard input.
 fn read(named: &str, host: &Host) -> Result<Source, Failure> {
     if named == "-" {
-        let text = std::io::read_to_string(std::io::stdin()).map_err(|error| unreadable("-", &error))?;
+        let text = host.standard_input(LONGEST)?;
         return Ok(Source::File { name: "standard input".to_owned(), path: None, text });
     }
     if !is_path(named) {
@@ -105,32 +117,43 @@ fn read(named: &str, host: &Host) -> Result<Source, Failure> {
     }
     let path = host.folder.join(named);
     let text = std::fs::read(&path).map_err(|error| unreadable(named, &error))?;
-    let text = String::from_utf8(text).map_err(|error| {
+    let text = utf_8(text, named)?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let again = path.is_file() && can_be_read_again(&path);
+    Ok(Source::File { name: named.to_owned(), path: again.then_some(path), text })
+}
+
+fn utf_8(text: Vec<u8>, named: &str) -> Result<String, Failure> {
+    String::from_utf8(text).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::new(Exit::Usage, format!("profile {named} is not UTF-8 (at byte {at})"))
             .hint("save the file as UTF-8")
-    })?;
-    // A pipe, as `<(…)` makes it, is not there a second time: its text is remembered.
-    let path = path.is_file().then(|| std::path::absolute(&path).unwrap_or(path));
-    Ok(Source::File { name: named.to_owned(), path, text })
+    })
+}
+
+/// Whether a path leads to the same file in a later run. What `<(…)` and `/dev/stdin` name does not.
+fn can_be_read_again(path: &Path) -> bool {
+    path.is_absolute() && !path.starts_with("/dev") && !path.starts_with("/proc")
 }
 
 /// A remembered profile; a file that is gone by the text that it had.
 fn recalled(known: &str, before: &Decisions, host: &Host) -> Result<Source, Failure> {
     let Some(text) = &before.profile_text else { return read(known, host) };
     let path = PathBuf::from(known);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Source::File { name: known.to_owned(), path: Some(path), text }),
-        Err(_) => {
+    let remembered = |path| Source::File { name: known.to_owned(), path, text: text.clone() };
+    if !can_be_read_again(&path) {
+        host.ui.remark(&format!("using the profile that the last `up` read from {known}"));
+        return Ok(remembered(None));
+    }
+    match std::fs::read(&path) {
+        Ok(text) => Ok(Source::File { name: known.to_owned(), path: Some(path), text: utf_8(text, known)? }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             host.ui.remark(&format!(
                 "profile {known} is not there any more: using it as it was at the last `up`"
             ));
-            Ok(Source::File {
-                name: known.to_owned(),
-                path: path.is_absolute().then_some(path),
-                text: text.clone(),
-            })
+            Ok(remembered(Some(path)))
         }
+        Err(error) => Err(unreadable(known, &error)),
     }
 }
 

@@ -41,7 +41,9 @@ enum Where {
 pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
     let state = asked.state(host)?;
     let decisions = state.decisions()?;
-    let (place, known) = place(asked, &decisions, host)?;
+    let (Some(place), known) = place(asked, &decisions, host)? else {
+        return Err(unnamed(asked, host).await);
+    };
     let mut looked = vec![format!("state folder {}", state.path().display())];
     let (engine, named) = match place {
         Where::Named(named) => {
@@ -67,7 +69,8 @@ pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
     };
     let world = World::new(parts(asked, host, state, engine, named));
     if decisions.place.is_some() && (world.engine.is_some() || world.named.is_some()) {
-        places::check(&decisions, &places::place(&world).await?, &world)?;
+        let now = places::place(&world).await.map_err(|failure| or_forget(failure, asked))?;
+        places::check(&decisions, &now, &world)?;
     }
     Ok(Standing { world: Arc::new(world), decisions, known, looked })
 }
@@ -93,27 +96,45 @@ fn parts(
     }
 }
 
-/// The command line first, then what is remembered; and whether either says anything.
-fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Where, bool), Failure> {
+/// The command line first, then what is remembered; and whether either says anything. `None` for a profile of a cluster
+/// that exists without a context.
+fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Where>, bool), Failure> {
+    let named = |context: &String| cluster::named(Some(context.clone()), host).map(Where::Named);
+    let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
     if let Some(context) = &asked.context {
-        return Ok((Where::Named(cluster::named(Some(context.clone()), host)?), true));
+        return Ok((Some(named(context)?), true));
     }
     if asked.profile.is_some() {
         let recalled = profile::recall(asked, decisions, host, Purpose::Look)?;
         return match &recalled.loaded.profile.cluster {
-            Cluster::Kind(_) | Cluster::K3d(_) => Ok((Where::Engine, true)),
-            Cluster::Existing(existing) => {
-                let context = existing.context.clone().or_else(|| decisions.context.clone());
-                Ok((Where::Named(cluster::named(context, host)?), true))
-            }
+            Cluster::Kind(_) | Cluster::K3d(_) => Ok((Some(Where::Engine), true)),
+            Cluster::Existing(existing) => match (&existing.context, &decisions.context) {
+                (Some(context), _) => Ok((Some(named(context)?), true)),
+                (None, Some(context)) => Ok((Some(remembered(context)?), true)),
+                (None, None) => Ok((None, false)),
+            },
         };
     }
     match (&decisions.place, &decisions.context) {
-        (Some(Place::Cluster { .. }) | None, Some(context)) => {
-            Ok((Where::Named(cluster::named(Some(context.clone()), host)?), true))
-        }
-        (Some(_), _) => Ok((Where::Engine, true)),
-        (None, None) => Ok((Where::Engine, decisions.profile.is_some())),
+        (Some(Place::Cluster { .. }) | None, Some(context)) => Ok((Some(remembered(context)?), true)),
+        (Some(_), _) => Ok((Some(Where::Engine), true)),
+        (None, None) => Ok((Some(Where::Engine), decisions.profile.is_some())),
+    }
+}
+
+/// Adds the way out of a failure to reach what a platform was made in.
+fn or_forget(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        return failure;
+    }
+    failure.hint(format!("if it is gone for good: `{} --forget`", asked.again("destroy")))
+}
+
+/// The failure of a profile that says "a cluster that exists" and does not say which.
+async fn unnamed(asked: &Asked, host: &Host) -> Failure {
+    match cluster::named(None, host) {
+        Ok(_) => Failure::new(Exit::Internal, "a cluster without a name was found"),
+        Err(failure) => with_carriers(failure, &carriers(asked, host).await, asked),
     }
 }
 
@@ -129,6 +150,10 @@ pub async fn not_found(asked: &Asked, host: &Host, looked: &[String]) -> Failure
             .hint("is it in a cluster that exists? name its context: --context NAME")
             .hint("is it another one? name it: --name NAME");
     }
+    with_carriers(failure, &carriers, asked)
+}
+
+fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked) -> Failure {
     carriers.iter().fold(failure, |failure, context| {
         let again = Asked { context: Some(context.clone()), ..asked.clone() }.again("destroy");
         failure.hint(format!("context {context} carries marks of it: `{again}`"))

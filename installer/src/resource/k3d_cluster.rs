@@ -223,7 +223,7 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     let what = format!("half of k3d cluster {name}");
     let owner = match network {
         Some(network) => ownership::of_labels(&what, &network.labels, world),
-        None => Owner::Foreign(format!(
+        None => Owner::stranger(format!(
             "{what}, which an interrupted `k3d cluster create` left; `k3d cluster delete {name}` and `docker volume rm k3d-{name}-images` delete it"
         )),
     };
@@ -257,7 +257,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             };
             cx.call(format!("k3d cluster delete {name}"), |()| None, work).await
         }
-        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose)),
+        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
     }
 }
 

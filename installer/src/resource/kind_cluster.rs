@@ -247,7 +247,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             let tool = tool(engine, &cx.world);
             cx.call(format!("kind delete cluster --name {name}"), |()| None, tool.delete(name)).await
         }
-        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose)),
+        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
     }
 }
 

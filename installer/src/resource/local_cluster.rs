@@ -22,6 +22,8 @@ use crate::{
 
 /// How long the API server of a cluster that is started again may take to its first answer.
 const START_PATIENCE: Duration = Duration::from_mins(2);
+/// How long it may reject the certificate in its own nodes: it passes while an API server starts.
+const REJECTED_PATIENCE: Duration = Duration::from_secs(10);
 /// What deleting a cluster loses.
 pub(super) const LOSS: &str = "every dev server and home in it";
 /// The port of the API server in its node.
@@ -84,7 +86,7 @@ where
     if wanted && seen.fields.stopped.is_empty() {
         match awake(maker, &nodes, world).await? {
             Ok(access) => seen.output = Some(access),
-            Err(why) => seen.fields.asleep = Some(why),
+            Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
     }
     Ok(Some(seen))
@@ -104,7 +106,7 @@ where
     let Some(first) = containers.first() else { return Ok(None) };
     let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     let owner =
-        Owner::Foreign(format!("container {} has the label {label} and is not devplat's", first.name));
+        Owner::stranger(format!("container {} has the label {label} and is not devplat's", first.name));
     Ok(Some(Seen { owner, ..seen }))
 }
 
@@ -176,23 +178,34 @@ async fn awake(
     maker: Maker,
     nodes: &[Container],
     world: &World,
-) -> Result<Result<ClusterAccess, String>, Failure> {
+) -> Result<Result<ClusterAccess, Unready>, Failure> {
     let access = match kept(nodes, world)? {
         Some(access) => access,
         None => fetched(maker, world).await?,
     };
     match asleep(&access, nodes, world).await? {
         Asleep::No => return Ok(Ok(access)),
-        Asleep::Because(why) => return Ok(Err(why)),
+        Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
         // The kept certificate expired, or the cluster has another authority: the nodes have the current one.
         Asleep::Unauthorized => {}
     }
     let access = fetched(maker, world).await?;
     Ok(match asleep(&access, nodes, world).await? {
         Asleep::No => Ok(access),
-        Asleep::Because(why) => Err(why),
-        Asleep::Unauthorized => Err("its API server rejects the certificate in its own nodes".to_owned()),
+        Asleep::Because(why) => Err(Unready::NotYet(why)),
+        Asleep::Unauthorized => Err(Unready::Rejected),
     })
+}
+
+/// Why a running cluster cannot be asked what is in it.
+#[derive(Debug, thiserror::Error)]
+enum Unready {
+    /// What passes.
+    #[error("{0}")]
+    NotYet(String),
+    /// Its certificates are out of date, as after a year without an upgrade.
+    #[error("its API server rejects the certificate in its own nodes")]
+    Rejected,
 }
 
 /// The kept kubeconfig, if it leads to the cluster's port.
@@ -277,14 +290,25 @@ pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
 pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failure> {
     let engine = cx.world.engine()?;
     let begun = tokio::time::Instant::now();
+    let mut rejected_since = None;
     loop {
         let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
         let why = match awake(maker, &nodes, &cx.world).await? {
             Ok(access) => return Ok(access),
             Err(why) => why,
         };
+        let first = nodes.first().map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
+        match why {
+            Unready::NotYet(_) => rejected_since = None,
+            Unready::Rejected => {
+                let since = *rejected_since.get_or_insert_with(tokio::time::Instant::now);
+                if since.elapsed() > REJECTED_PATIENCE {
+                    return Err(Failure::new(Exit::PartWay, format!("the cluster cannot be used: {why}"))
+                        .hint(renewal(maker, &first)));
+                }
+            }
+        }
         if begun.elapsed() > START_PATIENCE {
-            let first = nodes.first().map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
             return Err(Failure::new(
                 Exit::PartWay,
                 format!("the cluster did not come up within {} s: {why}", START_PATIENCE.as_secs()),
@@ -293,6 +317,17 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
         }
         cx.report(format!("waiting for the cluster: {why}"));
         cx.pause(Duration::from_millis(300)).await?;
+    }
+}
+
+/// How certificates that are out of date are renewed.
+fn renewal(maker: Maker, node: &str) -> String {
+    match maker {
+        Maker::Kind => format!(
+            "if they expired: `docker exec {node} kubeadm certs renew all`, then `docker restart {node}`"
+        ),
+        // k3s renews its certificates as it starts.
+        Maker::K3d => format!("if they expired: `docker restart {node}`"),
     }
 }
 

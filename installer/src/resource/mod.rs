@@ -114,7 +114,7 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
     let platform = &world.platform;
     match found {
         Some((Owner::Foreign(whose), _)) => {
-            Err(Failure::new(Exit::Usage, whose).hint("name another platform with --name"))
+            Err(Failure::new(Exit::Usage, whose.to_string()).hint("name another platform with --name"))
         }
         Some((_, Some(access))) => {
             world.outputs.put(CLUSTER.single(), access);
@@ -131,6 +131,12 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
             )))
         }
     }
+}
+
+/// Whether a resource shows that the platform is where it was found. The block in `~/.ssh/config` does not: it stays in
+/// the account while the platform may be in any cluster.
+pub fn shows_platform(id: &Id) -> bool {
+    id.kind() != ssh_block::SSH_BLOCK
 }
 
 /// How the planner sees a wanted resource of which nothing can be known now.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Takes, Verdict};
 use devplat_profile::{Cluster, PlatformName};
+use devplat_tool::docker::EngineError;
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry::REGISTRY, ownership};
@@ -26,6 +27,8 @@ pub(super) fn network_name(platform: &PlatformName) -> String {
 pub(crate) struct Network {
     name: String,
     subnet: Option<Ipv4Net>,
+    /// Where the profile has the range.
+    key: &'static str,
 }
 
 impl Kind for Network {
@@ -41,9 +44,9 @@ impl Kind for Network {
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        let subnet = match &inputs.profile.cluster {
-            Cluster::Kind(kind) => kind.subnet,
-            Cluster::K3d(k3d) => k3d.subnet,
+        let (subnet, key) = match &inputs.profile.cluster {
+            Cluster::Kind(kind) => (kind.subnet, "cluster.kind.subnet"),
+            Cluster::K3d(k3d) => (k3d.subnet, "cluster.k3d.subnet"),
             Cluster::Existing(_) => return Ok(Vec::new()),
         };
         let subnet = match subnet {
@@ -54,7 +57,7 @@ impl Kind for Network {
                 return Err(Failure::new(Exit::Usage, why).hint("name a range such as 10.89.0.0/24"));
             }
         };
-        Ok(vec![Self { name: network_name(&inputs.platform), subnet }])
+        Ok(vec![Self { name: network_name(&inputs.platform), subnet, key }])
     }
 
     fn id(&self) -> Id {
@@ -100,7 +103,10 @@ impl Network {
         let engine = cx.world.engine()?;
         let labels = ownership::own(&cx.world).labels();
         let physical = Physical(self.name.clone());
-        let work = engine.create_network(&self.name, &labels, self.subnet);
+        let work = async {
+            let made = engine.create_network(&self.name, &labels, self.subnet).await;
+            made.map_err(|error| self.failed(error))
+        };
         let call = format!("create Docker network {}", self.name);
         match cx.call(call, |()| Some(physical.clone()), work).await {
             Ok(()) => Ok(physical),
@@ -109,6 +115,21 @@ impl Network {
                 Some(Seen { owner: Owner::Ours, .. }) => Ok(physical),
                 _ => Err(failure),
             },
+        }
+    }
+}
+
+impl Network {
+    /// Where the engine has no range left, the hint names one that is free.
+    fn failed(&self, error: EngineError) -> Failure {
+        let free = match &error {
+            EngineError::NoAddressRange { free, .. } => *free,
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        match free {
+            Some(range) => failure.hint(format!("or name a range that is free here: --set {}={range}", self.key)),
+            None => failure,
         }
     }
 }
@@ -131,4 +152,23 @@ async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
         ));
     }
     cx.call(format!("delete Docker network {name}"), |()| None, engine.remove_network(name)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engine_without_ranges_gets_one_that_is_free_in_the_hint() {
+        let network = Network { name: "devplat-a".to_owned(), subnet: None, key: "cluster.kind.subnet" };
+        let full = |free: Option<&str>| EngineError::NoAddressRange {
+            networks: 30,
+            unused: 2,
+            free: free.map(|range| range.parse().unwrap()),
+        };
+        let hints = network.failed(full(Some("10.200.0.0/20"))).hints.join("; ");
+        assert!(hints.contains("docker network prune"), "{hints}");
+        assert!(hints.ends_with("--set cluster.kind.subnet=10.200.0.0/20"), "{hints}");
+        assert_eq!(network.failed(full(None)).hints.len(), 1);
+    }
 }

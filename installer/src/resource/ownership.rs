@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use devplat_plan::Owner;
+use devplat_plan::{Foreigner, Owner};
 use devplat_tool::local::Owner as Mark;
 
 use crate::world::World;
@@ -20,19 +20,19 @@ pub(super) fn of_labels(what: &str, labels: &BTreeMap<String, String>, world: &W
 /// Whose something with this mark is.
 pub(super) fn of_mark(what: &str, mark: Option<&Mark>, world: &World) -> Owner {
     let Some(Mark { platform, account }) = mark else {
-        return Owner::Foreign(format!("{what} was not made by devplat"));
+        return Owner::stranger(format!("{what} was not made by devplat"));
     };
     if *platform != world.platform.as_str() {
-        return Owner::Foreign(format!("{what} belongs to platform {platform}"));
+        return Owner::stranger(format!("{what} belongs to platform {platform}"));
     }
     match account {
         // What an older devplat made names no account.
         None => Owner::Ours,
         // Names of accounts change; numbers do not.
         Some(account) if account.uid == world.account.uid || world.take_over => Owner::Ours,
-        Some(account) => Owner::Foreign(format!(
+        Some(account) => Owner::Foreign(Foreigner::Account(format!(
             "{what} belongs to platform {platform} of account {} (uid {}) of this machine",
             account.name, account.uid
-        )),
+        ))),
     }
 }

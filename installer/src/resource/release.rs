@@ -222,7 +222,7 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
         Fields::Compared(state) => match &**state {
             State::Foreign(objects) => {
                 let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
-                Owner::Foreign(format!("{} in its place", names.join(", ")))
+                Owner::stranger(format!("{} in its place", names.join(", ")))
             }
             State::Absent | State::Present { .. } => Owner::Ours,
         },

@@ -22,7 +22,8 @@ use crate::{
     world::World,
 };
 
-const SSH_BLOCK: KindName = KindName::new("block in ~/.ssh/config");
+/// The kind.
+pub(super) const SSH_BLOCK: KindName = KindName::new("block in ~/.ssh/config");
 
 /// The block.
 #[derive(Clone)]
@@ -114,7 +115,7 @@ pub(crate) fn user_file(surroundings: &Surroundings) -> Result<PathBuf, Failure>
 pub(crate) async fn write(inputs: &PlatformInputs, world: &World) -> Result<(), Failure> {
     let host = ssh_config::host(inputs, world).await?;
     let host = host.ok_or_else(|| {
-        Failure::new(Exit::PartWay, "the bastion has no address yet").hint("`devplat up` waits for it")
+        Failure::new(Exit::PartWay, "the bastion has no address yet").hint(format!("`{}` waits for it", world.command("up")))
     })?;
     world.state.make_ssh()?;
     world.state.write(&hosts_file(&world.state), &hosts(&host, &world.state))?;
@@ -147,7 +148,15 @@ fn hosts_file(state: &StateFolder) -> PathBuf {
 
 fn block(platform: &str, state: &StateFolder) -> String {
     let (begin, end) = marks(platform);
-    format!("{begin}\nInclude {}\n{end}\n", quoted(&hosts_file(state)))
+    format!("{begin}\nInclude {}\n{end}\n", included(&hosts_file(state)))
+}
+
+/// A path as `Include` reads it: a pattern, in which newer versions of OpenSSH expand `%` and `$`, and older ones do not.
+/// `?` stands for any one character in all of them.
+fn included(path: &Path) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+ ".contains(c);
+    let text: String = path.display().to_string().chars().map(|c| if plain(c) { c } else { '?' }).collect();
+    if text.contains(' ') { format!("\"{text}\"") } else { text }
 }
 
 fn marks(platform: &str) -> (String, String) {
@@ -204,7 +213,7 @@ fn read(file: &Path) -> Result<String, Failure> {
     })?;
     String::from_utf8(bytes.unwrap_or_default()).map_err(|_| {
         Failure::new(Exit::Usage, format!("{} is not UTF-8, so devplat leaves it alone", file.display()))
-            .hint("use the file that `devplat status` names: ssh -F")
+            .hint("use the file that the status of the platform names: ssh -F")
     })
 }
 
@@ -214,7 +223,7 @@ fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::of(Exit::Missing, &error)
             .while_doing(format!("cannot write {}", file.display()))
-            .hint("make it writable, or use the file that `devplat status` names: ssh -F")
+            .hint("make it writable, or use the file that the status of the platform names: ssh -F")
     };
     if let Some(folder) = file.parent() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
@@ -244,6 +253,17 @@ mod tests {
         assert_eq!(cut(own, "devplat"), None);
         let twice = format!("{own}{}", block("devplat", &state()));
         assert_eq!(cut(&twice, "devplat").as_deref(), Some(own));
+    }
+
+    #[test]
+    fn path_of_the_included_file_matches_itself_in_every_version_of_openssh() {
+        for (path, pattern) in [
+            ("/home/ada/.local/state/hosts", "/home/ada/.local/state/hosts"),
+            ("/home/%h/[a] \"b\"/hosts", "\"/home/?h/?a? ?b?/hosts\""),
+            ("/home/${HOME}/a*b/hosts", "/home/??HOME?/a?b/hosts"),
+        ] {
+            assert_eq!(included(Path::new(path)), pattern);
+        }
     }
 
     #[test]

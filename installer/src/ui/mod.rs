@@ -124,10 +124,10 @@ impl Ui {
         }
     }
 
-    /// Asks a question that takes yes or no.
-    pub fn confirm(&self, question: &str) -> Answer {
+    /// Asks a question that takes yes or no, until it is answered or the user asks to stop.
+    pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Answer {
         match &*self.output {
-            Output::Terminal(bars) => bars.paused(|| prompt::ask(question)),
+            Output::Terminal(bars) => bars.paused(|| prompt::ask(question, stopped)),
             Output::Plain | Output::Json | Output::Recorded(_) => Answer::NoTerminal,
         }
     }

@@ -18,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::AsyncWriteExt;
 
 pub(crate) use capture::{last_lines, without_colours};
@@ -27,6 +27,8 @@ use crate::Surroundings;
 
 /// The limit of a child's standard output: devplat reads only lists and configurations.
 const STDOUT_LIMIT: usize = 16 << 20;
+/// How long a child on this terminal has to end after SIGTERM.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// A command line to run: program, arguments, environment and standard input.
 #[derive(Debug, Clone)]
@@ -342,12 +344,30 @@ impl Command {
         Err(Error::Failed { line, ended: status.into(), said })
     }
 
-    /// Runs the command on this terminal and returns its exit status, or 128 plus the signal that ended it.
-    pub async fn on_this_terminal(self) -> Result<i32, Error> {
+    /// Runs the command with this terminal as its own, and returns its exit status; 128 and the signal where one
+    /// ended it. When `over` ends first, the child gets SIGTERM, and a moment to leave the terminal as it found it.
+    pub async fn on_this_terminal(self, over: impl Future<Output = ()>) -> Result<i32, Error> {
         let program = self.program.clone();
-        // The child stays in our process group, so that it handles Ctrl-C itself.
-        let ran = self.prepare(false)?.status().await;
-        let status = ran.map_err(|source| Error::Start { program, source })?;
+        let failed = |source| Error::Start { program: program.clone(), source };
+        // In our own group: Ctrl-C is the child's to judge.
+        let mut child = self.prepare(false)?.spawn().map_err(failed)?;
+        let status = tokio::select! {
+            status = child.wait() => status,
+            () = over => {
+                if let Some(id) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+                    // A child that is gone is what is wanted.
+                    let _ = kill_process(id, Signal::TERM);
+                }
+                match tokio::time::timeout(LEAVE, child.wait()).await {
+                    Ok(status) => status,
+                    Err(_) => {
+                        child.start_kill().map_err(failed)?;
+                        child.wait().await
+                    }
+                }
+            }
+        };
+        let status = status.map_err(failed)?;
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
 

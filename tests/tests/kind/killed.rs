@@ -112,7 +112,7 @@ pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Resu
     }
     let again = if last.status == Some(0) { platform.run(&["destroy", "--yes"])? } else { last };
     let again = again.expect(2)?;
-    ensure!(again.stderr.contains("there is no platform"), "{}", again.stderr);
+    ensure!(again.stderr.contains("is known or found here"), "{}", again.stderr);
     nothing_is_left(platform)
 }
 

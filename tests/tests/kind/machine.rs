@@ -82,7 +82,10 @@ pub(crate) fn taken_port_is_told_before_anything_is_made() -> Result<()> {
     let port = listener.local_addr()?.port().to_string();
     let set = format!("cluster.kind.apiServerPort={port}");
     let ended = platform.run(&["up", "--profile", "kind", "--yes", "--set", &set])?.expect(3)?;
-    said(&platform, "taken port", &ended.stderr.replace(&port, "PORT"));
+    let process = format!("(process {})", std::process::id());
+    let said_by = ended.stderr.replace(&port, "PORT").replace(&process, "(process NUMBER)");
+    let name = said_by.split("taken by ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    said(&platform, "taken port", &said_by.replace(name, "PROGRAM"));
     ensure!(platform.traces()? == before, "something was made");
     Ok(())
 }

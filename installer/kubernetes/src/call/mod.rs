@@ -5,7 +5,7 @@ mod error;
 mod hint;
 mod retry;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fmt;
 

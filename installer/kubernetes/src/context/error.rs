@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use super::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 use crate::{
-    call::{Answer, ConnectionError},
+    call::{Answer, Class, ConnectionError},
     connect::CredentialError,
     pace::Stopped,
 };
@@ -126,6 +126,9 @@ impl ContextError {
                 "if the cluster was recreated, get its new kubeconfig from the tool that created it"
                     .to_owned()
             }
+            Self::Unreachable { source, .. } if through_a_proxy(source.as_ref()) => {
+                "check the proxy, or exclude the API server with NO_PROXY".to_owned()
+            }
             Self::Unreachable { .. } => {
                 "check that the cluster is running and reachable from here".to_owned()
             }
@@ -143,7 +146,14 @@ impl ContextError {
     }
 }
 
-/// Returns the known name that is nearest to a mistyped one.
+fn through_a_proxy(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    match source.downcast_ref::<Class>() {
+        Some(Class::Unreachable(connection)) => connection.proxy.is_some(),
+        Some(_) | None => false,
+    }
+}
+
+/// The name that a mistyped one was most likely meant to be.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
     let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;

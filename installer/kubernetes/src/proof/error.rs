@@ -109,7 +109,7 @@ impl ProofError {
             // The address of a load balancer is known only after its creation.
             Self::Ssh { user: _, source: SshError::Host(HostRefusal::Name { wanted, given: _ }) } => {
                 vec![format!(
-                    "put {wanted} into bastion.hostNames of the profile, then run `devplat up` again"
+                    "put {wanted} into bastion.hostNames of the profile, then run the same command again"
                 )]
             }
             Self::Foreign(_) => vec!["rename or delete this object, or use another cluster".to_owned()],

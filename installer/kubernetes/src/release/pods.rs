@@ -1,50 +1,75 @@
 //! The reason why a pod is not ready, as the scheduler and the kubelet report it.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-/// Returns why a pod is not ready; `None` if it is ready, or starting without a failure.
-pub(super) fn trouble(pod: &Pod) -> Option<String> {
+/// How long an image may fail to come: a registry that restarts passes.
+const PULL: Duration = Duration::from_mins(1);
+/// The same for a name or a policy that no retry changes.
+const NEVER: Duration = Duration::from_secs(5);
+
+/// Why a pod is not ready.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) why: String,
+    /// How long it may last before waiting is pointless; `None` where that is not known.
+    pub(super) may_last: Option<Duration>,
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Self {
+        Self { why, may_last: None }
+    }
+}
+
+/// Why a pod is not ready; `None` where it is ready, or starting without trouble.
+pub(super) fn trouble(pod: &Pod) -> Option<Trouble> {
     let status = pod.status.as_ref()?;
     let conditions = status.conditions.as_deref().unwrap_or_default();
     if let Some(condition) =
         conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
     {
         let message = condition.message.as_deref().unwrap_or("no node fits");
-        return Some(format!("unschedulable: {message}"));
+        return Some(format!("unschedulable: {message}").into());
     }
     let mut containers =
         status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
     containers.find_map(container_trouble)
 }
 
-fn container_trouble(status: &ContainerStatus) -> Option<String> {
+fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
     let state = status.state.as_ref()?;
     let name = &status.name;
     if let Some(waiting) = &state.waiting {
         let message = waiting.message.as_deref().unwrap_or_default();
         return match waiting.reason.as_deref()? {
-            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" => {
-                Some(format!("image pull: {message}"))
+            "ErrImagePull" | "ImagePullBackOff" => {
+                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(PULL) })
+            }
+            "ErrImageNeverPull" | "InvalidImageName" => {
+                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(NEVER) })
             }
             "CrashLoopBackOff" => {
                 let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-                Some(match last {
+                let why = match last {
                     Some(last) => format!("{} repeatedly", ended(name, last)),
                     None => format!("container {name} ends repeatedly"),
-                })
+                };
+                Some(why.into())
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(format!("container {name} cannot start: {message}"))
+                Some(format!("container {name} cannot start: {message}").into())
             }
             _ => None,
         };
     }
     if let Some(terminated) = &state.terminated {
-        return (terminated.exit_code != 0).then(|| ended(name, terminated));
+        return (terminated.exit_code != 0).then(|| ended(name, terminated).into());
     }
     let starting = status.started == Some(false);
     (state.running.is_some() && !status.ready && !starting)
-        .then(|| format!("container {name} is running and not ready yet"))
+        .then(|| format!("container {name} is running and not ready yet").into())
 }
 
 /// Returns how a container ended, with its last line of output if the kubelet kept it.
@@ -79,7 +104,7 @@ mod tests {
         assert_eq!(trouble(&running(true, true)), None);
         assert_eq!(trouble(&running(false, false)), None);
         assert_eq!(
-            trouble(&running(false, true)).unwrap(),
+            trouble(&running(false, true)).unwrap().why,
             "container operator is running and not ready yet"
         );
     }
@@ -93,9 +118,11 @@ mod tests {
                 "lastState": {"terminated": {"exitCode": 101, "message": "starting\nno lease\n"}}
             }]}))
         };
-        assert_eq!(trouble(&waiting("ImagePullBackOff")).unwrap(), "image pull: no such host");
+        let pull = trouble(&waiting("ImagePullBackOff")).unwrap();
+        assert_eq!(pull, Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL) });
+        assert_eq!(trouble(&waiting("InvalidImageName")).unwrap().may_last, Some(NEVER));
         assert_eq!(
-            trouble(&waiting("CrashLoopBackOff")).unwrap(),
+            trouble(&waiting("CrashLoopBackOff")).unwrap().why,
             "container operator ends with status 101 (no lease) repeatedly"
         );
         assert_eq!(trouble(&waiting("ContainerCreating")), None);
@@ -103,7 +130,7 @@ mod tests {
             {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
         ]}));
         assert_eq!(
-            trouble(&unschedulable).unwrap(),
+            trouble(&unschedulable).unwrap().why,
             "unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
         );
     }

@@ -1,5 +1,7 @@
 //! The readiness of an applied object, and the reason if it is not ready.
 
+use std::time::Duration;
+
 use k8s_openapi::{
     api::{apps::v1::Deployment, core::v1::Pod},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -10,7 +12,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use super::pods::trouble;
+use super::pods::{Trouble, trouble};
 use crate::{
     Error, ObjectRef, Waiting,
     call::{ApiServer, Call, Verb},
@@ -21,11 +23,13 @@ pub(super) struct Unready {
     pub(super) waiting: Waiting,
     /// The message of the `ReplicaSet` controller, if admission rejects the pods.
     pub(super) rejected: Option<String>,
+    /// How long this reason may last before waiting is pointless, where that is known.
+    pub(super) may_last: Option<Duration>,
 }
 
 impl Unready {
-    fn waiting(waiting: Waiting) -> Self {
-        Self { waiting, rejected: None }
+    pub(super) fn waiting(waiting: Waiting) -> Self {
+        Self { waiting, rejected: None, may_last: None }
     }
 }
 
@@ -43,12 +47,14 @@ pub(super) async fn of(
             let Some(deployment) = typed::<Deployment>(live) else { return Ok(None) };
             let Some(progress) = replicas(&deployment) else { return Ok(None) };
             let rejected = rejected(&deployment);
-            let reason = match &rejected {
-                Some(message) => Some(format!("pods rejected: {message}")),
+            let trouble = match &rejected {
+                Some(message) => Some(format!("pods rejected: {message}").into()),
                 None => reason(server, reference, &deployment).await?,
             };
+            let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
+            let reason = trouble.map(|trouble| trouble.why);
             let waiting = Waiting { object: reference.clone(), progress, reason };
-            Ok(Some(Unready { waiting, rejected }))
+            Ok(Some(Unready { waiting, rejected, may_last }))
         }
         "CustomResourceDefinition" => {
             let established = typed::<CustomResourceDefinition>(live).is_some_and(|crd| {
@@ -97,7 +103,7 @@ async fn reason(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     deployment: &Deployment,
-) -> Result<Option<String>, Error> {
+) -> Result<Option<Trouble>, Error> {
     let labels = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
     let selector: Vec<String> =
         labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();

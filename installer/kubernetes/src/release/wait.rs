@@ -46,13 +46,14 @@ pub async fn wait_ready(
     for object in &release.objects {
         let reference = ObjectRef::of(object);
         let mut rejection = Rejection::default();
+        let mut standing = Standing::default();
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
                 Some(live) => readiness::of(server, &reference, live).await?,
-                None => Some(Unready { waiting: Waiting::absent(reference.clone()), rejected: None }),
+                None => Some(Unready::waiting(Waiting::absent(reference.clone()))),
             };
-            let Some(Unready { waiting, rejected }) = unready else { break };
+            let Some(Unready { waiting, rejected, may_last }) = unready else { break };
             reporter.report(waiting.clone());
             match (rejected, &live) {
                 (Some(message), Some(live)) => {
@@ -60,7 +61,8 @@ pub async fn wait_ready(
                 }
                 (Some(_) | None, _) => rejection = Rejection::default(),
             }
-            if start.elapsed() > patience {
+            let stands = standing.lasts(may_last);
+            if stands || start.elapsed() > patience {
                 return Err(NotReady { after: start.elapsed(), waiting }.into());
             }
             pace.pause(PERIOD).await?;
@@ -69,7 +71,22 @@ pub async fn wait_ready(
     Ok(())
 }
 
-/// Rejected pods, and the time of the first rejection.
+/// Since when there is a reason that waiting does not change.
+#[derive(Default)]
+struct Standing(Option<Instant>);
+
+impl Standing {
+    /// Whether it has lasted for as long as it may.
+    fn lasts(&mut self, may_last: Option<Duration>) -> bool {
+        let Some(may_last) = may_last else {
+            self.0 = None;
+            return false;
+        };
+        self.0.get_or_insert_with(Instant::now).elapsed() > may_last
+    }
+}
+
+/// Pods that are rejected, and since when.
 #[derive(Default)]
 struct Rejection {
     since: Option<Instant>,
@@ -119,5 +136,55 @@ async fn confirm(server: ApiServer<'_>, live: &DynamicObject) -> Result<Option<A
         // Without a trial, use the condition's message.
         Err(Error::Call(_)) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{call::tests::client, pace::Steady};
+
+    /// How long a Deployment is waited for whose only pod waits for `reason`.
+    async fn waited_for(reason: &'static str) -> (Duration, String) {
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "a", "namespace": "n", "generation": 1},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "a"}}, "template": {}},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}
+        });
+        let object: DynamicObject = serde_json::from_value(deployment.clone()).unwrap();
+        let client = client(move |request| {
+            if request.uri().path().ends_with("/pods") {
+                let waiting = json!({"waiting": {"reason": reason, "message": "no such host"}});
+                let container = json!({
+                    "name": "a", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": waiting
+                });
+                let pod = json!({"metadata": {"name": "a"}, "status": {"containerStatuses": [container]}});
+                return (200, json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]}));
+            }
+            (200, deployment.clone())
+        });
+        let release = Release {
+            platform: "devplat".to_owned(),
+            name: "operator".to_owned(),
+            objects: vec![object],
+            digest: String::new(),
+        };
+        let begun = Instant::now();
+        let error = wait_ready(&client, &release, Duration::from_mins(5), &Steady).await.unwrap_err();
+        (begun.elapsed(), error.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn image_that_does_not_come_is_not_waited_for_to_the_end() {
+        for (reason, from, to) in
+            [("ImagePullBackOff", 60, 90), ("InvalidImageName", 5, 20), ("ContainerCreating", 300, 330)]
+        {
+            let (waited, error) = waited_for(reason).await;
+            assert!((from..to).contains(&waited.as_secs()), "{reason}: {waited:?}");
+            assert_eq!(error.contains("image pull: no such host"), reason != "ContainerCreating", "{error}");
+        }
     }
 }

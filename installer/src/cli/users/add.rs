@@ -14,6 +14,7 @@ use super::{Where, call_failure};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
+    world::World,
 };
 
 /// The field manager of these users: not a release, which would delete them again.
@@ -45,7 +46,7 @@ pub(crate) struct Add {
     pub(super) at: Where,
 }
 
-pub(super) async fn put(api: &Api<DevUser>, add: &Add, host: &Host) -> Result<(), Failure> {
+pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Host) -> Result<(), Failure> {
     let Add { user, key, display_name, group, at: _ } = add;
     let mut ssh_keys = Vec::new();
     for path in key {
@@ -58,8 +59,9 @@ pub(super) async fn put(api: &Api<DevUser>, add: &Add, host: &Host) -> Result<()
     match api.patch(user, &params, &Patch::Apply(&object)).await {
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 409 => {
-            return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool"))
-                .hint("if the profile names them, change the profile and run `devplat up`"));
+            return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool")).hint(
+                format!("if the profile names them, change the profile and run `{}`", world.command("up")),
+            ));
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
             return Err(Failure::new(
@@ -67,7 +69,9 @@ pub(super) async fn put(api: &Api<DevUser>, add: &Add, host: &Host) -> Result<()
                 format!("the API server rejects user {user}: {}", status.message),
             ));
         }
-        Err(error) => return Err(call_failure(error, &format!("apply DevUser {user}"), "devplat up")),
+        Err(error) => {
+            return Err(call_failure(error, &format!("apply DevUser {user}"), &world.command("up")));
+        }
     }
     host.ui.say(&format!("added user {user}"));
     Ok(())
@@ -94,12 +98,12 @@ fn keys(path: &Path, host: &Host) -> Result<Vec<String>, Failure> {
 
 fn read(path: &Path, host: &Host) -> Result<String, Failure> {
     use std::io::Read;
+    if path.as_os_str() == "-" {
+        return host.standard_input(MOST);
+    }
     let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().take(MOST).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(host.folder.join(path)).and_then(|file| file.take(MOST).read_to_string(&mut text))
-    };
+    let file = std::fs::File::open(host.folder.join(path));
+    let read = file.and_then(|file| file.take(MOST).read_to_string(&mut text));
     match read {
         Ok(bytes) if (bytes as u64) < MOST => Ok(text),
         Ok(_) => {

@@ -37,20 +37,20 @@ pub(super) async fn remove(
     };
     if live.labels().contains_key(devplat_kubernetes::release::PLATFORM_LABEL) {
         return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
-            .hint("take them out of the profile, then run `devplat up`"));
+            .hint(format!("take them out of the profile, then run `{}`", world.command("up"))));
     }
     // The operator reports it once the namespace is the user's: one of the same name may not be.
     let namespace = live.status.and_then(|status| status.namespace);
     let client = world.client().await?;
     let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
-    let theirs = list(servers.as_ref()).await?;
+    let theirs = list(servers.as_ref(), world).await?;
     confirm(&question(user, &theirs), "nothing was done", answers.yes, host)?;
     delete_servers(servers.as_ref(), user, theirs, world, host).await?;
     let deleted = api.delete(user, &DeleteParams::default()).await;
     deleted.map_err(|error| call_failure(error, &format!("delete DevUser {user}"), &world.command("up")))?;
     host.ui.say(&format!("removed user {user}"));
     // What they created in the last moment.
-    delete_servers(servers.as_ref(), user, list(servers.as_ref()).await?, world, host).await
+    delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
 }
 
 /// The question. It names homes that go, which their administrator may not expect.
@@ -75,12 +75,12 @@ fn question(user: &str, servers: &[DevServer]) -> String {
     }
 }
 
-async fn list(servers: Option<&Api<DevServer>>) -> Result<Vec<DevServer>, Failure> {
+async fn list(servers: Option<&Api<DevServer>>, world: &World) -> Result<Vec<DevServer>, Failure> {
     let Some(servers) = servers else { return Ok(Vec::new()) };
     let all = servers
         .list(&ListParams::default())
         .await
-        .map_err(|error| call_failure(error, "list DevServers", "devplat up"))?;
+        .map_err(|error| call_failure(error, "list DevServers", &world.command("up")))?;
     Ok(all.items)
 }
 
@@ -104,7 +104,8 @@ async fn delete_servers(
                     Ok(_) => {}
                     Err(kube::Error::Api(status)) if status.code == 404 => {}
                     Err(error) => {
-                        return Err(call_failure(error, &format!("delete DevServer {name}"), "devplat up"));
+                        let what = format!("delete DevServer {name}");
+                        return Err(call_failure(error, &what, &world.command("up")));
                     }
                 }
             }
@@ -123,10 +124,13 @@ async fn delete_servers(
                     names.join(", ")
                 ),
             )
-            .hint("`devplat status` shows whether the operator works; the same command goes on"));
+            .hint(format!(
+                "`{}` shows whether the operator works; the same command goes on",
+                world.command("status")
+            )));
         }
         world.pause(PERIOD).await?;
-        left = list(Some(servers)).await?;
+        left = list(Some(servers), world).await?;
     }
     Ok(())
 }

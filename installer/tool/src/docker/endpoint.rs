@@ -85,7 +85,7 @@ impl Endpoint {
 
 /// Reads the context that Docker's own configuration names.
 fn current_context(surroundings: &Surroundings) -> Result<Option<String>, ContextError> {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Config {
         #[serde(default)]
@@ -99,8 +99,12 @@ fn current_context(surroundings: &Surroundings) -> Result<Option<String>, Contex
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(ContextError::Unreadable { path, source }),
     };
-    let config: Config =
-        serde_json::from_slice(&text).map_err(|source| ContextError::Malformed { path, source })?;
+    let config = match serde_json::from_slice(&text) {
+        Ok(config) => config,
+        // Docker takes an empty file for an absent one.
+        Err(_) if text.trim_ascii().is_empty() => Config::default(),
+        Err(source) => return Err(ContextError::Malformed { path, source }),
+    };
     Ok(Some(config.current_context).filter(|name| !name.is_empty()))
 }
 
@@ -241,6 +245,8 @@ mod tests {
         assert!(matches!(error(&[("DOCKER_HOST", "ssh://me@engine")]), EngineError::Unsupported { .. }));
         let nonsense = error(&[("DOCKER_HOST", "gopher://x")]);
         assert!(matches!(nonsense, EngineError::Context { why: ContextError::Address(_), .. }), "{nonsense}");
+        fs::write(home.join(".docker/config.json"), "\n").unwrap();
+        assert_eq!(url(&[], &home), "default unix:///var/run/docker.sock");
         fs::write(home.join(".docker/config.json"), "{\"currentContext\": ").unwrap();
         let broken = error(&[]);
         assert!(broken.to_string().contains("line 1 column"), "{broken}");

@@ -141,25 +141,41 @@ impl EngineError {
             Self::NotRunning { endpoint, .. } if endpoint.starts_with("unix:") => {
                 "start it (`sudo systemctl start docker`), or install it; ./quickstart does both".to_owned()
             }
-            Self::NotRunning { .. } => "start the engine, or name another one: `docker context ls` lists them, \
+            Self::NotRunning { .. } => {
+                "start the engine, or name another one: `docker context ls` lists them, \
                  and DOCKER_HOST comes before them"
-                .to_owned(),
-            Self::Forbidden { .. } => "join the group docker (`sudo usermod -aG docker $USER`, then log in again), \
+                    .to_owned()
+            }
+            Self::Forbidden { .. } => {
+                "join the group docker (`sudo usermod -aG docker $USER`, then log in again), \
                  or use sudo"
+                    .to_owned()
+            }
+            // A forwarded socket would do for the engine, and not for the ports that it opens: they are on its machine.
+            Self::Unsupported { .. } => "run devplat on the machine of the engine, or choose another one: \
+                 `docker context ls` lists them"
                 .to_owned(),
-            Self::Unsupported { .. } => "forward the engine's socket (`ssh -nNT -L \
-                 /tmp/docker.sock:/var/run/docker.sock HOST`), then `export DOCKER_HOST=unix:///tmp/docker.sock`"
-                .to_owned(),
-            Self::Context { .. } => "`docker context ls` lists the contexts; DOCKER_HOST, DOCKER_CONTEXT and \
+            Self::Context { why: ContextError::Unreadable { path, .. }, .. } => {
+                format!("let this user read {}: `ls -ld` shows whose it is", path.display())
+            }
+            Self::Context { .. } => {
+                "`docker context ls` lists the contexts; DOCKER_HOST, DOCKER_CONTEXT and \
                  `docker context use` choose one, in this order"
-                .to_owned(),
-            Self::NoAddressRange { .. } => "delete networks that no container uses (`docker network prune`), or give \
+                    .to_owned()
+            }
+            Self::NoAddressRange { .. } => {
+                "delete networks that no container uses (`docker network prune`), or give \
                  the engine more ranges: default-address-pools in /etc/docker/daemon.json"
-                .to_owned(),
-            Self::NoSpace { .. } => "free some space there (`docker system prune` deletes what is not used), then run \
+                    .to_owned()
+            }
+            Self::NoSpace { .. } => {
+                "free some space there (`docker system prune` deletes what is not used), then run \
                  the same command"
-                .to_owned(),
-            Self::Slow { .. } => "is the engine overloaded? `docker info` should answer within a second".to_owned(),
+                    .to_owned()
+            }
+            Self::Slow { .. } => {
+                "is the engine overloaded? `docker info` should answer within a second".to_owned()
+            }
             Self::Api { .. } | Self::Exec { .. } | Self::Broken { .. } => return None,
         })
     }

@@ -103,7 +103,20 @@ async fn dropping_the_future_kills_the_child() {
     gone(&pid).await;
 }
 
-/// Waits until a process has ended or is a zombie.
+#[tokio::test]
+async fn child_on_this_terminal_can_tidy_up_when_it_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let script = format!("trap 'exit 7' TERM; : > {}; while :; do sleep 0.01; done", ready.display());
+    let over = async {
+        while !ready.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(shell(&script).on_this_terminal(over).await.unwrap(), 7);
+}
+
+/// Waits until a process has ended, or is only waited for.
 async fn gone(pid: &str) {
     let begun = Instant::now();
     loop {

@@ -157,6 +157,8 @@ pub async fn credentials(
     };
     let config: Config = match serde_json::from_slice(&text) {
         Ok(config) => config,
+        // Docker takes an empty file for an absent one.
+        Err(_) if text.trim_ascii().is_empty() => return Ok(None),
         Err(source) => return Err(CredentialsError::Malformed { path, source }),
     };
     let Config { auths, creds_store, cred_helpers } = config;
@@ -258,6 +260,7 @@ mod tests {
     #[tokio::test]
     async fn absent_credentials_are_not_an_error() {
         assert_eq!(found("{}", "").await.unwrap(), None);
+        assert_eq!(found("", "").await.unwrap(), None);
         assert_eq!(found(r#"{"auths":{"localhost:5001":{}}}"#, "").await.unwrap(), None);
         let helper = format!("echo '{NONE}'; exit 1");
         assert_eq!(found(r#"{"credsStore":"kept"}"#, &helper).await.unwrap(), None);
