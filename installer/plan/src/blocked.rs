@@ -10,7 +10,7 @@ pub enum Blocked {
     Foreign {
         /// The resource whose name is taken.
         id: Id,
-        /// What was found in its place.
+        /// The object that has the name.
         who: Foreigner,
     },
     /// The change destroys data, which the user has not allowed.

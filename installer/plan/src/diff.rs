@@ -303,7 +303,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Whose the id is, if none of what has it is the platform's.
+/// Returns the owner of the first resource with this id, if none of them is the platform's.
 fn foreign(sights: &[Sight]) -> Option<&Foreigner> {
     let mut whose = None;
     for sight in sights {

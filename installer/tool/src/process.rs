@@ -344,12 +344,12 @@ impl Command {
         Err(Error::Failed { line, ended: status.into(), said })
     }
 
-    /// Runs the command with this terminal as its own, and returns its exit status; 128 and the signal where one
-    /// ended it. When `over` ends first, the child gets SIGTERM, and a moment to leave the terminal as it found it.
+    /// Runs the command on this terminal and returns its exit status, or 128 plus the signal that ended it. When `over`
+    /// ends first, the child gets SIGTERM, and a moment to leave the terminal as it found it.
     pub async fn on_this_terminal(self, over: impl Future<Output = ()>) -> Result<i32, Error> {
         let program = self.program.clone();
         let failed = |source| Error::Start { program: program.clone(), source };
-        // In our own group: Ctrl-C is the child's to judge.
+        // The child stays in our process group, so that it handles Ctrl-C itself.
         let mut child = self.prepare(false)?.spawn().map_err(failed)?;
         let status = tokio::select! {
             status = child.wait() => status,

@@ -153,7 +153,7 @@ fn through_a_proxy(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
     }
 }
 
-/// The name that a mistyped one was most likely meant to be.
+/// Returns the known name that is nearest to a mistyped one.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
     let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;

@@ -23,7 +23,7 @@ impl From<String> for Trouble {
     }
 }
 
-/// Why a pod is not ready; `None` where it is ready, or starting without trouble.
+/// Returns why a pod is not ready; `None` if it is ready, or starting without a failure.
 pub(super) fn trouble(pod: &Pod) -> Option<Trouble> {
     let status = pod.status.as_ref()?;
     let conditions = status.conditions.as_deref().unwrap_or_default();

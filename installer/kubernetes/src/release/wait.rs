@@ -86,7 +86,7 @@ impl Standing {
     }
 }
 
-/// Pods that are rejected, and since when.
+/// Rejected pods, and the time of the first rejection.
 #[derive(Default)]
 struct Rejection {
     since: Option<Instant>,

@@ -116,7 +116,7 @@ async fn child_on_this_terminal_can_tidy_up_when_it_is_over() {
     assert_eq!(shell(&script).on_this_terminal(over).await.unwrap(), 7);
 }
 
-/// Waits until a process has ended, or is only waited for.
+/// Waits until a process has ended or is a zombie.
 async fn gone(pid: &str) {
     let begun = Instant::now();
     loop {
