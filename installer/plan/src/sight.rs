@@ -63,18 +63,18 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// An owner other than devplat and every account of this machine; `text` names resource and owner.
+    /// Returns an owner that is not a devplat of this machine; `text` names resource and owner.
     pub fn stranger(text: impl Into<String>) -> Self {
         Self::Foreign(Foreigner::Stranger(text.into()))
     }
 }
 
-/// The owner of a resource that is not this platform's, as far as that is known. Its text names resource and owner.
+/// The owner of a foreign resource, as far as it is known. Its text names resource and owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreigner {
-    /// Not devplat, or another platform.
+    /// Another program, or another platform.
     Stranger(String),
-    /// A platform of the same name, made by another account of this machine: the user can take it over.
+    /// A platform of the same name of another account of this machine, which the user can take over.
     Account(String),
 }
 

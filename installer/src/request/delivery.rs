@@ -1,4 +1,4 @@
-//! How images reach the nodes: what the profile says, and for a cluster that exists what is found there.
+//! Decides the delivery of images: by the profile, and for an existing cluster by facts of the cluster.
 
 use devplat_kubernetes::{
     capabilities,
@@ -15,7 +15,7 @@ use crate::{
     world::{ClusterAccess, World},
 };
 
-/// Decides, and returns what is to be remembered of it. Where images are imported through an engine, the world gets it.
+/// Decides, and returns the decision to remember. If images are imported through an engine, adds it to the world.
 pub(super) async fn decide(
     cluster: &Cluster,
     before: &Decisions,
@@ -64,7 +64,8 @@ fn recalled(known: &RememberedDelivery) -> Delivery {
     }
 }
 
-/// What the cluster offers: a registry that it announces (if `registry` may be used), else its nodes.
+/// Returns the delivery that the cluster offers: a registry that it announces (if `registry` may be used), or else
+/// import into its nodes.
 async fn found(
     world: &mut World,
     host: &Host,
@@ -117,8 +118,8 @@ async fn found(
     }
 }
 
-/// Nodes count as containers of this machine's engine only if both names and the API server's port agree: a tunnel, or
-/// another Docker context, would lead images into another cluster.
+/// Finds the nodes among the containers of this machine's engine. Both their names and the API server's port must
+/// match, or a tunnel or another Docker context would send the images to another cluster.
 async fn engine_nodes(
     maker: Maker,
     name: &str,

@@ -27,7 +27,7 @@ use crate::Surroundings;
 
 /// The limit of a child's standard output: devplat reads only lists and configurations.
 const STDOUT_LIMIT: usize = 16 << 20;
-/// How long a child on this terminal has to end after SIGTERM.
+/// How long a child on this terminal may take to end after SIGTERM.
 const LEAVE: Duration = Duration::from_secs(5);
 
 /// A command line to run: program, arguments, environment and standard input.
@@ -344,8 +344,8 @@ impl Command {
         Err(Error::Failed { line, ended: status.into(), said })
     }
 
-    /// Runs the command on this terminal and returns its exit status, or 128 plus the signal that ended it. When `over`
-    /// ends first, the child gets SIGTERM, and a moment to leave the terminal as it found it.
+    /// Runs the command on this terminal and returns its exit status, or 128 plus the signal that ended it. If `over`
+    /// ends first, the child gets SIGTERM and a moment to restore the terminal.
     pub async fn on_this_terminal(self, over: impl Future<Output = ()>) -> Result<i32, Error> {
         let program = self.program.clone();
         let failed = |source| Error::Start { program: program.clone(), source };
@@ -355,7 +355,7 @@ impl Command {
             status = child.wait() => status,
             () = over => {
                 if let Some(id) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
-                    // A child that is gone is what is wanted.
+                    // The child may already have ended.
                     let _ = kill_process(id, Signal::TERM);
                 }
                 match tokio::time::timeout(LEAVE, child.wait()).await {

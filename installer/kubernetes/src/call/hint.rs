@@ -21,7 +21,10 @@ pub fn hints(error: &CallError) -> Vec<String> {
             vec!["ask the cluster's administrator for the right cluster-admin, or to run devplat".to_owned()]
         }
         Class::KindNotServed(_) => {
-            vec!["no platform is installed in this cluster: is it the right one?".to_owned()]
+            vec![
+                "no platform is installed in this cluster; check that the context is the right one"
+                    .to_owned(),
+            ]
         }
         Class::Admission(refusal) => AdmissionRefusal::hints(refusal),
         Class::TooManyRequests(_) | Class::ServerError(_) => {

@@ -12,7 +12,7 @@ use crate::{
     pace::Reporter,
 };
 
-/// The period between two looks.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(200);
 /// How long a permanent reason must persist before the wait ends: the operator's cache may lag behind objects that were
 /// just created.

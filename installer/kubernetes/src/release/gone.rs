@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{NotReady, is_ours};
 use crate::{Error, ObjectRef, Waiting, call::ApiServer, pace::Reporter};
 
-/// The period between two looks.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(200);
 
 /// Waits until all of `objects` that belong to `platform` are gone.

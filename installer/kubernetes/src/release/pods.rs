@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-/// How long an image may fail to come: a registry that restarts passes.
+/// How long pulls of an image may fail: a registry may be restarting.
 const PULL: Duration = Duration::from_mins(1);
-/// The same for a name or a policy that no retry changes.
+/// The same for an invalid name or a pull policy, which retries do not change.
 const NEVER: Duration = Duration::from_secs(5);
 
-/// Why a pod is not ready.
+/// The reason why a pod is not ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
     pub(super) why: String,
-    /// How long it may last before waiting is pointless; `None` where that is not known.
+    /// How long it may last before the wait ends; `None` if that is unknown.
     pub(super) may_last: Option<Duration>,
 }
 

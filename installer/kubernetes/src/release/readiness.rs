@@ -23,7 +23,7 @@ pub(super) struct Unready {
     pub(super) waiting: Waiting,
     /// The message of the `ReplicaSet` controller, if admission rejects the pods.
     pub(super) rejected: Option<String>,
-    /// How long this reason may last before waiting is pointless, where that is known.
+    /// How long this reason may last before the wait ends, if that is known.
     pub(super) may_last: Option<Duration>,
 }
 

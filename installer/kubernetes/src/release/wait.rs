@@ -16,7 +16,7 @@ use crate::{
     pace::Reporter,
 };
 
-/// The period between two looks.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(250);
 /// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
 const REFUSED: Duration = Duration::from_secs(5);
@@ -71,12 +71,12 @@ pub async fn wait_ready(
     Ok(())
 }
 
-/// Since when there is a reason that waiting does not change.
+/// The time since which there is a permanent reason.
 #[derive(Default)]
 struct Standing(Option<Instant>);
 
 impl Standing {
-    /// Whether it has lasted for as long as it may.
+    /// Returns whether it has lasted as long as it may.
     fn lasts(&mut self, may_last: Option<Duration>) -> bool {
         let Some(may_last) = may_last else {
             self.0 = None;
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::{call::tests::client, pace::Steady};
 
-    /// How long a Deployment is waited for whose only pod waits for `reason`.
+    /// Returns how long the wait for a Deployment takes whose only pod waits for `reason`.
     async fn waited_for(reason: &'static str) -> (Duration, String) {
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",

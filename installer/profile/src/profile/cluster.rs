@@ -17,7 +17,7 @@ pub enum Cluster {
     Kind(KindCluster),
     /// A cluster that devplat creates with k3d.
     K3d(K3dCluster),
-    /// A cluster that exists already. devplat installs into it and never deletes it.
+    /// An existing cluster. devplat installs into it and never deletes it.
     Existing(ExistingCluster),
 }
 
@@ -111,7 +111,7 @@ pub struct K3dCluster {
     pub delivery: LocalDelivery,
 }
 
-/// A cluster that exists already.
+/// An existing cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExistingCluster {

@@ -16,7 +16,7 @@ pub enum LocalDelivery {
     Registry(RemoteRegistry),
 }
 
-/// How images get to the nodes of a cluster that exists already.
+/// How images get to the nodes of an existing cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ExistingDelivery {
