@@ -11,7 +11,7 @@ use std::{
 /// Kinds of failure, each with its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// A mistake in devplat.
+    /// A bug in devplat.
     Internal,
     /// The command line or the configuration is wrong, or requests a forbidden change.
     Usage,

@@ -50,14 +50,15 @@ fn refuse(blocked: &[Blocked], world: &World) -> Failure {
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
     if is(|one| matches!(one, Blocked::Foreign { .. })) {
-        failure = failure.hint("name the platform otherwise with --name, or delete what has its name");
+        failure = failure
+            .hint("choose another platform name with --name, or delete the resource that has its name");
     }
     if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
-        failure = failure.hint("--take-over goes on with the platform of the other account");
+        failure = failure.hint("add --take-over to continue with the platform of the other account");
     }
     if is(|one| matches!(one, Blocked::LosesData { .. })) {
         failure = failure.hint(format!(
-            "`{}`, then `up` again: dev servers and homes in it are lost",
+            "run `{}`, which deletes its dev servers and homes, then `up` again",
             world.command("destroy")
         ));
     }

@@ -52,12 +52,9 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
 /// Returns the failure for a privileged port, which a rootless engine cannot open.
 fn not_permitted(address: SocketAddr) -> Failure {
     let port = address.port();
-    Failure::new(
-        Exit::Missing,
-        format!("the Docker engine runs without root's rights, and may not take port {address}"),
-    )
-    .hint(format!("allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"))
-    .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
+    Failure::new(Exit::Missing, format!("the Docker engine is rootless and may not listen on port {address}"))
+        .hint(format!("allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"))
+        .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
 }
 
 async fn program(tool: &str, world: &World) -> Result<(), Failure> {

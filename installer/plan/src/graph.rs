@@ -10,7 +10,7 @@ pub struct Graph<R> {
     ordered: Vec<R>,
 }
 
-/// Why resources do not form a graph. Each is a mistake in devplat, not of its user.
+/// The reason why resources do not form a graph, which is always a bug in devplat.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GraphError {
     /// Two resources have one id.

@@ -92,7 +92,7 @@ fn work_of(
             .map(With::Found),
     };
     let with = with.ok_or_else(|| {
-        Failure::new(Exit::Internal, format!("the plan names {}, which nothing describes", step.id))
+        Failure::new(Exit::Internal, format!("the plan names {}, which no kind describes", step.id))
     })?;
     Ok(Work { step: step.clone(), with })
 }

@@ -162,7 +162,7 @@ async fn nothing_found(
         let mut failure =
             Failure::new(Exit::Usage, "nothing was deleted: the found resources are not this platform's");
         if foreign.iter().any(|who| matches!(who, Foreigner::Account(_))) {
-            failure = failure.hint("--take-over deletes the platform of the other account");
+            failure = failure.hint("add --take-over to delete the platform of the other account");
         }
         failure.causes.extend(foreign.iter().map(ToString::to_string));
         return Err(failure);

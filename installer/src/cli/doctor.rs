@@ -24,7 +24,7 @@ Examples:
   devplat doctor --profile k3d
   devplat doctor --output json";
 
-/// Check what this machine has and lacks.
+/// Check this machine for the needs of a profile.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {

@@ -35,10 +35,10 @@ const EXAMPLES: &str = "\
 Examples:
   devplat up --profile k3d             create a platform on this machine
   devplat plan --profile kind          show what `up` would do, and why
-  devplat status --output json         show what is there and what to type next
+  devplat status --output json         show the platform's parts and the next command
   devplat destroy --yes                delete the platform with everything in it
 
-Exit status: 0 done; 1 a mistake in devplat; 2 usage or configuration; 3 the machine lacks something;
+Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something;
 4 stopped part-way, the same command continues; 5 destroyed, but there are leftovers.";
 
 /// The output of `devplat` without a verb.
@@ -46,8 +46,8 @@ const FIRST: &str = "\
 devplat turns a machine or a cluster into a platform where developers get dev servers over SSH.
 
   devplat up --profile k3d      create a platform on this machine (or: --profile kind)
-  devplat profiles list         list the profiles there are
-  devplat doctor                check what this machine has and lacks
+  devplat profiles list         list the shipped profiles
+  devplat doctor                check this machine for the needs of a profile
   devplat --help                list every verb";
 
 /// Turn a machine or a cluster into a platform for dev servers, and delete it again without a trace.
@@ -66,7 +66,7 @@ enum Verb {
     Up(up::Up),
     /// Show what `up` would do, and why
     Plan(plan::PlanArgs),
-    /// Show what is there, what is ready, and what to type next
+    /// Show the platform's parts, whether they are ready, and the next command
     Status(status::StatusArgs),
     /// Delete the platform with everything in it
     Destroy(destroy::Destroy),
@@ -82,7 +82,7 @@ enum Verb {
     PortForward(port_forward::PortForward),
     /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it
     SshConfig(ssh_config::SshConfigArgs),
-    /// Check what this machine has and lacks
+    /// Check this machine for the needs of a profile
     Doctor(doctor::Doctor),
     /// Print the version
     Version(version::Version),

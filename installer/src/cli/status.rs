@@ -27,7 +27,7 @@ Examples:
 
 The exit status is 0 whether the platform is ready or not; the field `ready` has the result.";
 
-/// Show what is there, what is ready, and what to type next. Changes nothing.
+/// Show the platform's parts, whether they are ready, and the next command. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct StatusArgs {

@@ -24,7 +24,7 @@ pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
         Asked { profile, context, ..asked.clone() }.again("up")
     };
     let named = format!("`{}` installs into it", with("existing", Some(&context.name)));
-    match host.confirm(&format!("{found}; create a new cluster with kind and not use that one?")) {
+    match host.confirm(&format!("{found}; leave it unchanged and create a new cluster with kind?")) {
         Answer::Yes => Ok("kind".to_owned()),
         Answer::Stopped => Err(Failure::stopped()),
         Answer::No => Err(Failure::new(Exit::Usage, "no profile is chosen").hint(named)),

@@ -30,7 +30,7 @@ pub(super) async fn place(world: &World) -> Result<Place, Failure> {
 pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<(), Failure> {
     let platform = &world.platform;
     let forget = format!("if it no longer exists: `{} --forget`", world.command("destroy"));
-    let other_name = "or take another name for a platform here: --name";
+    let other_name = "or choose another platform name with --name";
     match (&before.place, now) {
         (Some(Place::Engine { id: was, endpoint: at }), Place::Engine { id, endpoint }) if was != id => {
             let why = format!(
@@ -46,7 +46,9 @@ pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<()
                 "platform {platform} was installed into another cluster: its namespace kube-system had UID {was} (at {at}), this one's has {uid} (at {server})"
             );
             Err(Failure::new(Exit::Usage, why)
-                .hint("was the cluster recreated under the same name? name the context of the right cluster")
+                .hint(
+                    "if the cluster was recreated under the same name, name the context of the right cluster",
+                )
                 .hint(forget)
                 .hint(other_name))
         }

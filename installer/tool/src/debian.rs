@@ -53,7 +53,7 @@ impl DebianError {
                 Self::Absent(_) => "install mmdebstrap (`sudo apt-get install mmdebstrap`)",
                 Self::NoNamespace => "install newuidmap (`sudo apt-get install uidmap`)",
                 Self::NoSpace { .. } => "free some space there, then run the same command",
-                Self::Failed(_) => "are Debian's packages reachable? try `sudo apt-get update`",
+                Self::Failed(_) => "check that Debian's packages are reachable: `sudo apt-get update`",
             }
             .to_owned(),
         )

@@ -48,7 +48,7 @@ impl MinikubeError {
         match self {
             Self::Tool(error) => error.hint(),
             Self::Malformed(_) => {
-                Some("`minikube profile list` should show the cluster; is minikube recent?".to_owned())
+                Some("check that `minikube profile list` shows the cluster, and update minikube".to_owned())
             }
             Self::Relative(_) => None,
         }

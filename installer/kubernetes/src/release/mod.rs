@@ -58,7 +58,7 @@ pub struct Release {
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// Objects of these names exist and are not devplat's.
-    #[error("not devplat's, and in the way: {}", list(.0))]
+    #[error("objects of these names are not devplat's: {}", list(.0))]
     Foreign(Vec<ObjectRef>),
     /// A call failed.
     #[error(transparent)]

@@ -156,7 +156,7 @@ impl EngineError {
                  `docker context ls` lists them"
                 .to_owned(),
             Self::Context { why: ContextError::Unreadable { path, .. }, .. } => {
-                format!("let this user read {}: `ls -ld` shows whose it is", path.display())
+                format!("let this user read {}: `ls -ld` shows its owner", path.display())
             }
             Self::Context { .. } => {
                 "`docker context ls` lists the contexts; DOCKER_HOST, DOCKER_CONTEXT and \
@@ -174,7 +174,8 @@ impl EngineError {
                     .to_owned()
             }
             Self::Slow { .. } => {
-                "is the engine overloaded? `docker info` should answer within a second".to_owned()
+                "check whether the engine is overloaded: `docker info` should answer within a second"
+                    .to_owned()
             }
             Self::Api { .. } | Self::Exec { .. } | Self::Broken { .. } => return None,
         })

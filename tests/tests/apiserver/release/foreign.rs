@@ -21,7 +21,7 @@ async fn foreign_object_is_reported_before_any_write() {
     let expected = vec![map("foreign-b")];
     assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), State::Foreign(expected.clone()));
     let error = release::apply(&client, &wanted, &Steady).await.unwrap_err();
-    assert_eq!(error.to_string(), "not devplat's, and in the way: ConfigMap default/foreign-b");
+    assert_eq!(error.to_string(), "objects of these names are not devplat's: ConfigMap default/foreign-b");
     assert!(matches!(error, ReleaseError::Foreign(foreign) if foreign == expected));
     assert!(get(&client, &map("foreign-a")).await.is_none());
     assert_eq!(get(&client, &map("foreign-b")).await.unwrap(), before);
@@ -54,6 +54,6 @@ async fn release_of_another_platform_is_not_changed() {
     assert!(get(&client, &map("shared-a")).await.is_some());
     let theirs = Release { platform: "somebody-else".to_owned(), objects: Vec::new(), ..ours };
     let error = release::apply(&client, &theirs, &Steady).await.unwrap_err();
-    assert_eq!(error.to_string(), "not devplat's, and in the way: Namespace devplat-system");
+    assert_eq!(error.to_string(), "objects of these names are not devplat's: Namespace devplat-system");
     remove(&client, "shared").await;
 }
