@@ -255,7 +255,8 @@ fn forget_image(platform: &Platform, image: &str) -> Result<()> {
 
 /// Kills a run as soon as it has begun one of `steps`, and returns the step; `None` if the run ended before.
 fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Option<String>> {
-    // Of steps that begin together, kill in the shortest first, and last in those that can be undone cheaply.
+    // Of steps that begin together, kill in the shortest first. Steps that `undo` can repeat come last, except the base
+    // image, which takes long to assemble again.
     let rank = |step: &str| match step.split_once(' ') {
         None => 0,
         Some(("image", "devserver-base")) => 1,

@@ -21,7 +21,7 @@ pub(crate) const LONG: Duration = Duration::from_mins(5);
 /// How long a cluster must be unchanged to be at rest.
 const REST: Duration = Duration::from_secs(5);
 
-/// The platforms of this run, which are deleted at its end.
+/// The platforms of this run; [`clear_up`] deletes their leftovers.
 static MADE: Mutex<Vec<&'static Platform>> = Mutex::new(Vec::new());
 
 /// Returns the platform of this test's lane, which may not be created yet.
