@@ -31,8 +31,8 @@ Examples:
   devplat destroy --name team-a --yes
   devplat destroy --context my-cluster --lose-data     out of a cluster that stays
 
-Deletes the resources that devplat created: its own cluster with every dev server and home in it; in an
-existing cluster, the installed objects, while homes stay.";
+Deletes the resources that devplat created: its own cluster with every dev server and home in it;
+in an existing cluster, the installed objects, while homes stay.";
 
 /// Delete the platform with everything in it.
 ///

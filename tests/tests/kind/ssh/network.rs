@@ -1,4 +1,4 @@
-//! Connections to and from a dev server's pod, on a cluster that enforces the NetworkPolicies of users.
+//! Connections to and from a dev server's pod, on a cluster that enforces the `NetworkPolicies` of users.
 
 use anyhow::Result;
 
