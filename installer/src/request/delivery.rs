@@ -1,4 +1,4 @@
-//! How images reach the nodes: what the profile says, and for a cluster that exists what is found there.
+//! Decides the delivery of images: by the profile, and for an existing cluster by facts of the cluster.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --s
 const NAME_ITS_ENGINE: &str =
     "name the Docker engine that its nodes run in, with DOCKER_HOST or DOCKER_CONTEXT";
 
-/// Decides, and returns what is to be remembered of it. Where images are imported through an engine, the world gets it.
+/// Decides, and returns the decision to remember. If images are imported through an engine, adds it to the world.
 pub(super) async fn decide(
     cluster: &Cluster,
     before: &Decisions,
@@ -82,7 +82,8 @@ fn recalled(known: &RememberedDelivery) -> Delivery {
     }
 }
 
-/// What the cluster offers: a registry that it announces (if `registry` may be used), else its nodes.
+/// Returns the delivery that the cluster offers: a registry that it announces (if `registry` may be used), or else
+/// import into its nodes.
 async fn found(
     world: &mut World,
     host: &Host,
@@ -139,8 +140,8 @@ async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery>
     }
 }
 
-/// Nodes count as containers of this machine's engine only if both names and the API server's address agree: a tunnel,
-/// or another Docker context, would lead images into another cluster.
+/// Finds the nodes among the containers of this machine's engine. Both their names and the API server's port must
+/// match, or a tunnel or another Docker context would send the images to another cluster.
 async fn engine_nodes(
     maker: Maker,
     name: &str,
