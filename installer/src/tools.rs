@@ -61,10 +61,10 @@ fn not_permitted(address: SocketAddr) -> Failure {
         .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
 }
 
-/// Nodes run what the engine's machine runs: where it emulates other processors, containerd still takes no image of theirs.
+/// Fails if the engine's machine has another processor: even if it emulates ours, containerd rejects the images.
 fn runs(architecture: &str, machine: &str, endpoint: &str) -> Result<(), Failure> {
     let found = match machine {
-        // An engine that does not report it may have any.
+        // An engine that does not report its processor may have any.
         "" => architecture,
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn engine_on_another_processor_is_refused() {
+    fn engine_on_another_processor_is_rejected() {
         for machine in ["x86_64", "amd64", ""] {
             assert_eq!(runs("amd64", machine, "unix:///s"), Ok(()), "{machine}");
         }

@@ -88,7 +88,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             killed_maker_leaves_no_partial_entry,
         }
         killed::{images_are_assembled_while_the_cluster_starts, up_converges_after_a_kill_in_any_step}
-        trouble::{platform_by_k3d_stands_beside_one_by_kind_and_survives_its_troubles}
+        trouble::{k3d_platform_beside_a_kind_platform_survives_its_troubles}
         life::{
             status_lists_every_part_and_the_next_line,
             next_command_line_works,
@@ -104,12 +104,12 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             missing_rights_are_listed,
         }
         shell::{
-            variables_of_the_shell_steer_nothing,
-            looking_changes_no_file_of_the_user,
-            platform_of_another_engine_or_account_is_left_alone,
+            variables_of_the_shell_have_no_effect,
+            read_only_verbs_change_no_file_of_the_user,
+            platform_of_another_engine_or_account_is_not_changed,
             state_folder_may_have_any_name,
         }
-        engine::{engine_does_what_devplat_asks_of_it}
+        engine::{engine_meets_devplats_assumptions}
         life::{second_up_writes_nothing}
         killed::{destroy_finishes_after_a_kill_in_destroy}
     }
@@ -178,8 +178,8 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             up_continues_after_a_kill_in_up,
         }
         trouble::{
-            absent_k3d_is_reported_before_anything_is_made,
-            k3d_cluster_of_another_user_gets_images_and_stays_as_it_was,
+            absent_k3d_is_reported_before_the_first_step,
+            foreign_k3d_cluster_gets_images_and_is_not_changed,
         }
         machine::{
             absent_docker_is_reported,
@@ -198,7 +198,7 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             destroy_leaves_nothing_after_a_kill_in_up,
             interrupted_up_can_be_continued_or_destroyed,
         }
-        nodes::{nodes_of_the_users_file_and_of_the_profile_make_one_platform}
+        nodes::{cluster_has_the_nodes_of_the_users_file_and_of_the_profile}
     }
 }
 

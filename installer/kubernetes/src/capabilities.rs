@@ -173,7 +173,7 @@ where
     bounded(&call, PATIENCE, api.list(&some)).await.ok().map(|list| list.items)
 }
 
-/// `containerd` of `containerd://2.1.4`.
+/// Returns `containerd` for `containerd://2.1.4`.
 fn runtime(node: &Node) -> Option<String> {
     let version = &node.status.as_ref()?.node_info.as_ref()?.container_runtime_version;
     version.split_once("://").map(|(name, _)| name.to_owned())

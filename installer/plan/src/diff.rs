@@ -85,7 +85,7 @@ impl<'a> Planner<'a> {
         if let Some(who) = foreign(sights) {
             return self.blocked.push(Blocked::Foreign { id, who: who.clone() });
         }
-        // One of others beside ours is no double: it only has the same name.
+        // A foreign resource with the same name is not a double.
         let mut ours: Vec<&Sight> = sights.iter().filter(|sight| !is_foreign(sight)).collect();
         ours.sort_by_key(|sight| (sight.generation, &sight.physical));
         let Some(live) = ours.pop() else {
@@ -95,7 +95,7 @@ impl<'a> Planner<'a> {
             let why = format!("{} replaces it", live.physical);
             match &double.loses {
                 Some(loss) if !self.allowed.includes(&id) => {
-                    let why = format!("of {} and {}, one is too many", double.physical, live.physical);
+                    let why = format!("{} is a double of {}", double.physical, live.physical);
                     self.blocked.push(Blocked::LosesData { id: id.clone(), why, loss: loss.clone() });
                 }
                 Some(_) | None => drop(self.delete(&id, double, why, true)),

@@ -250,18 +250,18 @@ fn double_is_deleted_and_the_newest_generation_kept() {
 }
 
 #[test]
-fn double_with_data_is_not_deleted_without_agreement() {
+fn deletion_of_a_double_with_data_needs_agreement() {
     let loses = Some(Loss("homes".to_owned()));
     let older = Sight { physical: Physical("a".to_owned()), loses, ..sight(Verdict::Same) };
     let seen = with(CLUSTER.single(), vec![older, sight(Verdict::Same)]);
     assert_eq!(
         blocked(&platform(), &seen),
-        ["cluster cannot be brought to what is wanted without losing homes: of a and one, one is too many"]
+        ["cannot change cluster without losing homes: a is a double of one"]
     );
 }
 
 #[test]
-fn foreign_one_beside_ours_is_neither_deleted_nor_compared() {
+fn foreign_resource_beside_ours_is_ignored() {
     let owner = || Owner::stranger("made by hand");
     for physical in ["a", "z"] {
         let differs = Verdict::Differs(vec![Change::old_first("it was made otherwise").losing("homes")]);
@@ -272,7 +272,7 @@ fn foreign_one_beside_ours_is_neither_deleted_nor_compared() {
 }
 
 #[test]
-fn removal_honours_the_order_of_deletion_and_leaves_out_what_goes_along() {
+fn removal_follows_the_order_of_deletion() {
     let mut seen = all_same();
     let caused = Sight { owner: Owner::Caused { by: CLUSTER.single() }, ..sight(None) };
     seen.insert(BALANCER.named("x"), vec![caused]);

@@ -124,7 +124,7 @@ fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> 
 }
 
 async fn first_line(program: &str, args: &[&str], host: &Host) -> Result<String, Failure> {
-    // Some builds of kubectl ask the current cluster before they tell their own version, and keep the answers.
+    // Some builds of kubectl ask the current cluster before they print their own version, and cache the answers.
     let command =
         Command::new(program, &host.surroundings).args(args.iter().copied()).env("KUBECONFIG", "/dev/null");
     let output = command.deadline(std::time::Duration::from_secs(10)).run().await.map_err(|error| {

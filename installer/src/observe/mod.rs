@@ -39,7 +39,7 @@ pub async fn observe(wanted: &Graph<AnyResource>, world: &World) -> Survey {
     look(SeenThrough::Nothing, &wanted, world, &mut survey).await;
     let cluster = CLUSTER.single();
     if replaced(&cluster, &wanted, &survey) {
-        unknown(&wanted, "not known: the cluster is not the one that the profile wants", &mut survey);
+        unknown(&wanted, "unknown, because the cluster is not the one that the profile wants", &mut survey);
     } else if world.cluster().is_some() {
         look(SeenThrough::Cluster, &wanted, world, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {
@@ -49,8 +49,8 @@ pub async fn observe(wanted: &Graph<AnyResource>, world: &World) -> Survey {
     survey
 }
 
-/// Whether what was found is of no use for the wanted resource of this id. What is looked at through it would be looked
-/// for in the wrong way: nodes of kind in a cluster by k3d.
+/// Returns whether the found resource cannot serve as the wanted one with this id. Other resources must not be searched
+/// through it, such as kind nodes in a k3d cluster.
 fn replaced(id: &Id, wanted: &[AnyResource], survey: &Survey) -> bool {
     let Some(resource) = wanted.iter().find(|resource| resource.id() == *id) else { return false };
     let ours = survey.found.get(id).into_iter().flatten().filter(|found| found.sight.owner == Owner::Ours);

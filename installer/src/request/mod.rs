@@ -201,8 +201,8 @@ impl Request {
     }
 }
 
-/// Fails where the command line names a cluster that exists and the profile creates one: which of both is meant is not
-/// devplat's to choose.
+/// Fails if the command line names an existing cluster and the profile creates one, because devplat cannot know which
+/// one is meant.
 fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
     match (cluster, &asked.context) {
         (Cluster::Existing(_), _) | (Cluster::Kind(_) | Cluster::K3d(_), None) => Ok(()),

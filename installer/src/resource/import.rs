@@ -157,10 +157,10 @@ pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>
     Ok(containers.into_iter().filter(is_node).collect())
 }
 
-/// Fails unless there are nodes and all of them are running. Only nodes of devplat's own clusters are started by it.
+/// Fails unless there are nodes and all of them are running. devplat starts only nodes of its own clusters.
 fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure> {
     if nodes.is_empty() {
-        let why = format!("no container with label {label} is a node any more");
+        let why = format!("there is no longer a node with label {label}");
         return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
     }
     let stopped: Vec<&str> =

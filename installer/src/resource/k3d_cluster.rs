@@ -213,7 +213,7 @@ async fn create_or_replace_half(
 
 /// Finds the objects that an interrupted `k3d cluster create` left before its first node. They do not have devplat's
 /// labels, so they are ours exactly if the platform's network is ours: devplat creates it before them and deletes it
-/// after them.
+/// after them. A network that k3d created itself shows that devplat did not run it, because devplat passes a network.
 async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     let Some(engine) = &world.engine else { return Ok(None) };
     let name = world.platform.as_str();
@@ -238,7 +238,7 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     Ok(Some(seen))
 }
 
-/// The commands that delete remains: `k3d cluster delete` leaves some of them.
+/// Returns the commands that delete remains, because `k3d cluster delete` leaves some of them.
 fn by_hand(remains: &Remains) -> String {
     let Remains { containers, volumes, networks } = remains;
     let containers: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();

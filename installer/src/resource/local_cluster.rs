@@ -51,8 +51,8 @@ pub(super) fn nothing_known() -> Fields {
     Fields { spec: None, stopped: Vec::new(), asleep: None }
 }
 
-/// Whether the planner has to know of a cluster. One of another user is in the way only of a cluster by the same maker:
-/// names of kind's and of k3d's containers never clash.
+/// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
+/// names of kind's and of k3d's containers never conflict.
 pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
     let same_maker = wanted.is_empty() || !wanted.of::<K>().is_empty();
     match &seen.owner {
@@ -217,7 +217,8 @@ enum Unready {
     Rejected,
 }
 
-/// The kept kubeconfig, if it leads to the cluster: other programs may have added contexts to it and made one current.
+/// Returns the kubeconfig in the state folder, if it leads to the cluster. Other programs may have added contexts to it
+/// and made one current.
 async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
     let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
     let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };

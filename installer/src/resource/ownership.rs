@@ -51,7 +51,7 @@ mod tests {
         world::{Parts, Stop},
     };
 
-    /// Account ada, uid 1000, with platform devplat.
+    /// Returns the world of account ada, uid 1000, with platform devplat.
     fn world(take_over: bool) -> World {
         let platform = PlatformName::default();
         World::new(Parts {
@@ -74,20 +74,20 @@ mod tests {
     }
 
     #[test]
-    fn what_another_account_made_is_foreign_until_it_is_taken_over() {
+    fn object_of_another_account_is_foreign_until_taken_over() {
         let owner = |account, take_over| of_mark("network a", Some(&mark(account)), &world(take_over));
         let Owner::Foreign(Foreigner::Account(why)) = owner(Some((4242, "other")), false) else {
             panic!("it is not another account's")
         };
         assert!(why.contains("account other (uid 4242)"), "{why}");
         assert_eq!(owner(Some((4242, "other")), true), Owner::Ours);
-        // Renamed, and of an older devplat.
+        // A renamed account, and an object of an older devplat.
         assert_eq!(owner(Some((1000, "ada-b")), false), Owner::Ours);
         assert_eq!(owner(None, false), Owner::Ours);
     }
 
     #[test]
-    fn what_bears_no_mark_or_that_of_another_platform_is_foreign_in_any_case() {
+    fn object_without_our_mark_is_always_foreign() {
         let other = Mark { platform: "team-b".to_owned(), ..mark(Some((1000, "ada"))) };
         for take_over in [false, true] {
             for mark in [None, Some(&other)] {

@@ -113,7 +113,7 @@ impl Push {
             let pushed = place.push(&stored, |step| cx.report(told(step))).await;
             let Err(error) = pushed else { return Ok(()) };
             match (&self.inputs.delivery, &cx.world.engine) {
-                // It answers 500 then, with the reason only in words.
+                // The registry then answers 500, with the reason only as text.
                 (Delivery::LocalRegistry(_), Some(engine)) => match engine.full_disk(call.clone()).await {
                     Some(full) => Err(Failure::from(full)),
                     None => Err(error.into()),
@@ -125,8 +125,8 @@ impl Push {
         Ok(physical)
     }
 
-    /// Fails where the user's registry does not answer or rejects the credentials: reported before images are put together
-    /// for minutes.
+    /// Fails if the user's registry does not answer or rejects the credentials, so that this is reported before the
+    /// assembly of images, which takes minutes.
     async fn answers(&self, world: &World) -> Result<(), Failure> {
         match &self.inputs.delivery {
             Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
@@ -137,7 +137,7 @@ impl Push {
         }
     }
 
-    /// Where the image with this digest goes; `None` while the local registry is not running.
+    /// Returns the place of the image with this digest; `None` while the local registry is not running.
     async fn place(
         &self,
         digest: &Digest,

@@ -70,8 +70,8 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
     platform.sweep()
 }
 
-/// Without a word about a registry, images come into the nodes through Docker; killed at a step, with the journal lost
-/// or not, the next run goes on.
+/// Without a registry in the profile, images are imported into the nodes through Docker. After a kill in a step, with
+/// or without the journal, the next run continues.
 fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &BTreeSet<String>) -> Result<()> {
     let up = ["up", "--profile", "existing", "--context", context, "--yes"];
     for (turn, step) in ["create release crds", "create release operator", "create proof"].iter().enumerate()
@@ -79,7 +79,7 @@ fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &BTree
         let running = platform.devplat(&up)?.start()?;
         began(&running, step)?;
         running.signal(Signal::KILL)?;
-        ensure!(running.wait(LONG)?.status.is_none(), "it was over before it was killed in {step}");
+        ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed in {step}");
         if turn % 2 == 0 {
             forget_journal(platform)?;
         }
@@ -99,7 +99,7 @@ fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &BTree
     Ok(())
 }
 
-/// KEP-1755: a cluster says which registry its nodes pull from, and under which name it is reached from here.
+/// KEP-1755: a cluster announces the registry that its nodes pull from, with its address on this machine.
 fn announced_registry_is_used(platform: &Platform, context: &str, registry: &Registry) -> Result<()> {
     let announced = format!("--from-literal=localRegistryHosting.v1=host: \"{}\"", registry.address);
     let object = ["--namespace", "kube-public", "configmap", "local-registry-hosting"];
@@ -108,7 +108,7 @@ fn announced_registry_is_used(platform: &Platform, context: &str, registry: &Reg
     let image = operators_image(platform)?;
     ensure!(image.starts_with(&registry.address), "{image}");
     platform.run(&["destroy", "--yes"])?.expect(0)?;
-    // It is not devplat's: it stays.
+    // The announcement is not devplat's, so it stays.
     kubectl(platform, &["delete", object[0], object[1], object[2], object[3]])?;
     Ok(())
 }
@@ -190,7 +190,7 @@ fn make_cluster(platform: &Platform, registry: &Registry) -> Result<String> {
     Ok(format!("kind-{name}"))
 }
 
-/// The names of all objects in the cluster that are not made anew all the time.
+/// Returns the names of all objects in the cluster, without those that are recreated all the time.
 pub(crate) fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
     let kinds = kubectl(platform, &["api-resources", "--verbs=list", "-o", "name"])?;
     let passing = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];

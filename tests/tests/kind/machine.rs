@@ -186,7 +186,7 @@ fn answer_as_old(listener: &TcpListener) {
     }
 }
 
-/// A `PATH` with those commands alone.
+/// Returns a `PATH` with only these commands.
 pub(crate) fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
     let folder = platform.home().join(format!("only-{}", commands.join("-")));
     fs::create_dir_all(&folder)?;

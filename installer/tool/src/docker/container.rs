@@ -32,7 +32,7 @@ pub struct Container {
     pub image_id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it is running, and not paused.
+    /// Whether it is running and not paused.
     pub running: bool,
     /// The time of its last start, if it was ever started.
     pub started_at: Option<Timestamp>,
@@ -143,12 +143,12 @@ impl Engine {
         Ok(absent_is_none(found)?.map(Container::from))
     }
 
-    /// Starts a container. A running one is not changed.
+    /// Starts a container, or resumes a paused one. A running one is not changed.
     pub async fn start(&self, name: &str) -> Result<(), EngineError> {
         let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
         match started.map_err(self.error(format!("start container {name}"))) {
             Ok(()) => Ok(()),
-            // The engine's answer for one that is paused, or that is being deleted.
+            // The engine's answer for a container that is paused or being deleted.
             Err(error) if error.is_conflict() => self.docker.unpause_container(name).await.map_err(|_| error),
             Err(error) => match self.taken_port(name).await {
                 Some(taken) => Err(taken),
@@ -238,7 +238,7 @@ impl From<ContainerInspectResponse> for Container {
             image_id: found.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             running: running && state.paused != Some(true),
-            // One that was never started says the year 1.
+            // The engine reports the year 1 for a container that was never started.
             started_at: state
                 .started_at
                 .and_then(|text| text.parse::<Timestamp>().ok())

@@ -59,14 +59,14 @@ pub enum EngineError {
         /// The free bytes there.
         free: u64,
     },
-    /// A container cannot be started: a port of this machine that leads to it is taken.
+    /// A container cannot be started, because one of its ports on this machine is taken.
     #[error("cannot start container {name}: port {address} of this machine is taken{}", holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
     PortTaken {
         /// The container.
         name: String,
         /// The port, with its address.
         address: SocketAddr,
-        /// The process that listens there, if it is known.
+        /// The process that listens there, if known.
         holder: Option<String>,
     },
     /// The engine answered with an error.
@@ -188,9 +188,10 @@ impl EngineError {
                     .to_owned()
             }
             Self::PortTaken { .. } => {
-                "end what listens there (`ss -ltnp` shows it), then run the same command".to_owned()
+                "stop the process that listens there (`ss -ltnp` lists it), then run the same command"
+                    .to_owned()
             }
-            // The connection broke; other sources are of answers that devplat does not understand.
+            // The connection broke; other sources belong to answers that devplat cannot parse.
             Self::Broken { source, .. } if source.is::<ApiError>() => {
                 "was the engine restarted? `docker info` should answer; then run the same command".to_owned()
             }

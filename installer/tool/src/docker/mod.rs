@@ -111,8 +111,8 @@ impl Engine {
         move |error| EngineError::of(error, doing, &endpoint, PATIENCE_SECONDS)
     }
 
-    /// The error itself, or [`EngineError::NoSpace`] if the engine's disk is full: the engine answers 500 then, and a
-    /// command in a container fails, with the reason only in words.
+    /// Returns the error, or [`EngineError::NoSpace`] if the engine's disk is full: the engine then answers 500, and a
+    /// command in a container fails, with the reason only as text.
     pub(crate) async fn explained(&self, error: EngineError) -> EngineError {
         let doing = match &error {
             EngineError::Api { doing, status: 500, .. } => doing.clone(),
@@ -122,7 +122,7 @@ impl Engine {
         self.full_disk(doing).await.unwrap_or(error)
     }
 
-    /// [`EngineError::NoSpace`] if the engine's disk is full, which `doing` needs.
+    /// Returns [`EngineError::NoSpace`] if the engine's disk, which `doing` needs, is full.
     pub async fn full_disk(&self, doing: impl Into<String>) -> Option<EngineError> {
         if !self.is_local() {
             return None;
@@ -132,7 +132,7 @@ impl Engine {
         (free < crate::limits::FULL).then(|| EngineError::NoSpace { doing: doing.into(), folder, free })
     }
 
-    /// [`EngineError::PortTaken`] if a process of this machine listens where the container's ports are to be.
+    /// Returns [`EngineError::PortTaken`] if a process of this machine listens on one of the container's ports.
     async fn taken_port(&self, name: &str) -> Option<EngineError> {
         if !self.is_local() {
             return None;

@@ -205,7 +205,7 @@ async fn pull_reports_progress_and_errors_from_the_stream() {
 }
 
 #[tokio::test]
-async fn paused_container_is_not_running_and_a_start_lets_it_go_on() {
+async fn start_resumes_a_paused_container() {
     let paused = NODE.replace("\"Running\":true", "\"Running\":true,\"Paused\":true");
     let recorded = Recorded::new()
         .answer("GET /containers/c1/json", 200, paused)
@@ -221,7 +221,7 @@ async fn paused_container_is_not_running_and_a_start_lets_it_go_on() {
 }
 
 #[tokio::test]
-async fn container_whose_port_was_taken_meanwhile_is_reported_with_the_holder() {
+async fn taken_port_of_a_container_is_reported_with_the_holder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap();
     let made_with = format!("\"HostPort\":\"{}\"", taken.port());
@@ -242,7 +242,7 @@ async fn container_whose_port_was_taken_meanwhile_is_reported_with_the_holder() 
 
 #[tokio::test]
 async fn full_disk_is_recognised_by_its_free_space() {
-    // That file system has no room, ever.
+    // That file system is always full.
     let recorded = Recorded::new()
         .answer("GET /info", 200, r#"{"ID":"A","DockerRootDir":"/proc"}"#)
         .answer("POST /containers/c1/start", 500, r#"{"message":"anything at all"}"#)
@@ -253,7 +253,7 @@ async fn full_disk_is_recognised_by_its_free_space() {
 }
 
 #[tokio::test]
-async fn engine_that_goes_away_in_an_answer_has_the_hint_of_a_restart() {
+async fn broken_connection_has_a_hint_about_a_restarted_engine() {
     let recorded = Recorded::new()
         .answer("GET /containers/c1/archive", 200, "no archive")
         .answer("GET /info", 200, "{\"ID\":")

@@ -127,7 +127,7 @@ impl RegistryError {
                 "delete the image store, then run the same command, which assembles the images again".to_owned()
             }
             Self::Other { .. } => {
-                "the registry's own log may say why: a full disk, for example; then run the same command"
+                "read the registry's own log for the reason, such as a full disk, then run the same command"
                     .to_owned()
             }
         })

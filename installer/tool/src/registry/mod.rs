@@ -105,13 +105,13 @@ impl Place {
         }
     }
 
-    /// Fails where the registry does not answer or rejects the credentials. Changes nothing.
+    /// Fails if the registry does not answer or rejects the credentials. Changes nothing.
     pub async fn accepts(&self) -> Result<(), RegistryError> {
         let token = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
         match token.map_err(|error| self.explain(error))? {
-            // Some registries answer 401 to questions about a repository that the first push creates.
+            // Some registries answer 401 to reads of a repository that the first push creates.
             Some(_) => Ok(()),
-            // No login, or one with each request.
+            // The registry needs no login, or checks it with each request.
             None => self.holds().await.map(drop),
         }
     }

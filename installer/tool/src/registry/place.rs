@@ -78,12 +78,12 @@ pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
     (all_loopback(&addresses) || local).then_some(addresses)
 }
 
-/// Whether a registry answers in plain HTTP; an error where it does not answer. Nothing secret is sent.
+/// Returns whether a registry answers plain HTTP. Fails if it does not answer. Sends no credentials.
 pub async fn answers_in_plain_http(registry: &str) -> io::Result<bool> {
     first_answer(&Host::of(registry).addresses(443).await?).await
 }
 
-/// Returns whether a server at one of these addresses answers plain HTTP. Sends no credentials.
+/// Returns whether a server at one of these addresses answers plain HTTP.
 pub(super) async fn speaks_plain_http(addresses: &[SocketAddr]) -> bool {
     first_answer(addresses).await.unwrap_or(false)
 }

@@ -206,7 +206,7 @@ async fn plain_http_and_no_answer_are_different_errors() {
     assert_eq!(proxy, "HTTPS_PROXY=http://proxy:3128");
 }
 
-/// A registry with tokens, which answers 401 to every question about a repository, as some do before the first push.
+/// Serves a registry with tokens, which answers 401 to every read of a repository, as some do before the first push.
 async fn answer_with_tokens(stream: TcpStream, token: &'static str) -> std::io::Result<()> {
     let address = stream.local_addr()?;
     let mut stream = BufReader::new(stream);
@@ -227,7 +227,7 @@ async fn answer_with_tokens(stream: TcpStream, token: &'static str) -> std::io::
 }
 
 #[tokio::test]
-async fn registry_accepts_an_account_before_its_repository_is_there() {
+async fn registry_accepts_an_account_before_its_repository_exists() {
     async fn accepts(token: &'static str) -> Result<(), RegistryError> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -249,7 +249,7 @@ async fn registry_accepts_an_account_before_its_repository_is_there() {
 }
 
 #[tokio::test]
-async fn registry_without_tokens_accepts_what_it_answers() {
+async fn registry_without_tokens_is_accepted_by_its_answer() {
     Scene::new(|_| ("404 Not Found", "")).await.place("127.0.0.1").await.accepts().await.unwrap();
     let unauthorized =
         Scene::new(|_| ("401 Unauthorized", "")).await.place("127.0.0.1").await.accepts().await;

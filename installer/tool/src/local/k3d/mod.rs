@@ -49,7 +49,7 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
     let output = command.args(["version", "-o", "json"]).run().await;
     let said = match output {
         Ok(output) => output.stdout,
-        // Before 5.5 there was no such option. What fails without it as well is not a k3d that works.
+        // k3d before 5.5 does not have this option. A k3d that also fails without the option does not work.
         Err(process::Error::Failed { .. }) => {
             let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
             let output = command.args(["version"]).run().await.map_err(ClusterError::Tool)?;

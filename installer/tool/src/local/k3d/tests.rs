@@ -44,7 +44,7 @@ async fn k3d_that_does_not_run_is_not_called_old() {
 }
 
 #[tokio::test]
-async fn shell_cannot_change_what_k3d_makes_or_where_it_writes() {
+async fn variables_of_the_shell_do_not_reach_k3d() {
     let script = "env; cat \"$5\" > \"$(dirname \"$0\")/config\"; printf 'INFO[0000] Prep: Network\\n'";
     let fake = Fake::new("k3d", script).await;
     let surroundings = fake.surroundings([
