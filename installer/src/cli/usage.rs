@@ -187,7 +187,11 @@ mod tests {
         assert!(error.use_stderr(), "{error}");
         let failure = failure(&error, &arguments);
         assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.hints.iter().any(|hint| hint.contains("--help` describes")), "{:?}", failure.hints);
+        assert!(
+            failure.hints.iter().any(|hint| hint.contains("--help` for the arguments")),
+            "{:?}",
+            failure.hints
+        );
         format!("$ {line}\n{}\n", crate::ui::error_text(&failure))
     }
 

@@ -68,7 +68,7 @@ fn file_in(archive: &[u8]) -> Result<Vec<u8>, String> {
     if content.len() as u64 == size {
         Ok(content)
     } else {
-        Err("the engine sent a truncated archive".to_owned())
+        Err("the engine sent a damaged archive: it is truncated".to_owned())
     }
 }
 
