@@ -1,5 +1,24 @@
 //! The program as it is called: what only shows in a process of its own, its environment and its exit status.
 
+#[cfg(test)]
+#[path = "program/answers.rs"]
+mod answers;
+#[cfg(test)]
+#[path = "program/driven.rs"]
+mod driven;
+#[cfg(test)]
+#[path = "program/machine.rs"]
+mod machine;
+#[cfg(test)]
+#[path = "program/place.rs"]
+mod place;
+#[cfg(test)]
+#[path = "program/shell.rs"]
+mod shell;
+#[cfg(test)]
+#[path = "program/stop.rs"]
+mod stop;
+
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
 use devplat_tool::{

@@ -7,6 +7,8 @@ mod bootstrap;
 mod cache;
 #[path = "kind/developers.rs"]
 mod developers;
+#[path = "kind/engine.rs"]
+mod engine;
 #[path = "kind/existing.rs"]
 mod existing;
 #[path = "kind/input.rs"]
@@ -21,10 +23,14 @@ mod lane;
 mod life;
 #[path = "kind/machine.rs"]
 mod machine;
+#[path = "kind/nodes.rs"]
+mod nodes;
 #[path = "kind/readme.rs"]
 mod readme;
 #[path = "kind/shared.rs"]
 mod shared;
+#[path = "kind/shell.rs"]
+mod shell;
 #[path = "kind/ssh/mod.rs"]
 mod ssh;
 #[path = "kind/text.rs"]
@@ -96,8 +102,15 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             drift_is_mended,
             stopped_node_is_started_and_homes_are_there,
             user_without_rights_is_told_which_are_missing,
-            second_up_writes_nothing,
         }
+        shell::{
+            variables_of_the_shell_steer_nothing,
+            looking_changes_no_file_of_the_user,
+            platform_of_another_engine_or_account_is_left_alone,
+            state_folder_may_have_any_name,
+        }
+        engine::{engine_does_what_devplat_asks_of_it}
+        life::{second_up_writes_nothing}
         killed::{killed_while_it_destroys_the_next_destroy_leaves_nothing}
     }
 }
@@ -185,6 +198,7 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             killed_while_it_is_made_the_next_destroy_leaves_nothing,
             interrupted_up_says_how_to_go_on_and_destroy_takes_it_away,
         }
+        nodes::{nodes_of_the_users_file_and_of_the_profile_make_one_platform}
     }
 }
 

@@ -36,3 +36,64 @@ pub(super) fn of_mark(what: &str, mark: Option<&Mark>, world: &World) -> Owner {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use devplat_kubernetes::connect::NoPlugins;
+    use devplat_profile::PlatformName;
+    use devplat_tool::{Surroundings, local::Account};
+
+    use super::*;
+    use crate::{
+        state::StateFolder,
+        world::{Parts, Stop},
+    };
+
+    /// Account ada, uid 1000, with platform devplat.
+    fn world(take_over: bool) -> World {
+        let platform = PlatformName::default();
+        World::new(Parts {
+            state: StateFolder::below(Path::new("/nowhere"), &platform),
+            platform,
+            account: Account { uid: 1000, name: "ada".to_owned() },
+            take_over,
+            stop: Stop::default(),
+            now: jiff::Timestamp::now,
+            surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
+            engine: None,
+            named: None,
+            plugins: Arc::new(NoPlugins),
+        })
+    }
+
+    fn mark(account: Option<(u32, &str)>) -> Mark {
+        let account = account.map(|(uid, name)| Account { uid, name: name.to_owned() });
+        Mark { platform: "devplat".to_owned(), account }
+    }
+
+    #[test]
+    fn what_another_account_made_is_foreign_until_it_is_taken_over() {
+        let owner = |account, take_over| of_mark("network a", Some(&mark(account)), &world(take_over));
+        let Owner::Foreign(Foreigner::Account(why)) = owner(Some((4242, "other")), false) else {
+            panic!("it is not another account's")
+        };
+        assert!(why.contains("account other (uid 4242)"), "{why}");
+        assert_eq!(owner(Some((4242, "other")), true), Owner::Ours);
+        // Renamed, and of an older devplat.
+        assert_eq!(owner(Some((1000, "ada-b")), false), Owner::Ours);
+        assert_eq!(owner(None, false), Owner::Ours);
+    }
+
+    #[test]
+    fn what_bears_no_mark_or_that_of_another_platform_is_foreign_in_any_case() {
+        let other = Mark { platform: "team-b".to_owned(), ..mark(Some((1000, "ada"))) };
+        for take_over in [false, true] {
+            for mark in [None, Some(&other)] {
+                let owner = of_mark("network a", mark, &world(take_over));
+                assert!(matches!(owner, Owner::Foreign(_)), "{owner:?}");
+            }
+        }
+    }
+}

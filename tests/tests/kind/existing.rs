@@ -10,9 +10,11 @@ use devplat_tests::{
     port,
     process::Process,
 };
+use rustix::process::Signal;
 
 use crate::{
     input::{error_in, said},
+    killed::{began, forget_journal},
     lane::docker_changes,
     readme::blocks,
     shared::{LONG, at_rest, with_shared_cache},
@@ -63,7 +65,58 @@ pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_
     let lost: Vec<&String> = before.difference(&after).collect();
     ensure!(lost.is_empty(), "taken away, though not devplat's: {lost:?}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    images_come_into_the_nodes(platform, &context, &after)?;
+    announced_registry_is_used(platform, &context, &registry)?;
     platform.sweep()
+}
+
+/// Without a word about a registry, images come into the nodes through Docker; killed at a step, with the journal lost
+/// or not, the next run goes on.
+fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &BTreeSet<String>) -> Result<()> {
+    let up = ["up", "--profile", "existing", "--context", context, "--yes"];
+    for (turn, step) in ["create release crds", "create release operator", "create proof"].iter().enumerate()
+    {
+        let running = platform.devplat(&up)?.start()?;
+        began(&running, step)?;
+        running.signal(Signal::KILL)?;
+        ensure!(running.wait(LONG)?.status.is_none(), "it was over before it was killed in {step}");
+        if turn % 2 == 0 {
+            forget_journal(platform)?;
+        }
+    }
+    platform.run(&up)?.expect(0)?;
+    let again = platform.run(&up)?.expect(0)?;
+    ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    let image = operators_image(platform)?;
+    ensure!(image.starts_with("devplat.local/"), "{image}");
+    let running = platform.devplat(&["destroy", "--yes"])?.start()?;
+    began(&running, "delete release bastion")?;
+    running.signal(Signal::KILL)?;
+    running.wait(LONG)?;
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    let after = at_rest(|| objects(platform))?;
+    ensure!(after == *before, "differs: {:?}", after.symmetric_difference(before).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// KEP-1755: a cluster says which registry its nodes pull from, and under which name it is reached from here.
+fn announced_registry_is_used(platform: &Platform, context: &str, registry: &Registry) -> Result<()> {
+    let announced = format!("--from-literal=localRegistryHosting.v1=host: \"{}\"", registry.address);
+    let object = ["--namespace", "kube-public", "configmap", "local-registry-hosting"];
+    kubectl(platform, &["create", object[0], object[1], object[2], object[3], &announced])?;
+    platform.run(&["up", "--profile", "existing", "--context", context, "--yes"])?.expect(0)?;
+    let image = operators_image(platform)?;
+    ensure!(image.starts_with(&registry.address), "{image}");
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    // It is not devplat's: it stays.
+    kubectl(platform, &["delete", object[0], object[1], object[2], object[3]])?;
+    Ok(())
+}
+
+fn operators_image(platform: &Platform) -> Result<String> {
+    let path = "jsonpath={.spec.template.spec.containers[0].image}";
+    let namespace = "devserver-operator-system";
+    kubectl(platform, &["get", "--namespace", namespace, "deployment", "devserver-operator", "-o", path])
 }
 
 /// The only way in there. The command's end is the end of it, with a status that says how.

@@ -1,0 +1,153 @@
+//! Where a platform stands, and that no look in another place passes for its end.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{
+    answers::{Serving, api_server, engine, kubeconfig},
+    machine::{Machine, run},
+};
+
+/// What is remembered of a platform with profile kind in the engine `id`.
+fn in_engine(id: &str) -> Value {
+    json!({"profile": "kind", "place": {"in": "engine", "id": id, "endpoint": "unix:///run/old.sock"}})
+}
+
+/// What is remembered of a platform in the cluster with this UID behind context `there`.
+fn in_cluster(uid: &str) -> Value {
+    json!({"profile": "existing", "context": "there",
+        "place": {"in": "cluster", "uid": uid, "server": "https://old:6443"}})
+}
+
+/// The verbs that look for a platform or change it.
+const VERBS: [&[&str]; 4] = [&["status"], &["plan"], &["up", "--yes"], &["destroy", "--yes"]];
+
+async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32, String) {
+    run(machine.devplat(args).env("DOCKER_HOST", &engine.address)).await
+}
+
+#[tokio::test]
+async fn destroy_of_nothing_is_a_mistake_and_names_the_places_it_looked_in() {
+    let (machine, engine) = (Machine::new(), engine());
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("nothing of a platform devplat is known or found here"), "{said}");
+    assert!(said.contains(".local/state/devplat/devplat") && said.contains(&engine.address), "{said}");
+    assert_eq!(engine.answers.changes(), [""; 0]);
+    assert!(machine.home().keys().all(|path| !path.ends_with("decisions.json")));
+}
+
+#[tokio::test]
+async fn context_that_carries_marks_is_named_where_nothing_is_known() {
+    let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
+    server.answers.give(
+        "GET /api/v1/namespaces?",
+        200,
+        &json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "items": [
+            {"metadata": {"name": "devplat-system", "labels": {"devplat.dev/platform": "devplat"}}}
+        ]}),
+    );
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    for args in [&["destroy", "--yes"][..], &["destroy", "--yes", "--profile", "existing"]] {
+        let (status, said) = with_engine(&machine, &engine, args).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains("context there carries marks of it"), "{said}");
+        assert!(said.contains("devplat destroy") && said.contains("--context there"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn block_of_ssh_alone_is_no_platform() {
+    let (machine, engine) = (Machine::new(), engine());
+    let block = "# >>> devplat devplat: written by `devplat ssh-config`, removed by `devplat destroy`\n\
+                 Include /x\n# <<< devplat devplat\nHost mine\n";
+    let file = machine.write("home/.ssh/config", block);
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+    assert_eq!(status, 2, "{said}");
+    assert_eq!(fs::read_to_string(file).unwrap(), block);
+}
+
+#[tokio::test]
+async fn engine_of_another_id_is_refused_by_every_verb() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.remember(&in_engine("E1"));
+    for args in VERBS {
+        let before = machine.home();
+        let (status, said) = with_engine(&machine, &engine, args).await;
+        assert_eq!(status, 2, "{args:?}: {said}");
+        assert!(
+            said.contains("was made in the Docker engine E1 at unix:///run/old.sock"),
+            "{args:?}: {said}"
+        );
+        assert!(said.contains("--forget"), "{args:?}: {said}");
+        assert_eq!(machine.home(), before, "{args:?}");
+    }
+    assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn cluster_of_another_uid_behind_the_same_context_is_refused_by_every_verb() {
+    let (machine, server) = (Machine::new(), api_server("u2").await);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    machine.remember(&in_cluster("u1"));
+    for args in VERBS {
+        let before = machine.home();
+        let (status, said) = run(machine.devplat(args)).await;
+        assert_eq!(status, 2, "{args:?}: {said}");
+        assert!(said.contains("its namespace kube-system had UID u1"), "{args:?}: {said}");
+        assert_eq!(machine.home(), before, "{args:?}");
+    }
+    let changes = server.answers.changes();
+    assert!(changes.iter().all(|one| one.contains("selfsubjectaccessreviews")), "{changes:?}");
+}
+
+#[tokio::test]
+async fn what_an_older_devplat_remembers_stays_where_nothing_is_found() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.remember(&json!({"profile": "kind", "context": null, "devServerImage": "debian"}));
+    let key = machine.write("home/.local/state/devplat/devplat/ssh/demo.key", "private");
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("whether that is where it was made is not known"), "{said}");
+    assert!(key.exists());
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--forget", "--yes"]).await;
+    assert_eq!(status, 0, "{said}");
+    assert!(!key.exists());
+}
+
+#[tokio::test]
+async fn platform_whose_cluster_is_gone_is_forgotten_and_not_called_destroyed() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.remember(&in_engine(&engine.id));
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("nothing of platform devplat was found"), "{said}");
+    assert!(said.contains("forgot what was remembered") && !said.contains("destroyed"), "{said}");
+}
+
+#[tokio::test]
+async fn context_that_is_gone_is_named_with_the_way_to_forget() {
+    let machine = Machine::new();
+    machine.remember(&in_cluster("u1"));
+    let (status, said) = run(machine.devplat(&["destroy", "--yes"])).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("there is no context \"there\"") && said.contains("--forget"), "{said}");
+}
+
+#[tokio::test]
+async fn network_of_another_account_is_left_alone_until_it_is_taken_over() {
+    let (machine, engine) = (Machine::new(), engine());
+    let network = json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
+        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat", "dev.devplat.account": "4242:other"}});
+    engine.answers.give("GET /networks/devplat-devplat", 200, &network);
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+    assert_ne!(status, 0, "{said}");
+    assert!(said.contains("other (uid 4242)"), "{said}");
+    assert_eq!(engine.answers.changes(), [""; 0]);
+    engine.answers.give("DELETE /networks/devplat-devplat", 200, &json!({}));
+    let taking = machine.devplat(&["destroy", "--yes", "--take-over"]).env("DOCKER_HOST", &engine.address);
+    let (status, said) = run(taking).await;
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(engine.answers.changes(), ["DELETE /networks/devplat-devplat"]);
+}
