@@ -10,6 +10,7 @@ use russh::{
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     task::{AbortHandle, JoinSet},
     time::sleep,
 };
@@ -19,10 +20,17 @@ use crate::world::{host_authority, session_authority};
 pub(crate) struct Stub {
     pub(crate) address: SocketAddr,
     pub(crate) accepted: Arc<std::sync::atomic::AtomicUsize>,
+    begun: Arc<Semaphore>,
     task: AbortHandle,
 }
 
 impl Stub {
+    /// Waits until one more command has begun.
+    pub(crate) async fn begins_a_command(&self) {
+        let begun = tokio::time::timeout(Duration::from_secs(10), self.begun.acquire()).await;
+        begun.expect("a command begins").unwrap().forget();
+    }
+
     /// As if its node were gone: every connection ends.
     pub(crate) fn kill(&self) {
         self.task.abort();
@@ -42,13 +50,16 @@ pub(crate) async fn start(namespace: &'static str, name: &'static str) -> Stub {
     let config = devplat_transport::server("SSH-2.0-stub", identity.key, Some(identity.certificate));
     let accepted = Arc::<std::sync::atomic::AtomicUsize>::default();
     let count = accepted.clone();
+    let begun = Arc::new(Semaphore::new(0));
+    let of_all = begun.clone();
     let task = tokio::spawn(async move {
         let mut connections = JoinSet::new();
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let principal = format!("{namespace}/{name}");
-            let (config, agent) = (config.clone(), Agent { principal, listeners: HashMap::new() });
+            let begun = of_all.clone();
+            let (config, agent) = (config.clone(), Agent { principal, begun, listeners: HashMap::new() });
             let (near, mut far) = tokio::io::duplex(1 << 20);
             // Through a pair of pipes, so that ending this task ends the connection, however the library runs it.
             connections.spawn(async move {
@@ -64,11 +75,12 @@ pub(crate) async fn start(namespace: &'static str, name: &'static str) -> Stub {
             });
         }
     });
-    Stub { address, accepted, task: task.abort_handle() }
+    Stub { address, accepted, begun, task: task.abort_handle() }
 }
 
 struct Agent {
     principal: String,
+    begun: Arc<Semaphore>,
     listeners: HashMap<u32, AbortHandle>,
 }
 
@@ -106,7 +118,7 @@ impl server::Handler for Agent {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         reply.accept().await;
-        tokio::spawn(serve(channel, session.handle()));
+        tokio::spawn(serve(channel, session.handle(), self.begun.clone()));
         Ok(())
     }
 
@@ -214,7 +226,7 @@ impl server::Handler for Agent {
 }
 
 /// Understands a few words. See the end for what they do.
-async fn serve(mut channel: Channel<Msg>, handle: Handle) {
+async fn serve(mut channel: Channel<Msg>, handle: Handle, begun: Arc<Semaphore>) {
     let (mut terminal, mut variables) = (String::from("none"), String::new());
     let command = loop {
         match channel.wait().await {
@@ -230,6 +242,7 @@ async fn serve(mut channel: Channel<Msg>, handle: Handle) {
             None => return,
         }
     };
+    begun.add_permits(1);
     let mut words = command.split(' ');
     let (word, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let mut status = 0;
