@@ -1,4 +1,4 @@
-//! The program `devplat`; see the library.
+//! `devplat`: see the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The audit log of an API server: its requests, their users and the answers.
+//! What the API server was asked, by whom, and what it answered: its audit log.
 
 use std::{fs, path::PathBuf};
 
@@ -20,43 +20,43 @@ pub struct Entry {
     pub stage: String,
     /// `get`, `patch`, …
     pub verb: String,
-    /// The user of the request.
+    /// Who asked.
     pub user: User,
-    /// The impersonated user, if any.
+    /// Whose rights they asked with, where not with their own.
     #[serde(default)]
     pub impersonated_user: Option<User>,
-    /// The object of the request; empty for other paths, such as `/readyz`.
+    /// For what; nothing where it was no object, such as `/readyz`.
     #[serde(default)]
     pub object_ref: ObjectRef,
     /// The answer.
     #[serde(default)]
     pub response_status: ResponseStatus,
-    /// The annotations of the entry.
+    /// What led to the answer.
     #[serde(default)]
     pub annotations: Annotations,
-    /// The time of the request.
+    /// When the request came.
     pub request_received_timestamp: Timestamp,
 }
 
-/// The user of a request.
+/// Who asked.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// The name; empty if the authentication failed.
+    /// The name; empty for somebody who was not let in.
     #[serde(default)]
     pub username: String,
 }
 
-/// The object of a request.
+/// What was asked for.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectRef {
-    /// The API group; empty for the core group.
+    /// API group; empty for the core one.
     pub api_group: String,
     /// Plural of the kind.
     pub resource: String,
     /// Such as `status`.
     pub subresource: String,
-    /// Empty for cluster-scoped objects.
+    /// Empty for objects of the whole cluster.
     pub namespace: String,
     /// Empty for lists.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct ResponseStatus {
     pub code: u16,
 }
 
-/// The annotations of an entry.
+/// What led to the answer.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Annotations {
     /// `allow` or `forbid`.
@@ -79,25 +79,25 @@ pub struct Annotations {
 }
 
 impl Audit {
-    /// Returns all entries so far, in the order of their answers.
+    /// All so far, in the order of their answers.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let text = fs::read_to_string(&self.file).context("cannot read the audit log")?;
         // The last line may be half written.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let entry = |line| serde_json::from_str(line).with_context(|| format!("not an audit entry: {line}"));
+        let entry = |line| serde_json::from_str(line).with_context(|| format!("no audit entry: {line}"));
         whole.lines().map(entry).collect()
     }
 }
 
 impl Entry {
-    /// Returns whether the request was a write. Leases do not count, because they are renewed all the time.
+    /// Whether it changed something, leases aside: those are renewed all the time.
     pub fn is_write(&self) -> bool {
         let changes =
             matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection");
         changes && (200..300).contains(&self.response_status.code) && self.object_ref.resource != "leases"
     }
 
-    /// Returns the entry on one line.
+    /// In a line.
     pub fn line(&self) -> String {
         let Self { verb, user, object_ref: object, response_status, .. } = self;
         let ObjectRef { api_group: _, resource, subresource, namespace, name } = object;

@@ -1,5 +1,5 @@
-//! Calls of programs as users make them: with their own environment, until they end or are killed, with all their
-//! output.
+//! Programs as a user calls them: with an environment of their own, to their end or cut off in the middle, and with
+//! everything they said.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ use crate::process::{mortal, spawn};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A command line that is not started yet. Its environment has only the variables that are added.
+/// A command line, not started yet. It has nothing in its environment but what is added.
 #[derive(Debug, Clone)]
 pub struct Call {
     program: PathBuf,
@@ -25,21 +25,21 @@ pub struct Call {
     input: Vec<u8>,
 }
 
-/// The exit status and the output of a program.
+/// How a program ended, and all that it said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The command line.
     pub line: String,
-    /// Its exit status; `None` if a signal ended it.
+    /// Its exit status; nothing where a signal ended it.
     pub status: Option<i32>,
-    /// Its standard output.
+    /// What it wrote to standard output.
     pub stdout: String,
-    /// Its standard error.
+    /// What it wrote to standard error.
     pub stderr: String,
 }
 
 impl Call {
-    /// Returns a call of `program`.
+    /// A call of `program`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), args: Vec::new(), env: Vec::new(), input: Vec::new() }
     }
@@ -51,7 +51,7 @@ impl Call {
         self
     }
 
-    /// Sets a variable; a later value overrides an earlier one.
+    /// Sets a variable; the last one set holds.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.retain(|(known, _)| known != name);
@@ -59,14 +59,14 @@ impl Call {
         self
     }
 
-    /// Sets its standard input.
+    /// What it reads from standard input.
     #[must_use]
     pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.input = text.into();
         self
     }
 
-    /// Returns the same call through another program, which gets this command line as its last arguments.
+    /// The same call, made through another program, which gets this one as its last arguments.
     #[must_use]
     pub fn through(self, program: impl Into<PathBuf>, args: &[&str]) -> Self {
         let Self { program: inner, args: inner_args, env, input } = self;
@@ -80,7 +80,7 @@ impl Call {
     pub fn start(self) -> Result<Running> {
         let line = self.line();
         let Self { program, args, env, input } = self;
-        // Files without a name, so that they are deleted when the last process closes them.
+        // Without a name, so that they go with whoever has them open.
         let [mut stdin, stdout, stderr] =
             [tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?];
         stdin.write_all(&input)?;
@@ -92,7 +92,7 @@ impl Call {
         Ok(Running { line, child, stdout, stderr })
     }
 
-    /// Runs it to its end. Fails if that takes longer than `bound`.
+    /// Runs it to its end, which has to come within `bound`.
     pub fn run(self, bound: Duration) -> Result<Ended> {
         self.start()?.wait(bound)
     }
@@ -103,7 +103,7 @@ impl Call {
     }
 }
 
-/// A running program. Dropping it kills the program.
+/// A program that runs. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Running {
     line: String,
@@ -113,12 +113,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// Returns its standard error so far.
+    /// What it wrote to standard error so far.
     pub fn stderr(&self) -> Result<String> {
         text(&self.stderr)
     }
 
-    /// Returns its process ID.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -130,12 +130,12 @@ impl Running {
         Ok(kill_process(pid, signal)?)
     }
 
-    /// Returns whether it is still running.
+    /// Whether it runs still.
     pub fn runs(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// Waits for its end. Fails if that takes longer than `bound`.
+    /// Waits for its end, which has to come within `bound`.
     pub fn wait(mut self, bound: Duration) -> Result<Ended> {
         let begun = Instant::now();
         loop {
@@ -148,12 +148,7 @@ impl Running {
                 });
             }
             if begun.elapsed() > bound {
-                bail!(
-                    "{} is still running after {} s; its standard error:\n{}",
-                    self.line,
-                    bound.as_secs(),
-                    self.stderr()?
-                );
+                bail!("{} runs still after {} s; it said:\n{}", self.line, bound.as_secs(), self.stderr()?);
             }
             pause();
         }
@@ -162,14 +157,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only if it has already ended.
+        // Both fail only where it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Ended {
-    /// Returns itself if its exit status is `status`, or else an error with all its output.
+    /// Itself, if its exit status is `status`; else a failure with all it said.
     pub fn expect(self, status: i32) -> Result<Self> {
         if self.status == Some(status) {
             return Ok(self);
@@ -179,7 +174,7 @@ impl Ended {
     }
 }
 
-/// Calls `look` every few milliseconds until it returns a value.
+/// Looks every few milliseconds until `look` finds something.
 pub fn until<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let begun = Instant::now();
     loop {
@@ -198,7 +193,7 @@ fn pause() {
     thread::sleep(Duration::from_millis(5));
 }
 
-/// Reads a whole file without moving its position, which the writing process uses.
+/// All of a file, whatever its position is, which belongs to whoever writes it.
 fn text(file: &File) -> Result<String> {
     let size = usize::try_from(file.metadata()?.len())?;
     let mut bytes = vec![0; size];

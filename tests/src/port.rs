@@ -1,12 +1,12 @@
-//! Free ports.
+//! Ports that nobody listens on.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, Result};
 
-/// Returns `N` different free addresses on this machine. Another process may take one before its use, so callers retry.
+/// `N` different addresses on this machine. Another program may take one before it is used: be ready to ask again.
 pub fn free<const N: usize>() -> Result<[SocketAddr; N]> {
-    // Hold all listeners until the last is found, or the kernel could return a port twice.
+    // All are held until the last is found, or the same could come twice.
     let mut held = Vec::with_capacity(N);
     let mut found = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
     for address in &mut found {

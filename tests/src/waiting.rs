@@ -1,14 +1,14 @@
-//! Waits for a condition with a bound. The error has the state that was last seen.
+//! Waiting for something to become so, with a bound, and with the last thing seen in the message when it does not.
 
 use std::{fmt::Display, time::Duration};
 
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
-/// The period between two checks.
+/// How often is looked.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Calls `look` until it succeeds. Its error describes the state that it saw instead.
+/// Looks until `look` finds what it looks for. Until then it says what it sees instead.
 pub async fn until<T, S: Display>(
     what: impl Display,
     bound: Duration,

@@ -4,7 +4,6 @@
 mod apiserver {
     mod cluster;
     mod context;
-    mod context_facts;
     mod devctl;
     mod health;
     mod leader;

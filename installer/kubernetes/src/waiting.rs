@@ -1,31 +1,18 @@
-//! An object that is waited for, with the reason.
+//! What is waited for, named.
 
 use std::fmt;
 
 use crate::ObjectRef;
 
-/// An object that is waited for.
+/// What is waited for, and why it is not there yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// The object.
+    /// Which object.
     pub object: ObjectRef,
-    /// The progress: `1 of 2 ready`, or one word.
+    /// How far it is: how many of how many, or one word.
     pub progress: String,
-    /// The reason for the wait, if Kubernetes reports one.
+    /// Why it is no further, where Kubernetes tells.
     pub reason: Option<String>,
-}
-
-impl Waiting {
-    /// A wait until `object` is gone, which `finalizers` may delay.
-    pub(crate) fn deletion(object: ObjectRef, finalizers: &[String]) -> Self {
-        let reason = (!finalizers.is_empty()).then(|| format!("held by {}", finalizers.join(", ")));
-        Self { object, progress: "being deleted".to_owned(), reason }
-    }
-
-    /// A wait for `object`, which does not exist.
-    pub(crate) fn absent(object: ObjectRef) -> Self {
-        Self { object, progress: "absent".to_owned(), reason: None }
-    }
 }
 
 impl fmt::Display for Waiting {
@@ -39,12 +26,15 @@ impl fmt::Display for Waiting {
     }
 }
 
+/// Takes what is waited for, each time it changes.
+pub type Tell<'a> = &'a (dyn Fn(&Waiting) + Send + Sync);
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn text_names_the_object_its_progress_and_the_reason() {
+    fn whole_sentence_names_what_is_waited_for_how_far_it_is_and_why_it_is_no_further() {
         let object = |namespace: Option<&str>| ObjectRef {
             api_version: "apps/v1".to_owned(),
             kind: "Deployment".to_owned(),

@@ -1,33 +1,28 @@
-//! The profiles that are shipped with devplat.
+//! The profiles that devplat brings along.
 
-/// A profile that is shipped with devplat.
+/// A profile that devplat brings along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shipped {
-    /// Its name for `--profile` and `extends`.
+    /// What `--profile` calls it.
     pub name: &'static str,
-    /// Its purpose, in one line.
+    /// What it is for, in one line.
     pub description: &'static str,
     pub(crate) text: &'static str,
 }
 
-/// The layer below all others.
+/// What all others change.
 pub(crate) const BASE: Shipped = Shipped {
     name: "base",
-    description: "defaults that all other profiles start from",
+    description: "what all others start from; not for use by itself",
     text: include_str!("../../../profiles/base.yaml"),
 };
 
-/// Every profile that `--profile` and `extends` take, sorted by name.
+/// Every profile that can be used as it is.
 pub const SHIPPED: &[Shipped] = &[
     Shipped {
         name: "existing",
-        description: "a cluster that exists already, named by --context",
+        description: "a cluster that is there already, named by --context",
         text: include_str!("../../../profiles/existing.yaml"),
-    },
-    Shipped {
-        name: "k3d",
-        description: "a cluster on this machine, made by k3d in Docker",
-        text: include_str!("../../../profiles/k3d.yaml"),
     },
     Shipped {
         name: "kind",

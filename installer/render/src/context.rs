@@ -1,4 +1,4 @@
-//! The values that templates use.
+//! What templates can name.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use devplat_profile::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Seconds that a stopping replica of the bastion still accepts connections: kube-proxy on every node needs that long to
-/// send new ones elsewhere.
+/// Seconds for which a replica of the bastion still lets in whoever comes after it was told to go: until every node
+/// leads them elsewhere.
 const LEAVE: u32 = 3;
 
-/// The images in manifests, each a complete reference.
+/// The images that manifests name, each as a whole reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// The operator.
+    /// The operator's.
     pub operator: String,
-    /// The bastion, with devctl.
+    /// The bastion's.
     pub bastion: String,
-    /// The agent.
+    /// The agent's.
     pub agent: String,
-    /// Dev servers that name none.
+    /// That of dev servers whose users name none.
     pub dev_server: String,
 }
 
-/// The input of every template.
+/// Everything that manifests are made from.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The name of the platform.
+    /// Whose platform.
     pub platform: &'a PlatformName,
-    /// Its profile.
+    /// What it shall be.
     pub profile: &'a Profile,
-    /// Its images.
+    /// The images.
     pub images: &'a Images,
-    /// Public keys that `devplat up` generated on this host, by user.
+    /// Public keys of users that were made on this machine, by user.
     pub made_keys: &'a BTreeMap<String, String>,
 }
 
@@ -60,8 +60,8 @@ struct FlavorContext<'a> {
 impl<'a> Context<'a> {
     pub(crate) fn new(input: Input<'a>) -> Self {
         let Input { platform, profile, images, made_keys } = input;
-        let Profile { cluster, operator, bastion, dev_servers, users, flavors } = profile;
-        let DevServers { image: _, default_flavor, home_size, storage_class, pod_security } = dev_servers;
+        let Profile { cluster, delivery: _, operator, bastion, dev_servers, users, flavors } = profile;
+        let DevServers { image: _, default_flavor, home_size, storage_class } = dev_servers;
         let flavors = flavors
             .iter()
             .map(|(name, spec)| (name.as_str(), FlavorContext { default: name == default_flavor, spec }))
@@ -73,13 +73,12 @@ impl<'a> Context<'a> {
             bastion: bastion_values(bastion, cluster),
             users: users
                 .iter()
-                .map(|(name, user)| (name.as_str(), user_spec(user, made_keys.get(name.as_str()))))
+                .map(|(name, user)| (name.as_str(), user_spec(user, made_keys.get(name))))
                 .collect(),
             dev_servers: json!({
                 "defaultFlavor": default_flavor,
                 "homeSize": home_size,
                 "storageClass": storage_class,
-                "podSecurity": pod_security,
             }),
             flavors,
         }
@@ -112,22 +111,20 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
         "userRevocations": user_revocations.join("\n"),
         "graceSeconds": grace_seconds,
         "leaveSeconds": LEAVE,
-        // The bastion's own deadline starts after the preStop sleep, so the kubelet's SIGKILL has to come later than both.
+        // The kubelet's SIGKILL comes after what the bastion itself allows, which begins after the leave.
         "terminationSeconds": grace_seconds + LEAVE + 5,
     })
 }
 
-/// Returns the address of the bastion that devctl shows, or `None` if the profile does not determine one.
+/// What people reach the bastion by, for devctl to tell them; nothing where only they know.
 fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
     let port = match (bastion.exposure, cluster) {
-        // Nodes are containers, so developers connect to the port of this host that leads to a node.
         (Exposure::NodePort(_), Cluster::Kind(kind)) => kind.ssh_port?,
-        (Exposure::NodePort(_), Cluster::K3d(k3d)) => k3d.ssh_port?,
         (Exposure::NodePort(port), Cluster::Existing(_)) => port,
         (Exposure::LoadBalancer, _) => 22,
         (Exposure::PortForward, _) => return None,
     };
-    // A pattern such as *.example.com is valid in a certificate, but a client cannot connect to it.
+    // A pattern is good for a certificate, and nothing to be typed.
     let plain = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:%".contains(c));
     let name = bastion.host_names.iter().find(plain)?;
     Some(match port {
@@ -137,7 +134,7 @@ fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
     })
 }
 
-/// Returns the spec of a `DevUser`.
+/// The spec of a `DevUser`.
 fn user_spec(user: &User, made: Option<&String>) -> Value {
     let User { display_name, ssh_keys, groups, generate_key: _ } = user;
     let keys: Vec<&String> = ssh_keys.iter().chain(made).collect();

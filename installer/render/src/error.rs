@@ -1,60 +1,60 @@
-//! Mistakes in templates.
+//! What can be wrong with a template.
 
-/// The reason why templates do not render.
+/// Why there are no manifests.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// A file in the folder of overrides whose name is not the name of a template.
+    /// A file in the override folder that overrides nothing.
     #[error("{name} overrides no template")]
     UnknownTemplate {
         /// The file, below the folder.
         name: String,
-        /// The template that was probably meant, if any.
+        /// The template that was probably meant.
         nearest: Option<String>,
     },
-    /// A template that does not follow the syntax of handlebars.
+    /// A template that is no handlebars.
     #[error("template {template}:{line}: {what}")]
     Syntax {
-        /// The template.
+        /// Which template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// The problem.
+        /// What is wrong.
         what: String,
     },
-    /// A template that uses an unknown name.
-    #[error("template {template}:{line}: unknown name {name:?}")]
+    /// A template that names what there is not.
+    #[error("template {template}:{line}: there is no {name:?}")]
     Unknown {
-        /// The template.
+        /// Which template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// The name.
+        /// What it names.
         name: String,
-        /// The name that was probably meant, if any.
+        /// What was probably meant.
         nearest: Option<String>,
     },
-    /// A template that fails to render for another reason.
+    /// A template that cannot be rendered for another reason.
     #[error("template {template}:{line}: {what}")]
     Render {
-        /// The template.
+        /// Which template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// The problem.
+        /// What is wrong.
         what: String,
     },
-    /// A rendered text that is not a Kubernetes object.
-    #[error("template {template} does not render to a Kubernetes object: {what}")]
+    /// What came out is no Kubernetes object.
+    #[error("template {template} gives no Kubernetes object: {what}")]
     NoObject {
-        /// The template.
+        /// Which template.
         template: String,
-        /// The problem.
+        /// What is wrong.
         what: String,
     },
 }
 
 impl Error {
-    /// Returns the remedy, if one is known.
+    /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownTemplate { nearest, .. } | Self::Unknown { nearest, .. } => {

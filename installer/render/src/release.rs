@@ -1,27 +1,27 @@
-//! Releases: sets of objects that are applied together.
+//! The sets of objects that are applied together.
 
 use std::fmt;
 
 /// A set of objects that are applied together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReleaseName {
-    /// The CRDs.
+    /// The kinds of objects that developers and administrators make.
     Crds,
-    /// The operator and its RBAC objects.
+    /// The operator and its rights.
     Operator,
-    /// The SSH bastion.
+    /// The way in over SSH.
     Bastion,
-    /// The flavors.
+    /// The sizes of dev servers.
     Flavors,
-    /// The users in the profile.
+    /// The developers that the profile names.
     Users,
 }
 
 impl ReleaseName {
-    /// Every release, dependencies first.
+    /// Every one, in an order in which they can be applied.
     pub const ALL: [Self; 5] = [Self::Crds, Self::Operator, Self::Bastion, Self::Flavors, Self::Users];
 
-    /// Returns the name, as in the release's inventory.
+    /// As in the name of its inventory.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crds => "crds",
@@ -32,17 +32,17 @@ impl ReleaseName {
         }
     }
 
-    /// Returns the releases that have to be applied first.
+    /// What has to be in the cluster first.
     pub fn needs(self) -> &'static [Self] {
         match self {
             Self::Crds => &[],
             Self::Operator | Self::Flavors => &[Self::Crds],
-            // The operator creates the keys of the bastion and the namespaces of users.
+            // The operator makes what they rest on: keys of the bastion, namespaces of users.
             Self::Bastion | Self::Users => &[Self::Operator],
         }
     }
 
-    /// Returns the folders of its templates.
+    /// The folders of templates that make it up.
     pub(crate) fn folders(self) -> &'static [&'static str] {
         match self {
             Self::Crds => &[],

@@ -1,84 +1,82 @@
-//! Events of long operations. Their JSON is an interface: fields may be added, but never changed.
+//! What can be told while a long operation runs. Its JSON is an interface: fields are added, never changed.
 
 use serde::Serialize;
 
-use devplat_plan::Action;
+use crate::plan::Action;
 
-/// One event.
+/// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// The plan, before its first step.
+    /// What will be done, before it is.
     Planned {
         /// How many steps change something.
         changes: usize,
         /// How long they usually take.
         usual_seconds: f64,
     },
-    /// A step started.
+    /// A step was begun.
     Begun {
-        /// The id of the resource.
+        /// Which resource.
         step: String,
-        /// The action.
+        /// What is done to it.
         action: Action,
-        /// The usual duration.
+        /// How long that usually takes.
         usual_seconds: f64,
     },
-    /// The progress of a running step has changed.
+    /// What a running step waits for or does right now.
     Waiting {
-        /// The id of the resource.
+        /// Which resource.
         step: String,
-        /// The progress, as text.
+        /// In words for a person.
         what: String,
     },
-    /// A step has succeeded.
+    /// A step is over.
     Done {
-        /// The id of the resource.
+        /// Which resource.
         step: String,
-        /// The action.
+        /// What was done to it.
         action: Action,
         /// How long it took.
         seconds: f64,
     },
     /// A step failed.
     Failed {
-        /// The id of the resource.
+        /// Which resource.
         step: String,
-        /// The reason.
+        /// Why.
         why: String,
     },
-    /// The user asked to stop; steps that must end are finished.
+    /// The user asked to stop; what runs is finished first.
     Stopping {
-        /// The steps that are still running.
+        /// The steps that still run.
         running: Vec<String>,
     },
-    /// The platform is ready and proved to work.
+    /// The platform stands and was proved to work.
     Ready {
         /// The platform's name.
         name: String,
-        /// The next command line.
+        /// The line to type next.
         next: String,
-        /// The time since the start.
+        /// From start to now.
         seconds: f64,
-        /// Whether any resource was changed.
+        /// Whether anything was changed.
         changed: bool,
     },
-    /// The platform was deleted, and a second search found no leftovers.
+    /// The platform is gone, and nothing of it was found any more.
     Destroyed {
         /// The platform's name.
         name: String,
-        /// The found and deleted resources.
-        deleted: Vec<String>,
-        /// The time since the start.
+        /// From start to now.
         seconds: f64,
     },
     /// The command failed.
     Error {
-        /// The message: what failed.
+        /// What failed.
         message: String,
-        /// The causes, outermost first.
+        /// Why, outermost first.
         causes: Vec<String>,
-        /// The hints.
+        /// What to do.
         hints: Vec<String>,
         /// The exit status that follows.
         exit: u8,

@@ -1,4 +1,4 @@
-//! Access to the API server: a few users with tokens from a file, all of them administrators.
+//! Who may enter: a few users with tokens from a file, all of them administrators.
 
 use std::{
     fs,
@@ -11,26 +11,25 @@ use kube::config::{
     AuthInfo, Cluster, Context as Entry, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
 
-/// The user of tests.
+/// The user that tests are.
 pub const ADMINISTRATOR: &str = "administrator";
-/// The user of Kubernetes' own programs, which the audit log leaves out.
+/// The user that Kubernetes' own programs are; the audit log leaves them out.
 pub(super) const KUBERNETES: &str = "kubernetes";
-/// Users for clients that the audit log must distinguish.
+/// Users for whoever needs to be told apart in the audit log.
 const OTHERS: [&str; 2] = ["operator-a", "operator-b"];
 
-/// A bearer token.
+/// What gets somebody in.
 #[derive(Clone)]
 pub struct Token(pub String);
 
 impl Token {
-    /// Returns the token of a user of the file. It is not a secret: the server lives for minutes and listens only on
-    /// loopback.
+    /// The token of a user of the file. It opens a server that lives for minutes on an address of this machine only.
     pub fn of(user: &str) -> Self {
         Self(format!("{user}-token"))
     }
 }
 
-/// The files for access to the API server.
+/// The way in.
 #[derive(Debug, Clone)]
 pub(super) struct Access {
     folder: PathBuf,
@@ -55,7 +54,7 @@ impl Access {
         self.folder.join("tokens.csv")
     }
 
-    /// Returns the kubeconfig for Kubernetes' own programs.
+    /// The kubeconfig for Kubernetes' own programs.
     pub(super) fn file(&self) -> PathBuf {
         self.folder.join("kubeconfig")
     }
@@ -64,7 +63,7 @@ impl Access {
         let name = "test".to_owned();
         let cluster = Cluster {
             server: Some(format!("https://{}", self.server)),
-            // The API server creates it at its start.
+            // The API server makes it when it starts.
             certificate_authority: Some(self.folder.join("certificates/apiserver.crt").display().to_string()),
             ..Cluster::default()
         };

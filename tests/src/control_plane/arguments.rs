@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use super::{Parts, access::KUBERNETES};
 use crate::binaries;
 
-/// Controllers that delete objects.
+/// Controllers that clean up.
 const CLEANING: [&str; 3] =
     ["namespace-controller", "garbage-collector-controller", "persistentvolumeclaim-protection-controller"];
-/// Controllers that create pods, and those that limit them.
+/// Controllers that make pods, or refuse to.
 const MAKING: [&str; 4] = [
     "deployment-controller",
     "replicaset-controller",
@@ -22,7 +22,7 @@ const MAKING: [&str; 4] = [
     "resourcequota-controller",
 ];
 
-/// The settings that all programs share.
+/// What is the same for all of them.
 #[derive(Debug, Clone)]
 pub(super) struct Arguments {
     pub(super) folder: PathBuf,
@@ -59,14 +59,14 @@ impl Arguments {
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster=default={peer}"),
             "--log-level=warn".to_owned(),
-            // No test needs the data after a crash.
+            // Nobody needs the data after a crash.
             "--unsafe-no-fsync".to_owned(),
         ]
     }
 
     pub(super) fn api_server(&self, tokens: &Path) -> Vec<String> {
         let certificates = self.folder.join("certificates");
-        // The key of its own certificate also signs tokens of service accounts.
+        // It makes a key for its certificate, which does for service accounts too.
         let key = certificates.join("apiserver.key");
         vec![
             format!("--etcd-servers=http://{}", self.etcd),
@@ -81,12 +81,9 @@ impl Arguments {
             "--authorization-mode=RBAC".to_owned(),
             format!("--audit-policy-file={}", self.policy().display()),
             format!("--audit-log-path={}", self.audit_log().display()),
-            // Without a kubelet that reports, nodes would stay tainted.
+            // Nodes that no kubelet reports from would stay tainted.
             "--disable-admission-plugins=TaintNodesByCondition".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
-            // For tests with policies that change applied objects.
-            "--feature-gates=MutatingAdmissionPolicy=true".to_owned(),
-            "--runtime-config=admissionregistration.k8s.io/v1beta1=true".to_owned(),
         ]
     }
 
@@ -113,7 +110,7 @@ impl Arguments {
         let folder = stages.parent().context("a stage is in a folder")?;
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            // nodes.rs creates the default class instead.
+            // A class of our own is in its place.
             if !path.ends_with("storage-class.yaml") {
                 arguments.push(format!("--config={}", path.display()));
             }
@@ -122,7 +119,7 @@ impl Arguments {
     }
 }
 
-/// Arguments of programs with leader election, which one replica does not need.
+/// For programs that would rather be one of several.
 fn client_of(kubeconfig: &Path) -> Vec<String> {
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),

@@ -1,5 +1,5 @@
-//! A control plane: etcd and an API server, with the controllers that a test needs. There is no kubelet: kwok reports
-//! pods on its nodes as ready as soon as they are scheduled. On one further node, tests report the status of pods.
+//! A control plane: etcd and an API server, with as much around them as a test needs. No kubelet: pods on nodes of
+//! kwok's become ready as soon as they have a node, and on one further node nothing happens to them by itself.
 
 mod access;
 mod arguments;
@@ -20,26 +20,26 @@ pub use self::{
 };
 use crate::{audit::Audit, binaries, folder::Folder, port, process::Process, waiting::until};
 
-/// How long the first answer of an API server may take.
+/// How long an API server may take to its first answer.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How often a start is tried: another process may take a port in between.
+/// How often a start is tried: somebody else may take a port in between.
 const ATTEMPTS: usize = 3;
-/// The message of a program whose port is taken.
+/// What a program says then.
 const TAKEN: &str = "address already in use";
 
-/// The programs beside the API server.
+/// What runs beside the API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// Controllers that delete namespaces and owned objects. There are no pods.
+    /// Namespaces and what has an owner get cleaned up. There are no pods.
     Cleaning,
-    /// All except a kubelet: Deployments lead to pods, claims to volumes.
+    /// Everything but a kubelet: Deployments lead to pods, claims to volumes.
     Everything,
 }
 
-/// A control plane. It stops when dropped, and with the test program.
+/// A control plane. It ends when dropped, and with the test program.
 #[derive(Debug)]
 pub struct ControlPlane {
-    // Before the folder, so that the programs end before their folder is deleted.
+    // Before the folder, so that they end before it goes.
     processes: Vec<Process>,
     access: Access,
     audit: Audit,
@@ -47,7 +47,7 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts a control plane and waits until it is ready.
+    /// Starts one, and waits until it can be used.
     pub async fn start(parts: Parts) -> Result<Self> {
         let mut attempt = 1;
         loop {
@@ -80,22 +80,22 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// Returns the administrator's kubeconfig.
+    /// The administrator's way in.
     pub fn kubeconfig(&self) -> Kubeconfig {
         self.access.kubeconfig(&Token::of(ADMINISTRATOR))
     }
 
-    /// Returns a kubeconfig with `token`.
+    /// The way in with `token`.
     pub fn kubeconfig_with(&self, token: &Token) -> Kubeconfig {
         self.access.kubeconfig(token)
     }
 
-    /// Returns the administrator's client, for the current runtime.
+    /// The administrator's client, for the runtime that runs now.
     pub async fn client(&self) -> Result<Client> {
         client(self.kubeconfig()).await
     }
 
-    /// Returns the audit log.
+    /// What the API server was asked so far.
     pub fn audit(&self) -> &Audit {
         &self.audit
     }
@@ -110,7 +110,7 @@ impl ControlPlane {
         let kubeconfig = self.kubeconfig();
         let processes = &mut self.processes;
         let ready = until("the API server", PATIENCE, async || {
-            // Fail early if the API server has ended.
+            // One that has ended will never answer.
             if let Some(error) = processes.iter_mut().find_map(|process| process.check().err()) {
                 return Ok(Err(error));
             }
@@ -122,14 +122,14 @@ impl ControlPlane {
     }
 }
 
-/// Returns a client with `kubeconfig`, for the current runtime.
+/// A client with `kubeconfig`, for the runtime that runs now.
 pub async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }
 
 async fn ask(kubeconfig: Kubeconfig) -> Result<()> {
-    // A status other than success is an error.
+    // A status that is none of success is an error.
     client(kubeconfig).await?.request_text(http::Request::get("/readyz").body(Vec::new())?).await?;
     Ok(())
 }

@@ -1,12 +1,8 @@
-//! Contexts that do not work, each with its own error.
+//! Contexts that do not work, each told as what it is.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use devplat_kubernetes::{
-    Steady,
-    connect::{NoPlugins, ProxyRules},
-    context::{self, Context, ContextError, Reached},
-};
+use devplat_kubernetes::context::{self, Context, ContextError, Reached};
 use kube::config::Kubeconfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -16,13 +12,13 @@ use tokio::{
 use super::cluster::bare;
 
 #[tokio::test]
-async fn administrator_has_access() {
+async fn administrator_is_let_in() {
     let reached = reach(bare::kubeconfig().await).await.unwrap();
     assert!(reached.version.starts_with("v1."), "{reached:?}");
 }
 
 #[tokio::test]
-async fn missing_rights_are_listed() {
+async fn user_without_rights_is_told_which_are_missing() {
     let mut kubeconfig = bare::kubeconfig().await;
     each_user(&mut kubeconfig, |user| {
         user.impersonate = Some("nobody".to_owned());
@@ -32,11 +28,11 @@ async fn missing_rights_are_listed() {
     let ContextError::Forbidden { missing, .. } = &error else { panic!("{error}") };
     assert!(missing.contains(&"get/create/patch/delete namespaces".to_owned()), "{missing:?}");
     assert!(missing.contains(&"get/create/patch/delete customresourcedefinitions".to_owned()));
-    assert!(error.hints()[0].contains("administrator"), "{:?}", error.hints());
+    assert!(error.hint().contains("administrator"), "{}", error.hint());
 }
 
 #[tokio::test]
-async fn unknown_token_is_reported() {
+async fn unknown_token_is_told() {
     let mut kubeconfig = bare::kubeconfig().await;
     each_user(&mut kubeconfig, |user| {
         *user = kube::config::AuthInfo { token: Some("made-up".to_owned().into()), ..Default::default() };
@@ -46,7 +42,7 @@ async fn unknown_token_is_reported() {
 }
 
 #[tokio::test]
-async fn untrusted_certificate_is_reported() {
+async fn certificate_that_is_not_trusted_is_told() {
     let mut kubeconfig = bare::kubeconfig().await;
     for cluster in &mut kubeconfig.clusters {
         let cluster = cluster.cluster.as_mut().unwrap();
@@ -59,8 +55,8 @@ async fn untrusted_certificate_is_reported() {
 }
 
 #[tokio::test]
-async fn absent_server_is_reported() {
-    // A port that was bound and released, so that no process listens on it.
+async fn server_that_is_not_there_is_told() {
+    // Bound and let go of: nobody listens there.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -70,7 +66,7 @@ async fn absent_server_is_reported() {
 }
 
 #[tokio::test]
-async fn server_without_answers_times_out() {
+async fn server_that_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let error = tokio::time::timeout(Duration::from_secs(20), reach(plain(&address.to_string())))
@@ -81,7 +77,7 @@ async fn server_without_answers_times_out() {
 }
 
 #[tokio::test]
-async fn unsupported_version_is_reported_with_the_supported_ones() {
+async fn version_that_does_not_fit_is_told_with_those_that_do() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let old = tokio::spawn(answer_with_version(listener, "24"));
@@ -99,9 +95,8 @@ async fn unsupported_version_is_reported_with_the_supported_ones() {
 
 async fn reach(kubeconfig: Kubeconfig) -> Result<Reached, ContextError> {
     let context: Context = context::find(&kubeconfig, None)?.expect("there is a current context");
-    let client =
-        context::client(&kubeconfig, &context.name, &ProxyRules::default(), Arc::new(NoPlugins)).await?;
-    context::reach(&client, &context, &Steady).await
+    let client = context::client(&kubeconfig, &context.name).await?;
+    context::reach(&client, &context).await
 }
 
 fn each_user(kubeconfig: &mut Kubeconfig, change: impl Fn(&mut kube::config::AuthInfo)) {
@@ -120,7 +115,7 @@ fn plain(address: &str) -> Kubeconfig {
     .unwrap()
 }
 
-/// Answers every request with a version.
+/// A server that says to every request which version it is.
 async fn answer_with_version(listener: TcpListener, minor: &str) {
     let body = serde_json::json!({
         "major": "1", "minor": minor, "gitVersion": format!("v1.{minor}.1"), "gitCommit": "",
@@ -136,7 +131,7 @@ async fn answer_with_version(listener: TcpListener, minor: &str) {
     }
 }
 
-/// An unrelated certificate authority, in base64 as in a kubeconfig. Its key no longer exists.
+/// A certificate authority that signed nothing, in base64 as a kubeconfig has it. Its key was thrown away.
 const OTHER_AUTHORITY: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJlakNDQVNHZ0F3SUJBZ0lVWG0wVWV1MmoyVFZZcW1LQndvT2NZRDBm\
      ZUZvd0NnWUlLb1pJemowRUF3SXcKRWpFUU1BNEdBMVVFQXd3SFlXNXZkR2hsY2pBZ0Z3MHlOakV4TWpNeU1UTTNOREZhR0E4\
      eU1USTJNVEF6TURJeApNemMwTVZvd0VqRVFNQTRHQTFVRUF3d0hZVzV2ZEdobGNqQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NN\

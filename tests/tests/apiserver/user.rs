@@ -1,4 +1,4 @@
-//! Users: each has a namespace and exactly the rights that devctl needs in it.
+//! Users: a namespace each, the rights that devctl needs there, and no others.
 
 use devplat_api::{
     DevServer, DevUser,
@@ -38,7 +38,7 @@ async fn new_user_gets_a_namespace_an_account_and_rights() {
 }
 
 #[tokio::test]
-async fn name_that_is_not_a_label_gets_its_own_namespace() {
+async fn name_that_is_no_label_gets_a_namespace_of_its_own() {
     let client = client().await;
     let dotted = ready(&client, "grace.hopper").await.status.unwrap().namespace.unwrap();
     let dashed = ready(&client, "grace-hopper").await.status.unwrap().namespace.unwrap();
@@ -47,7 +47,7 @@ async fn name_that_is_not_a_label_gets_its_own_namespace() {
 }
 
 #[tokio::test]
-async fn user_has_the_rights_for_devctl_only_in_the_own_namespace() {
+async fn user_may_what_devctl_needs_at_home_and_nothing_elsewhere() {
     let client = client().await;
     ready(&client, "barbara").await;
     ready(&client, "other").await;
@@ -62,10 +62,7 @@ async fn user_has_the_rights_for_devctl_only_in_the_own_namespace() {
     ] {
         for verb in verbs.split(' ') {
             assert!(may(&client, "barbara", verb, what, "dev-barbara").await, "{verb} {what} at home");
-            assert!(
-                !may(&client, "barbara", verb, what, "dev-other").await,
-                "{verb} {what} in another user's namespace"
-            );
+            assert!(!may(&client, "barbara", verb, what, "dev-other").await, "{verb} {what} at somebody's");
             assert!(!may(&client, "barbara", verb, what, "").await, "{verb} {what} everywhere");
         }
     }
@@ -97,7 +94,7 @@ async fn user_has_the_rights_for_devctl_only_in_the_own_namespace() {
 }
 
 #[tokio::test]
-async fn user_creates_and_deletes_a_server_with_the_own_token() {
+async fn user_makes_and_deletes_a_server_with_the_own_token() {
     let client = client().await;
     ready(&client, "evelyn").await;
     let account: Api<ServiceAccount> = Api::namespaced(client.clone(), "dev-evelyn");
@@ -119,7 +116,7 @@ async fn user_creates_and_deletes_a_server_with_the_own_token() {
 }
 
 #[tokio::test]
-async fn changed_keys_reach_the_mounted_configmap_and_the_pods() {
+async fn keys_of_a_user_are_where_the_servers_mount_them_and_pods_are_told_of_others() {
     let client = client().await;
     let (one, other) = ("ssh-ed25519 AAAA1 katherine", "ssh-ed25519 AAAA2 katherine");
     make_user(&client, "katherine", json!({"sshKeys": [one]})).await;
@@ -134,14 +131,14 @@ async fn changed_keys_reach_the_mounted_configmap_and_the_pods() {
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
     let pod = space.pod("mydev").await;
-    assert!(!pod.annotations().contains_key(name::KEYS_ANNOTATION), "the pod is newer than the keys");
+    assert!(!pod.annotations().contains_key(name::KEYS_ANNOTATION), "it came after the keys");
     let users: Api<DevUser> = Api::all(client.clone());
     let both = Patch::Merge(json!({"spec": {"sshKeys": [one, other]}}));
     users.patch("katherine", &PatchParams::default(), &both).await.unwrap();
     let keys = format!("{one}\n{other}\n");
     space.becomes(map, "to hold both keys", |map| holds(map, &keys)).await;
     let told = |pod: &Pod| pod.annotations().contains_key(name::KEYS_ANNOTATION);
-    space.becomes(&pod.name_any(), "to have the annotation", told).await;
+    space.becomes(&pod.name_any(), "to be told", told).await;
     assert_eq!(space.pod("mydev").await.uid(), pod.uid());
 
     let wipe = Patch::Merge(json!({"data": {(name::AUTHORIZED_KEYS): "somebody's"}}));
@@ -150,7 +147,7 @@ async fn changed_keys_reach_the_mounted_configmap_and_the_pods() {
 }
 
 #[tokio::test]
-async fn manually_opened_network_policy_is_restored() {
+async fn network_of_a_user_opened_by_hand_is_closed_again() {
     let client = client().await;
     ready(&client, "annie").await;
     let policies: Api<NetworkPolicy> = Api::namespaced(client, "dev-annie");
@@ -162,7 +159,7 @@ async fn manually_opened_network_policy_is_restored() {
 }
 
 #[tokio::test]
-async fn bastion_may_create_tokens_only_of_users() {
+async fn bastion_may_act_as_a_user_and_as_nobody_else() {
     let client = client().await;
     ready(&client, "margaret").await;
     let bastion = "system:serviceaccount:devserver-bastion:bastion";
@@ -187,7 +184,7 @@ async fn deleted_user_loses_everything() {
 }
 
 #[tokio::test]
-async fn home_outlives_its_user_and_returns_with_the_user() {
+async fn home_outlives_its_user_and_is_there_when_the_user_comes_back() {
     let client = client().await;
     ready(&client, "mary").await;
     let space = Namespace { client: client.clone(), name: "dev-mary".to_owned() };
@@ -202,7 +199,7 @@ async fn home_outlives_its_user_and_returns_with_the_user() {
     gone::<RoleBinding>(&space.api(), name::USER_ROLE_BINDING).await;
     gone::<RoleBinding>(&space.api(), name::BASTION_TOKEN_BINDING).await;
     gone::<ConfigMap>(&space.api(), name::AUTHORIZED_KEYS_CONFIG_MAP).await;
-    // The namespace keeps its NetworkPolicy.
+    // What would run there is no more open than before.
     space.get::<NetworkPolicy>(name::NETWORK_POLICY).await;
     let kept = |space: &Object| space.annotations().contains_key(name::KEPT_ANNOTATION);
     let spaces: Api<Object> = Api::all(client.clone());
@@ -210,12 +207,12 @@ async fn home_outlives_its_user_and_returns_with_the_user() {
     assert!(!may(&client, "mary", "list", "apps.devservers.io/devservers", "dev-mary").await);
 
     ready(&client, "mary").await;
-    becomes(&spaces, "dev-mary", "to be in use again", |space| !kept(space)).await;
+    becomes(&spaces, "dev-mary", "to be taken up again", |space| !kept(space)).await;
     assert_eq!(space.get::<PersistentVolumeClaim>("mydev-home").await.uid(), home.uid());
 }
 
 #[tokio::test]
-async fn user_recreated_immediately_gets_all_objects_again() {
+async fn user_who_comes_back_at_once_gets_everything_again() {
     let client = client().await;
     ready(&client, "radia").await;
     delete(&client, "radia").await;
@@ -226,7 +223,7 @@ async fn user_recreated_immediately_gets_all_objects_again() {
 }
 
 #[tokio::test]
-async fn foreign_namespace_is_not_changed_and_blocks_the_user() {
+async fn foreign_namespace_of_the_name_is_left_alone_until_it_goes() {
     let client = client().await;
     let spaces: Api<Object> = Api::all(client.clone());
     let before = make(&spaces, json!({"metadata": {"name": "dev-sophie"}})).await;
@@ -246,7 +243,7 @@ async fn foreign_namespace_is_not_changed_and_blocks_the_user() {
 }
 
 #[tokio::test]
-async fn limits_are_rejected_as_unsupported() {
+async fn limits_are_refused_until_they_exist() {
     let client = client().await;
     make_user(&client, "limited", json!({"limits": {"devServers": 1}})).await;
     let said = says(&client, "limited", ConditionType::Accepted, "False", Reason::NotSupportedYet).await;
@@ -255,7 +252,7 @@ async fn limits_are_rejected_as_unsupported() {
 }
 
 #[tokio::test]
-async fn manually_changed_or_deleted_rights_are_restored() {
+async fn rights_changed_or_deleted_by_hand_are_put_right() {
     let client = client().await;
     ready(&client, "hedy").await;
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), "dev-hedy");
@@ -301,19 +298,18 @@ async fn says(client: &Client, name: &str, kind: ConditionType, status: &str, re
         let conditions = user.status.clone().unwrap_or_default().conditions;
         message(&conditions, user.metadata.generation, kind, status, reason)
     };
-    let what = format!("to report {kind}={status} {reason}");
+    let what = format!("to say {kind}={status} {reason}");
     let user = becomes(&Api::all(client.clone()), name, &what, |user| said(user).is_some()).await;
     said(&user).unwrap()
 }
 
-/// Returns whether `user` may `verb` `what` (`group/resource[/subresource]`) in `namespace`; an empty one means all
-/// namespaces.
+/// Whether `user` may `verb` `what` (`group/resource[/subresource]`) in `namespace`; in all of them where it is empty.
 async fn may(client: &Client, user: &str, verb: &str, what: &str, namespace: &str) -> bool {
     let account = format!("system:serviceaccount:dev-{user}:user-{user}");
     allowed(client, &account, verb, what, namespace).await
 }
 
-/// The same for any ServiceAccount, by its user name.
+/// The same for any ServiceAccount, by the name that it has as a user.
 async fn allowed(client: &Client, account: &str, verb: &str, what: &str, namespace: &str) -> bool {
     let mut parts = what.split('/');
     let mut part = || parts.next().unwrap_or_default();

@@ -1,29 +1,29 @@
-//! The provider of a cluster, guessed from names. The module `recognition` asks the cluster itself.
+//! Who made a cluster, told by the names that each maker gives.
 
 use std::fmt;
 
-/// The provider of a cluster.
+/// Who made a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provider {
-    /// kind, on a machine.
+    /// kind, on somebody's machine.
     Kind(String),
-    /// k3d, on a machine.
+    /// k3d, on somebody's machine.
     K3d(String),
-    /// minikube, on a machine.
+    /// minikube, on somebody's machine.
     Minikube(String),
     /// Amazon EKS.
     Eks {
-        /// The name of the cluster.
+        /// Name of the cluster.
         name: String,
-        /// The region of the cluster.
+        /// Its region.
         region: String,
     },
-    /// Another.
+    /// Somebody else.
     Other,
 }
 
 impl Provider {
-    /// Recognises the provider by the names of context and cluster and by the server's address.
+    /// Tells it from the names of context and cluster and from the server's address.
     pub(super) fn of(context: &str, cluster: &str, server: &str) -> Self {
         if let Some(name) = cluster.strip_prefix("kind-") {
             return Self::Kind(name.to_owned());
@@ -51,7 +51,7 @@ impl Provider {
         Self::Other
     }
 
-    /// Returns the provider's name for the cluster.
+    /// The name that the maker knows the cluster by; nothing where nobody tells.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Kind(name) | Self::K3d(name) | Self::Minikube(name) | Self::Eks { name, region: _ } => {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_are_recognised_by_the_names_they_give() {
+    fn makers_are_told_by_the_names_they_give() {
         for (context, cluster, server, shown, name) in [
             ("kind-a", "kind-a", "https://127.0.0.1:34567", "kind cluster a", Some("a")),
             ("k3d-b", "k3d-b", "https://0.0.0.0:6550", "k3d cluster b", Some("b")),

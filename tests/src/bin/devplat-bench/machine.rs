@@ -1,10 +1,10 @@
-//! A description of the measured machine.
+//! What machine the figures are of.
 
 use std::{fs, thread};
 
 use anyhow::{Context, Result};
 
-/// Returns processor, cores, memory and kernel, without the machine's name.
+/// Processor, cores, memory and kernel; no name of the machine.
 pub(crate) fn describe() -> Result<String> {
     let cpu = line("/proc/cpuinfo", "model name")?;
     let memory: u64 = line("/proc/meminfo", "MemTotal")?.trim_end_matches(" kB").parse()?;

@@ -1,10 +1,9 @@
-//! Measures the figures of the README on this machine, each beside its named peer in the same run, as medians with
-//! their spread. A missed goal does not change the exit status.
+//! The figures of the README, measured on this machine: each beside its named peer in the same run, as medians with
+//! their spread. Nothing here passes or fails.
 
 mod figure;
 mod image;
 mod kind;
-mod local;
 mod machine;
 mod operator;
 mod ssh;
@@ -14,41 +13,37 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
-use figure::table;
-
 /// Measure devplat on this machine.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Parts to measure; all of them if missing
+    /// What to measure; everything where missing
     #[arg(value_enum)]
     what: Vec<What>,
-    /// Number of runs of each pair
+    /// How often each pair is measured
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Number of dev servers that are created together
+    /// How many dev servers are made at once
     #[arg(long, default_value_t = 1000)]
     servers: usize,
-    /// Idle time in which writes are counted, in minutes
+    /// How long nothing happens before writes are counted, in minutes
     #[arg(long, default_value_t = 10)]
     idle_minutes: u64,
-    /// Folder for the table
+    /// Where the table goes
     #[arg(long, default_value = "bench-results")]
     to: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// `up`, `status`, `plan` and `destroy` on k3d and kind beside bare clusters, and the delivery of images
-    Local,
-    /// A dev server's start, and the operator's memory and image, on a kind cluster
+    /// `up`, `up` again and `destroy` beside kind itself, and a dev server's start
     Kind,
-    /// Logins and transfers over SSH beside OpenSSH's sshd
+    /// The way in over SSH beside OpenSSH's sshd
     Ssh,
     /// Many dev servers beside a plain client, on kwok's nodes
     Operator,
 }
 
-/// The only function that prints.
+/// The only place that prints.
 #[expect(clippy::print_stdout, reason = "the program's answer")]
 pub(crate) fn say(text: &str) {
     println!("{text}");
@@ -57,17 +52,14 @@ pub(crate) fn say(text: &str) {
 fn main() -> Result<()> {
     let Arguments { what, runs, servers, idle_minutes, to } = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let what = if what.is_empty() { vec![What::Local, What::Kind, What::Ssh, What::Operator] } else { what };
+    let what = if what.is_empty() { vec![What::Kind, What::Ssh, What::Operator] } else { what };
     for what in what {
-        let (name, table) = match what {
-            What::Local => ("local", runtime.block_on(local::measure(runs))?),
-            What::Kind => ("kind", table(&runtime.block_on(kind::measure())?)),
-            What::Ssh => ("ssh", table(&ssh::measure(runs)?)),
-            What::Operator => {
-                ("operator", table(&runtime.block_on(operator::measure(runs, servers, idle_minutes))?))
-            }
+        let (name, figures) = match what {
+            What::Kind => ("kind", runtime.block_on(kind::measure(runs))?),
+            What::Ssh => ("ssh", ssh::measure(runs)?),
+            What::Operator => ("operator", runtime.block_on(operator::measure(runs, servers, idle_minutes))?),
         };
-        let table = format!("{}\n{table}", machine::describe()?);
+        let table = format!("{}\n{}", machine::describe()?, figure::table(&figures));
         say(&table);
         fs::create_dir_all(&to)?;
         let file = to.join(format!("{name}-{}.md", jiff::Timestamp::now().strftime("%Y-%m-%d-%H%M")));

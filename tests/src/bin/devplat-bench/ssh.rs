@@ -1,4 +1,4 @@
-//! Measures SSH through bastion and agent beside OpenSSH's own sshd in the same container, without a bastion.
+//! The way in over SSH, beside OpenSSH's own sshd in the same container, reached without a bastion.
 
 use std::{fs, time::Duration};
 
@@ -13,13 +13,12 @@ use crate::{
     image, say,
 };
 
-/// A limit that no step here ever reached.
+/// Longer than anything here ever took.
 const LONG: Duration = Duration::from_mins(15);
-/// The port of the node that leads to sshd.
+/// Ports of the node that lead to sshd.
 const SSHD: u16 = 30999;
 
-/// The beginning of each script. `ours` connects through the bastion, `theirs` directly to sshd; `seconds` runs and
-/// times a command.
+/// What each script begins with: `ours` goes through the bastion, `theirs` straight to sshd; `seconds` runs and times.
 const PRELUDE: &str = r#"
 set -euo pipefail
 cd "$HOME"
@@ -37,7 +36,7 @@ cpu() { docker exec "$NAME-control-plane" sh -c "for p in \$(pgrep -x '$1'); do 
 rss() { docker exec "$NAME-control-plane" sh -c "for p in \$(pgrep -x '$1'); do sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' /proc/\$p/status; done" | awk '{ t += $1 } END { print t }'; }
 "#;
 
-/// Installs Debian's OpenSSH server in the dev server and starts it.
+/// Puts OpenSSH's server, as Debian has it, into the dev server, and starts it there.
 const INSTALL_SSHD: &str = r#"
 mkdir -p debs sshd-files && cd debs
 apt-get download -q openssh-server libwrap0 libnsl2 libtirpc3 libtirpc-common openssh-sftp-server >/dev/null
@@ -95,9 +94,9 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn all(&self) -> Result<Vec<Figure>> {
-        // The first dev server needs a new home and an image that no cache has, so it is not measured.
+        // The first one has a home that is still to be made, and an image that is in no cache.
         self.script("me create box --flavor cpu-medium --wait >/dev/null")?;
-        // First, because later sessions would reuse the freed memory of earlier ones.
+        // Before anything else: memory that was given back is there for whoever comes later.
         let idle_sessions = self.idle_sessions()?;
         self.script(INSTALL_SSHD)?;
         let mut all = vec![
@@ -126,7 +125,7 @@ impl Bench<'_> {
             &format!("{FIRST}\nnew_home; start"),
         )?);
         all.push(self.number(
-            "DevServer created until first byte over SSH, existing home",
+            "DevServer created until first byte over SSH, its home there",
             "at most 3 s",
             "s",
             &format!("{FIRST}\nstart"),
@@ -138,7 +137,7 @@ impl Bench<'_> {
             let name = if image == "devplat-agent" {
                 "size of the agent's image"
             } else {
-                "size of the bastion's image, with devctl"
+                "size of the bastion's image, devctl in it"
             };
             all.push(Figure {
                 name,
@@ -150,7 +149,7 @@ impl Bench<'_> {
         Ok(all)
     }
 
-    /// Runs two commands in turn and returns A over B, or B over A if the figure is a speed.
+    /// Two commands in turn; what is measured is A over B, or B over A where more speed is better.
     fn ratio(
         &self,
         name: &'static str,
@@ -161,7 +160,7 @@ impl Bench<'_> {
         before: &str,
     ) -> Result<Figure> {
         let (mut ours, mut theirs) = (Series::default(), Series::default());
-        // One run that is not measured.
+        // Once for nothing.
         self.script(&format!("{before}\n{a} 3>/dev/null; {b} 3>/dev/null"))?;
         for _ in 0..self.runs {
             let numbers = self.script(&format!("{before}\nseconds {a}; seconds {b}"))?;
@@ -186,7 +185,7 @@ impl Bench<'_> {
         Ok(told(Figure { name, goal, measured, from: all.spread() }))
     }
 
-    /// Measures idle sessions, once and of programs that have just started: later sessions would reuse freed memory.
+    /// Of programs that have just started, and once: for the same reason.
     fn idle_sessions(&self) -> Result<[Figure; 2]> {
         let numbers = self.script(IDLE)?;
         let [bastion, agent] = numbers[..] else { bail!("idle sessions: {numbers:?}") };
@@ -200,7 +199,7 @@ impl Bench<'_> {
         ])
     }
 
-    /// Runs a script and returns the numbers that it writes to descriptor 3.
+    /// Runs a script; gives the numbers that it wrote to descriptor 3.
     fn script(&self, script: &str) -> Result<Vec<f64>> {
         let platform = self.platform;
         let file = platform.home().join("numbers");
@@ -252,7 +251,7 @@ Host target
 C
 ";
 
-/// The small files are in memory: on a disk, deleting the files of the previous run would slow down the next one.
+/// Small files lie in memory, there: on a disk, much of the time would go to where others were deleted a moment ago.
 const SFTP: &str = r#"
 [[ -d small ]] || { mkdir small; for n in $(seq 10000); do echo "$n" > "small/$n"; done; }
 [[ -f big ]] || head -c 1073741824 /dev/zero > big
@@ -267,7 +266,7 @@ a=$(cpu devplat-bastion); ours 'head -c 1073741824 /dev/zero' > /dev/null; b=$(c
 awk -v a="$a" -v b="$b" 'BEGIN { print b - a }' >&3
 "#;
 
-/// Logins by four clients concurrently, and the processor time that they cost each server.
+/// Logins by four at once, and the processor time that they cost each server.
 const HANDSHAKES: &str = r#"
 many() { for m in 1 2 3 4; do (for n in $(seq 25); do "$1" -N -o ExitOnForwardFailure=yes -o PermitLocalCommand=no -W 127.0.0.1:9 </dev/null >/dev/null 2>&1 || true; done) & done; wait; }
 ours_login() { ssh -F "$CONFIG" "${common[@]}" "$@" "demo@$NAME"; }
@@ -278,8 +277,8 @@ c=$(sshd_cpu); many theirs_login; sleep 1; d=$(sshd_cpu)
 awk -v a="$a" -v b="$b" -v c="$c" -v d="$d" 'BEGIN { o = b - a; if (o < 0.01) o = 0.01; print (d - c) / o }' >&3
 "#;
 
-/// The KiB that each of 80 sessions with one open channel costs the bastion, and the agent. A user may have 100
-/// sessions per replica, and the bastion rejects some of many concurrent logins at random.
+/// KiB that each of 80 sessions with one open channel costs the bastion, and the agent. A user may have 100 in a replica,
+/// and many who log in at once are turned away by chance.
 const IDLE: &str = r#"
 rm -rf idle; mkdir idle; mkfifo idle/never; exec 7<>idle/never
 for n in $(seq 10); do ours true; done; sleep 5; bastion=$(rss devplat-bastion); agent=$(rss devplat-agent)
@@ -312,7 +311,7 @@ new_home() {
 first() { me create first > /dev/null; for n in $(seq 200); do [[ $(ssh -F "$CONFIG" "${common[@]}" "demo+first@$NAME" 'echo 1' 2>/dev/null) == 1 ]] && return; sleep 0.05; done; return 1; }
 "#;
 
-/// Prints a figure as soon as it is measured, so that a later failure does not lose it.
+/// Said as soon as it is known: what breaks later takes none of it along.
 fn told(figure: Figure) -> Figure {
     let Figure { name, goal, measured, from } = &figure;
     say(&format!("{name}: {measured} (goal {goal}; {from})"));

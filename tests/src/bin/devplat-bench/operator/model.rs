@@ -1,4 +1,4 @@
-//! The objects that the plain client creates.
+//! What the plain client makes.
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::{
@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{NAMESPACE, load};
 
-/// The operator's objects of one dev server, as the model for copies.
+/// What the operator made for one dev server, to be made again by others.
 pub(super) struct Model {
     deployment: Deployment,
     home: PersistentVolumeClaim,
@@ -46,7 +46,7 @@ impl Model {
         Ok(Self { deployment, home, service, keys })
     }
 
-    /// Creates `count` copies of each object, with unique names.
+    /// Makes `count` of each, under names of their own.
     pub(super) async fn create(&self, client: &Client, count: usize) -> Result<()> {
         let old = self.deployment.name_any();
         load::each(count, |number| {
@@ -68,7 +68,7 @@ impl Model {
     }
 }
 
-/// Returns a copy of an object for another server, with the server's name replaced everywhere.
+/// The same object for another server: its name and whatever else is called after it.
 fn named<K: Resource<DynamicType = ()> + Serialize + DeserializeOwned>(
     model: &K,
     old: &str,

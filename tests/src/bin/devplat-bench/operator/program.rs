@@ -1,4 +1,4 @@
-//! The operator's program: its use of the machine, and its writes.
+//! The operator's own program: what it takes of the machine, and what it wrote.
 
 use std::{collections::BTreeMap, fs};
 
@@ -15,10 +15,10 @@ use rustix::process::Signal;
 
 use super::{LONG, plane};
 
-/// Its user in the audit log.
+/// The user that it is in the audit log.
 const OPERATOR: &str = "operator-a";
 
-/// A running operator.
+/// The operator's own program.
 pub(super) struct Operator(Running);
 
 impl Operator {
@@ -49,7 +49,7 @@ impl Operator {
         self.0.wait(LONG)?.expect(0).map(|_| ())
     }
 
-    /// Returns a line of its `/proc/PID/status`, in MiB.
+    /// A line of its `/proc/PID/status`, in MiB.
     pub(super) fn memory(&self, key: &str) -> Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -57,7 +57,7 @@ impl Operator {
         Ok(kib / 1024.0)
     }
 
-    /// Returns its processor time so far, user and system, in seconds. The kernel counts hundredths.
+    /// Processor time so far, in seconds: user and system, in hundredths.
     pub(super) fn processor(&self) -> Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         let (_, after) = text.rsplit_once(") ").context("no such line")?;
@@ -66,7 +66,7 @@ impl Operator {
     }
 }
 
-/// Returns the number of its writes.
+/// How often it wrote.
 pub(super) fn writes(plane: &ControlPlane) -> Result<usize> {
     Ok(own_writes(plane)?.len())
 }
@@ -77,7 +77,7 @@ fn own_writes(plane: &ControlPlane) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Returns the number of writes per server, by kind of object.
+/// What the operator wrote, for each server.
 pub(super) fn kinds_of_writes(plane: &ControlPlane, servers: usize) -> Result<String> {
     let mut kinds = BTreeMap::<String, usize>::new();
     let mut refused = 0;

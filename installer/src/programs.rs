@@ -1,0 +1,57 @@
+//! devplat's own programs for the cluster, which lie beside devplat itself.
+
+use std::path::{Path, PathBuf};
+
+use devplat_image::{ImageName, Key};
+
+use crate::failure::{Exit, Failure};
+
+/// What goes into one image, and what decides it.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// Where they lie; the first is what the image runs.
+    pub paths: Vec<PathBuf>,
+    /// What decides the image around them.
+    pub key: Key,
+}
+
+/// The programs of each image.
+#[derive(Debug, Clone)]
+pub struct AllPrograms {
+    /// The operator.
+    pub operator: Programs,
+    /// The bastion, and devctl beside it.
+    pub bastion: Programs,
+    /// The agent.
+    pub agent: Programs,
+}
+
+impl AllPrograms {
+    /// Finds them beside the running program, where a link to it leads.
+    pub fn find() -> Result<Self, Failure> {
+        let own = std::env::current_exe().and_then(std::fs::canonicalize).map_err(|error| {
+            Failure::of(Exit::Internal, &error).while_doing("cannot tell where devplat itself lies")
+        })?;
+        let folder = own.parent().unwrap_or(Path::new("/"));
+        Ok(Self {
+            operator: programs(folder, ImageName::Operator, &["devplat-operator"])?,
+            bastion: programs(folder, ImageName::Bastion, &["devplat-bastion", "devctl"])?,
+            agent: programs(folder, ImageName::Agent, &["devplat-agent"])?,
+        })
+    }
+}
+
+fn programs(folder: &Path, image: ImageName, names: &[&str]) -> Result<Programs, Failure> {
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let all: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let key = Key::of_programs(image, &all).map_err(|error| {
+        let missing = paths.iter().find(|path| !path.is_file()).or(paths.first());
+        let missing = missing.map_or_else(String::new, |path| path.display().to_string());
+        Failure::of(Exit::Missing, &error)
+            .while_doing(format!("cannot read {missing}, which goes into the cluster"))
+            .hint(
+                "keep devplat, devplat-operator, devplat-bastion, devplat-agent and devctl in one folder; `cargo build --release` makes them all",
+            )
+    })?;
+    Ok(Programs { paths, key })
+}
