@@ -262,7 +262,7 @@ fn double_with_data_is_not_deleted_without_agreement() {
 
 #[test]
 fn foreign_one_beside_ours_is_neither_deleted_nor_compared() {
-    let owner = || Owner::Foreign("made by hand".to_owned());
+    let owner = || Owner::stranger("made by hand");
     for physical in ["a", "z"] {
         let differs = Verdict::Differs(vec![Change::old_first("it was made otherwise").losing("homes")]);
         let foreign = Sight { owner: owner(), physical: Physical(physical.to_owned()), ..sight(differs) };
