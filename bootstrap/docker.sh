@@ -22,10 +22,10 @@ docker_answers() { docker version --format '{{.Server.Version}}' 2>&1; }
 start_engine() {
   if docker_answers >/dev/null; then return; fi
   if [[ -d /run/systemd/system ]]; then
-    say "starting the Docker engine as a service (usually 3 s)"
+    say "starting the Docker engine as a service (about 3 s)"
     as_root systemctl enable --now docker >&2
   else
-    say "starting the Docker engine: dockerd in the background, its log in /var/log/dockerd.log (usually 3 s)"
+    say "starting the Docker engine: dockerd in the background, its log in /var/log/dockerd.log (about 3 s)"
     # dockerd does not start while there is the pid file of one that was killed.
     # shellcheck disable=SC2016 # For the shell that runs as root.
     as_root sh -c '
@@ -43,7 +43,7 @@ start_engine() {
     sleep 0.2
   done
   [[ -d /run/systemd/system ]] || tail -n 15 /var/log/dockerd.log >&2 || true
-  fail "the Docker engine did not start within 30 s" "its log says why: /var/log/dockerd.log, or journalctl -u docker"
+  fail "the Docker engine did not start within 30 s" "read its log: /var/log/dockerd.log, or journalctl -u docker"
 }
 
 # A new group counts only in new logins; `sg` starts one for the rest of this run. The variable that remembers this is not

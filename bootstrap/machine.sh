@@ -1,5 +1,5 @@
-# What quickstart, check and bench need on a machine. Each function installs only what is missing and reports it first, so
-# all of it can be repeated. Sourced, never run.
+# Installs the programs that quickstart, check and bench need. Each function installs only missing programs and reports
+# them first, so all of them can be called again. Sourced, never run.
 # shellcheck shell=bash source-path=SCRIPTDIR
 
 bootstrap=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -57,7 +57,7 @@ need_python_modules() {
 need_packages() {
   command -v apt-get >/dev/null ||
     fail "missing on this machine: $*" "they are installed automatically on Debian and Ubuntu; elsewhere, install them and run the same command"
-  say "installing from Debian packages: $* (usually 10 to 40 s)"
+  say "installing from Debian packages: $* (about 10 to 40 s)"
   local log
   log=$(mktemp)
   if ! install_packages "$@" >"$log" 2>&1; then
@@ -65,7 +65,7 @@ need_packages() {
     if ! { as_root apt-get update && install_packages "$@"; } >"$log" 2>&1; then
       tail -n 20 "$log" >&2
       rm "$log"
-      fail "these packages cannot be installed: $*" "the output of apt-get above says why"
+      fail "these packages cannot be installed: $*" "read the output of apt-get above"
     fi
   fi
   rm "$log"

@@ -8,18 +8,18 @@ need_rust() {
   [[ -e /usr/include/stdlib.h ]] || need_packages libc6-dev
   [[ -d $HOME/.cargo/bin && :$PATH: != *:"$HOME/.cargo/bin":* ]] && PATH=$PATH:$HOME/.cargo/bin
   if ! command -v cargo >/dev/null; then
-    say "Rust: installing rustup into ~/.cargo and ~/.rustup, leaving your shell's profile as it is (usually 5 s)"
+    say "Rust: installing rustup into ~/.cargo and ~/.rustup, leaving your shell's profile as it is (about 5 s)"
     install_rustup ||
       fail "rustup cannot be installed" "it comes from $rustup_root; or install Rust $(toolchain) another way"
     PATH=$PATH:$HOME/.cargo/bin
   fi
   # Installed explicitly, so that it is reported first and also works where rustup's automatic installation is off.
   if command -v rustup >/dev/null && ! (cd "$bootstrap/.." && RUSTUP_AUTO_INSTALL=0 rustc --version) >/dev/null 2>&1; then
-    say "Rust: installing the toolchain $(toolchain) (usually 10 s)"
+    say "Rust: installing the toolchain $(toolchain) (about 10 s)"
     (cd "$bootstrap/.." && rustup toolchain install) >&2 || true
   fi
   local found
-  found=$(cd "$bootstrap/.." && rustc --version) || fail "Rust $(toolchain) cannot be installed" "the output above says why"
+  found=$(cd "$bootstrap/.." && rustc --version) || fail "Rust $(toolchain) cannot be installed" "read the output above"
   local version=${found#rustc }
   version=${version%% *}
   printf '%s\n' "$(toolchain)" "$version" | sort --version-sort --check=quiet ||

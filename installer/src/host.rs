@@ -1,5 +1,5 @@
-//! What a run is started with: variables, folders, the terminal's wish to stop, the clock, the output. `main` takes it
-//! from the operating system; a test makes its own and drives a whole run in-process.
+//! The environment of a run: variables, folders, requests to stop, the clock and the output. `main` takes it from the
+//! operating system; tests create their own and drive a whole run in-process.
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
@@ -13,7 +13,7 @@ use crate::{
     world::Stop,
 };
 
-/// What a run is started with.
+/// The environment of a run.
 #[derive(Clone)]
 pub struct Host {
     /// Variables and home folder.
@@ -22,25 +22,25 @@ pub struct Host {
     pub folder: PathBuf,
     /// The account of this machine.
     pub account: Account,
-    /// The user's wish to stop.
+    /// The user's requests to stop.
     pub stop: Stop,
     /// The time, for the journal.
     pub now: fn() -> jiff::Timestamp,
-    /// Where output goes.
+    /// The receiver of output.
     pub ui: Ui,
     /// The folder with devplat's own programs, which go into its images.
     pub programs: PathBuf,
-    /// Runs the programs that a kubeconfig names for logging in.
+    /// Runs the credential plugins of kubeconfigs.
     pub plugins: Arc<dyn Plugins>,
 }
 
 impl Host {
-    /// The host as the operating system describes it.
+    /// Reads the environment of this process.
     pub fn own(ui: Ui) -> Result<Self, Failure> {
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         let folder = std::env::current_dir().map_err(|error| {
             Failure::of(Exit::Missing, &error)
-                .while_doing("the working folder is gone")
+                .while_doing("cannot find the working folder")
                 .hint("change to another folder")
         })?;
         let surroundings = Surroundings::new(std::env::vars_os(), home);
@@ -57,7 +57,7 @@ impl Host {
         })
     }
 
-    /// Does `work` unless the user asks to stop first: for work that can be left alone at any moment.
+    /// Runs `work` until the user asks to stop, for work that can be interrupted at any moment.
     pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::select! {
             biased;
@@ -66,12 +66,12 @@ impl Host {
         }
     }
 
-    /// Asks a question that takes yes or no.
+    /// Asks a yes-or-no question.
     pub fn confirm(&self, question: &str) -> Answer {
         self.ui.confirm(question, &|| self.stop.asked())
     }
 
-    /// Standard input to its end, of at most `most` bytes.
+    /// Reads standard input to its end. Fails if it has more than `most` bytes.
     pub fn standard_input(&self, most: u64) -> Result<String, Failure> {
         match stdin::text(most, &|| self.stop.asked()) {
             None => Err(Failure::stopped()),
@@ -97,8 +97,8 @@ impl Host {
         self.base("DEVPLAT_CACHE_DIR", "XDG_CACHE_HOME", ".cache")
     }
 
-    /// What `own` names, else `devplat` below what `xdg` names (if it is absolute, as the XDG specification asks for),
-    /// else below `usual` in the home folder.
+    /// Returns the folder in the variable `own`; else `devplat` below the folder in `xdg`, if that is absolute, as the
+    /// XDG specification requires; else `devplat` below `usual` in the home folder.
     fn base(&self, own: &str, xdg: &str, usual: &str) -> Result<PathBuf, Failure> {
         if let Some(folder) = self.surroundings.get(own) {
             return Ok(self.folder.join(folder));
@@ -111,7 +111,7 @@ impl Host {
         })
     }
 
-    /// The variables that may set values of the profile. Others are not devplat's and may hold anything.
+    /// Returns the variables that may set values of the profile. Other variables are not devplat's and are not checked.
     pub fn profile_variables(&self) -> Result<Vec<(String, String)>, Failure> {
         let all = self.surroundings.variables.iter();
         all.map(|(name, value)| (name.to_string_lossy().into_owned(), value))
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_of_others_may_hold_anything() {
+    fn other_variables_are_not_checked() {
         let host = host(&[
             (b"GREETING", b"caf\xe9"),
             (b"caf\xe9", b"x"),

@@ -1,5 +1,5 @@
-//! `devplat`: turns a machine or a cluster into a place where developers get machines, and deletes it again. See
-//! ARCHITECTURE.md for the way through these modules.
+//! The installer `devplat`: turns a machine or a cluster into a platform where developers get dev servers, and deletes
+//! it again. ARCHITECTURE.md has a map of these modules.
 
 pub mod apply;
 pub mod check;

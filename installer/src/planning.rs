@@ -1,4 +1,5 @@
-//! From a request to a plan: what is wanted, what was found, and the steps in between. All verbs that plan go this way.
+//! Makes a plan from a request: the wanted resources, the found ones, and the steps in between. All verbs that plan use
+//! this module.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,17 +14,17 @@ use crate::{
     world::World,
 };
 
-/// A plan, and what it was made from.
+/// A plan with its input.
 pub struct Planned {
-    /// What is wanted.
+    /// The wanted resources.
     pub wanted: Graph<AnyResource>,
-    /// What was found.
+    /// The found resources.
     pub found: BTreeMap<Id, Vec<Found>>,
     /// The steps.
     pub plan: Plan,
 }
 
-/// Plans what brings the platform to what is wanted.
+/// Plans the steps from the found resources to the wanted ones.
 pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World) -> Result<Planned, Failure> {
     let wanted = resource::desired(inputs)?;
     unfinished(world)?;
@@ -32,13 +33,13 @@ pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World) -> Result<Planned
     Ok(Planned { wanted, found, plan })
 }
 
-/// Plans the deletion of everything of the platform.
+/// Plans the deletion of all resources of the platform.
 pub fn removal(survey: &Survey, allowed: &Allowed, world: &World) -> Result<Plan, Failure> {
     diff(&Graph::<AnyResource>::empty(), &survey.inventory, allowed)
         .map_err(|blocked| refuse_removal(&blocked, world))
 }
 
-/// The steps of an earlier run that did not end, from a journal that has to be readable.
+/// Reads the unfinished steps of an earlier run. Fails if the journal cannot be read.
 pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
     let entries = Journal::read(&world.state.journal())?;
     Ok(journal::unfinished(&entries).into_iter().cloned().collect())
@@ -49,19 +50,20 @@ fn refuse(blocked: &[Blocked], world: &World) -> Failure {
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
     if is(|one| matches!(one, Blocked::Foreign { .. })) {
-        failure = failure.hint("name the platform otherwise with --name, or delete what has its name");
+        failure = failure
+            .hint("choose another platform name with --name, or delete the resource that has its name");
     }
     if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
-        failure = failure.hint("--take-over goes on with the platform of the other account");
+        failure = failure.hint("add --take-over to continue with the platform of the other account");
     }
     if is(|one| matches!(one, Blocked::LosesData { .. })) {
         failure = failure.hint(format!(
-            "`{}`, then `up` again: dev servers and homes in it are lost",
+            "run `{}`, which deletes its dev servers and homes, then `up` again",
             world.command("destroy")
         ));
     }
     if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
-        failure = failure.hint("change the profile, or what is named above");
+        failure = failure.hint("change the profile, or the resources above");
     }
     failure
 }
@@ -73,7 +75,7 @@ fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {
         Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => one.to_string(),
     }));
     failure.hint(format!(
-        "have them deleted first, or `{} --lose-data`: homes stay, dev servers and users go",
+        "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users and keeps homes",
         world.command("destroy")
     ))
 }

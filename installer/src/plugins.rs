@@ -1,4 +1,4 @@
-//! Programs that a kubeconfig names for logging in, started like every other program of devplat's.
+//! Runs the credential plugins of a kubeconfig.
 
 use std::{io::IsTerminal, time::Duration};
 
@@ -6,13 +6,13 @@ use devplat_kubernetes::connect::{PluginCall, PluginError, Plugins};
 use devplat_tool::{Command, Surroundings, process};
 use futures::future::BoxFuture;
 
-/// How long a plugin may take: a person may be signing in with a browser.
+/// How long a plugin may take: the user may be signing in with a browser.
 const LIMIT: Duration = Duration::from_mins(5);
 
 /// Starts credential plugins.
 #[derive(Debug, Clone)]
 pub struct Programs {
-    /// Where they are looked for.
+    /// The variables and folders for the search.
     pub surroundings: Surroundings,
 }
 

@@ -1,4 +1,4 @@
-//! Ctrl-C, SIGTERM and SIGHUP, counted as requests to stop.
+//! Counts Ctrl-C, SIGTERM and SIGHUP as requests to stop.
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -25,20 +25,20 @@ pub fn listen(stop: Stop) -> Result<JoinHandle<()>, Failure> {
     }))
 }
 
-/// SIGTERM and SIGHUP: what ends devplat also while Ctrl-C is meant for a program on its terminal.
+/// SIGTERM and SIGHUP, which end devplat even while Ctrl-C goes to a program on its terminal.
 pub struct Ended {
     terminate: Signal,
-    /// A connection that dropped, or a terminal that was closed.
+    /// A lost connection, or a closed terminal.
     hangup: Signal,
 }
 
 impl Ended {
-    /// Listens from now on.
+    /// Starts to listen.
     pub fn listen() -> Result<Self, Failure> {
         Ok(Self { terminate: one(SignalKind::terminate())?, hangup: one(SignalKind::hangup())? })
     }
 
-    /// Waits for one.
+    /// Waits for the next signal.
     pub async fn recv(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}

@@ -1,4 +1,4 @@
-//! Standard input, read in a thread of its own: a read that blocks would keep the run deaf to a request to stop.
+//! Reads standard input in its own thread, because a blocked read would delay a request to stop.
 
 use std::{
     io::{self, Read},
@@ -7,17 +7,17 @@ use std::{
     time::Duration,
 };
 
-/// How often a wait looks whether the user asked to stop.
+/// The period of checks whether the user asked to stop.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Does `read` apart from this thread; `None` if the user asks to stop before it ends. The thread is left then, and ends
-/// with the program.
+/// Runs `read` in another thread; `None` if the user asks to stop before it ends. The thread is then left and ends with
+/// the program.
 pub fn apart<T: Send + 'static>(
     read: impl FnOnce() -> T + Send + 'static,
     stopped: &dyn Fn() -> bool,
 ) -> Option<T> {
     let (send, receive) = mpsc::channel();
-    // A receiver that is gone has stopped waiting.
+    // A failed send means that the receiver no longer waits.
     thread::spawn(move || drop(send.send(read())));
     loop {
         match receive.recv_timeout(PERIOD) {
@@ -29,7 +29,7 @@ pub fn apart<T: Send + 'static>(
     }
 }
 
-/// Reads standard input to its end, which has to come within `most` bytes; `None` if the user asks to stop.
+/// Reads standard input to its end. Fails if it has more than `most` bytes; `None` if the user asks to stop.
 pub fn text(most: u64, stopped: &dyn Fn() -> bool) -> Option<io::Result<String>> {
     let read = move || {
         let mut text = String::new();
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn read_that_never_ends_is_left_when_the_user_asks_to_stop() {
+    fn request_to_stop_ends_an_endless_read() {
         let (keep, forever) = mpsc::channel::<()>();
         let asked = AtomicBool::new(false);
         let stopped = || asked.swap(true, Ordering::Relaxed);

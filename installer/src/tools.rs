@@ -1,4 +1,4 @@
-//! Whether this machine has what steps take.
+//! Checks the needs of steps on this machine.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use crate::{
     world::World,
 };
 
-/// Fails with what is missing and what to do.
+/// Fails with a hint if this machine does not meet the need.
 pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
     match takes {
         Takes::Engine => {
@@ -27,18 +27,18 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
         }
         Takes::Tool(tool) => program(tool, world).await,
         Takes::FreePort(address) => match ports::check(*address) {
-            // Docker binds a port that this user may not take with rights of its own, unless it runs without root's.
+            // Docker listens with its own rights, unless the engine is rootless.
             Port::NotPermitted if world.engine()?.info().await?.rootless => Err(not_permitted(*address)),
             Port::Free | Port::NotPermitted => Ok(()),
             Port::Refused(kind) => Err(Failure::new(
                 Exit::Missing,
-                format!("port {address} of this machine cannot be taken: {kind}"),
+                format!("cannot listen on port {address} of this machine: {kind}"),
             )
             .hint("choose another address or port in the profile: sshAddress, sshPort, apiServerPort, portMappings")),
             Port::InUse { holder } => {
                 let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
                 Err(Failure::new(Exit::Missing, format!("port {address} of this machine is taken{by}"))
-                    .hint("end what listens there (`ss -ltnp` shows it), or choose other ports in the profile: sshPort, apiServerPort, portMappings"))
+                    .hint("stop the process that listens there (`ss -ltnp` lists it), or choose other ports in the profile: sshPort, apiServerPort, portMappings"))
             }
             Port::NotAnAddressHere { addresses } => {
                 let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -53,21 +53,18 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
     }
 }
 
-/// A port of root's, which an engine that runs without root's rights cannot open.
+/// Returns the failure for a privileged port, which a rootless engine cannot open.
 fn not_permitted(address: SocketAddr) -> Failure {
     let port = address.port();
-    Failure::new(
-        Exit::Missing,
-        format!("the Docker engine runs without root's rights, and may not take port {address}"),
-    )
-    .hint(format!("allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"))
-    .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
+    Failure::new(Exit::Missing, format!("the Docker engine is rootless and may not listen on port {address}"))
+        .hint(format!("allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"))
+        .hint("or choose a port from 1024 on in the profile: sshPort, apiServerPort, portMappings")
 }
 
-/// Nodes run what the engine's machine runs: where it emulates other processors, containerd still takes no image of theirs.
+/// Fails if the engine's machine has another processor: even if it emulates ours, containerd rejects the images.
 fn runs(architecture: &str, machine: &str, endpoint: &str) -> Result<(), Failure> {
     let found = match machine {
-        // An engine that does not report it may have any.
+        // An engine that does not report its processor may have any.
         "" => architecture,
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -99,9 +96,9 @@ async fn program(tool: &str, world: &World) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Nodes run as root, so root's instances count.
+/// Checks the inotify instances of root, because nodes run as root.
 fn inotify(needed: u32) -> Result<(), Failure> {
-    // A machine that does not show it does not keep its user from trying.
+    // If the limit cannot be read, let the user try.
     let Ok(found) = limits::inotify_of_root() else { return Ok(()) };
     if found.instances_left() >= u64::from(needed) {
         return Ok(());
@@ -118,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn engine_on_another_processor_is_refused() {
+    fn engine_on_another_processor_is_rejected() {
         for machine in ["x86_64", "amd64", ""] {
             assert_eq!(runs("amd64", machine, "unix:///s"), Ok(()), "{machine}");
         }

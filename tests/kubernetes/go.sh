@@ -29,7 +29,7 @@ download_go() {
   done
   local version=v0.0.1-go$go_version.linux-amd64
   local zip=$1/toolchain.zip
-  say "Go $go_version: downloading from the Go module proxy (64 MB, usually 10 s)"
+  say "Go $go_version: downloading from the Go module proxy (64 MB, about 10 s)"
   fetch_from_proxies "golang.org/toolchain/@v/$version.zip" "$zip" ||
     fail "Go $go_version cannot be downloaded from ${GOPROXY:-https://proxy.golang.org}" "set GOPROXY to a module proxy this machine reaches"
   echo "$go_sha256_amd64  $zip" | sha256sum --check --quiet >&2 ||

@@ -76,10 +76,10 @@ debian_key() { { codename; echo "$node_packages"; declare -f install_debian; } |
 codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 
 install_debian() {
-  say "  Debian's packages (usually 30 s the first time)"
+  say "  Debian's packages (about 30 s the first time)"
   mmdebstrap --quiet --variant=minbase --include="$node_packages" "$(codename)" - 2>&1 >"$1/root.tar" |
     { grep -v '^W: ' || true; } >&2
-  [[ -s $1/root.tar ]] || fail "mmdebstrap cannot install Debian's packages" "the output above says why"
+  [[ -s $1/root.tar ]] || fail "mmdebstrap cannot install Debian's packages" "read the output above"
   tar -xf "$1/root.tar" -C "$1" --wildcards '*bin/busybox' --no-anchored --transform 's#.*/##'
   gzip -1 "$1/root.tar"
 }
@@ -127,6 +127,6 @@ build_node() {
   # The older builder is part of every Docker engine, the newer one a package of its own.
   DOCKER_BUILDKIT=0 docker build --quiet --build-arg DEBIAN="$scratch:debian" --tag "$scratch:node" "$1" >/dev/null 2>"$work/build.log" || {
     cat "$work/build.log" >&2
-    fail "docker cannot build the image of a node" "the output above says why"
+    fail "docker cannot build the image of a node" "read the output above"
   }
 }

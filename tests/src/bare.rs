@@ -1,4 +1,4 @@
-//! A cluster by kind alone, as somebody makes it who has no devplat: to compare with, and to be somebody else's.
+//! Clusters that kind or k3d creates without devplat, as peers of measurements and as foreign clusters in tests.
 
 use std::{fs, time::Duration};
 
@@ -6,25 +6,26 @@ use anyhow::Result;
 
 use crate::{binaries, platform::Platform};
 
-/// Longer than kind ever took.
+/// A limit that kind never reached.
 const BOUND: Duration = Duration::from_mins(5);
-/// The node image that is made where no registry is reachable; without it, kind takes its own.
+/// The node image that is built if no registry is reachable; without it, kind uses its own.
 const BUILT_NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
-/// For a kubelet of kind's own image where control groups are of the old kind; others put up with it.
+/// The kubelet of kind's own image needs this with control groups v1; with v2 it has no effect.
 const CONFIG: &str = "\
 kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
 kubeadmConfigPatches: [\"{kind: KubeletConfiguration, failCgroupV1: false}\"]
 ";
-/// What the image that is made needs: it brings a network of its own.
+/// The built image needs this, because it has its own CNI plugin.
 const OWN_NETWORK: &str = "networking: {disableDefaultCNI: true}\n";
 
-/// The Docker network of the cluster: not the one that all of kind's clusters share, so that it can go.
+/// Returns the name of the cluster's Docker network. It is not the one that all kind clusters share, so that it can be
+/// deleted.
 pub fn network(platform: &Platform) -> String {
     format!("devplat-{}", platform.name)
 }
 
-/// Makes it, of the platform's name, in the kubeconfig of the platform's user.
+/// Creates a kind cluster with the platform's name, in the kubeconfig of the platform's user.
 pub fn create(platform: &Platform) -> Result<()> {
     let file = platform.home().join("bare.yaml");
     let config = file.display().to_string();
@@ -37,17 +38,17 @@ pub fn create(platform: &Platform) -> Result<()> {
     kind(platform, &args)
 }
 
-/// The stand-in for k3s that is made where no image registry is reachable; without it, k3d takes its own.
+/// The stand-in for k3s that is built if no image registry is reachable; without it, k3d uses its own image.
 const BUILT_K3S: &str = "devplat/k3s-stand-in:v1.34.3";
-/// k3d's tools container of the same making.
+/// The stand-in for the image of k3d's tools container.
 const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
 
-/// Whether a node image is the stand-in for k3s.
+/// Returns whether a node image is the stand-in for k3s.
 pub fn is_stand_in(node_image: &str) -> bool {
     node_image == BUILT_K3S
 }
 
-/// Creates a cluster by k3d alone, of the platform's name, in the kubeconfig of the platform's user.
+/// Creates a k3d cluster with the platform's name, in the kubeconfig of the platform's user.
 pub fn create_k3d(platform: &Platform) -> Result<()> {
     let built = !platform.docker(&["images", "--quiet", BUILT_K3S])?.trim().is_empty();
     create_k3d_with(platform, built.then_some(BUILT_K3S))
@@ -65,7 +66,7 @@ fn create_k3d_with(platform: &Platform, node_image: Option<&str>) -> Result<()> 
     k3d(platform, &args)
 }
 
-/// Deletes it.
+/// Deletes the k3d cluster.
 pub fn delete_k3d(platform: &Platform) -> Result<()> {
     k3d(platform, &["cluster", "delete", &platform.name])
 }
@@ -78,7 +79,7 @@ pub fn k3d(platform: &Platform, args: &[&str]) -> Result<()> {
     call.run(BOUND)?.expect(0).map(|_| ())
 }
 
-/// Deletes it.
+/// Deletes the kind cluster and its network.
 pub fn delete(platform: &Platform) -> Result<()> {
     kind(platform, &["delete", "cluster", "--name", &platform.name])
 }

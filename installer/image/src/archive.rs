@@ -19,10 +19,10 @@ pub enum ArchiveError {
     Blob {
         /// The blob.
         digest: Digest,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// A blob is not what its name says.
+    /// A blob does not match its digest.
     #[error("blob {digest} in the image store is damaged")]
     Damaged {
         /// The blob.
@@ -33,11 +33,11 @@ pub enum ArchiveError {
     Write(#[source] io::Error),
 }
 
-/// Writes `images` as one OCI archive that containerd imports under their local references, without the blobs in `skip`:
-/// containerd takes those from its own store, where they have to be.
+/// Writes `images` as one OCI archive that containerd imports under their local references. The blobs in `skip` are
+/// left out: containerd must have them in its store already.
 ///
-/// containerd takes the whole name from the annotation, digest and all, so that what a pod names is what is
-/// listed; without it, it would name the images by the day of the import.
+/// containerd takes the whole name, digest included, from the annotation, so it lists the image under the reference
+/// that pods use. Without the annotation it would name the images by the day of the import.
 pub fn write_archive<S: BuildHasher>(
     images: &[Stored],
     skip: &HashSet<Digest, S>,
@@ -101,11 +101,11 @@ fn add(tar: &mut Builder<impl Write>, path: &str, content: impl Read, size: u64)
     tar.append_data(&mut header, path, content.take(size))
 }
 
-/// Passes a blob on, and knows at its end what it was.
+/// A reader that passes a blob on and verifies its digest at the end.
 struct Verified<R> {
     inner: R,
     seen: Hashing<io::Sink>,
-    /// How reading failed; an archive's own errors are those of writing.
+    /// The error of a failed read; the archive writer reports only errors of writing.
     failed: Option<io::ErrorKind>,
 }
 

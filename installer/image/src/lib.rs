@@ -1,5 +1,5 @@
-//! Container images put together by devplat itself, byte for byte the same from the same input, and kept in a
-//! content-addressed store. It never starts a process, never asks a network and never reads the environment.
+//! Container images that devplat assembles itself. The same input gives the same bytes, and a content-addressed store
+//! keeps them. This crate never starts a process, never uses the network and never reads the environment.
 
 mod archive;
 pub mod base;

@@ -1,5 +1,5 @@
-//! Where finished images lie: blobs by digest, and for each key a record of the image it gave. Everything is
-//! written beside its place and moved there whole, so that an interrupted run leaves nothing half-made.
+//! The store of finished images: blobs by digest, and for each key a record of its image. Each file is written beside
+//! its place and renamed when it is complete, so that an interrupted run leaves no half-written file.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// Content and where it lies.
+/// A file of the store, with its type and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Blob {
@@ -32,7 +32,7 @@ pub struct Blob {
     pub size: u64,
 }
 
-/// An image that lies whole in the store.
+/// A complete image in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The image's name.
@@ -46,19 +46,19 @@ pub struct Stored {
     folder: PathBuf,
 }
 
-/// The store's content for a key.
+/// The result of a search in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// The whole image, as far as the sizes of its blobs say.
+    /// The complete image; only the sizes of its blobs were checked.
     Whole(Stored),
     /// Nothing.
     Absent,
-    /// Something that is to be put together again.
+    /// An image that must be assembled again.
     Damaged(Damage),
 }
 
 impl Finding {
-    /// The image, if it is there and whole.
+    /// Returns the image if it is complete.
     pub fn whole(self) -> Option<Stored> {
         match self {
             Self::Whole(stored) => Some(stored),
@@ -70,10 +70,10 @@ impl Finding {
 /// Damage of an image in the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// Its record is not one.
+    /// Its record does not parse.
     #[error("{} is not the record of an image", .0.display())]
     Record(PathBuf),
-    /// A blob is not there.
+    /// A blob is missing.
     #[error("blob {0} is absent")]
     Absent(Digest),
     /// A blob is of another size.
@@ -95,15 +95,15 @@ struct Record {
     layers: Vec<Blob>,
 }
 
-/// Why an image could not be put together.
+/// The reason why an image could not be assembled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No room left.
-    #[error("no space left in {} while image {name} is put together", folder.display())]
+    /// The disk is full.
+    #[error("no space left in {} for image {name}", folder.display())]
     DiskFull {
         /// The image.
         name: ImageName,
-        /// Where there is no room.
+        /// The folder on the full disk.
         folder: PathBuf,
     },
     /// The store cannot be read.
@@ -117,7 +117,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Reading or writing failed otherwise.
-    #[error("cannot put image {name} together in {}", folder.display())]
+    #[error("cannot assemble image {name} in {}", folder.display())]
     Io {
         /// The image.
         name: ImageName,
@@ -144,22 +144,22 @@ impl Error {
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-/// A third of the bytes on their way into a node, through Docker, the node's containerd and their checksums, for less
-/// processor time than these take; zstd's own default.
+/// zstd's default. Compression leaves a third of the bytes, and costs less processor time than Docker, containerd and
+/// their checksums would need for the other two thirds.
 const LEVEL: i32 = 3;
 
 impl Store {
-    /// The store in `folder`, which is made when the first image comes.
+    /// The store in `folder`, which is created with the first image.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Where it lies.
+    /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The image that `key` gave, if it is there and whole. Fails where the store cannot be read.
+    /// Looks for the image of `key`. Fails if the store cannot be read.
     pub fn find(&self, name: ImageName, key: &Key) -> Result<Finding, Error> {
         let path = self.record_path(key);
         let unreadable = |path: &Path, source| Error::Unreadable { name, path: path.to_owned(), source };
@@ -189,7 +189,7 @@ impl Store {
         Ok(Finding::Whole(stored))
     }
 
-    /// Puts an image of programs together; the first of them is what it runs.
+    /// Assembles an image of programs; the first one is its entrypoint.
     pub fn assemble_programs(&self, name: ImageName, key: &Key, binaries: &[&Path]) -> Result<Stored, Error> {
         let config = json!({
             "User": format!("{0}:{0}", layer::NONROOT),
@@ -201,7 +201,7 @@ impl Store {
         self.assemble(name, key, &config, |out| layer::programs(binaries, out))
     }
 
-    /// Puts the base image together from the tar of its root.
+    /// Assembles the base image from the tar of its root.
     pub fn assemble_base(&self, key: &Key, rootfs: impl Read) -> Result<Stored, Error> {
         let config = json!({
             "Cmd": ["/bin/bash"],
@@ -215,9 +215,9 @@ impl Store {
         self.assemble(ImageName::Base, key, &config, |out| layer::base(rootfs, out))
     }
 
-    /// Takes the record of `key` away, so that the image is put together again.
+    /// Deletes the record of `key`, so that the image is assembled again.
     pub fn forget(&self, key: &Key) {
-        // An absent record is what is wanted.
+        // The record may already be absent.
         let _ = fs::remove_file(self.record_path(key));
     }
 
@@ -254,7 +254,7 @@ impl Store {
         Ok(Stored { name, manifest, config, layers, folder: self.folder.clone() })
     }
 
-    /// Keeps a layer compressed, and gives the digest of what it is before that as well.
+    /// Writes a layer compressed; also returns the digest of its uncompressed bytes.
     fn keep_layer(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(Blob, Digest)> {
         let mut content = None;
         let blob = self.keep(LAYER, |out| {
@@ -299,17 +299,17 @@ impl Store {
 }
 
 impl Stored {
-    /// Its reference in pods when it lies in the nodes.
+    /// Its reference in pods if it was imported into the nodes.
     pub fn local_reference(&self) -> Reference {
         Reference::local(self.name, &self.manifest.digest)
     }
 
-    /// All that it is made of: manifest, configuration, layers.
+    /// Its blobs: manifest, configuration, layers.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         [&self.manifest, &self.config].into_iter().chain(&self.layers)
     }
 
-    /// The size of all of it, in bytes.
+    /// The size of all blobs, in bytes.
     pub fn size(&self) -> u64 {
         self.blobs().map(|blob| blob.size).sum()
     }
@@ -319,7 +319,7 @@ impl Stored {
         File::open(self.path(blob))
     }
 
-    /// Where one of its blobs lies.
+    /// The path of one of its blobs.
     pub fn path(&self, blob: &Blob) -> PathBuf {
         blob_path(&self.folder, &blob.digest)
     }

@@ -1,4 +1,4 @@
-//! The store's content, and how it recovers from damage and interruption.
+//! The store's content, and its recovery from damage and interruption.
 
 use std::{
     collections::HashSet,
@@ -34,7 +34,7 @@ fn assembled(age: u64, mode: u32) -> (tempfile::TempDir, Store, Key, Stored) {
 }
 
 #[test]
-fn same_program_gives_the_same_image_whatever_its_folder_time_and_mode() {
+fn folder_time_and_mode_of_a_program_do_not_change_its_image() {
     let (_one, _, key, first) = assembled(0, 0o755);
     let (_two, _, other_key, second) = assembled(86_400, 0o600);
     assert_eq!(key, other_key);

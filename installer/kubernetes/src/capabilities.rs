@@ -1,4 +1,4 @@
-//! What a cluster can do, asked in one go: each answer may be missing, since not every user may ask everything.
+//! The capabilities of a cluster, read concurrently. Each may be unknown, because the user may lack a right.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -22,12 +22,12 @@ use crate::{
     recognition::{Evidence, NodeFacts, Recognition, recognise},
 };
 
-/// How long a cluster has to answer a question.
+/// How long one read may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The annotation of the StorageClass that claims without a class get.
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
-/// What a cluster can do.
+/// The capabilities of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
     /// Its version, such as `v1.34.3`.
@@ -40,9 +40,9 @@ pub struct Capabilities {
     pub storage: Storage,
     /// A sign that Services of type `LoadBalancer` get an address.
     pub load_balancer: Option<LoadBalancerEvidence>,
-    /// Whether it serves the metrics of pods.
+    /// Whether it serves pod metrics.
     pub metrics: bool,
-    /// The Pod Security of a namespace without labels; `None` where it cannot be tried.
+    /// The level of Pod Security in a namespace without labels; `None` if it cannot be tried.
     pub pod_security: Option<PodSecurityLevel>,
     /// The `ResourceQuotas` of all namespaces.
     pub quotas: Vec<ObjectRef>,
@@ -61,9 +61,9 @@ pub struct Capabilities {
 pub enum Storage {
     /// One class is the default.
     Default(String),
-    /// Several are; Kubernetes takes the newest.
+    /// Several classes are the default; Kubernetes uses the newest.
     SeveralDefaults(Vec<String>),
-    /// There are classes, and none is the default.
+    /// There are classes, but none is the default.
     NoDefault(Vec<String>),
     /// There is no class.
     None,
@@ -91,7 +91,7 @@ pub enum PodSecurityLevel {
     Restricted,
 }
 
-/// Asks the cluster of `context`. Only its version has to be answered; all questions are asked concurrently.
+/// Reads the capabilities of the cluster of `context`, concurrently. Fails only if its version cannot be read.
 pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, CallError> {
     let version = Call::new(Verb::Read, &ObjectRef::new("v1", "Version", None, "of the API server"));
     let (version, groups, nodes, classes, services, quotas, pod_security, registry_hosting) = tokio::join!(
@@ -142,7 +142,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
     })
 }
 
-/// Whether every node reports that it has the image of this reference. A kubelet reports its 50 largest images.
+/// Returns whether every node reports the image of this reference. A kubelet reports its 50 largest images.
 pub async fn nodes_have_image(client: &Client, reference: &str) -> Result<bool, CallError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let call = Call::new(Verb::List, &ObjectRef::all("v1", "Node", None));
@@ -162,7 +162,7 @@ async fn groups(client: &Client) -> Option<APIGroupList> {
     tokio::time::timeout(PATIENCE, client.list_api_groups()).await.ok()?.ok()
 }
 
-/// The objects of a kind, bounded in number; `None` where the user may not list them.
+/// Lists the objects of a kind, up to a limit; `None` if the user may not list them.
 async fn list<K>(client: &Client, api_version: &str, kind: &str) -> Option<Vec<K>>
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
@@ -173,7 +173,7 @@ where
     bounded(&call, PATIENCE, api.list(&some)).await.ok().map(|list| list.items)
 }
 
-/// `containerd` of `containerd://2.1.4`.
+/// Returns `containerd` for `containerd://2.1.4`.
 fn runtime(node: &Node) -> Option<String> {
     let version = &node.status.as_ref()?.node_info.as_ref()?.container_runtime_version;
     version.split_once("://").map(|(name, _)| name.to_owned())
@@ -218,15 +218,14 @@ fn quota(quota: &ResourceQuota) -> ObjectRef {
     ObjectRef::new("v1", "ResourceQuota", quota.namespace().as_deref(), &quota.name_any())
 }
 
-/// Tries pods in the namespace `default`: there is no other way to learn the level that the API server's
-/// configuration sets.
+/// Tries pods in the namespace `default`, because no API reports the level that the API server's configuration sets.
 async fn pod_security(client: &Client) -> Option<PodSecurityLevel> {
     let plain = pod(None);
     let privileged = pod(Some(true));
     let restricted = admission::hardened(&plain);
     let (restricted, plain, privileged) =
         tokio::join!(accepted(client, &restricted), accepted(client, &plain), accepted(client, &privileged));
-    // Where not even a hardened pod is accepted, something else decides.
+    // If even a hardened pod is rejected, another policy is the reason.
     restricted?.then_some(())?;
     Some(match (plain?, privileged?) {
         (true, true) => PodSecurityLevel::Privileged,
@@ -254,7 +253,7 @@ fn pod(privileged: Option<bool>) -> Pod {
     }
 }
 
-/// Whether a pod would be accepted; `None` where that cannot be told.
+/// Returns whether the API server accepts a pod in a dry run; `None` if that is unknown.
 async fn accepted(client: &Client, pod: &Pod) -> Option<bool> {
     let api: Api<Pod> = Api::namespaced(client.clone(), "default");
     let dry = PostParams { dry_run: true, field_manager: None };

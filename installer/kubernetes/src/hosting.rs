@@ -15,58 +15,58 @@ use crate::{
     release::PLATFORM_LABEL,
 };
 
-/// The namespace of the announcement, which every user may read.
+/// The namespace of the announcement, which all users may read.
 const NAMESPACE: &str = "kube-public";
 const NAME: &str = "local-registry-hosting";
-/// The versions of the announcement that are known, the newest first.
+/// The known versions of the announcement, the newest first.
 const KEYS: [&str; 1] = ["localRegistryHosting.v1"];
-/// How long a cluster has to answer.
+/// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A registry that a cluster announces. It may be gone: nothing keeps the announcement up to date.
+/// A registry that a cluster announces. The registry may be gone, because no controller updates the announcement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hosting {
     /// The address to push to from this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The address in pod specs; where it is absent, `host` serves.
+    /// The address in pod specs; `host` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_from_container_runtime: Option<String>,
-    /// The address to push to from pods; absent where that is not possible.
+    /// The address to push to from pods; absent if pods cannot push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_from_cluster_network: Option<String>,
-    /// Where to read on when a push fails.
+    /// A page with help for failed pushes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
 impl Hosting {
-    /// The address that pod specs use.
+    /// Returns the address that pod specs use.
     pub fn pull_address(&self) -> Option<&str> {
         self.host_from_container_runtime.as_deref().or(self.host.as_deref())
     }
 }
 
-/// What became of an announcement.
+/// The result of [`announce`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announced {
-    /// It was written.
+    /// The announcement was created.
     Created,
-    /// There is one already; it is left as it is.
+    /// An announcement exists already and was not changed.
     Kept,
 }
 
-/// An announcement that is there.
+/// An existing announcement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
-    /// What it says; `None` where it says nothing that is understood.
+    /// The announced registry; `None` if the content cannot be read.
     pub hosting: Option<Hosting>,
-    /// The platform that wrote it, where it was one.
+    /// The platform that created it, if one did.
     pub platform: Option<String>,
 }
 
-/// The registry that the cluster announces, or `None`.
+/// Reads the registry that the cluster announces, if any.
 pub async fn read(client: &Client) -> Result<Option<Hosting>, CallError> {
     let call = Call::new(Verb::Read, &reference());
     let live = bounded(&call, PATIENCE, async { if_there(maps(client).get(NAME).await) }).await?;
@@ -76,7 +76,7 @@ pub async fn read(client: &Client) -> Result<Option<Hosting>, CallError> {
     })
 }
 
-/// The announcement that is there, and whose it is.
+/// Reads the existing announcement and its owner.
 pub async fn look(client: &Client) -> Result<Option<Announcement>, CallError> {
     let call = Call::new(Verb::Read, &reference());
     let live = bounded(&call, PATIENCE, async { if_there(maps(client).get(NAME).await) }).await?;
@@ -95,7 +95,7 @@ fn parse(text: &str) -> Option<Hosting> {
     serde_saphyr::from_str(text).ok()
 }
 
-/// Announces `hosting` as the registry of `platform`, unless there is an announcement.
+/// Announces `hosting` as the registry of `platform`, unless an announcement exists.
 pub async fn announce(client: &Client, platform: &str, hosting: &Hosting) -> Result<Announced, CallError> {
     // JSON is YAML.
     let text = serde_json::to_string(hosting).expect("texts are JSON");
@@ -109,7 +109,7 @@ pub async fn announce(client: &Client, platform: &str, hosting: &Hosting) -> Res
         ..ConfigMap::default()
     };
     let call = Call::new(Verb::Create, &reference());
-    // Created and not applied, as ctlptl and k3d do: an announcement of another program stays.
+    // Create instead of apply, as ctlptl and k3d do, so that an announcement of another program stays.
     match bounded(&call, PATIENCE, maps(client).create(&PostParams::default(), &map)).await {
         Ok(_) => Ok(Announced::Created),
         Err(error) if matches!(*error.class, Class::Conflict(_)) => Ok(Announced::Kept),
@@ -117,7 +117,7 @@ pub async fn announce(client: &Client, platform: &str, hosting: &Hosting) -> Res
     }
 }
 
-/// Removes the announcement of `platform`; those of others stay.
+/// Deletes the announcement of `platform`; one of another owner stays.
 pub async fn withdraw(client: &Client, platform: &str) -> Result<(), CallError> {
     let object = ObjectRef::config_map(NAMESPACE, NAME);
     let read = Call::new(Verb::Read, &object);
@@ -133,7 +133,7 @@ pub async fn withdraw(client: &Client, platform: &str) -> Result<(), CallError> 
     bounded(&delete, PATIENCE, async { if_there(maps(client).delete(NAME, &same).await) }).await.map(drop)
 }
 
-/// The ConfigMap of the announcement.
+/// Returns the reference of the announcement's ConfigMap.
 pub(crate) fn reference() -> ObjectRef {
     ObjectRef::config_map(NAMESPACE, NAME)
 }

@@ -1,4 +1,4 @@
-//! Which cluster it is, and which platforms are in it.
+//! The identity of a cluster, and the platforms in it.
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     release::PLATFORM_LABEL,
 };
 
-/// How long a cluster has to answer.
+/// How long a call may take.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The identity of a cluster: the UID of its namespace `kube-system`, which lives as long as the cluster.
+/// The identity of a cluster: the UID of its namespace `kube-system`, which exists as long as the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Uid(String);
@@ -38,7 +38,7 @@ impl fmt::Display for Uid {
     }
 }
 
-/// The identity of the cluster.
+/// Reads the identity of the cluster.
 pub async fn cluster_uid(client: &Client) -> Result<Uid, CallError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let call = Call::new(Verb::Read, &ObjectRef::namespace("kube-system"));
@@ -50,7 +50,7 @@ pub async fn cluster_uid(client: &Client) -> Result<Uid, CallError> {
     Ok(Uid(uid))
 }
 
-/// The names of the platforms that have namespaces or CRDs in the cluster, sorted.
+/// Returns the names of the platforms that have namespaces or CRDs in the cluster, sorted.
 pub async fn platforms(client: &Client) -> Result<Vec<String>, CallError> {
     let (namespaces, crds): (Api<Namespace>, Api<CustomResourceDefinition>) =
         (Api::all(client.clone()), Api::all(client.clone()));

@@ -1,4 +1,4 @@
-//! Kubeconfigs from a list of files, merged as kubectl merges them.
+//! Reads kubeconfigs from a list of files and merges them as kubectl does.
 
 use std::{
     fs, io,
@@ -10,10 +10,10 @@ use kube::config::{AuthInfo, Cluster, Kubeconfig};
 /// The largest file that is read; a kubeconfig of 1000 clusters has about 5 MiB.
 const LIMIT: u64 = 64 * 1024 * 1024;
 
-/// Why a kubeconfig cannot be read.
+/// The reason why a kubeconfig cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum KubeconfigError {
-    /// The file cannot be read: a folder, or no right to.
+    /// The file cannot be read: it is a folder, or the user lacks the right.
     #[error("cannot read kubeconfig {}", .path.display())]
     Read {
         /// The file.
@@ -21,7 +21,7 @@ pub enum KubeconfigError {
         /// The reason.
         source: io::Error,
     },
-    /// The file is too large to be one.
+    /// The file is too large for a kubeconfig.
     #[error("kubeconfig {} has more than {} MiB", .path.display(), LIMIT / 1024 / 1024)]
     Large {
         /// The file.
@@ -38,11 +38,11 @@ pub enum KubeconfigError {
     Parse {
         /// The file.
         path: PathBuf,
-        /// The line of the mistake, from 1; 0 where it is not known.
+        /// The line of the mistake, from 1; 0 if unknown.
         line: u64,
-        /// The column of the mistake, from 1; 0 where it is not known.
+        /// The column of the mistake, from 1; 0 if unknown.
         column: u64,
-        /// The parser's words, without values of the file.
+        /// The parser's message, without values of the file.
         why: String,
     },
 }
@@ -64,13 +64,13 @@ impl KubeconfigError {
     }
 }
 
-/// Reads `files` in order: the first that sets a value wins. Files that are missing or empty are passed over. Paths in
-/// a file are relative to the file's folder.
+/// Reads `files` in order: the first that sets a value wins. Missing and empty files are skipped. Paths in a file are
+/// relative to the file's folder.
 pub fn load(files: &[PathBuf]) -> Result<Kubeconfig, KubeconfigError> {
     let mut merged = Kubeconfig::default();
     for path in files {
         let Some(text) = read(path)? else { continue };
-        // kubectl reads the first document only; further ones have always been merged here.
+        // kubectl reads only the first document. devplat also merges further ones, as it always has.
         let documents: Vec<Option<Kubeconfig>> =
             serde_saphyr::from_multiple(&text).map_err(|error| mistake(path, &error))?;
         for mut document in documents.into_iter().flatten() {
@@ -104,7 +104,7 @@ fn missing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-/// The text behind a byte order mark: editors of Windows write UTF-16.
+/// Decodes UTF-8, or UTF-16 with a byte order mark, which editors on Windows write.
 fn decode(bytes: Vec<u8>) -> Option<String> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
@@ -124,7 +124,7 @@ fn mistake(path: &Path, error: &serde_saphyr::Error) -> KubeconfigError {
     KubeconfigError::Parse { path: path.to_owned(), line, column, why: without_values(&why) }
 }
 
-/// The parser's words without what it quotes: that could be a token.
+/// Returns the parser's message without its quotes from the file, which could be a token.
 fn without_values(words: &str) -> String {
     let first = words.lines().next().unwrap_or_default();
     let mut parts = first.split('"');
@@ -136,7 +136,7 @@ fn without_values(words: &str) -> String {
     out
 }
 
-/// Makes relative paths count from `folder`.
+/// Makes relative paths absolute, starting from `folder`.
 fn anchor(kubeconfig: &mut Kubeconfig, folder: &Path) {
     let join = |path: &mut Option<String>| {
         if let Some(text) = path
@@ -157,7 +157,7 @@ fn anchor(kubeconfig: &mut Kubeconfig, folder: &Path) {
         join(client_certificate);
         join(client_key);
         join(token_file);
-        // A name without a separator is looked up in PATH.
+        // A command without a separator is looked up in PATH.
         if let Some(exec) = exec
             && exec.command.as_ref().is_some_and(|command| command.contains('/'))
         {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_windows_editors_are_read() {
+    fn files_written_by_windows_editors_are_read() {
         let folder = folder(&[]);
         let path = folder.path().join("wide");
         let wide: Vec<u8> =

@@ -1,6 +1,6 @@
-//! devplat's conversation with an API server: clients from kubeconfigs, releases, the proof, and facts of a cluster. It
-//! never prints, never starts a process and never reads the environment. Every wait goes through the caller's
-//! [`Pace`], so that the caller can report and stop it.
+//! devplat's calls to an API server: clients from kubeconfigs, releases, the proof, and facts of a cluster. This crate
+//! never prints, never starts a process and never reads the environment. Every wait goes through the caller's [`Pace`],
+//! so that the caller can report and stop it.
 
 pub mod admission;
 pub mod bastion;
@@ -29,7 +29,7 @@ mod tests {
 
     use crate::{Steady, admission, bastion, capabilities, context, proof, release};
 
-    /// Compiles or does not: an installer runs these as tasks of their own.
+    /// Compiles only if the futures are `Send`, because the installer spawns them as tasks.
     #[test]
     fn calls_can_be_made_from_any_task() {
         fn task<F: Future<Output: Send> + Send + 'static>(_: impl Fn() -> F) {}

@@ -17,7 +17,7 @@ pub struct ObjectRef {
     pub api_version: String,
     /// The kind.
     pub kind: String,
-    /// The namespace, where the object has one.
+    /// The namespace, if the object has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// The name.
@@ -34,7 +34,7 @@ impl ObjectRef {
         }
     }
 
-    /// All objects of a kind.
+    /// Returns a reference to all objects of a kind.
     pub(crate) fn all(api_version: &str, kind: &str, namespace: Option<&str>) -> Self {
         Self::new(api_version, kind, namespace, "")
     }
@@ -47,13 +47,13 @@ impl ObjectRef {
         Self::new("v1", "Namespace", None, name)
     }
 
-    /// The reference to `object`, which comes from a manifest and so has its kind.
+    /// Returns the reference to `object`, which comes from a manifest and therefore has a kind.
     pub fn of(object: &DynamicObject) -> Self {
         let TypeMeta { api_version, kind } = object.types.clone().unwrap_or_default();
         Self { api_version, kind, namespace: object.namespace(), name: object.name_any() }
     }
 
-    /// The API of objects of this kind in this namespace.
+    /// Returns the API for objects of this kind in this namespace.
     pub(crate) fn api(&self, client: &Client) -> Api<DynamicObject> {
         let resource = self.resource();
         match &self.namespace {
@@ -62,7 +62,7 @@ impl ObjectRef {
         }
     }
 
-    /// The group, empty for the core group, and the version.
+    /// Returns the group, which is empty for the core group, and the version.
     pub(crate) fn group_version(&self) -> (&str, &str) {
         self.api_version.split_once('/').unwrap_or(("", &self.api_version))
     }

@@ -1,4 +1,4 @@
-//! Waiting that the user can stop, and that reports what it waits for.
+//! Waits that the user can stop, and that report the object they wait for.
 
 use std::{pin::pin, task::Poll, time::Duration};
 
@@ -6,12 +6,12 @@ use futures::future::{BoxFuture, Either, select};
 
 use crate::Waiting;
 
-/// How long a call is retried that failed for a reason that may pass, unless the caller says otherwise.
+/// How long a call with a temporary failure is retried by default.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Longer than anything here waits.
+/// Longer than any wait here.
 const FOREVER: Duration = Duration::from_hours(24);
-/// How long a call that is under way may still take after a stop: most are answered within milliseconds, and an
-/// answered write needs no second look.
+/// How long a call in flight may still take after a stop. Most calls end within milliseconds, and the result of a
+/// finished write need not be looked up by the next run.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
 
 /// The user asked to stop.
@@ -19,22 +19,22 @@ const LAST_MOMENT: Duration = Duration::from_millis(200);
 #[error("stopped")]
 pub struct Stopped;
 
-/// How a caller lets this crate wait: every loop and every retry pauses through it.
+/// The caller's control over waits: every loop and every retry pauses through it.
 pub trait Pace: Send + Sync {
-    /// Takes what is waited for, each time it changes.
+    /// Receives the object that is waited for, each time it or its progress changes.
     fn report(&self, waiting: &Waiting);
 
-    /// Ends after `period`, or with an error as soon as the user asks to stop. After a stop, every pause ends
-    /// immediately with the error.
+    /// Returns after `period`, or with an error as soon as the user asks to stop. After a stop, every pause returns the
+    /// error immediately.
     fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>>;
 
-    /// How long a call is retried that fails for a reason that may pass, such as a refused connection.
+    /// How long a call with a temporary failure, such as a refused connection, is retried.
     fn patience(&self) -> Duration {
         PATIENCE
     }
 }
 
-/// A pace that reports to nothing and never stops.
+/// A pace without reports that never stops.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Steady;
 
@@ -49,10 +49,10 @@ impl Pace for Steady {
     }
 }
 
-/// Does `work` unless the user asked to stop; a stop ends it within 0.2 s.
+/// Runs `work` unless the user has asked to stop. A later stop ends it within 0.2 s.
 pub async fn stoppable<T>(pace: &dyn Pace, work: impl Future<Output = T>) -> Result<T, Stopped> {
     let mut stop = pace.pause(FOREVER);
-    // Checked before the work starts: a loop of quick calls would else go on after a stop.
+    // Check before the work starts, or a loop of quick calls would go on after a stop.
     if let Poll::Ready(Err(stopped)) = futures::poll!(&mut stop) {
         return Err(stopped);
     }
@@ -65,7 +65,7 @@ pub async fn stoppable<T>(pace: &dyn Pace, work: impl Future<Output = T>) -> Res
     }
 }
 
-/// Reports what is waited for, once for each change.
+/// Reports the object that is waited for, once per change.
 pub(crate) struct Reporter<'a> {
     pace: &'a dyn Pace,
     last: Option<Waiting>,
@@ -92,7 +92,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A pace that keeps what is reported and can be stopped.
+    /// A pace that keeps the reports and can be stopped.
     pub(crate) struct Stoppable {
         stopped: watch::Sender<bool>,
         pub(crate) reported: Mutex<Vec<String>>,
@@ -144,7 +144,7 @@ pub(crate) mod tests {
     }
 
     #[tokio::test]
-    async fn answer_that_is_under_way_is_taken_after_a_stop() {
+    async fn answer_in_flight_is_accepted_after_a_stop() {
         let pace = Stoppable::new();
         let work = async {
             pace.stop();

@@ -1,7 +1,7 @@
-//! Which distribution a cluster is, from what its API server says, and what follows from that. No answer is certain:
-//! the facts that decided are reported, and the profile may say otherwise.
+//! Recognises the distribution of a cluster from facts of its API server, and derives defaults from it. No result is
+//! certain, so the deciding facts are reported, and the profile overrides the defaults.
 //!
-//! The facts of `OpenShift` and the clouds other than EKS come from secondary sources.
+//! The facts about `OpenShift` and about cloud providers other than EKS come from secondary sources.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,7 +62,7 @@ impl fmt::Display for Distribution {
     }
 }
 
-/// What an API server says of its cluster.
+/// The facts about a cluster, from its API server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evidence {
     /// The API groups that it serves.
@@ -71,13 +71,13 @@ pub struct Evidence {
     pub git_version: String,
     /// Its nodes.
     pub nodes: Vec<NodeFacts>,
-    /// The name of the context, a mere hint.
+    /// The name of the context, which is only a hint.
     pub context_name: String,
     /// The address of the API server.
     pub server: String,
 }
 
-/// What an API server says of a node.
+/// The facts about a node, from the API server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// The name.
@@ -94,7 +94,7 @@ pub struct NodeFacts {
     pub arch: String,
 }
 
-/// A distribution with the facts that decided.
+/// A distribution with the deciding facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognition {
     /// The distribution.
@@ -103,7 +103,7 @@ pub struct Recognition {
     pub facts: Vec<String>,
 }
 
-/// How images come into a cluster unless the profile says otherwise.
+/// The default delivery of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delivery {
     /// Imported into the containerd of each node, through Docker.
@@ -114,7 +114,7 @@ pub enum Delivery {
     Registry,
 }
 
-/// How the bastion is reached from outside unless the profile says otherwise.
+/// The default exposure of the bastion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exposure {
     /// A Service of type `LoadBalancer`.
@@ -125,23 +125,23 @@ pub enum Exposure {
     PortForward,
 }
 
-/// What follows from a distribution.
+/// The defaults of a distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consequences {
-    /// How images come into it.
+    /// The delivery of images.
     pub delivery: Delivery,
-    /// How the bastion is reached.
+    /// The exposure of the bastion.
     pub exposure: Exposure,
-    /// Why, or what to watch.
+    /// The reason for the exposure, or its limits.
     pub exposure_remark: &'static str,
     /// The StorageClass that it comes with.
     pub storage_class: Option<&'static str>,
-    /// What its pods have to put up with.
+    /// The restrictions on pods.
     pub pod_security_remark: Option<&'static str>,
 }
 
 impl Distribution {
-    /// What follows from it.
+    /// Returns its defaults.
     pub fn consequences(&self) -> Consequences {
         use Delivery::{MinikubeImageLoad, NodeImport, Registry};
         use Exposure::{LoadBalancer, NodePort, PortForward};
@@ -207,15 +207,19 @@ impl Distribution {
                 Some("standard"),
                 None,
             ),
-            Self::Other => {
-                row(Registry, PortForward, "nothing is known of load balancers in this cluster", None, None)
-            }
+            Self::Other => row(
+                Registry,
+                PortForward,
+                "it is unknown whether this cluster has load balancers",
+                None,
+                None,
+            ),
         }
     }
 }
 
-/// Recognises a distribution. API groups come first: `OpenShift` runs on the machines of clouds. Then the version: k3s on
-/// EC2 may have providerIDs of AWS. Then the nodes.
+/// Recognises a distribution. API groups come first, because `OpenShift` runs on machines of cloud providers; then the
+/// version, because k3s on EC2 may have providerIDs of AWS; then the nodes.
 pub fn recognise(evidence: &Evidence) -> Recognition {
     const TESTS: [fn(&Evidence) -> Option<Recognition>; 6] =
         [openshift, clouds_by_version, k3s_family, clouds_by_nodes, minikube, kind_family];
@@ -318,7 +322,7 @@ fn kind_family(evidence: &Evidence) -> Option<Recognition> {
         // kind://PROVIDER/CLUSTER/NODE
         let name = id.split('/').nth(3).filter(|name| !name.is_empty())?;
         let fact = format!("providerID {id}");
-        // A user may name a cluster of kind so, too; its context is kind-desktop then.
+        // A user may give a kind cluster the same name; its context is then kind-desktop.
         if name == "desktop" && evidence.context_name != "kind-desktop" {
             return found(Distribution::DockerDesktop, [fact]);
         }

@@ -34,7 +34,7 @@ fn distributions_are_recognised_by_their_strongest_fact() {
             Distribution::RancherDesktop,
             "node lima-rancher-desktop",
         ),
-        // A providerID is the machine's, not the distribution's.
+        // A providerID identifies the machine, not the distribution.
         (
             evidence("v1.34.3+k3s1", vec![node("ip-10-0-0-1", "aws:///eu-west-1a/i-1")]),
             Distribution::K3s,
@@ -79,7 +79,7 @@ fn openshift_is_recognised_before_the_cloud_it_runs_on() {
 }
 
 #[test]
-fn cluster_of_kind_named_desktop_is_one_of_kind() {
+fn kind_cluster_named_desktop_is_recognised_as_kind() {
     let mut found = evidence("v1.34.3", vec![node("d", "kind://docker/desktop/d")]);
     found.context_name = "kind-desktop".to_owned();
     assert_eq!(recognise(&found).distribution, Distribution::Kind { name: "desktop".to_owned() });
@@ -93,7 +93,7 @@ fn aks_is_recognised_by_its_address() {
 }
 
 #[test]
-fn only_names_of_k3d_nodes_have_a_cluster() {
+fn cluster_name_is_read_only_from_names_of_k3d_nodes() {
     assert_eq!(k3d_name("k3d-a-agent-10"), Some("a"));
     for name in ["k3d-a-server", "k3d--server-0", "k3d-a-serverlb", "a-server-0"] {
         assert_eq!(k3d_name(name), None, "{name}");

@@ -1,4 +1,4 @@
-//! The object that is waited for, with the reason.
+//! An object that is waited for, with the reason.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use crate::ObjectRef;
 pub struct Waiting {
     /// The object.
     pub object: ObjectRef,
-    /// The progress: how many of how many, or one word.
+    /// The progress: `1 of 2 ready`, or one word.
     pub progress: String,
-    /// The reason for the wait, where Kubernetes reports one.
+    /// The reason for the wait, if Kubernetes reports one.
     pub reason: Option<String>,
 }
 
 impl Waiting {
-    /// Waiting for `object` to be gone, which `finalizers` may hold.
+    /// A wait until `object` is gone, which `finalizers` may delay.
     pub(crate) fn deletion(object: ObjectRef, finalizers: &[String]) -> Self {
         let reason = (!finalizers.is_empty()).then(|| format!("held by {}", finalizers.join(", ")));
         Self { object, progress: "being deleted".to_owned(), reason }
     }
 
-    /// Waiting for `object`, which does not exist.
+    /// A wait for `object`, which does not exist.
     pub(crate) fn absent(object: ObjectRef) -> Self {
         Self { object, progress: "absent".to_owned(), reason: None }
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentence_names_the_object_its_progress_and_the_reason() {
+    fn text_names_the_object_its_progress_and_the_reason() {
         let object = |namespace: Option<&str>| ObjectRef {
             api_version: "apps/v1".to_owned(),
             kind: "Deployment".to_owned(),

@@ -2,25 +2,25 @@
 
 use crate::{Action, Foreigner, Id, Loss};
 
-/// A reason for which nothing is planned: carrying it out would touch what is not the platform's, or destroy data.
+/// A reason against a plan: it would touch a resource of another owner, or destroy data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
     /// The name is taken.
     #[error("{id} is not devplat's: {who}")]
     Foreign {
-        /// Whose name is taken.
+        /// The resource whose name is taken.
         id: Id,
-        /// What was found in its place.
+        /// The object that has the name.
         who: Foreigner,
     },
-    /// The change destroys data, and that was not allowed.
-    #[error("{id} cannot be brought to what is wanted without losing {loss}: {why}")]
+    /// The change destroys data, which the user has not allowed.
+    #[error("cannot change {id} without losing {loss}: {why}")]
     LosesData {
-        /// What would be deleted.
+        /// The resource that would be deleted.
         id: Id,
-        /// What differs.
+        /// The difference, or the reason for the deletion.
         why: String,
-        /// What would be lost.
+        /// The data that would be lost.
         loss: Loss,
     },
     /// An action that devplat does not implement for this kind.
@@ -30,15 +30,15 @@ pub enum Blocked {
         id: Id,
         /// The action.
         action: Action,
-        /// Why it would be needed.
+        /// The reason for the action.
         why: String,
     },
-    /// The user named something that cannot serve.
+    /// The user named a resource that the platform cannot use.
     #[error("{id} cannot be used: {}", .why.join("; "))]
     Unfit {
-        /// What was named.
+        /// The resource.
         id: Id,
-        /// Each reason.
+        /// The reasons.
         why: Vec<String>,
     },
 }

@@ -1,19 +1,19 @@
-//! How a resource differs from what is wanted, and what bringing it there costs.
+//! The differences between a found resource and the wanted one, and the data that an update destroys.
 
 use std::fmt;
 
-/// One difference between what was found and what is wanted.
+/// One difference between a found resource and the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// What differs.
+    /// The difference.
     pub detail: Detail,
     /// How the difference can be removed.
     pub how: How,
-    /// What is lost on the way.
+    /// The data that is lost when the difference is removed.
     pub loses: Option<Loss>,
 }
 
-/// What differs.
+/// The field that differs, or a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detail {
     /// A field with both values.
@@ -40,7 +40,7 @@ pub enum How {
     OldFirst,
 }
 
-/// What an action destroys, for people: "dev servers and homes in it".
+/// The data that an action destroys, in words for messages: "dev servers and homes in it".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loss(pub String);
 

@@ -1,4 +1,4 @@
-//! Wanted against found: which step each resource gets, and why.
+//! Compares wanted resources with found ones: the step that each resource gets, and the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::{
     StepId, Verdict, change::joined,
 };
 
-/// Which losses of data the user has agreed to.
+/// The losses of data that the user has agreed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
     /// None.
@@ -28,9 +28,9 @@ impl Allowed {
     }
 }
 
-/// Returns the steps from what was found to what is wanted, or everything that stands in the way.
+/// Returns the steps from the found resources to the wanted ones, or every reason against them.
 ///
-/// What is ours and not wanted any more is deleted, after everything else. An empty graph deletes all of it.
+/// Resources that are ours and no longer wanted are deleted, after all other steps. An empty graph deletes all of them.
 pub fn diff<R: Planned>(
     wanted: &Graph<R>,
     seen: &Inventory,
@@ -48,12 +48,12 @@ struct Planner<'a> {
     allowed: &'a Allowed,
     seen: &'a Inventory,
     steps: Vec<Step>,
-    /// Deletions; they follow the other steps, except where something takes the place of what they delete.
+    /// Deletions. They follow the other steps, unless another resource replaces the deleted one.
     deletions: Vec<(Step, &'a Sight)>,
     blocked: Vec<Blocked>,
-    /// The step after which a wanted resource is there.
+    /// The step after which a wanted resource exists.
     provided: BTreeMap<Id, StepId>,
-    /// Resources that are there only after their step, with whether it replaces an older one.
+    /// Resources that exist only after their step, with whether the step replaces an older resource.
     created: BTreeMap<Id, bool>,
 }
 
@@ -85,17 +85,17 @@ impl<'a> Planner<'a> {
         if let Some(who) = foreign(sights) {
             return self.blocked.push(Blocked::Foreign { id, who: who.clone() });
         }
-        // One of others beside ours is no double: it only has the same name.
+        // A foreign resource with the same name is not a double.
         let mut ours: Vec<&Sight> = sights.iter().filter(|sight| !is_foreign(sight)).collect();
         ours.sort_by_key(|sight| (sight.generation, &sight.physical));
         let Some(live) = ours.pop() else {
             return self.create(resource, 0, "absent".to_owned(), None);
         };
         for double in ours {
-            let why = format!("{} is there in its place", live.physical);
+            let why = format!("{} replaces it", live.physical);
             match &double.loses {
                 Some(loss) if !self.allowed.includes(&id) => {
-                    let why = format!("of {} and {}, one is too many", double.physical, live.physical);
+                    let why = format!("{} is a double of {}", double.physical, live.physical);
                     self.blocked.push(Blocked::LosesData { id: id.clone(), why, loss: loss.clone() });
                 }
                 Some(_) | None => drop(self.delete(&id, double, why, true)),
@@ -104,7 +104,7 @@ impl<'a> Planner<'a> {
         self.bring_to(resource, live);
     }
 
-    /// Plans what makes `live` what is wanted.
+    /// Plans the steps from `live` to the wanted resource.
     fn bring_to<R: Planned>(&mut self, resource: &R, live: &'a Sight) {
         let id = resource.id();
         match (&live.state, &live.verdict) {
@@ -135,7 +135,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Keeps what is as wanted, unless it was made from something that is replaced.
+    /// Keeps a resource that is as wanted, unless it embeds one that is replaced.
     fn settle<R: Planned>(&mut self, resource: &R, live: &'a Sight, reason: String) {
         let embeds = resource.edges().embeds;
         match embeds.into_iter().find(|embedded| self.created.get(embedded) == Some(&true)) {
@@ -175,7 +175,7 @@ impl<'a> Planner<'a> {
     fn replace_old_first<R: Planned>(&mut self, resource: &R, live: &'a Sight, reason: String) {
         let id = resource.id();
         let deletion = self.delete(&id, live, reason, false);
-        self.create(resource, live.generation + 1, "replaces what is deleted".to_owned(), deletion);
+        self.create(resource, live.generation + 1, "replaces the deleted one".to_owned(), deletion);
     }
 
     fn create<R: Planned>(
@@ -220,7 +220,7 @@ impl<'a> Planner<'a> {
         self.steps.push(Step { id, action, reason, after, usual });
     }
 
-    /// Plans a deletion, at the end or, if something takes its place, right away.
+    /// Plans a deletion: at the end, or before the step that replaces the resource.
     fn delete(&mut self, id: &Id, sight: &'a Sight, reason: String, at_the_end: bool) -> Option<StepId> {
         if !sight.can.delete {
             let blocked = Blocked::Cannot { id: id.clone(), action: Action::Delete, why: reason };
@@ -243,7 +243,7 @@ impl<'a> Planner<'a> {
         Some(step_id)
     }
 
-    /// Plans the deletion of everything that is ours, or caused by what goes, and wanted no more.
+    /// Plans the deletion of resources that are no longer wanted: ours, and those that a deleted resource caused.
     fn remove_surplus(&mut self, is_wanted: impl Fn(&Id) -> bool) {
         let seen: &'a Inventory = self.seen;
         let surplus: Vec<(&Id, &Sight)> = seen
@@ -266,7 +266,7 @@ impl<'a> Planner<'a> {
             if !going || along {
                 continue;
             }
-            let reason = "not wanted any more".to_owned();
+            let reason = "no longer wanted".to_owned();
             match &sight.loses {
                 Some(loss) if !self.allowed.includes(id) => {
                     let blocked = Blocked::LosesData { id: id.clone(), why: reason, loss: loss.clone() };
@@ -304,14 +304,14 @@ impl<'a> Planner<'a> {
         while !waiting.is_empty() {
             let open: Vec<StepId> = waiting.iter().map(|step| step.id.clone()).collect();
             let free = waiting.iter().position(|step| !step.after.iter().any(|id| open.contains(id)));
-            // A circle is a mistake in the kinds, which a test of theirs finds; any order is better than none.
+            // A circle is a mistake in the kinds, which one of their tests finds; any order is better than none.
             self.steps.push(waiting.remove(free.unwrap_or(0)));
         }
         Ok(Plan { steps: self.steps })
     }
 }
 
-/// Whose the id is, if none of what has it is the platform's.
+/// Returns the owner of the first resource with this id, if none of them is the platform's.
 fn foreign(sights: &[Sight]) -> Option<&Foreigner> {
     let mut whose = None;
     for sight in sights {

@@ -1,10 +1,10 @@
-//! How long a plan should take when everything that can run concurrently does.
+//! The time that a plan should take, with steps that do not wait for each other running concurrently.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{Plan, Step, StepId};
 
-/// What a whole plan comes to.
+/// The duration of a whole plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sum {
     /// The length of the critical path.

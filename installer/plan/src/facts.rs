@@ -1,17 +1,17 @@
-//! What a step takes, as data: so that a plan can be judged before anything is done.
+//! The duration and the needs of a step as data, so that a plan is checked before its first step.
 
 use std::{net::SocketAddr, time::Duration};
 
-/// What is known of a step beforehand.
+/// The data about a step that is known before it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// How long it usually takes, as measured on two cores.
     pub usual: Duration,
-    /// What the machine must have for it.
+    /// The machine's resources that it needs.
     pub takes: Vec<Takes>,
 }
 
-/// Something that a machine must have for a step.
+/// A resource of the machine that a step needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Takes {
     /// A Docker engine that answers.
@@ -32,7 +32,7 @@ impl Facts {
         Self { usual, takes: Vec::new() }
     }
 
-    /// The same, which also takes `what`.
+    /// The same step, which also needs `what`.
     #[must_use]
     pub fn taking(mut self, what: impl IntoIterator<Item = Takes>) -> Self {
         self.takes.extend(what);

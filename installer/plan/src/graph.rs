@@ -1,16 +1,16 @@
-//! Resources and what they need, in an order that honours it.
+//! Resources and their needs, each resource after its needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Id, Planned};
 
-/// Resources of which every need is met and none goes in a circle; only [`Graph::new`] makes one.
+/// Resources whose needs are all met and form no circle; only [`Graph::new`] makes one.
 #[derive(Debug, Clone)]
 pub struct Graph<R> {
     ordered: Vec<R>,
 }
 
-/// Why resources do not form a graph. Each is a mistake in devplat, not of its user.
+/// The reason why resources do not form a graph, which is always a bug in devplat.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum GraphError {
     /// Two resources have one id.
@@ -21,7 +21,7 @@ pub enum GraphError {
     Missing {
         /// The resource with the need.
         by: Id,
-        /// What it needs.
+        /// The resource that it needs.
         missing: Id,
     },
     /// Resources that need each other.
@@ -30,7 +30,7 @@ pub enum GraphError {
 }
 
 impl<R: Planned> Graph<R> {
-    /// Checks the needs of `resources` and orders each after what it needs; among equals, by id.
+    /// Checks the needs of `resources` and orders each resource after its needs; among equals, by id.
     pub fn new(resources: impl IntoIterator<Item = R>) -> Result<Self, GraphError> {
         let mut waiting = BTreeMap::new();
         for resource in resources {
@@ -61,12 +61,12 @@ impl<R: Planned> Graph<R> {
         Ok(Self { ordered })
     }
 
-    /// No resources: what `destroy` wants.
+    /// A graph without resources, which is the wish of `destroy`.
     pub fn empty() -> Self {
         Self { ordered: Vec::new() }
     }
 
-    /// The resources, each after what it needs.
+    /// The resources, each after its needs.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &R> {
         self.ordered.iter()
     }

@@ -1,4 +1,4 @@
-//! Ids of resources: a kind and a name, and the words in which people, events and the journal write them.
+//! Ids of resources: a kind and a name, and the text by which users, events and the journal know them.
 
 use std::fmt;
 

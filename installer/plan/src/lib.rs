@@ -1,5 +1,5 @@
-//! The planner: from what is wanted and what was found to the steps in between. It is pure: nothing here talks to a
-//! cluster or an account, reads a clock, the environment or a file. The same input gives the same plan everywhere.
+//! The planner: takes wanted and found resources and returns the steps in between. It is pure: no code here talks to a
+//! cluster or an account, or reads a clock, the environment or a file. The same input gives the same plan everywhere.
 
 mod blocked;
 mod change;
@@ -23,7 +23,7 @@ pub use id::{Id, KindName, Name};
 pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict};
 pub use step::{Action, Plan, Step, StepId};
 
-/// What must exist before a resource, what takes it along, and what it was made from.
+/// The dependencies of a resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edges {
     /// Resources that must be ready before this one is created or updated.
@@ -36,7 +36,7 @@ pub struct Edges {
     pub embeds: Vec<Id>,
 }
 
-/// Which actions a kind of resource implements. The planner never plans another one.
+/// The actions that a kind of resource implements. The planner never plans another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Can {
     /// Whether devplat creates it.
@@ -47,17 +47,17 @@ pub struct Can {
     pub delete: bool,
 }
 
-/// What the planner has to know of a resource.
+/// A wanted resource, as the planner sees it.
 pub trait Planned {
     /// Its id, unique within a platform.
     fn id(&self) -> Id;
 
-    /// What it depends on.
+    /// Its dependencies.
     fn edges(&self) -> Edges;
 
-    /// Which actions its kind implements.
+    /// The actions that its kind implements.
     fn can(&self) -> Can;
 
-    /// How long an action usually takes and what it takes.
+    /// The usual duration and the needs of an action.
     fn facts(&self, doing: Action) -> Facts;
 }

@@ -1,35 +1,35 @@
-//! What was found of a platform, in the form in which the planner compares it with what is wanted.
+//! The found resources of a platform, in the form that the planner compares with the wanted ones.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::{Can, Change, Id, KindName, Loss};
 
-/// Everything that was found, by id. A platform can own several resources of one id: two generations while one replaces
-/// the other, or doubles after an answer was lost.
+/// The found resources, by id. A platform can own several resources of one id: two generations while one replaces the
+/// other, or doubles after the answer to a create was lost.
 pub type Inventory = BTreeMap<Id, Vec<Sight>>;
 
-/// One resource that was found.
+/// One found resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
     /// The name by which its provider knows it.
     pub physical: Physical,
     /// Counts replacements, from 0.
     pub generation: u32,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// How far it is.
+    /// Its state.
     pub state: State,
-    /// How it compares with what is wanted of this id; `None` if nothing is.
+    /// How it compares with the wanted resource of this id; `None` if none is wanted.
     pub verdict: Option<Verdict>,
-    /// Which actions its kind implements.
+    /// The actions that its kind implements.
     pub can: Can,
-    /// Kinds of which everything has to be gone before it can be deleted.
+    /// Kinds whose resources must all be gone before it can be deleted.
     pub gone_first: &'static [KindName],
-    /// Resources that have to be gone before it can be deleted.
+    /// Resources that must be gone before it can be deleted.
     pub gone_first_ids: Vec<Id>,
-    /// The resource that takes it along when it is deleted.
+    /// The resource whose deletion deletes this one as well.
     pub dies_with: Option<Id>,
-    /// What is lost if it is deleted.
+    /// The data that its deletion destroys.
     pub loses: Option<Loss>,
     /// How long its deletion usually takes.
     pub usual_deletion: Duration,
@@ -46,16 +46,16 @@ impl fmt::Display for Physical {
     }
 }
 
-/// Whose a resource is.
+/// The owner of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// This platform's: it carries the platform's mark.
     Ours,
     /// Named by the user, used and never deleted.
     Adopted,
-    /// Made by something that devplat installed, such as a controller. It goes only when `by` goes.
+    /// Created by a program that devplat installed, such as a controller. It is deleted only when `by` is.
     Caused {
-        /// The resource of the platform behind it.
+        /// The resource of the platform that caused it.
         by: Id,
     },
     /// Not this platform's.
@@ -63,18 +63,18 @@ pub enum Owner {
 }
 
 impl Owner {
-    /// An owner other than devplat and every account of this machine; `text` names resource and owner.
+    /// Returns an owner that is not a devplat of this machine; `text` names resource and owner.
     pub fn stranger(text: impl Into<String>) -> Self {
         Self::Foreign(Foreigner::Stranger(text.into()))
     }
 }
 
-/// The owner of a resource that is not this platform's, as far as that is known. Its text names resource and owner.
+/// The owner of a foreign resource, as far as it is known. Its text names resource and owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foreigner {
-    /// Not devplat, or another platform.
+    /// Another program, or another platform.
     Stranger(String),
-    /// A platform of the same name, made by another account of this machine: the user can take it over.
+    /// A platform of the same name of another account of this machine, which the user can take over.
     Account(String),
 }
 
@@ -86,29 +86,29 @@ impl fmt::Display for Foreigner {
     }
 }
 
-/// How far a resource is.
+/// The state of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// Being created.
     Coming,
     /// Ready for use.
     Ready,
-    /// In use, with faults that do not keep it from working.
+    /// Working, with faults.
     Degraded(Vec<String>),
-    /// Beyond repair, with the reason; nothing of value is in it.
+    /// Beyond repair, with the reason; it holds no data of value.
     Failed(String),
     /// Being deleted.
     Leaving,
 }
 
-/// How a resource compares with what is wanted of it.
+/// The result of a comparison with the wanted resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// As wanted.
     Same,
     /// Different in these ways.
     Differs(Vec<Change>),
-    /// Adopted, and unable to serve, for these reasons.
+    /// Adopted, and the platform cannot use it, for these reasons.
     Unfit(Vec<String>),
     /// Not comparable now, with the reason.
     Unknown(String),

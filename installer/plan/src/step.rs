@@ -4,19 +4,19 @@ use std::{fmt, time::Duration};
 
 use crate::Id;
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Creates what is absent.
+    /// Creates an absent resource.
     Create,
     /// Changes it in place.
     Update,
-    /// Looks at what cannot be looked at while planning, then does what is missing.
+    /// Compares a resource that cannot be compared while planning, then creates or updates it if needed.
     Check,
-    /// Deletes what is broken and creates it again. Only journals of version 1 have it: it is two steps now.
+    /// Deletes a broken resource and creates it again. Only journals of version 1 have it: it is two steps now.
     Replace,
-    /// Leaves it: it is as wanted.
+    /// Leaves it as it is, because it is as wanted.
     Keep,
     /// Deletes it.
     Delete,
@@ -35,7 +35,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// Which resource a step is about: two generations of one id can be in one plan.
+/// The resource of a step: two generations of one id can be in one plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId {
     /// The resource.
@@ -61,23 +61,23 @@ impl serde::Serialize for StepId {
 /// One action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Step {
-    /// On which.
+    /// The resource.
     pub id: StepId,
-    /// What is done.
+    /// The action.
     pub action: Action,
-    /// Why, as a phrase for people.
+    /// The reason, as a phrase for messages.
     pub reason: String,
-    /// Steps of the same plan that must be over first.
+    /// Steps of the same plan that must end first.
     pub after: Vec<StepId>,
     /// How long it usually takes.
     #[serde(rename = "usualSeconds", serialize_with = "as_seconds")]
     pub usual: Duration,
 }
 
-/// The steps from what was found to what is wanted.
+/// The steps from the found resources to the wanted ones.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Plan {
-    /// In an order in which they could be done one by one.
+    /// The steps, in an order in which they could run one by one.
     pub steps: Vec<Step>,
 }
 

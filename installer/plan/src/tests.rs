@@ -123,21 +123,21 @@ fn missing_network_is_created_before_cluster() {
 }
 
 #[test]
-fn nothing_is_done_where_all_is_as_wanted() {
+fn unchanged_platform_needs_no_step() {
     let plan = diff(&platform(), &all_same(), &Allowed::Nothing).unwrap();
     assert!(plan.changes_nothing());
     assert_eq!(estimate(&plan), Sum::default());
 }
 
 #[test]
-fn failed_cluster_is_replaced_with_all_that_lies_in_it() {
+fn failed_cluster_is_replaced_with_its_content() {
     let failed = Sight { state: State::Failed("half-made".to_owned()), ..sight(None) };
     let plan = diff(&platform(), &with(CLUSTER.single(), vec![failed]), &Allowed::Nothing).unwrap();
     assert_eq!(
         lines(&plan)[2..],
         [
             "delete cluster (half-made)",
-            "create cluster (replaces what is deleted)",
+            "create cluster (replaces the deleted one)",
             "create image (cluster is replaced)",
             "create release a (cluster is replaced)"
         ]
@@ -147,7 +147,7 @@ fn failed_cluster_is_replaced_with_all_that_lies_in_it() {
 }
 
 #[test]
-fn difference_in_place_is_an_update_and_one_that_loses_data_is_blocked() {
+fn difference_is_updated_in_place_unless_that_loses_data() {
     let change = |how, loses: Option<&str>| Change {
         detail: Detail::Field {
             name: "size".to_owned(),
@@ -162,7 +162,7 @@ fn difference_in_place_is_an_update_and_one_that_loses_data_is_blocked() {
     let outgrown = differs(change(How::OldFirst, Some("homes")));
     assert_eq!(
         blocked(&platform(), &outgrown),
-        ["cluster cannot be brought to what is wanted without losing homes: size is 1; the profile wants 2"]
+        ["cannot change cluster without losing homes: size is 1; the profile wants 2"]
     );
     let allowed = Allowed::Of(BTreeSet::from([CLUSTER.single()]));
     let plan = diff(&platform(), &outgrown, &allowed).unwrap();
@@ -170,7 +170,7 @@ fn difference_in_place_is_an_update_and_one_that_loses_data_is_blocked() {
 }
 
 #[test]
-fn new_first_replacement_deletes_the_old_generation_after_everything_else() {
+fn new_first_replacement_deletes_the_old_generation_last() {
     let change = Change { how: How::NewFirst, ..Change::in_place("its type differs") };
     let seen = with(BYTES.single(), vec![sight(Verdict::Differs(vec![change]))]);
     let plan = diff(&platform(), &seen, &Allowed::Nothing).unwrap();
@@ -191,7 +191,7 @@ fn resource_that_refers_to_a_replaced_one_is_replaced() {
 }
 
 #[test]
-fn everything_in_the_way_is_reported_at_once() {
+fn all_reasons_against_a_plan_are_reported_together() {
     let mut seen = all_same();
     let foreign = Sight { owner: Owner::stranger("made by hand"), ..sight(None) };
     seen.insert(NETWORK.single(), vec![foreign]);
@@ -216,12 +216,12 @@ fn action_that_a_kind_lacks_is_blocked() {
     let seen = Inventory::from([(BALANCER.named("x"), vec![stuck])]);
     assert_eq!(
         blocked(&Graph::empty(), &seen),
-        ["devplat does not delete load balancer x: not wanted any more"]
+        ["devplat does not delete load balancer x: no longer wanted"]
     );
 }
 
 #[test]
-fn what_cannot_be_compared_yet_is_checked_on_the_way() {
+fn resource_that_cannot_be_compared_yet_is_checked_during_apply() {
     for (state, verdict) in [
         (State::Ready, Some(Verdict::Unknown("the cluster is stopped".to_owned()))),
         (State::Coming, None),
@@ -233,7 +233,7 @@ fn what_cannot_be_compared_yet_is_checked_on_the_way() {
 }
 
 #[test]
-fn resource_that_is_ours_and_not_wanted_is_deleted_after_everything_else() {
+fn unwanted_resource_is_deleted_after_all_other_steps() {
     let mut seen = all_same();
     seen.remove(&IMAGE.single());
     seen.insert(RELEASE.named("old"), vec![sight(None)]);
@@ -250,18 +250,18 @@ fn double_is_deleted_and_the_newest_generation_kept() {
 }
 
 #[test]
-fn double_with_data_is_not_deleted_without_agreement() {
+fn deletion_of_a_double_with_data_needs_agreement() {
     let loses = Some(Loss("homes".to_owned()));
     let older = Sight { physical: Physical("a".to_owned()), loses, ..sight(Verdict::Same) };
     let seen = with(CLUSTER.single(), vec![older, sight(Verdict::Same)]);
     assert_eq!(
         blocked(&platform(), &seen),
-        ["cluster cannot be brought to what is wanted without losing homes: of a and one, one is too many"]
+        ["cannot change cluster without losing homes: a is a double of one"]
     );
 }
 
 #[test]
-fn foreign_one_beside_ours_is_neither_deleted_nor_compared() {
+fn foreign_resource_beside_ours_is_ignored() {
     let owner = || Owner::stranger("made by hand");
     for physical in ["a", "z"] {
         let differs = Verdict::Differs(vec![Change::old_first("it was made otherwise").losing("homes")]);
@@ -272,7 +272,7 @@ fn foreign_one_beside_ours_is_neither_deleted_nor_compared() {
 }
 
 #[test]
-fn removal_honours_the_order_of_deletion_and_leaves_out_what_goes_along() {
+fn removal_follows_the_order_of_deletion() {
     let mut seen = all_same();
     let caused = Sight { owner: Owner::Caused { by: CLUSTER.single() }, ..sight(None) };
     seen.insert(BALANCER.named("x"), vec![caused]);
@@ -288,14 +288,11 @@ fn removal_honours_the_order_of_deletion_and_leaves_out_what_goes_along() {
 fn removal_without_agreement_to_lose_data_is_blocked() {
     let seen = with(CLUSTER.single(), vec![Sight { loses: Some(Loss("homes".to_owned())), ..sight(None) }]);
     let why = blocked(&Graph::empty(), &seen);
-    assert_eq!(
-        why,
-        ["cluster cannot be brought to what is wanted without losing homes: not wanted any more"]
-    );
+    assert_eq!(why, ["cannot change cluster without losing homes: no longer wanted"]);
 }
 
 #[test]
-fn caused_and_adopted_resources_stay_while_what_they_belong_to_stays() {
+fn caused_and_adopted_resources_are_kept() {
     let mut seen = all_same();
     let caused = Sight { owner: Owner::Caused { by: CLUSTER.single() }, ..sight(None) };
     seen.insert(BALANCER.named("x"), vec![caused]);
@@ -314,7 +311,7 @@ fn estimate_is_the_longest_chain() {
 }
 
 #[test]
-fn needs_that_no_resource_meets_and_circles_are_mistakes() {
+fn unmet_needs_and_circles_are_mistakes() {
     let (a, b) = (IMAGE.single(), BYTES.single());
     let missing = Graph::new([thing(a.clone(), std::slice::from_ref(&b), None, 1)]).unwrap_err();
     assert_eq!(missing.to_string(), "image needs bytes, which is not wanted");
@@ -326,7 +323,7 @@ fn needs_that_no_resource_meets_and_circles_are_mistakes() {
 }
 
 #[test]
-fn steps_are_json_as_the_interface_says() {
+fn step_is_serialized_as_documented() {
     let plan = diff(&platform(), &with(NETWORK.single(), vec![]), &Allowed::Nothing).unwrap();
     let step = serde_json::to_value(plan.changes().next().unwrap()).unwrap();
     assert_eq!(

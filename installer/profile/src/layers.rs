@@ -27,7 +27,7 @@ pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
     layers.variables();
     let sets = layers.sets();
     if !usable {
-        // What is missing may be in the text that cannot be read, or in the profile that does not exist.
+        // Do not report missing values: they may be in the unreadable file or in the profile that does not exist.
         return Err(layers.into_mistakes());
     }
     layers.finish(base, sets)
@@ -87,7 +87,7 @@ impl<'a> Layers<'a> {
         node
     }
 
-    /// Reads the user's file and returns its `extends` and everything else.
+    /// Reads the user's file and returns its `extends` and the rest.
     fn read_file(&mut self, file: &ProfileFile) -> Result<(Option<Node>, Node), Box<Mistake>> {
         let ProfileFile { name, folder, text } = file;
         let place_of = |line, column| Place::File { name: name.clone(), line, column };
@@ -171,7 +171,7 @@ impl<'a> Layers<'a> {
         self.remarks.extend(links.remarks());
     }
 
-    /// Lays every `--set` and returns them as they are remembered.
+    /// Lays every `--set` on top and returns them in the form in which `up` remembers them.
     fn sets(&mut self) -> Vec<String> {
         let remembered = self.sources.remembered_sets.iter();
         let remembered = remembered.map(|set| (set, Place::RememberedSet(set.clone())));
@@ -216,7 +216,7 @@ impl<'a> Layers<'a> {
         let written = self.merged.clone();
         self.merged.drop_nulls();
         self.shape.require(&mut self.merged, &mut self.mistakes);
-        // Wrong values are already reported and removed, so the rest is checked in the same run.
+        // Wrong values are already reported and removed, so the remaining ones are checked in the same run.
         match serde_json::from_value::<Document>(self.merged.to_json()) {
             Ok(document) => match check::profile(document, &written, &self.mistakes) {
                 Ok(profile) if self.mistakes.is_empty() => {
@@ -241,8 +241,8 @@ impl<'a> Layers<'a> {
         Err(self.into_mistakes())
     }
 
-    /// Returns the mistakes, layer by layer and from the top of a file to its end. One in a shipped profile is placed
-    /// where the user chose that.
+    /// Returns the mistakes, layer by layer and from the top of a file to its end. A mistake in a shipped profile gets
+    /// the place where the user chose that profile.
     fn into_mistakes(self) -> Mistakes {
         let home = home(self.sources);
         let mut mistakes = self.mistakes;
@@ -254,7 +254,7 @@ impl<'a> Layers<'a> {
     }
 }
 
-/// Returns the place of a mistake that was written nowhere, or only in a shipped profile.
+/// Returns the place for a mistake without a place, or with a place in a shipped profile.
 fn home(sources: &Sources) -> Place {
     match (&sources.file, &sources.shipped) {
         (Some(file), _) => Place::File { name: file.name.clone(), line: 1, column: 1 },

@@ -1,4 +1,4 @@
-//! Mistakes in profiles. All of them are reported at once, each with its place.
+//! Mistakes in profiles. All of them are reported together, each with its place.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use crate::{
     path::{InvalidPath, KeyPath},
 };
 
-/// One thing that is wrong with a profile.
+/// One mistake in a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it was written; never in a shipped profile.
+    /// The place of the value; never in a shipped profile.
     pub place: Place,
-    /// What is wrong.
+    /// The kind of mistake.
     pub kind: MistakeKind,
-    /// What was probably meant, if anything is near enough.
+    /// The names that the user probably meant, if any is near enough.
     pub nearest: Vec<String>,
 }
 
-/// What is wrong.
+/// The kind of a mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MistakeKind {
-    /// Nothing of the text can be used, so nothing is said about keys that would be missing.
+    /// The whole text is unusable, so missing keys are not reported.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     /// A YAML notation that profiles do not have.
@@ -38,7 +38,7 @@ pub enum MistakeKind {
         /// The map that it is in.
         within: KeyPath,
     },
-    /// A key that has to be there.
+    /// A required key that is missing.
     #[error("key {key:?} is missing{}", in_map(.within))]
     MissingKey {
         /// The key.
@@ -46,7 +46,7 @@ pub enum MistakeKind {
         /// The map that lacks it.
         within: KeyPath,
     },
-    /// A profile that rests on no shipped one and does not say where the platform runs.
+    /// A profile without a cluster that extends no shipped profile.
     #[error("the profile names no cluster; start from a shipped profile: {}", extends())]
     NoCluster,
     /// A value of the wrong type.
@@ -54,30 +54,30 @@ pub enum MistakeKind {
     Value {
         /// Where it is in the profile.
         path: KeyPath,
-        /// What is wrong with it.
+        /// The problem.
         problem: ValueProblem,
     },
     /// A name that no shipped profile has.
     #[error(transparent)]
     Profile(#[from] ProfileProblem),
-    /// An environment variable that sets nothing.
+    /// An environment variable that sets no value.
     #[error(transparent)]
     Variable(#[from] VariableProblem),
-    /// A `--set` that sets nothing.
+    /// A `--set` that sets no value.
     #[error(transparent)]
     Set(#[from] SetProblem),
-    /// A value of the right type that cannot be used, or not together with another one.
+    /// A value of the right type that is invalid, alone or together with another one.
     #[error("{0}")]
     Rule(String),
 }
 
-/// Why nothing of a text can be used.
+/// The reason why a whole text is unusable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It does not follow the syntax of YAML.
     #[error("not YAML: {0}")]
     Syntax(String),
-    /// It has several documents, and which of them counts would be a guess.
+    /// It has several documents, and choosing one of them would be a guess.
     #[error("{} YAML documents, at lines {}; a profile is one document", .0.len(), list(.0))]
     Documents(Vec<usize>),
     /// It is a list or a single value.
@@ -85,10 +85,10 @@ pub enum Unreadable {
     NotAMap,
 }
 
-/// What is wrong with one value.
+/// The problem with one value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueProblem {
-    /// A null where a value has to be.
+    /// A null in place of a required value.
     #[error("no value; expected {0}")]
     Absent(String),
     /// A value of another type.
@@ -150,7 +150,7 @@ pub enum ValueProblem {
     },
 }
 
-/// Why a name names no shipped profile.
+/// The reason why a name is not the name of a shipped profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileProblem {
     /// `--profile NAME` with an unknown name.
@@ -167,7 +167,7 @@ pub enum ProfileProblem {
     Extends(String),
 }
 
-/// Why an environment variable sets nothing.
+/// The reason why an environment variable sets no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VariableProblem {
     /// No value has this variable.
@@ -178,7 +178,7 @@ pub enum VariableProblem {
     Ambiguous(Vec<KeyPath>),
 }
 
-/// Why a `--set` sets nothing.
+/// The reason why a `--set` sets no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetProblem {
     /// No `=`.
@@ -187,9 +187,9 @@ pub enum SetProblem {
     /// A text before the `=` that is not a path.
     #[error(transparent)]
     Path(#[from] InvalidPath),
-    /// A key below a value that has none, which usually is the rest of a key with a dot.
+    /// A key below a value that is not a map: usually the rest of a key with a dot.
     #[error(
-        "{path} is not a map, so nothing can be below it; a dot within a key is written \\., as in flavors.gpu.resources.limits.nvidia\\.com/gpu=1"
+        "{path} is not a map, so it has no keys; a dot within a key is written \\., as in flavors.gpu.resources.limits.nvidia\\.com/gpu=1"
     )]
     Below {
         /// The value.
@@ -205,7 +205,7 @@ pub enum SetProblem {
         /// The one that was named.
         index: usize,
     },
-    /// `extends`, which decides what is below the layer that it would be in.
+    /// `extends`, which only a file can have: it chooses the layer below.
     #[error("extends belongs in a profile file; use --profile here")]
     Extends,
 }
@@ -248,11 +248,11 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Everything that is wrong with a profile, in the order of its layers.
+/// All mistakes in a profile, in the order of its layers.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Mistakes(pub Vec<Mistake>);
 
-/// How many mistakes are printed; a text that is something else entirely can have thousands.
+/// How many mistakes are printed; a file of another format can have thousands.
 pub(crate) const PRINTED: usize = 20;
 
 impl fmt::Display for Mistakes {

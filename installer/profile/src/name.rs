@@ -54,7 +54,7 @@ fn parse(text: &str, noun: &'static str, max: usize, start: Start) -> Result<Dns
         })
 }
 
-/// What every name has in common, so that a map keyed by names is searched with a plain `&str`.
+/// Implements the conversions that all names have. `Borrow<str>` lets callers search a map of names with a `&str`.
 macro_rules! name {
     ($name:ident, $text:ident => $parsed:expr) => {
         impl $name {
@@ -128,8 +128,8 @@ macro_rules! name {
 
 name!(DnsLabel, text => parse(text, "DNS label", LABEL_MAX, Start::LetterOrDigit));
 
-/// The name of a platform: a DNS label of at most 40 characters that starts with a letter, which leaves room for what
-/// names of clusters, networks and containers append to it.
+/// The name of a platform: a DNS label of at most 40 characters that starts with a letter. The limit leaves room for
+/// the suffixes in the names of clusters, networks and containers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlatformName(DnsLabel);
 

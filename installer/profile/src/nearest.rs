@@ -1,4 +1,4 @@
-//! Guesses at what was meant by an unknown word.
+//! Guesses which known word an unknown one was meant to be.
 
 /// Characters that may differ in a word of any length.
 const MOST_EDITS: usize = 3;
@@ -9,11 +9,11 @@ pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) 
     let word = word.to_lowercase();
     words
         .into_iter()
-        // A word of far another length is not near, and comparing long words is slow.
+        // A word of a very different length cannot be near, and comparing long words is slow.
         .filter(|candidate| candidate.len().abs_diff(word.len()) <= MOST_EDITS)
         .map(|candidate| (strsim::osa_distance(&word, &candidate.to_lowercase()), candidate))
         .filter(|(edits, candidate)| *edits <= (word.len().max(candidate.len()) / 3).min(MOST_EDITS))
-        // Of two with as many differences, the one that begins like `word`.
+        // Among words with equally many edits, prefer the one that begins like `word`.
         .min_by(|(one, a), (other, b)| {
             one.cmp(other)
                 .then_with(|| strsim::jaro_winkler(&word, b).total_cmp(&strsim::jaro_winkler(&word, a)))

@@ -102,7 +102,7 @@ impl Node {
         }
     }
 
-    /// Removes the keys without a value: a null takes away what a lower layer has.
+    /// Removes the keys whose value is null: a null removes the value of a lower layer.
     pub(crate) fn drop_nulls(&mut self) {
         if let Value::Map(entries) = &mut self.value {
             entries.retain(|entry| !matches!(entry.node.value, Value::Null));

@@ -9,7 +9,7 @@ use crate::{
     shape::Shape,
 };
 
-/// Where a value goes.
+/// The target of a value.
 pub(crate) struct OneValue<'a> {
     pub(crate) shape: &'a Shape,
     /// The layers below.
@@ -47,7 +47,7 @@ impl OneValue<'_> {
         let mut mistakes = Vec::new();
         let read = parse(text, &|_, _| self.place.clone(), &mut mistakes);
         if self.shape.at(self.path).is_some_and(Shape::is_text) {
-            // A text such as `[::1]:5001/team` is meant as it is; quotes around it belong to YAML.
+            // A text such as `[::1]:5001/team` is not parsed as YAML; only quotes around a text are YAML's.
             return match read {
                 Ok(Some(Node { value: value @ Value::Scalar { plain: false, .. }, place: _ }))
                     if text.starts_with(['"', '\'']) =>
@@ -68,7 +68,7 @@ impl OneValue<'_> {
     /// Returns the list at `path` as the layers below have it, with `node` on top of the entry at `index` or appended.
     fn list(&self, path: &KeyPath, index: usize, node: Node) -> Result<Vec<Node>, Vec<Mistake>> {
         if !self.shape.at(path).is_some_and(Shape::is_list) {
-            // Not the place of a list: checking the layer says so.
+            // This value is not a list. The check of the layer reports that.
             return Ok(vec![node]);
         }
         let mut nodes = match self.merged.at(path).map(|node| &node.value) {

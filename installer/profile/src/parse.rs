@@ -1,4 +1,4 @@
-//! YAML text to a tree with places.
+//! Parses YAML text into a tree whose values have places.
 
 use std::collections::HashSet;
 
@@ -15,8 +15,8 @@ pub(crate) type PlaceOf<'a> = &'a dyn Fn(usize, usize) -> Place;
 
 /// Reads the one document in `text` that has a value. `Ok(None)` means that it has none.
 ///
-/// A key written twice and an unsupported notation are added to `mistakes`, and the rest is read on; the error is a
-/// mistake that leaves nothing of the text.
+/// A key written twice and an unsupported notation are added to `mistakes`, and parsing goes on; an error is a mistake
+/// that makes the whole text unusable.
 pub(crate) fn parse(
     text: &str,
     place_of: PlaceOf<'_>,
@@ -52,7 +52,7 @@ struct Reader<'text, 'out> {
 }
 
 impl Reader<'_, '_> {
-    /// Returns every document with a value, with the line where that begins.
+    /// Returns every document that has a value, with the first line of that value.
     fn documents(&mut self) -> Vec<(usize, Node)> {
         let mut documents = Vec::new();
         while let Some((event, span)) = self.events.peek() {

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 /// A path such as `flavors.gpu.resources.limits.nvidia\.com/gpu` or `cluster.kind.portMappings[0].hostPort`. As in
-/// Helm, a backslash takes the meaning from the character after it.
+/// Helm, a backslash escapes the character after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyPath(Vec<Step>);
 
@@ -22,14 +22,14 @@ pub enum InvalidPath {
     #[error("a key is empty")]
     EmptyKey,
     /// A backslash at the end.
-    #[error("a backslash escapes the character after it, and there is none")]
+    #[error("a backslash at the end escapes no character")]
     LoneBackslash,
     /// Brackets around something other than a number, or text directly after them.
     #[error("brackets hold the number of a list entry, such as portMappings[0]")]
     BadIndex,
 }
 
-/// Characters that mean something in a path.
+/// Characters with a special meaning in a path.
 const SPECIAL: [char; 4] = ['\\', '.', '[', '='];
 
 impl KeyPath {

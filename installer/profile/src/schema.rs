@@ -1,5 +1,5 @@
-//! The JSON Schemas of a profile, made from `document/`, so that each key is defined once: one for all layers joined,
-//! where required keys have to be there, and one for a single layer, which users write and editors check.
+//! The JSON Schemas of a profile, derived from `document/`, so that each key is defined once. One is for all layers
+//! joined and has required keys; the other is for a single layer, which users write and editors check.
 
 use serde_json::{Value as Json, json};
 
@@ -13,8 +13,8 @@ pub(crate) fn whole() -> Json {
     schemars::schema_for!(Document).to_value()
 }
 
-/// Returns the JSON Schema of one layer, such as a profile file: no key is required, and a null among free keys takes
-/// away what a lower layer has.
+/// Returns the JSON Schema of one layer, such as a profile file: no key is required, and a null among free keys removes
+/// the value of a lower layer.
 pub fn schema() -> Json {
     let mut schema = whole();
     let defs = schema["$defs"].take();

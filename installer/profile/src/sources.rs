@@ -1,4 +1,4 @@
-//! What a profile is read from, and what comes out.
+//! The input and the output of [`load`](crate::load).
 
 use std::path::PathBuf;
 
@@ -12,11 +12,11 @@ pub struct Sources {
     pub shipped: Option<String>,
     /// A file of the user's.
     pub file: Option<ProfileFile>,
-    /// Whether a file has the name in `shipped`, here, which only matters for messages.
+    /// Whether a file in the current folder has the name in `shipped`; for messages only.
     pub same_named_file: bool,
     /// Environment variables with names that start with `DEVPLAT_`.
     pub variables: Vec<(String, String)>,
-    /// What a mistake in a variable does.
+    /// The effect of a mistake in a variable.
     pub variable_mistakes: VariableMistakes,
     /// The `path=value` of each `--set` of an earlier `up`.
     pub remembered_sets: Vec<String>,
@@ -37,26 +37,26 @@ pub struct ProfileFile {
     pub text: String,
 }
 
-/// What a mistake in an environment variable does.
+/// The effect of a mistake in an environment variable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum VariableMistakes {
-    /// It is a mistake like any other, for commands that change something.
+    /// The mistake is an error, for commands that change the platform.
     #[default]
     Refuse,
-    /// It becomes a remark and the variable is ignored, for commands that only look or delete.
+    /// The mistake becomes a remark and the variable is ignored, for commands that only read or delete.
     Remark,
 }
 
-/// A profile, and where each of its values was written.
+/// A profile, with the place of each of its values.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The profile.
     pub profile: Profile,
-    /// The shipped profile that it rests on.
+    /// The shipped profile that it extends.
     pub base: &'static str,
     /// Remarks for the user, such as variables that were ignored.
     pub remarks: Vec<String>,
-    /// Every `--set` in force, the remembered ones first, with absolute file names: what to remember.
+    /// Every `--set` in force, the remembered ones first, with absolute file names. `up` remembers them.
     pub sets: Vec<String>,
     pub(crate) written: Node,
     pub(crate) merged: Node,
@@ -72,8 +72,8 @@ impl Loaded {
             .collect()
     }
 
-    /// Returns all layers joined. As the text of a profile file without `extends`, it gives the same profile, so it
-    /// keeps the nulls that take away what the base has.
+    /// Returns all layers joined. A profile file with this text and without `extends` gives the same profile, so the
+    /// result keeps the nulls that remove values of the base.
     pub fn to_json(&self) -> serde_json::Value {
         self.written.to_json()
     }

@@ -1,4 +1,4 @@
-//! Environment variables: which value each of them sets.
+//! Environment variables, and the value that each of them sets.
 
 use std::collections::BTreeMap;
 
@@ -11,24 +11,24 @@ use crate::{
 
 const PREFIX: &str = "DEVPLAT_";
 
-/// Variables that mean something else than a value of the profile, without their prefix.
+/// Variables that are not values of the profile, without their prefix.
 const RESERVED: [&str; 9] =
     ["PROFILE", "NAME", "OUTPUT", "YES", "CONTEXT", "TEMPLATES", "STATE_DIR", "CACHE_DIR", "LOG"];
 
-/// What a variable is for.
+/// The meaning of a variable.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// Something else than the profile.
+    /// Not a value of the profile.
     Other,
     /// Set by the kubelet for a Service of this name.
     ServiceLink(String),
     /// Sets the value at this path.
     Path(KeyPath),
-    /// Nothing, or nothing unambiguous.
+    /// Unknown or ambiguous.
     Mistake(Mistake),
 }
 
-/// Returns what the variable `name` is for, where `paths` are those that can have a value.
+/// Returns the meaning of the variable `name`; `paths` are the paths that can have a value.
 pub(crate) fn meaning(name: &str, text: &str, paths: &[KeyPath]) -> Meaning {
     let Some(rest) = name.strip_prefix(PREFIX) else { return Meaning::Other };
     if RESERVED.contains(&rest) || rest.starts_with("TEST_") {
@@ -43,7 +43,7 @@ pub(crate) fn meaning(name: &str, text: &str, paths: &[KeyPath]) -> Meaning {
         ([path], _) => Meaning::Path((*path).clone()),
         ([], _) => {
             let all: Vec<String> = settable().map(suffix).collect();
-            // The prefix is in every name, so it says nothing about what was meant.
+            // Every name has the prefix, so compare the names without it.
             let near = nearest(rest, all.iter().map(String::as_str));
             let nearest = near.map(|rest| format!("{PREFIX}{rest}")).into_iter().collect();
             Meaning::Mistake(Mistake { nearest, ..mistake(VariableProblem::Unknown) })
@@ -81,9 +81,10 @@ fn is_url(text: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// Returns what is before the part that a kubelet appends to the name of a Service, if `rest` ends in such a part.
+/// Returns `rest` without the suffix that a kubelet appends to the name of a Service, or `None` if there is no such
+/// suffix.
 fn service<'a>(rest: &'a str, text: &str) -> Option<&'a str> {
-    // As if there was something before a part that stands alone.
+    // A suffix that stands alone is treated as one with a name before it.
     let ends = |end: &str| {
         rest.strip_suffix(end).and_then(|name| name.strip_suffix('_').or(name.is_empty().then_some("")))
     };
@@ -102,7 +103,7 @@ fn service<'a>(rest: &'a str, text: &str) -> Option<&'a str> {
         };
         Some((name, after))
     };
-    // The name of one of the Service's ports follows.
+    // The rest is the name of one of the Service's ports.
     if let Some((name, _)) = after("SERVICE_PORT_") {
         return Some(name);
     }

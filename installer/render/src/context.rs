@@ -120,7 +120,7 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
 /// Returns the address of the bastion that devctl shows, or `None` if the profile does not determine one.
 fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
     let port = match (bastion.exposure, cluster) {
-        // Nodes are containers: developers reach the port of this host that leads to them.
+        // Nodes are containers, so developers connect to the port of this host that leads to a node.
         (Exposure::NodePort(_), Cluster::Kind(kind)) => kind.ssh_port?,
         (Exposure::NodePort(_), Cluster::K3d(k3d)) => k3d.ssh_port?,
         (Exposure::NodePort(port), Cluster::Existing(_)) => port,

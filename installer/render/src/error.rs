@@ -1,9 +1,9 @@
 //! Mistakes in templates.
 
-/// Why templates give no manifests.
+/// The reason why templates do not render.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// A file in the folder of overrides that overrides nothing.
+    /// A file in the folder of overrides whose name is not the name of a template.
     #[error("{name} overrides no template")]
     UnknownTemplate {
         /// The file, below the folder.
@@ -18,7 +18,7 @@ pub enum Error {
         template: String,
         /// Counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
     /// A template that uses an unknown name.
@@ -40,7 +40,7 @@ pub enum Error {
         template: String,
         /// Counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
     /// A rendered text that is not a Kubernetes object.
@@ -48,7 +48,7 @@ pub enum Error {
     NoObject {
         /// The template.
         template: String,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
 }

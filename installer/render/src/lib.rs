@@ -1,5 +1,5 @@
-//! Profiles to manifests, by templates that are shipped with devplat and that a folder of the user's can override. This
-//! crate does no I/O; its callers read files and talk to clusters.
+//! Renders profiles to manifests, from templates that are shipped with devplat and that a folder of the user's can
+//! override. This crate does no I/O; its callers read files and talk to clusters.
 
 mod context;
 mod error;

@@ -13,7 +13,7 @@ use crate::Error;
 /// The label with the name of the platform that an object belongs to.
 pub const PLATFORM_LABEL: &str = "devplat.dev/platform";
 
-/// Adds the labels of `platform`, which an object has from its creation on.
+/// Adds the labels of `platform`. The creating call sets them, so no object is ever without its owner.
 pub(crate) fn own(object: &mut DynamicObject, platform: &PlatformName) {
     let labels = object.labels_mut();
     for (key, value) in [

@@ -165,7 +165,7 @@ fn malformed_template_is_reported_with_its_line() {
 }
 
 #[test]
-fn override_that_renders_to_no_object_is_rejected() {
+fn override_must_render_to_an_object() {
     let templates = overriding("operator/service.yaml.hbs", "just: a map\n").unwrap();
     let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
     assert!(
@@ -195,7 +195,7 @@ fn bastion_gets_its_address_where_the_profile_determines_it() {
     };
     let name = "bastion.hostNames=[\"*.example.com\",\"dev.example.com\"]";
     for provider in ["kind", "k3d"] {
-        // A free port is only known once the cluster exists.
+        // The number of a free port is only known once the cluster exists.
         assert_eq!(host(provider, &[name]), None);
         let port = format!("cluster.{provider}.sshPort=2022");
         assert_eq!(host(provider, &[&port, name]).as_deref(), Some("dev.example.com:2022"));

@@ -1,5 +1,5 @@
-//! Carries out a checked plan: steps concurrently along the edges between them, each in the journal before and after,
-//! and an orderly end when the user asks for one.
+//! Applies a checked plan: runs the steps concurrently as their needs allow, records each step in the journal before
+//! and after, and ends in order when the user asks to stop.
 
 mod running;
 
@@ -21,29 +21,29 @@ use crate::{
 };
 use running::{Ended, Running};
 
-/// How often a resource that is being created or deleted is looked at again.
+/// The period between two checks of a resource that is being created or deleted.
 const PERIOD: Duration = Duration::from_millis(500);
 /// How long such a resource may take.
 const PATIENCE: Duration = Duration::from_mins(15);
 
-/// What a plan is carried out with.
+/// The context of an apply.
 pub struct Apply {
-    /// What the steps act on.
+    /// The world that the steps act on.
     pub world: Arc<World>,
-    /// Where progress is reported.
+    /// The receiver of progress.
     pub ui: Ui,
-    /// The command line with which the user goes on after a stop.
+    /// The command line that continues after a stop.
     pub again: String,
-    /// The command line that deletes what was made.
+    /// The command line that deletes the platform.
     pub destroy: String,
 }
 
 impl Apply {
-    /// Does every step of `checked` that does something.
+    /// Runs every step of `checked` that changes a resource.
     ///
-    /// After the first failure nothing new starts; running steps are finished, and what was made only for steps that
-    /// will not come is deleted again. At the first signal, waits end at once and makers that must end are finished; at
-    /// the second, everything is abandoned.
+    /// After the first failure no step starts, running steps are finished, and resources that only the remaining steps
+    /// would use are deleted again. At the first signal, waits end immediately and calls that must not be interrupted
+    /// are finished; at the second signal, all steps are abandoned.
     pub async fn run(&self, checked: &CheckedPlan) -> Result<(), Failure> {
         let journal = self.open_journal()?;
         let mut waiting: Vec<Work> = checked.work().to_vec();
@@ -90,7 +90,7 @@ impl Apply {
         Ok(Arc::new(Mutex::new(journal)))
     }
 
-    /// Waits for what comes first. Fails if the user will not wait for what is still running.
+    /// Waits for the next event. Fails if the user does not want to wait for running steps.
     async fn next(&self, running: &mut Running, told: &mut bool) -> Result<Next, Failure> {
         if running.is_empty() {
             return Ok(Next::Nothing);
@@ -124,7 +124,7 @@ impl Apply {
         Cx::new(Arc::clone(&self.world), step.id.clone(), step.action, Arc::clone(journal), self.ui.clone())
     }
 
-    /// Writes down how a step ended and reports it; returns its failure, if it failed.
+    /// Records the outcome of a step and reports it; returns its failure, if it failed.
     fn end(&self, ended: &Ended) -> Result<Option<Failure>, Failure> {
         let step = &ended.work.step;
         let (name, action) = (step.id.to_string(), step.action);
@@ -147,8 +147,8 @@ impl Apply {
         }
     }
 
-    /// Deletes what was made in passing for steps that will not come. What fails here is reported, and left to the next
-    /// run: why the rest is not done counts more.
+    /// Deletes resources that were created only for steps that will not run. A failed deletion is only reported,
+    /// because the reason why the steps do not run is the error of this run; the next run deletes the resources.
     async fn clear_stranded(&self, done: &[Work], waiting: &[Work], journal: &Arc<Mutex<Journal>>) {
         for work in done {
             let With::Wanted(resource) = &work.with else { continue };
@@ -159,13 +159,13 @@ impl Apply {
             let step = Step {
                 id: StepId { deletes: true, ..work.step.id.clone() },
                 action: Action::Delete,
-                reason: "what needs it is not done now".to_owned(),
+                reason: "the steps that need it will not run".to_owned(),
                 after: Vec::new(),
                 usual: resource.facts(Action::Delete).usual,
             };
             let mut running = Running::default();
             let outcome = async {
-                // Deleting it is short and bounded, so it does not count as something to stop.
+                // The deletion is short and bounded, so a stop does not interrupt it.
                 let world = Arc::new(self.world.unstoppable());
                 for found in resource.find(&world).await? {
                     let cx = Cx::new(
@@ -197,7 +197,7 @@ impl Apply {
         }
     }
 
-    /// Ends what is running where it stands; what is half-made is recognised by its marks and made again.
+    /// Aborts the running steps. The next run recognises half-made resources by their marks and replaces them.
     fn abandon(&self, running: &mut Running) -> Result<Failure, Failure> {
         let names = running.names().join(", ");
         running.abandon()?;
@@ -206,24 +206,24 @@ impl Apply {
 
     fn stopped(&self) -> Failure {
         Failure::new(Exit::PartWay, "stopped, as asked")
-            .hint(format!("`{}` goes on from here", self.again))
-            .hint(format!("`{}` deletes what was made", self.destroy))
+            .hint(format!("`{}` continues from here", self.again))
+            .hint(format!("`{}` deletes the created resources", self.destroy))
     }
 }
 
-/// What came while steps were running.
+/// An event while steps are running.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Next {
-    /// None is running.
+    /// No step is running.
     Nothing,
     /// The user asked to stop.
     Asked,
-    /// A step is over.
+    /// A step has ended.
     Ended(Ended),
 }
 
-/// Does one step to its end: makes, then waits. The waiting is dropped as soon as the user asks to stop, and so is the
-/// making where its kind allows that.
+/// Runs one step to its end: makes the change, then waits until the resource is ready. A stop drops the wait, and also
+/// the change if the kind allows that.
 async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
     let stop = cx.world.stop.clone();
     match work.with {
@@ -242,7 +242,7 @@ async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
                 biased;
                 settled = resource.settle(&cx) => settled,
                 () = stop.until_asked() => {
-                    cx.report("made; not waited for");
+                    cx.report("created; not waiting until it is ready");
                     Err(Failure::stopped())
                 }
             }
@@ -260,7 +260,8 @@ async fn make(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failur
     acting.ok_or_else(|| unplanned(step))?.await.map(drop)
 }
 
-/// Looks at what could not be looked at while planning, once it is neither coming nor leaving, and does what is missing.
+/// Compares a resource that could not be compared while planning, as soon as its creation or deletion has ended, and
+/// creates or updates it if needed.
 async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
     let begun = tokio::time::Instant::now();
     loop {
@@ -274,8 +275,9 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
                 cx.pause(PERIOD).await?;
             }
             State::Coming | State::Leaving => {
-                let why = format!("{} was not there or gone after {} s", step.id, PATIENCE.as_secs());
-                return Err(Failure::new(Exit::PartWay, why).hint("the same command goes on"));
+                let why =
+                    format!("{} was neither created nor deleted after {} s", step.id, PATIENCE.as_secs());
+                return Err(Failure::new(Exit::PartWay, why).hint("run the same command again: it continues"));
             }
             State::Failed(why) => return Err(changed(step, why)),
             State::Ready | State::Degraded(_) => {
@@ -296,12 +298,12 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
     }
 }
 
-/// What a step finds that only a new plan can decide.
+/// Returns the failure for a change that needs a new plan.
 fn changed(step: &Step, why: &str) -> Failure {
-    Failure::new(Exit::PartWay, format!("{} is not as it was when this was planned: {why}", step.id))
-        .hint("run the same command again: it plans from what is there now")
+    Failure::new(Exit::PartWay, format!("{} has changed since the plan was made: {why}", step.id))
+        .hint("run the same command again: it makes a new plan")
 }
 
 fn unplanned(step: &Step) -> Failure {
-    Failure::new(Exit::Internal, format!("no {} of {} was ever planned", step.action, step.id))
+    Failure::new(Exit::Internal, format!("kind cannot {} {}", step.action, step.id))
 }

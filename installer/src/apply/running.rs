@@ -1,4 +1,4 @@
-//! The steps that are running, and how each ended.
+//! The running steps and their outcomes.
 
 use devplat_plan::Step;
 use tokio::{task::JoinSet, time::Instant};
@@ -10,7 +10,7 @@ use crate::{
     resource::Cx,
 };
 
-/// Steps that are running.
+/// The running steps.
 #[derive(Default)]
 pub(super) struct Running {
     tasks: JoinSet<(usize, Result<(), Failure>)>,
@@ -18,7 +18,7 @@ pub(super) struct Running {
     count: usize,
 }
 
-/// A step that is over.
+/// A step that has ended.
 pub(super) struct Ended {
     pub(super) work: Work,
     pub(super) cx: Cx,
@@ -38,9 +38,9 @@ impl Running {
         self.tasks.spawn(async move { (number, doing.await) });
     }
 
-    /// Waits for the next step to end; to be called only while one is running.
+    /// Waits for the next step to end. Call it only while a step is running.
     pub(super) async fn next(&mut self) -> Result<Ended, Failure> {
-        let broke_off = || Failure::new(Exit::Internal, "a step broke off");
+        let broke_off = || Failure::new(Exit::Internal, "a step's task was aborted");
         let ended = self.tasks.join_next().await.ok_or_else(broke_off)?;
         let (number, outcome) = ended.map_err(|error| Failure::of(Exit::Internal, &error))?;
         let index = self.steps.iter().position(|(known, ..)| *known == number).ok_or_else(broke_off)?;
@@ -48,13 +48,13 @@ impl Running {
         Ok(Ended { work, cx, since, outcome })
     }
 
-    /// Aborts every step and writes that down.
+    /// Aborts every step and records that.
     pub(super) fn abandon(&mut self) -> Result<(), Failure> {
         self.tasks.abort_all();
         self.steps.drain(..).try_for_each(|(_, _, cx, _)| cx.outcome(Outcome::Abandoned))
     }
 
-    /// What is running, such as `create cluster`.
+    /// Returns the running steps, such as `create cluster`.
     pub(super) fn names(&self) -> Vec<String> {
         let name = |step: &Step| format!("{} {}", step.action, step.id);
         self.steps.iter().map(|(_, work, ..)| name(&work.step)).collect()

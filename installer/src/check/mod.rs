@@ -1,5 +1,5 @@
-//! A plan becomes a [`CheckedPlan`] once the machine has everything that it takes, and every step is known to be
-//! something that its kind does. Only a checked plan can be carried out, so nothing is begun that is known to fail.
+//! Turns a plan into a [`CheckedPlan`] if the machine meets all needs and every kind implements its step. Only a
+//! checked plan can be applied, so no step starts that is known to fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +12,22 @@ use crate::{
     world::World,
 };
 
-/// A plan of which is known that it can be carried out here.
+/// A plan that was checked on this machine.
 pub struct CheckedPlan {
     plan: Plan,
     work: Vec<Work>,
 }
 
-/// A step, with what carries it out.
+/// A step with the resource that runs it.
 #[derive(Clone)]
 pub struct Work {
     /// The step.
     pub step: Step,
-    /// What to do it with.
+    /// The resource that runs it.
     pub with: With,
 }
 
-/// What a step is done with.
+/// The resource that runs a step.
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "a plan has some dozens of them")]
 pub enum With {
@@ -43,13 +43,13 @@ impl CheckedPlan {
         &self.plan
     }
 
-    /// The steps that do something, in the plan's order.
+    /// Returns the steps that change a resource, in the plan's order.
     pub fn work(&self) -> &[Work] {
         &self.work
     }
 }
 
-/// Asks for everything that `plan` takes, and reports all that is missing at once.
+/// Checks all needs of `plan`, and reports all missing ones together.
 pub async fn check(
     plan: Plan,
     wanted: &Graph<AnyResource>,
@@ -92,12 +92,12 @@ fn work_of(
             .map(With::Found),
     };
     let with = with.ok_or_else(|| {
-        Failure::new(Exit::Internal, format!("the plan names {}, which nothing describes", step.id))
+        Failure::new(Exit::Internal, format!("the plan names {}, which no kind describes", step.id))
     })?;
     Ok(Work { step: step.clone(), with })
 }
 
-/// One failure for everything that is missing: the first one's status, the others' messages as further causes.
+/// Joins failures into one: the status of the first, with the messages of the others as further causes.
 fn joined(lacks: Vec<Failure>) -> Option<Failure> {
     let mut all = lacks.into_iter();
     let mut first = all.next()?;

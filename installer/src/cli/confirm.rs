@@ -1,4 +1,4 @@
-//! Questions before something is changed that is not devplat's alone, in one place.
+//! Questions before a change of resources that are not only devplat's.
 
 use crate::{
     failure::{Exit, Failure},
@@ -6,7 +6,8 @@ use crate::{
     ui::Answer,
 };
 
-/// Asks `question` unless `yes` answers it. `undone` says what is left as it was, such as `nothing was deleted`.
+/// Asks `question` unless `yes` answers it. `undone` is the message after another answer, such as `nothing was
+/// deleted`.
 pub(super) fn confirm(question: &str, undone: &str, yes: bool, host: &Host) -> Result<(), Failure> {
     if yes {
         return Ok(());
@@ -16,8 +17,8 @@ pub(super) fn confirm(question: &str, undone: &str, yes: bool, host: &Host) -> R
         Answer::Stopped => Err(Failure::stopped().hint(undone)),
         Answer::No => Err(Failure::new(Exit::Usage, undone)),
         Answer::NoTerminal => {
-            Err(Failure::new(Exit::Usage, format!("{undone}: there is no terminal to confirm it at"))
-                .hint(format!("--yes answers this with yes: {question}")))
+            Err(Failure::new(Exit::Usage, format!("{undone}: there is no terminal to ask for confirmation"))
+                .hint(format!("confirm with --yes: {question}")))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `devplat destroy`: the plan that wants nothing. It says "destroyed" only of what it found and then found no more.
+//! `devplat destroy`: a plan without wanted resources. It reports as destroyed only resources that it found before and
+//! no longer finds afterwards.
 
 use std::sync::Arc;
 
@@ -30,12 +31,12 @@ Examples:
   devplat destroy --name team-a --yes
   devplat destroy --context my-cluster --lose-data     out of a cluster that stays
 
-Deletes what devplat made: a cluster of its own with every dev server and home in it; in a cluster that
-exists, what was installed, while homes stay.";
+Deletes the resources that devplat created: its own cluster with every dev server and home in it;
+in an existing cluster, the installed objects, while homes stay.";
 
 /// Delete the platform with everything in it.
 ///
-/// Ends with a second look: exit status 5 if anything of it is left.
+/// Looks for leftovers at the end: exit status 5 if there are any.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Destroy {
@@ -45,10 +46,10 @@ pub(super) struct Destroy {
     layers: Layers,
     #[command(flatten)]
     context: Context,
-    /// In a cluster that exists: delete users' dev servers and users as well; homes stay
+    /// In an existing cluster: delete users' dev servers and users as well; homes stay
     #[arg(long)]
     lose_data: bool,
-    /// Delete nothing, and forget what is remembered: for a cluster or an engine that is gone for good
+    /// Delete nothing, and forget what is remembered: for a cluster or an engine that no longer exists
     #[arg(long, conflicts_with = "lose_data")]
     forget: bool,
     #[command(flatten)]
@@ -84,7 +85,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let (standing, _engine_lock, survey) =
         host.or_stopped(Box::pin(looking)).await.map_err(|failure| nothing_deleted(failure, &asked))?;
     let found = ours(&survey);
-    // What devplat keeps in the account itself says nothing of where the platform is.
+    // Files in the account alone do not show where the platform is.
     let shown = standing.decisions.place.is_some() || found.iter().any(resource::shows_platform);
     if found.is_empty() || !shown {
         drop(locked);
@@ -94,7 +95,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let names = named(&found);
     let allowed = match (&world.named, destroy.lose_data) {
         (Some(_), false) => Allowed::Nothing,
-        // Of a cluster of its own making, the confirmation below is about everything in it.
+        // If devplat made the cluster, the confirmation below covers its whole content.
         (Some(_), true) | (None, _) => Allowed::Everything,
     };
     let plan = planning::removal(&survey, &allowed, &world)?;
@@ -115,7 +116,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
             .hint(format!("run `{}` again", asked.again("destroy"))));
     }
-    // Keys and what tells this platform from another go last.
+    // Delete the keys and the identity of the platform last.
     world.state.remove()?;
     drop(locked);
     host.ui.report(&Event::Destroyed {
@@ -126,7 +127,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What was found and is the platform's.
+/// Returns the found resources of the platform.
 fn ours(survey: &Survey) -> Vec<Id> {
     let all = survey.inventory.iter();
     all.filter(|(_, sights)| {
@@ -140,7 +141,7 @@ fn named(all: &[Id]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// Nothing is said to be destroyed that was not there.
+/// Reports that no resource of the platform was found, instead of a success.
 async fn nothing_found(
     asked: &Asked,
     standing: &Standing,
@@ -159,9 +160,9 @@ async fn nothing_found(
         .collect();
     if !foreign.is_empty() {
         let mut failure =
-            Failure::new(Exit::Usage, "nothing was deleted: what is there is not this platform's");
+            Failure::new(Exit::Usage, "nothing was deleted: the found resources are not this platform's");
         if foreign.iter().any(|who| matches!(who, Foreigner::Account(_))) {
-            failure = failure.hint("--take-over deletes the platform of the other account");
+            failure = failure.hint("add --take-over to delete the platform of the other account");
         }
         failure.causes.extend(foreign.iter().map(ToString::to_string));
         return Err(failure);
@@ -172,25 +173,23 @@ async fn nothing_found(
     let (name, looked) = (&asked.name, looked.join(", "));
     let remembered = *decisions != Decisions::default();
     if remembered && decisions.place.is_none() {
-        // Of an older devplat, which did not write down which engine or cluster it was: keys stay.
+        // An older devplat did not record the engine or cluster, so keep the keys.
         let why = format!(
-            "nothing of platform {name} was found in {looked}; whether that is where it was made is not known"
+            "no resource of platform {name} was found in {looked}, and it is unknown where the platform was created"
         );
         return Err(Failure::new(Exit::Usage, why)
-            .hint(
-                "name where it is: DOCKER_HOST or DOCKER_CONTEXT for another engine, --context for a cluster",
-            )
-            .hint(format!("if it is gone for good: `{} --forget`", asked.again("destroy"))));
+            .hint("name its place: DOCKER_HOST or DOCKER_CONTEXT for another engine, --context for a cluster")
+            .hint(format!("if it no longer exists: `{} --forget`", asked.again("destroy"))));
     }
     world.state.remove()?;
-    host.ui.remark(&format!("nothing of platform {name} was found in {looked}"));
+    host.ui.remark(&format!("no resource of platform {name} was found in {looked}"));
     if remembered {
-        host.ui.remark("forgot what was remembered of it");
+        host.ui.remark("deleted its state folder");
     }
     Ok(())
 }
 
-/// A request to stop before the first step deletes nothing.
+/// Adds to a failure before the first step that nothing was deleted.
 fn nothing_deleted(failure: Failure, asked: &Asked) -> Failure {
     if failure.is_stopped() {
         failure.hint(format!("nothing was deleted; `{}` begins again", asked.again("destroy")))
@@ -203,10 +202,13 @@ fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
     let state = asked.state(host)?;
     if !state.exists() {
         let folder = state.path().display();
-        return Err(Failure::new(Exit::Usage, format!("nothing is remembered of platform {}", asked.name))
-            .hint(format!("there is no {folder}")));
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("there is no state folder of platform {}", asked.name),
+        )
+        .hint(format!("there is no {folder}")));
     }
-    let question = format!("forget platform {} without deleting anything of it?", asked.name);
+    let question = format!("forget platform {} without deleting its resources?", asked.name);
     confirm(&question, "nothing was forgotten", asked.yes, host)?;
     let locked = request::lock(&state)?;
     state.remove()?;

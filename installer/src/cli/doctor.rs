@@ -1,4 +1,4 @@
-//! `devplat doctor`: what this machine has and lacks for a profile, with the remedy. Changes nothing.
+//! `devplat doctor`: checks whether this machine meets the needs of a profile, with remedies. Changes nothing.
 
 use clap::Args;
 use devplat_profile::Provider;
@@ -24,7 +24,7 @@ Examples:
   devplat doctor --profile k3d
   devplat doctor --output json";
 
-/// Check what this machine has and lacks.
+/// Check this machine for the needs of a profile.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {
@@ -38,7 +38,7 @@ pub(super) struct Doctor {
 #[serde(rename_all = "camelCase")]
 struct Finding {
     name: &'static str,
-    /// Whether the profile needs it; without it, something else only takes longer or is less convenient.
+    /// Whether the profile needs it. Otherwise its absence only costs time or convenience.
     needed: bool,
     has: Option<String>,
     remedy: Option<String>,
@@ -98,7 +98,7 @@ async fn findings(provider: Option<Provider>, host: &Host) -> Vec<Finding> {
     ]
 }
 
-/// A node needs some dozens; below that, the check before `up` fails as well.
+/// Checks the inotify instances. A node needs some dozens; with fewer, the check before `up` fails as well.
 fn inotify() -> Result<String, Failure> {
     const NODE: u64 = 20;
     let found = limits::inotify_of_root().map_err(|error| {
@@ -124,7 +124,7 @@ fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> 
 }
 
 async fn first_line(program: &str, args: &[&str], host: &Host) -> Result<String, Failure> {
-    // Some builds of kubectl ask the current cluster before they tell their own version, and keep the answers.
+    // Some builds of kubectl ask the current cluster before they print their own version, and cache the answers.
     let command =
         Command::new(program, &host.surroundings).args(args.iter().copied()).env("KUBECONFIG", "/dev/null");
     let output = command.deadline(std::time::Duration::from_secs(10)).run().await.map_err(|error| {

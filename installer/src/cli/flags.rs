@@ -7,7 +7,7 @@ use devplat_profile::PlatformName;
 
 use crate::{request::Asked, ui::Format};
 
-/// Flags that may also stand before the verb.
+/// Flags that are also accepted before the verb.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Before {
     /// Name of the platform
@@ -42,7 +42,7 @@ fn given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
-/// Which platform.
+/// The platform.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Name {
     /// Name of the platform
@@ -55,7 +55,7 @@ impl Name {
         self.name.clone()
     }
 
-    /// Takes what stood before the verb; what stands behind it counts more.
+    /// Takes the flags before the verb; flags after it override them.
     pub(super) fn settle(&mut self, before: PlatformName) {
         if self.name == PlatformName::default() {
             self.name = before;
@@ -63,10 +63,10 @@ impl Name {
     }
 }
 
-/// For whom the output is.
+/// The format of the output.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Output {
-    /// For people, or for machines: JSON, one document or event a line
+    /// For people, or for machines: JSON, one document or event per line
     #[arg(long, short, env = "DEVPLAT_OUTPUT", value_enum, value_name = "FORMAT", default_value_t)]
     output: Format,
     /// Print more: -v the commands that are run, -vv everything
@@ -86,7 +86,7 @@ impl Output {
     }
 }
 
-/// Which profile, with values of its own.
+/// The profile, with further values.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Layers {
     /// Profile: the name of a shipped one (`devplat profiles list`), a file, or `-` for standard input
@@ -97,15 +97,15 @@ pub(super) struct Layers {
     pub(super) set: Vec<String>,
 }
 
-/// A cluster that exists.
+/// An existing cluster.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Context {
-    /// Context of a cluster that exists
+    /// Context of an existing cluster
     #[arg(long, env = "DEVPLAT_CONTEXT", value_name = "NAME")]
     pub(super) context: Option<String>,
 }
 
-/// What a platform is made from.
+/// The input of a platform.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Platform {
     #[command(flatten)]
@@ -130,7 +130,7 @@ pub(super) struct Answers {
 /// A platform of another account.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct TakeOver {
-    /// Go on with a platform that another account of this machine made
+    /// Continue with a platform that another account of this machine created
     #[arg(long)]
     pub(super) take_over: bool,
 }

@@ -1,4 +1,4 @@
-//! `devplat man`: manual pages, made from the same descriptions as the help.
+//! `devplat man`: manual pages, generated from the same descriptions as the help.
 
 use std::path::PathBuf;
 

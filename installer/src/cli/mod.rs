@@ -1,4 +1,5 @@
-//! The command line: arguments to a verb, one verb a file. Each verb takes the flags that it uses and no other.
+//! The command line: parses the arguments into a verb, one file per verb. Each verb accepts only the flags that it
+//! uses.
 
 mod completions;
 mod confirm;
@@ -34,22 +35,22 @@ const EXAMPLES: &str = "\
 Examples:
   devplat up --profile k3d             create a platform on this machine
   devplat plan --profile kind          show what `up` would do, and why
-  devplat status --output json         show what is there and what to type next
+  devplat status --output json         show the platform's parts and the next command
   devplat destroy --yes                delete the platform with everything in it
 
-Exit status: 0 done; 1 a mistake in devplat; 2 usage or configuration; 3 the machine lacks something;
-4 stopped part-way, the same command goes on; 5 destroyed, but something is left.";
+Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something;
+4 stopped part-way, the same command continues; 5 destroyed, but there are leftovers.";
 
-/// What `devplat` prints without a verb.
+/// The output of `devplat` without a verb.
 const FIRST: &str = "\
-devplat turns a machine or a cluster into a place where developers get machines of their own over SSH.
+devplat turns a machine or a cluster into a platform where developers get dev servers over SSH.
 
   devplat up --profile k3d      create a platform on this machine (or: --profile kind)
-  devplat profiles list         list the profiles there are
-  devplat doctor                check what this machine has and lacks
+  devplat profiles list         list the shipped profiles
+  devplat doctor                check this machine for the needs of a profile
   devplat --help                list every verb";
 
-/// Turn a machine or a cluster into a place where developers get machines, and delete it again without a trace.
+/// Turn a machine or a cluster into a platform for dev servers, and delete it again without a trace.
 #[derive(Debug, Parser)]
 #[command(name = "devplat", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Program {
@@ -61,11 +62,11 @@ pub struct Program {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Create the platform, or bring it to what the profile says
+    /// Create the platform, or update it to match the profile
     Up(up::Up),
     /// Show what `up` would do, and why
     Plan(plan::PlanArgs),
-    /// Show what is there, what is ready, and what to type next
+    /// Show the platform's parts, whether they are ready, and the next command
     Status(status::StatusArgs),
     /// Delete the platform with everything in it
     Destroy(destroy::Destroy),
@@ -77,11 +78,11 @@ enum Verb {
     /// Add, list and remove developers
     #[command(subcommand)]
     Users(users::Users),
-    /// Forward a port of this machine to the bastion, where nothing else leads to it
+    /// Forward a port of this machine to the bastion, for clusters that offer no other way
     PortForward(port_forward::PortForward),
     /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it
     SshConfig(ssh_config::SshConfigArgs),
-    /// Check what this machine has and lacks
+    /// Check this machine for the needs of a profile
     Doctor(doctor::Doctor),
     /// Print the version
     Version(version::Version),
@@ -112,7 +113,7 @@ pub fn main() -> ExitCode {
             listening.abort();
             outcome
         });
-        // A thread that still reads or compresses a file does not hold up the end.
+        // Do not wait for threads that still read or compress a file.
         runtime.shutdown_background();
         outcome
     });
@@ -122,8 +123,8 @@ pub fn main() -> ExitCode {
     status(&outcome).into()
 }
 
-/// Runs the command line `arguments` (the first is the program's name) on `host`, and returns its exit status: the whole
-/// program, for a test that hands in clock, output and the wish to stop.
+/// Runs the command line `arguments` (the first is the program's name) on `host`, and returns its exit status. This is
+/// the whole program, for tests that pass in the clock, the output and requests to stop.
 pub async fn drive(arguments: &[&str], host: &Host) -> u8 {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     let outcome = match parse(&arguments) {
@@ -136,7 +137,7 @@ pub async fn drive(arguments: &[&str], host: &Host) -> u8 {
     status(&outcome)
 }
 
-/// Parses the command line; a flag before the verb that the verb does not use is a mistake like any other.
+/// Parses the command line. A flag before the verb that the verb does not use is an error.
 fn parse(arguments: &[OsString]) -> Result<Program, clap::Error> {
     let mut command = Program::command();
     let matches = command.try_get_matches_from_mut(arguments)?;
@@ -149,7 +150,7 @@ fn parse(arguments: &[OsString]) -> Result<Program, clap::Error> {
 }
 
 impl Program {
-    /// Gives flags from before the verb to the verb; returns one that it does not use, with the verb's name.
+    /// Passes the flags before the verb to the verb; returns one that it does not use, with the verb's name.
     fn settle_flags(&mut self, matches: &clap::ArgMatches) -> Option<(&'static str, String)> {
         let verb = matches.subcommand_name().unwrap_or_default().to_owned();
         let Self { before, verb: of } = self;
@@ -198,7 +199,7 @@ impl Program {
     }
 }
 
-/// The verbs' shared flags, found without a list of verbs for each.
+/// Finds the shared flags of a verb without a list of verbs for each flag.
 macro_rules! shared {
     ($($pattern:pat => $name:expr, $output:expr;)*) => {
         impl Verb {

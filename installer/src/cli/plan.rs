@@ -1,4 +1,4 @@
-//! `devplat plan`: `up`, stopped before anything is done.
+//! `devplat plan`: `up` without the apply.
 
 use clap::Args;
 use devplat_plan::{Plan, Sum, estimate};

@@ -1,5 +1,5 @@
-//! `devplat port-forward`: a port of this machine that leads to the bastion through the API server, for clusters that
-//! offer no other way. Each connection gets a replica of its own.
+//! `devplat port-forward`: forwards a port of this machine to the bastion through the API server, for clusters that
+//! offer no other way. Each connection goes to one replica.
 
 use std::{ffi::OsString, sync::Arc};
 
@@ -23,7 +23,7 @@ Examples:
   devplat port-forward                          until Ctrl-C
   devplat port-forward -- ssh -p 2222 alice@127.0.0.1";
 
-/// Forward a port of this machine to the bastion, where nothing else leads to it.
+/// Forward a port of this machine to the bastion, for clusters that offer no other way.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct PortForward {
@@ -49,9 +49,9 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
     reach_cluster(world).await?;
     let client = world.client().await?;
     let listener = TcpListener::bind(("127.0.0.1", *port)).await.map_err(|error| {
-        Failure::of(Exit::Missing, &error)
-            .while_doing(format!("cannot listen on 127.0.0.1:{port}"))
-            .hint("end what listens there (`ss -ltnp` shows it), or name another port with --port")
+        Failure::of(Exit::Missing, &error).while_doing(format!("cannot listen on 127.0.0.1:{port}")).hint(
+            "stop the process that listens there (`ss -ltnp` lists it), or name another port with --port",
+        )
     })?;
     let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
@@ -93,7 +93,7 @@ async fn serve(listener: TcpListener, client: kube::Client, ui: Ui) {
 
 async fn relay(mut stream: TcpStream, client: &kube::Client) -> Result<(), Failure> {
     let mut bastion = Route::PortForward.connect(client, &Steady).await?;
-    // Whichever end closes first, the other sees the end of its stream.
+    // If one end closes, the other end gets the end of its stream.
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut bastion).await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `devplat profiles`: which there are, what one comes to and why, what can be written in one.
+//! `devplat profiles`: lists the shipped profiles, shows the values of one with their places, and prints the schema.
 
 use clap::{Args, Subcommand};
 use devplat_profile::{SHIPPED, schema};
@@ -26,7 +26,7 @@ pub(super) enum Profiles {
     Schema,
 }
 
-/// Which profile.
+/// The profile to show.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  devplat profiles show k3d\n  devplat profiles show ./mine.yaml --set operator.replicas=1"

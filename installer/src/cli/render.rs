@@ -1,4 +1,4 @@
-//! `devplat render`: the manifests, without a cluster.
+//! `devplat render`: prints the manifests without a cluster.
 
 use std::path::PathBuf;
 
@@ -69,7 +69,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     };
     let state = asked.state(host)?;
     let mut decisions = state.decisions()?;
-    // Without a cluster, nothing has to be asked or chosen.
+    // There is no cluster, so `auto` is not resolved.
     decisions.profile.get_or_insert_with(|| "kind".to_owned());
     let profile = request::recall(&asked, &decisions, host, Purpose::Look)?.loaded.profile;
     let templates = request::templates(&asked, host)?;

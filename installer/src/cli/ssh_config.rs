@@ -59,7 +59,7 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     let request = Request::make(&asked, host, Purpose::Look).await?;
     crate::resource::reach_cluster(&request.world).await?;
     ssh_block::write(&request.inputs, &request.world).await?;
-    host.ui.remark(&format!("{} leads to platform {} now", file.display(), asked.name));
+    host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
     host.ui.say(&ssh_block::example(&request.inputs));
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! `devplat status`: what is there, what is ready, and what to type next. The JSON is an interface, described in
-//! docs/status.md; its version is raised when a field changes its meaning or goes.
+//! `devplat status`: lists the platform's resources, their readiness, and the next command. The JSON is an interface,
+//! described in docs/status.md; its version changes if a field changes its meaning or is removed.
 
 use clap::Args;
 use devplat_plan::{Planned, Sight, State};
@@ -25,9 +25,9 @@ Examples:
   devplat status
   devplat status --name team-a --output json | jq .ready
 
-Exit status 0 whether the platform is ready or not: the field `ready` says so.";
+The exit status is 0 whether the platform is ready or not; the field `ready` has the result.";
 
-/// Show what is there, what is ready, and what to type next. Changes nothing.
+/// Show the platform's parts, whether they are ready, and the next command. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct StatusArgs {
@@ -47,10 +47,10 @@ struct Status {
     context: String,
     ready: bool,
     parts: Vec<Part>,
-    /// The line that signs in; missing while the profile names no user.
+    /// The command line that signs in; missing if the profile names no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     ssh: Option<String>,
-    /// The line to type next.
+    /// The next command line.
     next: String,
 }
 
@@ -58,9 +58,9 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct ClusterStatus {
     provider: String,
-    /// As its maker calls it; the name of its context if the maker is not known.
+    /// The provider's name for it; the name of its context if the provider is unknown.
     name: String,
-    /// The kubeconfig that devplat keeps; missing if it is the user's own.
+    /// The kubeconfig in the state folder; missing if the context is in the user's own kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
     kubeconfig: Option<String>,
 }
@@ -126,12 +126,12 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The failure to look at a cluster that the user named, or at the engine: nothing else can be said then.
+/// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.
 fn unreachable(survey: &Survey) -> Option<Failure> {
     survey.failures.iter().find(|(kind, _)| *kind == CLUSTER).map(|(_, failure)| failure.clone())
 }
 
-/// The line that goes on: with what was given, or what was remembered of it.
+/// Returns the `up` command line with the given or remembered arguments.
 fn again(asked: &Asked) -> String {
     asked.again("up")
 }

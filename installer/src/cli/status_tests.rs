@@ -1,4 +1,4 @@
-//! What status says, for machines and for people, and that its page says the same.
+//! The output of status as JSON and as text, and its agreement with the documentation.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -33,7 +33,7 @@ fn differs(what: &[&str]) -> Verdict {
     Verdict::Differs(what.iter().map(|what| Change::in_place(*what)).collect())
 }
 
-/// One with every field.
+/// A status with every field.
 fn not_ready() -> Status {
     let operator = "Deployment devserver-operator-system/devserver-operator differs in spec.replicas";
     let bastion = "waiting for Deployment devserver-bastion/bastion: 1 of 2 ready: image pull";
@@ -63,7 +63,7 @@ fn page() -> String {
     std::fs::read_to_string(PAGE).unwrap()
 }
 
-/// The path of each field, such as `parts[].name`.
+/// Collects the path of each field, such as `parts[].name`.
 fn fields(path: &str, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
@@ -79,14 +79,14 @@ fn fields(path: &str, value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn part_that_is_not_ready_is_told_with_its_reason() {
+fn part_that_is_not_ready_has_a_reason() {
     let status = not_ready();
     insta::assert_json_snapshot!("not_ready_json", status);
     insta::assert_snapshot!("not_ready", show(&status));
 }
 
 #[test]
-fn only_what_is_as_wanted_is_ready() {
+fn part_is_ready_only_if_it_is_as_wanted() {
     assert_eq!(described(&sight(Verdict::Same)), (true, "as wanted".to_owned()));
     for (sight, told) in [
         (sight(differs(&["one", "two"])), "one; two"),
@@ -105,7 +105,7 @@ fn only_what_is_as_wanted_is_ready() {
 }
 
 #[test]
-fn every_field_is_described_on_its_page_and_no_other() {
+fn documentation_describes_exactly_the_fields() {
     let mut given = BTreeSet::new();
     fields("", &serde_json::to_value(not_ready()).unwrap(), &mut given);
     let page = page();
@@ -116,14 +116,14 @@ fn every_field_is_described_on_its_page_and_no_other() {
 }
 
 #[test]
-fn example_of_the_page_is_what_is_printed() {
+fn example_in_the_documentation_is_the_output() {
     let page = page();
     let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert_eq!(example.trim(), serde_json::to_string_pretty(&not_ready()).unwrap());
 }
 
 #[test]
-fn cluster_of_another_maker_is_named_by_its_bare_name() {
+fn cluster_of_another_provider_has_its_short_name() {
     let cluster = |maker: Maker| {
         let context =
             Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), provider: maker };

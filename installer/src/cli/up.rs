@@ -1,4 +1,4 @@
-//! `devplat up`: the plan, carried out.
+//! `devplat up`: makes a plan and applies it.
 
 use clap::Args;
 use devplat_plan::estimate;
@@ -26,9 +26,9 @@ Examples:
   devplat up --profile existing --context my-cluster --set images.registry=registry.example/team
   devplat up --profile ./platform.yaml --yes";
 
-/// Create the platform, or bring it to what the profile says.
+/// Create the platform, or update it to match the profile.
 ///
-/// What is interrupted goes on with the same command; what is as it should be is not touched.
+/// After an interruption, run the same command to continue. Resources that are as wanted are not changed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Up {
@@ -87,7 +87,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A request to stop before the first step changes nothing.
+/// Adds to a failure before the first step that nothing was done.
 fn nothing_done(failure: Failure, asked: &Asked) -> Failure {
     if failure.is_stopped() {
         failure.hint(format!("nothing was done; `{}` begins again", asked.again("up")))

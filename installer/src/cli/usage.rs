@@ -1,5 +1,5 @@
-//! Mistakes on the command line, reported like every other failure: composed from what clap knows of the mistake, not
-//! from its rendered text.
+//! Mistakes on the command line, reported like all other failures. The message is composed from clap's typed context,
+//! not from its rendered text.
 
 use std::ffi::OsString;
 
@@ -13,21 +13,21 @@ use crate::{
     ui::{Format, Ui},
 };
 
-/// Reports why the command line gave no verb to run, or prints the help that it asks for; returns the exit status.
+/// Reports the mistake on the command line, or prints the requested help; returns the exit status.
 pub(super) fn report(error: &clap::Error, arguments: &[OsString]) -> u8 {
     let ui = Ui::new(format(arguments.iter().skip(1).cloned(), std::env::var_os("DEVPLAT_OUTPUT")));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that went away is not a failure of devplat's.
+            // A closed pipe is not a failure of devplat.
             let _ = error.print();
             return 0;
         }
-        // `devplat` alone: what to type first.
+        // `devplat` alone prints the first commands to type.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() <= 1 && !ui.is_json() => {
             ui.say(super::FIRST);
             return Exit::Usage.status();
         }
-        // `devplat users` alone: its help.
+        // `devplat users` alone prints its help.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.is_json() => {
             let _ = error.print();
             return Exit::Usage.status();
@@ -39,7 +39,7 @@ pub(super) fn report(error: &clap::Error, arguments: &[OsString]) -> u8 {
     failure.exit.status()
 }
 
-/// A flag before the verb that the verb does not use.
+/// Returns the error for a flag before the verb that the verb does not use.
 pub(super) fn unused(command: &mut Command, flag: &str, verb: &str) -> clap::Error {
     let mut error = clap::Error::new(ErrorKind::UnknownArgument).with_cmd(command);
     error.insert(ContextKind::InvalidArg, ContextValue::String(flag.to_owned()));
@@ -47,7 +47,7 @@ pub(super) fn unused(command: &mut Command, flag: &str, verb: &str) -> clap::Err
     error
 }
 
-/// The failure that a mistake on the command line is.
+/// Converts a mistake on the command line into a failure.
 pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
     let of = |kind| error.get(kind);
     let text = |kind| of(kind).map(ToString::to_string).unwrap_or_default();
@@ -69,7 +69,7 @@ pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
             match (value.is_empty(), std::error::Error::source(error)) {
                 (true, _) => format!("{argument} needs a value"),
                 (false, Some(why)) => format!("{argument}: {why}"),
-                (false, None) => format!("{argument}: {value:?} is not a value of it"),
+                (false, None) => format!("{argument}: {value:?} is not a valid value"),
             }
         }
         ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
@@ -95,13 +95,13 @@ pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
             format!("{} cannot be used with {}", text(ContextKind::InvalidArg), text(ContextKind::PriorArg))
         }
         ErrorKind::InvalidUtf8 => not_utf_8(arguments),
-        // What clap adds later: its own first line, without its prefix.
+        // A kind of error that clap adds later: use the first line of its text, without its prefix.
         _ => error.kind().to_string(),
     };
     let mut failure = Failure::new(Exit::Usage, message);
     failure.hints = hints(error);
     let help = if verb.is_empty() { "devplat --help".to_owned() } else { format!("devplat {verb} --help") };
-    failure.hint(format!("`{help}` describes what can be typed"))
+    failure.hint(format!("run `{help}` for the arguments"))
 }
 
 fn hints(error: &clap::Error) -> Vec<String> {
@@ -126,7 +126,7 @@ fn hints(error: &clap::Error) -> Vec<String> {
     hints
 }
 
-/// The verb that the command line names, with the one below it; empty if it names none.
+/// Returns the verb on the command line, with its subcommand; empty if there is none.
 fn verb(arguments: &[OsString]) -> String {
     use clap::CommandFactory;
     let mut command = super::Program::command();
@@ -139,7 +139,7 @@ fn verb(arguments: &[OsString]) -> String {
     verb.join(" ")
 }
 
-/// clap does not say whose value is not UTF-8: one of devplat's variables, or an argument.
+/// Names the value that is not UTF-8, which clap does not: one of devplat's variables, or an argument.
 fn not_utf_8(arguments: &[OsString]) -> String {
     let variable = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
@@ -151,7 +151,7 @@ fn not_utf_8(arguments: &[OsString]) -> String {
     }
 }
 
-/// For whom the output is, of a command line that clap rejects, perhaps before it came to `--output`.
+/// Reads the output format of a command line that clap rejects, perhaps before it has parsed `--output`.
 fn format(mut args: impl Iterator<Item = OsString>, variable: Option<OsString>) -> Format {
     let mut found = variable.map(|value| value.to_string_lossy().into_owned());
     while let Some(arg) = args.next() {
@@ -169,7 +169,7 @@ fn format(mut args: impl Iterator<Item = OsString>, variable: Option<OsString>) 
     found.and_then(|value| Format::from_str(&value, false).ok()).unwrap_or_default()
 }
 
-/// What follows `--output`, or `-o` behind the other short options, in one argument.
+/// Returns the rest of an argument after `--output`, or after `-o` and other short options.
 fn of_output(arg: &str) -> Option<&str> {
     match arg.strip_prefix("--") {
         Some(long) => long.strip_prefix("output").filter(|value| value.is_empty() || value.starts_with('=')),
@@ -187,12 +187,16 @@ mod tests {
         assert!(error.use_stderr(), "{error}");
         let failure = failure(&error, &arguments);
         assert_eq!(failure.exit, Exit::Usage);
-        assert!(failure.hints.iter().any(|hint| hint.contains("--help` describes")), "{:?}", failure.hints);
+        assert!(
+            failure.hints.iter().any(|hint| hint.contains("--help` for the arguments")),
+            "{:?}",
+            failure.hints
+        );
         format!("$ {line}\n{}\n", crate::ui::error_text(&failure))
     }
 
     #[test]
-    fn mistakes_are_reported_with_what_was_probably_meant() {
+    fn mistakes_are_reported_with_suggestions() {
         let all: Vec<String> = [
             "devplat pln",
             "devplat plan --nmae x",
@@ -216,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn mistake_is_json_where_json_is_asked_for_wherever_that_stands() {
+    fn mistake_is_json_if_any_argument_requests_json() {
         let asked = |line: &str| format(line.split_whitespace().map(OsString::from), None);
         for json in [
             "plan --nmae x --output json",
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn name_and_output_before_the_verb_are_the_verbs() {
+    fn name_and_output_before_the_verb_apply_to_it() {
         let arguments: Vec<OsString> =
             ["devplat", "--name", "loc", "-o", "json", "status"].into_iter().map(OsString::from).collect();
         let mut program = super::super::parse(&arguments).unwrap();

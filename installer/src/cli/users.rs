@@ -1,4 +1,4 @@
-//! `devplat users`: developers besides those that the profile names.
+//! `devplat users`: adds, lists and removes developers that the profile does not name.
 
 mod add;
 mod list;
@@ -23,11 +23,11 @@ pub(super) enum Users {
     Add(add::Add),
     /// List developers
     List(List),
-    /// Remove a developer with their dev servers; homes stay, except those that were to go with their dev server
+    /// Remove a developer with their dev servers; homes stay, unless they are deleted with their dev server
     Remove(Remove),
 }
 
-/// Which platform.
+/// The platform.
 #[derive(Debug, Args)]
 pub(super) struct Where {
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub(super) struct Where {
     output: Output,
 }
 
-/// Which platform's developers.
+/// The arguments of `users list`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  devplat users list --output json")]
 pub(super) struct List {
@@ -46,7 +46,7 @@ pub(super) struct List {
     at: Where,
 }
 
-/// Whom to remove.
+/// The arguments of `users remove`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  devplat users remove alice --yes")]
 pub(super) struct Remove {
@@ -102,7 +102,7 @@ pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
     }
 }
 
-/// The failure of a call about users; where the API server knows no such kind, there is no platform.
+/// Converts the error of a call about users. If the API server does not serve the kind, there is no platform.
 fn call_failure(error: kube::Error, what: &str, asked: &str) -> Failure {
     let error = devplat_kubernetes::call::call_error(what, None, error);
     if error.is_kind_absent() {

@@ -1,5 +1,5 @@
-//! Typed errors as failures: the exit status by what happened, and what to do. Every conversion is here, so that an error
-//! reads the same wherever it comes from.
+//! Converts typed errors into failures with exit status and hints. All conversions are here, so that an error has the
+//! same text in every verb.
 
 use devplat_kubernetes::{
     CallError, Stopped,
@@ -55,7 +55,7 @@ impl From<ClusterError> for Failure {
         };
         let failure = Self::of(exit, &error).maybe_hint(error.hint());
         match exit {
-            Exit::PartWay => failure.hint("run the same command again: what is half-made is replaced"),
+            Exit::PartWay => failure.hint("run the same command again: it replaces the half-made cluster"),
             Exit::Internal | Exit::Usage | Exit::Missing | Exit::Left => failure,
         }
     }
@@ -122,7 +122,7 @@ impl From<devplat_image::ArchiveError> for Failure {
     fn from(error: devplat_image::ArchiveError) -> Self {
         let hint = match &error {
             devplat_image::ArchiveError::Blob { .. } | devplat_image::ArchiveError::Damaged { .. } => {
-                "run the same command again: the image is put together again"
+                "run the same command again: it assembles the image again"
             }
             devplat_image::ArchiveError::Write(_) => {
                 "free some space where temporary files go (TMPDIR), then run the same command"
@@ -149,9 +149,9 @@ impl From<journal::Error> for Failure {
     fn from(error: journal::Error) -> Self {
         match &error {
             journal::Error::Newer { .. } => Self::of(Exit::Usage, &error)
-                .hint("use the newer devplat; or delete the journal: what was made is found without it"),
+                .hint("use the newer devplat, or delete the journal: devplat finds the created resources without it"),
             journal::Error::Damaged { path, .. } => Self::of(Exit::Usage, &error)
-                .hint(format!("delete {}: what was made is found without it", path.display())),
+                .hint(format!("delete {}: devplat finds the created resources without it", path.display())),
             journal::Error::Io { .. } => Self::of(Exit::Missing, &error)
                 .hint("make the folder writable, or name another in DEVPLAT_STATE_DIR"),
         }
@@ -223,9 +223,8 @@ impl From<RouteError> for Failure {
         match error {
             RouteError::Stopped(_) => Self::stopped(),
             RouteError::Call(error) => error.into(),
-            RouteError::Connect { .. } | RouteError::NoPod => {
-                Self::of(Exit::PartWay, &error).hint("the status of the platform says what is not ready")
-            }
+            RouteError::Connect { .. } | RouteError::NoPod => Self::of(Exit::PartWay, &error)
+                .hint("the status of the platform lists the parts that are not ready"),
         }
     }
 }
@@ -246,7 +245,7 @@ impl From<RemoveError> for Failure {
         match error {
             RemoveError::Stopped(_) => Self::stopped(),
             RemoveError::Call(error) => error.into(),
-            RemoveError::Data(_) => Self::of(Exit::Usage, &error).hint("to lose it: --lose-data"),
+            RemoveError::Data(_) => Self::of(Exit::Usage, &error).hint("to delete it, add --lose-data"),
             RemoveError::NotGone(_) => Self::of(Exit::PartWay, &error).hint("run the same command again"),
         }
     }

@@ -1,5 +1,5 @@
-//! The journal: what was about to be done and what came of it, on disk before and after each step and each call. It is a
-//! record, not the truth: with it deleted, everything is still found by its marks of ownership.
+//! The journal: the intent and the outcome of each step and each call, on disk before and after it. It is a record and
+//! not the source of truth: without it, devplat still finds all resources by their marks.
 
 use std::{
     fs::{File, OpenOptions},
@@ -17,26 +17,26 @@ pub const VERSION: u32 = 2;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// When, in UTC.
+    /// The time, in UTC.
     pub at: jiff::Timestamp,
-    /// Which resource, by the text of its id.
+    /// The id of the resource, as text.
     pub step: String,
-    /// What is done to it.
+    /// The action.
     pub action: Action,
-    /// How far it is.
+    /// The progress of the step or call.
     pub outcome: Outcome,
-    /// Which generation of the resource.
+    /// The generation of the resource.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub generation: u32,
     /// The call within the step, such as `docker network create devplat-a`; `None` for the step as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
-    /// The name by which the provider knows what the call made.
+    /// The physical id of the resource that the call created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physical: Option<String>,
 }
 
-/// How far a step or a call is.
+/// The progress of a step or a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is", content = "why")]
 pub enum Outcome {
@@ -50,7 +50,7 @@ pub enum Outcome {
     Done,
     /// The step or the call failed, with the reason.
     Failed(String),
-    /// Left half-way because the user asked to stop.
+    /// Aborted because the user asked to stop.
     Abandoned,
 }
 
@@ -60,7 +60,7 @@ struct Header {
     version: u32,
 }
 
-/// Why a journal cannot be used.
+/// The reason why a journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A newer devplat wrote it.
@@ -78,7 +78,7 @@ pub enum Error {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What the parser reports.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// The file cannot be read or written.
@@ -88,7 +88,7 @@ pub enum Error {
         path: PathBuf,
         /// `read` or `write`.
         verb: &'static str,
-        /// What the operating system reports.
+        /// The operating system's error.
         source: io::Error,
     },
 }
@@ -103,8 +103,8 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal at `path` for appending, creating it if it is absent, and returns its entries so far.
     ///
-    /// An incomplete last line is dropped: it was being written when the run was killed, and its call was never made.
-    /// A journal of an older version is rewritten in this one.
+    /// Drops an incomplete last line: the run was killed while it wrote the line, so it never made the call. Rewrites a
+    /// journal of an older version in this version.
     pub fn open(path: &Path) -> Result<(Self, Vec<Entry>), Error> {
         let io = |verb| move |source| Error::Io { path: path.to_owned(), verb, source };
         let text = read_if_present(path).map_err(io("read"))?;
@@ -137,14 +137,14 @@ impl Journal {
         parse(path, &text[..whole_lines(&text)]).map(|(_, entries)| entries)
     }
 
-    /// Appends entries and returns when they are on disk: for intents, before what they announce is done.
+    /// Appends entries and returns when they are on disk: for intents, which must be on disk before the call.
     pub fn write_synced(&mut self, entries: &[Entry]) -> Result<(), Error> {
         self.write(entries)?;
         self.file.sync_data().map_err(|source| self.cannot_write(source))
     }
 
-    /// Appends entries without waiting for the disk: for outcomes. A lost one reads like a run killed before it, and the
-    /// next run looks for itself.
+    /// Appends entries without waiting for the disk: for outcomes. A lost outcome looks like a run that was killed
+    /// before it, and the next run compares the resource itself.
     pub fn write(&mut self, entries: &[Entry]) -> Result<(), Error> {
         let lines: String = entries.iter().map(to_line).collect();
         self.file.write_all(lines.as_bytes()).map_err(|source| self.cannot_write(source))
@@ -155,7 +155,7 @@ impl Journal {
     }
 }
 
-/// Returns the last entry of each step that was begun and did not end well.
+/// Returns the last entry of each step that began and did not succeed.
 pub fn unfinished(entries: &[Entry]) -> Vec<&Entry> {
     let mut last: Vec<&Entry> = Vec::new();
     for entry in entries.iter().filter(|entry| entry.call.is_none()) {
@@ -173,7 +173,7 @@ fn read_if_present(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// The length of `text` up to its last complete line.
+/// Returns the length of `text` up to the end of its last complete line.
 fn whole_lines(text: &[u8]) -> usize {
     text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
@@ -187,7 +187,7 @@ fn is_zero(generation: &u32) -> bool {
     *generation == 0
 }
 
-/// The version that the header names, if there is one, and the entries.
+/// Reads the version in the header, if there is one, and the entries.
 fn parse(path: &Path, text: &[u8]) -> Result<(Option<u32>, Vec<Entry>), Error> {
     let damaged = |line: usize| move |source| Error::Damaged { path: path.to_owned(), line, source };
     let mut lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
@@ -274,14 +274,14 @@ mod tests {
     }
 
     #[test]
-    fn incomplete_header_makes_a_new_journal() {
+    fn journal_with_an_incomplete_header_is_replaced() {
         let (_folder, path) = journal_with("{\"vers");
         Journal::open(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"version\":2}\n");
     }
 
     #[test]
-    fn journal_of_a_newer_version_is_refused_and_left_as_it_is() {
+    fn journal_of_a_newer_version_is_rejected_and_not_changed() {
         let (_folder, path) = journal_with("{\"version\":99}\n");
         let error = Journal::open(&path).unwrap_err();
         assert!(error.to_string().ends_with("has version 99; this devplat reads up to 2"), "{error}");

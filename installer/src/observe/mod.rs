@@ -1,4 +1,4 @@
-//! Reads the world: what the platform has of each kind, compared with what is wanted. It changes nothing.
+//! Finds the platform's resources of each kind and compares them with the wanted ones. It changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use crate::{
     world::World,
 };
 
-/// What was found, and what could not be looked at.
+/// The found resources, and the kinds that could not be searched.
 #[derive(Default)]
 pub struct Survey {
-    /// Everything that was found, by id.
+    /// The found resources, by id.
     pub found: BTreeMap<Id, Vec<Found>>,
-    /// For the planner: the same, compared with what is wanted.
+    /// The same for the planner, compared with the wanted resources.
     pub inventory: Inventory,
-    /// Kinds that could not be looked at, in the order of dependence, each with the reason.
+    /// The kinds that could not be searched, in dependency order, each with the reason.
     pub failures: Vec<(KindName, Failure)>,
 }
 
 impl Survey {
-    /// The survey, or the first failure in the order of dependence: later ones usually share its cause.
+    /// Returns the survey, or the first failure in dependency order, because later ones usually share its cause.
     pub fn whole(self) -> Result<Self, Failure> {
         match self.failures.first() {
             None => Ok(self),
@@ -32,25 +32,25 @@ impl Survey {
     }
 }
 
-/// Looks for everything that the platform has and compares it with `wanted`.
+/// Finds all resources of the platform and compares them with `wanted`.
 pub async fn observe(wanted: &Graph<AnyResource>, world: &World) -> Survey {
     let wanted: Vec<AnyResource> = wanted.iter().cloned().collect();
     let mut survey = Survey::default();
     look(SeenThrough::Nothing, &wanted, world, &mut survey).await;
     let cluster = CLUSTER.single();
     if replaced(&cluster, &wanted, &survey) {
-        unknown(&wanted, "not known: the cluster is not the one that the profile wants", &mut survey);
+        unknown(&wanted, "unknown, because the cluster is not the one that the profile wants", &mut survey);
     } else if world.cluster().is_some() {
         look(SeenThrough::Cluster, &wanted, world, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {
-        unknown(&wanted, "not known while the cluster is not running", &mut survey);
+        unknown(&wanted, "unknown while the cluster is not running", &mut survey);
     }
     compare(&wanted, &mut survey);
     survey
 }
 
-/// Whether what was found is of no use for the wanted resource of this id. What is looked at through it would be looked
-/// for in the wrong way: nodes of kind in a cluster by k3d.
+/// Returns whether the found resource cannot serve as the wanted one with this id. Other resources must not be searched
+/// through it, such as kind nodes in a k3d cluster.
 fn replaced(id: &Id, wanted: &[AnyResource], survey: &Survey) -> bool {
     let Some(resource) = wanted.iter().find(|resource| resource.id() == *id) else { return false };
     let ours = survey.found.get(id).into_iter().flatten().filter(|found| found.sight.owner == Owner::Ours);
@@ -66,7 +66,7 @@ impl Survey {
     }
 }
 
-/// Runs the finders of these kinds concurrently and stores the outputs of what they find.
+/// Runs the finders of these kinds concurrently and stores the outputs of the found resources.
 async fn look(through: SeenThrough, wanted: &[AnyResource], world: &World, survey: &mut Survey) {
     let kinds: Vec<&KindEntry> = KINDS.iter().filter(|kind| kind.seen == through).collect();
     let looks = kinds.iter().map(|kind| kind.find(world, Wanted::new(wanted)));
@@ -83,7 +83,7 @@ async fn look(through: SeenThrough, wanted: &[AnyResource], world: &World, surve
     }
 }
 
-/// Marks what lies in a cluster that cannot be asked. Every such step looks for itself once the cluster runs.
+/// Marks the resources in an unreachable cluster as unknown. Their steps compare them once the cluster is running.
 fn unknown(wanted: &[AnyResource], why: &str, survey: &mut Survey) {
     for resource in wanted.iter().filter(|resource| resource.edges().seen_through.is_some()) {
         let unseen = crate::resource::unseen(resource);

@@ -1,8 +1,8 @@
-//! How devplat's images reach the nodes, decided.
+//! The chosen delivery of devplat's images to the nodes.
 
 use devplat_profile::{LocalRegistry, PlatformName, RemoteRegistry};
 
-/// How devplat's images reach the nodes.
+/// The delivery of devplat's images to the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// Imported into every node.
@@ -13,10 +13,10 @@ pub enum Delivery {
     Registry(RemoteRegistry),
 }
 
-/// How an image is imported into nodes.
+/// The way in which images are imported into nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeImport {
-    /// Through the Docker engine that the nodes run in, as containers with this label.
+    /// Through the Docker engine of the nodes, which are containers with this label.
     Engine {
         /// The label that names the cluster, as `key=value`.
         label: String,
@@ -32,7 +32,7 @@ pub enum NodeImport {
 pub const REGISTRY_PORT: u16 = 5000;
 
 impl Delivery {
-    /// Host and path that nodes pull devplat's images from; `None` if images are imported.
+    /// Returns the host and path that nodes pull devplat's images from; `None` if images are imported.
     pub fn pull_prefix(&self, platform: &PlatformName) -> Option<String> {
         match self {
             Self::Nodes(_) => None,
@@ -42,13 +42,13 @@ impl Delivery {
     }
 }
 
-/// The name of the container with the platform's registry.
+/// Returns the name of the container with the platform's registry.
 pub fn local_registry_name(platform: &PlatformName) -> String {
     format!("devplat-{platform}-registry")
 }
 
-/// The host and port by which nodes know the platform's registry: its container's name in their network, so that it
-/// stays the same whatever its port on this machine is.
+/// Returns the host and port of the platform's registry for nodes. The host is the container's name in their network,
+/// so that it does not depend on the registry's port on this machine.
 pub fn local_registry_host(platform: &PlatformName) -> String {
     format!("{}:{REGISTRY_PORT}", local_registry_name(platform))
 }

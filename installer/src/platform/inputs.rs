@@ -1,4 +1,4 @@
-//! The inputs of a platform, and the images and manifests that come of them.
+//! The inputs of a platform, and the images and manifests that are made from them.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -13,41 +13,41 @@ use crate::{
     state::StateFolder,
 };
 
-/// The image of dev servers whose users name none.
+/// The default image of dev servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DevImage {
-    /// Put together here.
+    /// Assembled on this machine.
     Debian(devplat_image::base::Recipe),
     /// Pulled by the nodes.
     Reference(String),
 }
 
-/// Everything that images and manifests are made from.
+/// The input of images and manifests.
 pub struct PlatformInputs {
     /// The platform.
     pub platform: PlatformName,
-    /// What the platform should be.
+    /// The profile.
     pub profile: Profile,
-    /// How images reach the nodes.
+    /// The delivery of images to the nodes.
     pub delivery: Delivery,
     /// The cluster configuration file that the profile names, with its content.
     pub config_file: Option<(PathBuf, String)>,
     /// The templates.
     pub templates: Templates,
-    /// Where images are kept.
+    /// The store of images.
     pub store: Store,
     /// devplat's own programs.
     pub programs: AllPrograms,
-    /// Where generated keys are kept.
+    /// The state folder, which holds generated keys.
     pub state: StateFolder,
-    /// The image of dev servers whose users name none.
+    /// The default image of dev servers.
     pub dev_image: DevImage,
     /// Whether `~/.ssh/config` should have a block for the platform.
     pub ssh_block: bool,
 }
 
 impl PlatformInputs {
-    /// The images that are put together here.
+    /// Returns the images that are assembled on this machine.
     pub fn images(&self) -> Vec<ImageName> {
         match self.dev_image {
             DevImage::Debian(_) => {
@@ -57,12 +57,12 @@ impl PlatformInputs {
         }
     }
 
-    /// The users whose key is generated on this machine.
+    /// Returns the users whose key is generated on this machine.
     pub fn users_with_generated_keys(&self) -> impl Iterator<Item = &UserName> {
         self.profile.users.iter().filter(|(_, user)| user.generate_key).map(|(name, _)| name)
     }
 
-    /// The public keys that were generated, by user.
+    /// Reads the generated public keys, by user.
     pub fn generated_keys(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut keys = BTreeMap::new();
         for name in self.users_with_generated_keys() {
@@ -74,7 +74,7 @@ impl PlatformInputs {
         Ok(keys)
     }
 
-    /// What decides the content of an image.
+    /// Returns the key of an image.
     pub fn key(&self, image: ImageName) -> Key {
         match (image, &self.dev_image) {
             (ImageName::Operator, _) => self.programs.operator.key.clone(),
@@ -82,28 +82,28 @@ impl PlatformInputs {
             (ImageName::Agent, _) => self.programs.agent.key.clone(),
             (ImageName::Base, DevImage::Debian(recipe)) => Key::of_base(recipe),
             (ImageName::Base, DevImage::Reference(_)) => {
-                unreachable!("the base image is among the images only if it is put together here")
+                unreachable!("the base image is in `images` only if it is assembled here")
             }
         }
     }
 
-    /// An image that is put together; `None` if it is still to be.
+    /// Returns an assembled image; `None` if it is not assembled yet.
     pub fn stored(&self, image: ImageName) -> Result<Option<Stored>, Failure> {
         Ok(self.store.find(image, &self.key(image))?.whole())
     }
 
-    /// The same for a step that comes after the one that puts it together.
+    /// The same, for steps after the one that assembles the image.
     pub fn needed(&self, image: ImageName) -> Result<Stored, Failure> {
         self.stored(image)?.ok_or_else(|| {
             Failure::new(
                 Exit::PartWay,
-                format!("image {image} is not in {} any more", self.store.folder().display()),
+                format!("image {image} is no longer in {}", self.store.folder().display()),
             )
-            .hint("run the same command again: it is put together again")
+            .hint("run the same command again: it assembles the image again")
         })
     }
 
-    /// The reference by which pods name an image.
+    /// Returns the reference by which pods name an image.
     pub fn reference(&self, stored: &Stored) -> String {
         match self.delivery.pull_prefix(&self.platform) {
             None => stored.local_reference().to_string(),
@@ -111,7 +111,7 @@ impl PlatformInputs {
         }
     }
 
-    /// The references of all images; `None` while one is still to be put together.
+    /// Returns the references of all images; `None` while one is not assembled yet.
     pub fn references(&self) -> Result<Option<Images>, Failure> {
         let of = |image| Ok::<_, Failure>(self.stored(image)?.map(|stored| self.reference(&stored)));
         let dev_server = match &self.dev_image {
@@ -127,10 +127,10 @@ impl PlatformInputs {
         })
     }
 
-    /// The manifests of a release; `None` while an image or a key that they name is still to be made.
+    /// Returns the manifests of a release; `None` while an image or a key that they name does not exist yet.
     pub fn release(&self, name: ReleaseName) -> Result<Option<Release>, Failure> {
         let images = match name {
-            // Nothing in them names an image.
+            // Their manifests name no image.
             ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Users => stand_ins(),
             ReleaseName::Operator | ReleaseName::Bastion => match self.references()? {
                 Some(images) => images,
@@ -148,8 +148,8 @@ impl PlatformInputs {
         Ok(Some(Release { platform: self.platform.to_string(), name: name.to_string(), objects, digest }))
     }
 
-    /// Renders everything once with stand-ins for the images, so that a mistake in a template is reported before
-    /// anything is done.
+    /// Renders all releases once with stand-ins for the images, so that a mistake in a template is reported before the
+    /// first step.
     pub fn check_templates(&self) -> Result<(), Failure> {
         let (images, keys) = (stand_ins(), self.generated_keys()?);
         let input =
@@ -162,7 +162,7 @@ impl PlatformInputs {
     }
 }
 
-/// References for manifests that are only looked at.
+/// Returns references for manifests that are not applied.
 pub fn stand_ins() -> Images {
     let name = |image: ImageName| format!("devplat.local/{image}");
     Images {

@@ -1,4 +1,5 @@
-//! What a platform is made from: the profile, templates, images, keys. Kinds of resources read it to say what is wanted.
+//! The input of a platform: profile, templates, images and keys. Kinds of resources derive their wanted resources from
+//! it.
 
 mod delivery;
 mod inputs;

@@ -1,4 +1,4 @@
-//! devplat's own programs for the cluster, which lie beside devplat itself.
+//! devplat's own programs for the cluster, which are in the same folder as devplat.
 
 use std::path::{Path, PathBuf};
 
@@ -6,12 +6,12 @@ use devplat_image::{ImageName, Key};
 
 use crate::failure::{Exit, Failure};
 
-/// What goes into one image, and what decides it.
+/// The programs of one image, and its key.
 #[derive(Debug, Clone)]
 pub struct Programs {
-    /// Where they lie; the first is what the image runs.
+    /// The paths of the programs; the first one is the image's entrypoint.
     pub paths: Vec<PathBuf>,
-    /// What decides the image around them.
+    /// The key of the image.
     pub key: Key,
 }
 
@@ -27,7 +27,7 @@ pub struct AllPrograms {
 }
 
 impl AllPrograms {
-    /// Finds them in `folder`.
+    /// Finds the programs in `folder`.
     pub fn find(folder: &Path) -> Result<Self, Failure> {
         Ok(Self {
             operator: programs(folder, ImageName::Operator, &["devplat-operator"])?,
@@ -37,10 +37,10 @@ impl AllPrograms {
     }
 }
 
-/// The folder of the running program, where a link to it leads.
+/// Returns the folder of the running program; a link to it is followed.
 pub fn own_folder() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().and_then(std::fs::canonicalize).map_err(|error| {
-        Failure::of(Exit::Internal, &error).while_doing("cannot tell where devplat itself lies")
+        Failure::of(Exit::Internal, &error).while_doing("cannot find the folder of devplat itself")
     })?;
     Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
 }
@@ -54,7 +54,7 @@ fn programs(folder: &Path, image: ImageName, names: &[&str]) -> Result<Programs,
         Failure::of(Exit::Missing, &error)
             .while_doing(format!("cannot read {missing}, which goes into the cluster"))
             .hint(
-                "keep devplat, devplat-operator, devplat-bastion, devplat-agent and devctl in one folder; `cargo build --release` makes them all",
+                "keep devplat, devplat-operator, devplat-bastion, devplat-agent and devctl in one folder; `cargo build --release` builds them all",
             )
     })?;
     Ok(Programs { paths, key })

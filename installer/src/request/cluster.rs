@@ -1,4 +1,4 @@
-//! The cluster that the user names, and the files that describe one.
+//! The cluster that the user names, and the configuration files of local clusters.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     world::NamedCluster,
 };
 
-/// The user's kubeconfig, as kubectl finds it; an empty one if there is none.
+/// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.
 pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
     let files: Vec<PathBuf> = match host.surroundings.get("KUBECONFIG") {
         Some(list) => std::env::split_paths(list)
@@ -27,7 +27,7 @@ pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
     Ok(kubeconfig::load(&files)?)
 }
 
-/// The cluster of the context with this name. Without a name nothing is done to any, whatever the current context is.
+/// Returns the cluster of the context with this name. Fails without a name: the current context is never used.
 pub(super) fn named(name: Option<String>, host: &Host) -> Result<NamedCluster, Failure> {
     let kubeconfig = user_kubeconfig(host)?;
     let found = match name {
@@ -48,12 +48,12 @@ pub(super) fn named(name: Option<String>, host: &Host) -> Result<NamedCluster, F
     }
 }
 
-/// The current context, if there is one.
+/// Returns the current context, if there is one.
 pub(super) fn current(host: &Host) -> Result<Option<Context>, Failure> {
     Ok(context::find(&user_kubeconfig(host)?, None)?)
 }
 
-/// The configuration file that the profile names for kind or k3d, with its content.
+/// Reads the configuration file that the profile names for kind or k3d.
 pub(super) fn config_file(cluster: &Cluster) -> Result<Option<(PathBuf, String)>, Failure> {
     let path = match cluster {
         Cluster::Kind(kind) => kind.config_file.clone(),

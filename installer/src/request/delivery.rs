@@ -1,4 +1,4 @@
-//! How images reach the nodes: what the profile says, and for a cluster that exists what is found there.
+//! Decides the delivery of images: by the profile, and for an existing cluster by facts of the cluster.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --s
 const NAME_ITS_ENGINE: &str =
     "name the Docker engine that its nodes run in, with DOCKER_HOST or DOCKER_CONTEXT";
 
-/// Decides, and returns what is to be remembered of it. Where images are imported through an engine, the world gets it.
+/// Decides, and returns the decision to remember. If images are imported through an engine, adds it to the world.
 pub(super) async fn decide(
     cluster: &Cluster,
     before: &Decisions,
@@ -52,7 +52,7 @@ pub(super) async fn decide(
                 if let Delivery::Nodes(NodeImport::Engine { label }) = &delivery {
                     let engine = Engine::connect(&host.surroundings).await?;
                     let containers = engine.containers(label).await?;
-                    // The shell may name another engine today, with a cluster of the same name.
+                    // The shell may now select another engine, with a cluster of the same name.
                     lead_there(&containers, &engine, world).await.map_err(|failure| {
                         failure.while_doing("cannot import images into the nodes as before")
                     })?;
@@ -82,7 +82,8 @@ fn recalled(known: &RememberedDelivery) -> Delivery {
     }
 }
 
-/// What the cluster offers: a registry that it announces (if `registry` may be used), else its nodes.
+/// Returns the delivery that the cluster offers: a registry that it announces (if `registry` may be used), or else
+/// import into its nodes.
 async fn found(
     world: &mut World,
     host: &Host,
@@ -121,26 +122,26 @@ async fn found(
     Ok((recalled(&remembered), Some(remembered)))
 }
 
-/// The registry that a cluster announces, if it answers: an announcement outlives its registry.
+/// Returns the registry that a cluster announces, if it answers, because an announcement can outlive its registry.
 async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery> {
     let push = hosting.host.as_ref()?;
-    let place = "which the cluster announces (kube-public/local-registry-hosting)";
+    let origin = "announced by the cluster in kube-public/local-registry-hosting";
     match registry::answers_in_plain_http(push).await {
         Ok(plain_http) => {
-            host.ui.remark(&format!("using registry {push}, {place}"));
+            host.ui.remark(&format!("using registry {push}, {origin}"));
             let pull = hosting.pull_address().unwrap_or(push);
             let (push, pull) = (format!("{push}/devplat"), format!("{pull}/devplat"));
             Some(RememberedDelivery::Registry { push, pull, plain_http })
         }
         Err(error) => {
-            host.ui.remark(&format!("registry {push}, {place}, does not answer: {error}"));
+            host.ui.remark(&format!("registry {push}, {origin}, does not answer: {error}"));
             None
         }
     }
 }
 
-/// Nodes count as containers of this machine's engine only if both names and the API server's address agree: a tunnel,
-/// or another Docker context, would lead images into another cluster.
+/// Finds the nodes among the containers of this machine's engine. Both their names and the API server's address must
+/// match, or a tunnel or another Docker context would send the images to another cluster.
 async fn engine_nodes(
     maker: Maker,
     name: &str,
@@ -150,7 +151,7 @@ async fn engine_nodes(
 ) -> Result<RememberedDelivery, Failure> {
     let engine = Engine::connect(&host.surroundings).await?;
     let label = format!("{}={name}", maker.cluster_label());
-    // With its load balancer: where there is one, that one has the API server's port.
+    // The load balancer is included, because it has the API server's port if there is one.
     let containers = engine.containers(&label).await?;
     let nodes = containers.iter().filter(|one| maker.role(one).is_some());
     let here: BTreeSet<String> = nodes.map(|node| node.name.clone()).collect();
@@ -173,7 +174,7 @@ async fn engine_nodes(
     Ok(RememberedDelivery::EngineNodes { label })
 }
 
-/// Fails unless the API server's address in the named context is published by one of these containers.
+/// Fails unless one of these containers publishes the API server's address of the named context.
 async fn lead_there(containers: &[Container], engine: &Engine, world: &World) -> Result<(), Failure> {
     let server = world.named.as_ref().map(|named| named.context.server.clone()).unwrap_or_default();
     if api::leads_to(&server, containers).await {
@@ -182,7 +183,7 @@ async fn lead_there(containers: &[Container], engine: &Engine, world: &World) ->
     let names: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
     let (endpoint, names) = (engine.endpoint(), names.join(", "));
     let why = if names.is_empty() {
-        format!("the Docker engine at {endpoint} has no container of it any more")
+        format!("the Docker engine at {endpoint} no longer has a container of it")
     } else {
         format!(
             "{server} does not lead to {names} in the Docker engine at {endpoint}, but to a cluster with the same names"

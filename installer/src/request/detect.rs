@@ -1,4 +1,4 @@
-//! What fits this machine if no profile is named.
+//! Proposes a profile if the user names none.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::{
     ui::Answer,
 };
 
-/// How long a registry has to accept a connection.
+/// How long a registry may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The profile that fits. A cluster that exists is never taken unless the user names it.
+/// Returns the proposed profile. An existing cluster is never used unless the user names it.
 pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
     let Some(context) = cluster::current(host)? else {
         host.ui.remark("no profile is named and the kubeconfig names no cluster: using profile kind");
@@ -24,7 +24,7 @@ pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
         Asked { profile, context, ..asked.clone() }.again("up")
     };
     let named = format!("`{}` installs into it", with("existing", Some(&context.name)));
-    match host.confirm(&format!("{found}; leave it alone and create a new cluster with kind?")) {
+    match host.confirm(&format!("{found}; leave it unchanged and create a new cluster with kind?")) {
         Answer::Yes => Ok("kind".to_owned()),
         Answer::Stopped => Err(Failure::stopped()),
         Answer::No => Err(Failure::new(Exit::Usage, "no profile is chosen").hint(named)),
@@ -41,7 +41,7 @@ pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
     }
 }
 
-/// Whether the registry of an image answers from here: if this machine gets no answer, its nodes get none.
+/// Returns whether the registry of an image answers. If this machine gets no answer, its nodes get none.
 pub(super) async fn registry_answers(reference: &str, host: &Host) -> bool {
     let registry = reference.split('/').next().unwrap_or_default();
     let address = if registry.contains(':') { registry.to_owned() } else { format!("{registry}:443") };

@@ -1,4 +1,4 @@
-//! Whether this is still the same engine or cluster: names are reused, ids are not.
+//! Checks that the engine or the cluster is still the same one, by its unique id, because names are reused.
 
 use devplat_kubernetes::{context, identity};
 
@@ -8,13 +8,13 @@ use crate::{
     world::{ClusterAccess, World},
 };
 
-/// Where the platform is, or would be.
+/// Returns the engine or the cluster of the platform.
 pub(super) async fn place(world: &World) -> Result<Place, Failure> {
     if let Some(named) = &world.named {
         let client = world.client_of(&ClusterAccess::named(named)).await?;
         let uid = match identity::cluster_uid(&client).await {
             Ok(uid) => uid,
-            // Why a cluster cannot be used says more than that one question was not answered.
+            // The full check of the cluster gives a better error than this single failed call.
             Err(error) => {
                 context::reach(&client, &named.context, world).await?;
                 return Err(error.into());
@@ -26,11 +26,11 @@ pub(super) async fn place(world: &World) -> Result<Place, Failure> {
     Ok(Place::Engine { id: engine.info().await?.id, endpoint: engine.endpoint() })
 }
 
-/// Fails if the platform was made elsewhere.
+/// Fails if the platform was created in another engine or cluster.
 pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<(), Failure> {
     let platform = &world.platform;
-    let forget = format!("if it is gone for good: `{} --forget`", world.command("destroy"));
-    let other_name = "or take another name for a platform here: --name";
+    let forget = format!("if it no longer exists: `{} --forget`", world.command("destroy"));
+    let other_name = "or choose another platform name with --name";
     match (&before.place, now) {
         (Some(Place::Engine { id: was, endpoint: at }), Place::Engine { id, endpoint }) if was != id => {
             let why = format!(
@@ -46,7 +46,9 @@ pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<()
                 "platform {platform} was installed into another cluster: its namespace kube-system had UID {was} (at {at}), this one's has {uid} (at {server})"
             );
             Err(Failure::new(Exit::Usage, why)
-                .hint("was the cluster created again under the same name? name the context of the one that is meant")
+                .hint(
+                    "if the cluster was recreated under the same name, name the context of the right cluster",
+                )
                 .hint(forget)
                 .hint(other_name))
         }
@@ -60,7 +62,7 @@ pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<()
         (Some(Place::Cluster { server, .. }), Place::Engine { .. }) => {
             let why = format!("platform {platform} is installed in the cluster at {server}");
             Err(Failure::new(Exit::Usage, why)
-                .hint(format!("`{}` takes it out of there first", world.command("destroy")))
+                .hint(format!("`{}` deletes it from there first", world.command("destroy")))
                 .hint(other_name))
         }
         (None, _)

@@ -1,4 +1,4 @@
-//! Whether images can be imported into a cluster of minikube's.
+//! Checks whether images can be imported into a minikube cluster.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::{
     state::RememberedDelivery,
 };
 
-/// The container runtime that images can be imported into: the image stores of the others keep no name with a digest.
+/// The only container runtime that supports the import: the image stores of others do not keep names with digests.
 const CONTAINERD: &str = "containerd";
 
-/// Asks minikube for its profile `name`, whose nodes report these container runtimes.
+/// Checks minikube's profile `name`, whose nodes report these container runtimes.
 pub(super) async fn usable(
     name: &str,
     runtimes: &BTreeSet<String>,
@@ -39,7 +39,7 @@ fn fits(name: &str, profiles: &[Profile], runtimes: &BTreeSet<String>) -> Result
         return Err(Failure::new(Exit::Usage, why)
             .hint(format!("create it with `minikube start -p {name} --container-runtime={CONTAINERD}`")));
     }
-    // Volumes of the other provisioner lie on one node, and pods may be scheduled to any (minikube issue 12165).
+    // Volumes of the default provisioner are on one node, but pods may be scheduled to any node (minikube issue 12165).
     if profile.nodes > 1 && !profile.volumes_on_every_node {
         let why = format!(
             "it has {} nodes, and a home would be lost when its pod moves to another one",
@@ -79,14 +79,14 @@ mod tests {
     }
 
     #[test]
-    fn profile_of_another_machine_is_reported_with_those_that_are_here() {
+    fn profile_of_another_machine_is_reported_with_local_profiles() {
         assert_eq!(error(&[], "containerd"), "minikube has no profile lab here; it has none");
         let other = Profile { name: "minikube".to_owned(), ..profile(1) };
         assert_eq!(error(&[other], "containerd"), "minikube has no profile lab here; it has minikube");
     }
 
     #[test]
-    fn runtime_without_names_with_digests_is_refused() {
+    fn runtime_without_names_with_digests_is_rejected() {
         assert_eq!(
             error(&[profile(1)], "docker"),
             "its container runtime is docker, whose images have no names with digests"
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn several_nodes_need_volumes_that_are_found_again() {
+    fn several_nodes_need_volumes_on_every_node() {
         let said = error(&[profile(2)], "containerd");
         assert!(said.starts_with("it has 2 nodes, and a home would be lost"), "{said}");
     }

@@ -1,4 +1,4 @@
-//! A request: what a verb works with, from arguments, environment, files and what was decided before. Made once.
+//! A request: the input of a verb, resolved once from arguments, environment, files and remembered decisions.
 
 mod cluster;
 mod delivery;
@@ -30,7 +30,7 @@ use crate::{
     world::{Parts, World},
 };
 
-/// What the command line asks for, beyond the verb.
+/// The arguments of the command line, without the verb.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
     /// The platform.
@@ -39,43 +39,43 @@ pub struct Asked {
     pub profile: Option<String>,
     /// Values of the profile.
     pub set: Vec<String>,
-    /// The context of a cluster that exists.
+    /// The context of an existing cluster.
     pub context: Option<String>,
     /// A folder with templates in place of devplat's own.
     pub templates: Option<PathBuf>,
     /// Whether questions are answered with yes.
     pub yes: bool,
-    /// Whether a platform of another account may be gone on with.
+    /// Whether to continue with a platform of another account.
     pub take_over: bool,
 }
 
-/// What a verb works with that creates or compares.
+/// The input of verbs that create or compare.
 pub struct Request {
-    /// What the platform is made from.
+    /// The input of the platform.
     pub inputs: Arc<PlatformInputs>,
-    /// What is acted on.
+    /// The world to act on.
     pub world: Arc<World>,
-    /// What is remembered once the request is carried out.
+    /// The decisions to remember after the apply.
     pub decisions: Decisions,
     _engine_lock: Option<EngineLock>,
 }
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To change the platform: no other run may.
+    /// To change the platform, which needs the lock.
     Change,
-    /// To look at it. A mistake in a variable that is not devplat's does not keep from that.
+    /// To observe the platform. A mistake in an unrelated variable is then only a remark.
     Look,
 }
 
 impl Asked {
-    /// The state folder of the platform.
+    /// Returns the state folder of the platform.
     pub fn state(&self, host: &Host) -> Result<StateFolder, Failure> {
         Ok(StateFolder::below(&host.state_base()?, &self.name))
     }
 
-    /// The command line that goes on, with everything that was given.
+    /// Returns the command line that continues, with all given arguments.
     pub fn again(&self, verb: &str) -> String {
         let Self { name, profile, set, context, templates, yes: _, take_over } = self;
         let mut words = vec!["devplat".to_owned(), verb.to_owned()];
@@ -105,13 +105,14 @@ impl Asked {
     }
 }
 
-/// Locks the platform against other runs of this account. A folder that is made for the lock alone goes with a failure.
+/// Locks the platform against other runs of this account. A folder that was created only for the lock is deleted after
+/// a failure.
 pub fn lock(state: &StateFolder) -> Result<Locked, Failure> {
     let fresh = !state.exists();
     Ok(Locked { _lock: state.lock()?, fresh, state: state.clone() })
 }
 
-/// A lock, and whether the state folder was made for it.
+/// A lock, and whether the state folder was created for it.
 pub struct Locked {
     _lock: Lock,
     fresh: bool,
@@ -121,14 +122,14 @@ pub struct Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         if self.fresh {
-            // Succeeds only while nothing but the lock is in it.
+            // Deletes the folder only if it holds only the lock.
             self.state.remove_if_unused();
         }
     }
 }
 
 impl Request {
-    /// Makes the request.
+    /// Resolves the request.
     pub async fn make(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Self, Failure> {
         let state = asked.state(host)?;
         let before = state.decisions()?;
@@ -200,21 +201,21 @@ impl Request {
     }
 }
 
-/// Fails where the command line names a cluster that exists and the profile creates one: which of both is meant is not
-/// devplat's to choose.
+/// Fails if the command line names an existing cluster and the profile creates one, because devplat cannot know which
+/// one is meant.
 fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
     match (cluster, &asked.context) {
         (Cluster::Existing(_), _) | (Cluster::Kind(_) | Cluster::K3d(_), None) => Ok(()),
         (Cluster::Kind(_) | Cluster::K3d(_), Some(_)) => {
             let provider = cluster.provider();
             let why =
-                format!("--context names a cluster that exists, and the profile creates one with {provider}");
-            Err(Failure::new(Exit::Usage, why).hint("leave --context out, or take --profile existing"))
+                format!("--context names an existing cluster, but the profile creates one with {provider}");
+            Err(Failure::new(Exit::Usage, why).hint("leave --context out, or use --profile existing"))
         }
     }
 }
 
-/// The Docker engine of this machine.
+/// Connects to the Docker engine of this machine.
 async fn local_engine(host: &Host) -> Result<Engine, Failure> {
     let engine = Engine::connect(&host.surroundings).await?;
     if engine.is_local() {
@@ -222,11 +223,11 @@ async fn local_engine(host: &Host) -> Result<Engine, Failure> {
     }
     let endpoint = engine.endpoint();
     Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine, so the cluster's ports would be on that machine's 127.0.0.1"))
-        .hint("run devplat on that machine, or use a cluster that exists: --profile existing --context NAME")
+        .hint("run devplat on that machine, or use an existing cluster: --profile existing --context NAME")
         .hint("unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine"))
 }
 
-/// Locks the platform in its Docker engine, if it has to do with one, against other accounts.
+/// Locks the platform against other accounts in its Docker engine, if it uses one.
 pub async fn lock_engine(world: &World) -> Result<Option<EngineLock>, Failure> {
     match &world.engine {
         None => Ok(None),
@@ -241,7 +242,7 @@ fn engine_lock(id: &str, platform: &PlatformName) -> Result<EngineLock, Failure>
     })
 }
 
-/// The templates, with those of the user's folder in place of devplat's own.
+/// Reads the templates; those in the user's folder replace devplat's own.
 pub fn templates(asked: &Asked, host: &Host) -> Result<Templates, Failure> {
     let mut overrides = BTreeMap::new();
     if let Some(folder) = &asked.templates {
@@ -268,7 +269,7 @@ fn read_templates(root: &Path, folder: &Path, out: &mut BTreeMap<String, String>
     Ok(())
 }
 
-/// What `auto` stands for is decided once for a platform: a registry that is away for a moment changes nothing.
+/// Resolves the image `auto`, once per platform, so that a temporary failure of the registry does not change the image.
 async fn dev_image(image: &DevServerImage, before: &Decisions, host: &Host) -> Result<DevImage, Failure> {
     let debian = || Ok::<_, Failure>(DevImage::Debian(debian::recipe()?));
     match image {

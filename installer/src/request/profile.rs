@@ -1,4 +1,4 @@
-//! Which profile a run is about, and its layers joined.
+//! The profile of a run, with its layers joined.
 
 use std::path::{Path, PathBuf};
 
@@ -11,28 +11,28 @@ use crate::{
     state::Decisions,
 };
 
-/// The longest profile that is read from standard input.
+/// The size limit of a profile on standard input.
 const LONGEST: u64 = 16 << 20;
 
-/// A profile as given or recalled.
+/// A given or remembered profile.
 pub struct Recalled {
     /// The name of the shipped profile, or the absolute path of the user's file, or `-`.
     pub name: String,
     /// The text of the user's file.
     pub text: Option<String>,
-    /// All values of `--set`, recalled ones first.
+    /// All values of `--set`, remembered ones first.
     pub sets: Vec<String>,
     /// The joined layers.
     pub loaded: Loaded,
 }
 
-/// Where a profile comes from.
+/// The source of a profile.
 enum Source {
     Shipped(String),
     File { name: String, path: Option<PathBuf>, text: String },
 }
 
-/// The profile that the command line names, or the one of the last run with its values, or the one that fits.
+/// Loads the profile that the command line names, else the one of the last run with its values, else a proposed one.
 pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) -> Result<Recalled, Failure> {
     let remembered = match &asked.profile {
         Some(_) => &[][..],
@@ -59,7 +59,7 @@ pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) 
     Ok(Recalled { name, text, sets, loaded })
 }
 
-/// Each value once, where it was given last: of two for one path, the later one counts.
+/// Keeps only the last of several values for one path.
 fn once(sets: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for set in sets {
@@ -69,7 +69,7 @@ fn once(sets: &[String]) -> Vec<String> {
     kept
 }
 
-/// Joins the layers of the profile that `named` begins.
+/// Loads the profile `named` and joins its layers.
 pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, Failure> {
     join(&read(named, host)?, &asked.set, &[], VariableMistakes::Refuse, host)
 }
@@ -106,7 +106,7 @@ fn join(
     })
 }
 
-/// A shipped profile by its name; a file by a path or an ending; `-` for standard input.
+/// Reads a shipped profile by its name, a file by a path or by its extension, or standard input for `-`.
 fn read(named: &str, host: &Host) -> Result<Source, Failure> {
     if named == "-" {
         let text = host.standard_input(LONGEST)?;
@@ -131,12 +131,12 @@ fn utf_8(text: Vec<u8>, named: &str) -> Result<String, Failure> {
     })
 }
 
-/// Whether a path leads to the same file in a later run. What `<(…)` and `/dev/stdin` name does not.
+/// Returns whether a path names the same file in a later run, which `<(…)` and `/dev/stdin` do not.
 fn can_be_read_again(path: &Path) -> bool {
     path.is_absolute() && !path.starts_with("/dev") && !path.starts_with("/proc")
 }
 
-/// A remembered profile; a file that is gone by the text that it had.
+/// Reads a remembered profile. If its file is gone, uses the remembered text.
 fn recalled(known: &str, before: &Decisions, host: &Host) -> Result<Source, Failure> {
     let Some(text) = &before.profile_text else { return read(known, host) };
     let path = PathBuf::from(known);
@@ -148,9 +148,7 @@ fn recalled(known: &str, before: &Decisions, host: &Host) -> Result<Source, Fail
     match std::fs::read(&path) {
         Ok(text) => Ok(Source::File { name: known.to_owned(), path: Some(path), text: utf_8(text, known)? }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            host.ui.remark(&format!(
-                "profile {known} is not there any more: using it as it was at the last `up`"
-            ));
+            host.ui.remark(&format!("profile {known} no longer exists: using its text of the last `up`"));
             Ok(remembered(Some(path)))
         }
         Err(error) => Err(unreadable(known, &error)),

@@ -1,4 +1,4 @@
-//! Where a platform stands that is to be used or deleted: what is named, else what is remembered, else what is found.
+//! Locates an existing platform: by the command line, else by remembered decisions, else by a search for its marks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,30 +14,30 @@ use crate::{
     world::{ClusterAccess, NamedCluster, Parts, World},
 };
 
-/// How long the contexts of a kubeconfig have to answer whether they carry a platform's marks.
+/// How long the search for a platform's marks in the contexts of a kubeconfig may take.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The most contexts that are asked.
+/// The maximum number of contexts that are searched.
 const MOST: usize = 20;
 
-/// A platform that stands, or is to be looked for.
+/// A platform that exists, or that must be searched for.
 pub struct Standing {
-    /// What is acted on.
+    /// The world to act on.
     pub world: Arc<World>,
-    /// What was decided when it was made.
+    /// The remembered decisions.
     pub decisions: Decisions,
-    /// Whether anything names it: the command line or what is remembered. Otherwise it is looked for by its marks.
+    /// Whether the command line or the decisions name its place. Otherwise it is searched for by its marks.
     pub known: bool,
-    /// Where it was looked for, for people.
+    /// The searched places, for messages.
     pub looked: Vec<String>,
 }
 
-/// Where a platform is looked for.
+/// The place of a platform.
 enum Where {
     Named(NamedCluster),
     Engine,
 }
 
-/// Finds out where the platform stands. It fails if that is another engine or cluster than it was made in.
+/// Locates the platform. Fails if its engine or cluster is not the one that it was created in.
 pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
     let state = asked.state(host)?;
     let decisions = state.decisions()?;
@@ -55,7 +55,7 @@ pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
             looked.push(format!("Docker engine at {}", engine.endpoint()));
             (Some(engine), None)
         }
-        // Nothing names it: an engine that is not there has nothing of it.
+        // Neither the command line nor the decisions name a place, so an absent engine is not an error.
         Where::Engine => match Engine::connect(&host.surroundings).await {
             Ok(engine) => {
                 looked.push(format!("Docker engine at {}", engine.endpoint()));
@@ -96,8 +96,8 @@ fn parts(
     }
 }
 
-/// The command line first, then what is remembered; and whether either says anything. `None` for a profile of a cluster
-/// that exists without a context.
+/// Returns the place by the command line, else by the decisions, and whether one of them names it. `None` for an
+/// existing cluster without a context.
 fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Where>, bool), Failure> {
     let named = |context: &String| cluster::named(Some(context.clone()), host).map(Where::Named);
     let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
@@ -125,15 +125,15 @@ fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Wh
     }
 }
 
-/// Adds the way out of a failure to reach what a platform was made in.
+/// Adds the hint for an engine or a cluster that no longer exists.
 fn or_forget(failure: Failure, asked: &Asked) -> Failure {
     if failure.is_stopped() {
         return failure;
     }
-    failure.hint(format!("if it is gone for good: `{} --forget`", asked.again("destroy")))
+    failure.hint(format!("if it no longer exists: `{} --forget`", asked.again("destroy")))
 }
 
-/// The failure of a profile that says "a cluster that exists" and does not say which.
+/// Returns the failure for a profile with an existing cluster but without a context.
 async fn unnamed(asked: &Asked, host: &Host) -> Failure {
     match cluster::named(None, host) {
         Ok(_) => Failure::new(Exit::Internal, "a cluster without a name was found"),
@@ -141,17 +141,17 @@ async fn unnamed(asked: &Asked, host: &Host) -> Failure {
     }
 }
 
-/// The failure of a platform of which nothing is known and nothing is found, with where it was looked for and which
-/// contexts carry marks of it.
+/// Returns the failure for a platform that is neither known nor found, with the searched places and the contexts that
+/// have its marks.
 pub async fn not_found(asked: &Asked, host: &Host, looked: &[String]) -> Failure {
     let name = &asked.name;
-    let failure = Failure::new(Exit::Usage, format!("nothing of a platform {name} is known or found here"))
+    let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
         .while_looking(looked);
     let carriers = carriers(asked, host).await;
     if carriers.is_empty() {
         return failure
-            .hint("is it in a cluster that exists? name its context: --context NAME")
-            .hint("is it another one? name it: --name NAME");
+            .hint("if it is in an existing cluster, name its context: --context NAME")
+            .hint("if it has another name, add --name NAME");
     }
     with_carriers(failure, &carriers, asked)
 }
@@ -159,11 +159,12 @@ pub async fn not_found(asked: &Asked, host: &Host, looked: &[String]) -> Failure
 fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked) -> Failure {
     carriers.iter().fold(failure, |failure, context| {
         let again = Asked { context: Some(context.clone()), ..asked.clone() }.again("destroy");
-        failure.hint(format!("context {context} carries marks of it: `{again}`"))
+        failure.hint(format!("context {context} has its marks: `{again}`"))
     })
 }
 
-/// The contexts of the user's kubeconfig whose clusters carry marks of the platform. One that does not answer has none.
+/// Returns the contexts of the user's kubeconfig whose clusters have marks of the platform. Clusters that do not answer
+/// are skipped.
 async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
     let Ok(kubeconfig) = cluster::user_kubeconfig(host) else { return Vec::new() };
     let contexts = kubeconfig.contexts.iter().take(MOST).map(|context| context.name.clone());

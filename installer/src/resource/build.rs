@@ -1,5 +1,5 @@
-//! The bytes of an image, put together in devplat's cache. They stay when a platform goes: the next one needs them
-//! again.
+//! The bytes of an image, assembled in devplat's cache. They stay when a platform is deleted, because the next one
+//! needs them.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ use crate::{
 /// The kind.
 pub(super) const BUILD: KindName = KindName::new("image {}");
 
-/// An image to be put together.
+/// An image to assemble.
 #[derive(Clone)]
 pub(crate) struct Build {
     image: ImageName,
@@ -70,7 +70,7 @@ impl Kind for Build {
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
-        // It is found by the key of what it is made from.
+        // The image was found by its key, so it is the wanted one.
         Verdict::Same
     }
 
@@ -93,7 +93,7 @@ impl Build {
             assembling.await.map_err(|error| Failure::of(Exit::Internal, &error))?
         };
         let physical = |stored: &Stored| Some(Physical(stored.manifest.digest.to_string()));
-        let stored = cx.call(format!("put image {image} together"), physical, work).await?;
+        let stored = cx.call(format!("assemble image {image}"), physical, work).await?;
         Ok(Physical(stored.manifest.digest.to_string()))
     }
 
@@ -107,7 +107,7 @@ impl Build {
         let target = folder.path().join("root.tar");
         let report = |step: &str| cx.report(step);
         debian::bootstrap(&cx.world.surroundings, recipe, &target, report).await?;
-        cx.report("making a layer of it");
+        cx.report("compressing the layer");
         Ok((folder, target))
     }
 }
@@ -127,7 +127,7 @@ fn assemble(
         Some((_folder, target)) => {
             let tar = std::fs::File::open(target).map_err(|error| {
                 Failure::of(Exit::PartWay, &error)
-                    .while_doing(format!("cannot put image {image} together"))
+                    .while_doing(format!("cannot assemble image {image}"))
                     .hint("free some space where temporary files go (TMPDIR), then run the same command")
             })?;
             inputs.store.assemble_base(&key, std::io::BufReader::new(tar))

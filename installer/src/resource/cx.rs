@@ -1,4 +1,4 @@
-//! What a step works with: the world, its place in the journal, its line of progress and the user's wish to stop.
+//! The context of a step: the world, the journal, progress reports and requests to stop.
 
 use std::{
     fmt,
@@ -17,10 +17,10 @@ use crate::{
     world::World,
 };
 
-/// The context of one step. Clones are of the same step.
+/// The context of one step. Clones belong to the same step.
 #[derive(Clone)]
 pub struct Cx {
-    /// What the step acts on.
+    /// The world that the step acts on.
     pub world: Arc<World>,
     step: StepId,
     action: Action,
@@ -29,7 +29,7 @@ pub struct Cx {
 }
 
 impl Cx {
-    /// The context of `action` on `step`.
+    /// Returns the context of `action` on `step`.
     pub fn new(
         world: Arc<World>,
         step: StepId,
@@ -40,12 +40,12 @@ impl Cx {
         Self { world, step, action, journal, ui }
     }
 
-    /// Reports what the step does or waits for right now.
+    /// Reports the progress of the step.
     pub fn report(&self, what: impl fmt::Display) {
         self.ui.report(&Event::Waiting { step: self.step.to_string(), what: what.to_string() });
     }
 
-    /// Makes one call that changes something: its intent is on disk before it, its outcome after it.
+    /// Makes one call that changes a resource. Its intent is on disk before the call, its outcome after it.
     pub async fn call<T, E>(
         &self,
         call: impl Into<String>,
@@ -70,24 +70,24 @@ impl Cx {
         }
     }
 
-    /// Writes down that these calls are about to be made, synced once for all of them.
+    /// Records the intents of these calls, with one sync for all of them.
     pub fn intend(&self, calls: impl IntoIterator<Item = String>) -> Result<(), Failure> {
         let entries: Vec<_> = calls.into_iter().map(|call| (Some(call), Outcome::Calling, None)).collect();
         self.record(&entries, true)
     }
 
-    /// Writes down that an announced call returned.
+    /// Records the success of a call whose intent was recorded.
     pub fn made(&self, call: String, physical: Option<Physical>) -> Result<(), Failure> {
         self.record(&[(Some(call), Outcome::Made, physical)], false)
     }
 
-    /// Writes down how far the step itself is.
+    /// Records the progress of the step itself.
     pub fn outcome(&self, outcome: Outcome) -> Result<(), Failure> {
         let synced = outcome == Outcome::Begun;
         self.record(&[(None, outcome, None)], synced)
     }
 
-    /// Pauses for `period`, or fails at once if the user asks to stop.
+    /// Pauses for `period`, or fails immediately if the user asks to stop.
     pub async fn pause(&self, period: Duration) -> Result<(), Failure> {
         Pace::pause(self, period).await.map_err(Failure::from)
     }

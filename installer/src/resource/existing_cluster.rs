@@ -1,4 +1,4 @@
-//! A cluster that the user named by a context: looked at, installed into, never deleted.
+//! A cluster that the user named by a context. devplat adopts it and never deletes it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     world::{ClusterAccess, World},
 };
 
-/// A cluster that exists already.
+/// An existing cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct Existing;
 
@@ -47,8 +47,8 @@ impl Kind for Existing {
         Facts::default()
     }
 
-    /// It answers, lets devplat install, and has a version and nodes that devplat works with; or an error says which
-    /// of these is not so.
+    /// Checks that the cluster answers, that the user has the rights to install, and that version and nodes are
+    /// supported. The error names the failed check.
     async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(named) = &world.named else { return Ok(Vec::new()) };
         let access = ClusterAccess::named(named);

@@ -1,4 +1,4 @@
-//! An image in the nodes of a local cluster, under a name with its digest: what is there is what is meant.
+//! An image in the nodes of a local cluster, under a name with its digest, so that an existing image is the wanted one.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -24,9 +24,9 @@ use crate::{
 /// The kind.
 pub(super) const IMPORT: KindName = KindName::new("image {} in the nodes");
 
-/// How long a node that was just started may take until its containerd answers.
+/// How long containerd may take to answer after the start of a node.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// An image to be in the nodes.
+/// An image to import into the nodes.
 #[derive(Clone)]
 pub(crate) struct Import {
     image: ImageName,
@@ -41,7 +41,7 @@ impl Kind for Import {
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
-    /// Running dev servers may be of an older image; the kubelet deletes those that are not used any more.
+    /// Never, because running dev servers may use an older image. The kubelet deletes unused images.
     const DELETE: Option<super::kind::Remove<Self>> = None;
     type Fields = ();
     type Output = ();
@@ -89,7 +89,7 @@ impl Kind for Import {
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
-        // It is found by its digest, in every node.
+        // The image was found by its digest in every node, so it is the wanted one.
         Verdict::Same
     }
 
@@ -99,7 +99,7 @@ impl Kind for Import {
 }
 
 impl Import {
-    /// Brings it in, unless it is there: a cluster may have got it while it was being created.
+    /// Imports the image unless the nodes have it, because the creation of the cluster may already have imported it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
         let physical = Physical(stored.local_reference().to_string());
@@ -145,22 +145,22 @@ impl Import {
     }
 }
 
-/// The label on every container of a cluster.
+/// Returns the label on every container of a cluster.
 pub(super) fn node_label(maker: Maker, name: &str) -> String {
     format!("{}={name}", maker.cluster_label())
 }
 
-/// The containers with this label that are nodes: neither load balancers nor registries.
+/// Lists the containers with this label that are nodes, without load balancers and registries.
 pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>, Failure> {
     let containers = engine.containers(label).await?;
     let is_node = |one: &Container| [Maker::Kind, Maker::K3d].into_iter().any(|maker| maker.role(one).is_some());
     Ok(containers.into_iter().filter(is_node).collect())
 }
 
-/// Fails unless there are nodes and all of them are running. Only nodes of devplat's own clusters are started by it.
+/// Fails unless there are nodes and all of them are running. devplat starts only nodes of its own clusters.
 fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure> {
     if nodes.is_empty() {
-        let why = format!("no container with label {label} is a node any more");
+        let why = format!("there is no longer a node with label {label}");
         return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
     }
     let stopped: Vec<&str> =
@@ -177,8 +177,8 @@ fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure
     }
 }
 
-/// Brings all images that are put together already into the nodes of a cluster that is still being created. A failure
-/// here is only reported: the images' own steps look, and do what is missing.
+/// Imports all assembled images into the nodes of a cluster that is still being created. A failure is only reported,
+/// because the images' own steps check the nodes again.
 pub(super) async fn bring_in_early(inputs: &PlatformInputs, engine: &Engine, label: &str, report: impl Fn(&str)) {
     let stored: Vec<Stored> =
         inputs.images().into_iter().filter_map(|image| inputs.stored(image).ok().flatten()).collect();
@@ -190,12 +190,12 @@ pub(super) async fn bring_in_early(inputs: &PlatformInputs, engine: &Engine, lab
         bring_in(stored, engine, &nodes, &report).await
     };
     if let Err(failure) = outcome.await {
-        report(&format!("images come later: {}", failure.one_line()));
+        report(&format!("importing images later: {}", failure.one_line()));
         tracing::debug!(why = %failure.one_line(), "images were not imported early");
     }
 }
 
-/// Imports what of `images` each node lacks: layers that its containerd has do not travel.
+/// Imports the missing ones of `images` into each node, without layers that its containerd has.
 async fn bring_in(
     images: Vec<Stored>,
     engine: &Engine,
@@ -204,11 +204,11 @@ async fn bring_in(
 ) -> Result<(), Failure> {
     let images = Arc::new(images);
     for node in nodes {
-        // Where the node does not say, all of them travel, and the import says why.
+        // If the node cannot list its blobs, send all of them; the import reports the reason.
         let has = containerd::blobs(engine, &node.name).await.unwrap_or_default();
         let all = has.is_empty();
         match import(&images, engine, node, has, &report).await {
-            // Its own collection of garbage took a blob away meanwhile.
+            // The node's garbage collection has deleted a blob in the meantime.
             Err(failure) if !all => {
                 report(&format!("importing all again: {}", failure.one_line()));
                 import(&images, engine, node, HashSet::new(), &report).await?;
@@ -219,7 +219,7 @@ async fn bring_in(
     Ok(())
 }
 
-/// Imports what is not among the blobs that the node `has`.
+/// Imports `images` without the blobs that the node `has`.
 async fn import(
     images: &Arc<Vec<Stored>>,
     engine: &Engine,
@@ -232,7 +232,7 @@ async fn import(
     report(&format!("importing {} into {}", indicatif::DecimalBytes(bytes), node.name));
     let source = Arc::clone(images);
     let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
-        // Without a name, so that a killed run leaves none behind.
+        // A file without a name, so that a killed run leaves no file.
         let mut file = tempfile::tempfile()?;
         write_archive(&source, &has, std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
         Ok(Arc::new(file))
@@ -256,7 +256,7 @@ async fn load_into_minikube(stored: Stored, profile: &str, world: &World) -> Res
     Ok(minikube::load(&world.surroundings, profile, archive.path()).await?)
 }
 
-/// The images that a node has whole, once its containerd answers.
+/// Waits until containerd answers, and returns the complete images of a node.
 async fn images(engine: &Engine, node: &Container, world: &World) -> Result<BTreeSet<String>, Failure> {
     let begun = tokio::time::Instant::now();
     loop {
@@ -267,7 +267,7 @@ async fn images(engine: &Engine, node: &Container, world: &World) -> Result<BTre
             }
             Err(error @ EngineError::Exec { .. }) => {
                 return Err(Failure::from(error)
-                    .hint(format!("`docker logs {}` may say why; the same command goes on", node.name)));
+                    .hint(format!("read `docker logs {}`, then run the same command again", node.name)));
             }
             Err(error) => return Err(error.into()),
         }

@@ -1,5 +1,5 @@
-//! The cluster that devplat creates with k3d: k3s in containers. Its SSH port leads straight to a node, since k3d's load
-//! balancer ends connections that are idle for 600 s.
+//! The cluster that devplat creates with k3d: k3s in containers. Its SSH port leads directly to a node, because k3d's
+//! load balancer closes connections that are idle for 600 s.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,21 +25,21 @@ use crate::{
     world::{ClusterAccess, World},
 };
 
-/// The stand-in for k3s that is made where no image registry is reachable (tests/kubernetes/k3s-image).
+/// The stand-in for k3s that is built if no image registry is reachable (tests/kubernetes/k3s-image).
 const BUILT_IMAGE: &str = "devplat/k3s-stand-in:v1.34.3";
-/// The k3s that is pulled otherwise. Pinned, since k3d asks a channel server for anything less exact.
+/// The k3s that is pulled otherwise. Pinned, because k3d resolves other names with a channel server.
 const PUBLIC_IMAGE: &str = "docker.io/rancher/k3s:v1.34.3-k3s1";
-/// k3d's tools container of the same making.
+/// The stand-in for the image of k3d's tools container.
 const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
 
-/// A cluster by k3d.
+/// A k3d cluster.
 #[derive(Clone)]
 pub(crate) struct K3dNodes {
     spec: K3dCluster,
     inputs: Arc<PlatformInputs>,
 }
 
-/// k3d, with files of its own in the state folder.
+/// Returns k3d with its files in the state folder.
 pub(super) fn tool<'a>(engine: &'a Engine, world: &'a World) -> Tool<'a> {
     Tool::new(engine, &world.surroundings, &world.scratch_kubeconfig, &world.scratch_folder)
 }
@@ -59,8 +59,8 @@ impl Kind for K3dNodes {
         let Cluster::K3d(spec) = &inputs.profile.cluster else { return Ok(Vec::new()) };
         let (name, limit) = (&inputs.platform, k3d::NAME_LIMIT);
         if name.as_str().len() > limit {
-            let why = format!("platform name {name} is too long for k3d, which takes {limit} characters");
-            return Err(Failure::new(Exit::Usage, why).hint("name it shorter with --name"));
+            let why = format!("platform name {name} is too long for k3d, whose limit is {limit} characters");
+            return Err(Failure::new(Exit::Usage, why).hint("choose a shorter name with --name"));
         }
         Ok(vec![Self { spec: spec.clone(), inputs: Arc::clone(inputs) }])
     }
@@ -74,7 +74,7 @@ impl Kind for K3dNodes {
     }
 
     fn facts(&self, doing: Action) -> Facts {
-        // With the image there already, on two cores.
+        // Measured on two cores, with the image pulled.
         let usual = Facts::lasting(Duration::from_secs(15));
         match doing {
             Action::Create => {
@@ -108,7 +108,7 @@ impl K3dNodes {
         mappings(&self.inputs, self.spec.ssh_port, self.spec.ssh_address, &self.spec.port_mappings)
     }
 
-    /// What the cluster is made as; compared with what it was made as. Keys are an interface to older versions.
+    /// Returns the configuration for the record, which later runs compare. Its keys are an interface to older versions.
     fn record(&self) -> Value {
         let K3dCluster {
             image,
@@ -145,7 +145,7 @@ impl K3dNodes {
         let image = self.image(engine).await?;
         let (owner, mappings) = (ownership::own(world), self.mappings());
         let network = network::network_name(&world.platform);
-        // k3s reads it only when it starts, so it is there also where images come another way today.
+        // k3s reads it only at its start, so set it also if the delivery is another one for now.
         let registries = registries(&local_registry_host(&world.platform));
         let creation = Creation {
             name: world.platform.as_str(),
@@ -182,7 +182,7 @@ impl K3dNodes {
     }
 }
 
-/// k3s's own file for registries, with devplat's, which has no TLS.
+/// Returns k3s's file registries.yaml with devplat's registry, which has no TLS.
 fn registries(host: &str) -> String {
     format!("mirrors:\n  \"{host}\":\n    endpoint:\n    - \"http://{host}\"\n")
 }
@@ -195,7 +195,7 @@ async fn create_or_replace_half(
 ) -> Result<(), Failure> {
     match tool.create(creation, |step| cx.report(step)).await {
         Ok(()) => Ok(()),
-        // Parts that a killed run had just asked Docker for can appear after the plan was made.
+        // Containers that a killed run had requested can appear after the plan was made.
         Err(ClusterError::AlreadyThere { name }) => {
             let late = K3dNodes::find(&cx.world, &Wanted::new(&[])).await?.pop();
             let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
@@ -211,9 +211,9 @@ async fn create_or_replace_half(
     }
 }
 
-/// What an interrupted `k3d cluster create` left before its first node. k3d marks none of it with labels of devplat's, so
-/// it is ours exactly if the network that k3d was given is: that one is made before and deleted after. A network of k3d's
-/// own shows that k3d was given none, so it was not devplat that ran it.
+/// Finds the objects that an interrupted `k3d cluster create` left before its first node. They do not have devplat's
+/// labels, so they are ours exactly if the platform's network is ours: devplat creates it before them and deletes it
+/// after them. A network that k3d created itself shows that devplat did not run it, because devplat passes a network.
 async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     let Some(engine) = &world.engine else { return Ok(None) };
     let name = world.platform.as_str();
@@ -238,7 +238,7 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     Ok(Some(seen))
 }
 
-/// The commands that delete remains: `k3d cluster delete` leaves some of them.
+/// Returns the commands that delete remains, because `k3d cluster delete` leaves some of them.
 fn by_hand(remains: &Remains) -> String {
     let Remains { containers, volumes, networks } = remains;
     let containers: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
@@ -268,7 +268,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             let tool = tool(engine, &cx.world);
             let work = async {
                 tool.delete(name).await?;
-                // k3d leaves what it made before its first node.
+                // `k3d cluster delete` leaves the objects that k3d created before its first node.
                 Remains::of(engine, name).await?.remove(engine).await?;
                 Ok::<_, Failure>(())
             };

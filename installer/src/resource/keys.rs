@@ -1,5 +1,5 @@
-//! Keys of users that are generated on this machine, so that the platform can be tried at once. Their public halves go
-//! into the cluster.
+//! Keys of users that are generated on this machine, so that the new platform can be tried immediately. The public keys
+//! go into the cluster.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 /// The kind.
 pub(super) const KEYS: KindName = KindName::new("keys of users");
 
-/// The keys that the profile asks to be generated.
+/// The keys that the profile requests with `generateKey`.
 #[derive(Clone)]
 pub(crate) struct GeneratedKeys {
     users: Vec<UserName>,
@@ -33,9 +33,9 @@ impl Kind for GeneratedKeys {
     const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|keys, cx| Box::pin(keys.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|keys, cx| Box::pin(keys.create(cx)));
-    /// They go with the state folder.
+    /// They are deleted with the state folder.
     const DELETE: Option<super::kind::Remove<Self>> = None;
-    /// Users that have no key.
+    /// Users without a key.
     type Fields = Vec<UserName>;
     type Output = ();
 
@@ -76,7 +76,7 @@ impl Kind for GeneratedKeys {
             return Verdict::Same;
         }
         let missing = seen.fields.iter();
-        Verdict::Differs(missing.map(|user| Change::in_place(format!("user {user} has none"))).collect())
+        Verdict::Differs(missing.map(|user| Change::in_place(format!("user {user} has no key"))).collect())
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
@@ -85,7 +85,7 @@ impl Kind for GeneratedKeys {
 }
 
 impl GeneratedKeys {
-    /// The users of whom the public half is absent; an unreadable one is an error, not absent.
+    /// Returns the users whose public key is absent. An unreadable public key is an error.
     fn missing(&self) -> Result<Vec<UserName>, Failure> {
         let mut missing = Vec::new();
         for user in &self.users {
@@ -100,8 +100,8 @@ impl GeneratedKeys {
         self.state.make_ssh()?;
         for user in self.missing()? {
             let path = self.state.user_key(user.as_str());
-            // A run that was killed between the two files left the private half, which lets in wherever its public
-            // half was delivered: never write another one over it.
+            // A run that was killed between the two files left the private key. Its public key may already be in a
+            // cluster, so never overwrite it.
             let key = match self.state.read(&path)? {
                 Some(text) => UserKey::from_private_text(&text).map_err(|error| {
                     Failure::of(Exit::Missing, &error)
@@ -112,7 +112,7 @@ impl GeneratedKeys {
             };
             cx.call(format!("write {}", path.display()), |()| None, async {
                 self.state.write(&path, &key.private_text())?;
-                // The public half last: with it there, both are.
+                // Write the public key last, so that it shows that both files exist.
                 self.state.write(&path.with_extension("pub"), &(key.public_text() + "\n"))
             })
             .await?;
@@ -123,7 +123,7 @@ impl GeneratedKeys {
     fn generate(&self, user: &UserName) -> Result<UserKey, Failure> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| {
-            Failure::new(Exit::Missing, format!("no random numbers for the key of user {user}: {error}"))
+            Failure::new(Exit::Missing, format!("cannot generate the key of user {user}: {error}"))
         })?;
         Ok(UserKey::from_seed(seed, &format!("{user}@{}", self.platform)))
     }

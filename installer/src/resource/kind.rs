@@ -1,6 +1,6 @@
-//! What a kind of resource states about itself, in one file of its own: what a profile wants of it, how it is found and
-//! compared, created, changed and deleted. The erased forms below are what the engine works with; adding a kind takes
-//! its file and one line in `mod.rs`.
+//! The interface of a kind of resource, which each kind implements in one file: the wanted resources of a profile, and
+//! how to find, compare, create, change and delete them. The rest of the program uses the type-erased forms below.
+//! Adding a kind takes its file and one line in `mod.rs`.
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -13,119 +13,119 @@ use futures::future::BoxFuture;
 use super::Cx;
 use crate::{failure::Failure, platform::PlatformInputs, world::World};
 
-/// Creates or changes a resource. It must end by itself; waiting is [`Kind::settle`]'s.
+/// Creates or changes a resource. It must end by itself; [`Kind::settle`] waits for the result.
 pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
-/// Deletes a resource that was found, after a fresh look that it is ours.
+/// Deletes a found resource, after checking again that it is ours.
 pub(super) type Remove<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
 
-/// One kind of resource. No method has a default: a kind has to decide all of it.
+/// One kind of resource. No method has a default, so that every kind decides all of them.
 pub trait Kind: Clone + Send + Sync + 'static {
-    /// The kind, whose label is how its ids read.
+    /// The name of the kind, with the label of its ids.
     const NAME: KindName;
-    /// Kinds of which everything has to be gone before one of these can be deleted.
+    /// Kinds whose resources must all be gone before one of this kind can be deleted.
     const GONE_FIRST: &'static [KindName];
-    /// What has to be there to look at one.
+    /// The precondition of [`Kind::find`].
     const SEEN: SeenThrough;
-    /// How the engine treats it.
+    /// Properties for planning and apply.
     const TRAITS: Traits;
     /// Creates it; `None` if devplat never does.
     const CREATE: Option<Act<Self>>;
     /// Changes it in place; `None` if devplat never does.
     const UPDATE: Option<Act<Self>>;
-    /// Deletes it; `None` if it only goes with something else.
+    /// Deletes it; `None` if it is deleted only with another resource.
     const DELETE: Option<Remove<Self>>;
-    /// What is read of one that is there, for [`Kind::compare`].
+    /// The fields of a found resource that [`Kind::compare`] reads.
     type Fields: Clone + Send + Sync + 'static;
-    /// What later steps need of it.
+    /// The output for later steps.
     type Output: Clone + Send + Sync + 'static;
 
-    /// All that the profile asks for.
+    /// Returns the resources of this kind that the profile wants.
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure>;
     /// Its id.
     fn id(&self) -> Id;
-    /// What it depends on.
+    /// Its dependencies.
     fn edges(&self) -> Edges;
-    /// What an action on it takes.
+    /// The duration and the needs of an action on it.
     fn facts(&self, doing: Action) -> Facts;
-    /// Returns all of this kind that the platform has, and what has the name of a wanted one. Changes nothing.
+    /// Finds the platform's resources of this kind, and foreign ones with the name of a wanted one. Changes nothing.
     fn find(
         world: &World,
         wanted: &Wanted<'_>,
     ) -> impl Future<Output = Result<Vec<Seen<Self>>, Failure>> + Send;
-    /// Compares it with what was found. Pure.
+    /// Compares it with a found resource. Pure.
     fn compare(&self, seen: &Seen<Self>) -> Verdict;
-    /// Waits until it is ready for those that need it, and returns what they need. May be dropped at any time.
+    /// Waits until it is ready for the resources that need it, and returns its output. May be dropped at any time.
     fn settle(&self, cx: &Cx) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
 }
 
-/// Everything that is wanted while the world is looked at; nothing when a platform is destroyed.
+/// The wanted resources during a search; none in a destroy.
 #[derive(Clone, Copy)]
 pub struct Wanted<'a>(&'a [AnyResource]);
 
 impl<'a> Wanted<'a> {
-    /// All of these.
+    /// Wraps these resources.
     pub fn new(all: &'a [AnyResource]) -> Self {
         Self(all)
     }
 
-    /// The wanted resources of one kind.
+    /// Returns the wanted resources of one kind.
     pub fn of<K: Kind>(&self) -> Vec<K> {
         self.0.iter().filter_map(|any| any.inner.as_any().downcast_ref::<K>().cloned()).collect()
     }
 
-    /// Whether nothing is wanted.
+    /// Returns whether no resource is wanted.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// What has to be there to look at a resource.
+/// The precondition of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeenThrough {
-    /// Nothing of the platform.
+    /// No resource of the platform.
     Nothing,
     /// The platform's cluster, running.
     Cluster,
 }
 
-/// How the engine treats a kind.
+/// Properties of a kind for planning and apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
-    /// Made for later steps of the same run alone, and deleted if those do not come.
+    /// Whether it is created only for later steps of the same run, and deleted if those do not run.
     pub in_passing: bool,
-    /// Whether creating it can be left alone at any moment without harm, so that Ctrl-C does not wait for it.
+    /// Whether its creation can be interrupted at any moment without harm, so that Ctrl-C does not wait for it.
     pub droppable: bool,
     /// Whether `devplat status` lists it.
     pub listed: bool,
 }
 
-/// A resource that was found.
+/// A found resource.
 #[derive(Clone)]
 pub struct Seen<K: Kind> {
     /// Its id.
     pub id: Id,
     /// The name by which its provider knows it.
     pub physical: Physical,
-    /// Whose it is.
+    /// Its owner.
     pub owner: Owner,
-    /// How far it is.
+    /// Its state.
     pub state: State,
-    /// What takes it along when it is deleted.
+    /// The resource whose deletion deletes this one as well.
     pub dies_with: Option<Id>,
-    /// What is lost if it is deleted.
+    /// The data that its deletion destroys.
     pub loses: Option<Loss>,
-    /// Resources that have to be gone before it can be deleted, besides the kinds in [`Kind::GONE_FIRST`].
+    /// Resources that must be gone before it can be deleted, besides the kinds in [`Kind::GONE_FIRST`].
     pub gone_first: Vec<Id>,
-    /// What deleting it takes.
+    /// The duration and the needs of its deletion.
     pub deletion: Facts,
-    /// What [`Kind::compare`] reads.
+    /// The fields that [`Kind::compare`] reads.
     pub fields: K::Fields,
-    /// What later steps need, if it is ready.
+    /// The output for later steps, if it is ready.
     pub output: Option<K::Output>,
 }
 
 impl<K: Kind> Seen<K> {
-    /// A resource of the platform that is ready, with nothing to lose.
+    /// Returns a resource of the platform that is ready and whose deletion destroys no data.
     pub fn ours(id: Id, physical: impl Into<String>, fields: K::Fields, output: Option<K::Output>) -> Self {
         Self {
             id,
@@ -153,9 +153,9 @@ pub struct AnyResource {
 pub struct Found {
     /// Its id.
     pub id: Id,
-    /// How the planner sees it, not yet compared.
+    /// The sight for the planner, not yet compared.
     pub sight: Sight,
-    /// What the machine must have to delete it.
+    /// The needs of its deletion.
     pub takes: Vec<Takes>,
     seen: Arc<dyn Any + Send + Sync>,
     delete: Option<Deletion>,
@@ -166,20 +166,20 @@ type Deletion = Arc<dyn for<'a> Fn(&'a Cx) -> BoxFuture<'a, Result<(), Failure>>
 
 type Finder = for<'a> fn(&'a World, Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
 
-/// A kind, as the engine knows it.
+/// A kind in type-erased form.
 pub struct KindEntry {
     /// Its name.
     pub name: KindName,
-    /// What has to be there to look at resources of it.
+    /// The precondition of a search.
     pub seen: SeenThrough,
-    /// The kinds that are gone before one of this kind is deleted.
+    /// The kinds whose resources must be gone before one of this kind is deleted.
     pub gone_first: &'static [KindName],
     wanted: fn(&Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure>,
     find: Finder,
 }
 
 impl KindEntry {
-    /// The entry of `K`.
+    /// Returns the entry of `K`.
     pub const fn of<K: Kind>() -> Self {
         Self {
             name: K::NAME,
@@ -190,12 +190,12 @@ impl KindEntry {
         }
     }
 
-    /// All resources of this kind that the profile asks for.
+    /// Returns the resources of this kind that the profile wants.
     pub fn wanted(&self, inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
         (self.wanted)(inputs)
     }
 
-    /// All resources of this kind that the platform has, and what has the name of one in `wanted`.
+    /// Finds the platform's resources of this kind, and foreign ones with the name of one in `wanted`.
     pub async fn find(&self, world: &World, wanted: Wanted<'_>) -> Result<Vec<Found>, Failure> {
         (self.find)(world, wanted).await
     }
@@ -207,26 +207,26 @@ impl AnyResource {
         Self { inner: Arc::new(resource) }
     }
 
-    /// How the engine treats it.
+    /// Returns the properties of its kind.
     pub fn traits(&self) -> Traits {
         self.inner.traits()
     }
 
-    /// Compares it with what was found. What another kind of the same role made is not comparable.
+    /// Compares it with a found resource. A resource of another kind in the same role has to be replaced.
     pub fn compare(&self, found: &Found) -> Verdict {
         self.inner.compare(&*found.seen).unwrap_or_else(|| {
-            let made = format!("it was made as {}", found.sight.physical);
+            let made = format!("it was created as {}", found.sight.physical);
             let loss = found.sight.loses.clone().map_or_else(String::new, |loss| loss.0);
             Verdict::Differs(vec![Change::old_first(made).losing(loss)])
         })
     }
 
-    /// What creating it does, or `None` if its kind is never created.
+    /// Returns its creation, or `None` if its kind is never created.
     pub fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
         self.inner.create(cx)
     }
 
-    /// What changing it does, or `None` if its kind is never changed.
+    /// Returns its update, or `None` if its kind is never changed.
     pub fn update<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
         self.inner.update(cx)
     }
@@ -236,7 +236,7 @@ impl AnyResource {
         self.inner.settle(cx).await
     }
 
-    /// Looks for what has its id.
+    /// Finds the resources with its id.
     pub async fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
         let id = self.id();
         let found = self.inner.find(world, Wanted(std::slice::from_ref(self))).await?;
@@ -245,12 +245,12 @@ impl AnyResource {
 }
 
 impl Found {
-    /// What deleting it does, or `None` if its kind is never deleted.
+    /// Returns its deletion, or `None` if its kind is never deleted.
     pub fn delete<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<(), Failure>>> {
         self.delete.as_ref().map(|delete| delete(cx))
     }
 
-    /// Stores its output, if it has one, for those that need it.
+    /// Stores its output, if it has one, for the resources that need it.
     pub fn store_output(&self, world: &World) {
         (self.store)(world);
     }
@@ -271,7 +271,7 @@ impl Planned for AnyResource {
     }
 }
 
-/// The erased form of [`Kind`].
+/// The type-erased form of [`Kind`].
 trait Erased: Send + Sync {
     fn id(&self) -> Id;
     fn edges(&self) -> Edges;

@@ -25,19 +25,19 @@ use crate::{
     world::{ClusterAccess, World},
 };
 
-/// The node image that is made where no image registry is reachable (tests/kubernetes/node-image).
+/// The node image that is built if no image registry is reachable (tests/kubernetes/node-image).
 const BUILT_NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
-/// On a node image that brings a network of its own.
+/// The label of a node image that has its own CNI plugin.
 const CNI_LABEL: &str = "dev.devplat.cni";
 
-/// A cluster by kind.
+/// A kind cluster.
 #[derive(Clone)]
 pub(crate) struct KindNodes {
     spec: KindCluster,
     inputs: Arc<PlatformInputs>,
 }
 
-/// kind, with files of its own in the state folder.
+/// Returns kind with its files in the state folder.
 pub(super) fn tool<'a>(engine: &'a Engine, world: &'a World) -> Tool<'a> {
     Tool::new(engine, &world.surroundings, &world.scratch_kubeconfig)
 }
@@ -69,7 +69,7 @@ impl Kind for KindNodes {
     }
 
     fn facts(&self, doing: Action) -> Facts {
-        // With the node image there already, on two cores.
+        // Measured on two cores, with the node image pulled.
         let usual = Facts::lasting(Duration::from_secs(20));
         match doing {
             Action::Create => {
@@ -100,7 +100,7 @@ impl KindNodes {
         mappings(&self.inputs, self.spec.ssh_port, self.spec.ssh_address, &self.spec.port_mappings)
     }
 
-    /// What the cluster is made as; compared with what it was made as. Keys are an interface to older versions.
+    /// Returns the configuration for the record, which later runs compare. Its keys are an interface to older versions.
     fn record(&self) -> Value {
         let KindCluster {
             node_image,
@@ -166,7 +166,7 @@ impl KindNodes {
         let tool = tool(engine, &cx.world);
         match self.create_with_images(creation, tool, engine, cx).await {
             Ok(()) => Ok(()),
-            // A node that a killed run had just asked Docker for can appear after the plan was made.
+            // A node that a killed run had requested can appear after the plan was made.
             Err(ClusterError::AlreadyThere { name }) => {
                 let late = local_cluster::find::<Self>(Maker::Kind, &cx.world, true).await?;
                 let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
@@ -181,7 +181,7 @@ impl KindNodes {
         }
     }
 
-    /// Creates the cluster. While kubeadm waits for what it has started, the processors have time for images.
+    /// Creates the cluster, and imports images while kubeadm waits for the control plane and the processors are idle.
     async fn create_with_images(
         &self,
         creation: &Creation<'_>,
@@ -208,13 +208,13 @@ impl KindNodes {
         };
         tokio::pin!(creating, images);
         tokio::select! {
-            // An import that is running is finished: its own step would start it again.
+            // Finish a running import, because its own step would start it again.
             created = &mut creating => { if created.is_ok() { images.await; } created }
             () = &mut images => creating.await,
         }
     }
 
-    /// The image for the nodes, or `None` for kind's own; and whether it brings a network of its own.
+    /// Returns the image for the nodes, or `None` for kind's own, and whether it has its own CNI plugin.
     async fn node_image(&self, engine: &Engine) -> Result<(Option<String>, bool), Failure> {
         let name = match &self.spec.node_image {
             NodeImage::Auto => BUILT_NODE_IMAGE,

@@ -1,4 +1,4 @@
-//! The kubeconfig that devplat keeps for a cluster of its own making. The user's own is never touched.
+//! The kubeconfig in the state folder, for a cluster that devplat created. The user's own kubeconfig is never changed.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
 
 const KUBECONFIG: KindName = KindName::new("kubeconfig");
 
-/// The kept kubeconfig.
+/// The kubeconfig in the state folder.
 #[derive(Clone)]
 pub(crate) struct KeptKubeconfig {
     state: StateFolder,
@@ -28,7 +28,7 @@ impl Kind for KeptKubeconfig {
     const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
-    /// It goes with the state folder.
+    /// It is deleted with the state folder.
     const DELETE: Option<super::kind::Remove<Self>> = None;
     /// Whether it leads to the cluster.
     type Fields = bool;

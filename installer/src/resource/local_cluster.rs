@@ -1,5 +1,5 @@
-//! What clusters by kind and by k3d have in common: whose they are shows by marks from the creating call on; that they
-//! were finished shows by a record in their first node, which is written last.
+//! The common code of kind and k3d clusters. Marks from the creating call identify the owner. A record in the first
+//! node, which is written last, shows that the creation was finished.
 
 use std::time::{Duration, SystemTime};
 
@@ -20,14 +20,14 @@ use crate::{
     world::{ClusterAccess, World},
 };
 
-/// How long the API server of a cluster that is started again may take to its first answer.
+/// How long the API server may take to answer after a start of the nodes.
 const START_PATIENCE: Duration = Duration::from_mins(2);
-/// How long it may reject the certificate in its own nodes: it passes while an API server starts.
+/// How long the API server may reject the certificate in its own nodes, which happens while it starts.
 const REJECTED_PATIENCE: Duration = Duration::from_secs(10);
-/// What deleting a cluster loses.
+/// The data that the deletion of a cluster destroys.
 pub(super) const LOSS: &str = "every dev server and home in it";
 
-/// What a finished cluster was made as.
+/// The configuration of a finished cluster.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
@@ -35,24 +35,24 @@ struct Record {
     spec: Value,
 }
 
-/// What is known of a cluster in an engine.
+/// The known facts of a cluster in an engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
-    /// What it was made as; `None` where that was not read.
+    /// The configuration in its record; `None` if it was not read.
     spec: Option<Value>,
     /// Nodes that are not running.
     stopped: Vec<String>,
-    /// Why its API server cannot be asked what is in it, though it is running.
+    /// Why its API server does not answer although the nodes are running.
     asleep: Option<String>,
 }
 
-/// Nothing, of a cluster of which there is only a half.
+/// Returns the facts of a half-made cluster, which are none.
 pub(super) fn nothing_known() -> Fields {
     Fields { spec: None, stopped: Vec::new(), asleep: None }
 }
 
-/// Whether the planner has to know of a cluster. One of another user is in the way only of a cluster by the same maker:
-/// names of kind's and of k3d's containers never clash.
+/// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
+/// names of kind's and of k3d's containers never conflict.
 pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
     let same_maker = wanted.is_empty() || !wanted.of::<K>().is_empty();
     match &seen.owner {
@@ -61,7 +61,7 @@ pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
     }
 }
 
-/// Looks for the cluster of `maker` that has the platform's name.
+/// Finds the cluster of `maker` with the platform's name.
 pub(super) async fn find<K>(maker: Maker, world: &World, wanted: bool) -> Result<Option<Seen<K>>, Failure>
 where
     K: Kind<Fields = Fields, Output = ClusterAccess>,
@@ -86,7 +86,7 @@ where
             seen.loses = None;
             return Ok(Some(seen));
         }
-        // A damaged record does not keep its user from deleting the cluster.
+        // A damaged record must not keep the user from deleting the cluster.
         Some(record) if wanted => seen.fields.spec = Some(parse(&record, maker, first, world)?),
         Some(_) => {}
     }
@@ -100,8 +100,8 @@ where
     Ok(Some(seen))
 }
 
-/// Containers that kind takes for its own by their label, and that are no nodes: kind gives a node all its labels when it
-/// creates it. k3d's half clusters are looked for where they are deleted.
+/// Finds containers that kind would delete by their label although they are not nodes: kind sets all labels of a node
+/// when it creates it. The half-made clusters of k3d are found in `k3d_cluster`.
 async fn labelled<K>(maker: Maker, what: &str, world: &World) -> Result<Option<Seen<K>>, Failure>
 where
     K: Kind<Fields = Fields, Output = ClusterAccess>,
@@ -118,7 +118,7 @@ where
     Ok(Some(Seen { owner, ..seen }))
 }
 
-/// The cluster of `maker` that has the platform's name: whose it is, and how it is reached if it is running.
+/// Returns the owner of the cluster of `maker` with the platform's name, and the access to it if it is running.
 pub(super) async fn reach(
     maker: Maker,
     world: &World,
@@ -139,20 +139,20 @@ fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result
         Failure::of(Exit::PartWay, &error)
             .while_doing(format!("{} in container {} is damaged", maker.record_path(), node.name))
             .hint(format!(
-                "`{}` deletes the cluster with {LOSS}; nothing else does",
+                "`{}` deletes the cluster with {LOSS}; no other command does",
                 world.command("destroy")
             ))
     })?;
     Ok(record.spec)
 }
 
-/// All nodes have to carry the mark: one that does not is not devplat's to touch.
+/// Returns the owner. All nodes must have the mark, because a node without it is not devplat's.
 fn owner(what: &str, nodes: &[Container], world: &World) -> Owner {
     let owners = nodes.iter().map(|node| ownership::of_mark(what, Mark::of_node(node).as_ref(), world));
     owners.into_iter().find(|owner| *owner != Owner::Ours).unwrap_or(Owner::Ours)
 }
 
-/// What differs between the cluster and what the profile wants. `key` is where the profile has it.
+/// Compares the cluster with the profile. `key` is the section of the profile.
 pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
     let mut changes: Vec<Change> =
         fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
@@ -163,7 +163,8 @@ pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
     if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
 }
 
-/// A key that is absent on one side and empty on the other is no difference: older records lack newer keys.
+/// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older
+/// records lack newer keys.
 fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
     let empty = serde_json::Map::new();
     let (was, wanted) = (was.as_object().unwrap_or(&empty), wanted.as_object().unwrap_or(&empty));
@@ -181,7 +182,7 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
         .collect()
 }
 
-/// The way to a cluster whose nodes are running, or why it cannot be asked yet.
+/// Returns the access to a cluster whose nodes are running, or why it does not answer yet.
 async fn awake(
     maker: Maker,
     nodes: &[Container],
@@ -194,7 +195,7 @@ async fn awake(
     match asleep(&access, nodes, world).await? {
         Asleep::No => return Ok(Ok(access)),
         Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
-        // The kept certificate expired, or the cluster has another authority: the nodes have the current one.
+        // The certificate in the state folder has expired or is of another authority; the nodes have the current one.
         Asleep::Unauthorized => {}
     }
     let access = fetched(maker, world).await?;
@@ -205,18 +206,19 @@ async fn awake(
     })
 }
 
-/// Why a running cluster cannot be asked what is in it.
+/// The reason why a running cluster does not answer.
 #[derive(Debug, thiserror::Error)]
 enum Unready {
-    /// What passes.
+    /// A temporary reason.
     #[error("{0}")]
     NotYet(String),
-    /// Its certificates are out of date, as after a year without an upgrade.
+    /// Its certificates have expired, as after a year without an upgrade.
     #[error("its API server rejects the certificate in its own nodes")]
     Rejected,
 }
 
-/// The kept kubeconfig, if it leads to the cluster: other programs may have added contexts to it and made one current.
+/// Returns the kubeconfig in the state folder, if it leads to the cluster. Other programs may have added contexts to it
+/// and made one current.
 async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
     let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
     let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
@@ -224,7 +226,7 @@ async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess
     Ok(api::leads_to(&server, nodes).await.then_some(access))
 }
 
-/// The kubeconfig that the nodes have.
+/// Fetches the kubeconfig from the nodes.
 async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> {
     let engine = world.engine()?;
     let name = world.platform.as_str();
@@ -238,11 +240,11 @@ async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> 
     })
 }
 
-/// Whether a running cluster can be asked what is in it.
+/// Whether a running cluster answers.
 enum Asleep {
-    /// It can.
+    /// It answers.
     No,
-    /// It cannot, for this reason.
+    /// It does not answer, for this reason.
     Because(String),
     /// It rejects the credentials.
     Unauthorized,
@@ -251,7 +253,7 @@ enum Asleep {
 async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> Result<Asleep, Failure> {
     let client = match access.connect(world).await {
         Ok(client) => client,
-        // An expired certificate shows before any call.
+        // An expired certificate is found before any call.
         Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),
         Err(failure) => return Err(failure),
     };
@@ -281,7 +283,7 @@ async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> R
     Ok(Asleep::No)
 }
 
-/// Starts the nodes that are stopped, control planes first.
+/// Starts the stopped nodes, control planes first.
 pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     let engine = cx.world.engine()?;
     for node in maker.nodes(engine, cx.world.platform.as_str()).await? {
@@ -293,7 +295,7 @@ pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until the cluster can be asked what is in it, and returns how.
+/// Waits until the cluster answers, and returns the access to it.
 pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failure> {
     let engine = cx.world.engine()?;
     let begun = tokio::time::Instant::now();
@@ -320,27 +322,27 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
                 Exit::PartWay,
                 format!("the cluster did not come up within {} s: {why}", START_PATIENCE.as_secs()),
             )
-            .hint(format!("`docker logs {first}` may say why; the same command waits again")));
+            .hint(format!("read `docker logs {first}`, then run the same command, which waits again")));
         }
         cx.report(format!("waiting for the cluster: {why}"));
         cx.pause(Duration::from_millis(300)).await?;
     }
 }
 
-/// How certificates that are out of date are renewed.
+/// Returns the hint for expired certificates.
 fn renewal(maker: Maker, node: &str) -> String {
     match maker {
         Maker::Kind => format!(
             "if they expired: `docker exec {node} kubeadm certs renew all`, then `docker restart {node}`"
         ),
-        // k3s renews its certificates as it starts.
+        // k3s renews its certificates at its start.
         Maker::K3d => format!("if they expired: `docker restart {node}`"),
     }
 }
 
-/// Writes down in the first node that the cluster is finished.
+/// Writes the record of the finished cluster to the first node.
 pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
-    cx.report("writing down that it is finished");
+    cx.report("writing its record");
     let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
     let first = nodes.first().ok_or_else(|| {
         Failure::new(Exit::PartWay, "its nodes were deleted while it was created")
@@ -352,7 +354,8 @@ pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx)
     cx.call(format!("write {} in {}", maker.record_path(), first.name), |()| None, work).await
 }
 
-/// The node port of the bastion and the profile's own mappings; port 0 of this machine takes a free one.
+/// Returns the mapping of the bastion's node port and the profile's own mappings. Port 0 of this machine takes a free
+/// one.
 pub(super) fn mappings(
     inputs: &PlatformInputs,
     ssh_port: Option<u16>,
@@ -373,12 +376,12 @@ pub(super) fn mappings(
     bastion.into_iter().chain(others).collect()
 }
 
-/// What creating a cluster takes: the engine, the program and its ports.
+/// Returns the needs of creating a cluster: the engine, the program and its ports.
 pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, nodes: u32) -> Vec<Takes> {
     let api = api_port.map(|port| (std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port));
     let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
     let ports = ports.filter(|(_, port)| *port != 0).map(|address| Takes::FreePort(address.into()));
-    // kind talks to the engine through the command docker.
+    // kind uses the engine through the command docker.
     let docker = match maker {
         Maker::Kind => Some(Takes::Tool("docker")),
         Maker::K3d => None,
@@ -394,18 +397,18 @@ pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, n
 /// systemd, containerd, kubelet and the control plane of one node open about this many (counted on a kind node).
 const INOTIFY_PER_NODE: u32 = 20;
 
-/// The configuration file of the user's, for kind or k3d.
+/// Returns the user's configuration file for kind or k3d.
 pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {
     inputs.config_file.as_ref().map(|(path, text)| ExtraConfig { path, text })
 }
 
-/// What identifies the content of that file in the record.
+/// Returns the digest of that file for the record.
 pub(super) fn extra_digest(inputs: &PlatformInputs) -> Option<String> {
     let (_, text) = inputs.config_file.as_ref()?;
     Some(devplat_image::Digest::of(text.as_bytes()).to_string())
 }
 
-/// The program of `maker`.
+/// Returns the program of `maker`.
 pub(super) fn maker_name(maker: Maker) -> &'static str {
     match maker {
         Maker::Kind => "kind",
@@ -431,14 +434,14 @@ mod tests {
     }
 
     #[test]
-    fn record_of_an_older_devplat_is_as_wanted_where_newer_keys_are_empty() {
+    fn older_record_without_newer_empty_keys_does_not_differ() {
         let was = fields(json!({"nodeImage": "auto", "sshPort": null, "bastionPort": 30022}));
         let wanted = json!({"nodeImage": "auto", "bastionPort": 30022});
         assert_eq!(compare("cluster.kind", &wanted, &was), Verdict::Same);
     }
 
     #[test]
-    fn change_of_the_cluster_names_the_key_and_loses_what_is_in_it() {
+    fn change_of_the_cluster_names_the_key_and_the_lost_data() {
         let was = fields(json!({"workers": 1, "sshPort": 22}));
         let verdict = compare("cluster.kind", &json!({"workers": 2, "sshPort": 22}), &was);
         assert_eq!(said(&verdict), ["cluster.kind.workers is 1; the profile wants 2"]);

@@ -1,5 +1,5 @@
-//! The registry that devplat runs beside a local cluster: nodes pull from it by its container's name, so only blobs that
-//! it lacks travel, whatever the number of nodes.
+//! The registry that devplat runs beside a local cluster. Nodes pull from it by its container's name, so devplat sends
+//! each blob only once for all nodes.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -21,16 +21,16 @@ use crate::{
 
 /// The kind.
 pub(super) const REGISTRY: KindName = KindName::new("local registry");
-/// The image that is made where no image registry is reachable (tests/kubernetes/k3s-image).
+/// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
 const BUILT_IMAGE: &str = "devplat/registry:v3";
-/// The image that is pulled otherwise: the newest major version of the project's own.
+/// The image that is pulled otherwise: the newest major version of the distribution registry.
 const PUBLIC_IMAGE: &str = "docker.io/library/registry:3";
 /// Only this machine pushes to it.
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-/// How long it may take from its start to its first answer.
+/// How long the registry may take to answer after its start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the registry is pushed to, such as `127.0.0.1:41234`.
+/// The address to push to, such as `127.0.0.1:41234`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RegistryAddress(pub String);
 
@@ -42,7 +42,7 @@ pub(crate) struct Registry {
     spec: LocalRegistry,
 }
 
-/// The reference to the registry's address.
+/// Returns the reference to the registry's address.
 pub(super) fn address() -> Ref<RegistryAddress> {
     Ref::to(REGISTRY.single())
 }
@@ -120,7 +120,7 @@ impl Kind for Registry {
             if begun.elapsed() > PATIENCE {
                 let why = format!("container {} did not answer within {} s", self.name, PATIENCE.as_secs());
                 return Err(Failure::new(Exit::PartWay, why)
-                    .hint(format!("`docker logs {}` may say why; the same command goes on", self.name)));
+                    .hint(format!("read `docker logs {}`, then run the same command again", self.name)));
             }
             cx.report(format!("waiting for container {} to answer", self.name));
             cx.pause(Duration::from_millis(100)).await?;
@@ -128,7 +128,7 @@ impl Kind for Registry {
     }
 }
 
-/// Whether the registry itself answers: the engine accepts connections before the registry does.
+/// Returns whether the registry itself answers, because the engine accepts connections before the registry does.
 async fn answers(address: &str) -> bool {
     let probe = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -167,7 +167,7 @@ impl Registry {
         Ok(physical)
     }
 
-    /// The image to run, pulled if it is not in the engine.
+    /// Returns the image to run, and pulls it if the engine does not have it.
     async fn image(&self, cx: &Cx) -> Result<String, Failure> {
         let engine = cx.world.engine()?;
         let image = match &self.spec.image {
@@ -185,7 +185,7 @@ impl Registry {
                 ));
             });
             cx.call(format!("pull {image}"), |()| None, pull).await.map_err(|failure| {
-                failure.hint("name another image with --set images.local.image=REFERENCE, or go without a registry: --set images.delivery=nodes")
+                failure.hint("name another image with --set images.local.image=REFERENCE, or use no registry: --set images.delivery=nodes")
             })?;
         }
         Ok(image.to_owned())

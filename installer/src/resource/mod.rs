@@ -1,4 +1,4 @@
-//! The kinds of resources that make up a platform, one a file. Adding one is its file and a line in the list below.
+//! The kinds of resources of a platform, one file per kind. Adding a kind takes its file and a line in the list below.
 
 mod cx;
 mod kind;
@@ -23,11 +23,11 @@ use crate::{
 
 pub use crate::world::CLUSTER;
 
-/// Declares the modules of the kinds and lists them for the engine.
+/// Declares the modules of the kinds and lists the kinds.
 macro_rules! kinds {
     ($($module:ident::$kind:ident,)*) => {
         $(pub(crate) mod $module;)*
-        /// Every kind there is.
+        /// All kinds.
         pub static KINDS: &[KindEntry] = &[$(KindEntry::of::<$module::$kind>()),*];
     };
 }
@@ -58,7 +58,7 @@ mod local_cluster;
 
 pub use ssh_config::{FORWARDED_PORT, next_line, ssh_line};
 
-/// Everything that a profile asks for.
+/// Returns the wanted resources of a profile.
 pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failure> {
     let mut all = Vec::new();
     for kind in KINDS {
@@ -67,7 +67,7 @@ pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failu
     Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
 }
 
-/// The resource that brings an image to where it runs.
+/// Returns the resource that delivers an image to the nodes.
 fn delivered(inputs: &PlatformInputs, image: ImageName) -> Id {
     match inputs.delivery {
         Delivery::Nodes(_) => import::IMPORT.named(image.as_str()),
@@ -75,12 +75,12 @@ fn delivered(inputs: &PlatformInputs, image: ImageName) -> Id {
     }
 }
 
-/// What has to be ready before nodes can pull: for a registry of devplat's own, that they know it.
+/// Returns the resource that must be ready before nodes can pull: for devplat's own registry, its address in the nodes.
 fn pulled_through(inputs: &PlatformInputs) -> Option<Id> {
     node_registry::wanted_id(inputs)
 }
 
-/// What takes resources in the cluster along: a cluster of devplat's own making does.
+/// Returns the cluster if its deletion deletes the resources in it, which holds if devplat created it.
 fn dies_with(inputs: &PlatformInputs) -> Option<Id> {
     match inputs.profile.cluster {
         Cluster::Kind(_) | Cluster::K3d(_) => Some(CLUSTER.single()),
@@ -88,12 +88,12 @@ fn dies_with(inputs: &PlatformInputs) -> Option<Id> {
     }
 }
 
-/// The same, of what is found without a profile.
+/// The same for found resources, without a profile.
 fn dies_with_of(world: &World) -> Option<Id> {
     world.named.is_none().then(|| CLUSTER.single())
 }
 
-/// Finds the platform's cluster and stores how it is reached: for verbs that use a platform without comparing it.
+/// Finds the platform's cluster and stores the access to it, for verbs that use a platform without comparing it.
 pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
     let named = existing_cluster::Existing::find(world, &Wanted::new(&[]))
         .await?
@@ -126,20 +126,20 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
         }
         None => {
             Err(Failure::new(Exit::Usage, format!("there is no platform {platform} here")).hint(format!(
-                "`{}` creates one; --name names another, --context a cluster that exists",
+                "`{}` creates one; --name names another, --context an existing cluster",
                 world.command("up")
             )))
         }
     }
 }
 
-/// Whether a resource shows that the platform is where it was found. The block in `~/.ssh/config` does not: it stays in
-/// the account while the platform may be in any cluster.
+/// Returns whether a resource shows that the platform is in the searched place. The block in `~/.ssh/config` does not,
+/// because it is in the account while the platform may be in any cluster.
 pub fn shows_platform(id: &Id) -> bool {
     id.kind() != ssh_block::SSH_BLOCK
 }
 
-/// How the planner sees a wanted resource of which nothing can be known now.
+/// Returns the sight of a wanted resource that cannot be searched now.
 pub fn unseen(resource: &AnyResource) -> Sight {
     Sight {
         physical: Physical(String::new()),

@@ -1,4 +1,5 @@
-//! The Docker network of a platform's cluster. kind and k3d share or leak theirs; this one goes when the platform goes.
+//! The Docker network of a platform's cluster. kind shares its network between clusters, and k3d can leave its network
+//! behind; this one is deleted with the platform.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +18,7 @@ use crate::{
 /// The kind.
 pub(super) const NETWORK: KindName = KindName::new("network");
 
-/// The name of a platform's network.
+/// Returns the name of a platform's network.
 pub(super) fn network_name(platform: &PlatformName) -> String {
     format!("devplat-{platform}")
 }
@@ -27,7 +28,7 @@ pub(super) fn network_name(platform: &PlatformName) -> String {
 pub(crate) struct Network {
     name: String,
     subnet: Option<Ipv4Net>,
-    /// Where the profile has the range.
+    /// The key of the range in the profile.
     key: &'static str,
 }
 
@@ -110,7 +111,7 @@ impl Network {
         let call = format!("create Docker network {}", self.name);
         match cx.call(call, |()| Some(physical.clone()), work).await {
             Ok(()) => Ok(physical),
-            // The engine may have made it before an answer was lost.
+            // The engine may have created it although its answer was lost.
             Err(failure) => match Self::find(&cx.world, &Wanted::new(&[])).await?.pop() {
                 Some(Seen { owner: Owner::Ours, .. }) => Ok(physical),
                 _ => Err(failure),
@@ -120,7 +121,7 @@ impl Network {
 }
 
 impl Network {
-    /// Where the engine has no range left, the hint names one that is free.
+    /// If the engine has no free range, the hint names one that is free.
     fn failed(&self, error: EngineError) -> Failure {
         let free = match &error {
             EngineError::NoAddressRange { free, .. } => *free,
@@ -140,7 +141,7 @@ async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
     if !matches!(still_ours.first(), Some(Seen { owner: Owner::Ours, .. })) {
         return Ok(());
     }
-    // The platform's own containers are gone by now: what is still in it is not devplat's.
+    // The platform's own containers are already deleted, so the remaining ones are not devplat's.
     let attached = engine.network(name).await?.map(|network| network.attached).unwrap_or_default();
     if !attached.is_empty() {
         let users: Vec<&str> = attached.iter().map(|one| one.name.as_str()).collect();

@@ -1,5 +1,5 @@
-//! How the nodes of a kind cluster reach the local registry: a file that their containerd reads at each pull, as kind
-//! documents it. k3d gives its nodes the same when it creates them.
+//! The address of the local registry in the nodes of a kind cluster: a file that containerd reads at each pull, as kind
+//! documents it. k3d configures its nodes when it creates them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ pub(crate) struct NodeRegistry {
     host: String,
 }
 
-/// The id of this resource, where the profile wants it.
+/// Returns the id of this resource, if the profile wants it.
 pub(super) fn wanted_id(inputs: &PlatformInputs) -> Option<Id> {
     wanted(inputs).map(|_| NODE_REGISTRY.single())
 }

@@ -1,4 +1,4 @@
-//! Whose something in a Docker engine is, by its marks.
+//! The owner of a Docker object, by its marks.
 
 use std::collections::BTreeMap;
 
@@ -7,28 +7,28 @@ use devplat_tool::local::Owner as Mark;
 
 use crate::world::World;
 
-/// The mark of what this run makes.
+/// Returns the mark of this run's objects.
 pub(super) fn own(world: &World) -> Mark {
     Mark { platform: world.platform.to_string(), account: Some(world.account.clone()) }
 }
 
-/// Whose something with these labels is. `what` names it for people, such as `Docker network devplat-a`.
+/// Returns the owner of an object with these labels. `what` names it in messages, such as `Docker network devplat-a`.
 pub(super) fn of_labels(what: &str, labels: &BTreeMap<String, String>, world: &World) -> Owner {
     of_mark(what, Mark::of_labels(labels).as_ref(), world)
 }
 
-/// Whose something with this mark is.
+/// Returns the owner of an object with this mark.
 pub(super) fn of_mark(what: &str, mark: Option<&Mark>, world: &World) -> Owner {
     let Some(Mark { platform, account }) = mark else {
-        return Owner::stranger(format!("{what} was not made by devplat"));
+        return Owner::stranger(format!("{what} was not created by devplat"));
     };
     if *platform != world.platform.as_str() {
         return Owner::stranger(format!("{what} belongs to platform {platform}"));
     }
     match account {
-        // What an older devplat made names no account.
+        // Objects of an older devplat name no account.
         None => Owner::Ours,
-        // Names of accounts change; numbers do not.
+        // Compare user IDs, because names of accounts can change.
         Some(account) if account.uid == world.account.uid || world.take_over => Owner::Ours,
         Some(account) => Owner::Foreign(Foreigner::Account(format!(
             "{what} belongs to platform {platform} of account {} (uid {}) of this machine",
@@ -51,7 +51,7 @@ mod tests {
         world::{Parts, Stop},
     };
 
-    /// Account ada, uid 1000, with platform devplat.
+    /// Returns the world of account ada, uid 1000, with platform devplat.
     fn world(take_over: bool) -> World {
         let platform = PlatformName::default();
         World::new(Parts {
@@ -74,20 +74,20 @@ mod tests {
     }
 
     #[test]
-    fn what_another_account_made_is_foreign_until_it_is_taken_over() {
+    fn object_of_another_account_is_foreign_until_taken_over() {
         let owner = |account, take_over| of_mark("network a", Some(&mark(account)), &world(take_over));
         let Owner::Foreign(Foreigner::Account(why)) = owner(Some((4242, "other")), false) else {
             panic!("it is not another account's")
         };
         assert!(why.contains("account other (uid 4242)"), "{why}");
         assert_eq!(owner(Some((4242, "other")), true), Owner::Ours);
-        // Renamed, and of an older devplat.
+        // A renamed account, and an object of an older devplat.
         assert_eq!(owner(Some((1000, "ada-b")), false), Owner::Ours);
         assert_eq!(owner(None, false), Owner::Ours);
     }
 
     #[test]
-    fn what_bears_no_mark_or_that_of_another_platform_is_foreign_in_any_case() {
+    fn object_without_our_mark_is_always_foreign() {
         let other = Mark { platform: "team-b".to_owned(), ..mark(Some((1000, "ada"))) };
         for take_over in [false, true] {
             for mark in [None, Some(&other)] {

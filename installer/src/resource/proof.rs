@@ -1,5 +1,5 @@
-//! The proof that the platform works, as a step like any other: done once for each state of the releases and written
-//! down in the cluster, so that an interrupted run does it again and an unchanged platform does not.
+//! The proof that the platform works, as a step. It runs once for each state of the releases and is recorded in the
+//! cluster, so that an interrupted proof is repeated and an unchanged platform is not proved again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,14 +28,14 @@ pub(crate) struct Proof {
     inputs: Arc<PlatformInputs>,
 }
 
-/// Whether a platform was proved.
+/// The result of the last proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proved {
-    /// These very releases were.
+    /// Exactly these releases were proved.
     AsItIs,
-    /// Others were, before a change.
+    /// Other releases were proved, before a change.
     Before,
-    /// It never was.
+    /// The platform was never proved.
     Never,
 }
 
@@ -88,7 +88,7 @@ impl Kind for Proof {
         match seen.fields {
             Proved::AsItIs => Verdict::Same,
             Proved::Before | Proved::Never => {
-                Verdict::Differs(vec![Change::in_place("what was proved has changed")])
+                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
             }
         }
     }
@@ -123,7 +123,7 @@ impl Proof {
     }
 }
 
-/// Whether this very platform was proved.
+/// Reads the result of the last proof.
 pub(super) async fn proved(inputs: &PlatformInputs, world: &World) -> Result<Proved, Failure> {
     let recorded = recorded(world).await?;
     Ok(match (recorded, digest(inputs)?) {
@@ -137,7 +137,7 @@ async fn recorded(world: &World) -> Result<Option<String>, Failure> {
     Ok(proof::recorded(&world.client().await?, world).await?)
 }
 
-/// What is proved: these very releases.
+/// Returns the digest of the releases, which the proof records.
 fn digest(inputs: &PlatformInputs) -> Result<Option<String>, Failure> {
     let mut all = Vec::new();
     for name in ReleaseName::ALL {

@@ -1,5 +1,5 @@
-//! The dev server that the platform is proved with: created as soon as the cluster knows what a dev server is, so that
-//! it starts while operator and bastion do. It lives until the proof is over.
+//! The dev server of the proof. It is created as soon as the cluster has the CRDs, so that it starts while operator and
+//! bastion start. The proof deletes it.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -22,10 +22,10 @@ use crate::{
 /// The kind.
 pub(super) const PROOF_SERVER: KindName = KindName::new("dev server for the proof");
 
-/// The operator may be starting itself; an image that has to be pulled takes minutes.
+/// The operator may still be starting, and pulling an image takes minutes.
 const PATIENCE: Patience = Patience { seen: release::PATIENCE, ready: Duration::from_mins(10) };
 
-/// The key of the user whose dev server it is; never on disk.
+/// The key of the dev server's user, which is never on disk.
 pub(super) type ProofKey = Arc<OnceLock<UserKey>>;
 
 /// A user with a dev server, for the proof.
@@ -35,12 +35,12 @@ pub(crate) struct ProofServer {
     key: ProofKey,
 }
 
-/// What is known of it.
+/// The known facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fields {
-    /// Whether the platform was proved as it is, so that none is needed.
+    /// Whether the platform is already proved, so that no dev server is needed.
     proved: bool,
-    /// Whether a run that was killed left one.
+    /// Whether a killed run left a dev server.
     left: bool,
 }
 
@@ -98,7 +98,7 @@ impl Kind for ProofServer {
                 Verdict::Differs(vec![Change::in_place("an interrupted run left it")])
             }
             Fields { proved: false, .. } => {
-                Verdict::Differs(vec![Change::in_place("the platform is not proved as it is now")])
+                Verdict::Differs(vec![Change::in_place("the platform in its present state is not proved")])
             }
         }
     }
@@ -128,7 +128,7 @@ impl ProofServer {
             .call("create DevUser and DevServer devplat-proof", |_| Some(physical.clone()), work)
             .await
             .map_err(|failure| failure.while_doing("the platform is installed but does not work"))?;
-        self.key.set(key).map_err(|_| Failure::new(Exit::Internal, "the proof was begun twice"))?;
+        self.key.set(key).map_err(|_| Failure::new(Exit::Internal, "the proof has two keys"))?;
         Ok(physical)
     }
 }

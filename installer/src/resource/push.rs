@@ -1,4 +1,4 @@
-//! An image in a registry that the nodes pull from, by digest, pushed only where it is missing.
+//! An image in a registry that the nodes pull from, by digest. It is pushed only if the registry lacks it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,7 @@ use crate::{
 /// The kind.
 pub(super) const PUSH: KindName = KindName::new("image {} in the registry");
 
-/// An image to be in a registry.
+/// An image to push to a registry.
 #[derive(Clone)]
 pub(crate) struct Push {
     image: ImageName,
@@ -32,7 +32,7 @@ impl Kind for Push {
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|push, cx| Box::pin(push.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = None;
-    /// Images in a registry of the user's may be used elsewhere; those in a local registry go with it.
+    /// Never: other clusters may use images in the user's registry, and those in a local registry are deleted with it.
     const DELETE: Option<super::kind::Remove<Self>> = None;
     type Fields = ();
     type Output = ();
@@ -90,7 +90,7 @@ impl Kind for Push {
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
-        // It is found by its digest.
+        // The image was found by its digest, so it is the wanted one.
         Verdict::Same
     }
 
@@ -105,7 +105,7 @@ impl Push {
         let digest = &stored.manifest.digest;
         let place = self.place(digest, &cx.world, |step| cx.report(told(step))).await?.ok_or_else(|| {
             Failure::new(Exit::PartWay, "the local registry is not running")
-                .hint("run the same command again: it is started")
+                .hint("run the same command again, which starts it")
         })?;
         let physical = Physical(self.inputs.reference(&stored));
         let call = format!("push image {}", self.image);
@@ -113,7 +113,7 @@ impl Push {
             let pushed = place.push(&stored, |step| cx.report(told(step))).await;
             let Err(error) = pushed else { return Ok(()) };
             match (&self.inputs.delivery, &cx.world.engine) {
-                // It answers 500 then, with the reason only in words.
+                // The registry then answers 500, with the reason only as text.
                 (Delivery::LocalRegistry(_), Some(engine)) => match engine.full_disk(call.clone()).await {
                     Some(full) => Err(Failure::from(full)),
                     None => Err(error.into()),
@@ -125,8 +125,8 @@ impl Push {
         Ok(physical)
     }
 
-    /// Fails where the user's registry does not answer or rejects the credentials: reported before images are put together
-    /// for minutes.
+    /// Fails if the user's registry does not answer or rejects the credentials, so that this is reported before the
+    /// assembly of images, which takes minutes.
     async fn answers(&self, world: &World) -> Result<(), Failure> {
         match &self.inputs.delivery {
             Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
@@ -137,7 +137,7 @@ impl Push {
         }
     }
 
-    /// Where the image with this digest goes; `None` while the local registry is not running.
+    /// Returns the place of the image with this digest; `None` while the local registry is not running.
     async fn place(
         &self,
         digest: &Digest,
@@ -153,7 +153,7 @@ impl Push {
                 let known = world.outputs.get(&local_registry::address());
                 let address = match known {
                     Some(address) => Some(address),
-                    // Finders of both run concurrently.
+                    // The finders of both kinds run concurrently.
                     None => local_registry::Registry::find(world, &Wanted::new(&[]))
                         .await?
                         .pop()
@@ -168,11 +168,11 @@ impl Push {
     }
 }
 
-/// What a step of a push is called in progress.
+/// Describes a step of a push, for progress reports.
 fn told(step: Step<'_>) -> String {
     match step {
         Step::AskingHelper { program } => format!("asking {program} for credentials"),
-        Step::Present(part) => format!("{} is there already", named(part)),
+        Step::Present(part) => format!("{} is already in the registry", named(part)),
         Step::Pushing { part, bytes } => format!("pushing {}, {}", named(part), indicatif::DecimalBytes(bytes)),
         Step::Manifest => "pushing the manifest".to_owned(),
     }

@@ -1,4 +1,4 @@
-//! The announcement of the local registry in the cluster (KEP-1755), by which other tools find it.
+//! The announcement of the local registry in the cluster (KEP-1755), which other tools read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +26,7 @@ impl Kind for RegistryHosting {
     const CREATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(announce(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(announce(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
-    /// Whether it says something else than it should.
+    /// Whether the announcement differs from the wanted one.
     type Fields = bool;
     type Output = ();
 
@@ -56,7 +56,7 @@ impl Kind for RegistryHosting {
     }
 
     async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        // A cluster that exists announces what its maker says.
+        // In an existing cluster, the announcement is its provider's.
         if world.named.is_some() {
             return Ok(Vec::new());
         }
@@ -66,12 +66,12 @@ impl Kind for RegistryHosting {
             Some(Announcement { hosting, platform }) if platform.as_deref() == Some(world.platform.as_str()) => {
                 (Owner::Ours, hosting)
             }
-            // Another tool's announcement stays: this one is a convenience.
+            // Another tool's announcement stays, because ours is only a convenience.
             Some(Announcement { hosting, platform: _ }) => (Owner::Adopted, hosting),
         };
         let wanted = wanted(world);
         let physical = "ConfigMap kube-public/local-registry-hosting";
-        // Compared here, where the registry's address is known.
+        // Compare here, because `compare` does not know the registry's address.
         let differs = owner == Owner::Ours && hosting != wanted;
         let seen = Seen::ours(HOSTING.single(), physical, differs, Some(()));
         Ok(vec![Seen { owner, dies_with: Some(CLUSTER.single()), ..seen }])
@@ -114,7 +114,7 @@ async fn announce(cx: &Cx) -> Result<Physical, Failure> {
     let announced = cx.call("write ConfigMap kube-public/local-registry-hosting", |_| None, work).await?;
     match announced {
         Announced::Created => {}
-        Announced::Kept => cx.report("another tool announces a registry in the cluster, and its announcement stays"),
+        Announced::Kept => cx.report("another tool has announced a registry in the cluster; not replacing it"),
     }
     Ok(Physical("ConfigMap kube-public/local-registry-hosting".to_owned()))
 }

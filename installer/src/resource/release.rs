@@ -26,7 +26,7 @@ use crate::{
 /// The kind.
 pub(super) const RELEASE: KindName = KindName::new("release {}");
 
-/// How long a release may take to be ready: images are pulled by then, small programs start on a busy machine.
+/// How long a release may take to be ready, with pulls of images and starts of programs on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
 /// How long deleted objects may take to be gone.
 const GONE_PATIENCE: Duration = Duration::from_mins(5);
@@ -38,18 +38,18 @@ pub(crate) struct Release {
     inputs: Arc<PlatformInputs>,
 }
 
-/// What is known of a release in the cluster.
+/// The known facts of a release in the cluster.
 #[derive(Debug, Clone)]
 pub(crate) enum Fields {
-    /// Compared with what is wanted.
+    /// Compared with the wanted objects.
     Compared(Box<State>),
-    /// There, while the images or keys that it should name are still to be made.
+    /// Found, but not compared, because images or keys of the wanted objects do not exist yet.
     NotRendered,
-    /// There, and not compared.
+    /// Found in a run without wanted releases, and not compared.
     Leftover,
 }
 
-/// The id of a release.
+/// Returns the id of a release.
 pub(super) fn id(name: ReleaseName) -> Id {
     RELEASE.named(name.as_str())
 }
@@ -81,7 +81,7 @@ impl Kind for Release {
             ReleaseName::Operator => {
                 let images = self.inputs.images().into_iter();
                 needs.extend(images.map(|image| BUILD.named(image.as_str())));
-                // Without it, the kubelet looks for the operator's image elsewhere and backs off after failing.
+                // Without the image in the nodes, the kubelet would try to pull it, fail, and back off.
                 needs.push(super::delivered(&self.inputs, devplat_image::ImageName::Operator));
                 needs.extend(super::pulled_through(&self.inputs));
             }
@@ -128,7 +128,7 @@ impl Kind for Release {
         let state = match &seen.fields {
             Fields::Compared(state) => state,
             Fields::NotRendered => {
-                return Verdict::Differs(vec![Change::in_place("its images or keys are made first")]);
+                return Verdict::Differs(vec![Change::in_place("its images or keys are created first")]);
             }
             Fields::Leftover => return Verdict::Unknown("not compared".to_owned()),
         };
@@ -141,7 +141,7 @@ impl Kind for Release {
                     Change::in_place(format!("{} differs in {}", drift.object, drift.fields.join(", ")))
                 }));
                 changes.extend(
-                    surplus.iter().map(|object| Change::in_place(format!("{object} is not wanted any more"))),
+                    surplus.iter().map(|object| Change::in_place(format!("{object} is no longer wanted"))),
                 );
                 if !recorded && changes.is_empty() && unknown.is_empty() {
                     changes.push(Change::in_place("it was not applied completely"));
@@ -175,8 +175,8 @@ impl Release {
         Ok(physical)
     }
 
-    /// Fails before anything of the release is applied where the cluster would not take its pods. With the first release,
-    /// a dev server's pod is tried: that of the default flavor, in a namespace with the labels that the operator gives.
+    /// Fails before the first object is applied if the cluster would reject the release's pods. The first release also
+    /// tries the pod of a dev server: with the default flavor, in a namespace with the labels that the operator sets.
     async fn try_pods(&self, client: &Client, rendered: &release::Release, cx: &Cx) -> Result<(), Failure> {
         let labels = |namespace: &str| {
             let is_it = |object: &&DynamicObject| {
@@ -191,7 +191,7 @@ impl Release {
         }
         let Some(refusal) = admission::try_pods(client, &trials, cx).await?.into_iter().next() else { return Ok(()) };
         let hints = refusal.hints();
-        Err(Failure::of(Exit::Missing, &refusal).while_doing("the cluster does not take devplat's pods").with_hints(hints))
+        Err(Failure::of(Exit::Missing, &refusal).while_doing("the cluster rejects devplat's pods").with_hints(hints))
     }
 
     fn dev_server(&self) -> Result<Option<PodTrial>, Failure> {
@@ -211,8 +211,8 @@ impl Release {
 
     fn rendered(&self) -> Result<release::Release, Failure> {
         self.inputs.release(self.name)?.ok_or_else(|| {
-            Failure::new(Exit::PartWay, format!("images or keys of release {} are not there any more", self.name))
-                .hint("run the same command again: they are made again")
+            Failure::new(Exit::PartWay, format!("images or keys of release {} no longer exist", self.name))
+                .hint("run the same command again, which creates them again")
         })
     }
 }
@@ -222,21 +222,21 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
         Fields::Compared(state) => match &**state {
             State::Foreign(objects) => {
                 let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
-                Owner::stranger(format!("{} in its place", names.join(", ")))
+                Owner::stranger(format!("its name is taken by {}", names.join(", ")))
             }
             State::Absent | State::Present { .. } => Owner::Ours,
         },
         Fields::NotRendered | Fields::Leftover => Owner::Ours,
     };
     let known = ReleaseName::ALL.into_iter().find(|known| known.as_str() == name);
-    // What needs a release goes before it; one that this version does not know goes first of all.
+    // A release is deleted after the releases that need it; releases that this version does not know are deleted first.
     let needing = ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
     Seen { owner, dies_with: super::dies_with_of(world), gone_first: needing.map(id).collect(), deletion, ..seen }
 }
 
-/// Whether `release` needs `base`, directly or through another one.
+/// Returns whether `release` needs `base`, directly or through another one.
 fn rests_on(release: ReleaseName, base: ReleaseName) -> bool {
     release.needs().iter().any(|need| *need == base || rests_on(*need, base))
 }
@@ -244,13 +244,13 @@ fn rests_on(release: ReleaseName, base: ReleaseName) -> bool {
 async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
     let (platform, name) = (cx.world.platform.as_str(), seen.id.name().as_str());
-    // Users' objects went before, or their loss was allowed: the plan saw to that.
+    // The plan ensures that users' objects are already deleted, or that their loss is allowed.
     let work = release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx);
     cx.call(format!("delete release {name}"), |()| None, work).await
 }
 
 impl Release {
-    /// The rendered release; `None` while what it names is still to be made.
+    /// Returns the rendered release; `None` while images or keys that it names do not exist yet.
     pub(super) fn rendered_if_possible(&self) -> Result<Option<release::Release>, Failure> {
         self.inputs.release(self.name)
     }

@@ -1,5 +1,5 @@
-//! The managed block in the user's `~/.ssh/config`: one `Include` of a file of devplat's, between two marks. Only there
-//! on request (`devplat ssh-config`); what is around it stays byte for byte.
+//! The managed block in the user's `~/.ssh/config`: one `Include` of a file of devplat's, between two marks. It is
+//! added only on request (`devplat ssh-config`), and the rest of the file stays byte for byte.
 
 use std::{
     fmt::Write as _,
@@ -25,7 +25,7 @@ use crate::{
 /// The kind.
 pub(super) const SSH_BLOCK: KindName = KindName::new("block in ~/.ssh/config");
 
-/// The block.
+/// The managed block.
 #[derive(Clone)]
 pub(crate) struct SshBlock {
     inputs: Arc<PlatformInputs>,
@@ -39,7 +39,7 @@ impl Kind for SshBlock {
     const CREATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(block.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(block.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
-    /// Whether the block is the current one and the included file is there.
+    /// Whether the block is current and the included file exists.
     type Fields = bool;
     type Output = ();
 
@@ -67,7 +67,7 @@ impl Kind for SshBlock {
             return Ok(Vec::new());
         }
         let mut current = text.contains(&block(platform, &world.state));
-        // The included file follows the ssh configuration, port and keys included.
+        // The included file contains port and keys, so it changes with the ssh configuration.
         if current && !wanted.is_empty() {
             let hosts = world.state.read(&hosts_file(&world.state))?;
             let config = world.state.read(&world.state.ssh_config())?;
@@ -80,7 +80,7 @@ impl Kind for SshBlock {
         if seen.fields {
             Verdict::Same
         } else {
-            Verdict::Differs(vec![Change::in_place("the way to the bastion has changed")])
+            Verdict::Differs(vec![Change::in_place("the address of the bastion has changed")])
         }
     }
 
@@ -104,14 +104,15 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
     cx.call(format!("write {}", file.display()), |()| None, async { remove(&file, &platform) }).await
 }
 
-/// The user's own configuration of ssh.
+/// Returns the path of the user's own ssh configuration.
 pub(crate) fn user_file(surroundings: &Surroundings) -> Result<PathBuf, Failure> {
     let home = surroundings.home.as_ref();
     let home = home.ok_or_else(|| Failure::new(Exit::Missing, "there is no home folder").hint("set HOME"))?;
     Ok(home.join(".ssh/config"))
 }
 
-/// Writes the included file, then the block at the top of the user's file: OpenSSH takes the first value it finds.
+/// Writes the included file, then the block at the top of the user's file, because OpenSSH uses the first value it
+/// finds.
 pub(crate) async fn write(inputs: &PlatformInputs, world: &World) -> Result<(), Failure> {
     let host = ssh_config::host(inputs, world).await?;
     let host = host.ok_or_else(|| {
@@ -126,7 +127,7 @@ pub(crate) async fn write(inputs: &PlatformInputs, world: &World) -> Result<(), 
     replace(&file, &format!("{}{rest}", block(platform, &world.state)))
 }
 
-/// Takes the block out of the user's file.
+/// Removes the block from the user's file.
 pub(crate) fn remove(file: &Path, platform: &str) -> Result<(), Failure> {
     let text = read(file)?;
     match cut(&text, platform) {
@@ -135,7 +136,7 @@ pub(crate) fn remove(file: &Path, platform: &str) -> Result<(), Failure> {
     }
 }
 
-/// Lines to try, for a person.
+/// Returns command lines to try.
 pub(crate) fn example(inputs: &PlatformInputs) -> String {
     let platform = &inputs.platform;
     let user = inputs.users_with_generated_keys().next().map_or("alice".to_owned(), ToString::to_string);
@@ -151,8 +152,8 @@ fn block(platform: &str, state: &StateFolder) -> String {
     format!("{begin}\nInclude {}\n{end}\n", included(&hosts_file(state)))
 }
 
-/// A path as `Include` reads it: a pattern, in which newer versions of OpenSSH expand `%` and `$`, and older ones do not.
-/// `?` stands for any one character in all of them.
+/// Returns a path as a pattern for `Include`. Only newer versions of OpenSSH expand `%` and `$` in it; `?` matches any
+/// one character in all versions.
 fn included(path: &Path) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+ ".contains(c);
     let text: String = path.display().to_string().chars().map(|c| if plain(c) { c } else { '?' }).collect();
@@ -166,7 +167,7 @@ fn marks(platform: &str) -> (String, String) {
     )
 }
 
-/// The text without the platform's block; `None` if it has none.
+/// Returns the text without the platform's block; `None` if it has no block.
 fn cut(text: &str, platform: &str) -> Option<String> {
     let (begin, end) = marks(platform);
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -176,7 +177,8 @@ fn cut(text: &str, platform: &str) -> Option<String> {
     Some(lines[..first].concat() + &lines[last + 1..].concat())
 }
 
-/// The included file: the bastion by the platform's name, and dev servers behind it by `NAME.dev-USER`.
+/// Returns the included file: the bastion has the platform's name, and dev servers behind it have names
+/// `NAME.dev-USER`.
 fn hosts(host: &Host, state: &StateFolder) -> String {
     let Host { platform, address, port, authority: _, users } = host;
     let known = quoted(&state.known_hosts());
@@ -194,12 +196,12 @@ fn hosts(host: &Host, state: &StateFolder) -> String {
             "Host *.dev-{user}\n  User dev\n  ProxyJump {user}@{platform}\n  IdentityFile {key}\n  IdentitiesOnly yes\n{trust}"
         );
     }
-    // Users with keys of their own name themselves in the jump: `ssh -J alice@PLATFORM mydev.dev-alice`.
+    // Users with their own keys add their name to the jump: `ssh -J alice@PLATFORM mydev.dev-alice`.
     let _ = write!(text, "Host *.dev-*\n  User dev\n  ProxyJump {platform}\n{trust}");
     text
 }
 
-/// Whether the included file leads where the written configuration does.
+/// Returns whether the included file has the same addresses as the written configuration.
 fn follows(hosts: &str, config: &str) -> bool {
     let of = |text: &str, key: &str| {
         text.lines().find_map(|line| line.trim().strip_prefix(key).map(str::to_owned))
@@ -212,12 +214,12 @@ fn read(file: &Path) -> Result<String, Failure> {
         Failure::of(Exit::Missing, &error).while_doing(format!("cannot read {}", file.display()))
     })?;
     String::from_utf8(bytes.unwrap_or_default()).map_err(|_| {
-        Failure::new(Exit::Usage, format!("{} is not UTF-8, so devplat leaves it alone", file.display()))
+        Failure::new(Exit::Usage, format!("{} is not UTF-8, so devplat does not change it", file.display()))
             .hint("use the file that the status of the platform names: ssh -F")
     })
 }
 
-/// A link to the real file stays a link; the file keeps its mode.
+/// Replaces the file. A symbolic link stays a link, and the file keeps its mode.
 fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let failed = |error: std::io::Error| {
@@ -245,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn block_goes_and_what_is_around_it_stays() {
+    fn removal_of_the_block_keeps_the_rest() {
         let own = "Host *\r\n  ForwardAgent no\n# <<< devplat other\n";
         let text = format!("{}{own}", block("devplat", &state()));
         assert_eq!(cut(&text, "devplat").as_deref(), Some(own));
@@ -267,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn included_file_names_the_bastion_and_dev_servers_behind_it() {
+    fn included_file_has_the_bastion_and_dev_servers() {
         let host = Host {
             platform: "devplat".to_owned(),
             address: "127.0.0.1".to_owned(),

@@ -1,5 +1,5 @@
-//! What plain `ssh` needs on this machine to reach the platform: a configuration and a `known_hosts`, in devplat's own
-//! folder.
+//! The files with which plain `ssh` on this machine connects to the platform: a configuration and a `known_hosts`, in
+//! devplat's own folder.
 
 mod text;
 
@@ -27,7 +27,7 @@ pub(super) const SSH_CONFIG: KindName = KindName::new("ssh configuration");
 /// The port of `devplat port-forward` unless the user names another.
 pub const FORWARDED_PORT: u16 = 2222;
 
-/// How long a cloud may take to give a load balancer its address.
+/// How long a cloud provider may take to assign an address to a load balancer.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The files for plain `ssh`.
@@ -36,7 +36,7 @@ pub(crate) struct SshConfig {
     inputs: Arc<PlatformInputs>,
 }
 
-/// One of the files: its content now and as it should be.
+/// One of the files: its present and its wanted content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct File {
     path: PathBuf,
@@ -51,7 +51,7 @@ impl Kind for SshConfig {
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.write(cx)));
-    /// They go with the state folder.
+    /// They are deleted with the state folder.
     const DELETE: Option<super::kind::Remove<Self>> = None;
     type Fields = Vec<File>;
     type Output = ();
@@ -99,7 +99,7 @@ impl Kind for SshConfig {
         if seen.fields.iter().all(|file| file.found == file.wanted) {
             Verdict::Same
         } else {
-            Verdict::Differs(vec![Change::in_place("the way to the bastion has changed")])
+            Verdict::Differs(vec![Change::in_place("the address of the bastion has changed")])
         }
     }
 
@@ -117,7 +117,7 @@ impl SshConfig {
             }
             if begun.elapsed() > PATIENCE {
                 return Err(Failure::new(Exit::PartWay, "the bastion has no address").hint(
-                    "`kubectl -n devserver-bastion describe service bastion` may say why; the same command waits again",
+                    "read `kubectl -n devserver-bastion describe service bastion`, then run the same command, which waits again",
                 ));
             }
             cx.report("waiting for Service devserver-bastion/bastion: no address yet");
@@ -131,14 +131,15 @@ impl SshConfig {
         Ok(Physical(state.ssh_config().display().to_string()))
     }
 
-    /// The content of both files; `None` while the bastion has no address or the operator has made no authority.
+    /// Returns the content of both files; `None` while the bastion has no address or the operator has created no
+    /// authority.
     async fn texts(&self, world: &World) -> Result<Option<[String; 2]>, Failure> {
         let Some(host) = host(&self.inputs, world).await? else { return Ok(None) };
         Ok(Some([host.config(&world.state), host.known_hosts()]))
     }
 }
 
-/// How the platform is reached over SSH from here; `None` while that is not known.
+/// Returns the SSH host of the platform from this machine; `None` while it is unknown.
 pub(super) async fn host(inputs: &PlatformInputs, world: &World) -> Result<Option<Host>, Failure> {
     let client = world.client().await?;
     let authority = bastion::host_authority(&client, world).await?;
@@ -152,7 +153,7 @@ pub(super) async fn host(inputs: &PlatformInputs, world: &World) -> Result<Optio
     Ok(Some(Host { platform: inputs.platform.to_string(), address, port, authority, users }))
 }
 
-/// How the bastion is reached from this machine; `None` while its load balancer has no address.
+/// Returns the route to the bastion from this machine; `None` while its load balancer has no address.
 pub(super) async fn route(inputs: &PlatformInputs, world: &World) -> Result<Option<Route>, Failure> {
     match (&inputs.profile.cluster, inputs.profile.bastion.exposure) {
         (cluster @ (Cluster::Kind(_) | Cluster::K3d(_)), Exposure::NodePort(port)) => {
@@ -164,7 +165,7 @@ pub(super) async fn route(inputs: &PlatformInputs, world: &World) -> Result<Opti
         }
         (Cluster::Existing(_), Exposure::NodePort(port)) => {
             let host = inputs.profile.bastion.host_names.first().cloned();
-            // Only its user knows which address of which node this machine reaches.
+            // Only the user knows which address of a node is reachable from this machine.
             Ok(Some(host.map_or(Route::PortForward, |host| Route::Address { host, port })))
         }
         (_, Exposure::LoadBalancer) => {

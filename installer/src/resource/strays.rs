@@ -1,4 +1,4 @@
-//! Objects with the platform's label that are in no release: what an inventory that was lost leaves behind.
+//! Objects with the platform's label that no release has: the leftovers of a lost inventory.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{failure::Failure, platform::PlatformInputs, world::World};
 
 const STRAYS: KindName = KindName::new("objects in no release");
 
-/// How long they may take to be gone.
+/// How long the objects may take to be gone.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Objects that are in no release.
@@ -50,7 +50,7 @@ impl Kind for Strays {
         for release in wanted.of::<super::release::Release>() {
             match release.rendered_if_possible()? {
                 Some(release) => rendered.push(release),
-                // What it will name is not known yet, so nothing can be called a stray.
+                // A release whose objects are not known yet could have any object, so none is a stray.
                 None => return Ok(Vec::new()),
             }
         }

@@ -1,8 +1,8 @@
-//! Facts about all kinds together.
+//! Properties of all kinds together.
 
 use super::*;
 
-/// A resource that was found and is ready.
+/// Returns the sight of a ready resource.
 pub(crate) fn sight() -> Sight {
     Sight {
         physical: Physical("container a".to_owned()),
@@ -20,28 +20,28 @@ pub(crate) fn sight() -> Sight {
 }
 
 #[test]
-fn no_label_is_that_of_two_kinds_but_of_clusters() {
+fn labels_of_kinds_are_unique_except_clusters() {
     let mut labels: Vec<String> = KINDS.iter().map(|kind| format!("{:?}", kind.name)).collect();
     labels.sort();
     let all = labels.len();
     labels.dedup();
-    // kind, k3d and existing clusters are one resource to everything that needs it.
+    // kind, k3d and existing clusters have the same id, because other resources need only a cluster.
     assert_eq!(all - labels.len(), 2, "{labels:?}");
 }
 
 #[test]
-fn clusters_are_not_looked_for_through_a_cluster() {
+fn clusters_are_found_without_a_cluster() {
     let clusters = KINDS.iter().filter(|kind| kind.name == CLUSTER);
     assert!(clusters.into_iter().all(|kind| kind.seen == SeenThrough::Nothing));
 }
 
 #[test]
-fn kinds_can_be_deleted_in_some_order() {
+fn order_of_deletion_has_no_circle() {
     let mut left: Vec<&KindEntry> = KINDS.iter().collect();
     while !left.is_empty() {
         let names: Vec<_> = left.iter().map(|kind| kind.name).collect();
         let before = left.len();
         left.retain(|kind| kind.gone_first.iter().any(|first| names.contains(first)));
-        assert!(left.len() < before, "each of these waits for another: {names:?}");
+        assert!(left.len() < before, "these wait for each other: {names:?}");
     }
 }

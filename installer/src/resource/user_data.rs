@@ -1,5 +1,5 @@
-//! Dev servers and users in a cluster that stays: made by people, not by devplat. They go before the operator that holds
-//! their finalizers, and only with the user's agreement.
+//! Dev servers and users in an existing cluster, which users created. They are deleted before the operator, which
+//! removes their finalizers, and only if the user agrees.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::{failure::Failure, platform::PlatformInputs, world::World};
 /// The kind.
 pub(super) const USER_DATA: KindName = KindName::new("dev servers and users");
 
-/// How long they may take to be gone: their processes get 30 s to end.
+/// How long they may take to be gone: their processes have 30 s to end.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Dev servers and users.
@@ -48,7 +48,7 @@ impl Kind for UserData {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        // Read only where it can be lost.
+        // Only a destroy reads them, because only it can delete them.
         if !wanted.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,5 +1,4 @@
-//! What was decided when the platform was made, so that a later run decides the same and notices another engine,
-//! cluster or account.
+//! The decisions of the first `up`, so that later runs decide the same and detect another engine, cluster or account.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Decisions {
     /// The name of the shipped profile, or the absolute path of the user's file.
     pub profile: Option<String>,
-    /// The text of the user's file as it was then: it may be gone, or may never have been a file.
+    /// The text of the user's file at that time, because the file may be gone, or may have been a pipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile_text: Option<String>,
     /// The values of `--set`.
@@ -17,32 +16,32 @@ pub struct Decisions {
     pub set: Vec<String>,
     /// The context of the cluster, if the user named one.
     pub context: Option<String>,
-    /// The reference that `devServers.image: auto` stands for here, or `debian`.
+    /// The reference that `devServers.image: auto` was resolved to, or `debian`.
     pub dev_server_image: Option<String>,
-    /// Where the platform's cluster is.
+    /// The place of the platform's cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
-    /// The account of this machine that made the platform.
+    /// The account of this machine that created the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// How images reach the nodes of a cluster that exists, once that was found out.
+    /// The delivery of images to the nodes of an existing cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<RememberedDelivery>,
-    /// Whether `devplat ssh-config` was asked to keep a block in `~/.ssh/config`.
+    /// Whether `devplat ssh-config` has added a block to `~/.ssh/config`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ssh_config: bool,
 }
 
-/// Where a platform's cluster is, with what tells it from another of the same name.
+/// The place of a platform's cluster, with the id that distinguishes it from another one of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "in")]
 pub enum Place {
-    /// A cluster that devplat made in a Docker engine.
+    /// A cluster that devplat created in a Docker engine.
     #[serde(rename_all = "camelCase")]
     Engine {
         /// The engine's own id.
         id: String,
-        /// Its endpoint then, for messages.
+        /// Its endpoint at that time, for messages.
         endpoint: String,
     },
     /// A cluster that the user named by a context.
@@ -50,12 +49,12 @@ pub enum Place {
     Cluster {
         /// The UID of its namespace kube-system.
         uid: String,
-        /// Its API server then, for messages.
+        /// Its API server at that time, for messages.
         server: String,
     },
 }
 
-/// A delivery that was found out by asking a cluster.
+/// A delivery that was chosen by facts of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "by")]
 pub enum RememberedDelivery {

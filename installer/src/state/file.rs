@@ -1,12 +1,12 @@
-//! Files that are there whole or not at all.
+//! Atomic replacement of files.
 
 use std::{
     io::{self, Write},
     path::Path,
 };
 
-/// Writes `bytes` beside `path`, readable for its user alone, and moves them there: whoever reads `path` finds the old
-/// content or the new one, also if this run is killed.
+/// Writes `bytes` to a file beside `path`, readable only for its user, and renames it. Readers of `path` get either the
+/// old or the new content, even if this run is killed.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
     file.write_all(bytes)?;

@@ -1,5 +1,6 @@
-//! One run at a time for each platform: of one account by a lock in its state folder, of all accounts that share a
-//! Docker engine by a socket in the kernel's abstract namespace, which leaves no file and ends with its process.
+//! Allows one run at a time for each platform. Runs of one account use a lock file in the state folder. Accounts that
+//! share a Docker engine use a socket in the kernel's abstract namespace, which leaves no file and ends with its
+//! process.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,19 +14,19 @@ use std::{
 use devplat_profile::PlatformName;
 use fs4::FileExt;
 
-/// Held while a command works on a platform. The kernel releases it when the process ends, however it ends.
+/// A lock that a command holds while it works on a platform. The kernel releases it when the process ends in any way.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
-/// Held while a command works on a platform in a Docker engine; holds for all accounts of the machine.
+/// A lock for all accounts of the machine, which a command holds while it works on a platform in a Docker engine.
 #[derive(Debug)]
 pub struct EngineLock {
     _socket: UnixListener,
 }
 
-/// Why a lock was not acquired.
+/// The reason why a lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another process holds it.
@@ -36,7 +37,7 @@ pub enum LockError {
     Io(#[source] std::io::Error),
 }
 
-/// The process that holds a lock, as far as it can be seen.
+/// The process that holds a lock, as far as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     process: Option<u32>,
@@ -54,7 +55,7 @@ impl std::fmt::Display for Holder {
 }
 
 impl Lock {
-    /// Locks the file at `path`, creating it if it is absent. Nothing is written to it.
+    /// Locks the file at `path`, creating it if it is absent. The file stays empty.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = opened.map_err(LockError::Io)?;
@@ -85,7 +86,7 @@ impl EngineLock {
     }
 }
 
-/// The process that holds the lock of `file`, as the kernel lists it; unknown if it runs in another container.
+/// Returns the process that holds the lock of `file`, from /proc/locks; unknown if it is in another container.
 fn holder_of(file: &File) -> Holder {
     use std::os::unix::fs::MetadataExt;
     let Ok(about) = file.metadata() else { return holder(None) };
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn second_run_names_the_first() {
+    fn second_run_reports_the_first() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         let lock = Lock::acquire(&path).unwrap();
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn lock_in_an_engine_holds_for_all_and_ends_with_its_holder() {
+    fn lock_in_an_engine_is_exclusive_and_ends_with_its_holder() {
         let platform = PlatformName::default();
         let engine = format!("TEST-{}", std::process::id());
         let lock = EngineLock::acquire(&engine, &platform).unwrap();

@@ -1,5 +1,5 @@
-//! The state folder: what devplat remembers of a platform on this machine. All of it can be lost: what was made is
-//! found by its marks of ownership.
+//! The state folder: devplat's files about a platform on this machine. All of it can be lost, because devplat finds the
+//! resources by their marks.
 
 mod decisions;
 mod file;
@@ -23,17 +23,17 @@ pub struct StateFolder {
     folder: PathBuf,
 }
 
-/// Why the state folder cannot be used.
+/// The reason why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// Something in it cannot be read or written.
+    /// A file in it cannot be read or written.
     #[error("cannot {verb} {}", path.display())]
     Io {
-        /// What was tried, such as `read`.
+        /// The failed operation, such as `read`.
         verb: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system reports.
+        /// The operating system's error.
         source: io::Error,
     },
     /// It belongs to another account of this machine.
@@ -44,12 +44,12 @@ pub enum StateError {
         /// The account, by name if it has one.
         owner: String,
     },
-    /// The decisions are not what devplat wrote.
+    /// The decisions do not parse.
     #[error("{} is damaged", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What the parser reports.
+        /// The parser's error.
         source: serde_json::Error,
     },
     /// Another run holds the lock.
@@ -58,16 +58,16 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// What to do about it.
+    /// Returns the remedy.
     pub fn hint(&self) -> String {
         match self {
             Self::Io { .. } => "make it writable, or name another folder in DEVPLAT_STATE_DIR".to_owned(),
             Self::OtherOwner { path, owner } => format!(
-                "was devplat run with sudo, or by {owner}? `sudo chown -R \"$USER\" {}` makes it yours",
+                "if devplat was run with sudo or by {owner}, take the folder over: `sudo chown -R \"$USER\" {}`",
                 path.display()
             ),
             Self::Damaged { path, .. } => format!(
-                "delete {} and name the profile again: what was made is found without it",
+                "delete {} and name the profile again: devplat finds the created resources without it",
                 path.display()
             ),
             Self::Held(_) => "wait until it is done, or name another platform with --name".to_owned(),
@@ -76,7 +76,7 @@ impl StateError {
 }
 
 impl StateFolder {
-    /// The folder of `platform` below `base`.
+    /// Returns the folder of `platform` below `base`.
     pub fn below(base: &Path, platform: &PlatformName) -> Self {
         Self { folder: base.join(platform.as_str()) }
     }
@@ -86,7 +86,7 @@ impl StateFolder {
         &self.folder
     }
 
-    /// The kubeconfig of a cluster that devplat made; devplat never touches the user's own.
+    /// Returns the kubeconfig of a cluster that devplat created. devplat never changes the user's own.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")
     }
@@ -101,7 +101,7 @@ impl StateFolder {
         self.folder.join("ssh/known_hosts")
     }
 
-    /// The private key of a user that was generated here; the public one lies beside it, ending in `.pub`.
+    /// Returns the generated private key of a user; the public key is beside it, ending in `.pub`.
     pub fn user_key(&self, user: &str) -> PathBuf {
         self.folder.join("ssh").join(format!("{user}.key"))
     }
@@ -111,7 +111,7 @@ impl StateFolder {
         self.folder.join("journal.jsonl")
     }
 
-    /// A folder for files that programs such as k3d insist on writing.
+    /// Returns a folder for files that programs such as k3d always write.
     pub fn scratch(&self) -> PathBuf {
         self.folder.join("tools")
     }
@@ -121,17 +121,17 @@ impl StateFolder {
         self.folder.exists()
     }
 
-    /// Makes the folder, for its user alone.
+    /// Creates the folder, accessible only for its user.
     pub fn make(&self) -> Result<(), StateError> {
         self.make_folder(&self.folder)
     }
 
-    /// Makes the folder of ssh files, for its user alone.
+    /// Creates the folder of ssh files, accessible only for its user.
     pub fn make_ssh(&self) -> Result<(), StateError> {
         self.make_folder(&self.folder.join("ssh"))
     }
 
-    /// Makes the folder for files of programs, for its user alone.
+    /// Creates the folder for files of programs, accessible only for its user.
     pub fn make_scratch(&self) -> Result<(), StateError> {
         self.make_folder(&self.scratch())
     }
@@ -151,18 +151,18 @@ impl StateFolder {
         }
     }
 
-    /// Deletes the folder if there is nothing in it but the lock.
+    /// Deletes the folder if it holds only the lock.
     pub fn remove_if_unused(&self) {
         let only_lock = fs::read_dir(&self.folder).is_ok_and(|mut entries| {
             entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lock"))
         });
         if only_lock {
-            // A folder that stays is not worth a failure.
+            // A failed deletion is not an error of this run.
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
 
-    /// Keeps every other devplat of this account from working on the platform. A run with nothing to do writes nothing.
+    /// Locks the platform against other runs of this account. A run with nothing to do writes nothing.
     pub fn lock(&self) -> Result<Lock, StateError> {
         self.make()?;
         let path = self.folder.join("lock");
@@ -172,7 +172,7 @@ impl StateFolder {
         })
     }
 
-    /// Returns what was decided before; nothing if the file is absent.
+    /// Reads the decisions; empty ones if the file is absent.
     pub fn decisions(&self) -> Result<Decisions, StateError> {
         let path = self.folder.join("decisions.json");
         match read_file(&path).map_err(|source| self.failed("read", &path, source))? {
@@ -183,7 +183,7 @@ impl StateFolder {
         }
     }
 
-    /// Writes down what was decided, if it differs from what the file holds.
+    /// Writes the decisions, if they differ from those in the file.
     pub fn remember(&self, decisions: &Decisions) -> Result<(), StateError> {
         let path = self.folder.join("decisions.json");
         let text = serde_json::to_vec_pretty(decisions).expect("decisions are JSON");
@@ -201,12 +201,12 @@ impl StateFolder {
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// Replaces a file of the folder, readable for its user alone.
+    /// Replaces a file of the folder, readable only for its user.
     pub fn write(&self, path: &Path, text: &str) -> Result<(), StateError> {
         replace_file(path, text.as_bytes()).map_err(|source| self.failed("write", path, source))
     }
 
-    /// What went wrong, which is often that another account made the folder.
+    /// Returns the error; often another account has created the folder.
     fn failed(&self, verb: &'static str, path: &Path, source: io::Error) -> StateError {
         if source.kind() == io::ErrorKind::PermissionDenied
             && let Some((path, owner)) = self.other_owner(path)
@@ -216,7 +216,8 @@ impl StateFolder {
         StateError::Io { verb, path: path.to_owned(), source }
     }
 
-    /// The nearest thing on the way to `path`, from the state folder's parent down, that belongs to another account.
+    /// Returns the first file or folder on the way to `path`, from the state folder's parent down, that belongs to
+    /// another account.
     fn other_owner(&self, path: &Path) -> Option<(PathBuf, String)> {
         let own = rustix::process::geteuid().as_raw();
         let above = self.folder.parent().unwrap_or(&self.folder);
@@ -229,7 +230,7 @@ impl StateFolder {
     }
 }
 
-/// The name of an account of this machine, or its number where `/etc/passwd` does not name it.
+/// Returns the name of an account of this machine, or its user ID if `/etc/passwd` does not name it.
 pub fn account_name(uid: u32) -> String {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let named = passwd.lines().find_map(|line| {
@@ -286,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_are_named_where_the_machine_knows_them() {
+    fn accounts_in_the_password_file_are_named() {
         assert_eq!(account_name(0), "root");
         assert_eq!(account_name(4_000_000_000), "uid 4000000000");
     }

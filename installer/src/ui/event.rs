@@ -1,4 +1,4 @@
-//! Events of long operations. Their JSON is an interface: fields are added, never changed.
+//! Events of long operations. Their JSON is an interface: fields may be added, but never changed.
 
 use serde::Serialize;
 
@@ -17,34 +17,34 @@ pub enum Event {
     },
     /// A step started.
     Begun {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// What is done to it.
+        /// The action.
         action: Action,
-        /// How long that usually takes.
+        /// The usual duration.
         usual_seconds: f64,
     },
-    /// A running step does or waits for something else than before.
+    /// The progress of a running step has changed.
     Waiting {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// In words for a person.
+        /// The progress, as text.
         what: String,
     },
-    /// A step is over.
+    /// A step has succeeded.
     Done {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// What was done to it.
+        /// The action.
         action: Action,
         /// How long it took.
         seconds: f64,
     },
     /// A step failed.
     Failed {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The user asked to stop; steps that must end are finished.
@@ -56,29 +56,29 @@ pub enum Event {
     Ready {
         /// The platform's name.
         name: String,
-        /// The line to type next.
+        /// The next command line.
         next: String,
-        /// From start to now.
+        /// The time since the start.
         seconds: f64,
-        /// Whether anything was changed.
+        /// Whether any resource was changed.
         changed: bool,
     },
-    /// The platform was deleted, and a second look found nothing of it.
+    /// The platform was deleted, and a second search found no leftovers.
     Destroyed {
         /// The platform's name.
         name: String,
-        /// What was found of it and deleted.
+        /// The found and deleted resources.
         deleted: Vec<String>,
-        /// From start to now.
+        /// The time since the start.
         seconds: f64,
     },
     /// The command failed.
     Error {
-        /// What failed.
+        /// The message: what failed.
         message: String,
-        /// Why, outermost first.
+        /// The causes, outermost first.
         causes: Vec<String>,
-        /// What to do.
+        /// The hints.
         hints: Vec<String>,
         /// The exit status that follows.
         exit: u8,

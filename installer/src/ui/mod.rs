@@ -1,5 +1,5 @@
-//! The only place that prints. What a command found goes to standard output, how it goes on to standard error; with
-//! `--output json` both are JSON on standard output, one document or event a line.
+//! The only module that prints. Results go to standard output, progress goes to standard error. With `--output json`,
+//! both are JSON on standard output, one document or event per line.
 
 mod event;
 mod prompt;
@@ -21,17 +21,17 @@ use terminal::Bars;
 
 use crate::failure::Failure;
 
-/// For whom the output is.
+/// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
     /// For people.
     #[default]
     Human,
-    /// For machines: JSON documents and events, one a line.
+    /// For machines: JSON documents and events, one per line.
     Json,
 }
 
-/// Where everything goes that devplat prints. Clones share it.
+/// The output of devplat. Clones share it.
 #[derive(Clone)]
 pub struct Ui {
     output: Arc<Output>,
@@ -44,7 +44,7 @@ enum Output {
     Recorded(Mutex<Record>),
 }
 
-/// What a run printed, kept for a test that drives it.
+/// The output of a run, kept for a test.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Record {
     /// Its events.
@@ -54,7 +54,7 @@ pub struct Record {
 }
 
 impl Ui {
-    /// Prints as `format` asks for and as the terminal at standard error allows.
+    /// Returns an output in `format`, with bars if standard error is a terminal.
     pub fn new(format: Format) -> Self {
         let output = match format {
             Format::Json => Output::Json,
@@ -64,12 +64,12 @@ impl Ui {
         Self { output: Arc::new(output) }
     }
 
-    /// Prints nothing and keeps everything.
+    /// Returns an output that prints nothing and keeps everything.
     pub fn recording() -> Self {
         Self { output: Arc::new(Output::Recorded(Mutex::default())) }
     }
 
-    /// What was printed so far; nothing unless this is [`Ui::recording`].
+    /// Returns the kept output so far; empty unless this is [`Ui::recording`].
     pub fn record(&self) -> Record {
         match &*self.output {
             Output::Recorded(record) => record.lock().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -77,12 +77,12 @@ impl Ui {
         }
     }
 
-    /// Whether JSON is wanted.
+    /// Returns whether the format is JSON.
     pub fn is_json(&self) -> bool {
         matches!(*self.output, Output::Json)
     }
 
-    /// Reports how a long operation goes on.
+    /// Reports the progress of a long operation.
     pub fn report(&self, event: &Event) {
         match &*self.output {
             Output::Terminal(bars) => bars.report(event),
@@ -96,7 +96,7 @@ impl Ui {
         }
     }
 
-    /// Prints what was asked for, as it is: a table, a manifest.
+    /// Prints a result as it is, such as a table or a manifest.
     pub fn say(&self, text: &str) {
         let text = text.trim_end_matches('\n');
         match &*self.output {
@@ -105,7 +105,7 @@ impl Ui {
         }
     }
 
-    /// Prints what was asked for as one JSON document: on one line for machines, indented for people.
+    /// Prints a result as one JSON document: on one line for machines, indented for people.
     pub fn document(&self, value: &impl serde::Serialize) {
         let text = match &*self.output {
             Output::Json => serde_json::to_string(value),
@@ -114,7 +114,7 @@ impl Ui {
         self.say(&text.expect("a document is JSON"));
     }
 
-    /// Prints a remark for people; machines do not get it.
+    /// Prints a remark for people; not with JSON.
     pub fn remark(&self, text: &str) {
         match &*self.output {
             Output::Terminal(bars) => bars.remark(text),
@@ -124,7 +124,7 @@ impl Ui {
         }
     }
 
-    /// Asks a question that takes yes or no, until it is answered or the user asks to stop.
+    /// Asks a yes-or-no question. A request to stop ends it.
     pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Answer {
         match &*self.output {
             Output::Terminal(bars) => bars.paused(|| prompt::ask(question, stopped)),
@@ -132,7 +132,7 @@ impl Ui {
         }
     }
 
-    /// Prints a failure with its causes, then what to do.
+    /// Prints a failure with its causes, then its hints.
     pub fn error(&self, failure: &Failure) {
         let Failure { exit, message, causes, hints, cause: _ } = failure;
         if let Output::Json | Output::Recorded(_) = &*self.output {
@@ -157,18 +157,18 @@ impl Ui {
     }
 }
 
-/// A failure as text without colours, as it comes to where no terminal is.
+/// Returns a failure as text without colours, as it is printed without a terminal.
 #[cfg(test)]
 pub(crate) fn error_text(failure: &Failure) -> String {
     show::error(&failure.message, &failure.causes, &failure.hints, false)
 }
 
-/// Whether colours are wanted: `NO_COLOR` says no.
+/// Returns whether to use colours; `NO_COLOR` switches them off.
 pub fn colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A reader that went away (`devplat status | head -1`) is not a failure of devplat's.
+/// Prints a line. A closed pipe (`devplat status | head -1`) is not a failure of devplat.
 fn to_stdout(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,4 +1,4 @@
-//! Questions to a person at a terminal.
+//! Questions to the user at a terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -11,7 +11,7 @@ pub enum Answer {
     Yes,
     /// Anything but yes.
     No,
-    /// There is no terminal to ask at.
+    /// There is no terminal for the question.
     NoTerminal,
     /// The user asked to stop.
     Stopped,

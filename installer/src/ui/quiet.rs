@@ -1,16 +1,17 @@
-//! A terminal that does not show what is typed while bars are drawn: keys would land in the middle of the picture.
+//! Switches the terminal's echo off while bars are drawn, because typed keys would appear between them.
 
 use std::io::{self, IsTerminal};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// Echo is off while this lives. Ctrl-C still makes its signal.
+/// The echo is off until this is dropped. Ctrl-C still sends its signal.
 pub(super) struct Quiet {
     before: Termios,
 }
 
 impl Quiet {
-    /// Switches the echo of standard input's terminal off; `None` if it has none, or devplat is in the background.
+    /// Switches the echo of standard input's terminal off; `None` if it is not a terminal, or devplat is in the
+    /// background.
     pub(super) fn start() -> Option<Self> {
         let stdin = io::stdin();
         let foreground = rustix::termios::tcgetpgrp(&stdin).ok() == Some(rustix::process::getpgrp());
@@ -27,7 +28,7 @@ impl Quiet {
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        // A terminal that went away needs nothing restored.
+        // A closed terminal needs no restoring.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }

@@ -1,4 +1,4 @@
-//! Events, errors and verdicts as lines of text.
+//! Formats events, errors and verdicts as lines of text.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use owo_colors::OwoColorize;
 
 use super::Event;
 
-/// An event as one or more plain lines; `None` for events that people see otherwise.
+/// Returns an event as one or more plain lines; `None` for events that are shown in another way.
 pub(super) fn plain(event: &Event) -> Option<String> {
     Some(match event {
         Event::Planned { changes: 0, .. } => "nothing to change".to_owned(),
@@ -41,7 +41,7 @@ pub(super) fn plain(event: &Event) -> Option<String> {
     })
 }
 
-/// A time for people: tenths of seconds below a minute, then minutes and seconds.
+/// Formats a duration: tenths of seconds below a minute, then minutes and seconds.
 pub fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{seconds:.1} s");
@@ -51,7 +51,7 @@ pub fn duration(seconds: f64) -> String {
     printer.duration_to_string(&whole).replace('m', " min").replace('s', " s").replace('h', " h")
 }
 
-/// A verdict for people.
+/// Formats a verdict.
 pub fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Same => "as wanted".to_owned(),
@@ -61,7 +61,7 @@ pub fn verdict(verdict: &Verdict) -> String {
     }
 }
 
-/// The chain of an error, then its hints.
+/// Formats the chain of an error, then its hints.
 pub(super) fn error(message: &str, causes: &[String], hints: &[String], colours: bool) -> String {
     let (error, hint) = if colours {
         ("error:".red().bold().to_string(), "hint:".cyan().bold().to_string())
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_in_units_that_people_use() {
+    fn durations_are_in_seconds_or_minutes() {
         assert_eq!(duration(3.04), "3.0 s");
         assert_eq!(duration(75.2), "1 min 15 s");
         assert_eq!(duration(3600.0), "1 h");

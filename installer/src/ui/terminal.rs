@@ -1,4 +1,4 @@
-//! Bars on a terminal, one for each running step, and at most as many as fit a screen.
+//! Progress bars on a terminal, one for each running step, up to the number that fits a screen.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Event, quiet::Quiet, show};
 
-/// The most bars drawn at once; with more steps running, one bar counts the rest.
+/// The maximum number of bars; with more running steps, one bar counts the rest.
 const MOST: usize = 10;
 /// The key of that bar.
 const REST: &str = "";
@@ -99,12 +99,12 @@ impl Bars {
     }
 
     pub(super) fn remark(&self, text: &str) {
-        // A terminal that went away is not a failure of devplat's.
+        // A closed terminal is not a failure of devplat.
         let _ = self.all.println(text);
     }
 
     pub(super) fn paused<T>(&self, during: impl FnOnce() -> T) -> T {
-        // The answer is typed, so it is shown.
+        // Switch the echo on, so that the user sees the answer.
         self.state().quiet = None;
         self.all.suspend(during)
     }

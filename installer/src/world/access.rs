@@ -1,4 +1,4 @@
-//! How a cluster is reached.
+//! The access to a cluster.
 
 use std::sync::Arc;
 
@@ -20,14 +20,14 @@ pub struct NamedCluster {
     pub kubeconfig: Arc<Kubeconfig>,
 }
 
-/// How a cluster is reached: the output of whichever kind of resource is the platform's cluster.
+/// The access to a cluster. It is the output of the platform's cluster of any kind.
 #[derive(Debug, Clone)]
 pub struct ClusterAccess {
     /// The context that names it.
     pub context: String,
     /// The kubeconfig with that context.
     pub kubeconfig: Arc<Kubeconfig>,
-    /// The text that devplat keeps in its own kubeconfig; `None` if the user's kubeconfig leads there.
+    /// The text for the kubeconfig in the state folder; `None` if the context is in the user's kubeconfig.
     pub kept: Option<Arc<str>>,
 }
 
@@ -40,20 +40,20 @@ impl PartialEq for ClusterAccess {
 }
 
 impl ClusterAccess {
-    /// The access to a cluster that the user named.
+    /// Returns the access to a cluster that the user named.
     pub fn named(named: &NamedCluster) -> Self {
         let NamedCluster { context, kubeconfig } = named;
         Self { context: context.name.clone(), kubeconfig: Arc::clone(kubeconfig), kept: None }
     }
 
-    /// The access to a cluster of devplat's own making, from a kubeconfig with its current context.
+    /// Returns the access to a cluster that devplat created, from the current context of a kubeconfig.
     pub fn kept(text: &str) -> Result<Self, kube::config::KubeconfigError> {
         let kubeconfig = Kubeconfig::from_yaml(text)?;
         let context = kubeconfig.current_context.clone().unwrap_or_default();
         Ok(Self { context, kubeconfig: Arc::new(kubeconfig), kept: Some(text.into()) })
     }
 
-    /// The API server's address, as the kubeconfig has it.
+    /// Returns the API server's address in the kubeconfig.
     pub fn server(&self) -> Option<String> {
         let cluster = self.kubeconfig.contexts.iter().find(|one| one.name == self.context)?;
         let name = &cluster.context.as_ref()?.cluster;
@@ -61,7 +61,7 @@ impl ClusterAccess {
         cluster.cluster.as_ref()?.server.clone()
     }
 
-    /// Makes a client, logging in if that takes a program.
+    /// Creates a client, and logs in if the user has a credential plugin.
     pub async fn connect(&self, world: &World) -> Result<kube::Client, Failure> {
         let variables = &world.surroundings.variables;
         let texts = variables

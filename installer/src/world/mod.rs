@@ -1,5 +1,5 @@
-//! The world that finders and steps act on: the Docker engine, the cluster, the state folder. It knows no kind of
-//! resource.
+//! The world that finders and steps act on: the Docker engine, the cluster and the state folder. It does not depend on
+//! the kinds of resources.
 
 mod access;
 mod outputs;
@@ -23,7 +23,7 @@ use crate::{
     state::StateFolder,
 };
 
-/// The role of the resource that is the platform's cluster, whichever kind it is of.
+/// The name of the platform's cluster, which clusters of all kinds share.
 pub const CLUSTER: KindName = KindName::new("cluster");
 
 /// The world around one platform.
@@ -33,57 +33,57 @@ pub struct World {
     pub platform: PlatformName,
     /// The account of this machine that devplat runs as.
     pub account: Account,
-    /// Whether the user agreed to go on with a platform of another account.
+    /// Whether the user agreed to continue with a platform of another account.
     pub take_over: bool,
-    /// Where devplat keeps what it remembers of the platform.
+    /// The state folder of the platform.
     pub state: StateFolder,
-    /// What resources gave to those that need them.
+    /// The outputs of resources, for the resources that need them.
     pub outputs: Arc<Outputs>,
-    /// The user's wish to stop.
+    /// The user's requests to stop.
     pub stop: Stop,
     /// The time, for the journal.
     pub now: fn() -> jiff::Timestamp,
     /// The variables and the home folder that devplat was started with.
     pub surroundings: Surroundings,
-    /// The Docker engine, if the platform has to do with one.
+    /// The Docker engine, if the platform uses one.
     pub engine: Option<Engine>,
     /// The cluster that the user named, if the platform is in one.
     pub named: Option<NamedCluster>,
-    /// Runs the programs that a kubeconfig names for logging in.
+    /// Runs the credential plugins of kubeconfigs.
     pub plugins: Arc<dyn connect::Plugins>,
-    /// A folder for files that programs such as k3d insist on writing.
+    /// A folder for files that programs such as k3d always write.
     pub scratch_folder: PathBuf,
-    /// The kubeconfig that kind and k3d write, in place of the user's.
+    /// The kubeconfig for kind and k3d, in place of the user's.
     pub scratch_kubeconfig: PathBuf,
     client: Arc<Mutex<Option<(ClusterAccess, kube::Client)>>>,
 }
 
-/// What a world is made from.
+/// The parts of a world.
 pub struct Parts {
     /// The platform.
     pub platform: PlatformName,
     /// The account of this machine that devplat runs as.
     pub account: Account,
-    /// Whether the user agreed to go on with a platform of another account.
+    /// Whether the user agreed to continue with a platform of another account.
     pub take_over: bool,
-    /// Where devplat keeps what it remembers of the platform.
+    /// The state folder of the platform.
     pub state: StateFolder,
-    /// The user's wish to stop.
+    /// The user's requests to stop.
     pub stop: Stop,
     /// The time, for the journal.
     pub now: fn() -> jiff::Timestamp,
     /// The variables and the home folder that devplat was started with.
     pub surroundings: Surroundings,
-    /// The Docker engine, if the platform has to do with one.
+    /// The Docker engine, if the platform uses one.
     pub engine: Option<Engine>,
     /// The cluster that the user named, if the platform is in one.
     pub named: Option<NamedCluster>,
-    /// Runs the programs that a kubeconfig names for logging in.
+    /// Runs the credential plugins of kubeconfigs.
     pub plugins: Arc<dyn connect::Plugins>,
 }
 
 impl World {
-    /// The world of these parts, of which nothing is known yet.
+    /// Returns a world without outputs.
     pub fn new(parts: Parts) -> Self {
         let Parts { platform, account, take_over, state, stop, now, surroundings, engine, named, plugins } =
             parts;
@@ -107,23 +107,23 @@ impl World {
         }
     }
 
-    /// The same world for work that a request to stop does not end.
+    /// Returns the same world for work that a request to stop does not interrupt.
     #[must_use]
     pub fn unstoppable(&self) -> Self {
         Self { stop: Stop::default(), ..self.clone() }
     }
 
-    /// How the platform's cluster is reached; `None` if it is not there or not running.
+    /// Returns the access to the platform's cluster; `None` if it does not exist or is not running.
     pub fn cluster(&self) -> Option<ClusterAccess> {
         self.outputs.get(&Ref::to(CLUSTER.single()))
     }
 
-    /// The Docker engine; an error if the platform has to do with none.
+    /// Returns the Docker engine. Fails if the platform uses none.
     pub fn engine(&self) -> Result<&Engine, Failure> {
         self.engine.as_ref().ok_or_else(|| Failure::new(Exit::Internal, "this platform has no Docker engine"))
     }
 
-    /// A client of the platform's cluster, which has to be running.
+    /// Returns a client of the platform's cluster. Fails if it is not running.
     pub async fn client(&self) -> Result<kube::Client, Failure> {
         let Some(access) = self.cluster() else {
             return Err(Failure::new(Exit::PartWay, "the platform's cluster is not running")
@@ -132,7 +132,7 @@ impl World {
         self.client_of(&access).await
     }
 
-    /// A client of the cluster behind `access`. The last one is kept: its login may have asked a program.
+    /// Returns a client of the cluster of `access`. The last client is kept, because its login may have run a plugin.
     pub async fn client_of(&self, access: &ClusterAccess) -> Result<kube::Client, Failure> {
         let mut kept = self.client.lock().await;
         if let Some((of, client)) = &*kept
@@ -156,12 +156,12 @@ impl World {
         })
     }
 
-    /// Makes the folder for files of programs.
+    /// Creates the folder for files of programs.
     pub fn make_scratch(&self) -> Result<(), Failure> {
         Ok(self.state.make_scratch()?)
     }
 
-    /// The command line of `verb` for this platform.
+    /// Returns the command line of `verb` for this platform.
     pub fn command(&self, verb: &str) -> String {
         if self.platform == PlatformName::default() {
             format!("devplat {verb}")
@@ -171,7 +171,7 @@ impl World {
     }
 }
 
-/// Finders wait through the world: nothing of theirs is progress of a step.
+/// Finders wait through the world, because their waits are not progress of a step.
 impl Pace for World {
     fn report(&self, _: &Waiting) {}
 

@@ -1,4 +1,4 @@
-//! Typed outputs of resources: what later steps need of what earlier ones made or found.
+//! Typed outputs of resources, which later steps need from earlier ones.
 
 use std::{
     any::Any,
@@ -19,12 +19,12 @@ pub struct Outputs {
 pub struct Ref<T>(Id, PhantomData<fn() -> T>);
 
 impl<T> Ref<T> {
-    /// The reference to the output of `id`.
+    /// Returns the reference to the output of `id`.
     pub fn to(id: Id) -> Self {
         Self(id, PhantomData)
     }
 
-    /// The id of the resource.
+    /// Returns the id of the resource.
     pub fn id(&self) -> &Id {
         &self.0
     }
@@ -36,7 +36,7 @@ impl Outputs {
         self.locked().insert(id, Box::new(output));
     }
 
-    /// The output of a resource; `None` if it is not known, or the resource is not ready.
+    /// Returns the output of a resource; `None` if it is unknown or the resource is not ready.
     pub fn get<T: Clone + 'static>(&self, of: &Ref<T>) -> Option<T> {
         self.locked().get(&of.0).and_then(|output| output.downcast_ref::<T>().cloned())
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn output_is_found_by_id_and_type_and_replaced_by_a_newer_one() {
+    fn newer_output_replaces_the_older_one() {
         let id = KindName::new("network").single();
         let outputs = Outputs::default();
         assert_eq!(outputs.get(&Ref::<u32>::to(id.clone())), None);

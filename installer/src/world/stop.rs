@@ -1,11 +1,11 @@
-//! The user's wish to stop: Ctrl-C, SIGTERM, SIGHUP. Once: waits end, what must end is finished, nothing new starts.
-//! Twice: everything is abandoned.
+//! The user's requests to stop: Ctrl-C, SIGTERM, SIGHUP. After the first, waits end, calls that must not be interrupted
+//! are finished, and no step starts. After the second, all steps are abandoned.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How often the user has asked to stop. Clones see the same count.
+/// The number of requests to stop. Clones share the count.
 #[derive(Debug, Clone)]
 pub struct Stop {
     count: Arc<watch::Sender<u32>>,
@@ -23,17 +23,17 @@ impl Stop {
         self.count.send_modify(|count| *count += 1);
     }
 
-    /// Whether the user has asked.
+    /// Returns whether the user has asked to stop.
     pub fn asked(&self) -> bool {
         *self.count.borrow() > 0
     }
 
-    /// Whether the user has asked twice.
+    /// Returns whether the user has asked twice.
     pub fn insisted(&self) -> bool {
         *self.count.borrow() > 1
     }
 
-    /// Waits until the user has asked.
+    /// Waits until the user has asked to stop.
     pub async fn until_asked(&self) {
         self.until(1).await;
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn waits_end_at_the_first_request_and_insisting_is_the_second() {
+    async fn first_request_ends_waits_and_second_insists() {
         let stop = Stop::default();
         let waiting = tokio::spawn({
             let stop = stop.clone();

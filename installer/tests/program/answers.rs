@@ -1,4 +1,4 @@
-//! A Docker engine and an API server for tests, which give prepared answers over HTTP.
+//! A Docker engine and an API server for tests, which send prepared answers over HTTP.
 
 use std::{
     sync::{Arc, Mutex},
@@ -13,26 +13,26 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What is answered.
+/// An answer.
 #[derive(Debug, Clone)]
 enum Answer {
     Json(u16, String),
-    /// Nothing, while the connection stays open.
+    /// No answer; the connection stays open.
     Silence,
 }
 
-/// Answers by the beginning of the request line, with a space at its end. The one that was added last comes first; 404 without one.
+/// Answers, by the beginning of the request line with a space at its end. The last added match is sent, or else 404.
 pub(crate) struct Answers {
     answers: Mutex<Vec<(String, Answer)>>,
     requests: watch::Sender<Vec<String>>,
 }
 
-/// A server that serves until it is dropped.
+/// A server that is running until it is dropped.
 pub(crate) struct Serving {
     pub(crate) answers: Arc<Answers>,
-    /// Where it listens.
+    /// Its address.
     pub(crate) address: String,
-    /// What tells it from others.
+    /// Its unique id.
     pub(crate) id: String,
     task: JoinHandle<()>,
     _folder: Option<tempfile::TempDir>,
@@ -55,12 +55,12 @@ impl Answers {
         self.answers.lock().unwrap().insert(0, (request.to_owned(), answer));
     }
 
-    /// Waits until a request came that begins so.
+    /// Waits for a request with this beginning.
     pub(crate) async fn asked(&self, request: &str) {
         self.asked_any(&[request]).await;
     }
 
-    /// Waits until a request came that begins as one of these.
+    /// Waits for a request with one of these beginnings.
     pub(crate) async fn asked_any(&self, wanted: &[&str]) {
         let mut requests = self.requests.subscribe();
         let begins = |one: &String| wanted.iter().any(|wanted| one.starts_with(wanted));
@@ -69,12 +69,12 @@ impl Answers {
         assert!(came, "{wanted:?} never came; those that came: {:#?}", self.requests());
     }
 
-    /// The request lines that came.
+    /// Returns the received request lines.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.borrow().clone()
     }
 
-    /// The request lines that came and that change something.
+    /// Returns the received request lines of writes.
     pub(crate) fn changes(&self) -> Vec<String> {
         let all = self.requests().into_iter();
         all.filter(|one| !one.starts_with("GET ") && !one.starts_with("HEAD ")).collect()
@@ -100,7 +100,7 @@ impl Answers {
             let found = answers.iter().find(|(wanted, _)| whole.starts_with(wanted.as_str()));
             found.map_or_else(missing, |(_, answer)| answer.clone())
         };
-        // What is deleted is not there any more.
+        // A deleted object is no longer found.
         if let (Some(path), Answer::Json(200..300, _)) = (request.strip_prefix("DELETE "), &answer) {
             let path = path.split('?').next().unwrap_or_default();
             self.answers.lock().unwrap().retain(|(wanted, _)| *wanted != format!("GET {path}"));
@@ -120,7 +120,7 @@ impl Answers {
     }
 }
 
-/// Both the engine and an API server take it for "not there".
+/// The answer for an absent object, of both the engine and an API server.
 fn missing() -> Answer {
     let status = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "not there",
@@ -135,11 +135,11 @@ impl Drop for Serving {
     }
 }
 
-/// An engine with nothing in it.
+/// Starts an engine without objects.
 pub(crate) fn engine() -> Serving {
-    // In the folder for temporary files: the path of a socket has to be short.
+    // In the folder for temporary files, because the path of a socket must be short.
     let folder = tempfile::tempdir().unwrap();
-    // devplat locks a platform for all of the machine by the id of its engine: each test has its own.
+    // Each test has its own engine id, because devplat locks a platform for the whole machine by that id.
     let id = folder.path().display().to_string();
     let socket = folder.path().join("docker.sock");
     let answers = Answers::new();
@@ -160,7 +160,7 @@ pub(crate) fn engine() -> Serving {
     Serving { answers, address: format!("unix://{}", socket.display()), id, task, _folder: Some(folder) }
 }
 
-/// An API server whose namespace `kube-system` has this UID, with no objects otherwise.
+/// Starts an API server whose namespace `kube-system` has this UID, without other objects.
 pub(crate) async fn api_server(uid: &str) -> Serving {
     let answers = Answers::new();
     let none = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []});
@@ -191,7 +191,7 @@ pub(crate) async fn api_server(uid: &str) -> Serving {
     Serving { answers, address, id: uid.to_owned(), task, _folder: None }
 }
 
-/// A kubeconfig whose only context, `there`, leads to `server` with `user`'s credentials.
+/// Returns a kubeconfig whose only context, `there`, names `server` and `user`'s credentials.
 pub(crate) fn kubeconfig(server: &str, user: &Value) -> String {
     json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "there",

@@ -1,4 +1,4 @@
-//! A whole run in this process: clock, output and the wish to stop are handed in.
+//! A whole run in this process, with the test's own clock, output and requests to stop.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ const UP: [&str; 7] = [
     "--yes",
     "--profile",
     "kind",
-    // The base image is put together from packages, which takes long.
+    // The assembly of the base image from packages would take long.
     "--set",
     "devServers.image=registry.example/dev:1",
 ];
@@ -53,14 +53,14 @@ fn journal(machine: &Machine) -> Vec<serde_json::Value> {
     text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The network as the engine lists it once it made it.
+/// Returns the network as the engine lists it after its creation.
 fn made(account: u32) -> serde_json::Value {
     json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
         "Containers": {}, "Labels": {"dev.devplat.platform": "devplat",
         "dev.devplat.account": format!("{account}:ada")}})
 }
 
-/// Waits until the run reports what `is` recognises.
+/// Waits until the run reports an event that `is` accepts.
 async fn reported(ui: &Ui, is: impl Fn(&Event) -> bool) {
     for _ in 0..6000 {
         if ui.record().events.iter().any(&is) {
@@ -80,7 +80,7 @@ fn steps(record: &Record) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn run_that_is_abandoned_is_written_down_and_destroy_finds_what_it_made() {
+async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
     let (machine, engine) = (Machine::new(), engine());
     machine.program("kind", "echo 0.31.0").await;
     engine.answers.be_silent_on("POST /networks/create");
@@ -93,7 +93,7 @@ async fn run_that_is_abandoned_is_written_down_and_destroy_finds_what_it_made() 
     host.stop.ask();
     reported(&host.ui, |event| matches!(event, Event::Stopping { running } if !running.is_empty())).await;
     assert!(!run.is_finished(), "a call that is under way is waited for");
-    // What the engine makes though its answer is not waited for any more.
+    // The engine creates the network although the run no longer waits for its answer.
     engine.answers.give("GET /networks/devplat-devplat", 200, &made(account));
     host.stop.ask();
     assert_eq!(run.await.unwrap(), 4);
@@ -113,7 +113,7 @@ async fn run_that_is_abandoned_is_written_down_and_destroy_finds_what_it_made() 
     assert!(!Path::new(&machine.at("home/.local/state/devplat/devplat")).exists());
 }
 
-/// The same without the journal and without what is remembered: the marks suffice.
+/// The same without journal and decisions, because the marks suffice.
 async fn destroys(machine: &Machine, engine: &Serving) {
     std::fs::remove_dir_all(machine.at("home/.local/state")).unwrap();
     engine.answers.give("DELETE /networks/devplat-devplat", 204, &json!(null));

@@ -1,5 +1,5 @@
-//! A machine of a test's own: a folder with devplat and what lies beside it, an empty home, and a folder that comes
-//! first on the PATH.
+//! A machine for one test: a folder with devplat and its programs, an empty home, and a folder that is first on the
+//! PATH.
 
 use std::{
     collections::BTreeMap,
@@ -21,7 +21,7 @@ pub(crate) struct Machine {
     folder: tempfile::TempDir,
 }
 
-/// A devplat that runs.
+/// A running devplat.
 pub(crate) struct Running {
     pid: Pid,
     task: JoinHandle<Result<Output, Error>>,
@@ -29,13 +29,13 @@ pub(crate) struct Running {
 
 impl Machine {
     pub(crate) fn new() -> Self {
-        // Beside the programs: a hard link does not lead to another file system.
+        // On the file system of the programs, because hard links cannot cross file systems.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let machine = Self { folder };
         for name in ["programs", "home", "bin", "work"] {
             fs::create_dir(machine.at(name)).unwrap();
         }
-        // devplat finds the others beside the file that runs.
+        // devplat finds the other programs in its own folder.
         fs::hard_link(env!("CARGO_BIN_EXE_devplat"), machine.at("programs/devplat")).unwrap();
         for other in ["devplat-operator", "devplat-bastion", "devplat-agent", "devctl"] {
             fs::write(machine.at("programs").join(other), other).unwrap();
@@ -43,7 +43,7 @@ impl Machine {
         machine
     }
 
-    /// A path on it.
+    /// Returns a path on the machine.
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
@@ -56,9 +56,9 @@ impl Machine {
         file
     }
 
-    /// Writes a program in place of one that devplat calls.
+    /// Writes a script in place of a program that devplat calls.
     pub(crate) async fn program(&self, name: &str, script: &str) {
-        // By a process of its own: a file that this one has open for writing cannot be started.
+        // A child process writes the file, because Linux refuses to start a file that is open for writing.
         let place = self.at("bin").join(name);
         let write = format!("cat > '{0}' && chmod 755 '{0}'", place.display());
         let shell = Surroundings::new([("PATH", "/usr/bin:/bin")], None);
@@ -66,7 +66,7 @@ impl Machine {
         Command::new("sh", &shell).args(["-c", &write]).stdin(text).run().await.unwrap();
     }
 
-    /// What devplat remembers of the platform `devplat`.
+    /// Returns the decisions of the platform `devplat`.
     pub(crate) fn remember(&self, decisions: &serde_json::Value) -> PathBuf {
         let folder = self.at("home/.local/state/devplat/devplat");
         fs::create_dir_all(&folder).unwrap();
@@ -76,7 +76,7 @@ impl Machine {
         file
     }
 
-    /// devplat with these arguments, and nothing of the shell that runs the test.
+    /// Returns devplat with these arguments, without variables of the shell that runs the test.
     pub(crate) fn devplat(&self, args: &[&str]) -> Command {
         Command::new(self.at("programs/devplat").to_str().unwrap(), &self.surroundings())
             .args(args.iter().copied())
@@ -84,7 +84,7 @@ impl Machine {
             .folder(&self.at("work"))
     }
 
-    /// The whole output of devplat with these variables, however it ends.
+    /// Returns the whole output of devplat with these variables, with any exit status.
     pub(crate) async fn all_output(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
         let (out, err) = (self.at("stdout"), self.at("stderr"));
         let script = format!("\"$@\" 2> '{}' | cat > '{}'", err.display(), out.display());
@@ -92,7 +92,7 @@ impl Machine {
         Output { stdout: fs::read_to_string(out).unwrap(), stderr: fs::read_to_string(err).unwrap() }
     }
 
-    /// Waits until something shows.
+    /// Waits for a condition.
     pub(crate) async fn until(&self, shows: impl Fn() -> bool) {
         let begun = Instant::now();
         while !shows() {
@@ -101,7 +101,7 @@ impl Machine {
         }
     }
 
-    /// devplat, which runs until it ends by itself or by a signal.
+    /// Starts devplat, which ends by itself or by a signal.
     pub(crate) async fn start(&self, args: &[&str]) -> Running {
         self.start_with(args, &[]).await
     }
@@ -119,7 +119,7 @@ impl Machine {
         Running { pid: Pid::from_raw(pid.await.unwrap()).unwrap(), task }
     }
 
-    /// A script of the shell to which devplat's command line is given.
+    /// Runs a shell script whose arguments are devplat's command line.
     fn in_shell(&self, script: &str, args: &[&str], variables: &[(&str, &str)]) -> Command {
         Command::new("sh", &self.surroundings())
             .args(["-c", script, "sh"])
@@ -135,7 +135,7 @@ impl Machine {
         Surroundings::new([("PATH", path)], None)
     }
 
-    /// Every file of the home folder with its mode and content. Locks, which hold nothing, are left out.
+    /// Returns every file of the home folder with its mode and content, without locks, which are empty.
     pub(crate) fn home(&self) -> BTreeMap<PathBuf, (u32, String)> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.at("home")];
@@ -162,7 +162,7 @@ impl Running {
         kill_process(self.pid, signal).unwrap();
     }
 
-    /// Its exit status, and its last words.
+    /// Returns its exit status and its last lines.
     pub(crate) async fn ended(self) -> (i32, String) {
         status(self.task.await.unwrap())
     }

@@ -1,4 +1,4 @@
-//! Where a platform stands, and that no look in another place passes for its end.
+//! The place of a platform: a search in another place must not count as a destroyed platform.
 
 use std::fs;
 
@@ -9,18 +9,18 @@ use crate::{
     machine::{Machine, run},
 };
 
-/// What is remembered of a platform with profile kind in the engine `id`.
+/// Returns the decisions of a platform with profile kind in the engine `id`.
 fn in_engine(id: &str) -> Value {
     json!({"profile": "kind", "place": {"in": "engine", "id": id, "endpoint": "unix:///run/old.sock"}})
 }
 
-/// What is remembered of a platform in the cluster with this UID behind context `there`.
+/// Returns the decisions of a platform in the cluster with this UID and context `there`.
 fn in_cluster(uid: &str) -> Value {
     json!({"profile": "existing", "context": "there",
         "place": {"in": "cluster", "uid": uid, "server": "https://old:6443"}})
 }
 
-/// The verbs that look for a platform or change it.
+/// The verbs that search for a platform or change it.
 const VERBS: [&[&str]; 4] = [&["status"], &["plan"], &["up", "--yes"], &["destroy", "--yes"]];
 
 async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32, String) {
@@ -28,7 +28,7 @@ async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32
 }
 
 #[tokio::test]
-async fn destroy_of_nothing_is_a_mistake_and_names_the_places_it_looked_in() {
+async fn destroy_without_a_platform_fails_with_the_searched_places() {
     let (machine, engine) = (Machine::new(), engine());
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
     assert_eq!(status, 2, "{said}");
@@ -39,7 +39,7 @@ async fn destroy_of_nothing_is_a_mistake_and_names_the_places_it_looked_in() {
 }
 
 #[tokio::test]
-async fn context_that_carries_marks_is_named_where_nothing_is_known() {
+async fn context_with_marks_is_suggested_for_an_unknown_platform() {
     let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
     server.answers.give(
         "GET /api/v1/namespaces?",
@@ -58,7 +58,7 @@ async fn context_that_carries_marks_is_named_where_nothing_is_known() {
 }
 
 #[tokio::test]
-async fn block_of_ssh_alone_is_no_platform() {
+async fn ssh_block_alone_is_not_a_platform() {
     let (machine, engine) = (Machine::new(), engine());
     let block = "# >>> devplat devplat: written by `devplat ssh-config`, removed by `devplat destroy`\n\
                  Include /x\n# <<< devplat devplat\nHost mine\n";
@@ -69,7 +69,7 @@ async fn block_of_ssh_alone_is_no_platform() {
 }
 
 #[tokio::test]
-async fn engine_of_another_id_is_refused_by_every_verb() {
+async fn every_verb_rejects_an_engine_with_another_id() {
     let (machine, engine) = (Machine::new(), engine());
     machine.remember(&in_engine("E1"));
     for args in VERBS {
@@ -87,7 +87,7 @@ async fn engine_of_another_id_is_refused_by_every_verb() {
 }
 
 #[tokio::test]
-async fn cluster_of_another_uid_behind_the_same_context_is_refused_by_every_verb() {
+async fn every_verb_rejects_a_cluster_with_another_uid() {
     let (machine, server) = (Machine::new(), api_server("u2").await);
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
     machine.remember(&in_cluster("u1"));
@@ -103,7 +103,7 @@ async fn cluster_of_another_uid_behind_the_same_context_is_refused_by_every_verb
 }
 
 #[tokio::test]
-async fn what_an_older_devplat_remembers_stays_where_nothing_is_found() {
+async fn decisions_of_an_older_devplat_are_kept_if_nothing_is_found() {
     let (machine, engine) = (Machine::new(), engine());
     machine.remember(&json!({"profile": "kind", "context": null, "devServerImage": "debian"}));
     let key = machine.write("home/.local/state/devplat/devplat/ssh/demo.key", "private");
@@ -117,7 +117,7 @@ async fn what_an_older_devplat_remembers_stays_where_nothing_is_found() {
 }
 
 #[tokio::test]
-async fn platform_whose_cluster_is_gone_is_forgotten_and_not_called_destroyed() {
+async fn platform_without_its_cluster_is_forgotten_not_destroyed() {
     let (machine, engine) = (Machine::new(), engine());
     machine.remember(&in_engine(&engine.id));
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
@@ -127,7 +127,7 @@ async fn platform_whose_cluster_is_gone_is_forgotten_and_not_called_destroyed() 
 }
 
 #[tokio::test]
-async fn context_that_is_gone_is_named_with_the_way_to_forget() {
+async fn absent_context_is_reported_with_the_forget_flag() {
     let machine = Machine::new();
     machine.remember(&in_cluster("u1"));
     let (status, said) = run(machine.devplat(&["destroy", "--yes"])).await;
@@ -136,7 +136,7 @@ async fn context_that_is_gone_is_named_with_the_way_to_forget() {
 }
 
 #[tokio::test]
-async fn network_of_another_account_is_left_alone_until_it_is_taken_over() {
+async fn network_of_another_account_is_kept_until_taken_over() {
     let (machine, engine) = (Machine::new(), engine());
     let network = json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
         "Containers": {}, "Labels": {"dev.devplat.platform": "devplat", "dev.devplat.account": "4242:other"}});

@@ -1,4 +1,4 @@
-//! What the user's shell, files and folders may hold, and what devplat makes of it.
+//! The effect of the user's shell, files and folders on devplat.
 
 use std::fs;
 
@@ -9,11 +9,11 @@ use crate::{
     machine::{Machine, run},
 };
 
-/// An address at which nothing answers.
+/// An address without a server.
 const DEAD: &str = "http://127.0.0.1:9";
 
 #[tokio::test]
-async fn api_server_of_this_machine_is_reached_past_every_proxy() {
+async fn connections_to_a_local_api_server_use_no_proxy() {
     let (machine, server) = (Machine::new(), api_server("u1").await);
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
     let names = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
@@ -26,14 +26,14 @@ async fn api_server_of_this_machine_is_reached_past_every_proxy() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing_in_the_home_folder() {
+async fn read_only_verbs_do_not_change_the_home_folder() {
     let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
     machine.write("home/.ssh/config", "Host mine\n");
     machine.remember(&json!({"profile": "kind",
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
     let before = machine.home();
-    // As the kubectl of some clouds does, whatever it is asked.
+    // The kubectl of some cloud providers does this with any arguments.
     machine
         .program(
             "kubectl",
@@ -57,7 +57,7 @@ async fn looking_changes_nothing_in_the_home_folder() {
 }
 
 #[tokio::test]
-async fn json_is_one_line_without_colours_for_every_verb_that_looks() {
+async fn json_of_read_only_verbs_is_one_line_without_colours() {
     let (machine, engine) = (Machine::new(), engine());
     for args in [
         &["profiles", "list", "-o", "json"][..],
@@ -85,7 +85,7 @@ async fn log_into_a_pipe_has_no_colours() {
 }
 
 #[tokio::test]
-async fn program_that_cannot_log_in_is_told_in_its_own_words_after_one_try() {
+async fn failed_login_quotes_the_plugin_after_one_try() {
     let (machine, server) = (Machine::new(), api_server("u1").await);
     let calls = machine.at("calls");
     machine
@@ -107,7 +107,7 @@ async fn program_that_cannot_log_in_is_told_in_its_own_words_after_one_try() {
 }
 
 #[tokio::test]
-async fn kubeconfig_that_is_broken_keeps_from_a_cluster_that_exists_alone() {
+async fn broken_kubeconfig_blocks_only_existing_clusters() {
     let (machine, engine) = (Machine::new(), engine());
     machine.write("home/.kube/config", "contexts: [\n");
     let of = |args: &[&str]| machine.devplat(args).env("DOCKER_HOST", &engine.address);
@@ -119,7 +119,7 @@ async fn kubeconfig_that_is_broken_keeps_from_a_cluster_that_exists_alone() {
 }
 
 #[tokio::test]
-async fn profile_is_remembered_though_its_file_and_folder_are_gone() {
+async fn profile_is_remembered_without_its_file_and_folder() {
     let (machine, engine) = (Machine::new(), engine());
     let file = machine.write("work/team.yaml", "extends: kind\noperator:\n  replicas: 3\n");
     machine.remember(&json!({

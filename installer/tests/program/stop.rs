@@ -1,4 +1,4 @@
-//! Every wait ends when its user asks: by Ctrl-C, by SIGTERM, by a terminal that is closed.
+//! Every wait ends when the user asks to stop: by Ctrl-C, by SIGTERM, by closing the terminal.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use crate::{
     machine::Machine,
 };
 
-/// Far less than any wait lasts.
+/// Far less than the limit of any wait.
 const SOON: Duration = Duration::from_secs(5);
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
 #[tokio::test]
-async fn api_server_that_never_answers_is_not_waited_for_after_a_signal() {
+async fn signal_ends_the_wait_for_a_silent_api_server() {
     let verbs: [&[&str]; 5] = [
         &["status", "--context", "there"],
         &["plan", "--profile", "existing", "--context", "there"],
@@ -39,7 +39,7 @@ async fn api_server_that_never_answers_is_not_waited_for_after_a_signal() {
 }
 
 #[tokio::test]
-async fn engine_that_never_answers_is_not_waited_for_after_a_signal() {
+async fn signal_ends_the_wait_for_a_silent_engine() {
     let verbs: [&[&str]; 3] =
         [&["status"], &["up", "--yes", "--profile", "kind"], &["destroy", "--yes", "--profile", "kind"]];
     for (args, signal) in verbs.iter().zip(SIGNALS.iter().cycle()) {
@@ -59,7 +59,7 @@ async fn engine_that_never_answers_is_not_waited_for_after_a_signal() {
 }
 
 #[tokio::test]
-async fn destroy_that_is_stopped_before_its_first_step_says_that_nothing_was_deleted() {
+async fn destroy_stopped_before_its_first_step_reports_no_deletion() {
     let (machine, engine) = (Machine::new(), engine());
     engine.answers.be_silent_on("GET /containers");
     let host = engine.address.clone();
@@ -74,7 +74,7 @@ async fn destroy_that_is_stopped_before_its_first_step_says_that_nothing_was_del
 }
 
 #[tokio::test]
-async fn program_that_logs_in_is_not_waited_for_after_a_signal() {
+async fn signal_ends_the_wait_for_a_login_plugin() {
     let (machine, server) = (Machine::new(), api_server("u1").await);
     let asked = machine.at("asked");
     machine.program("log-in", &format!(": > '{}'; exec sleep 1000", asked.display())).await;

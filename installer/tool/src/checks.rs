@@ -1,5 +1,5 @@
-//! Checks of this crate against a real engine, for the tests on a real cluster: `tests/` calls them with a running node.
-//! They make objects whose names begin with a prefix of the caller's, and delete them again.
+//! Checks of this crate against a real engine. The tests on a real cluster in `tests/` call them with a running node.
+//! They create objects whose names begin with the caller's prefix, and delete them again.
 
 use std::{
     io::{Seek, Write},
@@ -12,7 +12,7 @@ use crate::{
     local::{Account, Owner},
 };
 
-/// How a check ends.
+/// The result of a check.
 pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 fn ensure(holds: bool, what: impl Into<String>) -> Outcome {
@@ -23,7 +23,7 @@ fn owner(prefix: &str) -> Owner {
     Owner { platform: prefix.to_owned(), account: Some(Account { uid: 1, name: "check".to_owned() }) }
 }
 
-/// A network carries its owner, is there once, and is gone after it was deleted.
+/// A network has its owner's label, has a unique name, and is gone after its deletion.
 pub async fn network_comes_and_goes(engine: &Engine, prefix: &str) -> Outcome {
     let name = format!("{prefix}-network");
     let labels = owner(prefix).labels();
@@ -32,14 +32,14 @@ pub async fn network_comes_and_goes(engine: &Engine, prefix: &str) -> Outcome {
     ensure(Owner::of_labels(&found.labels) == Some(owner(prefix)), format!("labels: {:?}", found.labels))?;
     ensure(found.subnets == ["10.201.0.0/24"], format!("ranges: {:?}", found.subnets))?;
     let again = engine.create_network(&name, &labels, None).await;
-    let again = again.err().ok_or("a second network of that name was made")?;
+    let again = again.err().ok_or("a second network of that name was created")?;
     ensure(again.is_conflict(), again.to_string())?;
     engine.remove_network(&name).await?;
     engine.remove_network(&name).await?;
     ensure(engine.network(&name).await?.is_none(), "the network is still there")
 }
 
-/// A container is started in a network, on a port of this machine, and goes with its volume.
+/// A container is started in a network, on a port of this machine, and is deleted with its volume.
 pub async fn container_comes_and_goes(
     engine: &Engine,
     prefix: &str,
@@ -88,7 +88,7 @@ pub async fn container_comes_and_goes(
     ensure(engine.container(&name).await?.is_none(), "the container is still there")
 }
 
-/// A file of 64 MiB goes through a command's standard input whole, and a failing command returns its status and output.
+/// A command's standard input takes a whole file of 64 MiB, and a failed command returns its status and output.
 pub async fn input_reaches_a_command_whole(engine: &Engine, node: &str) -> Outcome {
     const LENGTH: usize = 64 << 20;
     let mut file = tempfile::tempfile()?;
@@ -108,7 +108,7 @@ pub async fn input_reaches_a_command_whole(engine: &Engine, node: &str) -> Outco
     )
 }
 
-/// Absent things are absent, and not errors.
+/// Absent objects are not errors.
 pub async fn absent_things_are_none(engine: &Engine, prefix: &str) -> Outcome {
     let name = format!("{prefix}-absent");
     ensure(engine.container(&name).await?.is_none(), "container")?;

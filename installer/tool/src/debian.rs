@@ -1,4 +1,4 @@
-//! mmdebstrap, which puts a Debian root together from this machine's own package sources.
+//! Runs mmdebstrap, which installs a Debian root from this machine's own package sources.
 
 use std::{
     fs, io,
@@ -9,38 +9,38 @@ use devplat_image::base::Recipe;
 
 use crate::{Command, Surroundings, limits, process};
 
-/// The release of Debian where this machine's own has no name.
+/// The release of Debian if os-release names none.
 const STABLE: &str = "bookworm";
 /// The longest os-release that is read.
 const OS_RELEASE_LIMIT: u64 = 64 << 10;
 
-/// Why there is no Debian root.
+/// The reason why there is no Debian root.
 #[derive(Debug, thiserror::Error)]
 pub enum DebianError {
-    /// The file that names this machine's release is there and cannot be read.
+    /// The file that names this machine's release exists but cannot be read.
     #[error("cannot read {}", path.display())]
     Release {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
     /// mmdebstrap is not installed.
     #[error("mmdebstrap is not installed")]
     Absent(#[source] process::Error),
-    /// This user is not root, and has no newuidmap to be root in a namespace.
-    #[error("mmdebstrap cannot make a root without being root")]
+    /// This user is not root, and newuidmap, which gives root in a user namespace, is not installed.
+    #[error("mmdebstrap needs root or newuidmap")]
     NoNamespace,
     /// The disk is full.
-    #[error("cannot make a Debian root: {free} bytes are left in {}", folder.display())]
+    #[error("cannot create a Debian root: {free} bytes are left in {}", folder.display())]
     NoSpace {
-        /// Where it was made.
+        /// The folder of the root.
         folder: PathBuf,
-        /// Bytes left there.
+        /// The free bytes there.
         free: u64,
     },
-    /// mmdebstrap failed otherwise.
-    #[error("cannot make a Debian root")]
+    /// mmdebstrap failed for another reason.
+    #[error("cannot create a Debian root")]
     Failed(#[source] process::Error),
 }
 
@@ -53,15 +53,15 @@ impl DebianError {
                 Self::Absent(_) => "install mmdebstrap (`sudo apt-get install mmdebstrap`)",
                 Self::NoNamespace => "install newuidmap (`sudo apt-get install uidmap`)",
                 Self::NoSpace { .. } => "free some space there, then run the same command",
-                Self::Failed(_) => "are Debian's packages reachable? try `sudo apt-get update`",
+                Self::Failed(_) => "check that Debian's packages are reachable: `sudo apt-get update`",
             }
             .to_owned(),
         )
     }
 }
 
-/// The recipe for this machine, from its own os-release; Debian's stable release where there is none, or where it names
-/// no release.
+/// Returns the recipe for this machine, from its os-release; Debian's stable release if that file is absent or names no
+/// release.
 pub fn recipe() -> Result<Recipe, DebianError> {
     recipe_of(Path::new("/etc/os-release"))
 }
@@ -80,7 +80,7 @@ fn recipe_of(path: &Path) -> Result<Recipe, DebianError> {
     Ok(Recipe { suite: codename.unwrap_or_else(|| STABLE.to_owned()) })
 }
 
-/// Writes the root that `recipe` describes as a tar to `target`, and hands on each of mmdebstrap's steps.
+/// Writes the root that `recipe` describes as a tar to `target`, and reports each of mmdebstrap's steps.
 pub async fn bootstrap(
     surroundings: &Surroundings,
     recipe: &Recipe,
@@ -97,7 +97,7 @@ pub async fn bootstrap(
     let made = command
         .args(arguments)
         .env("SOURCE_DATE_EPOCH", "0")
-        // Its own folders lie beside the result, and go with it.
+        // mmdebstrap's temporary folders lie beside the result and are deleted with it.
         .env("TMPDIR", folder)
         .run_telling(|line| {
             if let Some(step) = line.strip_prefix("I: ") {
@@ -112,7 +112,7 @@ pub async fn bootstrap(
     }
 }
 
-/// The reason for a failure, from facts: mmdebstrap gives it only in words.
+/// Returns the reason for a failure, from facts of the machine, because mmdebstrap reports it only as text.
 fn explain(error: process::Error, folder: &Path, surroundings: &Surroundings) -> DebianError {
     if let Ok(free) = limits::disk_free(folder)
         && free < limits::FULL
@@ -125,16 +125,17 @@ fn explain(error: process::Error, folder: &Path, surroundings: &Surroundings) ->
     DebianError::Failed(error)
 }
 
-/// Arguments for util-linux's unshare, before the command: what that mounts is seen by nothing else, and goes with it.
+/// Arguments for util-linux's unshare, before the command: no other process sees the command's mounts, and they end
+/// with it.
 const OWN_MOUNTS: [&str; 4] = ["--mount", "--propagation", "private", "--"];
 
-/// Whether mounts of its own can be given to a command: root mostly can. mmdebstrap mounts in its root, and one that is
-/// killed would leave those on the machine. Run by others, it sees to that itself.
+/// Returns whether a command can get a mount namespace, which root usually may create. mmdebstrap mounts file systems
+/// in its root, and a killed one would leave them on the machine. Run by other users, it creates a namespace itself.
 async fn can_have_mounts(surroundings: &Surroundings) -> bool {
     Command::new("unshare", surroundings).args(OWN_MOUNTS).arg("true").run().await.is_ok()
 }
 
-/// The files that name this machine's package sources.
+/// Returns the files that name this machine's package sources.
 fn sources() -> Vec<String> {
     let folder = fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
     let mut files: Vec<String> = folder
@@ -153,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn release_is_that_of_this_machine_and_stable_where_there_is_none() {
+    fn release_is_this_machines_or_else_stable() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("os-release");
         let suite = || recipe_of(&path).unwrap().suite;

@@ -1,4 +1,4 @@
-//! Names of hosts, and which of them are this machine.
+//! Host names, and whether they name this machine.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 pub(crate) struct Host {
     /// The name or address, without brackets.
     pub(crate) name: String,
-    /// The port, where one is given.
+    /// The port, if given.
     pub(crate) port: Option<u16>,
 }
 
@@ -26,19 +26,20 @@ impl Host {
         }
     }
 
-    /// Whether the name says by itself that it is this machine: a loopback address, `localhost` and what ends in
+    /// Returns whether the name alone identifies this machine: a loopback address, `localhost`, or a name that ends in
     /// `.localhost` (RFC 6761).
     pub(crate) fn is_loopback_by_name(&self) -> bool {
         self.is_localhost() || self.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// Whether this is `localhost` or a name below it, which resolvers need not know.
+    /// Returns whether this is `localhost` or a name below it, which resolvers need not know.
     pub(crate) fn is_localhost(&self) -> bool {
         let name = self.name.trim_end_matches('.').to_ascii_lowercase();
         name == "localhost" || name.ends_with(".localhost")
     }
 
-    /// The addresses of the host; loopback's for names below `localhost`, whatever the resolver says.
+    /// Returns the addresses of the host; for names below `localhost` the loopback addresses, without asking the
+    /// resolver.
     pub(crate) async fn addresses(&self, usual_port: u16) -> std::io::Result<Vec<SocketAddr>> {
         let port = self.port.unwrap_or(usual_port);
         let name = if self.is_localhost() { "localhost" } else { &self.name };
@@ -46,7 +47,7 @@ impl Host {
     }
 }
 
-/// Whether all of these addresses are loopback's, and there is one.
+/// Returns whether there are addresses and all of them are loopback addresses.
 pub(crate) fn all_loopback(addresses: &[SocketAddr]) -> bool {
     !addresses.is_empty() && addresses.iter().all(|address| address.ip().to_canonical().is_loopback())
 }
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_cut_at_their_port() {
+    fn host_is_split_from_its_port() {
         let of = |authority| {
             let Host { name, port } = Host::of(authority);
             (name, port)
@@ -69,7 +70,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn loopback_is_what_resolves_to_loopback() {
+    async fn name_that_resolves_to_loopback_is_loopback() {
         for name in ["localhost", "LOCALHOST:5001", "registry.localhost:5001", "127.0.0.2:5001", "[::1]:5001"]
         {
             let host = Host::of(name);

@@ -1,6 +1,6 @@
-//! This machine's programs and engines, and what they answer, as types. It knows nothing of profiles, plans and
-//! resources, reads no environment (see [`Surroundings`]) and never prints; each error has its remedy in
-//! `hint`.
+//! Runs this machine's programs and container engine, and returns their answers as types. This crate does not depend on
+//! profiles, plans and resources, does not read the environment (see [`Surroundings`]) and never prints. Each error
+//! returns its remedy from `hint`.
 
 #[cfg(feature = "checks")]
 pub mod checks;

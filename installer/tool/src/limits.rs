@@ -6,10 +6,10 @@ use std::{
     path::Path,
 };
 
-/// A disk with fewer bytes left is full for what devplat does: images and nodes write hundreds of megabytes.
+/// A disk with fewer free bytes counts as full, because images and nodes write hundreds of megabytes.
 pub const FULL: u64 = 64 << 20;
 
-/// The bytes that are left for this user on the disk with `path`, or with the nearest folder above it that is there.
+/// Returns the bytes that are free for this user on the disk of `path`, or of the nearest existing folder above it.
 pub fn disk_free(path: &Path) -> io::Result<u64> {
     let mut place = path;
     loop {
@@ -24,8 +24,8 @@ pub fn disk_free(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// inotify instances and watches. Kubelets, containerd and systemd in nodes need tens of instances each, and all nodes'
-/// root counts as one user, this machine's.
+/// inotify instances and watches. The kubelet, containerd and systemd of a node need tens of instances, and the kernel
+/// counts the root users of all nodes and of this machine as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inotify {
     /// Instances that processes of the user have.
@@ -36,18 +36,18 @@ pub struct Inotify {
     pub watches: u64,
     /// The most watches that a user may have: `fs.inotify.max_user_watches`.
     pub max_watches: u64,
-    /// Whether every process of the user could be looked at: root's processes show their files only to root.
+    /// Whether every process of the user could be read: only root may see the open files of root's processes.
     pub complete: bool,
 }
 
 impl Inotify {
-    /// The instances that are left.
+    /// Returns the number of free instances.
     pub fn instances_left(&self) -> u64 {
         self.max_instances.saturating_sub(self.instances)
     }
 }
 
-/// The inotify instances and watches of root: the kernel counts those of processes in containers as root's.
+/// Reads the inotify instances and watches of root, which include those of processes in containers.
 pub fn inotify_of_root() -> io::Result<Inotify> {
     inotify(Path::new("/proc"), 0)
 }
@@ -68,7 +68,7 @@ fn inotify(proc: &Path, user: u32) -> io::Result<Inotify> {
         let process = entry?.path();
         let number =
             process.file_name().is_some_and(|name| name.as_encoded_bytes().iter().all(u8::is_ascii_digit));
-        // A process that ended in between has none.
+        // The process ended in between.
         let Some(owner) = number.then(|| owner(&process)).flatten() else { continue };
         if owner != user {
             continue;
@@ -84,14 +84,14 @@ fn inotify(proc: &Path, user: u32) -> io::Result<Inotify> {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found.complete = false,
-            // It ended in between.
+            // The process ended in between.
             Err(_) => {}
         }
     }
     Ok(found)
 }
 
-/// The real user of a process.
+/// Reads the real user of a process.
 fn owner(process: &Path) -> Option<u32> {
     let status = fs::read_to_string(process.join("status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.parse().ok()
@@ -102,12 +102,12 @@ fn watches(info: &Path) -> u64 {
     text.lines().filter(|line| line.starts_with("inotify ")).count() as u64
 }
 
-/// How many files this process may have open.
+/// Returns how many files this process may have open.
 pub fn open_files() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current
 }
 
-/// A file of at most `limit` bytes.
+/// Reads a file of at most `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
     fs::File::open(path)?.take(limit + 1).read_to_end(&mut content)?;

@@ -1,4 +1,4 @@
-//! minikube, through its command. devplat makes no such cluster; it brings images into one that is there.
+//! Runs the command minikube. devplat does not create minikube clusters; it loads images into existing ones.
 
 use std::{path::Path, time::Duration};
 
@@ -6,15 +6,15 @@ use serde::Deserialize;
 
 use crate::{Command, Surroundings, process};
 
-/// How long the list of profiles may take.
+/// How long listing the profiles may take.
 const LIST_LIMIT: Duration = Duration::from_mins(1);
-/// How long an archive may take on its way into the nodes: gigabytes over SSH into a virtual machine.
+/// How long loading an archive may take: gigabytes over SSH into a virtual machine.
 const LOAD_LIMIT: Duration = Duration::from_mins(30);
 
-/// A cluster of minikube's.
+/// A minikube cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
-    /// Its name, which is also that of its context.
+    /// Its name, which is also the name of its context.
     pub name: String,
     /// Its driver: `docker`, `kvm2`, `none` …
     pub driver: String,
@@ -24,21 +24,21 @@ pub struct Profile {
     pub kubernetes_version: String,
     /// How many nodes it has.
     pub nodes: usize,
-    /// Whether the add-on is on that gives volumes to pods on every node.
+    /// Whether the add-on that provides volumes on every node is enabled.
     pub volumes_on_every_node: bool,
 }
 
-/// Why minikube did not do what it was asked.
+/// The reason why a command of minikube's failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MinikubeError {
-    /// It did not run, or it failed.
+    /// It could not be started, or it failed.
     #[error(transparent)]
     Tool(#[from] process::Error),
-    /// Its list of profiles is not what it writes.
-    #[error("cannot understand the profiles that minikube lists")]
+    /// Its list of profiles has an unknown format.
+    #[error("cannot parse the profiles that minikube lists")]
     Malformed(#[source] serde_json::Error),
-    /// The archive is named by a path that minikube takes for the name of an image.
-    #[error("archive {0:?} has to be named by its absolute path: minikube takes other names for images")]
+    /// The path of the archive is relative, which minikube would read as the name of an image.
+    #[error("the path of archive {0:?} is not absolute; minikube reads relative paths as names of images")]
     Relative(std::path::PathBuf),
 }
 
@@ -48,24 +48,24 @@ impl MinikubeError {
         match self {
             Self::Tool(error) => error.hint(),
             Self::Malformed(_) => {
-                Some("`minikube profile list` should show the cluster; is minikube recent?".to_owned())
+                Some("check that `minikube profile list` shows the cluster, and update minikube".to_owned())
             }
             Self::Relative(_) => None,
         }
     }
 }
 
-/// The profiles of minikube whose configuration it can read.
+/// Lists the profiles whose configuration minikube can read.
 pub async fn profiles(surroundings: &Surroundings) -> Result<Vec<Profile>, MinikubeError> {
-    // Without -l it asks every cluster for its status, for seconds each.
+    // Without -l minikube asks every cluster for its status, which takes seconds each.
     let command = Command::new("minikube", surroundings).args(["profile", "list", "-o", "json", "-l"]);
     let output = command.deadline(LIST_LIMIT).run().await?;
     parse(&output.stdout).map_err(MinikubeError::Malformed)
 }
 
-/// Brings the images in an archive into every node of a profile.
+/// Loads the images in an archive into every node of a profile.
 ///
-/// minikube has exited with 0 where a node did not get them, so look in each node afterwards.
+/// minikube may exit with 0 although a node did not get the images, so check each node afterwards.
 pub async fn load(surroundings: &Surroundings, profile: &str, archive: &Path) -> Result<(), MinikubeError> {
     if !archive.is_absolute() {
         return Err(MinikubeError::Relative(archive.to_owned()));
@@ -120,8 +120,8 @@ fn parse(said: &str) -> Result<Vec<Profile>, serde_json::Error> {
     Ok(valid.into_iter().flatten().map(profile).collect())
 }
 
-/// The real minikube cannot be had where devplat is developed. A script answers here, in the format of
-/// minikube's source (after v1.38.1); it was not recorded from a running one.
+/// The real minikube is not available where devplat is developed. A script answers in its place, in the format of
+/// minikube's source (after v1.38.1); the answers were not recorded from a running minikube.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +135,7 @@ mod tests {
          "Addons":{"default-storageclass":true,"storage-provisioner-rancher":true}}}]}"#;
 
     #[tokio::test]
-    async fn profiles_come_with_driver_runtime_and_nodes() {
+    async fn profiles_have_driver_runtime_and_nodes() {
         let fake =
             Fake::new("minikube", &format!("[ \"$*\" = 'profile list -o json -l' ] && cat <<'E'\n{LIST}\nE"))
                 .await;
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn empty_list_is_not_an_error_and_nonsense_is() {
+    async fn empty_list_is_accepted_and_garbage_is_an_error() {
         let fake = Fake::new("minikube", r#"echo '{"invalid":[],"valid":null}'"#).await;
         assert!(profiles(&fake.surroundings([])).await.unwrap().is_empty());
         let fake = Fake::new("minikube", "echo 'Error: no'").await;
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn archive_goes_into_the_profile_that_is_named() {
+    async fn archive_is_loaded_into_the_named_profile() {
         let fake = Fake::new("minikube", "env; echo \"$*\" > \"$(dirname \"$0\")/arguments\"").await;
         let surroundings = fake.surroundings([("MINIKUBE_PROFILE", "other"), ("MINIKUBE_HOME", "/m")]);
         load(&surroundings, "minikube", Path::new("/tmp/images.tar")).await.unwrap();

@@ -1,4 +1,5 @@
-//! Whether a port of this machine can be taken, and what is in the way. Only good for an engine on this machine.
+//! Checks whether a port of this machine is free, and finds the process that has it. Only for an engine on this
+//! machine.
 
 use std::{
     fs, io,
@@ -6,28 +7,28 @@ use std::{
     path::Path,
 };
 
-/// Whether an address and port of this machine are free.
+/// The state of a port of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Port {
-    /// They are.
+    /// It is free.
     Free,
-    /// A process listens there.
+    /// A process listens on it.
     InUse {
-        /// Its name and number, where this user may know them.
+        /// Its name and process ID, if this user may see them.
         holder: Option<String>,
     },
-    /// This user may not take the port; the engine may.
+    /// This user may not listen on the port; the engine may.
     NotPermitted,
-    /// The address is none of this machine's.
+    /// This machine does not have the address.
     NotAnAddressHere {
-        /// Those that are.
+        /// The addresses of this machine.
         addresses: Vec<IpAddr>,
     },
-    /// The operating system refuses the port otherwise.
+    /// The operating system refuses the port for another reason.
     Refused(io::ErrorKind),
 }
 
-/// Whether `address` is free; port 0 always is.
+/// Returns whether `address` is free; port 0 always is.
 pub fn check(address: SocketAddr) -> Port {
     if address.port() == 0 && address.ip().is_unspecified() {
         return Port::Free;
@@ -45,12 +46,12 @@ pub fn check(address: SocketAddr) -> Port {
     }
 }
 
-/// The addresses of this machine.
+/// Returns the addresses of this machine.
 pub fn own_addresses() -> Vec<IpAddr> {
     addresses(Path::new("/proc"))
 }
 
-/// The process that listens at `address`, as `name (process 42)`.
+/// Returns the process that listens on `address`, as `name (process 42)`.
 fn holder(proc: &Path, address: SocketAddr) -> Option<String> {
     let table = if address.is_ipv4() { ["net/tcp", "net/tcp6"] } else { ["net/tcp6", "net/tcp"] };
     let sockets: Vec<String> = table
@@ -63,7 +64,7 @@ fn holder(proc: &Path, address: SocketAddr) -> Option<String> {
         if !entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
             continue;
         }
-        // Those of other users are not shown.
+        // The kernel does not show the files of other users' processes.
         let Ok(files) = fs::read_dir(process.join("fd")) else { continue };
         let mut targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
         if targets.any(|target| sockets.iter().any(|socket| target.as_os_str() == socket.as_str())) {
@@ -74,7 +75,7 @@ fn holder(proc: &Path, address: SocketAddr) -> Option<String> {
     None
 }
 
-/// The inodes of the sockets that listen where `address` would, in a table of the kernel's.
+/// Returns the inodes of the sockets in a table of the kernel's that listen on `address`.
 fn listeners(table: &str, address: SocketAddr) -> Vec<u64> {
     const LISTEN: &str = "0A";
     table
@@ -92,7 +93,7 @@ fn listeners(table: &str, address: SocketAddr) -> Vec<u64> {
         .collect()
 }
 
-/// An address as the kernel's tables have it: words of 32 bits, each in the processor's byte order.
+/// Parses an address of the kernel's tables: words of 32 bits, each in the processor's byte order.
 fn kernel_address(hex: &str) -> Option<IpAddr> {
     let word = |at: usize| Some(u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?.to_ne_bytes());
     match hex.len() {
@@ -108,8 +109,8 @@ fn kernel_address(hex: &str) -> Option<IpAddr> {
     }
 }
 
-/// The addresses of this machine, from the kernel's tables of routes: `fib_trie` has those of IPv4, marked as local to
-/// the host, and `if_inet6` those of IPv6.
+/// Reads the addresses of this machine from the kernel's tables: `fib_trie` marks those of IPv4 as local to the host,
+/// and `if_inet6` lists those of IPv6.
 fn addresses(proc: &Path) -> Vec<IpAddr> {
     let mut found = Vec::new();
     let trie = fs::read_to_string(proc.join("net/fib_trie")).unwrap_or_default();
@@ -142,7 +143,7 @@ mod tests {
         let Port::InUse { holder: Some(holder) } = check(address) else { panic!("{:?}", check(address)) };
         assert!(holder.ends_with(&format!("(process {})", std::process::id())), "{holder}");
         drop(listener);
-        // A child that another test is starting has the listener until its program runs.
+        // A child of another test may have inherited the listener, until it has started its program.
         let begun = std::time::Instant::now();
         while check(address) != Port::Free {
             assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", check(address));
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn address_of_another_machine_comes_with_those_of_this_one() {
+    fn foreign_address_is_reported_with_those_of_this_machine() {
         let Port::NotAnAddressHere { addresses } = check("192.0.2.7:30022".parse().unwrap()) else {
             panic!("{:?}", check("192.0.2.7:30022".parse().unwrap()))
         };
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn kernels_table_gives_what_listens_there() {
+    fn listeners_are_read_from_the_kernels_table() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n\
              0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1\n\
              1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 22 1\n\

@@ -1,7 +1,7 @@
-//! The only place that starts processes. Every child runs in a process group of its own, so that Ctrl-C on the
-//! terminal reaches devplat alone, which then decides what to finish; and dies with devplat, even by SIGKILL, so
-//! that no orphan goes on making what the next run takes for half-made. It never prints: what a child writes comes
-//! back as data, and no more of it is kept than is of use.
+//! The only module that starts processes. Every child runs in its own process group, so that Ctrl-C on the terminal
+//! signals only devplat, which then decides which steps to finish. Every child ends with devplat, even after SIGKILL,
+//! so that no orphan changes resources while the next run repairs them. This module never prints: it returns a child's
+//! output as data, up to a limit.
 
 mod capture;
 
@@ -25,9 +25,9 @@ pub(crate) use capture::{last_lines, without_colours};
 
 use crate::Surroundings;
 
-/// The most that is kept of a child's standard output. devplat reads lists and configurations.
+/// The limit of a child's standard output: devplat reads only lists and configurations.
 const STDOUT_LIMIT: usize = 16 << 20;
-/// How long a child on this terminal has to end after SIGTERM.
+/// How long a child on this terminal may take to end after SIGTERM.
 const LEAVE: Duration = Duration::from_secs(5);
 
 /// A command line to run: program, arguments, environment and standard input.
@@ -59,27 +59,27 @@ pub struct Output {
     pub stderr: String,
 }
 
-/// How a child ended that failed.
+/// The way a failed child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It exited with this status.
+    /// The child exited with this status.
     Status(i32),
-    /// This signal ended it.
+    /// This signal ended the child.
     Signal(i32),
 }
 
-/// Why a command gave no output.
+/// The reason why a command returned no output.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The program is not installed in any of the folders searched.
-    #[error("{program} is not installed: looked for it in {path}")]
+    /// The program is not installed in any of the searched folders.
+    #[error("{program} is not installed: it is not in {path}")]
     Absent {
-        /// The program looked for.
+        /// The program.
         program: String,
-        /// The folders searched, in order, separated by colons.
+        /// The searched folders, in order, separated by colons.
         path: String,
     },
-    /// The program could not be started, fed or read.
+    /// The program could not be started, or its input or output failed.
     #[error("cannot run {program}")]
     Start {
         /// The program.
@@ -90,35 +90,35 @@ pub enum Error {
     /// The program failed.
     #[error("{line}: {ended}{}{said}", if said.is_empty() { "" } else { ": " })]
     Failed {
-        /// The command line, for people.
+        /// The command line, for messages.
         line: String,
-        /// How it ended.
+        /// The way it ended.
         ended: Ended,
-        /// The last lines it wrote to standard error, else to standard output.
+        /// Its last lines of standard error, or else of standard output.
         said: String,
     },
-    /// The program was ended because it took too long.
-    #[error("{line}: ended after {} s, which is the limit{}{said}", limit.as_secs(), if said.is_empty() { "" } else { "; its last lines: " })]
+    /// The program reached its time limit and was killed.
+    #[error("{line}: timed out after {} s{}{said}", limit.as_secs(), if said.is_empty() { "" } else { "; its last lines: " })]
     Slow {
-        /// The command line, for people.
+        /// The command line, for messages.
         line: String,
-        /// How long it may take.
+        /// The time limit.
         limit: Duration,
-        /// The last lines it wrote to standard error.
+        /// Its last lines of standard error.
         said: String,
     },
-    /// The program wrote more to standard output than is kept.
+    /// The program wrote more to standard output than the limit.
     #[error("{line}: wrote more than {} MiB to standard output", limit >> 20)]
     TooMuch {
-        /// The command line, for people.
+        /// The command line, for messages.
         line: String,
-        /// The most that is kept, in bytes.
+        /// The limit in bytes.
         limit: usize,
     },
 }
 
 impl Error {
-    /// The last lines the failed program wrote; empty where it was never started.
+    /// Returns the last lines of the failed program; empty if it was never started.
     pub fn said(&self) -> &str {
         match self {
             Self::Absent { .. } | Self::Start { .. } | Self::TooMuch { .. } => "",
@@ -163,10 +163,10 @@ pub enum Line<'a> {
 }
 
 impl Command {
-    /// A command with the variables of `surroundings` that reads nothing.
+    /// Returns a command with the variables of `surroundings` and without standard input.
     pub fn new(program: &str, surroundings: &Surroundings) -> Self {
         let mut variables = surroundings.variables.clone();
-        // The child looks for programs where devplat does: kind starts docker.
+        // The child must search the same folders as devplat: kind starts docker.
         if let Ok(path) = std::env::join_paths(surroundings.folders()) {
             variables.insert("PATH".into(), path);
         }
@@ -212,21 +212,21 @@ impl Command {
         self
     }
 
-    /// Takes a variable out of the child's environment.
+    /// Removes a variable from the child's environment.
     #[must_use]
     pub fn env_remove(mut self, name: &str) -> Self {
         self.variables.remove(OsStr::new(name));
         self
     }
 
-    /// Takes all variables whose names begin with `prefix` out of the child's environment.
+    /// Removes all variables whose names begin with `prefix` from the child's environment.
     #[must_use]
     pub fn env_clear_prefix(mut self, prefix: &str) -> Self {
         self.variables.retain(|name, _| !name.as_encoded_bytes().starts_with(prefix.as_bytes()));
         self
     }
 
-    /// Sets the folder that the child starts in.
+    /// Sets the child's working directory.
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.as_os_str().to_owned());
@@ -247,14 +247,14 @@ impl Command {
         self
     }
 
-    /// Gives the child this terminal to read from, for programs that ask their user something.
+    /// Gives the child this terminal as standard input, for programs that ask the user.
     #[must_use]
     pub fn terminal_stdin(mut self) -> Self {
         self.stdin = Input::Terminal;
         self
     }
 
-    /// Ends the child, and all that it started, after `limit`.
+    /// Kills the child and its descendants after `limit`.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
         self.deadline = Some(limit);
@@ -263,12 +263,12 @@ impl Command {
 
     /// Runs the command to its end and returns its output.
     ///
-    /// Dropping the future kills the child and all that it started.
+    /// Dropping the future kills the child and its descendants.
     pub async fn run(self) -> Result<Output, Error> {
         self.run_lines(|_| {}).await
     }
 
-    /// As [`Command::run`], and hands each line of standard error to `tell` as it comes.
+    /// Like [`Command::run`], and passes each line of standard error to `tell` immediately.
     pub async fn run_telling(self, mut tell: impl FnMut(&str)) -> Result<Output, Error> {
         self.run_lines(|line| {
             if let Line::Err(line) = line {
@@ -278,7 +278,7 @@ impl Command {
         .await
     }
 
-    /// As [`Command::run`], and hands each line that the child writes to `tell` as it comes.
+    /// Like [`Command::run`], and passes each line of output to `tell` immediately.
     pub async fn run_lines(self, tell: impl FnMut(Line<'_>)) -> Result<Output, Error> {
         let line = self.line();
         let program = self.program.clone();
@@ -297,19 +297,20 @@ impl Command {
         let in_our_group = matches!(self.stdin, Input::Terminal);
         let mut command = self.prepare(true)?;
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Only the terminal's own group may read from it.
+        // Only the terminal's foreground process group may read from it.
         if !in_our_group {
             command.process_group(0);
         }
         let mut child = command.spawn().map_err(started)?;
-        // Dropped before the child is, whose number may be another's once it was waited for.
+        // Drop this before the child: after the wait, the kernel may reuse its process ID.
         let mut group = if in_our_group { Group(None) } else { Group::of(&child) };
         let input = child.stdin.take();
         let stdout = child.stdout.take().expect("standard output is piped above");
         let stderr = child.stderr.take().expect("standard error is piped above");
         let feed = async move {
             if let Some(mut input) = input {
-                // A child that ends without reading everything has its own exit status, which explains more.
+                // Ignore a broken pipe: the child has ended without reading everything, and its exit status explains
+                // more.
                 let _ = input.write_all(&bytes).await;
                 let _ = input.shutdown().await;
             }
@@ -343,18 +344,18 @@ impl Command {
         Err(Error::Failed { line, ended: status.into(), said })
     }
 
-    /// Runs the command with this terminal as its own, and returns its exit status; 128 and the signal where one
-    /// ended it. When `over` ends first, the child gets SIGTERM, and a moment to leave the terminal as it found it.
+    /// Runs the command on this terminal and returns its exit status, or 128 plus the signal that ended it. If `over`
+    /// ends first, the child gets SIGTERM and a moment to restore the terminal.
     pub async fn on_this_terminal(self, over: impl Future<Output = ()>) -> Result<i32, Error> {
         let program = self.program.clone();
         let failed = |source| Error::Start { program: program.clone(), source };
-        // In our own group: Ctrl-C is the child's to judge.
+        // The child stays in our process group, so that it handles Ctrl-C itself.
         let mut child = self.prepare(false)?.spawn().map_err(failed)?;
         let status = tokio::select! {
             status = child.wait() => status,
             () = over => {
                 if let Some(id) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
-                    // A child that is gone is what is wanted.
+                    // The child may already have ended.
                     let _ = kill_process(id, Signal::TERM);
                 }
                 match tokio::time::timeout(LEAVE, child.wait()).await {
@@ -370,8 +371,9 @@ impl Command {
         Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
     }
 
-    /// util-linux's setpriv, where it is installed, has the kernel end the child when devplat ends, and becomes the
-    /// child. (The call itself would take unsafe code here.)
+    /// Prepares the child. If util-linux's setpriv is installed, it sets the parent-death signal, so that the kernel
+    /// ends the child with devplat, and then executes the program. (The system call itself would need unsafe code
+    /// here.)
     fn prepare(self, dies_with_us: bool) -> Result<tokio::process::Command, Error> {
         let Self { program, args, variables, surroundings, folder, stdin: _, deadline: _ } = self;
         let Some(place) = surroundings.program(&program) else {
@@ -381,7 +383,7 @@ impl Command {
             return Err(Error::Absent { program, path });
         };
         let launcher = if dies_with_us { surroundings.program("setpriv") } else { None };
-        #[expect(clippy::disallowed_methods, reason = "this module is the one home of starting processes")]
+        #[expect(clippy::disallowed_methods, reason = "this is the only module that starts processes")]
         let mut command = tokio::process::Command::new(launcher.as_deref().unwrap_or(&place));
         if launcher.is_some() {
             command.args(["--pdeathsig", "KILL", "--"]).arg(&place);
@@ -403,7 +405,7 @@ impl Command {
     }
 }
 
-/// The process group of a child, which is killed when this is dropped before the child ended.
+/// The process group of a child. Dropping it before the child has ended kills the group.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -419,7 +421,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // A group that is gone is what is wanted.
+            // The group may already have ended.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }

@@ -1,5 +1,5 @@
-//! Folders for what is only on its way, below the system's temporary folder, where builders with fewer rights reach
-//! them too. Each is written down before it is made, so that what a killed run left goes with the next.
+//! Temporary folders below the system's temporary folder, where builders with fewer rights can reach them. A note names
+//! each folder before it is created, so that the next run deletes the folders of a killed run.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,20 +10,20 @@ use std::{
 
 use fs4::FileExt;
 
-/// How every such folder is called, so that nothing else is ever deleted.
+/// The prefix of all such folders. No folder with another name is ever deleted.
 const PREFIX: &str = "devplat-scratch-";
 
-/// A folder that goes when this is dropped.
+/// A folder that is deleted when this is dropped.
 #[derive(Debug)]
 pub struct Scratch {
     folder: PathBuf,
     note: PathBuf,
-    /// Locked as long as the folder is needed.
+    /// The note, locked while the folder is in use.
     _file: File,
 }
 
 impl Scratch {
-    /// Makes a folder, with its note in `notes`, and takes away those whose makers are gone.
+    /// Creates a folder with its note in `notes`, and deletes the folders of processes that have ended.
     pub fn new(notes: &Path) -> io::Result<Self> {
         fs::create_dir_all(notes)?;
         sweep(notes);
@@ -37,7 +37,7 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Where it is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.folder
     }
@@ -49,7 +49,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The next run retries the folders that cannot be deleted now.
+/// Deletes the folders of processes that have ended. The next run retries those that cannot be deleted now.
 fn sweep(notes: &Path) {
     for note in fs::read_dir(notes).into_iter().flatten().flatten() {
         let note = note.path();
@@ -66,20 +66,20 @@ fn sweep(notes: &Path) {
 fn take_away(folder: &Path, note: &Path) {
     let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
     if ours && has_mounts(&fs::read_to_string("/proc/self/mounts").unwrap_or_default(), folder) {
-        // A mount there holds files that are not ours.
+        // A mount may hold files that are not ours.
         return;
     }
     let gone = !ours || fs::remove_dir_all(folder).is_ok() || !folder.exists();
     if gone {
-        // An absent note is what is wanted.
+        // The note may already be absent.
         let _ = fs::remove_file(note);
     }
 }
 
-/// Whether something is mounted at `folder` or below it. `mounts` is as the kernel tells it: device, place, …, with
-/// what would end a word or a line in octal.
+/// Returns whether there is a mount at `folder` or below it. `mounts` has the format of /proc/self/mounts: device,
+/// mount point and more, with white space and backslashes in octal.
 fn has_mounts(mounts: &str, folder: &Path) -> bool {
-    // The backslash first, since the others bring one along.
+    // Escape the backslash first, because the other escapes contain one.
     let folder = [("\\", "\\134"), (" ", "\\040"), ("\t", "\\011"), ("\n", "\\012")]
         .iter()
         .fold(folder.to_string_lossy().into_owned(), |name, (sign, octal)| name.replace(sign, octal));
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mounts_below_a_folder_are_seen() {
+    fn mounts_below_a_folder_are_found() {
         let mounts = "proc /proc proc rw 0 0\nsys /tmp/devplat-scratch-a/root/sys sysfs ro 0 0\n";
         assert!(has_mounts(mounts, Path::new("/tmp/devplat-scratch-a")));
         assert!(!has_mounts(mounts, Path::new("/tmp/devplat-scratch-ab")));
@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn mounts_below_a_folder_with_a_space_in_its_name_are_seen() {
+    fn mounts_below_a_folder_with_a_space_in_its_name_are_found() {
         let mounts = "sys /tmp/of\\040mine/a\\134b/devplat-scratch-a/sys sysfs ro 0 0\n";
         assert!(has_mounts(mounts, Path::new("/tmp/of mine/a\\b/devplat-scratch-a")));
         assert!(!has_mounts(mounts, Path::new("/tmp/of mine/a\\b/devplat-scratch-b")));
     }
 
     #[test]
-    fn folder_goes_with_its_maker() {
+    fn folder_is_deleted_on_drop() {
         let notes = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(notes.path()).unwrap();
         let folder = scratch.path().to_owned();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn folder_of_a_killed_maker_goes_with_the_next() {
+    fn folder_of_a_killed_run_is_deleted_by_the_next() {
         let notes = tempfile::tempdir().unwrap();
         let left = std::env::temp_dir().join(format!("{PREFIX}left-{}", std::process::id()));
         fs::create_dir_all(left.join("deep")).unwrap();
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn note_that_names_something_else_deletes_nothing() {
+    fn note_with_another_name_deletes_nothing() {
         let notes = tempfile::tempdir().unwrap();
         let other = tempfile::tempdir().unwrap();
         fs::write(notes.path().join("note"), other.path().as_os_str().as_encoded_bytes()).unwrap();

@@ -1,5 +1,5 @@
-//! The variables and the home folder that devplat was started with. The caller hands them in, so that nothing below reads
-//! the environment and a test can choose them.
+//! The environment variables and the home folder that devplat was started with. The caller passes them in, so that no
+//! code below reads the environment and tests can choose them.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The variables and the home folder that programs and engines are looked up with.
+/// The variables and the home folder for the search of programs and engines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// Environment variables, by name.
@@ -16,12 +16,12 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
 }
 
-/// The variables that name a proxy, in the order in which programs look.
+/// The variables that name a proxy, in the order in which programs read them.
 const PROXY_VARIABLES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
 impl Surroundings {
-    /// Surroundings of these variables and this home folder.
+    /// Returns surroundings with these variables and this home folder.
     pub fn new<N: Into<OsString>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (N, V)>,
         home: Option<PathBuf>,
@@ -30,29 +30,29 @@ impl Surroundings {
         Self { variables, home }
     }
 
-    /// The value of a variable; an empty one counts as unset, as it does for Docker and curl.
+    /// Returns the value of a variable. An empty one counts as unset, as in Docker and curl.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable that is UTF-8 and not empty.
+    /// Returns the value of a variable if it is UTF-8 and not empty.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.to_str()
     }
 
-    /// The folder of Docker's configuration: `$DOCKER_CONFIG`, else `~/.docker`.
+    /// Returns the folder of Docker's configuration: `$DOCKER_CONFIG`, else `~/.docker`.
     pub fn docker_folder(&self) -> Option<PathBuf> {
         self.get("DOCKER_CONFIG")
             .map(PathBuf::from)
             .or_else(|| self.home.as_ref().map(|home| home.join(".docker")))
     }
 
-    /// The variables that name a proxy, with their values.
+    /// Returns the variables that name a proxy, with their values.
     pub fn proxies(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
         PROXY_VARIABLES.into_iter().filter_map(|name| Some((name, self.get(name)?)))
     }
 
-    /// The hosts that go to no proxy, as `NO_PROXY` lists them, with `more` added; `None` where no proxy is named.
+    /// Returns the value of `NO_PROXY` with `more` added; `None` if no proxy is set.
     pub fn no_proxy_with(&self, more: &[String]) -> Option<String> {
         self.proxies().next()?;
         let listed = self.text("NO_PROXY").or_else(|| self.text("no_proxy")).unwrap_or_default();
@@ -65,8 +65,8 @@ impl Surroundings {
         Some(hosts.join(","))
     }
 
-    /// The folders that programs are looked for in: those of `PATH`, then those that ./quickstart links programs into,
-    /// which the `PATH` of cron and of systemd units lacks. Relative folders are passed over.
+    /// Returns the folders that are searched for programs: those of `PATH`, then those that ./quickstart links programs
+    /// into, which the `PATH` of cron and of systemd units lacks. Relative folders are skipped.
     pub fn folders(&self) -> Vec<PathBuf> {
         let path = self.get("PATH").unwrap_or_default();
         let home = self.home.as_ref().map(|home| home.join(".local/bin"));
@@ -80,7 +80,7 @@ impl Surroundings {
         folders
     }
 
-    /// Where a program lies, if it is installed. A path with a folder in it is taken as it is.
+    /// Returns the path of a program, if it is installed. A path with a separator is not searched for.
     pub fn program(&self, program: &str) -> Option<PathBuf> {
         if program.contains('/') {
             return which::which_global(program).ok();
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn program_is_found_where_the_quickstart_links_it() {
+    fn program_is_found_in_the_folders_of_quickstart() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join(".local/bin");
         std::fs::create_dir_all(&folder).unwrap();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn no_proxy_grows_only_where_a_proxy_is_named() {
+    fn no_proxy_is_extended_only_if_a_proxy_is_set() {
         let more = ["10.96.0.0/16".to_owned(), "localhost".to_owned()];
         assert_eq!(Surroundings::new([("NO_PROXY", "localhost")], None).no_proxy_with(&more), None);
         let surroundings =

@@ -1,4 +1,4 @@
-//! Facts of a cluster: its identity, its platforms, what it can do, and the registry that it announces.
+//! Facts of a cluster: its identity, its platforms, its capabilities, and the registry that it announces.
 
 use std::sync::Arc;
 
@@ -30,12 +30,12 @@ async fn cluster_is_identified_and_lists_its_platforms() {
 }
 
 #[tokio::test]
-async fn capabilities_of_a_cluster_are_asked_at_once() {
+async fn capabilities_of_a_cluster_are_found() {
     let kubeconfig = platform().await.plane.kubeconfig();
     let context = context::find(&kubeconfig, None).unwrap().unwrap();
     let proxies = ProxyRules::default();
     let client = context::client(&kubeconfig, &context.name, &proxies, Arc::new(NoPlugins)).await.unwrap();
-    // The pods that are tried need the ServiceAccount of the namespace.
+    // A trial of pods needs the ServiceAccount of the namespace.
     namespace::Namespace::new("capable").await;
     let found = devplat_tests::waiting::until("a level of Pod Security", namespace::PATIENCE, async || {
         let found = capabilities::ask(&client, &context).await.unwrap();
@@ -61,7 +61,7 @@ async fn announced_registry_is_read_and_only_ours_is_withdrawn() {
     assert_eq!(hosting::announce(&client, "test", &ours).await.unwrap(), Announced::Created);
     assert_eq!(hosting::announce(&client, "test", &Hosting::default()).await.unwrap(), Announced::Kept);
     assert_eq!(hosting::read(&client).await.unwrap(), Some(ours));
-    // Another platform's is left alone, and so is one without our label.
+    // An announcement of another platform stays, and so does one without our label.
     hosting::withdraw(&client, "other").await.unwrap();
     assert!(hosting::read(&client).await.unwrap().is_some());
     hosting::withdraw(&client, "test").await.unwrap();

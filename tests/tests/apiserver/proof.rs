@@ -1,4 +1,4 @@
-//! The proof that a platform works, and one that does not.
+//! The proof, on a platform that works and on one that does not.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ use tokio::sync::Mutex;
 
 use super::{cluster::platform, namespace::Namespace};
 
-/// There is one proof at a time in a cluster.
+/// Only one proof at a time can run in a cluster.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 const PATIENCE: Patience = Patience { seen: Duration::from_mins(1), ready: Duration::from_mins(1) };
 
 #[tokio::test]
-async fn a_platform_that_nobody_gets_into_is_not_proved_and_the_proofs_server_goes() {
+async fn failed_proof_deletes_its_server_and_user() {
     let _turn = TURN.lock().await;
     let platform = platform().await;
     let client = platform.plane.client().await.unwrap();
@@ -37,8 +37,8 @@ async fn a_platform_that_nobody_gets_into_is_not_proved_and_the_proofs_server_go
         let what = &entry.object_ref;
         entry.verb == "create" && what.resource == "devservers" && what.namespace == "dev-devplat-proof"
     });
-    // The administrator asks, with the rights of the user alone.
-    let made = made.expect("somebody made the proof's server");
+    // The administrator creates the server with only the user's rights.
+    let made = made.expect("the audit log has the creation of the proof's server");
     assert_eq!(made.response_status.code, 201);
     let asked = made.impersonated_user.as_ref().map(|user| user.username.as_str());
     assert_eq!(asked, Some("system:serviceaccount:dev-devplat-proof:user-devplat-proof"));
@@ -56,7 +56,7 @@ async fn a_platform_that_nobody_gets_into_is_not_proved_and_the_proofs_server_go
 }
 
 #[tokio::test]
-async fn proof_ends_within_seconds_where_a_policy_forbids_its_pod() {
+async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
     let _turn = TURN.lock().await;
     let client = platform().await.plane.client().await.unwrap();
     let policy = Policy::deny_pods(&client, "dev-devplat-proof").await;
@@ -74,7 +74,7 @@ async fn proof_ends_within_seconds_where_a_policy_forbids_its_pod() {
 struct Policy(&'static str);
 
 impl Policy {
-    /// Denies all pods of a namespace from now on.
+    /// Creates a policy that denies all pods of a namespace.
     async fn deny_pods(client: &Client, namespace: &str) -> Self {
         let policy = Self("proof-without-pods");
         let probe = Namespace::new("proof-probe").await;
@@ -115,7 +115,7 @@ impl Policy {
                 }),
             )
             .await;
-        // It takes a moment until the API server knows it.
+        // The API server applies a new policy only after a moment.
         let pods: Api<Pod> = probe.api();
         let pod: Pod = serde_json::from_value(json!({
             "metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "b"}]},

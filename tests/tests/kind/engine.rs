@@ -1,4 +1,4 @@
-//! What devplat builds on in a Docker engine, checked against the real one.
+//! Checks devplat's assumptions about the Docker engine on the real one.
 
 use anyhow::{Result, anyhow, ensure};
 use devplat_tests::platform::Platform;
@@ -10,12 +10,12 @@ use devplat_tool::{
 
 use crate::{lane::docker_changes, shared::ready};
 
-/// The image of a registry that is made where none can be pulled.
+/// The registry image that is built if none can be pulled.
 const BUILT_REGISTRY: &str = "devplat/registry:v3";
-/// The one that devplat takes elsewhere.
+/// The registry image that devplat pulls otherwise.
 const REGISTRY: &str = "docker.io/library/registry:3";
 
-pub(crate) fn engine_does_what_devplat_asks_of_it() -> Result<()> {
+pub(crate) fn engine_meets_devplats_assumptions() -> Result<()> {
     let platform = ready()?;
     let _changes = docker_changes();
     let (node, prefix) = (format!("{}-control-plane", platform.name), format!("{}-check", platform.name));
@@ -27,7 +27,7 @@ pub(crate) fn engine_does_what_devplat_asks_of_it() -> Result<()> {
         passed("input", checks::input_reaches_a_command_whole(&engine, &node).await)?;
         passed("absent things", checks::absent_things_are_none(&engine, &prefix).await)
     });
-    // What a check that failed left.
+    // The leftovers of a failed check.
     let remains = format!(
         "docker rm --force --volumes {prefix}-container; docker volume rm {prefix}-volume; \
          docker network rm {prefix}-network {prefix}-of-container; true"

@@ -1,4 +1,4 @@
-//! Platforms on k3d: with nodes of k3s where its image can be pulled, else of the stand-in in tests/kubernetes.
+//! Platforms on k3d: with nodes of k3s if its image can be pulled, else with the stand-in in tests/kubernetes.
 
 use std::{collections::BTreeMap, fs};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 const UP: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
-/// A context that k3d must neither change nor make another one current.
+/// A kubeconfig whose context k3d must neither change nor replace as the current one.
 const KUBECONFIG: &str = "apiVersion: v1
 kind: Config
 current-context: prod
@@ -25,8 +25,8 @@ contexts: [{name: prod, context: {cluster: prod, user: prod}}]
 users: [{name: prod, user: {}}]
 ";
 
-/// The README's own commands; before and after them, this machine is the same.
-pub(crate) fn commands_of_the_readme_work_and_leave_this_machine_as_it_was() -> Result<()> {
+/// Runs the README's commands, and compares this machine before and after them.
+pub(crate) fn commands_of_the_readme_work_and_leave_no_trace() -> Result<()> {
     let platform = with_shared_cache("k3d")?;
     let _alone = docker_is_mine();
     fs::create_dir_all(platform.home().join(".kube"))?;
@@ -61,8 +61,8 @@ pub(crate) fn commands_of_the_readme_work_and_leave_this_machine_as_it_was() -> 
     Ok(fs::remove_file(platform.home().join(".kube/config"))?)
 }
 
-/// From nothing each time, so that what is half made is all that there is; every second time with the journal lost.
-pub(crate) fn killed_while_it_is_made_the_next_destroy_leaves_nothing() -> Result<()> {
+/// Each run starts without a platform, so that only half-made resources exist; every second one loses its journal.
+pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
     let platform = with_shared_cache("k3d-cut")?;
     let _changes = docker_changes();
     let steps = [
@@ -83,8 +83,8 @@ pub(crate) fn killed_while_it_is_made_the_next_destroy_leaves_nothing() -> Resul
     Ok(())
 }
 
-/// A cluster whose creation was cut off is replaced; of what is in the registry already, nothing is pushed again.
-pub(crate) fn killed_while_it_is_made_the_next_up_goes_on() -> Result<()> {
+/// A half-created cluster is replaced, and blobs in the registry are not pushed again.
+pub(crate) fn up_continues_after_a_kill_in_up() -> Result<()> {
     let platform = with_shared_cache("k3d-on")?;
     let _changes = docker_changes();
     kill_at(platform, "cluster: Starting node")?;
@@ -92,11 +92,11 @@ pub(crate) fn killed_while_it_is_made_the_next_up_goes_on() -> Result<()> {
     ensure!(went_on.contains("ready: platform"), "{went_on}");
     let status = status_by_name(&status(platform)?)?;
     ensure!(status.values().all(|ready| *ready), "{status:#?}");
-    // Its registry alone is gone: it comes back, with images.
+    // Delete only the registry: `up` creates it again, with its images.
     platform.docker(&["rm", "--force", "--volumes", &format!("devplat-{}-registry", platform.name)])?;
     let mended = platform.run(&UP)?.expect(0)?.stderr;
     ensure!(mended.contains("local registry: create done"), "{mended}");
-    // Its node is stopped, as by a restart of the machine.
+    // Stop the node, as a restart of the machine does.
     platform.docker(&["stop", &format!("k3d-{}-server-0", platform.name)])?;
     platform.run(&UP)?.expect(0)?;
     destroyed(platform)?;
@@ -117,6 +117,6 @@ fn kill_at(platform: &Platform, step: &str) -> Result<()> {
         Ok(said.lines().any(|line| line.starts_with(step)).then_some(()))
     })?;
     running.signal(Signal::KILL)?;
-    ensure!(running.wait(LONG)?.status.is_none(), "it was over before it was killed");
+    ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A cluster of more than one node, made with a configuration file of the user's.
+//! A cluster with two nodes, created with the user's configuration file.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::{
     shared::with_shared_cache,
 };
 
-/// Labels that a file of the user's puts on its node, and a key that devplat leaves alone.
+/// The user's configuration: labels of its node, and a key that devplat does not set.
 const CONFIG: &str = "\
 kind: Cluster
 apiVersion: kind.x-k8s.io/v1alpha4
@@ -20,7 +20,7 @@ nodes:
   labels: {team: ml}
 ";
 
-pub(crate) fn nodes_of_the_users_file_and_of_the_profile_make_one_platform() -> Result<()> {
+pub(crate) fn cluster_has_the_nodes_of_the_users_file_and_of_the_profile() -> Result<()> {
     let platform = with_shared_cache("nodes")?;
     let _changes = docker_changes();
     fs::write(platform.home().join("kind.yaml"), CONFIG)?;
@@ -33,10 +33,10 @@ pub(crate) fn nodes_of_the_users_file_and_of_the_profile_make_one_platform() -> 
     ensure!(nodes.lines().count() == 2, "{nodes}");
     let labelled = platform.kubectl(&["get", "nodes", "--selector", "team=ml", "-o", "name"])?;
     ensure!(labelled.trim() == format!("node/{}-control-plane", platform.name), "{labelled}");
-    // Images are in the node that runs the pods: none is pulled.
+    // The node that runs the pods has the images, so none is pulled.
     let status = status(platform)?;
     ensure!(status["ready"] == true, "{status:#}");
-    // Its profile is remembered, though the file is gone.
+    // The profile is remembered although its file is gone.
     fs::remove_file(&profile)?;
     let again = platform.run(&["up", "--yes"])?.expect(0)?;
     ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);

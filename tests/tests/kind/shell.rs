@@ -1,4 +1,4 @@
-//! What the user's shell and folders may hold on a platform that is ready: none of it leads a run elsewhere.
+//! A ready platform with unusual shells and folders: none of them leads a run to another place.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -11,10 +11,10 @@ use crate::{
     shared::{LONG, ready},
 };
 
-/// An address at which nothing answers.
+/// An address without a server.
 const DEAD: &str = "http://127.0.0.1:9";
 
-/// Variables that kind, k3d, Docker's command or an HTTP client take orders from.
+/// Variables that kind, k3d, Docker's command or an HTTP client read.
 const VARIABLES: [(&str, &str); 18] = [
     ("HTTP_PROXY", DEAD),
     ("HTTPS_PROXY", DEAD),
@@ -36,13 +36,13 @@ const VARIABLES: [(&str, &str); 18] = [
     ("SSH_AUTH_SOCK", "/nowhere/agent"),
 ];
 
-pub(crate) fn variables_of_the_shell_steer_nothing() -> Result<()> {
+pub(crate) fn variables_of_the_shell_have_no_effect() -> Result<()> {
     let platform = ready()?;
     let steered = |args: &[&str]| -> Result<Ended> {
         let call = platform.devplat(args)?;
         VARIABLES.iter().fold(call, |call, (name, value)| call.env(name, *value)).run(LONG)
     };
-    // So that kind is asked for it again.
+    // So that devplat asks kind for it again.
     fs::remove_file(platform.kubeconfig())?;
     let again = steered(&UP)?.expect(0)?;
     ensure!(platform.kubeconfig().exists(), "{}", again.stderr);
@@ -53,7 +53,7 @@ pub(crate) fn variables_of_the_shell_steer_nothing() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn looking_changes_no_file_of_the_user() -> Result<()> {
+pub(crate) fn read_only_verbs_change_no_file_of_the_user() -> Result<()> {
     let platform = ready()?;
     let ssh = platform.home().join(".ssh");
     fs::create_dir_all(&ssh)?;
@@ -67,8 +67,8 @@ pub(crate) fn looking_changes_no_file_of_the_user() -> Result<()> {
     Ok(fs::remove_file(ssh.join("config"))?)
 }
 
-/// Another engine or another account in what is remembered: nothing is touched, and the way out is named.
-pub(crate) fn platform_of_another_engine_or_account_is_left_alone() -> Result<()> {
+/// With another engine or account in the decisions, nothing is changed, and a hint names the way out.
+pub(crate) fn platform_of_another_engine_or_account_is_not_changed() -> Result<()> {
     let platform = ready()?;
     let file = platform.state().join("decisions.json");
     let text = fs::read_to_string(&file)?;
@@ -88,7 +88,7 @@ pub(crate) fn platform_of_another_engine_or_account_is_left_alone() -> Result<()
     Ok(())
 }
 
-/// `%` begins a token in a configuration of ssh, and a quote ends a path.
+/// In a configuration of ssh, `%` begins a token, and a quote ends a path.
 pub(crate) fn state_folder_may_have_any_name() -> Result<()> {
     let platform = ready()?;
     let odd = platform.home().join("100%h \"odd\" \\ 'one'");
@@ -102,7 +102,7 @@ pub(crate) fn state_folder_may_have_any_name() -> Result<()> {
     let next = status["next"].as_str().context("no next line")?;
     ensure!(next.contains("100%h"), "{next}");
     platform.type_in(&format!("{next} list </dev/null\n"))?.expect(0)?;
-    // The block of the user's own configuration, too.
+    // The same for the block in the user's own configuration.
     run(&["ssh-config", "--yes"])?.expect(0)?;
     let config = platform.home().join(".ssh/config");
     let line = format!("ssh -F {} demo@{} list </dev/null\n", config.display(), platform.name);
@@ -112,14 +112,14 @@ pub(crate) fn state_folder_may_have_any_name() -> Result<()> {
     up_again(platform)
 }
 
-/// With the usual state folder, whose files never changed.
+/// Runs `up` with the usual state folder, whose files have not changed.
 fn up_again(platform: &Platform) -> Result<()> {
     let again = platform.run(&UP)?.expect(0)?;
     ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
     Ok(())
 }
 
-/// The content of each file below `folder`.
+/// Returns the content of each file below `folder`.
 fn files(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder)? {

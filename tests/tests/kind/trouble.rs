@@ -1,5 +1,5 @@
-//! What comes in the way of a platform that stands: one of another kind beside it, nodes that stop, ports that are taken,
-//! programs that are gone; and a k3d cluster of another user.
+//! Obstacles for an existing platform: a platform of another provider beside it, stopped nodes, taken ports, missing
+//! programs; and a foreign k3d cluster.
 
 use std::{collections::BTreeSet, net::TcpListener};
 
@@ -18,8 +18,8 @@ use crate::{
 
 const K3D: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
 
-/// One cluster for all of it.
-pub(crate) fn platform_by_k3d_stands_beside_one_by_kind_and_survives_its_troubles() -> Result<()> {
+/// All parts use one cluster.
+pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Result<()> {
     let kind = ready()?;
     let k3d = with_shared_cache("beside")?;
     let _changes = docker_changes();
@@ -28,9 +28,9 @@ pub(crate) fn platform_by_k3d_stands_beside_one_by_kind_and_survives_its_trouble
     for platform in [kind, k3d] {
         signs_in(platform)?;
     }
-    cluster_of_another_kind_is_refused(k3d)?;
+    cluster_of_another_provider_is_rejected(k3d)?;
     k3d_is_needed_only_to_create_and_to_delete(k3d)?;
-    paused_node_goes_on(k3d)?;
+    paused_node_is_resumed(k3d)?;
     port_of_a_stopped_node_is_taken(k3d)?;
     signs_in(k3d)?;
     destroyed(k3d)?;
@@ -39,16 +39,16 @@ pub(crate) fn platform_by_k3d_stands_beside_one_by_kind_and_survives_its_trouble
     signs_in(kind)
 }
 
-fn cluster_of_another_kind_is_refused(platform: &Platform) -> Result<()> {
+fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
     let before = containers(platform)?;
     let refused = platform.run(&["up", "--profile", "kind", "--yes"])?.expect(2)?.stderr;
-    let why = format!("it was made as k3d cluster {}", platform.name);
+    let why = format!("it was created as k3d cluster {}", platform.name);
     let hint = format!("`devplat destroy --name {}`", platform.name);
     for expected in ["without losing every dev server and home in it", &why, &hint] {
         ensure!(refused.contains(expected), "{expected} is not in: {refused}");
     }
-    ensure!(containers(platform)? == before, "something was made or deleted: {refused}");
-    // The refused profile is not the one that is remembered.
+    ensure!(containers(platform)? == before, "containers were created or deleted: {refused}");
+    // The rejected profile is not remembered.
     nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)
 }
 
@@ -60,11 +60,11 @@ fn k3d_is_needed_only_to_create_and_to_delete(platform: &Platform) -> Result<()>
     nothing_to_change(&without(&["up", "--yes"])?.expect(0)?.stderr)?;
     let refused = without(&["destroy", "--yes"])?.expect(3)?.stderr;
     ensure!(refused.contains("k3d is not installed") && refused.contains("hint: install k3d"), "{refused}");
-    ensure!(containers(platform)? == before, "something was deleted: {refused}");
+    ensure!(containers(platform)? == before, "containers were deleted: {refused}");
     Ok(())
 }
 
-fn paused_node_goes_on(platform: &Platform) -> Result<()> {
+fn paused_node_is_resumed(platform: &Platform) -> Result<()> {
     let node = node(platform);
     platform.docker(&["pause", &node])?;
     let status = platform.run(&["status"])?.expect(0)?.stdout;
@@ -73,12 +73,12 @@ fn paused_node_goes_on(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
-/// Between a plan and its end, or while the machine was off, another program took the port.
+/// Another program takes the port, as can happen between plan and apply or while the machine is off.
 fn port_of_a_stopped_node_is_taken(platform: &Platform) -> Result<()> {
     let node = node(platform);
     let bindings = platform.docker(&["inspect", "--format", "{{json .HostConfig.PortBindings}}", &node])?;
     let bindings: Value = serde_json::from_str(&bindings)?;
-    // k3d leaves the protocol out.
+    // k3d does not set the protocol.
     let api =
         bindings.get("6443/tcp").or_else(|| bindings.get("6443")).context("no port of the API server")?;
     let port: u16 = api[0]["HostPort"].as_str().context("no port of this machine")?.parse()?;
@@ -86,28 +86,31 @@ fn port_of_a_stopped_node_is_taken(platform: &Platform) -> Result<()> {
     let taken = TcpListener::bind(("127.0.0.1", port))?;
     let refused = platform.run(&["up", "--yes"])?.expect(3)?.stderr;
     let why = format!("cannot start container {node}: port 127.0.0.1:{port} of this machine is taken by ");
-    ensure!(refused.contains(&why) && refused.contains("hint: end what listens there"), "{refused}");
+    ensure!(
+        refused.contains(&why) && refused.contains("hint: stop the process that listens there"),
+        "{refused}"
+    );
     drop(taken);
     platform.run(&["up", "--yes"])?.expect(0)?;
     Ok(())
 }
 
-/// From nothing: no step of the plan is begun without the program that a later one takes.
-pub(crate) fn absent_k3d_is_reported_before_anything_is_made() -> Result<()> {
+/// Without a platform, no step begins if the program of a later step is missing.
+pub(crate) fn absent_k3d_is_reported_before_the_first_step() -> Result<()> {
     let platform = Platform::new("no-k3d")?;
     let _alone = docker_is_mine();
     let before = platform.traces()?;
     let path = only(&platform, &["docker"])?;
     let refused = platform.devplat(&K3D)?.env("PATH", path).run(LONG)?.expect(3)?.stderr;
     ensure!(refused.contains("k3d is not installed") && refused.contains("hint: install k3d"), "{refused}");
-    ensure!(platform.traces()? == before, "something was made: {refused}");
-    ensure!(!platform.state().join("decisions.json").exists(), "something is remembered");
+    ensure!(platform.traces()? == before, "Docker objects were created: {refused}");
+    ensure!(!platform.state().join("decisions.json").exists(), "the decisions were written");
     platform.sweep()
 }
 
-/// Nodes that another user made get images through Docker; nothing of the cluster's own is touched, and nothing of it is
-/// started or deleted.
-pub(crate) fn k3d_cluster_of_another_user_gets_images_and_stays_as_it_was() -> Result<()> {
+/// Foreign nodes get images through Docker. Nothing else in the cluster is changed, and no container is started or
+/// deleted.
+pub(crate) fn foreign_k3d_cluster_gets_images_and_is_not_changed() -> Result<()> {
     let platform = with_shared_cache("k3d-guest")?;
     let _changes = docker_changes();
     bare::create_k3d(platform)?;
@@ -116,7 +119,7 @@ pub(crate) fn k3d_cluster_of_another_user_gets_images_and_stays_as_it_was() -> R
     platform.docker(&["stop", &node])?;
     let refused = platform.run(&up)?.expect(3)?.stderr;
     ensure!(refused.contains("does not answer") && refused.contains(&context), "{refused}");
-    ensure!(!platform.state().join("decisions.json").exists(), "something is remembered");
+    ensure!(!platform.state().join("decisions.json").exists(), "the decisions were written");
     platform.docker(&["start", &node])?;
     until("the API server", LONG, || Ok(kubectl(platform, &["get", "--raw", "/readyz"]).ok()))?;
     let before = at_rest(|| objects(platform))?;
@@ -129,7 +132,7 @@ pub(crate) fn k3d_cluster_of_another_user_gets_images_and_stays_as_it_was() -> R
     let after = at_rest(|| objects(platform))?;
     let differs: BTreeSet<&String> = after.symmetric_difference(&before).collect();
     ensure!(differs.iter().all(|name| name.starts_with("PersistentVolume")), "differs: {differs:?}");
-    ensure!(self::containers(platform)? == containers, "its containers were touched");
+    ensure!(self::containers(platform)? == containers, "its containers were changed");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
     bare::delete_k3d(platform)?;
     platform.sweep()
@@ -144,7 +147,7 @@ fn nothing_to_change(said: &str) -> Result<()> {
     Ok(())
 }
 
-/// As `devplat status` has it: with the user's own key, on a port of its own.
+/// Signs in with the command line of `devplat status`.
 fn signs_in(platform: &Platform) -> Result<()> {
     let status = status(platform)?;
     ensure!(status["ready"] == true, "{status:#}");
@@ -153,7 +156,7 @@ fn signs_in(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
-/// The platform's containers, by what does not change while they are left alone.
+/// Returns the platform's containers, with the fields that change only if a container is changed.
 fn containers(platform: &Platform) -> Result<String> {
     let all =
         platform.docker(&["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.CreatedAt}}"])?;

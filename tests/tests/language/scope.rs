@@ -7,43 +7,29 @@ use std::{
 
 /// Folders and files that follow every rule. A folder moves here from [`FOLLOWING`] once it has no finding.
 pub(crate) const STRICT: &[&str] = &[
-    "ARCHITECTURE.md",
-    "README.md",
-    "docs",
-    "tests/tests/architecture",
-    "tests/tests/architecture.rs",
-    "tests/tests/language",
-    "tests/tests/language.rs",
-];
-
-/// Folders and files that are still to follow: they are counted, and their findings printed.
-pub(crate) const FOLLOWING: &[&str] = &[
     ".cargo",
     ".ci",
+    "ARCHITECTURE.md",
     "Cargo.toml",
-    "bastion",
+    "README.md",
     "bench",
     "bootstrap",
     "check",
-    "cli",
     "clippy.toml",
     "deny.toml",
+    "docs",
     "installer",
-    "operator",
     "profiles",
     "quickstart",
     "rust-toolchain.toml",
     "rustfmt.toml",
     "templates",
-    "tests/Cargo.toml",
-    "tests/kubernetes",
-    "tests/src",
-    "tests/tests/apiserver",
-    "tests/tests/apiserver.rs",
-    "tests/tests/kind",
-    "tests/tests/kind.rs",
+    "tests",
     "third-party/README.md",
 ];
+
+/// Folders and files that are still to follow: they are counted, and their findings printed.
+pub(crate) const FOLLOWING: &[&str] = &["bastion", "cli", "operator"];
 
 /// Not ours, not prose, or, as with the rules and their examples, made of the words that are looked for.
 const LEFT_OUT: &[&str] = &[
@@ -65,11 +51,18 @@ pub(crate) struct Exception {
 }
 
 /// Every exception. One that no rule finds any more fails a test.
-pub(crate) const EXCEPTIONS: &[Exception] = &[Exception {
-    file: "tests/tests/language.rs",
-    text: "whoever",
-    why: "the sample sentence of a test that expects the finding",
-}];
+pub(crate) const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        file: "tests/tests/language.rs",
+        text: "whoever",
+        why: "the sample sentence of a test that expects the finding",
+    },
+    Exception {
+        file: "tests/tests/apiserver/devctl.rs",
+        text: "does not let you",
+        why: "a message of devctl, whose folder is still to follow",
+    },
+];
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {

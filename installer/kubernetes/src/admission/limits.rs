@@ -1,4 +1,4 @@
-//! Which `ResourceQuota` or `LimitRange` of a namespace rejects a pod, computed from their numbers.
+//! Finds the `ResourceQuota` or the `LimitRange` of a namespace that rejects a pod, from their numbers.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::RefusalKind;
 
 type Quantities = BTreeMap<String, Quantity>;
 
-/// The quota that has no room for `pod`, or that counts a resource which its containers do not state.
+/// Returns the quota that has no room for `pod`, or that counts a resource which its containers do not set.
 pub(super) fn quota(pod: &Pod, quotas: &[ResourceQuota]) -> Option<RefusalKind> {
     quotas.iter().find_map(|quota| {
         let hard = quota.spec.as_ref()?.hard.as_ref()?;
@@ -33,11 +33,11 @@ fn exceeded(pod: &Pod, resource: &str, limit: &Quantity, used: &Quantities) -> b
         _ => match resource.split_once('.') {
             Some(("requests", name)) => total(pod, |stated| stated.requests.as_ref(), name),
             Some(("limits", name)) => total(pod, |stated| stated.limits.as_ref(), name),
-            // Claims, Services and the like: nothing of a pod's.
+            // Not a resource of pods: claims, Services and others.
             _ => Some(0.0),
         },
     };
-    // Quotas on anything but cpu and memory count what is stated, and demand nothing.
+    // Quotas on resources other than cpu and memory count the values that are set and require none.
     let demanded = ["cpu", "memory"].iter().any(|name| resource.ends_with(name));
     match wanted {
         None => demanded,
@@ -45,7 +45,7 @@ fn exceeded(pod: &Pod, resource: &str, limit: &Quantity, used: &Quantities) -> b
     }
 }
 
-/// The sum over all containers; `None` where one of them does not state it.
+/// Returns the sum over all containers; `None` if one of them does not set it.
 fn total(
     pod: &Pod,
     of: impl Fn(&ResourceRequirements) -> Option<&Quantities>,
@@ -62,7 +62,7 @@ fn total(
     Some(sum)
 }
 
-/// The range that a container of `pod` is outside of.
+/// Returns the first range that excludes a container of `pod`.
 pub(super) fn range(pod: &Pod, ranges: &[LimitRange]) -> Option<RefusalKind> {
     let spec = pod.spec.as_ref()?;
     let containers: Vec<Option<&ResourceRequirements>> = spec
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn quota_rejects_what_does_not_fit_or_is_not_stated() {
+    fn quota_rejects_pods_that_exceed_it_or_lack_requests() {
         let stated = json!({"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}});
         for (hard, used, resource) in [
             (json!({"limits.cpu": "4"}), json!({}), Some("limits.cpu")),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn limit_range_rejects_what_is_outside_of_it() {
+    fn limit_range_rejects_pods_outside_its_limits() {
         let stated = json!({"requests": {"memory": "64Mi"}, "limits": {"memory": "128Mi"}});
         for (item, rejected) in [
             (json!({"type": "Container", "max": {"memory": "64Mi"}}), true),

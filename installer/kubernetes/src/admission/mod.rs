@@ -1,5 +1,5 @@
-//! Admission: pods are tried with `dryRun=All` before anything is applied, and a refusal is explained by facts of the
-//! cluster rather than by its words.
+//! Admission: pods are tried with `dryRun=All` before a release is applied, and a rejection is explained by facts of
+//! the cluster, not by the text of the answer.
 
 mod limits;
 mod pods;
@@ -18,22 +18,22 @@ use crate::{ObjectRef, call::Answer};
 pub struct AdmissionRefusal {
     /// The object.
     pub object: ObjectRef,
-    /// What rejects it.
+    /// The policy that rejects it.
     pub kind: RefusalKind,
     /// The API server's answer.
     pub answer: Answer,
 }
 
-/// What rejects an object.
+/// The policy that rejects an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// Pod Security: the pod is accepted with the security context that level `restricted` asks for.
+    /// Pod Security: the pod is accepted with the security context that level `restricted` requires.
     PodSecurity,
     /// A `ResourceQuota` of the namespace.
     ResourceQuota {
         /// Its name.
         name: String,
-        /// The resource that is used up, or that containers do not state, such as `limits.cpu`.
+        /// The resource that is exhausted, or that containers do not set, such as `limits.cpu`.
         resource: String,
     },
     /// A `LimitRange` of the namespace.
@@ -43,9 +43,9 @@ pub enum RefusalKind {
     },
     /// A webhook that cannot answer.
     Webhook(BrokenWebhook),
-    /// A webhook that answers no.
+    /// A webhook that denies the request.
     WebhookDenied,
-    /// Another policy; the API server's sentence names it.
+    /// Another policy, which the API server's message names.
     Other,
 }
 

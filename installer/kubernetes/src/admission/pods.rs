@@ -1,4 +1,4 @@
-//! Pods tried with `dryRun=All`, in their namespace or in one that is like it.
+//! Tries pods with `dryRun=All`, in their namespace or in one with the same policies.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +31,7 @@ const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 /// The name of a pod that is never created.
 const NAME: &str = "devplat-trial";
 
-/// A pod that is to be accepted.
+/// A pod that the cluster must accept.
 #[derive(Debug, Clone)]
 pub struct PodTrial {
     /// Its namespace, which may not exist yet.
@@ -55,8 +55,8 @@ impl PodTrial {
         Some(Self { namespace, namespace_labels, pod })
     }
 
-    /// A pod like that of a dev server whose flavor has `resources`: what the operator creates, as far as policies and
-    /// limits look at it.
+    /// Returns a pod like that of a dev server whose flavor has `resources`. It equals the operator's pod in all fields
+    /// that policies and limits read.
     pub fn dev_server(
         namespace: &str,
         namespace_labels: BTreeMap<String, String>,
@@ -96,10 +96,10 @@ impl PodTrial {
     }
 }
 
-/// Tries to create `trials`, concurrently and without creating anything, and returns what rejects them.
+/// Tries all `trials` concurrently by dry run, and returns the rejections.
 ///
-/// A pod whose namespace does not exist is tried in one that has the same level of Pod Security and no limits; where
-/// there is none, or where the user may not create pods, it is not tried.
+/// A pod whose namespace does not exist is tried in one that has the same level of Pod Security and no limits. Without
+/// such a namespace, or if the user may not create pods, the pod is not tried.
 pub async fn try_pods(
     client: &Client,
     trials: &[PodTrial],
@@ -111,12 +111,12 @@ pub async fn try_pods(
     Ok(refusals?.into_iter().flatten().collect())
 }
 
-/// Where a pod is tried.
+/// The namespace that a pod is tried in.
 struct Ground {
     namespace: String,
-    /// Whether its Pod Security is what the pod will meet.
+    /// Whether its level of Pod Security is the one that the pod will have.
     same_security: bool,
-    /// Whether its quotas and ranges are those that the pod will meet.
+    /// Whether its quotas and ranges are those that will apply to the pod.
     own: bool,
 }
 
@@ -148,7 +148,7 @@ async fn ground(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Ground
     let wanted = trial.namespace_labels.get(ENFORCE);
     let live = server.metadata(&ObjectRef::namespace(&trial.namespace)).await?;
     if let Some(live) = live.filter(|live| live.metadata.deletion_timestamp.is_none()) {
-        // A label that is going to be set counts, and not the one that is there.
+        // The release sets the namespace's label, so compare with that one, not with the present one.
         let same_security = wanted.is_none_or(|level| live.labels().get(ENFORCE) == Some(level));
         return Ok(Some(Ground { namespace: trial.namespace.clone(), same_security, own: true }));
     }
@@ -175,7 +175,7 @@ async fn ground(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Ground
     Ok(namespace.map(|namespace| Ground { namespace, same_security: true, own: false }))
 }
 
-/// The pod as it is tried: without its ServiceAccount, which may not exist yet.
+/// Returns the pod without its ServiceAccount, which may not exist yet.
 fn prepared(pod: &Pod, namespace: &str) -> Pod {
     let mut pod = pod.clone();
     pod.metadata = ObjectMeta {
@@ -199,7 +199,7 @@ fn pod_reference(namespace: &str) -> ObjectRef {
 
 enum Outcome {
     Accepted,
-    /// Rejected, and why.
+    /// Rejected, with the reason.
     Refused(Box<AdmissionRefusal>),
     /// Rejected.
     Rejected(Answer),
@@ -221,14 +221,14 @@ async fn attempt(server: ApiServer<'_>, pod: &Pod) -> Result<Outcome, Error> {
     }
 }
 
-/// What rejected `pod` with `answer`, by facts of its namespace.
+/// Returns the policy that rejected `pod` with `answer`, by facts of its namespace.
 async fn explain(server: ApiServer<'_>, pod: &Pod, answer: &Answer) -> Result<RefusalKind, Error> {
-    // Admission plugins of the API server answer about a resource; webhooks and policies have their own answers.
+    // Only admission plugins of the API server set `Status.details.kind`; webhooks and policies do not.
     if answer.resource.is_none() {
         return Ok(RefusalKind::WebhookDenied);
     }
     if answer.code == 403 {
-        // With all that level `restricted` asks for, the answer is another one: it was about the security context.
+        // If a hardened pod gets another answer, the first answer was about the security context.
         let secure = attempt(server, &hardened(pod)).await?;
         let same = matches!(&secure, Outcome::Rejected(other) if other == answer);
         if !same {
@@ -239,14 +239,14 @@ async fn explain(server: ApiServer<'_>, pod: &Pod, answer: &Answer) -> Result<Re
     let quotas: Api<ResourceQuota> = Api::namespaced(server.client.clone(), &namespace);
     let ranges: Api<LimitRange> = Api::namespaced(server.client.clone(), &namespace);
     let every = ListParams::default();
-    // A user who may not read them gets the API server's sentence alone.
+    // A user without the right to read quotas and ranges gets only the API server's message.
     let (quotas, ranges) = tokio::join!(quotas.list(&every), ranges.list(&every));
     let range = ranges.ok().and_then(|ranges| limits::range(pod, &ranges.items));
     let quota = || quotas.ok().and_then(|quotas| limits::quota(pod, &quotas.items));
     Ok(range.or_else(quota).unwrap_or(RefusalKind::Other))
 }
 
-/// The pod with all that level `restricted` of Pod Security asks for.
+/// Returns the pod with everything that level `restricted` of Pod Security requires.
 pub(crate) fn hardened(pod: &Pod) -> Pod {
     let mut pod = pod.clone();
     let Some(spec) = &mut pod.spec else { return pod };

@@ -1,5 +1,5 @@
-//! Webhooks that cannot answer: found by their configurations and the services that these name, not by the words of
-//! an error.
+//! Finds webhooks that cannot answer, by their configurations and the Services that these name, not by the text of an
+//! error.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -26,21 +26,21 @@ use crate::{
     call::{Answer, Call, absent},
 };
 
-/// How long the look may take: it explains a failure, and must not take longer than that.
+/// How long the search may take: it only explains a failure that is already known.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A webhook that every matching call has to pass (`failurePolicy: Fail`), and that cannot answer.
+/// A webhook that cannot answer and that every matching call must pass (`failurePolicy: Fail`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenWebhook {
     /// Its `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
     pub configuration: ObjectRef,
-    /// Its name in there.
+    /// Its name in the configuration.
     pub webhook: String,
-    /// Why it cannot answer.
+    /// The reason.
     pub fault: WebhookFault,
 }
 
-/// Why a webhook cannot answer.
+/// The reason why a webhook cannot answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookFault {
     /// Its Service does not exist.
@@ -55,7 +55,7 @@ impl fmt::Display for BrokenWebhook {
         write!(f, "webhook {webhook} of {configuration} calls ")?;
         match fault {
             WebhookFault::ServiceAbsent(service) => write!(f, "{service}, which does not exist"),
-            WebhookFault::NoEndpoints(service) => write!(f, "{service}, behind which no pod is ready"),
+            WebhookFault::NoEndpoints(service) => write!(f, "{service}, which has no ready pod"),
         }
     }
 }
@@ -65,14 +65,14 @@ impl BrokenWebhook {
         let Self { configuration, webhook: _, fault } = self;
         let kind = configuration.kind.to_lowercase();
         let repair = match fault {
-            WebhookFault::ServiceAbsent(service) => format!("bring back {service}"),
+            WebhookFault::ServiceAbsent(service) => format!("restore {service}"),
             WebhookFault::NoEndpoints(service) => format!("start the pods of {service}"),
         };
-        format!("{repair}, or `kubectl delete {kind} {}` if it is not needed any more", configuration.name)
+        format!("{repair}, or `kubectl delete {kind} {}` if it is no longer needed", configuration.name)
     }
 }
 
-/// What a webhook is called for.
+/// The calls that a webhook receives.
 struct Hook {
     broken: BrokenWebhook,
     rules: Vec<RuleWithOperations>,
@@ -83,19 +83,19 @@ struct Hook {
 pub(crate) struct Broken(Vec<Hook>);
 
 impl Broken {
-    /// Looks for them; finds none where the look takes too long or is not allowed.
+    /// Searches for broken webhooks. Returns none if the search takes too long or is forbidden.
     pub(crate) async fn find(client: &Client) -> Self {
         Self(tokio::time::timeout(PATIENCE, find(client)).await.ok().and_then(Result::ok).unwrap_or_default())
     }
 
-    /// The first that a call on `object` has to pass.
+    /// Returns the first broken webhook that a call on `object` must pass.
     pub(crate) fn hit(&self, object: &ObjectRef, operations: &[&str]) -> Option<&BrokenWebhook> {
         let hook =
             self.0.iter().find(|hook| hook.rules.iter().any(|rule| covers(rule, object, operations)))?;
         Some(&hook.broken)
     }
 
-    /// The same, by the object's labels, too.
+    /// The same, also by the object's labels.
     pub(crate) fn hit_labelled(
         &self,
         object: &ObjectRef,
@@ -110,7 +110,7 @@ impl Broken {
     }
 }
 
-/// The refusal of `call`, if a broken webhook explains its answer.
+/// Returns the rejection of `call`, if a broken webhook explains its answer.
 pub(crate) async fn refusal(client: &Client, call: &Call, answer: &Answer) -> Option<AdmissionRefusal> {
     let broken = Broken::find(client).await;
     let webhook = broken.hit(&call.object, call.verb.operations())?;
@@ -121,7 +121,7 @@ pub(crate) async fn refusal(client: &Client, call: &Call, answer: &Answer) -> Op
     })
 }
 
-/// A webhook, without what differs between the two kinds.
+/// A webhook: the fields that validating and mutating webhooks have in common.
 struct Webhook {
     configuration: ObjectRef,
     name: String,
@@ -173,7 +173,7 @@ fn reference(kind: &str, metadata: &ObjectMeta) -> ObjectRef {
     )
 }
 
-/// The webhook, if it cannot answer.
+/// Returns the webhook if it cannot answer.
 async fn hook(client: &Client, webhook: Webhook) -> Result<Option<Hook>, kube::Error> {
     let Webhook { configuration, name, client: reached, ignored: _, rules, objects } = webhook;
     let Some(service) = reached.service else { return Ok(None) };
@@ -192,7 +192,7 @@ async fn hook(client: &Client, webhook: Webhook) -> Result<Option<Hook>, kube::E
     Ok(Some(Hook { broken, rules, objects }))
 }
 
-/// Whether a pod is ready behind a Service.
+/// Returns whether a Service has a ready pod.
 async fn ready(client: &Client, service: &ObjectRef) -> Result<bool, kube::Error> {
     let namespace = service.namespace.as_deref().unwrap_or_default();
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);

@@ -1,4 +1,4 @@
-//! How the bastion is reached from here, and by whose signature its host key is trusted.
+//! The route to the bastion from this machine, and the authority that signs its host key.
 
 pub mod ssh;
 
@@ -19,10 +19,10 @@ use crate::{
     pace::{Stopped, stoppable},
 };
 
-/// How long a TCP connection may take to be made.
+/// How long opening a TCP connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How the bastion is reached from here.
+/// The route to the bastion from this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// At an address.
@@ -41,7 +41,7 @@ pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
 
-/// Why the bastion is not reached.
+/// The reason why the bastion is not reachable.
 #[derive(Debug, thiserror::Error)]
 pub enum RouteError {
     /// The address does not answer.
@@ -85,7 +85,8 @@ impl Route {
                     Ok(outcome) => outcome.map_err(failed)?,
                     Err(elapsed) => return Err(failed(elapsed.into())),
                 };
-                // SSH mostly sends small packets that wait for each other.
+                // SSH mostly sends small packets, each of which waits for an answer, so Nagle's algorithm would delay
+                // them.
                 let _ = stream.set_nodelay(true);
                 Ok(Box::new(stream))
             }

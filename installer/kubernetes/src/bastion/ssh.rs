@@ -1,5 +1,5 @@
-//! A command over SSH, as a developer runs it: for the proof. The server's key has to be signed by the platform's host
-//! authority; no key is ever trusted because it was seen first.
+//! Runs a command over SSH as a developer does, for the proof. The server's key must be signed by the platform's host
+//! authority; no key is trusted on first use.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,7 +14,7 @@ use russh::{
 
 use super::{Bytes, RouteError};
 
-/// How long a command may take: the ones of the proof do next to nothing.
+/// How long a command may take; those of the proof take far less than a second.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A login: the user, their key and the authority they trust.
@@ -26,14 +26,14 @@ pub struct Login<'a> {
     pub key: &'a UserKey,
     /// The platform's host authority.
     pub authority: &'a PublicKey,
-    /// The name that the host certificate has to be for.
+    /// The name that the host certificate must be valid for.
     pub host: &'a str,
 }
 
 /// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// The exit status; `None` where a signal ended it or the connection broke.
+    /// The exit status; `None` if a signal ended the command or the connection broke.
     pub status: Option<u32>,
     /// Standard output.
     pub stdout: String,
@@ -41,10 +41,10 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// Why a command was not run to its end.
+/// The reason why a command did not run to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
-    /// The bastion is not reached.
+    /// The bastion is not reachable.
     #[error(transparent)]
     Route(#[from] RouteError),
     /// The host certificate is not the bastion's.
@@ -104,7 +104,7 @@ async fn exchange(stream: Box<dyn Bytes>, login: &Login<'_>, command: &str) -> R
             _ => {}
         }
     }
-    // The command is over; an error of the disconnect changes nothing.
+    // The command has ended, so an error of the disconnect is ignored.
     let _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(Ended { status, stdout: text(stdout), stderr: text(stderr) })

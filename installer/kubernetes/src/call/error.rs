@@ -18,13 +18,13 @@ pub enum Error {
     Stopped(#[from] Stopped),
 }
 
-/// A call that failed for good.
+/// A call that failed permanently.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what}")]
 pub struct CallError {
     /// The call, such as `apply Deployment a/b`.
     pub what: String,
-    /// The object of the call, where it has one.
+    /// The object of the call, if it has one.
     pub object: Option<ObjectRef>,
     /// The kind of failure, with its cause.
     #[source]
@@ -66,11 +66,11 @@ pub enum Class {
     /// 404 with reason `NotFound`: there is no such object.
     #[error(transparent)]
     NotFound(Answer),
-    /// 404 without that reason: the API server does not serve the kind. For a kind of devplat's: no platform is
+    /// 404 without that reason: the API server does not serve the kind. If the kind is devplat's, no platform is
     /// installed.
     #[error(transparent)]
     KindNotServed(Answer),
-    /// 409: another object or another version of it is there.
+    /// 409: the name is taken, or another version of the object exists.
     #[error(transparent)]
     Conflict(Answer),
     /// 400 or 422: the API server rejects the content.
@@ -79,10 +79,10 @@ pub enum Class {
     /// Admission: a policy, a quota, or a webhook whose service does not answer.
     #[error(transparent)]
     Admission(Box<AdmissionRefusal>),
-    /// 429, over the whole time of retries.
+    /// 429 for as long as the call was retried.
     #[error(transparent)]
     TooManyRequests(Answer),
-    /// 5xx, over the whole time of retries.
+    /// 5xx for as long as the call was retried.
     #[error(transparent)]
     ServerError(Answer),
     /// The credentials of the kubeconfig cannot be used.
@@ -100,7 +100,7 @@ pub struct Answer {
     pub code: u16,
     /// `Status.reason`, such as `Forbidden`; may be empty.
     pub reason: String,
-    /// `Status.message`, the API server's own sentence.
+    /// `Status.message`, the API server's own text.
     pub message: String,
     /// `Status.details.kind`: the resource that the answer is about. Answers of webhooks have none.
     pub resource: Option<String>,
@@ -123,7 +123,7 @@ impl fmt::Display for Answer {
 impl From<Status> for Answer {
     fn from(status: Status) -> Self {
         let Status { status: _, code, message, metadata: _, reason, details } = status;
-        // The words of kube for an answer that is not a Status; the API server's text is in the message then.
+        // The reason that kube sets for an answer that is not a Status; the message then holds the API server's text.
         let reason = if reason == NOT_A_STATUS { String::new() } else { reason };
         let resource = details.map(|details| details.kind).filter(|kind| !kind.is_empty());
         Self { code, reason, message: message.trim().to_owned(), resource }
@@ -136,9 +136,9 @@ const NOT_A_STATUS: &str = "Failed to parse error data";
 /// A connection that failed.
 #[derive(Debug)]
 pub struct ConnectionError {
-    /// The address of the API server, where known.
+    /// The address of the API server, if known.
     pub server: Option<String>,
-    /// The proxy in between, with where it is configured, such as `http://proxy:3128, from HTTPS_PROXY`.
+    /// The proxy in between, with its origin, such as `http://proxy:3128, from HTTPS_PROXY`.
     pub proxy: Option<String>,
     /// The cause.
     pub cause: ConnectionCause,
@@ -147,9 +147,9 @@ pub struct ConnectionError {
 /// The causes of a failed connection.
 #[derive(Debug)]
 pub enum ConnectionCause {
-    /// No answer in time.
+    /// It timed out.
     Slow(Duration),
-    /// The connection broke, or was never made.
+    /// The connection was refused, or broke.
     Broken(Box<dyn StdError + Send + Sync>),
 }
 
@@ -179,12 +179,12 @@ impl StdError for ConnectionError {
     }
 }
 
-/// Makes a typed error of one of kube's, for calls that are made through `kube::Api` directly.
+/// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.
 pub fn call_error(what: impl Into<String>, object: Option<ObjectRef>, error: kube::Error) -> CallError {
     CallError { what: what.into(), object, class: Box::new(classify(error)) }
 }
 
-/// The class of a failure.
+/// Returns the class of a failure.
 pub(crate) fn classify(error: kube::Error) -> Class {
     match error {
         kube::Error::Api(status) => classify_answer((*status).into()),
@@ -204,7 +204,7 @@ pub(crate) fn classify(error: kube::Error) -> Class {
     }
 }
 
-/// The first line of an error whose own words may contain Rust's debug text, up to where that would begin.
+/// Returns the first line of an error, cut before the debug text of Rust that it may contain.
 fn plain(error: &dyn StdError) -> Box<dyn StdError + Send + Sync> {
     let text = error.to_string();
     let end = text.find(['{', '(']).unwrap_or(text.len());
@@ -237,11 +237,11 @@ fn classify_transport(source: Box<dyn StdError + Send + Sync>) -> Class {
     if untrusted(&connection) { Class::Untrusted(connection) } else { Class::Unreachable(connection) }
 }
 
-/// Whether one end does not trust the other's certificate. An `io::Error` hides the error that it holds from its
-/// source chain, so look into it.
+/// Returns whether one end does not trust the other's certificate. An `io::Error` leaves the error that it holds out of
+/// its source chain, so this looks into it.
 pub(crate) fn untrusted(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
-    // A chain that leads back to itself would never end.
+    // The limit ends the loop if a source chain leads back to itself.
     for _ in 0..32 {
         let Some(error) = next else { return false };
         if let Some(rustls) = error.downcast_ref::<rustls::Error>() {
@@ -261,12 +261,12 @@ pub(crate) fn untrusted(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// Whether the object or its kind is not there.
+/// Returns whether the object or its kind is absent.
 pub(crate) fn absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
-/// Turns "not there" into nothing.
+/// Converts the error of an absent object into `None`.
 pub(crate) fn if_there<T>(result: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
     match result {
         Ok(value) => Ok(Some(value)),

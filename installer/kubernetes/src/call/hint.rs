@@ -11,14 +11,20 @@ pub fn hints(error: &CallError) -> Vec<String> {
         }
         Class::Unreachable(_) => vec!["check that the cluster is running and reachable from here".to_owned()],
         Class::Untrusted(_) => {
-            vec!["if the cluster was created again, have its maker write the kubeconfig again".to_owned()]
+            vec![
+                "if the cluster was recreated, get its new kubeconfig from the tool that created it"
+                    .to_owned(),
+            ]
         }
         Class::Unauthorized(_) => vec!["log in to the cluster again, then run the same command".to_owned()],
         Class::Forbidden(_) => {
             vec!["ask the cluster's administrator for the right cluster-admin, or to run devplat".to_owned()]
         }
         Class::KindNotServed(_) => {
-            vec!["no platform is installed in this cluster: is it the right one?".to_owned()]
+            vec![
+                "no platform is installed in this cluster; check that the context is the right one"
+                    .to_owned(),
+            ]
         }
         Class::Admission(refusal) => AdmissionRefusal::hints(refusal),
         Class::TooManyRequests(_) | Class::ServerError(_) => {

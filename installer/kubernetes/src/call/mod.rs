@@ -1,4 +1,5 @@
-//! Calls to an API server: described, retried where that can help, and stopped when the user asks.
+//! Calls to an API server, with a description for errors, retries for temporary failures, and an end when the user asks
+//! to stop.
 
 mod error;
 mod hint;
@@ -15,7 +16,7 @@ pub(crate) use retry::{ApiServer, New, bounded, chain};
 
 use crate::ObjectRef;
 
-/// What a call does.
+/// The verb of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     Read,
@@ -44,7 +45,7 @@ impl Verb {
         }
     }
 
-    /// The operations that webhooks know it as.
+    /// The operations that webhooks match this verb by.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Read | Self::List => &[],
@@ -61,7 +62,7 @@ impl Verb {
 pub(crate) struct Call {
     pub(crate) verb: Verb,
     pub(crate) object: ObjectRef,
-    /// The user on whose behalf.
+    /// The user that the call impersonates.
     pub(crate) on_behalf: Option<&'static str>,
 }
 
@@ -70,7 +71,7 @@ impl Call {
         Self { verb, object: object.clone(), on_behalf: None }
     }
 
-    /// The error of this call.
+    /// Returns the error of this call.
     pub(crate) fn failed(&self, class: Class) -> CallError {
         CallError { what: self.to_string(), object: Some(self.object.clone()), class: Box::new(class) }
     }

@@ -1,4 +1,4 @@
-//! Retries: which failures may pass, and for how long a call is repeated.
+//! Retries: the failures that are temporary, and how long a call is retried.
 
 use std::time::Duration;
 
@@ -19,20 +19,19 @@ use crate::{
 const ATTEMPT: Duration = Duration::from_mins(1);
 /// How long a 404 may answer an apply: a new CRD reports Established a moment before its objects are accepted.
 const NEW_KIND_PATIENCE: Duration = Duration::from_secs(10);
-/// How long a 403 may answer a user who has just been given the right: API servers learn of a binding a moment after
-/// it is created.
+/// How long the API server may answer 403 to a user that has just got the right: its cache of bindings lags behind.
 const NEW_RIGHTS_PATIENCE: Duration = Duration::from_secs(5);
-/// How long 429 is retried: an API server that limits its callers is alive, and asks for later.
+/// How long 429 is retried: the API server is working and asks callers to retry later.
 const LIMITED_PATIENCE: Duration = Duration::from_secs(30);
-/// From when on a retried call is reported.
+/// The time after which a retried call is reported.
 const REPORTED_AFTER: Duration = Duration::from_secs(1);
 
-/// What was made a moment ago and is not known everywhere yet.
+/// An object that was just created, which some API servers do not know yet.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum New {
-    /// The kind of the object that is applied.
+    /// The CRD of the applied object.
     Kind,
-    /// The right of the user.
+    /// The binding that gives the user the right.
     Right,
 }
 
@@ -44,9 +43,9 @@ pub(crate) struct ApiServer<'a> {
 }
 
 impl ApiServer<'_> {
-    /// Repeats `attempt` until it succeeds, fails for a reason that does not pass, or the patience is over.
+    /// Retries `attempt` until it succeeds, fails permanently, or its patience ends.
     ///
-    /// Only for calls that may be done twice: reads, server-side apply, deletes with a precondition.
+    /// Only for idempotent calls: reads, server-side apply, deletes with a precondition.
     pub(crate) async fn call<T, F>(self, call: &Call, attempt: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, kube::Error>>,
@@ -54,7 +53,7 @@ impl ApiServer<'_> {
         self.repeat(call, None, attempt).await
     }
 
-    /// The same, where something `new` is a reason that passes, too.
+    /// The same, but a failure because of something `new` is temporary as well.
     pub(crate) async fn call_new<T, F>(
         self,
         new: New,
@@ -67,7 +66,7 @@ impl ApiServer<'_> {
         self.repeat(call, Some(new), attempt).await
     }
 
-    /// The metadata of `object`, or `None` if it does not exist.
+    /// Reads the metadata of `object`; `None` if it does not exist.
     pub(crate) async fn metadata(
         self,
         object: &ObjectRef,
@@ -77,7 +76,7 @@ impl ApiServer<'_> {
             .await
     }
 
-    /// The object, or `None` if it does not exist.
+    /// Reads the object; `None` if it does not exist.
     pub(crate) async fn read(self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
         let api = object.api(self.client);
         self.call(&Call::new(Verb::Read, object), || async { if_there(api.get(&object.name).await) }).await
@@ -125,7 +124,7 @@ impl ApiServer<'_> {
         }
     }
 
-    /// How long a call is repeated that fails like this.
+    /// Returns how long a call with this failure is retried.
     fn patience(self, class: &Class, new: Option<New>) -> Duration {
         match (class, new) {
             (Class::Unreachable(_) | Class::ServerError(_), _) => self.pace.patience(),
@@ -149,7 +148,7 @@ impl ApiServer<'_> {
     }
 }
 
-/// Makes a call once, within `patience`: for questions whose answer helps but is not needed.
+/// Makes a call once, within `patience`, for reads whose result is optional.
 pub(crate) async fn bounded<T>(
     call: &Call,
     patience: Duration,
@@ -165,7 +164,7 @@ fn slow(after: Duration) -> Class {
     Class::Unreachable(ConnectionError { server: None, proxy: None, cause: ConnectionCause::Slow(after) })
 }
 
-/// An error with its causes in one line; a cause that the line has already is left out.
+/// Returns an error with its causes on one line, without causes whose text the line already contains.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -79,7 +79,7 @@ fn every_error() -> Vec<kube::Error> {
 }
 
 #[test]
-fn errors_have_no_debug_text_of_rust_in_their_whole_chain() {
+fn errors_and_their_causes_contain_no_debug_text() {
     let object = ObjectRef::new("apps/v1", "Deployment", Some("a"), "b");
     for error in every_error() {
         let shown = format!("{error:?}");
@@ -96,7 +96,7 @@ fn errors_have_no_debug_text_of_rust_in_their_whole_chain() {
 }
 
 #[test]
-fn error_is_the_call_and_the_sentence_of_the_api_server() {
+fn error_names_the_call_and_quotes_the_api_server() {
     let error = call_error("apply Deployment a/b", None, answer(409, "Conflict"));
     assert_eq!(
         chain(&error),
@@ -135,12 +135,12 @@ fn missing_kind_is_reported_as_a_cluster_without_a_platform() {
 }
 
 #[test]
-fn distrust_is_found_below_the_errors_that_hide_it() {
+fn untrusted_certificate_is_found_below_other_errors() {
     let distrust = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
     let hidden = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, distrust));
     assert!(untrusted(&hidden));
     assert!(matches!(classify(kube::Error::Service(Box::new(hidden))), Class::Untrusted(_)));
-    // The words alone decide nothing.
+    // The text alone does not decide.
     assert!(!untrusted(&io::Error::other("invalid peer certificate: UnknownIssuer")));
     assert!(matches!(classify(refused()), Class::Unreachable(_)));
 }
@@ -181,7 +181,7 @@ async fn final_failures_are_not_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_connection_is_retried_for_the_callers_patience_and_reported_after_a_second() {
+async fn refused_connection_is_retried_and_reported_after_a_second() {
     let pace = Stoppable::new();
     let (calls, error, took) = repeated(&pace, refused).await;
     assert!(calls > 3, "{calls}");
@@ -209,7 +209,7 @@ async fn stop_ends_a_retry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_ends_a_call_that_is_not_answered() {
+async fn stop_ends_a_call_without_an_answer() {
     let pace = Stoppable::new();
     let client = quiet_client();
     let start = Instant::now();
@@ -226,7 +226,7 @@ async fn stop_ends_a_call_that_is_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn kind_that_was_just_created_is_waited_for() {
+async fn apply_waits_for_a_kind_that_was_just_created() {
     let client = quiet_client();
     let mut calls = 0;
     let attempt = || {

@@ -1,5 +1,5 @@
-//! Certificates of a kubeconfig: read from data or file, and checked before any call, since an API server answers an
-//! expired one with the same 401 as anything else.
+//! Certificates of a kubeconfig: read from data or file, and checked before any call, because an API server answers an
+//! expired certificate with the same 401 as any other bad credential.
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -15,7 +15,7 @@ use super::credential::CredentialError;
 const CLIENT: &str = "client certificate";
 const AUTHORITY: &str = "certificate authority";
 
-/// The certificate authorities of a cluster, DER; `None` where the system's own count.
+/// Returns the certificate authorities of a cluster in DER; `None` if the system's authorities apply.
 pub(super) fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, CredentialError> {
     let data = cluster.certificate_authority_data.as_deref();
     let Some(pem) = load(AUTHORITY, data, cluster.certificate_authority.as_deref())? else {
@@ -28,20 +28,20 @@ pub(super) fn authorities(cluster: &Cluster) -> Result<Option<Vec<Vec<u8>>>, Cre
     if certificates.is_empty() {
         return Err(CredentialError::Unusable {
             part: AUTHORITY,
-            why: "there is no certificate in it".to_owned(),
+            why: "it contains no certificate".to_owned(),
         });
     }
     Ok(Some(certificates))
 }
 
-/// The certificate authorities of a cluster, as base64; nothing where they cannot be read.
+/// Returns the certificate authorities of a cluster in base64; `None` if they cannot be read.
 pub(super) fn authority_data(cluster: &Cluster) -> Option<String> {
     let data = cluster.certificate_authority_data.as_deref();
     let pem = load(AUTHORITY, data, cluster.certificate_authority.as_deref()).ok()??;
     Some(STANDARD.encode(pem))
 }
 
-/// Checks the client certificate of a user, where there is one.
+/// Checks the client certificate of a user, if it has one.
 pub(super) fn check_user(user: &AuthInfo, now: Timestamp) -> Result<(), CredentialError> {
     let data = user.client_certificate_data.as_deref();
     let certificate = load(CLIENT, data, user.client_certificate.as_deref())?;
@@ -65,7 +65,7 @@ pub(super) fn check(pem: &[u8], now: Timestamp) -> Result<(), CredentialError> {
     let unusable = |why: String| CredentialError::Unusable { part: CLIENT, why };
     let first = CertificateDer::pem_slice_iter(pem)
         .next()
-        .ok_or_else(|| unusable("there is no certificate in it".to_owned()))?
+        .ok_or_else(|| unusable("it contains no certificate".to_owned()))?
         .map_err(|error| unusable(format!("not PEM: {error}")))?;
     let certificate = Certificate::from_der(&first)
         .map_err(|error| unusable(format!("not an X.509 certificate: {error}")))?;
@@ -81,7 +81,7 @@ pub(super) fn check(pem: &[u8], now: Timestamp) -> Result<(), CredentialError> {
     }
 }
 
-/// Data in base64 counts before a file, as for kubectl.
+/// Reads data in base64, or else the file, as kubectl does.
 fn load(
     part: &'static str,
     data: Option<&str>,
@@ -130,10 +130,7 @@ mod tests {
     #[test]
     fn text_that_is_not_a_certificate_is_reported() {
         let error = check(b"hello", now()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "your client certificate cannot be used: there is no certificate in it"
-        );
+        assert_eq!(error.to_string(), "your client certificate cannot be used: it contains no certificate");
     }
 
     #[test]

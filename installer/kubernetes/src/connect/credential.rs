@@ -1,4 +1,4 @@
-//! What a client shows to the API server to be let in, and where that comes from.
+//! The credentials that a client presents to the API server, and their sources.
 
 use std::{error::Error as StdError, path::PathBuf, sync::Arc};
 
@@ -13,9 +13,9 @@ use super::plugin::PluginError;
 pub struct Token {
     /// The bearer token.
     pub bearer: Option<SecretString>,
-    /// The client certificate, in place of a bearer token or beside it.
+    /// The client certificate, with or without a bearer token.
     pub certificate: Option<ClientCertificate>,
-    /// The end of its life, where it has one.
+    /// The time of expiry, if it expires.
     pub expires: Option<Timestamp>,
 }
 
@@ -30,24 +30,24 @@ pub struct ClientCertificate {
 
 /// A source of credentials: a plugin, a file, or a cloud's own login.
 pub trait TokenSource: Send + Sync {
-    /// The credential; a new one where `fresh`, because the API server did not accept the last one.
+    /// Returns the credential; a new one if `fresh`, because the API server rejected the last one.
     fn token(&self, fresh: bool) -> BoxFuture<'_, Result<Token, CredentialError>>;
 }
 
-/// Why there is no credential that can be used.
+/// The reason why there is no usable credential.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialError {
-    /// The plugin gave none.
+    /// The plugin returned no credential.
     #[error(transparent)]
     Plugin(#[from] PluginError),
-    /// The client certificate of the kubeconfig is no longer valid.
+    /// The client certificate of the kubeconfig has expired.
     #[error("your client certificate expired on {}", .on.strftime("%Y-%m-%d"))]
     CertificateExpired {
-        /// The end of its life.
+        /// The time of expiry.
         on: Timestamp,
     },
     /// The client certificate has X.509 version 1, as `openssl x509 -req` without extensions makes it.
-    #[error("your client certificate has X.509 version 1, and only version 3 is accepted")]
+    #[error("your client certificate has X.509 version 1; only version 3 is accepted")]
     CertificateVersion,
     /// A certificate or key does not parse.
     #[error("your {part} cannot be used: {why}")]
@@ -73,7 +73,7 @@ pub enum CredentialError {
         /// The reason.
         source: Arc<dyn StdError + Send + Sync>,
     },
-    /// An `auth-provider` that kubectl does not have any more either.
+    /// An `auth-provider`, which Kubernetes 1.26 removed.
     #[error("the kubeconfig logs in with auth-provider {0}, which Kubernetes 1.26 removed")]
     Provider(String),
     /// A source of tokens other than the kubeconfig failed.
@@ -90,17 +90,17 @@ impl CredentialError {
         let hint = match self {
             Self::Plugin(error) => return error.hints(),
             Self::CertificateExpired { on: _ } => {
-                "get a new kubeconfig from the cluster's maker (kubeadm: `kubeadm certs renew all`)".to_owned()
+                "get a new kubeconfig from the tool that created the cluster (kubeadm: `kubeadm certs renew all`)".to_owned()
             }
             Self::CertificateVersion => {
                 "have the certificate signed again with an extension (openssl: `-extfile` with basicConstraints)"
                     .to_owned()
             }
             Self::Provider(_) => {
-                "have the cluster's maker write the kubeconfig again: it uses a plugin (exec) then".to_owned()
+                "write the kubeconfig again with the tool that created the cluster; it then uses a plugin (exec)".to_owned()
             }
             Self::Unusable { .. } | Self::Tls { .. } | Self::File { .. } => {
-                "correct the user's entry in the kubeconfig, or have the cluster's maker write it again".to_owned()
+                "correct the user's entry in the kubeconfig, or write it again with the tool that created the cluster".to_owned()
             }
             Self::Source { .. } => "log in to the cluster again, then run the same command".to_owned(),
         };

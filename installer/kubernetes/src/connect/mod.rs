@@ -1,5 +1,5 @@
-//! Clients from a kubeconfig: proxies, certificates and logins, without the environment and without starting a
-//! program.
+//! Creates clients from a kubeconfig: proxies, certificates and logins. It does not read the environment and does not
+//! start programs.
 
 mod certificate;
 mod credential;
@@ -30,7 +30,7 @@ use secrecy::SecretString;
 use service::Connection;
 use tower::BoxError;
 
-/// How long a connection may take to be made.
+/// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the token of a file is used before the file is read again, as in client-go.
 const FILE_TOKEN: Duration = Duration::from_mins(1);
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
     pub(crate) namespace: Option<String>,
 }
 
-/// Why there is no client.
+/// The reason why a client cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The credentials cannot be used.
@@ -66,8 +66,8 @@ pub enum ConnectError {
     Other(#[source] BoxError),
 }
 
-/// A client for `entry`, logged in where that takes a plugin. Where `source` is given, it logs in instead of the user
-/// of the entry.
+/// Returns a client for `entry`, logged in if the user has a plugin. If `source` is given, it replaces the user of the
+/// entry.
 pub(crate) async fn client(
     entry: Entry,
     proxies: &ProxyRules,
@@ -76,7 +76,7 @@ pub(crate) async fn client(
 ) -> Result<Client, ConnectError> {
     let Entry { cluster, user, namespace } = entry;
     let server = cluster.server.clone().filter(|server| !server.is_empty()).ok_or(ConnectError::NoServer)?;
-    // kubectl takes an address without a scheme for http.
+    // Like kubectl, read an address without a scheme as http.
     let server = if server.contains("://") { server } else { format!("http://{server}") };
     let uri = address("server", &server)?;
     let mut config = Config::new(uri.clone());
@@ -86,7 +86,7 @@ pub(crate) async fn client(
         None => proxies.proxy_for(&uri).cloned(),
     };
     if let Some(proxy) = &proxy {
-        // The proxy of a socks5 address resolves names in any case.
+        // With socks5, too, the proxy resolves the names.
         let url = proxy.url.strip_prefix("socks5h://").map(|rest| format!("socks5://{rest}"));
         config.proxy_url = Some(address("proxy", url.as_deref().unwrap_or(&proxy.url))?);
     }
@@ -94,7 +94,7 @@ pub(crate) async fn client(
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
     config.tls_server_name = cluster.tls_server_name.clone();
     config.connect_timeout = Some(CONNECT);
-    // Retries are this crate's own, so that a stop ends them.
+    // This crate retries by itself, so that a stop ends the retries.
     config.default_retry = false;
     if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
         config.default_namespace = namespace;
@@ -128,7 +128,7 @@ fn address(part: &'static str, text: &str) -> Result<Uri, ConnectError> {
     text.parse().map_err(|source| ConnectError::Address { part, text: text.to_owned(), source })
 }
 
-/// The parts of a user that never change, and the source of those that do.
+/// Returns the credentials of a user that never change, and the source of those that do.
 fn login(
     mut user: AuthInfo,
     cluster: Cluster,
@@ -137,7 +137,7 @@ fn login(
     let exec = user.exec.take();
     let provider = user.auth_provider.take();
     let file = user.token_file.take().filter(|file| !file.is_empty());
-    // client-go reads the file first and has the token beside it for when that fails.
+    // Like client-go, read the file first, and use the token beside it only if that fails.
     if let Some(file) = file {
         let fallback = user.token.take();
         let source = TokenFile { path: file.into(), fallback };
@@ -159,7 +159,7 @@ fn login(
     Ok((user, None))
 }
 
-/// The user that the kubeconfig asks to act as.
+/// Returns the user that the kubeconfig impersonates.
 fn impersonation(user: &AuthInfo) -> AuthInfo {
     AuthInfo {
         impersonate: user.impersonate.clone(),
@@ -170,7 +170,7 @@ fn impersonation(user: &AuthInfo) -> AuthInfo {
     }
 }
 
-/// A file that holds a token, which another program may replace.
+/// A file with a token, which another program may replace.
 struct TokenFile {
     path: PathBuf,
     fallback: Option<SecretString>,

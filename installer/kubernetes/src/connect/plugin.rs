@@ -1,5 +1,5 @@
-//! Credential plugins (`exec` in a kubeconfig): what they are asked, and what they answer. The caller starts the
-//! program, since only it knows of terminals and of stopping.
+//! Credential plugins (`exec` in a kubeconfig): their input and their output. The caller starts the program, because
+//! only the caller knows the terminal and can stop a process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,9 +12,9 @@ use serde_json::json;
 
 use super::credential::{ClientCertificate, CredentialError, Token, TokenSource};
 
-/// The version of `ExecCredential` that a kubeconfig without one gets.
+/// The default version of `ExecCredential`, for a kubeconfig that names none.
 const DEFAULT_VERSION: &str = "client.authentication.k8s.io/v1beta1";
-/// The versions that a plugin may answer with.
+/// The versions that a plugin may print.
 const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", DEFAULT_VERSION];
 
 /// A call of a credential plugin.
@@ -26,9 +26,9 @@ pub struct PluginCall {
     pub arguments: Vec<String>,
     /// Variables to add to its environment, `KUBERNETES_EXEC_INFO` among them.
     pub environment: Vec<(String, String)>,
-    /// The version of `ExecCredential` that it is to answer with.
+    /// The version of `ExecCredential` that it must print.
     pub api_version: String,
-    /// Whether it gets the terminal as its standard input.
+    /// Whether its standard input is the terminal.
     pub interactive: bool,
 }
 
@@ -41,7 +41,7 @@ pub trait Plugins: Send + Sync {
     fn run<'a>(&'a self, call: &'a PluginCall) -> BoxFuture<'a, Result<String, PluginError>>;
 }
 
-/// For kubeconfigs that have no plugin, such as those that kind writes.
+/// Runs no plugins, for kubeconfigs that have none, such as those that kind writes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoPlugins;
 
@@ -56,10 +56,10 @@ impl Plugins for NoPlugins {
     }
 }
 
-/// Why a credential plugin gave no credential.
+/// The reason why a credential plugin returned no credential.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PluginError {
-    /// Its program is not on this machine.
+    /// Its program is not installed.
     #[error("credential plugin {program} is not installed")]
     Absent {
         /// The program.
@@ -77,13 +77,13 @@ pub enum PluginError {
         /// Its standard error.
         stderr: String,
     },
-    /// It asks questions, and there is no terminal.
-    #[error("credential plugin {program} needs a terminal (interactiveMode Always), and there is none")]
+    /// It asks questions, but there is no terminal.
+    #[error("credential plugin {program} needs a terminal (interactiveMode Always); this run has none")]
     NeedsTerminal {
         /// The program.
         program: String,
     },
-    /// Its output is not an `ExecCredential` that can be used.
+    /// Its output is not a usable `ExecCredential`.
     #[error("credential plugin {program} printed no usable ExecCredential: {why}")]
     BadOutput {
         /// The program.
@@ -91,12 +91,12 @@ pub enum PluginError {
         /// The reason.
         why: String,
     },
-    /// It did not end in time.
+    /// It timed out.
     #[error("credential plugin {program} did not end within {} s", .after.as_secs())]
     Slow {
         /// The program.
         program: String,
-        /// How long it was waited for.
+        /// The limit.
         after: Duration,
     },
 }
@@ -152,7 +152,7 @@ impl PluginSource {
     }
 }
 
-/// The call that the kubeconfig's entry asks for.
+/// Returns the call that the kubeconfig's entry specifies.
 fn call(exec: &ExecConfig, cluster: &Cluster, terminal: bool) -> Result<PluginCall, PluginError> {
     let command = exec.command.clone().unwrap_or_default();
     let interactive = match exec.interactive_mode {
@@ -186,7 +186,7 @@ fn call(exec: &ExecConfig, cluster: &Cluster, terminal: bool) -> Result<PluginCa
     })
 }
 
-/// The cluster as `ExecCredential.spec.cluster` has it: its authority as data, never as a file.
+/// Returns the cluster in the form of `ExecCredential.spec.cluster`, with its authority as data, never as a file.
 fn cluster_info(cluster: &Cluster) -> serde_json::Value {
     let mut info = json!({
         "server": cluster.server,
@@ -202,7 +202,7 @@ fn cluster_info(cluster: &Cluster) -> serde_json::Value {
     info
 }
 
-/// The extension that holds a plugin's own settings for a cluster.
+/// Returns the extension with a plugin's own settings for a cluster.
 fn exec_extension(cluster: &Cluster) -> Option<&serde_json::Value> {
     let extensions = cluster.extensions.as_deref().unwrap_or_default();
     let own = extensions.iter().find(|one| one.name == "client.authentication.k8s.io/exec")?;
@@ -226,12 +226,16 @@ struct ExecStatus {
     expiration_timestamp: Option<String>,
 }
 
-/// The credential in a plugin's output.
+/// Reads the credential in a plugin's output.
 fn parse(call: &PluginCall, stdout: &str) -> Result<Token, PluginError> {
     let bad = |why: String| PluginError::BadOutput { program: call.command.clone(), why };
-    // The words of the parser could quote the token, so report only the place.
+    // The parser's message could quote the token, so report only the place.
     let credential: ExecCredential = serde_json::from_str(stdout).map_err(|error| {
-        bad(format!("not JSON of that form at line {}, column {}", error.line(), error.column()))
+        bad(format!(
+            "not valid JSON of an ExecCredential at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
     })?;
     let ExecCredential { api_version, kind, status } = credential;
     if kind.as_deref() != Some("ExecCredential") {
@@ -308,7 +312,7 @@ mod tests {
     fn output_that_cannot_be_used_is_reported_without_its_content() {
         let v1 = "client.authentication.k8s.io/v1";
         for (output, words) in [
-            ("sesame".to_owned(), "not JSON of that form at line 1, column 1"),
+            ("sesame".to_owned(), "not valid JSON of an ExecCredential at line 1, column 1"),
             ("{}".to_owned(), "its kind is not ExecCredential"),
             (
                 format!(
@@ -335,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn terminal_is_given_as_the_kubeconfig_asks() {
+    fn plugin_gets_the_terminal_by_interactive_mode() {
         for (mode, terminal, interactive) in [
             (", interactiveMode: Never", true, Some(false)),
             (", interactiveMode: IfAvailable", true, Some(true)),
@@ -352,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn plugin_gets_the_cluster_where_the_kubeconfig_says_so() {
+    fn plugin_gets_the_cluster_with_provide_cluster_info() {
         let cluster: Cluster = serde_saphyr::from_str(
             "{server: 'https://a', certificate-authority-data: Y2E=, extensions: \
              [{name: client.authentication.k8s.io/exec, extension: {audience: b}}]}",

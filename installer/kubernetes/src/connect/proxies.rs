@@ -1,5 +1,5 @@
-//! Which proxy leads to an API server: the rules of Go's `golang.org/x/net/http/httpproxy`, which kubectl follows.
-//! A `proxy-url` of the kubeconfig wins over all of them.
+//! Chooses the proxy for an API server by the rules of Go's `golang.org/x/net/http/httpproxy`, which kubectl follows. A
+//! `proxy-url` of the kubeconfig overrides them.
 
 use std::net::IpAddr;
 
@@ -22,12 +22,12 @@ pub struct ProxyRules {
 pub struct Proxy {
     /// Its address; `http`, `https`, `socks5` or `socks5h`.
     pub url: String,
-    /// Where it is configured, such as `HTTPS_PROXY`.
+    /// Its origin, such as `HTTPS_PROXY`.
     pub origin: String,
 }
 
 impl Proxy {
-    /// The address without its password, with where it is configured.
+    /// Returns the address without its password, and the origin.
     pub(super) fn shown(&self) -> String {
         let Self { url, origin } = self;
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
@@ -54,7 +54,7 @@ pub enum Exception {
     Domain {
         /// With a leading dot.
         suffix: String,
-        /// Whether the domain itself is meant, too, and not only names in it.
+        /// Whether the entry matches the domain itself as well as names in it.
         itself: bool,
         /// The port.
         port: Option<String>,
@@ -62,8 +62,8 @@ pub enum Exception {
 }
 
 impl ProxyRules {
-    /// The rules in the variables of a process: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the same in lower case.
-    /// The first that is not empty counts.
+    /// Reads the rules from the variables of a process: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the same in
+    /// lower case. The first that is not empty counts.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let variables: Vec<(String, String)> = variables.into_iter().collect();
         let first = |names: [&'static str; 2]| {
@@ -75,7 +75,7 @@ impl ProxyRules {
         let proxy = |names| {
             first(names).map(|(name, value)| Proxy { url: with_scheme(value), origin: name.to_owned() })
         };
-        // A CGI program takes HTTP_PROXY from a request's header `Proxy`.
+        // In a CGI program, HTTP_PROXY comes from the header `Proxy` of a request, so it is not trusted.
         let cgi = variables.iter().any(|(name, value)| name == "REQUEST_METHOD" && !value.is_empty());
         Self {
             https: proxy(["HTTPS_PROXY", "https_proxy"]),
@@ -84,7 +84,7 @@ impl ProxyRules {
         }
     }
 
-    /// The proxy for `server`, or `None` where it is reached directly.
+    /// Returns the proxy for `server`, or `None` if connections to it are direct.
     pub fn proxy_for(&self, server: &Uri) -> Option<&Proxy> {
         let (proxy, default_port) = match server.scheme_str() {
             Some("https") => (self.https.as_ref()?, 443),
@@ -117,7 +117,7 @@ impl Exception {
     }
 }
 
-/// A proxy may be written as `host:port`.
+/// Adds a scheme to a proxy that is written as `host:port`.
 fn with_scheme(proxy: &str) -> String {
     if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") }
 }
@@ -151,7 +151,7 @@ fn exception(entry: &str) -> Option<Exception> {
     Some(Exception::Domain { suffix, itself, port })
 }
 
-/// Splits `host:port` and `[address]:port`; anything else is a host alone, as for Go's `net.SplitHostPort`.
+/// Splits `host:port` and `[address]:port`; any other text is a host without a port, as in Go's `net.SplitHostPort`.
 fn split_port(entry: &str) -> (&str, Option<String>) {
     let port = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     if let Some(rest) = entry.strip_prefix('[') {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_read_in_both_spellings_and_the_empty_one_is_passed_over() {
+    fn variables_are_read_in_both_spellings_unless_empty() {
         let variables = [("HTTPS_PROXY", ""), ("https_proxy", "proxy:3128"), ("http_proxy", "http://plain")];
         let rules =
             ProxyRules::from_variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));

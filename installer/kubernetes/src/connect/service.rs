@@ -13,20 +13,20 @@ use tower::BoxError;
 use super::credential::{ClientCertificate, CredentialError, Token, TokenSource};
 use crate::call::{ConnectionCause, ConnectionError};
 
-/// How long an API server may take to the head of its answer; it ends requests itself after 60 s.
+/// How long the head of an answer may take; an API server ends requests itself after 60 s.
 const ANSWER: Duration = Duration::from_secs(62);
-/// How long before its end a credential is renewed.
+/// How long before its expiry a credential is renewed.
 const EARLY: SignedDuration = SignedDuration::from_secs(30);
-/// How long a failed source is not asked again: many calls that are made together share its failure.
+/// How long a failed source is not asked again, so that concurrent calls share one failure.
 const FAILED: Duration = Duration::from_secs(5);
 
 /// A connection to an API server with its credential.
 pub(super) struct Connection {
-    /// Without a credential, or with one that never changes.
+    /// The configuration, without a credential or with one that never changes.
     pub(super) config: Config,
-    /// The address and origin of the proxy, where there is one.
+    /// The address and the origin of the proxy, if there is one.
     pub(super) proxy: Option<String>,
-    /// Where credentials come from that change.
+    /// The source of credentials that change.
     pub(super) source: Option<Arc<dyn TokenSource>>,
     state: Mutex<State>,
 }
@@ -36,7 +36,7 @@ struct State {
     /// The last credential, and a client that has its certificate.
     current: Option<Current>,
     failure: Option<(Instant, CredentialError)>,
-    /// Counts the credentials, so that of many calls that get a 401 only the first renews.
+    /// Counts the credentials, so that only the first of many calls with a 401 renews the credential.
     generation: u64,
 }
 
@@ -53,12 +53,12 @@ impl Connection {
         Self { config, proxy, source, state: Mutex::default() }
     }
 
-    /// Gets the first credential, so that a failing login is reported before any call.
+    /// Gets the first credential, so that a failed login is reported before any call.
     pub(super) async fn log_in(&self) -> Result<(), BoxError> {
         self.current(None).await.map(drop)
     }
 
-    /// Sends a request; with a renewed credential again if the answer is 401.
+    /// Sends a request; if the answer is 401, sends it again with a renewed credential.
     pub(super) async fn send(&self, request: Request<Body>) -> Result<Response<Body>, BoxError> {
         let current = self.current(None).await?;
         let again = self.source.as_ref().and_then(|_| clone(&request));
@@ -95,7 +95,7 @@ impl Connection {
         }
     }
 
-    /// The credential to use; a new one where `rejected` is the generation of the last.
+    /// Returns the credential to use; a new one if `rejected` is the generation of the last one.
     async fn current(&self, rejected: Option<u64>) -> Result<Current, BoxError> {
         let mut state = self.state.lock().await;
         if let Some(current) = &state.current
@@ -121,7 +121,7 @@ impl Connection {
         };
         let Token { bearer, certificate, expires } = token;
         let client = match (&state.current, &certificate) {
-            // Connections are kept where only the bearer token changes.
+            // If only the bearer token changes, the connections are kept.
             (Some(current), None) => current.client.clone(),
             _ => self.client(certificate)?,
         };
@@ -159,7 +159,7 @@ fn bearer_header(token: &SecretString) -> Result<HeaderValue, CredentialError> {
     Ok(value)
 }
 
-/// The same request, where its body can be sent twice.
+/// Copies a request; `None` if its body cannot be sent twice.
 fn clone(request: &Request<Body>) -> Option<Request<Body>> {
     let mut again = Request::new(request.body().try_clone()?);
     *again.method_mut() = request.method().clone();

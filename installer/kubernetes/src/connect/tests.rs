@@ -22,7 +22,7 @@ use crate::{
 const VERSION: &str = r#"{"major":"1","minor":"34","gitVersion":"v1.34.3","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#;
 const UNAUTHORIZED: &str = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#;
 
-/// An API server that accepts `tokens`, and ends when dropped.
+/// An API server that accepts `tokens`. It stops when dropped.
 struct Server {
     address: String,
     tokens: Arc<Mutex<Vec<String>>>,
@@ -73,7 +73,7 @@ async fn serve(mut stream: TcpStream, tokens: Arc<Mutex<Vec<String>>>) {
     }
 }
 
-/// The head of the next request; nothing when the client hangs up.
+/// Reads the head of the next request; `None` if the client hangs up.
 async fn head(stream: &mut TcpStream) -> Option<String> {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\n") {
@@ -82,7 +82,7 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(read).ok()
 }
 
-/// A plugin that prints one answer after the other, and the last for ever.
+/// A plugin that prints one answer after the other, then the last one forever.
 struct Scripted {
     answers: Mutex<VecDeque<Result<String, PluginError>>>,
     calls: AtomicUsize,
@@ -181,7 +181,7 @@ async fn token_is_renewed_before_it_expires() {
 }
 
 #[tokio::test]
-async fn failing_plugin_is_reported_with_its_words_and_not_asked_again_at_once() {
+async fn failing_plugin_is_quoted_and_not_asked_again_immediately() {
     let server = Server::start("one").await;
     let failure = PluginError::Failed {
         program: "plug".to_owned(),
@@ -237,7 +237,7 @@ fn proxied(origin: &str, proxy: &str) -> ProxyRules {
     ProxyRules::from_variables([(origin.to_owned(), proxy.to_owned())])
 }
 
-/// A proxy that leads every request to `server`; it counts them.
+/// A proxy that forwards every request to `server` and counts them.
 async fn proxy(server: &str) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! Why a cluster cannot be worked with, with the remedies.
+//! The reasons why a cluster cannot be used, with the remedies.
 
 use std::error::Error as StdError;
 
@@ -9,7 +9,7 @@ use crate::{
     pace::Stopped,
 };
 
-/// Why a cluster cannot be worked with.
+/// The reason why a cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// No context of that name.
@@ -78,7 +78,7 @@ pub enum ContextError {
         /// The missing rights.
         missing: Vec<String>,
     },
-    /// The version is too old, or newer than was ever tried.
+    /// The version is too old, or newer than any tested one.
     #[error(
         "cluster of context {name:?} runs Kubernetes {found}; devplat works with 1.{OLDEST} to 1.{NEWEST}"
     )]
@@ -123,7 +123,8 @@ impl ContextError {
                 format!("make `kubectl --context {name} get nodes` work first")
             }
             Self::Untrusted { .. } => {
-                "if the cluster was created again, have its maker write the kubeconfig again".to_owned()
+                "if the cluster was recreated, get its new kubeconfig from the tool that created it"
+                    .to_owned()
             }
             Self::Unreachable { source, .. } if through_a_proxy(source.as_ref()) => {
                 "check the proxy, or exclude the API server with NO_PROXY".to_owned()
@@ -152,7 +153,7 @@ fn through_a_proxy(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
     }
 }
 
-/// The name that a mistyped one was most likely meant to be.
+/// Returns the known name that is nearest to a mistyped one.
 fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
     let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;

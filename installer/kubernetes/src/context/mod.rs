@@ -1,4 +1,4 @@
-//! Which cluster a context of a kubeconfig names, and whether devplat can work with it.
+//! Contexts of a kubeconfig: the cluster that a context names, and whether devplat can use it.
 
 mod error;
 mod provider;
@@ -24,11 +24,11 @@ pub struct Context {
     pub name: String,
     /// The address of the API server.
     pub server: String,
-    /// The cluster's maker, as far as names tell.
+    /// The provider of the cluster, as far as names show it.
     pub provider: Provider,
 }
 
-/// The context of that name, or the current one; `None` where there is no current one.
+/// Returns the context `name`, or the current one; `None` if there is no current context.
 pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Context>, ContextError> {
     let Some(name) = name
         .map(str::to_owned)
@@ -50,7 +50,7 @@ pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Contex
     Ok(Some(Context { name, server, provider }))
 }
 
-/// A client for that context. Where the kubeconfig logs in with a plugin, `plugins` runs it.
+/// Returns a client for that context. If the kubeconfig has a credential plugin, `plugins` runs it.
 pub async fn client(
     kubeconfig: &Kubeconfig,
     name: &str,
@@ -61,7 +61,7 @@ pub async fn client(
     connect::client(entry, proxies, plugins, None).await.map_err(|error| unusable(name, error))
 }
 
-/// A client for the cluster of that context that logs in with `source`, in place of the context's user.
+/// Returns a client for the cluster of that context that logs in with `source` in place of the context's user.
 pub async fn client_with(
     kubeconfig: &Kubeconfig,
     name: &str,
@@ -73,7 +73,7 @@ pub async fn client_with(
     connect::client(entry, proxies, no_plugins, Some(source)).await.map_err(|error| unusable(name, error))
 }
 
-/// The cluster and the user that a context names. As for kubectl, a user that does not exist has no credentials.
+/// Returns the cluster and the user that a context names. As in kubectl, a user that does not exist has no credentials.
 fn entry(kubeconfig: &Kubeconfig, name: &str) -> Result<Entry, ContextError> {
     let find = kubeconfig.contexts.iter().find(|context| context.name == name);
     let Some(context) = find else {

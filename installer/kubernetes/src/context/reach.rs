@@ -1,4 +1,4 @@
-//! Questions to a cluster before an install: does it answer, which rights has the user, do version and architecture
+//! Checks a cluster before an install: that it answers, that the user has the rights, and that version and architecture
 //! fit.
 
 use std::{
@@ -26,27 +26,27 @@ use crate::{
     pace::{Pace, stoppable},
 };
 
-/// Oldest minor version. Everything devplat uses is older (the youngest is CEL's `quantity()`, of 1.29): this is
-/// the oldest that a cloud still sells support for.
+/// Oldest minor version: the oldest one that a cloud provider still supports. The newest feature that devplat needs is
+/// CEL's `quantity()`, of 1.29.
 pub const OLDEST: u32 = 31;
-/// Newest minor version. What devplat uses is in API groups of version 1, which no release has ever removed;
-/// newer ones are refused because they are not tested.
+/// Newest minor version. Newer ones are rejected because they are not tested. devplat uses only API groups of version
+/// 1, which no release has ever removed.
 pub const NEWEST: u32 = 37;
 
 /// The architecture of devplat's images, as in `nodeInfo.architecture`.
 pub const IMAGE_ARCHITECTURE: &str = "amd64";
 
-/// How long a cluster has to answer.
+/// How long the check may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// A cluster that answers and lets us install.
+/// A cluster that answers and gives the user the rights to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     /// Its version, such as `v1.34.3`.
     pub version: String,
 }
 
-/// The resources that an install writes, with their groups; a test holds them to the rendered templates.
+/// The resources that an install writes, with their groups. A test compares them with the rendered templates.
 pub const WRITTEN: [(&str, &str); 12] = [
     ("", "namespaces"),
     ("", "configmaps"),
@@ -62,10 +62,10 @@ pub const WRITTEN: [(&str, &str); 12] = [
     ("apps.devservers.io", "devserverflavors"),
 ];
 
-/// The verbs for each of them: server-side apply is a patch that may create.
+/// The verbs that each of them needs: server-side apply is a patch that may create.
 const VERBS: [&str; 4] = ["get", "create", "patch", "delete"];
 
-/// Asks an API server once whether it is ready, its rules about rights included.
+/// Asks an API server once whether it is ready. `/readyz` includes RBAC.
 pub async fn answer(client: &Client) -> Result<(), CallError> {
     let failed = |error| call_error("ask the API server whether it is ready", None, error);
     let question = Request::get("/readyz").body(Vec::new()).expect("a path makes a request");
@@ -79,8 +79,8 @@ fn slow() -> ConnectionError {
     ConnectionError { server: None, proxy: None, cause: ConnectionCause::Slow(PATIENCE) }
 }
 
-/// Whether the kubelet of `node` has renewed its lease since `started`: before that, what the API server says of pods
-/// there is old.
+/// Returns whether the kubelet of `node` has renewed its lease since `started`. Until then, the status of the pods on
+/// this node is outdated.
 pub async fn kubelet_spoke(client: &Client, node: &str, started: SystemTime) -> Result<bool, CallError> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
     let object = ObjectRef::new("coordination.k8s.io/v1", "Lease", Some("kube-node-lease"), node);
@@ -89,14 +89,14 @@ pub async fn kubelet_spoke(client: &Client, node: &str, started: SystemTime) -> 
     Ok(renewed.is_some_and(|renewed| SystemTime::from(renewed.0) > started))
 }
 
-/// Asks the cluster of `context` everything that an install needs to know.
+/// Checks that the cluster of `context` meets the needs of an install.
 pub async fn reach(client: &Client, context: &Context, pace: &dyn Pace) -> Result<Reached, ContextError> {
     let ask = Ask { client, context, pace };
     let version = ask.bounded(client.apiserver_version()).await?;
     if !supported(&version.major, &version.minor) {
         return Err(ContextError::Version { name: context.name.clone(), found: version.git_version });
     }
-    // Mostly an administrator installs; then one question answers all.
+    // Most users that install are administrators; for them one review is enough.
     if !ask.allowed("*", "*", "*").await? {
         let missing = ask.missing().await?;
         if !missing.is_empty() {
@@ -114,7 +114,7 @@ struct Ask<'a> {
 }
 
 impl Ask<'_> {
-    /// The rights that an install needs and the user does not have.
+    /// Returns the rights that an install needs and the user does not have.
     async fn missing(&self) -> Result<Vec<String>, ContextError> {
         let mut missing = Vec::new();
         for (group, resource) in WRITTEN {
@@ -126,7 +126,7 @@ impl Ask<'_> {
                 missing.push(format!("{} {resource}", denied.join("/")));
             }
         }
-        // The proof creates a dev server as its user would.
+        // The proof creates a dev server with the rights of its user.
         if !self.allowed("impersonate", "", "serviceaccounts").await? {
             missing.push("impersonate serviceaccounts".to_owned());
         }
@@ -151,7 +151,7 @@ impl Ask<'_> {
         Ok(answer.status.is_some_and(|status| status.allowed))
     }
 
-    /// Fails where no node can run the images. Nodes that cannot be listed, or do not tell, are no reason to refuse.
+    /// Fails if no node can run the images. If nodes cannot be listed or do not report an architecture, it succeeds.
     async fn architectures(&self) -> Result<(), ContextError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let found = match self.bounded(nodes.list(&ListParams::default())).await {
@@ -193,11 +193,11 @@ impl Ask<'_> {
     }
 }
 
-/// The architectures of the nodes that take pods without special tolerations.
+/// Returns the architectures of the nodes that accept pods without special tolerations.
 pub(crate) fn architectures(nodes: &[Node]) -> BTreeSet<String> {
     let takes_pods = |node: &&Node| {
         let Some(spec) = &node.spec else { return true };
-        // Kubernetes itself sets and removes the taints of its own, such as not-ready.
+        // Kubernetes sets and removes its own taints, such as not-ready, so they do not exclude a node.
         let closed = |key: &str| !key.starts_with("node.kubernetes.io/");
         let tainted = spec
             .taints
@@ -214,7 +214,7 @@ pub(crate) fn architectures(nodes: &[Node]) -> BTreeSet<String> {
         .collect()
 }
 
-/// Some clouds append a sign to the minor version: `33+`.
+/// Returns whether the version is supported. Some cloud providers append a sign to the minor version: `33+`.
 fn supported(major: &str, minor: &str) -> bool {
     let minor = minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>();
     major == "1" && minor.is_ok_and(|minor| (OLDEST..=NEWEST).contains(&minor))
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn architectures_are_those_of_nodes_that_take_pods() {
+    fn only_nodes_that_accept_pods_have_architectures() {
         let node = |architecture: &str, taint: Option<&str>| -> Node {
             let taints: Vec<_> = taint
                 .into_iter()

@@ -1,4 +1,4 @@
-//! Why a platform is not proved to work, with the remedies.
+//! The reasons why a proof fails, with the remedies.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use crate::{
     pace::Stopped,
 };
 
-/// Why the platform is not proved to work.
+/// The reason why a proof failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
     /// An object of that name exists and is not devplat's.
     #[error("{0} is not devplat's")]
     Foreign(ObjectRef),
-    /// It was not ready in time.
+    /// An object was not ready in time.
     #[error("it was not ready after {} s: {last}", .after.as_secs())]
     NotReady {
-        /// How long it was waited for.
+        /// The limit.
         after: Duration,
         /// The object, and the last reason.
         last: Waiting,
     },
-    /// The operator reports a reason that waiting does not change.
+    /// The operator reports a permanent reason.
     #[error("{object} cannot become ready ({reason}): {message}")]
     Hopeless {
         /// The object.
@@ -43,10 +43,10 @@ pub enum ProofError {
         devplat_api::name::AUTHORITIES_CONFIG_MAP
     )]
     NoAuthority,
-    /// This machine has no random numbers.
-    #[error("no random numbers for a key: {0}")]
+    /// The operating system returned no random numbers.
+    #[error("cannot generate a key: {0}")]
     Random(getrandom::Error),
-    /// A command over SSH did not do what it should.
+    /// A command over SSH failed or had the wrong output.
     #[error("`{command}` as {user} failed: {why}")]
     Command {
         /// The command.
@@ -56,7 +56,7 @@ pub enum ProofError {
         /// Its output or exit status.
         why: String,
     },
-    /// A command over SSH was not run to its end.
+    /// A command over SSH did not run to its end.
     #[error("cannot run a command over SSH as {user}")]
     Ssh {
         /// The user.
@@ -64,10 +64,10 @@ pub enum ProofError {
         /// The reason.
         source: SshError,
     },
-    /// It was not gone in time.
+    /// A deleted object was not gone in time.
     #[error("it was not gone after {} s: {last}", .after.as_secs())]
     NotGone {
-        /// How long it was waited for.
+        /// The limit.
         after: Duration,
         /// The object, and the last reason.
         last: Waiting,
@@ -106,7 +106,7 @@ impl ProofError {
                     "if it is a quota or a policy: make room for dev servers there".to_owned(),
                 ]
             }
-            // The address of a load balancer is known only once it exists.
+            // The address of a load balancer is known only after its creation.
             Self::Ssh { user: _, source: SshError::Host(HostRefusal::Name { wanted, given: _ }) } => {
                 vec![format!(
                     "put {wanted} into bastion.hostNames of the profile, then run the same command again"

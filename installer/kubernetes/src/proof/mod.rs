@@ -1,6 +1,7 @@
-//! The proof that a platform works: a user signs in over SSH, gets a dev server, runs a command in it over SSH, and all
-//! of it is deleted again with the home. Creating the dev server and waiting for it are apart from signing in, since
-//! they need no bastion and can run while it starts. The next proof deletes what a killed one left.
+//! The proof that a platform works: a user signs in over SSH, gets a dev server and runs a command in it over SSH; then
+//! user, dev server and home are deleted. Creating the dev server and waiting for it are separate from the sign-in,
+//! because they do not need the bastion and can run while it starts. The next proof deletes the objects of a killed
+//! one.
 
 mod error;
 mod ready;
@@ -19,29 +20,29 @@ pub use error::ProofError;
 pub use record::{forget, record, recorded};
 use steps::Proof;
 
-/// Name of the user of the proof, and of their dev server.
+/// Name of the proof's user and of its dev server.
 pub const NAME: &str = "devplat-proof";
 
-/// How long the proof waits for an object to be ready.
+/// How long the proof waits for an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// Until the operator reports anything of it.
+    /// Until the operator first reports a condition.
     pub seen: Duration,
-    /// In all; pulling an image takes minutes.
+    /// Until the object is ready; pulling an image takes minutes.
     pub ready: Duration,
 }
 
-/// The way to the bastion from here.
+/// The way to the bastion from this machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
-    /// How the bastion is reached.
+    /// The route to the bastion.
     pub route: &'a Route,
-    /// The name that its host certificate has to be for.
+    /// The name that its host certificate must be valid for.
     pub host: &'a str,
 }
 
-/// Deletes what an earlier proof left and waits until it is gone; for a new proof, and for a destroy while the operator
-/// is still running. Objects of these names that are not ours stay.
+/// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
+/// the operator is still running. Objects of these names that are not ours stay.
 pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
     let proof = Proof::new(client, platform, pace);
     match proof.remove().await {
@@ -51,7 +52,7 @@ pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(
     }
 }
 
-/// Whether a run that was killed left a user or a dev server.
+/// Returns whether a killed run left a user or a dev server.
 pub async fn is_left(client: &Client, platform: &str, pace: &dyn Pace) -> Result<bool, Error> {
     let server = ApiServer { client, pace };
     for object in objects() {
@@ -63,8 +64,8 @@ pub async fn is_left(client: &Client, platform: &str, pace: &dyn Pace) -> Result
     Ok(false)
 }
 
-/// Creates the user and, as soon as the operator has granted their rights, a dev server of `flavor`; returns the user's
-/// key. Nothing of an earlier proof may be left.
+/// Creates the user and, as soon as the operator has granted its rights, a dev server of `flavor`; returns the user's
+/// key. Call [`clear`] first.
 pub async fn create(
     client: &Client,
     platform: &str,
@@ -86,7 +87,7 @@ pub async fn create(
     proof.or_removed(outcome).await
 }
 
-/// Waits until the dev server is ready. If it does not become ready, it is deleted; after a stop, [`clear`] deletes it.
+/// Waits until the dev server is ready. Deletes it if it does not become ready. After a stop, [`clear`] deletes it.
 pub async fn wait_ready(
     client: &Client,
     platform: &str,
@@ -114,8 +115,8 @@ pub async fn begin(
     Ok(key)
 }
 
-/// The second half: signs in with the key of the first, runs a command in the dev server, and deletes all of it,
-/// whatever the outcome.
+/// The second half: signs in with the key of the first half, runs a command in the dev server, and deletes all objects
+/// of the proof, also after a failure.
 pub async fn finish(
     client: &Client,
     platform: &str,
@@ -134,8 +135,8 @@ impl<'a> Proof<'a> {
         Self { server: ApiServer { client, pace }, platform, namespace: Slug::of(NAME).namespace() }
     }
 
-    /// The outcome, after a failed proof was deleted: it must not leave what costs. Its own failure counts more than
-    /// one of the deletion.
+    /// Returns the outcome. Deletes the objects of a failed proof first, because they use resources; the proof's own
+    /// error is reported rather than an error of the deletion.
     async fn or_removed<T>(&self, outcome: Result<T, ProofError>) -> Result<T, ProofError> {
         match &outcome {
             Ok(_) | Err(ProofError::Stopped(_)) => {}

@@ -1,4 +1,4 @@
-//! Waiting until the operator reports the proof's user or dev server as ready; or for good as not.
+//! Waits until the operator reports the proof's user or dev server as ready or permanently failed.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::{
     pace::Reporter,
 };
 
-/// The period between two looks.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(200);
-/// How long a reason stands that does not change by itself, before the wait ends: the operator may not have seen yet
-/// what was created a moment ago.
+/// How long a permanent reason must persist before the wait ends: the operator's cache may lag behind objects that were
+/// just created.
 const FINAL: Duration = Duration::from_secs(5);
-/// The same for reasons that the kubelet retries.
+/// The same for failures that the kubelet retries.
 const STUBBORN: Duration = Duration::from_mins(1);
 
 impl Proof<'_> {
@@ -65,7 +65,7 @@ impl Proof<'_> {
     }
 }
 
-/// How long the wait goes on under a reason; `None` for reasons that pass by themselves.
+/// Returns how long the wait goes on with a reason; `None` for temporary reasons.
 fn limit(reason: Reason) -> Option<Duration> {
     match reason {
         Reason::NotSupportedYet
@@ -83,7 +83,7 @@ fn limit(reason: Reason) -> Option<Duration> {
         Reason::ImagePull | Reason::AgentInstall | Reason::CrashLoop | Reason::ContainerConfig => {
             Some(STUBBORN)
         }
-        // Nodes and volumes may be on their way; others are not failures.
+        // A node or a volume may still come; the other reasons are not failures.
         Reason::Valid
         | Reason::Found
         | Reason::FlavorGone

@@ -1,4 +1,4 @@
-//! What was proved, written down in the cluster: so that an unchanged platform is not proved again.
+//! The record of a proof in the cluster, so that an unchanged platform is not proved again.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
 
 const DIGEST: &str = "digest";
 
-/// The digest of what was proved; `None` where nothing was.
+/// Reads the digest of the proved platform; `None` if there was no proof.
 pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<String>, Error> {
     let maps = maps(client);
     let call = Call::new(Verb::Read, &reference());
@@ -25,7 +25,7 @@ pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<String>
     Ok(live.and_then(|live| live.data?.remove(DIGEST)))
 }
 
-/// Writes down that the platform with this digest was proved.
+/// Records that the platform with this digest was proved.
 pub async fn record(client: &Client, platform: &str, digest: &str, pace: &dyn Pace) -> Result<(), Error> {
     let map = ConfigMap {
         metadata: ObjectMeta {
@@ -43,7 +43,7 @@ pub async fn record(client: &Client, platform: &str, digest: &str, pace: &dyn Pa
     ApiServer { client, pace }.call(&Call::new(Verb::Apply, &reference()), attempt).await
 }
 
-/// Deletes what was written down for `platform`.
+/// Deletes the record of `platform`.
 pub async fn forget(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), Error> {
     let server = ApiServer { client, pace };
     let ours = server.metadata(&reference()).await?;

@@ -1,4 +1,4 @@
-//! The part of the proof that a developer sees: signing in, `devctl`, and a command in the dev server.
+//! The part of the proof that a developer would do: sign in, run `devctl`, and run a command in the dev server.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::{
     pace::{Reporter, stoppable},
 };
 
-/// What runs in the dev server: writes to the home and reads it back.
+/// The script that runs in the dev server: writes to the home and reads it back.
 const SCRIPT: &str =
     "set -e; cd \"$HOME\"; echo devplat > .devplat-proof; cat .devplat-proof; rm .devplat-proof; uname -s";
 const EXPECTED: &str = "devplat\nLinux\n";
 
-/// How long replicas of the bastion may take to learn of a new user and a new dev server, and a new port to lead to
-/// them.
+/// How long the replicas of the bastion may take to see a new user and a new dev server, and kube-proxy to route a new
+/// port to them.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Signs in as the user, asks `devctl` for the dev server, then goes into it.
+/// Signs in as the user, lists the dev server with `devctl`, then runs the script in it.
 pub(super) async fn prove(
     client: &Client,
     way: Way<'_>,
@@ -55,7 +55,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Runs `command` and returns its output; failures that may only be early are retried.
+    /// Runs `command` and returns its output. Retries failures that may pass once the bastion has seen the user.
     async fn run(&self, user: &str, command: &str) -> Result<String, ProofError> {
         let start = Instant::now();
         let mut reporter = Reporter::new(self.pace);

@@ -1,4 +1,4 @@
-//! The objects of the proof: created, and deleted again.
+//! Creates and deletes the objects of the proof.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Proof<'_> {
         let attempt = || async {
             let request = self.as_user(&body).map_err(kube::Error::BuildRequest)?;
             match self.server.client.request::<DevServer>(request).await.map(|_| ()) {
-                // There was none before: an answer got lost.
+                // `clear` has deleted older objects, so this is ours: the answer to an earlier attempt was lost.
                 Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
                 outcome => outcome,
             }
@@ -62,7 +62,7 @@ impl Proof<'_> {
         Ok(self.server.call_new(New::Right, &call, attempt).await?)
     }
 
-    /// The request that creates a server, with the rights of its user and no others.
+    /// Returns the request that creates a server with only the rights of its user.
     fn as_user(&self, server: &[u8]) -> Result<http::Request<Vec<u8>>, RequestError> {
         let account = Slug::of(NAME).service_account();
         let namespace = &self.namespace;
@@ -81,8 +81,8 @@ impl Proof<'_> {
         Ok(request)
     }
 
-    /// Deletes the server with its home and waits until it is gone, then the user, whose namespace goes in its own
-    /// time.
+    /// Deletes the server with its home and waits until it is gone, then deletes the user without waiting for its
+    /// namespace.
     pub(super) async fn remove(&self) -> Result<(), ProofError> {
         for object in [server_ref(), user_ref()] {
             let Some(live) = self.server.metadata(&object).await? else { continue };
@@ -99,7 +99,7 @@ impl Proof<'_> {
         Ok(())
     }
 
-    /// Waits until everything that was deleted is gone.
+    /// Waits until all deleted objects are gone.
     pub(super) async fn gone(&self) -> Result<(), ProofError> {
         self.wait_gone(&[user_ref(), ObjectRef::namespace(&self.namespace)]).await
     }

@@ -1,5 +1,5 @@
-//! Applies a release. Killed at any point, it can be repeated: the inventory lists all objects that may exist before
-//! the first is written. Nothing is sent for an object that is as wanted, and nothing at all where all of them are.
+//! Applies a release. A run that is killed at any point can be repeated, because the inventory lists all objects before
+//! the first one is written. Objects that are as wanted are not sent, and if all are, nothing is written.
 
 use std::time::Duration;
 
@@ -19,15 +19,15 @@ use crate::{
     call::{ApiServer, Call, New, Verb},
 };
 
-/// How long a CRD may take until objects of it are accepted.
+/// How long a CRD may take until its objects are accepted.
 const CRD_PATIENCE: Duration = Duration::from_mins(1);
-/// How long objects that are being deleted, perhaps by an interrupted destroy, may take to be gone.
+/// How long objects that are already being deleted, for example by an interrupted destroy, may take to be gone.
 const LEAVING_PATIENCE: Duration = Duration::from_mins(2);
 
-/// Applies every object of `release` that is missing, differs, or cannot be compared; then deletes the objects of its
-/// inventory that it does not have.
+/// Applies every object of `release` that is missing, differs, or cannot be compared; then prunes the objects that only
+/// the inventory lists.
 ///
-/// Nothing is written where one of its names is taken by an object that is not ours.
+/// If an object that is not ours has one of its names, nothing is written.
 pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Result<(), ReleaseError> {
     let server = ApiServer { client, pace };
     let Release { platform, name, objects, digest } = release;
@@ -74,7 +74,7 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
     Ok(inventory::write(server, platform, name, &done).await?)
 }
 
-/// What exists, with nothing foreign among it, and after objects that were being deleted are gone.
+/// Waits until objects that are being deleted are gone, and returns the existing ones. Fails if one of them is foreign.
 async fn settled(server: ApiServer<'_>, release: &Release) -> Result<Survey, ReleaseError> {
     let found = survey(server, release).await?;
     let leaving = found.leaving(release);
@@ -100,7 +100,7 @@ async fn apply_each(server: ApiServer<'_>, objects: &[DynamicObject]) -> Result<
     Ok(())
 }
 
-/// Whether other objects of the release may be in this namespace or of this kind.
+/// Returns whether other objects of the release may need this namespace or this CRD.
 fn makes_room(object: &DynamicObject) -> bool {
     object.types.as_ref().is_some_and(|types| types.kind == "Namespace") || is_crd(object)
 }

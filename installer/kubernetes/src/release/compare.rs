@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-/// The paths of the fields in which two states of an object differ, apart from those that change with every write or
-/// by themselves.
+/// Returns the paths of the fields in which two states of an object differ, without fields that every write or a
+/// controller changes.
 pub(super) fn difference(live: &DynamicObject, applied: &DynamicObject) -> Vec<String> {
     differences(&comparable(live), &comparable(applied))
 }
@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_change_by_themselves_are_not_compared() {
+    fn status_and_write_counters_are_not_compared() {
         let object = |version: &str| -> DynamicObject {
             serde_json::from_value(json!({
                 "apiVersion": "v1", "kind": "ConfigMap",

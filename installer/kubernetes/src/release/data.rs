@@ -1,4 +1,4 @@
-//! The data of users in a cluster: lost, or left behind, when the platform is removed.
+//! The data of users in a cluster, which removing the platform deletes or leaves behind.
 
 use std::fmt;
 
@@ -14,16 +14,16 @@ use crate::{
 /// The data of users.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Data {
-    /// Dev servers; without devplat's own, which proves that the platform works.
+    /// Dev servers, without the proof's.
     pub servers: Vec<ObjectRef>,
     /// Users.
     pub users: Vec<ObjectRef>,
-    /// The claims that hold homes, of servers that exist and of deleted ones.
+    /// The claims of homes, also of deleted servers.
     pub homes: Vec<ObjectRef>,
 }
 
 impl Data {
-    /// Whether any of it is deleted with the CRDs. Homes stay.
+    /// Returns whether deleting the CRDs would delete data. Homes stay.
     pub fn deleted_with_crds(&self) -> bool {
         !(self.servers.is_empty() && self.users.is_empty())
     }
@@ -57,7 +57,7 @@ fn place(object: &ObjectRef) -> String {
     }
 }
 
-/// The data of users in the cluster of `platform`.
+/// Finds the data of users in the cluster of `platform`.
 pub async fn data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Data, Error> {
     let server = ApiServer { client, pace };
     let not_ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}!={platform}"));
@@ -77,7 +77,7 @@ pub async fn data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Da
     Ok(Data { servers, users, homes })
 }
 
-/// Every object that finalizers of the operator hold.
+/// Lists the objects that have finalizers of the operator.
 pub(super) async fn custom_resources(server: ApiServer<'_>) -> Result<Vec<ObjectRef>, Error> {
     let any = ListParams::default();
     let (servers, users) = futures::try_join!(
@@ -89,7 +89,7 @@ pub(super) async fn custom_resources(server: ApiServer<'_>) -> Result<Vec<Object
 
 const API_VERSION: &str = "apps.devservers.io/v1";
 
-/// The objects of a kind, in all namespaces; none where the API server does not serve the kind.
+/// Lists the objects of a kind in all namespaces; none if the API server does not serve the kind.
 pub(super) async fn list(
     server: ApiServer<'_>,
     api_version: &str,

@@ -1,4 +1,4 @@
-//! Waiting until objects are gone.
+//! Waits until objects are gone.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use super::{NotReady, is_ours};
 use crate::{Error, ObjectRef, Waiting, call::ApiServer, pace::Reporter};
 
-/// The period between two looks.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// Waits until none of `objects` that belong to `platform` exists any more.
+/// Waits until all of `objects` that belong to `platform` are gone.
 pub(super) async fn wait_gone(
     server: ApiServer<'_>,
     objects: &[ObjectRef],
@@ -24,7 +24,7 @@ pub(super) async fn wait_gone(
     wait_while(server, objects, |live| is_ours(live, platform), patience).await
 }
 
-/// Waits while any of `objects` exists and is `meant`.
+/// Waits while one of `objects` exists and `meant` returns true for it.
 pub(crate) async fn wait_while(
     server: ApiServer<'_>,
     objects: &[ObjectRef],

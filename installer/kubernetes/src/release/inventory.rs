@@ -1,5 +1,5 @@
-//! The inventory of a release, a ConfigMap in the cluster. Before anything is applied, it lists all old and all new
-//! objects; afterwards, the objects that exist.
+//! The inventory of a release, a ConfigMap in the cluster. Before the first object is applied, it lists all old and all
+//! new objects; afterwards, the existing ones.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,10 @@ pub const NAMESPACE: &str = "devplat-system";
 /// The prefix of their names.
 const PREFIX: &str = "devplat-release-";
 
-/// What is found under a name that is to be ours.
+/// The object that has a name that we need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place<T> {
-    /// Nothing.
+    /// The name is free.
     Free,
     /// An object that is not devplat's, or another platform's.
     Foreign,
@@ -34,7 +34,7 @@ pub(crate) enum Place<T> {
 }
 
 impl<T> Place<T> {
-    /// The value, if it is ours and not being deleted.
+    /// Returns the value if the object is ours and not being deleted.
     pub(crate) fn ours(self) -> Option<T> {
         match self {
             Self::Ours(value) => Some(value),
@@ -42,7 +42,7 @@ impl<T> Place<T> {
         }
     }
 
-    /// The value, if it is ours, being deleted or not.
+    /// Returns the value if the object is ours, being deleted or not.
     pub(crate) fn known(self) -> Option<T> {
         match self {
             Self::Ours(value) | Self::Leaving(value) => Some(value),
@@ -99,7 +99,8 @@ pub(crate) async fn read(
     }))
 }
 
-/// One that does not parse is taken for empty, and the next apply writes it again: labels still show what is ours.
+/// Parses an inventory. A damaged one counts as empty, and the next apply writes it again; labels still identify our
+/// objects.
 fn parse(data: &BTreeMap<String, String>) -> Inventory {
     let text = |key: &str| data.get(key).map(String::as_str).unwrap_or_default();
     serde_json::from_str(text("objects"))
@@ -132,7 +133,7 @@ pub(crate) async fn create_namespace(server: ApiServer<'_>, platform: &str) -> R
     server.call(&call, attempt).await
 }
 
-/// Every release of `platform` that has an inventory.
+/// Returns every release of `platform` that has an inventory.
 pub(crate) async fn all(server: ApiServer<'_>, platform: &str) -> Result<Vec<String>, Error> {
     let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let selector = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
@@ -176,7 +177,7 @@ pub(crate) fn labels(platform: &str) -> BTreeMap<String, String> {
     ])
 }
 
-/// Forced: an object with our label is ours, and a field that another client changed is drift to repair.
+/// Parameters of a forced apply: an object with our label is ours, and a field that another client changed is drift.
 pub(crate) fn apply_params() -> PatchParams {
     PatchParams::apply(FIELD_MANAGER).force()
 }
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broken_inventory_is_not_taken_for_a_finished_release() {
+    fn damaged_inventory_does_not_count_as_applied() {
         let data = |objects: &str| {
             parse(&BTreeMap::from([
                 ("objects".to_owned(), objects.to_owned()),

@@ -1,7 +1,7 @@
 //! The kinds that devplat applies.
 
-/// API version and kind of everything that devplat applies, in an order in which objects can be deleted. A test holds
-/// the list to the rendered templates.
+/// API version and kind of all objects that devplat applies, in an order in which they can be deleted. A test compares
+/// the list with the rendered templates.
 pub const KINDS: [(&str, &str); 14] = [
     ("apps.devservers.io/v1", "DevServer"),
     ("apps.devservers.io/v1", "DevUser"),
@@ -19,5 +19,5 @@ pub const KINDS: [(&str, &str); 14] = [
     ("v1", "Namespace"),
 ];
 
-/// The kinds among them that finalizers of the operator may hold; they come first.
+/// The kinds with finalizers of the operator; they are the first in [`KINDS`].
 pub(super) const HELD: [&str; 3] = ["DevServer", "DevUser", "DevServerFlavor"];

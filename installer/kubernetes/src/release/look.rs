@@ -1,6 +1,6 @@
-//! A look at everything that a release concerns. Writes nothing: drift is found by applying with `dryRun=All` and
-//! comparing with what is there, so that defaults and conversions are the API server's own, and mutations by webhooks
-//! and policies of others are in both.
+//! Finds all objects of a release and of its inventory, without writing. Drift is found by an apply with `dryRun=All`
+//! and a comparison of its answer with the live object, so that both have the API server's defaults and conversions,
+//! and the mutations of webhooks and policies.
 
 use std::fmt;
 
@@ -22,10 +22,10 @@ use crate::{
     call::{Answer, ApiServer, Call, Class, Verb, if_there},
 };
 
-/// Concurrent calls. More gain nothing against a server on the same machine.
+/// The number of concurrent calls. More are not faster against a server on the same machine.
 const AT_ONCE: usize = 16;
 
-/// Why an object cannot be compared with what is wanted.
+/// The reason why an object cannot be compared with the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// A webhook cannot answer.
@@ -43,18 +43,18 @@ impl fmt::Display for Reason {
     }
 }
 
-/// What was found in the place of one object.
+/// The object that was found under a wanted name.
 pub(super) enum Found {
     Missing,
     Foreign,
     Leaving(Waiting),
     Same(Option<Waiting>),
     Drifted(Vec<String>),
-    /// It is ours, and cannot be compared.
+    /// It is ours, but cannot be compared.
     Unknown(Reason),
 }
 
-/// Everything that was looked at, in the order of the release's objects.
+/// The found objects, in the order of the release's objects.
 pub(super) struct Survey {
     pub(super) namespace: Place<()>,
     pub(super) inventory: Place<Inventory>,
@@ -62,7 +62,7 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// The objects that exist and are not ours.
+    /// Returns the objects that exist and are not ours.
     pub(super) fn foreign(&self, release: &Release) -> Vec<ObjectRef> {
         let mut foreign = self.those(|found| matches!(found, Found::Foreign));
         if self.namespace == Place::Foreign {
@@ -73,7 +73,7 @@ impl Survey {
         foreign
     }
 
-    /// The objects that are ours and are being deleted: they cannot be made again before they are gone.
+    /// Returns our objects that are being deleted, which cannot be created again before they are gone.
     pub(super) fn leaving(&self, release: &Release) -> Vec<ObjectRef> {
         let mut leaving = self.those(|found| matches!(found, Found::Leaving(_)));
         if matches!(self.namespace, Place::Leaving(())) {
@@ -89,7 +89,7 @@ impl Survey {
     }
 }
 
-/// Looks at everything that `release` concerns, concurrently.
+/// Finds all objects of `release` and of its inventory, concurrently.
 pub(super) async fn survey(server: ApiServer<'_>, release: &Release) -> Result<Survey, Error> {
     let Release { platform, name, objects, digest: _ } = release;
     let looker = Looker { server, platform, broken: OnceCell::new() };
@@ -104,7 +104,7 @@ pub(super) async fn survey(server: ApiServer<'_>, release: &Release) -> Result<S
 struct Looker<'a> {
     server: ApiServer<'a>,
     platform: &'a str,
-    /// Looked for once a dry run has failed for one of them; further objects that it would fail are not tried.
+    /// The broken webhooks, searched for after the first failed dry run. Objects that they match are not tried.
     broken: OnceCell<Broken>,
 }
 
@@ -147,7 +147,7 @@ impl Looker<'_> {
             }
             Err(error) => return Err(error),
         };
-        // Gone between the two calls.
+        // The object was deleted between the two calls.
         let Some(applied) = applied else { return Ok((reference, Found::Missing)) };
         let fields = compare::difference(&live, &applied);
         if !fields.is_empty() {
@@ -157,7 +157,7 @@ impl Looker<'_> {
         Ok((reference, Found::Same(unready.map(|unready| unready.waiting))))
     }
 
-    /// The reason of a dry run that failed, or its error where the failure is not the object's alone.
+    /// Returns the reason of a failed dry run, or the error if the failure is not specific to the object.
     async fn reason(&self, error: CallError) -> Result<Reason, Error> {
         let CallError { what, object, class } = error;
         match *class {

@@ -1,5 +1,5 @@
-//! Releases: sets of objects applied together by server-side apply, with an inventory in the cluster of what belongs
-//! to them, so that objects that are no longer wanted are found and deleted.
+//! Releases: sets of objects applied together by server-side apply. An inventory in the cluster lists their objects, so
+//! that those that are no longer wanted are found and pruned.
 
 mod apply;
 mod compare;
@@ -34,14 +34,14 @@ use kube::{ResourceExt, api::DynamicObject};
 
 use crate::{CallError, Error, ObjectRef, admission::AdmissionRefusal, call, pace::Stopped};
 
-/// Field manager of everything devplat applies.
+/// Field manager of all objects that devplat applies.
 pub const FIELD_MANAGER: &str = "devplat";
-/// The label that says whose platform an object is.
+/// The label with the name of the platform that owns an object.
 pub const PLATFORM_LABEL: &str = "devplat.dev/platform";
-/// The ConfigMap, in the namespace of the inventories, that says what was proved.
+/// The ConfigMap with the record of the proof, in the namespace of the inventories.
 pub const PROOF_RECORD: &str = "devplat-proof";
 
-/// A set of objects to be in a cluster.
+/// A set of objects for a cluster.
 #[derive(Debug, Clone)]
 pub struct Release {
     /// The platform.
@@ -50,20 +50,20 @@ pub struct Release {
     pub name: String,
     /// The objects, each with the platform's label, in the order to apply them.
     pub objects: Vec<DynamicObject>,
-    /// The same for the same objects.
+    /// A digest of the objects.
     pub digest: String,
 }
 
-/// Why a release could not be applied.
+/// The reason why a release could not be applied.
 #[derive(Debug, thiserror::Error)]
 pub enum ReleaseError {
     /// Objects of these names exist and are not devplat's.
-    #[error("not devplat's, and in the way: {}", list(.0))]
+    #[error("objects of these names are not devplat's: {}", list(.0))]
     Foreign(Vec<ObjectRef>),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// It was not ready in time, or the object in its place not gone.
+    /// An object was not ready, or an old one not gone, in time.
     #[error(transparent)]
     NotReady(#[from] NotReady),
     /// Admission rejects its pods.
@@ -71,9 +71,9 @@ pub enum ReleaseError {
     Refused {
         /// The Deployment.
         object: ObjectRef,
-        /// The reason, in the words of the API server.
+        /// The API server's message.
         message: String,
-        /// The reason by facts, where pods could be tried.
+        /// The policy that rejects them, if pods could be tried.
         refusal: Option<Box<AdmissionRefusal>>,
     },
     /// The user asked to stop.
@@ -114,7 +114,7 @@ impl Release {
     }
 }
 
-/// Whether `object` carries the label of `platform`.
+/// Returns whether `object` has the label of `platform`.
 fn is_ours(object: &impl ResourceExt, platform: &str) -> bool {
     object.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform)
 }

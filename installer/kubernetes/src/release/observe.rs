@@ -1,4 +1,4 @@
-//! What of a release is in the cluster, and what there differs.
+//! Compares a release with its objects in the cluster.
 
 use kube::Client;
 
@@ -9,31 +9,31 @@ use super::{
 };
 use crate::{Error, ObjectRef, Pace, Waiting, call::ApiServer};
 
-/// What of a release is in the cluster.
+/// The state of a release in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// Nothing.
+    /// None of its objects exists.
     Absent,
-    /// Objects of these names, which are not ours.
+    /// These objects have its names, but are not ours.
     Foreign(Vec<ObjectRef>),
-    /// All or some of it.
+    /// All or some of its objects exist.
     Present {
-        /// Wanted, and absent.
+        /// Wanted, but absent.
         missing: Vec<ObjectRef>,
-        /// Present, and different.
+        /// Present, but different.
         drifted: Vec<Drift>,
-        /// Present, and not to be compared.
+        /// Present, but cannot be compared.
         unknown: Vec<(ObjectRef, Reason)>,
-        /// In the inventory and no longer wanted.
+        /// In the inventory, but no longer wanted.
         surplus: Vec<ObjectRef>,
-        /// Whether the inventory says that exactly this was applied to its end.
+        /// Whether the inventory records that exactly this release was applied completely.
         recorded: bool,
-        /// Not ready.
+        /// Present, but not ready.
         not_ready: Vec<Waiting>,
     },
 }
 
-/// An object that differs from what is wanted.
+/// An object that differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
     /// The object.
@@ -42,7 +42,7 @@ pub struct Drift {
     pub fields: Vec<String>,
 }
 
-/// Looks for each object of `release`.
+/// Compares each object of `release` with the cluster.
 pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Result<State, Error> {
     let survey = survey(ApiServer { client, pace }, release).await?;
     let foreign = survey.foreign(release);

@@ -1,19 +1,19 @@
-//! Why a pod is not ready, in the words of scheduler and kubelet.
+//! The reason why a pod is not ready, as the scheduler and the kubelet report it.
 
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
 
-/// How long an image may fail to come: a registry that restarts passes.
+/// How long pulls of an image may fail: a registry may be restarting.
 const PULL: Duration = Duration::from_mins(1);
-/// The same for a name or a policy that no retry changes.
+/// The same for an invalid name or a pull policy, which retries do not change.
 const NEVER: Duration = Duration::from_secs(5);
 
-/// Why a pod is not ready.
+/// The reason why a pod is not ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
     pub(super) why: String,
-    /// How long it may last before waiting is pointless; `None` where that is not known.
+    /// How long it may last before the wait ends; `None` if that is unknown.
     pub(super) may_last: Option<Duration>,
 }
 
@@ -23,7 +23,7 @@ impl From<String> for Trouble {
     }
 }
 
-/// Why a pod is not ready; `None` where it is ready, or starting without trouble.
+/// Returns why a pod is not ready; `None` if it is ready, or starting without a failure.
 pub(super) fn trouble(pod: &Pod) -> Option<Trouble> {
     let status = pod.status.as_ref()?;
     let conditions = status.conditions.as_deref().unwrap_or_default();
@@ -72,7 +72,7 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
         .then(|| format!("container {name} is running and not ready yet").into())
 }
 
-/// How a container ended, with its last line of output where the kubelet kept it.
+/// Returns how a container ended, with its last line of output if the kubelet kept it.
 fn ended(name: &str, last: &ContainerStateTerminated) -> String {
     let words = last.message.as_deref().unwrap_or_default().trim();
     let words = words.lines().last().map(|line| format!(" ({line})")).unwrap_or_default();

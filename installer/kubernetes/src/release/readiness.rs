@@ -1,4 +1,4 @@
-//! Whether an applied object works, and if not, why.
+//! The readiness of an applied object, and the reason if it is not ready.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ use crate::{
     call::{ApiServer, Call, Verb},
 };
 
-/// An object that does not work yet.
+/// An object that is not ready yet.
 pub(super) struct Unready {
     pub(super) waiting: Waiting,
-    /// The words of the `ReplicaSet` controller, where admission rejects the pods.
+    /// The message of the `ReplicaSet` controller, if admission rejects the pods.
     pub(super) rejected: Option<String>,
-    /// How long this reason may last before waiting is pointless, where that is known.
+    /// How long this reason may last before the wait ends, if that is known.
     pub(super) may_last: Option<Duration>,
 }
 
@@ -33,7 +33,7 @@ impl Unready {
     }
 }
 
-/// Why `live` does not work yet; `None` where it works, or is of a kind that has no readiness.
+/// Returns why `live` is not ready yet; `None` if it is ready or its kind has no readiness.
 pub(super) async fn of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
@@ -78,7 +78,7 @@ fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
     serde_json::from_value(serde_json::to_value(object).ok()?).ok()
 }
 
-/// How many are ready of how many, where not all are, or not all of them of the newest template.
+/// Returns the number of ready replicas, unless all replicas of the newest template are ready.
 fn replicas(deployment: &Deployment) -> Option<String> {
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
@@ -90,7 +90,7 @@ fn replicas(deployment: &Deployment) -> Option<String> {
         .then(|| format!("{} of {wanted} ready", if seen { ready } else { 0 }))
 }
 
-/// Why no pod gets created, where that is so: a quota, a policy, an admission webhook.
+/// Returns why no pod is created, if so: a quota, a policy, an admission webhook.
 fn rejected(deployment: &Deployment) -> Option<String> {
     let conditions = deployment.status.as_ref()?.conditions.as_deref()?;
     let failure = conditions

@@ -1,4 +1,4 @@
-//! Removes a release from the cluster, and finds the remainder of a platform.
+//! Deletes a release from the cluster, and finds the leftovers of a platform.
 
 use std::time::Duration;
 
@@ -24,22 +24,22 @@ use crate::{
 /// Whether data of users may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataLoss {
-    /// No: where users have data, nothing is deleted.
+    /// No: if users have data, nothing is deleted.
     Refused,
     /// Yes: the user confirmed it.
     Allowed,
 }
 
-/// Why a release could not be removed.
+/// The reason why a release could not be removed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
-    /// Data of users would be deleted, and that is not allowed.
+    /// The removal would delete data of users, which is not allowed.
     #[error("users still have {0}")]
     Data(Data),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// It was not gone in time.
+    /// An object was not gone in time.
     #[error(transparent)]
     NotGone(#[from] NotReady),
     /// The user asked to stop.
@@ -56,11 +56,11 @@ impl From<Error> for RemoveError {
     }
 }
 
-/// Deletes everything in the release's inventory that is still ours, last applied first, and waits until it is
-/// gone. With the last release, the namespace of the inventories is deleted, too.
+/// Deletes all objects in the release's inventory that are still ours, last applied first, and waits until they are
+/// gone. With the last release, the namespace of the inventories is deleted as well.
 ///
-/// CRDs take all objects of their kinds along, so the data of users is checked first. Finalizers need their operator:
-/// flavors and servers have to be deleted before it.
+/// Deleting a CRD deletes all its objects, so the data of users is checked first. Finalizers need the operator, so
+/// flavors and servers must be deleted before it.
 pub async fn remove(
     client: &Client,
     platform: &str,
@@ -77,8 +77,8 @@ pub async fn remove(
     remove_namespace(client, platform, patience, pace).await
 }
 
-/// Deletes everything that carries the label of `platform`, and waits until it is gone: for a cluster whose
-/// inventories are lost.
+/// Deletes all objects with the label of `platform` and waits until they are gone, for a cluster whose inventories are
+/// lost.
 pub async fn remove_leftovers(
     client: &Client,
     platform: &str,
@@ -92,7 +92,7 @@ pub async fn remove_leftovers(
     remove_in_order(server, platform, objects, patience).await
 }
 
-/// Deletes what [`super::strays`] found and is still ours, and waits until it is gone.
+/// Deletes the objects that [`super::strays`] found and that are still ours, and waits until they are gone.
 pub async fn remove_strays(
     client: &Client,
     platform: &str,
@@ -103,14 +103,14 @@ pub async fn remove_strays(
     remove_in_order(ApiServer { client, pace }, platform, strays.to_vec(), patience).await
 }
 
-/// Deletes objects that are in the order of [`KINDS`].
+/// Deletes `objects`, which are in the order of [`KINDS`].
 async fn remove_in_order(
     server: ApiServer<'_>,
     platform: &str,
     mut objects: Vec<ObjectRef>,
     patience: Duration,
 ) -> Result<(), RemoveError> {
-    // Objects that finalizers hold are deleted while their operator is running.
+    // Delete objects with finalizers first, while their operator is running.
     let held = objects.iter().take_while(|object| HELD.contains(&object.kind.as_str())).count();
     let mut held: Vec<ObjectRef> = objects.drain(..held).collect();
     held.reverse();
@@ -119,13 +119,13 @@ async fn remove_in_order(
     remove_all(server, platform, &objects, patience).await
 }
 
-/// Whether the cluster has any dev server or user.
+/// Returns whether the cluster has any dev server or user.
 pub async fn has_custom_resources(client: &Client, pace: &dyn Pace) -> Result<bool, Error> {
     Ok(!data::custom_resources(ApiServer { client, pace }).await?.is_empty())
 }
 
-/// Deletes every dev server and every user of the cluster, of any origin, and waits until they are gone; homes that
-/// are to be kept stay. Their operator has to be running still.
+/// Deletes all dev servers and all users of the cluster, of any origin, and waits until they are gone; homes that the
+/// user wants to keep stay. The operator must still be running.
 pub async fn remove_custom_resources(
     client: &Client,
     patience: Duration,
@@ -142,7 +142,7 @@ pub async fn remove_custom_resources(
     Ok(wait_while(server, &objects, |_| true, patience).await??)
 }
 
-/// Deletes the namespace of the inventories, unless one is still in it.
+/// Deletes the namespace of the inventories, unless it still holds one.
 pub async fn remove_namespace(
     client: &Client,
     platform: &str,
@@ -158,7 +158,7 @@ pub async fn remove_namespace(
     Ok(wait_gone(server, &[namespace], platform, patience).await??)
 }
 
-/// Every object in the cluster that carries the label of `platform`, in an order in which they can be deleted.
+/// Returns all objects in the cluster with the label of `platform`, in an order in which they can be deleted.
 pub async fn leftovers(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Vec<ObjectRef>, Error> {
     let server = ApiServer { client, pace };
     let ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
@@ -167,7 +167,7 @@ pub async fn leftovers(client: &Client, platform: &str, pace: &dyn Pace) -> Resu
     Ok(try_join_all(lists).await?.concat())
 }
 
-/// CRDs take all objects of their kinds along.
+/// Fails if deleting CRDs would delete data of users, because deleting a CRD deletes all its objects.
 async fn refuse_data_loss(
     server: ApiServer<'_>,
     platform: &str,
@@ -195,7 +195,7 @@ async fn remove_all(
     Ok(wait_gone(server, objects, platform, patience).await??)
 }
 
-/// Deletes `object` if it exists and is ours at this moment.
+/// Deletes `object` if it exists and is ours.
 pub(super) async fn delete_ours(
     server: ApiServer<'_>,
     object: &ObjectRef,
@@ -203,7 +203,7 @@ pub(super) async fn delete_ours(
 ) -> Result<(), Error> {
     let live = server.metadata(object).await?;
     let Some(live) = live.filter(|live| is_ours(live, platform)) else { return Ok(()) };
-    // The same object that was looked at: one created in between may not be ours.
+    // The UID as precondition: an object of this name that is created in between may not be ours.
     let params = DeleteParams {
         preconditions: Some(Preconditions { uid: live.uid(), resource_version: None }),
         ..DeleteParams::background()
@@ -219,7 +219,8 @@ pub(super) async fn delete_ours(
     server.call(&Call::new(Verb::Delete, object), attempt).await
 }
 
-/// Whether the object of that name is another one. A namespace that is being deleted answers with the same code.
+/// Returns whether the precondition failed: another object has the name now. The API server answers the same code for a
+/// namespace that is being deleted.
 fn other_object(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
 }

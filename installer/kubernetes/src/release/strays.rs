@@ -1,4 +1,4 @@
-//! What is in the cluster of a platform: the names of its releases, and objects that belong to none of them.
+//! The names of a platform's releases in the cluster, and its objects that belong to none of them.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use super::{
 };
 use crate::{Error, ObjectRef, Pace, call::ApiServer, hosting, proof};
 
-/// The names of all releases of `platform` that have an inventory.
+/// Returns the names of all releases of `platform` that have an inventory.
 pub async fn names(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Vec<String>, Error> {
     inventory::all(ApiServer { client, pace }, platform).await
 }
 
-/// The objects with the platform's label that are in no inventory and in no release of `wanted`, and are neither the
-/// proof's nor an inventory: what a lost inventory leaves.
+/// Returns the objects with the platform's label that no inventory and no release of `wanted` lists, which a lost
+/// inventory leaves. Objects of the proof and the inventories themselves are left out.
 pub async fn strays(
     client: &Client,
     platform: &str,

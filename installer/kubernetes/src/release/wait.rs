@@ -1,4 +1,4 @@
-//! Waiting until a release works. A wait ends early where a fact stands that waiting does not change.
+//! Waits until a release is ready. A wait ends early if a failure is permanent.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,24 +16,24 @@ use crate::{
     pace::Reporter,
 };
 
-/// The period between two looks.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(250);
-/// How long pods may be rejected before the wait ends: a quota has room again as others go.
+/// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
 const REFUSED: Duration = Duration::from_secs(5);
-/// The same where a trial does not confirm it: the `ReplicaSet` controller retries with growing pauses.
+/// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 /// An object that was not ready in time.
 #[derive(Debug, thiserror::Error)]
 #[error("gave up after {} s {waiting}", .after.as_secs())]
 pub struct NotReady {
-    /// How long it was waited for.
+    /// The limit.
     pub after: Duration,
     /// The object, and the last reason.
     pub waiting: Waiting,
 }
 
-/// Waits until every object of `release` works.
+/// Waits until every object of `release` is ready.
 pub async fn wait_ready(
     client: &Client,
     release: &Release,
@@ -71,12 +71,12 @@ pub async fn wait_ready(
     Ok(())
 }
 
-/// Since when there is a reason that waiting does not change.
+/// The time since which there is a permanent reason.
 #[derive(Default)]
 struct Standing(Option<Instant>);
 
 impl Standing {
-    /// Whether it has lasted for as long as it may.
+    /// Returns whether it has lasted as long as it may.
     fn lasts(&mut self, may_last: Option<Duration>) -> bool {
         let Some(may_last) = may_last else {
             self.0 = None;
@@ -86,7 +86,7 @@ impl Standing {
     }
 }
 
-/// Pods that are rejected, and since when.
+/// Rejected pods, and the time of the first rejection.
 #[derive(Default)]
 struct Rejection {
     since: Option<Instant>,
@@ -95,7 +95,7 @@ struct Rejection {
 }
 
 impl Rejection {
-    /// Ends the wait where the rejection stands; Pod Security and absent webhooks do not change by themselves.
+    /// Fails if the rejection is permanent. Pod Security and absent webhooks do not change by themselves.
     async fn judge(
         &mut self,
         server: ApiServer<'_>,
@@ -128,12 +128,12 @@ impl Rejection {
     }
 }
 
-/// Tries a pod of the Deployment now: what its condition says may be old.
+/// Tries a pod of the Deployment now, because its condition may be outdated.
 async fn confirm(server: ApiServer<'_>, live: &DynamicObject) -> Result<Option<AdmissionRefusal>, Error> {
     let Some(trial) = PodTrial::of(live, BTreeMap::new()) else { return Ok(None) };
     match try_pods(server.client, &[trial], server.pace).await {
         Ok(refusals) => Ok(refusals.into_iter().next()),
-        // Without a trial, the condition's own words have to do.
+        // Without a trial, use the condition's message.
         Err(Error::Call(_)) => Ok(None),
         Err(error) => Err(error),
     }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
     use crate::{call::tests::client, pace::Steady};
 
-    /// How long a Deployment is waited for whose only pod waits for `reason`.
+    /// Returns how long the wait for a Deployment takes whose only pod waits for `reason`.
     async fn waited_for(reason: &'static str) -> (Duration, String) {
         let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",

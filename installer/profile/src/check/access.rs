@@ -11,7 +11,7 @@ use crate::{
     profile::{Bastion, Exposure, User},
 };
 
-/// Characters of a text that a message repeats.
+/// The number of characters that a message quotes of a text.
 const SHOWN: usize = 24;
 
 impl Check<'_> {
@@ -49,7 +49,7 @@ impl Check<'_> {
                 self.wrong(&paths, "exposure nodePort needs bastion.nodePort, such as 30022");
                 return None;
             }
-            // A port that is left over from a lower layer does no harm.
+            // A lower layer may have left a port, which has no effect here.
             (document::ExposureKind::LoadBalancer, _) => Exposure::LoadBalancer,
             (document::ExposureKind::PortForward, _) => Exposure::PortForward,
         };

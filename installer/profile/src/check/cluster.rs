@@ -142,8 +142,8 @@ impl Check<'_> {
     }
 }
 
-/// Returns whether `text` can be an image reference. The container engine knows the whole syntax; this keeps texts out
-/// that it would take for something else, such as an option.
+/// Returns whether `text` can be an image reference. The container engine checks the whole syntax; this rejects only
+/// texts that it would read as something else, such as an option.
 pub(super) fn is_reference(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
         && text.chars().all(|c| c.is_ascii_graphic())

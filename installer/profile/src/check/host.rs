@@ -1,4 +1,4 @@
-//! What a local cluster takes of this host: ports, addresses and a range for its network.
+//! The ports, the addresses and the network range that a local cluster takes of this host.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,4 +1,4 @@
-//! From a document of the right shape to a profile that makes sense, or to everything in it that does not.
+//! Checks a document of the right shape: returns a profile, or every mistake that the schema does not find.
 
 mod access;
 mod cluster;
@@ -16,8 +16,8 @@ use crate::{
     profile::OperatorSize,
 };
 
-/// Checks `document`, which was read from `written`, still with the nulls that took values away. `before` are the
-/// mistakes in its layers.
+/// Checks `document`. `written` is its source, still with the nulls that removed values; `before` are the mistakes in
+/// its layers.
 pub(crate) fn profile(
     document: Document,
     written: &Node,
@@ -58,7 +58,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// Reports a mistake that the values at `paths` make together, at the first of them that is the user's.
+    /// Reports a mistake in the combination of the values at `paths`, at the first path that the user wrote.
     fn wrong(&mut self, paths: &[KeyPath], what: impl Into<String>) {
         self.report(paths, what.into(), None);
     }

@@ -1,4 +1,4 @@
-//! `cluster` as it is written.
+//! The section `cluster` as users write it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::Provider;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Cluster {
-    /// What creates the cluster.
+    /// The program that creates the cluster.
     pub(crate) provider: Provider,
     /// With provider kind: the cluster that kind creates.
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! `images` as it is written.
+//! The section `images` as users write it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

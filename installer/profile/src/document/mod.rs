@@ -1,5 +1,5 @@
-//! A profile as it is written: every key with its type. The JSON Schema is made from these types, and layers are
-//! checked against it.
+//! A profile as users write it: every key with its type. schemars derives the JSON Schema from these types, and layers
+//! are checked against it.
 
 mod cluster;
 mod images;

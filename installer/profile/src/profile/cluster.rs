@@ -17,12 +17,12 @@ pub enum Cluster {
     Kind(KindCluster),
     /// A cluster that devplat creates with k3d.
     K3d(K3dCluster),
-    /// A cluster that exists already. devplat installs into it and never deletes it.
+    /// An existing cluster. devplat installs into it and never deletes it.
     Existing(ExistingCluster),
 }
 
 impl Cluster {
-    /// Returns what creates the cluster.
+    /// Returns the program that creates the cluster.
     pub fn provider(&self) -> Provider {
         match self {
             Self::Kind(_) => Provider::Kind,
@@ -32,7 +32,7 @@ impl Cluster {
     }
 }
 
-/// What creates a cluster.
+/// The program that creates a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
@@ -111,7 +111,7 @@ pub struct K3dCluster {
     pub delivery: LocalDelivery,
 }
 
-/// A cluster that exists already.
+/// An existing cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExistingCluster {

@@ -16,11 +16,11 @@ pub enum LocalDelivery {
     Registry(RemoteRegistry),
 }
 
-/// How images get to the nodes of a cluster that exists already.
+/// How images get to the nodes of an existing cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ExistingDelivery {
-    /// Decided by what is found in the cluster, such as an announced registry.
+    /// Decided by facts of the cluster, such as an announced registry.
     Auto,
     /// Imported into every node, which has to be a container on this host.
     Nodes,

@@ -1,7 +1,7 @@
-//! The JSON Schema of a profile as types: what a value can be, down to every key.
+//! The JSON Schema of a profile as types: the allowed values of every key.
 //!
-//! The crate `jsonschema` checks our schema in tests, but does not replace this module. Reading a layer needs more
-//! than a verdict: which keys and variables exist, whether a text is wanted, and what is left without the mistakes.
+//! The crate `jsonschema` checks our schema in tests, but does not replace this module. Reading a layer needs more than
+//! a verdict: the known keys and variables, whether a value is a text, and the layer without its mistakes.
 
 mod read;
 mod sift;
@@ -14,15 +14,15 @@ use crate::{
     path::{KeyPath, Step},
 };
 
-/// What one value can be.
+/// The allowed values at one path.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Shape {
-    /// Whether a null takes away what a lower layer has.
+    /// Whether a null removes the value of a lower layer.
     nullable: bool,
     value: ValueShape,
 }
 
-/// What the value itself can be.
+/// The allowed values other than null.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ValueShape {
     Map(Map),
@@ -39,12 +39,12 @@ pub(crate) enum ValueShape {
     Text,
 }
 
-/// What the value of a map can be.
+/// The allowed keys of a map and their values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Map {
     keys: BTreeMap<String, Shape>,
     required: Vec<String>,
-    /// What is below every other key; `None` where there can be no other.
+    /// The values of all other keys; `None` if no other key is allowed.
     free: Option<Box<Shape>>,
     max: Option<usize>,
 }
@@ -56,7 +56,7 @@ impl Map {
 }
 
 impl Shape {
-    /// Returns what the value at `path` can be, or `None` if there can be none.
+    /// Returns the allowed values at `path`, or `None` if the path cannot have a value.
     pub(crate) fn at(&self, path: &KeyPath) -> Option<&Shape> {
         path.steps().iter().try_fold(self, |shape, step| match (step, &shape.value) {
             (Step::Key(key), ValueShape::Map(map)) => map.child(key),
@@ -69,7 +69,7 @@ impl Shape {
         matches!(self.value, ValueShape::Text)
     }
 
-    /// Returns whether there can be nothing below the value.
+    /// Returns whether the value cannot have keys or entries.
     pub(crate) fn is_scalar(&self) -> bool {
         !matches!(self.value, ValueShape::Map(_) | ValueShape::List(_))
     }

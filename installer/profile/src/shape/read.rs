@@ -1,5 +1,5 @@
-//! Reads the JSON Schema that schemars makes. A keyword that is not known here would silently not be checked, so it is
-//! an error.
+//! Reads the JSON Schema that schemars derives. A keyword that this module does not know is an error, because it would
+//! silently not be checked.
 
 use serde_json::{Map as Object, Value as Json};
 
@@ -14,12 +14,12 @@ pub(crate) struct UnknownKeyword {
     at: String,
 }
 
-/// Keywords that say nothing about values, or only what the type says already.
+/// Keywords that do not restrict values, or that repeat the type.
 const ANNOTATIONS: [&str; 7] =
     ["$schema", "$defs", "title", "description", "default", "format", "x-kubernetes-validations"];
 
 impl Shape {
-    /// Returns what `schema` allows.
+    /// Returns the values that `schema` allows.
     pub(crate) fn of(schema: &Json) -> Result<Self, UnknownKeyword> {
         Reader { root: schema }.shape(schema, "#")
     }
@@ -85,7 +85,7 @@ impl Reader<'_> {
         let required = keywords.get("required").and_then(Json::as_array).into_iter().flatten();
         map.required = required.filter_map(Json::as_str).map(str::to_owned).collect();
         if let Some(free @ Json::Object(_)) = keywords.get("additionalProperties") {
-            // A null among free keys takes away what a lower layer has.
+            // A null among free keys removes the value of a lower layer.
             map.free = Some(Box::new(Shape { nullable: true, ..self.shape(free, &format!("{at}/*"))? }));
         }
         map.max =

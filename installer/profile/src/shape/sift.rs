@@ -10,8 +10,8 @@ use crate::{
 };
 
 impl Shape {
-    /// Reports what in `node` does not have this shape and removes it, so that the rest can be checked further.
-    /// Missing keys are not reported, since another layer can have them.
+    /// Reports the values in `node` that do not have this shape and removes them, so that the rest can be checked
+    /// further. Missing keys are not reported, since another layer can have them.
     pub(crate) fn sift(&self, node: &mut Node, mistakes: &mut Vec<Mistake>) {
         let found = Sifter { root: self, mistakes }.sift(self, &KeyPath::default(), node);
         if !found {

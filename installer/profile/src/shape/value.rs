@@ -1,10 +1,10 @@
-//! Single values: what they can be, and what is wrong with one that is something else.
+//! Checks of single values.
 
 use super::ValueShape;
 use crate::mistake::ValueProblem;
 
 impl ValueShape {
-    /// Returns what is expected here, for messages.
+    /// Returns a description of the expected value, for messages.
     pub(super) fn expected(&self) -> String {
         match self {
             Self::Map(_) => "a map of keys".to_owned(),

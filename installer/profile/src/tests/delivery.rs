@@ -28,7 +28,7 @@ fn remote(push: &str, pull: &str, plain_http: bool) -> RemoteRegistry {
 }
 
 #[test]
-fn local_cluster_gets_images_as_its_provider_does_or_as_asked() {
+fn local_cluster_gets_images_by_its_providers_default_or_by_choice() {
     let team = LocalDelivery::Registry(remote("registry.example/team", "registry.example/team", false));
     let given = "images.registry=registry.example/team";
     for (profile, sets, delivery) in [
@@ -59,7 +59,7 @@ fn own_registry_can_have_an_image_and_a_port() {
 }
 
 #[test]
-fn existing_cluster_decides_by_itself_or_as_asked() {
+fn delivery_to_an_existing_cluster_is_automatic_or_chosen() {
     assert_eq!(existing(&[]), ExistingDelivery::Auto);
     assert_eq!(existing(&["images.delivery=nodes"]), ExistingDelivery::Nodes);
     let registry = ExistingDelivery::Registry(remote("[::1]:5001/team", "[::1]:5001/team", false));

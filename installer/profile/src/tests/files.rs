@@ -1,10 +1,10 @@
-//! The profile file, as people write and keep it, and the name of a profile.
+//! The profile file, as users write and keep it, and the name of a profile.
 
 use super::{file, loaded, mistakes, shipped};
 use crate::{Place, load};
 
 #[test]
-fn comment_and_empty_documents_are_passed_over() {
+fn comments_and_empty_documents_are_ignored() {
     let sources = file("# mine\n---\n---\nextends: kind\noperator: {replicas: 1}\n");
     assert_eq!(loaded(&sources).profile.operator.replicas, 1);
 }
@@ -24,7 +24,7 @@ fn byte_order_mark_and_carriage_returns_are_read() {
 }
 
 #[test]
-fn file_without_a_cluster_is_the_mistake_and_extends_the_remedy() {
+fn file_without_a_cluster_is_a_mistake_with_a_hint_to_extends() {
     for text in ["", "# nothing\n", "---\n", "operator: {replicas: 1}\n"] {
         assert_eq!(
             mistakes(&file(text)),

@@ -18,7 +18,7 @@ fn k3d(sets: &[&str]) -> K3dCluster {
 }
 
 #[test]
-fn kind_cluster_has_what_was_asked_for() {
+fn kind_cluster_has_the_values_that_were_set() {
     let cluster = kind(&with_sets(
         "kind",
         &[
@@ -38,7 +38,7 @@ fn kind_cluster_has_what_was_asked_for() {
 }
 
 #[test]
-fn k3d_cluster_has_what_was_asked_for() {
+fn k3d_cluster_has_the_values_that_were_set() {
     let cluster = k3d(&[
         "cluster.k3d.k3sVersion=v1.34.3+k3s1",
         "cluster.k3d.servers=3",

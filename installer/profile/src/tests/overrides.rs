@@ -101,7 +101,7 @@ fn text_is_taken_as_it_is_written() {
 }
 
 #[test]
-fn empty_or_null_text_is_no_value() {
+fn empty_or_null_text_removes_the_value() {
     for text in ["", "null", "~", " "] {
         let sets = ["cluster.context=prod".to_owned(), format!("cluster.context={text}")];
         let sources = with_sets("existing", &[&sets[0], &sets[1]]);
@@ -192,7 +192,7 @@ fn mistakes_in_variables_can_be_remarks() {
 }
 
 #[test]
-fn remembered_sets_are_below_those_of_now() {
+fn set_of_this_run_wins_over_a_remembered_one() {
     let mut sources = with_sets("kind", &["operator.replicas=1"]);
     sources.remembered_sets = vec!["operator.replicas=3".to_owned(), "bastion.replicas=3".to_owned()];
     let loaded = loaded(&sources);
@@ -202,7 +202,7 @@ fn remembered_sets_are_below_those_of_now() {
 }
 
 #[test]
-fn mistake_in_a_remembered_set_says_so() {
+fn mistake_in_a_remembered_set_has_that_as_its_place() {
     let mut sources = shipped("existing");
     sources.remembered_sets = vec!["images.registry=https://registry.example".to_owned()];
     let mistake = load(&sources).unwrap_err().0.remove(0);

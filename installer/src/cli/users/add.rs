@@ -17,9 +17,9 @@ use crate::{
     world::World,
 };
 
-/// The field manager of these users: not a release, which would delete them again.
+/// The field manager of these users. A release has another one, and does not prune them.
 const FIELD_MANAGER: &str = "devplat-users";
-/// The most bytes that are read of a file with keys: some thousand keys.
+/// The size limit of a file with keys: some thousand keys.
 const MOST: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
@@ -27,7 +27,7 @@ Examples:
   devplat users add alice --key ~/.ssh/id_ed25519.pub
   curl -s https://github.com/alice.keys | devplat users add alice --key -";
 
-/// Whom to add.
+/// The arguments of `users add`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Add {
@@ -36,7 +36,7 @@ pub(crate) struct Add {
     /// A file with public keys of theirs, such as `~/.ssh/id_ed25519.pub`; `-` for standard input
     #[arg(long, required = true, value_name = "FILE")]
     key: Vec<PathBuf>,
-    /// Their name for people
+    /// Their full name
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
     /// A group that they are in
@@ -77,7 +77,7 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
     Ok(())
 }
 
-/// The lines with keys of a file, all of which have to be keys.
+/// Reads the keys of a file. Every line must be a key.
 fn keys(path: &Path, host: &Host) -> Result<Vec<String>, Failure> {
     let text = read(path, host)?;
     let (keys, wrong) = AuthorizedKeys::parse(text.lines());
@@ -108,7 +108,7 @@ fn read(path: &Path, host: &Host) -> Result<String, Failure> {
         Ok(bytes) if (bytes as u64) < MOST => Ok(text),
         Ok(_) => {
             Err(Failure::new(Exit::Usage, format!("{} is larger than {} KiB", path.display(), MOST >> 10))
-                .hint("name a file with public keys alone"))
+                .hint("name a file that has only public keys"))
         }
         Err(error) => Err(Failure::of(Exit::Usage, &error)
             .while_doing(format!("cannot read {}", path.display()))

@@ -1,5 +1,5 @@
-//! `devplat users remove`: the dev servers of a user first, so that nothing keeps their namespace but homes, then the
-//! user. Killed before the user is gone, the same command goes on.
+//! `devplat users remove`: deletes the dev servers of a user first, so that only homes keep the namespace, then the
+//! user. If the run is killed before the user is gone, the same command continues.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::{
     world::World,
 };
 
-/// How long dev servers may take to be gone: their processes get 30 s to end.
+/// How long dev servers may take to be gone: their processes have 30 s to end.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// How often they are looked for.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(300);
 
 pub(super) async fn remove(
@@ -37,9 +37,9 @@ pub(super) async fn remove(
     };
     if live.labels().contains_key(devplat_kubernetes::release::PLATFORM_LABEL) {
         return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
-            .hint(format!("take them out of the profile, then run `{}`", world.command("up"))));
+            .hint(format!("remove the user from the profile, then run `{}`", world.command("up"))));
     }
-    // The operator reports it once the namespace is the user's: one of the same name may not be.
+    // Use the namespace in the status: one with the expected name may belong to another owner.
     let namespace = live.status.and_then(|status| status.namespace);
     let client = world.client().await?;
     let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
@@ -49,11 +49,11 @@ pub(super) async fn remove(
     let deleted = api.delete(user, &DeleteParams::default()).await;
     deleted.map_err(|error| call_failure(error, &format!("delete DevUser {user}"), &world.command("up")))?;
     host.ui.say(&format!("removed user {user}"));
-    // What they created in the last moment.
+    // Dev servers that the user created in the meantime.
     delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
 }
 
-/// The question. It names homes that go, which their administrator may not expect.
+/// Returns the question. It lists homes that will be deleted, which the administrator may not expect.
 fn question(user: &str, servers: &[DevServer]) -> String {
     let going: Vec<String> = servers
         .iter()
@@ -66,7 +66,7 @@ fn question(user: &str, servers: &[DevServer]) -> String {
     let homes = if going.is_empty() {
         "Homes stay.".to_owned()
     } else {
-        format!("Homes stay, except of {}: their owner wanted them deleted together.", going.join(", "))
+        format!("Homes stay, except those of {}, whose homeRetention is Delete.", going.join(", "))
     };
     match servers.len() {
         0 => format!("remove user {user}? They have no dev server. Homes stay."),
@@ -84,7 +84,7 @@ async fn list(servers: Option<&Api<DevServer>>, world: &World) -> Result<Vec<Dev
     Ok(all.items)
 }
 
-/// Deletes them, and waits until the namespace has none.
+/// Deletes the dev servers and waits until the namespace has none.
 async fn delete_servers(
     servers: Option<&Api<DevServer>>,
     user: &str,
@@ -125,7 +125,7 @@ async fn delete_servers(
                 ),
             )
             .hint(format!(
-                "`{}` shows whether the operator works; the same command goes on",
+                "check the operator with `{}`, then run the same command again",
                 world.command("status")
             )));
         }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn question_names_the_homes_that_go() {
+    fn question_lists_the_homes_that_will_be_deleted() {
         assert_eq!(question("bob", &[]), "remove user bob? They have no dev server. Homes stay.");
         let kept = server("kept", HomeRetention::Retain);
         assert_eq!(
@@ -156,8 +156,8 @@ mod tests {
         let going = server("going", HomeRetention::Delete);
         assert_eq!(
             question("bob", &[kept, going]),
-            "remove user bob and delete their 2 dev servers? Homes stay, except of going: their owner wanted them \
-             deleted together."
+            "remove user bob and delete their 2 dev servers? Homes stay, except those of going, whose homeRetention \
+            is Delete."
         );
     }
 }

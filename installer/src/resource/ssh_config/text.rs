@@ -1,4 +1,4 @@
-//! The text of ssh configurations: pure.
+//! The text of ssh configurations. Pure.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -6,10 +6,10 @@ use devplat_profile::Exposure;
 
 use crate::{platform::PlatformInputs, state::StateFolder, world::World};
 
-/// How a platform is reached over SSH.
+/// The SSH host of a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::resource) struct Host {
-    /// The alias that is typed after the `@`.
+    /// The alias that users type after the `@`.
     pub(in crate::resource) platform: String,
     /// The bastion's name or address.
     pub(in crate::resource) address: String,
@@ -22,14 +22,14 @@ pub(in crate::resource) struct Host {
 }
 
 impl Host {
-    /// The file for `ssh -F`. Every host in it is the bastion or a dev server behind it.
+    /// Returns the file for `ssh -F`. Every host in it is the bastion or a dev server behind it.
     pub(in crate::resource) fn config(&self, state: &StateFolder) -> String {
         let Self { platform, address, port, authority: _, users } = self;
         let mut text = String::from("# Written by devplat; `devplat up` writes it again.\n");
         let _ = writeln!(text, "Host {platform}\n  HostName {address}\n  Port {port}");
         for user in users {
             let key = quoted(&state.user_key(user));
-            // Of `ssh demo@…` and of `ssh demo+mydev@…`.
+            // For `ssh demo@…` and `ssh demo+mydev@…`.
             let _ = writeln!(
                 text,
                 "Match originalhost {platform} user {user},{user}+*\n  IdentityFile {key}\n  IdentitiesOnly yes"
@@ -48,13 +48,14 @@ impl Host {
         text
     }
 
-    /// The `known_hosts` beside it.
+    /// Returns the `known_hosts` beside it.
     pub(in crate::resource) fn known_hosts(&self) -> String {
         format!("@cert-authority * {}\n", self.authority)
     }
 }
 
-/// The line that signs in as a user whose key is here, else as one of the profile's; `None` if it names no user.
+/// Returns the command line that signs in as a user whose key is on this machine, else as one of the profile's; `None`
+/// if the profile names no user.
 pub fn ssh_line(inputs: &PlatformInputs, world: &World) -> Option<String> {
     let named = || inputs.profile.users.keys().next();
     let user = inputs.users_with_generated_keys().next().or_else(named)?;
@@ -63,7 +64,7 @@ pub fn ssh_line(inputs: &PlatformInputs, world: &World) -> Option<String> {
     Some(format!("ssh -F {config} {user}@{}", world.platform))
 }
 
-/// The line to type next: signs in, or lets a user in.
+/// Returns the next command line: it signs in, or adds a user.
 pub fn next_line(inputs: &PlatformInputs, world: &World) -> String {
     let Some(ssh) = ssh_line(inputs, world) else {
         return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", world.command("users add"));
@@ -74,7 +75,7 @@ pub fn next_line(inputs: &PlatformInputs, world: &World) -> String {
     }
 }
 
-/// A path as `ssh_config` reads it: `%` begins a token there, and quotes end at a quote.
+/// Escapes a path for `ssh_config`, where `%` begins a token and a quote ends a quoted text.
 pub(in crate::resource) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {

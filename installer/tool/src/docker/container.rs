@@ -1,4 +1,4 @@
-//! Containers: what they are, and making, starting and deleting them.
+//! Containers: reading, creating, starting and deleting them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -26,26 +26,26 @@ pub struct Container {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// The name of the image it was made from.
+    /// The name of its image.
     pub image: String,
     /// The ID of that image.
     pub image_id: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Whether it is running, and not paused.
+    /// Whether it is running and not paused.
     pub running: bool,
-    /// When it was started last, if ever.
+    /// The time of its last start, if it was ever started.
     pub started_at: Option<Timestamp>,
-    /// Its exit status, where it ended.
+    /// Its exit status, if it ended.
     pub exit_status: Option<i64>,
-    /// Where things are mounted in it.
+    /// The targets of its mounts.
     pub mounts: Vec<String>,
-    /// The networks that it is in, with its address in each; an empty one while it is stopped.
+    /// Its networks, with its address in each; the address is empty while it is stopped.
     pub networks: BTreeMap<String, String>,
-    /// The ports of its configuration: those of the host, by the TCP port of the container that they lead to. 0 takes a free
-    /// one at each start.
+    /// The ports of its configuration: ports of the host by the TCP port of the container. 0 takes a free port at each
+    /// start.
     pub configured: BTreeMap<u16, Vec<Binding>>,
-    /// Ports of the host that lead to it now; empty while it is stopped.
+    /// The ports of the host that lead to it now; empty while it is stopped.
     pub bound: BTreeMap<u16, Vec<Binding>>,
 }
 
@@ -59,7 +59,8 @@ pub struct Binding {
 }
 
 impl Binding {
-    /// The address to reach it at from the engine's host: what is bound everywhere is bound on loopback, too.
+    /// Returns the address to connect to from the engine's host: a port that is bound on all addresses is bound on
+    /// loopback as well.
     pub fn reached_at(&self) -> IpAddr {
         match self.address {
             IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
@@ -74,18 +75,18 @@ impl Binding {
 pub enum Restart {
     /// Never.
     No,
-    /// Always, unless it was stopped by the user; so also when the engine starts.
+    /// Always, also when the engine starts, unless the user stopped the container.
     UnlessStopped,
 }
 
-/// A container to be made.
+/// A container to create.
 #[derive(Debug, Clone)]
 pub struct NewContainer<'a> {
     /// Its name.
     pub name: &'a str,
-    /// Its image, which has to be there.
+    /// Its image, which the engine must have.
     pub image: &'a str,
-    /// Its command; the image's own where this is empty.
+    /// Its command; the image's own if empty.
     pub command: &'a [String],
     /// Its labels.
     pub labels: &'a [(String, String)],
@@ -93,16 +94,16 @@ pub struct NewContainer<'a> {
     pub network: &'a str,
     /// Variables, as `NAME=value`.
     pub variables: &'a [String],
-    /// Ports of the host, by the TCP port of the container that they lead to.
+    /// Ports of the host, by the TCP port of the container.
     pub ports: &'a [(u16, Binding)],
-    /// Volumes, by where they are mounted. An absent volume is made.
+    /// Volumes, by their mount point. An absent volume is created.
     pub volumes: &'a [(String, String)],
     /// Whether the engine starts it again.
     pub restart: Restart,
 }
 
 impl Container {
-    /// Where a port of the container is reached: what is bound now, else what it was made with.
+    /// Returns the binding of a port of the container: the present one, or else the configured one.
     pub fn binding(&self, port: u16) -> Option<&Binding> {
         let first = |all: &'_ BTreeMap<u16, Vec<Binding>>| all.get(&port).is_some_and(|all| !all.is_empty());
         let all = if first(&self.bound) { &self.bound } else { &self.configured };
@@ -111,12 +112,12 @@ impl Container {
 }
 
 impl Engine {
-    /// The containers that carry `label` (`key` or `key=value`), running or not, by name.
+    /// Lists the containers with `label` (`key` or `key=value`), running or not, by name.
     pub async fn containers(&self, label: &str) -> Result<Vec<Container>, EngineError> {
         self.containers_filtered("label", label).await
     }
 
-    /// The containers in a network, running or not, by name.
+    /// Lists the containers in a network, running or not, by name.
     pub async fn containers_of_network(&self, network: &str) -> Result<Vec<Container>, EngineError> {
         self.containers_filtered("network", network).await
     }
@@ -128,26 +129,26 @@ impl Engine {
         let listed = listed.map_err(self.error(format!("list containers of {key} {value}")))?;
         let mut containers = Vec::new();
         for id in listed.into_iter().filter_map(|container| container.id) {
-            // One that went away in between is not there.
+            // The container was deleted in between.
             containers.extend(self.container(&id).await?);
         }
         containers.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(containers)
     }
 
-    /// The container of that name or ID.
+    /// Reads the container of that name or ID.
     pub async fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
         let found = self.docker.inspect_container(name, None::<InspectContainerOptions>).await;
         let found = found.map_err(self.error(format!("read container {name}")));
         Ok(absent_is_none(found)?.map(Container::from))
     }
 
-    /// Starts a container, or lets a paused one go on; one that is running stays as it is.
+    /// Starts a container, or resumes a paused one. A running one is not changed.
     pub async fn start(&self, name: &str) -> Result<(), EngineError> {
         let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
         match started.map_err(self.error(format!("start container {name}"))) {
             Ok(()) => Ok(()),
-            // The engine's answer for one that is paused, or that is being deleted.
+            // The engine's answer for a container that is paused or being deleted.
             Err(error) if error.is_conflict() => self.docker.unpause_container(name).await.map_err(|_| error),
             Err(error) => match self.taken_port(name).await {
                 Some(taken) => Err(taken),
@@ -156,7 +157,7 @@ impl Engine {
         }
     }
 
-    /// Stops a container, which gets `seconds` to end by itself.
+    /// Stops a container, which has `seconds` to end by itself.
     pub async fn stop(&self, name: &str, seconds: u16) -> Result<(), EngineError> {
         let options = StopContainerOptions { t: Some(i32::from(seconds)), ..Default::default() };
         self.docker
@@ -165,15 +166,15 @@ impl Engine {
             .map_err(self.error(format!("stop container {name}")))
     }
 
-    /// Deletes a container, running or not, with the volumes that have no name.
+    /// Deletes a container, running or not, with its anonymous volumes.
     pub async fn remove_container(&self, name: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
         let removed = self.docker.remove_container(name, Some(options)).await;
         absent_is_done(removed.map_err(self.error(format!("delete container {name}"))))
     }
 
-    /// Makes a container and starts it. Fails with a conflict where the name is taken. Deletes the container
-    /// again if it does not start.
+    /// Creates a container and starts it. Fails with a conflict if the name is taken. Deletes the container again if it
+    /// does not start.
     pub async fn run_container(&self, wanted: &NewContainer<'_>) -> Result<(), EngineError> {
         let options = CreateContainerOptions { name: Some(wanted.name.to_owned()), ..Default::default() };
         let created = self.docker.create_container(Some(options), wanted.body()).await;
@@ -181,7 +182,7 @@ impl Engine {
             return Err(self.explained(error).await);
         }
         if let Err(error) = self.start(wanted.name).await {
-            // The failure to start is what counts.
+            // The failed start is the error to report, not a failed deletion.
             let _ = self.remove_container(wanted.name).await;
             return Err(error);
         }
@@ -237,7 +238,7 @@ impl From<ContainerInspectResponse> for Container {
             image_id: found.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             running: running && state.paused != Some(true),
-            // One that was never started says the year 1.
+            // The engine reports the year 1 for a container that was never started.
             started_at: state
                 .started_at
                 .and_then(|text| text.parse::<Timestamp>().ok())
@@ -266,7 +267,7 @@ fn bindings(raw: Option<HashMap<String, Option<Vec<PortBinding>>>>) -> BTreeMap<
     raw.into_iter()
         .flatten()
         .filter_map(|(port, all)| {
-            // k3d leaves the protocol of its API server's port to Docker, which takes TCP.
+            // k3d does not set the protocol of its API server's port; Docker's default is TCP.
             let port = port.strip_suffix("/tcp").unwrap_or(&port).parse().ok()?;
             Some((port, all.into_iter().flatten().filter_map(binding).collect()))
         })

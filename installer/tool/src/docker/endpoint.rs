@@ -1,4 +1,4 @@
-//! The choice of the engine, made as Docker's own command makes it, so that devplat, kind and k3d all use one.
+//! Chooses the engine by the rules of Docker's own command, so that devplat, kind and k3d use the same one.
 
 use std::{fs, io, path::PathBuf};
 
@@ -10,10 +10,10 @@ use crate::{Surroundings, host};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
-/// An engine's address, and the name of the Docker context that gave it.
+/// An engine's address, and the name of the Docker context that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// The context's name; `default` where `DOCKER_HOST` gave the address, or nothing did.
+    /// The context's name; `default` if the address comes from `DOCKER_HOST` or is Docker's default.
     pub context: String,
     /// The address.
     pub address: Address,
@@ -28,13 +28,13 @@ pub enum Address {
     Tcp {
         /// `host:port`.
         authority: String,
-        /// The folder with ca.pem, cert.pem and key.pem; plain HTTP where there is none.
+        /// The folder with ca.pem, cert.pem and key.pem; without it, plain HTTP.
         certificates: Option<PathBuf>,
     },
 }
 
 impl Address {
-    /// The address as `DOCKER_HOST` has it.
+    /// Returns the address in the format of `DOCKER_HOST`.
     pub fn url(&self) -> String {
         match self {
             Self::Unix(path) => format!("unix://{}", path.display()),
@@ -42,8 +42,8 @@ impl Address {
         }
     }
 
-    /// Whether the engine's ports are this machine's. A socket may be forwarded from another machine; that shows only in
-    /// the engine's own name.
+    /// Returns whether the engine's ports are this machine's, by its address. A socket may be forwarded from another
+    /// machine; only the engine's host name shows that.
     pub fn is_local(&self) -> bool {
         match self {
             Self::Unix(_) => true,
@@ -53,8 +53,8 @@ impl Address {
 }
 
 impl Endpoint {
-    /// The engine that Docker's command would use: `DOCKER_HOST`, else `DOCKER_CONTEXT`, else `currentContext` of
-    /// Docker's configuration, else the socket of this machine.
+    /// Returns the engine that Docker's command would use: `DOCKER_HOST`, else `DOCKER_CONTEXT`, else `currentContext`
+    /// of Docker's configuration, else the socket of this machine.
     pub fn of(surroundings: &Surroundings) -> Result<Self, EngineError> {
         let named = |context: &str| {
             let context = context.to_owned();
@@ -83,7 +83,7 @@ impl Endpoint {
     }
 }
 
-/// The context that Docker's own configuration names.
+/// Reads the context that Docker's own configuration names.
 fn current_context(surroundings: &Surroundings) -> Result<Option<String>, ContextError> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -108,7 +108,7 @@ fn current_context(surroundings: &Surroundings) -> Result<Option<String>, Contex
     Ok(Some(config.current_context).filter(|name| !name.is_empty()))
 }
 
-/// The host that a context names, and the folder of its certificates.
+/// Reads the host that a context names, and the folder of its certificates.
 fn context(surroundings: &Surroundings, name: &str) -> Result<(String, Option<PathBuf>), EngineError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -148,7 +148,7 @@ fn context(surroundings: &Surroundings, name: &str) -> Result<(String, Option<Pa
     Ok((host, certificates.is_dir().then_some(certificates)))
 }
 
-/// The name of a context's folder.
+/// Returns the name of a context's folder.
 fn id(name: &str) -> String {
     use std::fmt::Write as _;
     Sha256::digest(name.as_bytes()).iter().fold(String::new(), |mut id, byte| {

@@ -1,17 +1,16 @@
-//! Why the engine does not do what it is asked: decided by status codes and by errors of the operating system, never
-//! by the words of a message.
+//! Errors of the engine, classified by status codes and by errors of the operating system, never by message text.
 
 use std::{error::Error as _, io, net::SocketAddr, path::PathBuf};
 
 use bollard::errors::Error as ApiError;
 
-/// Why the engine cannot be used, or did not do what it was asked.
+/// The reason why the engine cannot be used, or a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// Nothing answers at the endpoint.
+    /// No engine answers at the endpoint.
     #[error("the Docker engine at {endpoint} is not running")]
     NotRunning {
-        /// Where it was looked for.
+        /// The endpoint.
         endpoint: String,
         /// The error of the operating system.
         source: io::Error,
@@ -22,30 +21,30 @@ pub enum EngineError {
         /// Its socket.
         endpoint: String,
     },
-    /// The way to the engine is one that devplat does not go.
+    /// devplat does not support this way to an engine.
     #[error("{endpoint}: {what} is not supported")]
     Unsupported {
         /// The endpoint.
         endpoint: String,
-        /// The part of it that is not supported.
+        /// The unsupported part.
         what: &'static str,
     },
-    /// The Docker context, or what names the engine, cannot be used.
+    /// The Docker context, or the file or variable that names the engine, cannot be used.
     #[error("cannot use Docker context {context:?}: {why}")]
     Context {
         /// Its name.
         context: String,
-        /// Why.
+        /// The reason.
         why: ContextError,
     },
     /// No address range is left for another network.
     #[error(
-        "the Docker engine has no free address range: {networks} networks use them, {unused} of these have no container"
+        "the Docker engine has no free address range: {networks} networks have one, {unused} of them have no container"
     )]
     NoAddressRange {
         /// How many networks have an address range.
         networks: usize,
-        /// How many of these have no container, running or not.
+        /// How many of them have no container, running or not.
         unused: usize,
         /// A range that is free on this machine and outside the engine's own pools.
         free: Option<ipnet::Ipv4Net>,
@@ -55,19 +54,19 @@ pub enum EngineError {
     NoSpace {
         /// The action that failed.
         doing: String,
-        /// Where the engine keeps its data.
+        /// The folder of the engine's data.
         folder: PathBuf,
-        /// Bytes left there.
+        /// The free bytes there.
         free: u64,
     },
-    /// A container cannot be started: a port of this machine that leads to it is taken.
+    /// A container cannot be started, because one of its ports on this machine is taken.
     #[error("cannot start container {name}: port {address} of this machine is taken{}", holder.as_ref().map(|holder| format!(" by {holder}")).unwrap_or_default())]
     PortTaken {
         /// The container.
         name: String,
         /// The port, with its address.
         address: SocketAddr,
-        /// The process that listens there, if it is known.
+        /// The process that listens there, if known.
         holder: Option<String>,
     },
     /// The engine answered with an error.
@@ -77,7 +76,7 @@ pub enum EngineError {
         doing: String,
         /// The HTTP status: 404 not found, 409 conflict, 500 for most others.
         status: u16,
-        /// The engine's words, to be shown only.
+        /// The engine's message, for display only.
         message: String,
     },
     /// A command in a container failed.
@@ -85,22 +84,22 @@ pub enum EngineError {
     Exec {
         /// The container.
         container: String,
-        /// The command line, for people.
+        /// The command line, for messages.
         command: String,
         /// Its exit status.
         status: i64,
-        /// The last lines it wrote.
+        /// Its last lines of output.
         said: String,
     },
-    /// The connection broke, or the answer is not one of this API.
+    /// The connection broke, or the answer does not follow the API.
     #[error("cannot {doing}")]
     Broken {
         /// The action that failed.
         doing: String,
-        /// Why.
+        /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The engine did not answer in time.
+    /// The engine timed out.
     #[error("cannot {doing}: the Docker engine gave no answer within {seconds} s")]
     Slow {
         /// The action that failed.
@@ -110,26 +109,26 @@ pub enum EngineError {
     },
 }
 
-/// Why a Docker context cannot be used.
+/// The reason why a Docker context cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    /// There is no such context.
-    #[error("{} is not there", .0.display())]
+    /// The context's file does not exist.
+    #[error("{} does not exist", .0.display())]
     Absent(PathBuf),
     /// A file of Docker's configuration cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// A file of Docker's configuration is not what Docker writes.
+    /// A file of Docker's configuration does not have Docker's format.
     #[error("{}: {source}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where and why; it names line and column.
+        /// The reason, with line and column.
         source: serde_json::Error,
     },
     /// The endpoint is not an address of an engine.
@@ -140,7 +139,7 @@ pub enum ContextError {
     Certificate {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
@@ -150,7 +149,7 @@ impl EngineError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NotRunning { endpoint, .. } if endpoint.starts_with("unix:") => {
-                "start it (`sudo systemctl start docker`), or install it: ./quickstart does both".to_owned()
+                "start it (`sudo systemctl start docker`), or install it; ./quickstart does both".to_owned()
             }
             Self::NotRunning { .. } => {
                 "start the engine, or name another one: `docker context ls` lists them, \
@@ -167,7 +166,7 @@ impl EngineError {
                  `docker context ls` lists them"
                 .to_owned(),
             Self::Context { why: ContextError::Unreadable { path, .. }, .. } => {
-                format!("let this user read {}: `ls -ld` shows whose it is", path.display())
+                format!("let this user read {}: `ls -ld` shows its owner", path.display())
             }
             Self::Context { .. } => {
                 "`docker context ls` lists the contexts; DOCKER_HOST, DOCKER_CONTEXT and \
@@ -185,12 +184,14 @@ impl EngineError {
                     .to_owned()
             }
             Self::Slow { .. } => {
-                "is the engine overloaded? `docker info` should answer within a second".to_owned()
+                "check whether the engine is overloaded: `docker info` should answer within a second"
+                    .to_owned()
             }
             Self::PortTaken { .. } => {
-                "end what listens there (`ss -ltnp` shows it), then run the same command".to_owned()
+                "stop the process that listens there (`ss -ltnp` lists it), then run the same command"
+                    .to_owned()
             }
-            // The connection broke; other sources are of answers that devplat does not understand.
+            // The connection broke; other sources belong to answers that devplat cannot parse.
             Self::Broken { source, .. } if source.is::<ApiError>() => {
                 "was the engine restarted? `docker info` should answer; then run the same command".to_owned()
             }
@@ -198,23 +199,23 @@ impl EngineError {
         })
     }
 
-    /// Whether the engine reports that the named object is not there.
+    /// Returns whether the engine reports that the named object does not exist.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Api { status: 404, .. })
     }
 
-    /// Whether the engine reports a conflict: a name that is taken, or an object that is in use.
+    /// Returns whether the engine reports a conflict: a name that is taken, or an object that is in use.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Api { status: 409, .. })
     }
 
-    /// The error of a call, from what the API's client says.
+    /// Converts the API client's error of a call.
     pub(super) fn of(error: ApiError, doing: String, endpoint: &str, seconds: u64) -> Self {
         match error {
             ApiError::DockerResponseServerError { status_code, message } => {
                 Self::Api { doing, status: status_code, message: message.trim().to_owned() }
             }
-            // A failure in the middle of a pull, whose answer began with status 200.
+            // A pull failed after its answer had begun with status 200.
             ApiError::DockerStreamError { error } => Self::Api { doing, status: 500, message: error },
             ApiError::RequestTimeoutError => Self::Slow { doing, seconds },
             error => match connect_kind(&error) {
@@ -224,7 +225,7 @@ impl EngineError {
         }
     }
 
-    /// The error of opening the connection to an engine.
+    /// Converts the error of a connection attempt to an engine.
     pub(super) fn connecting(source: io::Error, endpoint: &str) -> Self {
         let endpoint = endpoint.to_owned();
         match source.kind() {
@@ -234,7 +235,7 @@ impl EngineError {
     }
 }
 
-/// The operating system's error behind a connection that was never made.
+/// Returns the operating system's error behind a failed connection attempt.
 fn connect_kind(error: &ApiError) -> Option<io::ErrorKind> {
     let mut cause = error.source();
     while let Some(error) = cause {

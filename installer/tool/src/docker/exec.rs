@@ -19,19 +19,19 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use super::{Engine, EngineError};
 use crate::process;
 
-/// The most that is kept of a command's standard output.
+/// The limit of a command's standard output.
 const STDOUT_LIMIT: usize = 16 << 20;
-/// The most that is kept of its standard error.
+/// The number of bytes that are kept of its standard error.
 const STDERR_LIMIT: usize = 64 << 10;
-/// How much of a file is in memory at a time.
+/// The number of bytes of a file that are in memory at a time.
 const CHUNK: usize = 1 << 20;
-/// How long the engine may take from the end of a command's output to its exit status.
+/// How long after the end of a command's output the engine may take to report its exit status.
 const STATUS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The standard input of a command in a container.
 #[derive(Debug, Clone)]
 pub enum Stdin {
-    /// Nothing.
+    /// No input.
     Nothing,
     /// These bytes.
     Bytes(Vec<u8>),
@@ -51,7 +51,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// The error of a command that was to end with 0.
+    /// Returns the error for an exit status other than 0.
     pub(crate) fn failed(self, container: &str, command: &[&str]) -> EngineError {
         let Self { status, stdout, stderr } = self;
         let said = if stderr.trim().is_empty() { stdout } else { stderr };
@@ -71,7 +71,7 @@ impl Engine {
         if ran.status == 0 { Ok(ran.stdout) } else { Err(ran.failed(container, command)) }
     }
 
-    /// Runs a command in a container, however it ends.
+    /// Runs a command in a container and returns its output with any exit status.
     pub async fn exec_any(
         &self,
         container: &str,
@@ -103,7 +103,7 @@ impl Engine {
             };
             let feed = feed(input, stdin);
             tokio::pin!(read, feed);
-            // The command's end is what counts: one that ends early leaves the rest unread.
+            // Wait for the end of the command, not of the input: a command that ends early leaves the rest unread.
             tokio::select! {
                 ended = &mut read => ended?,
                 written = &mut feed => {
@@ -119,7 +119,7 @@ impl Engine {
         Ok(Ran { status, stdout: text(&stdout), stderr: text(&stderr) })
     }
 
-    /// The exit status of a command whose output has ended; the engine may learn of it a moment later.
+    /// Returns the exit status of a command whose output has ended. The engine may know it only a moment later.
     async fn exit_status(&self, id: &str, doing: &str) -> Result<i64, EngineError> {
         let begun = Instant::now();
         loop {
@@ -138,7 +138,7 @@ impl Engine {
     }
 }
 
-/// Writes everything, then closes this half of the connection, which the command sees as the end.
+/// Writes all input, then closes this half of the connection, which the command reads as end of file.
 async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Stdin) -> io::Result<()> {
     let written = match stdin {
         Stdin::Nothing => Ok(()),
@@ -151,7 +151,7 @@ async fn feed(mut input: Pin<Box<dyn AsyncWrite + Send>>, stdin: Stdin) -> io::R
     };
     match written {
         Ok(()) => input.shutdown().await,
-        // A command that ended has its own exit status, which explains more.
+        // Ignore a broken pipe: the command has ended, and its exit status explains more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
         Err(error) => Err(error),

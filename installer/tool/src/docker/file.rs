@@ -1,4 +1,4 @@
-//! Files of containers, running or not, through the engine's archives.
+//! Reads and writes files of containers, running or not, through the engine's archive API.
 
 use std::{io::Read, path::Path};
 
@@ -7,12 +7,11 @@ use futures::StreamExt;
 
 use super::{Engine, EngineError};
 
-/// The longest file that is read: devplat reads records and configurations.
+/// The size limit of files: devplat reads only records and configurations.
 const LIMIT: usize = 4 << 20;
 
 impl Engine {
-    /// A file of a container; `None` where the container has no such file. Fails with 404 where there is no such
-    /// container.
+    /// Reads a file of a container; `None` if the file does not exist. Fails with 404 if the container does not exist.
     pub async fn read_file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
         let doing = || format!("read {path} of container {container}");
         let options = DownloadFromContainerOptions { path: path.to_owned() };
@@ -21,7 +20,7 @@ impl Engine {
         while let Some(part) = parts.next().await {
             match part.map_err(self.error(doing())) {
                 Ok(part) => archive.extend_from_slice(&part),
-                // The same answer as for a container that is not there.
+                // The engine answers the same for an absent file and for an absent container.
                 Err(error) if error.is_not_found() => {
                     return if self.container(container).await?.is_some() { Ok(None) } else { Err(error) };
                 }
@@ -34,7 +33,7 @@ impl Engine {
         file_in(&archive).map(Some).map_err(|why| damaged(doing(), why))
     }
 
-    /// Writes a file of a container, readable by all. Its folder is made where only that is missing.
+    /// Writes a file of a container, readable by all users. Creates its folder, but not the folders above.
     pub async fn write_file(&self, container: &str, path: &str, content: &[u8]) -> Result<(), EngineError> {
         let doing = format!("write {path} in container {container}");
         let archive = archive_of(path, content).map_err(|error| damaged(doing.clone(), error.to_string()))?;
@@ -52,7 +51,7 @@ fn damaged(doing: String, why: impl Into<String>) -> EngineError {
     EngineError::Broken { doing, source: why.into().into() }
 }
 
-/// The one file in an archive of the engine's.
+/// Reads the only file in an archive from the engine.
 fn file_in(archive: &[u8]) -> Result<Vec<u8>, String> {
     let mut archive = tar::Archive::new(archive);
     let mut entries = archive.entries().map_err(|error| error.to_string())?;
@@ -69,12 +68,12 @@ fn file_in(archive: &[u8]) -> Result<Vec<u8>, String> {
     if content.len() as u64 == size {
         Ok(content)
     } else {
-        Err("the engine sent a damaged archive: it is cut".to_owned())
+        Err("the engine sent a damaged archive: it is truncated".to_owned())
     }
 }
 
-/// An archive, to be unpacked at the root, with one file. The file's folder is in it only where it is not directly below
-/// the root, since an archive gives folders that are there its own mode.
+/// Returns an archive with one file, to unpack at the root. The file's folder is in it only if it is not directly below
+/// the root, because unpacking changes the mode of existing folders.
 fn archive_of(path: &str, content: &[u8]) -> std::io::Result<Vec<u8>> {
     let path = Path::new(path.trim_start_matches('/'));
     let mut archive = tar::Builder::new(Vec::new());

@@ -1,4 +1,4 @@
-//! Images that the engine has, and pulling others.
+//! Reads the engine's images and pulls others.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ pub struct Image {
     pub labels: BTreeMap<String, String>,
     /// The processor it is for, as Go names it: `amd64`, `arm64`.
     pub architecture: String,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
-/// How far a pull is.
+/// The progress of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PullStep {
-    /// Bytes of layers that are here.
+    /// The number of downloaded bytes.
     pub done: u64,
-    /// Bytes of the layers known so far.
+    /// The number of bytes of all layers known so far.
     pub of: u64,
 }
 
 impl Engine {
-    /// The image of that name, digest or ID, if the engine has it.
+    /// Reads the image of that name, digest or ID, if the engine has it.
     pub async fn image(&self, image: &str) -> Result<Option<Image>, EngineError> {
         let found = self.docker.inspect_image(image).await.map_err(self.error(format!("read image {image}")));
         Ok(absent_is_none(found)?.map(|found| Image {
@@ -41,9 +41,9 @@ impl Engine {
         }))
     }
 
-    /// Has the engine pull an image, and hands on how far it is.
+    /// Makes the engine pull an image, and reports the progress.
     pub async fn pull(&self, image: &str, mut tell: impl FnMut(PullStep)) -> Result<(), EngineError> {
-        // Without a tag the engine would pull every tag there is.
+        // Without a tag the engine would pull all tags.
         let last = image.rsplit('/').next().unwrap_or(image);
         let tag = if last.contains(':') || last.contains('@') { String::new() } else { "latest".to_owned() };
         let options =
@@ -63,10 +63,10 @@ impl Engine {
     }
 }
 
-/// How many layers of an image are counted: OCI runtimes take no more than 127.
+/// The limit of layers that are counted; container runtimes accept at most 127.
 const LAYERS: usize = 256;
 
-/// Bytes that are here and bytes in all, by layer.
+/// Downloaded and total bytes, by layer.
 #[derive(Default)]
 struct Layers(BTreeMap<String, (u64, u64)>);
 
@@ -78,7 +78,7 @@ impl Layers {
         if !self.0.contains_key(id) && self.0.len() >= LAYERS {
             return None;
         }
-        // A layer counts from 0 again while it is extracted.
+        // While a layer is extracted, the engine counts from 0 again.
         let layer = self.0.entry(id.clone()).or_default();
         *layer = (layer.0.max(done), layer.1.max(of));
         let (done, of) = self.0.values().fold((0, 0), |all, layer| (all.0 + layer.0, all.1 + layer.1));

@@ -9,7 +9,7 @@ use super::{Engine, EngineError, Pool};
 /// The version of the control groups that containers get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cgroups {
-    /// Version 1, which kubelets refuse from Kubernetes 1.35 on unless told otherwise.
+    /// Version 1, which kubelets reject by default from Kubernetes 1.35 on.
     V1,
     /// Version 2.
     V2,
@@ -18,7 +18,7 @@ pub enum Cgroups {
 /// An engine's own description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// Its ID, which no other engine has.
+    /// Its unique ID.
     pub id: String,
     /// The name of the host that it runs on.
     pub name: String,
@@ -26,22 +26,23 @@ pub struct Info {
     pub version: String,
     /// The version of the control groups that containers get.
     pub cgroups: Cgroups,
-    /// How layers are kept: `overlay2`, or `overlayfs` of containerd's image store.
+    /// The storage driver: `overlay2`, or `overlayfs` of containerd's image store.
     pub storage_driver: String,
     /// Whether the engine runs without root.
     pub rootless: bool,
     /// The processor: `x86_64`, `aarch64`.
     pub architecture: String,
-    /// Where it keeps its data, on its own host.
+    /// The folder of its data, on its own host.
     pub data_folder: PathBuf,
-    /// The address ranges that networks get; empty where they are the built-in ones.
+    /// The configured address ranges of networks; empty if they are the built-in ones.
     pub pools: Vec<Pool>,
 }
 
 impl Engine {
-    /// The engine's own description.
+    /// Reads the engine's own description.
     pub async fn info(&self) -> Result<Info, EngineError> {
-        let info = self.docker.info().await.map_err(self.error("ask the Docker engine what it is"))?;
+        let info =
+            self.docker.info().await.map_err(self.error("read the description of the Docker engine"))?;
         Ok(info.into())
     }
 }
@@ -60,7 +61,7 @@ impl From<SystemInfo> for Info {
             id: info.id.unwrap_or_default(),
             name: info.name.unwrap_or_default(),
             version: info.server_version.unwrap_or_default(),
-            // Engines before 20.10 do not say, and know no others than the first.
+            // Engines before 20.10 do not report the version, and support only version 1.
             cgroups: match info.cgroup_version {
                 Some(SystemInfoCgroupVersionEnum::_2) => Cgroups::V2,
                 Some(SystemInfoCgroupVersionEnum::_1 | SystemInfoCgroupVersionEnum::EMPTY) | None => {

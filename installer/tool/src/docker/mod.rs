@@ -1,6 +1,6 @@
-//! The Docker engine, through its API: the same one that kind and k3d talk to.
+//! The Docker engine, through its API. kind and k3d use the same engine.
 //!
-//! Decisions rest on status codes and on facts; the engine's words are only shown.
+//! Decisions depend on status codes and on facts; the engine's messages are only displayed.
 
 mod container;
 mod endpoint;
@@ -29,9 +29,9 @@ pub use volume::Volume;
 
 use crate::{Command, Surroundings, ports::Port};
 
-/// How long the engine may take to begin an answer: making and deleting containers takes seconds on a busy disk.
+/// How long the engine may take to begin an answer: creating and deleting containers takes seconds on a busy disk.
 const PATIENCE_SECONDS: u64 = 120;
-/// How long it may take to its first answer.
+/// How long the first answer may take.
 const CONNECT_SECONDS: u64 = 15;
 
 /// A Docker engine that answered.
@@ -48,7 +48,7 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Finds the engine that Docker's command would use, and sees that it answers.
+    /// Finds the engine that Docker's command would use, and checks that it answers.
     pub async fn connect(surroundings: &Surroundings) -> Result<Self, EngineError> {
         let endpoint = Endpoint::of(surroundings)?;
         let url = endpoint.address.url();
@@ -56,7 +56,7 @@ impl Engine {
             |error| EngineError::of(error, "reach the Docker engine".to_owned(), &url, CONNECT_SECONDS);
         let docker = match &endpoint.address {
             Address::Unix(path) => {
-                // The client below says only that there is no such file.
+                // Check first, because bollard's error does not distinguish an absent socket from a forbidden one.
                 tokio::net::UnixStream::connect(path)
                     .await
                     .map_err(|error| EngineError::connecting(error, &url))?;
@@ -75,22 +75,22 @@ impl Engine {
         Ok(Self { endpoint, docker })
     }
 
-    /// The engine's address, as `DOCKER_HOST` has it.
+    /// Returns the engine's address in the format of `DOCKER_HOST`.
     pub fn endpoint(&self) -> String {
         self.endpoint.address.url()
     }
 
-    /// The name of the Docker context that names the engine.
+    /// Returns the name of the Docker context that names the engine.
     pub fn context_name(&self) -> &str {
         &self.endpoint.context
     }
 
-    /// Whether the engine's ports and files are this machine's, as far as its address says.
+    /// Returns whether the engine's ports and files are this machine's, by its address.
     pub fn is_local(&self) -> bool {
         self.endpoint.address.is_local()
     }
 
-    /// Has a command use this engine, whatever the shell's variables and Docker's current context say.
+    /// Makes a command use this engine, regardless of the shell's variables and of Docker's current context.
     pub(crate) fn used_by(&self, command: Command) -> Command {
         let command = ["DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"]
             .into_iter()
@@ -104,15 +104,15 @@ impl Engine {
         }
     }
 
-    /// The error of a call to the engine.
+    /// Returns a conversion for the error of a call to the engine.
     fn error(&self, doing: impl Into<String>) -> impl FnOnce(bollard::errors::Error) -> EngineError {
         let doing = doing.into();
         let endpoint = self.endpoint();
         move |error| EngineError::of(error, doing, &endpoint, PATIENCE_SECONDS)
     }
 
-    /// The error itself, or [`EngineError::NoSpace`] if the engine's disk is full: the engine answers 500 then, and a
-    /// command in a container fails, with the reason only in words.
+    /// Returns the error, or [`EngineError::NoSpace`] if the engine's disk is full: the engine then answers 500, and a
+    /// command in a container fails, with the reason only as text.
     pub(crate) async fn explained(&self, error: EngineError) -> EngineError {
         let doing = match &error {
             EngineError::Api { doing, status: 500, .. } => doing.clone(),
@@ -122,7 +122,7 @@ impl Engine {
         self.full_disk(doing).await.unwrap_or(error)
     }
 
-    /// [`EngineError::NoSpace`] if the engine's disk is full, which `doing` needs.
+    /// Returns [`EngineError::NoSpace`] if the engine's disk, which `doing` needs, is full.
     pub async fn full_disk(&self, doing: impl Into<String>) -> Option<EngineError> {
         if !self.is_local() {
             return None;
@@ -132,7 +132,7 @@ impl Engine {
         (free < crate::limits::FULL).then(|| EngineError::NoSpace { doing: doing.into(), folder, free })
     }
 
-    /// [`EngineError::PortTaken`] if a process of this machine listens where the container's ports are to be.
+    /// Returns [`EngineError::PortTaken`] if a process of this machine listens on one of the container's ports.
     async fn taken_port(&self, name: &str) -> Option<EngineError> {
         if !self.is_local() {
             return None;
@@ -150,7 +150,7 @@ impl Engine {
     }
 }
 
-/// An empty result stands for "not there".
+/// Converts the error of an absent object into `None`.
 fn absent_is_none<T>(result: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -159,7 +159,7 @@ fn absent_is_none<T>(result: Result<T, EngineError>) -> Result<Option<T>, Engine
     }
 }
 
-/// Deleting what is not there is no failure.
+/// Ignores the error of deleting an absent object.
 fn absent_is_done(result: Result<(), EngineError>) -> Result<(), EngineError> {
     absent_is_none(result).map(Option::unwrap_or_default)
 }
@@ -174,14 +174,15 @@ fn with_tls(
     context: &str,
 ) -> Result<Result<Docker, bollard::errors::Error>, EngineError> {
     let [ca, certificate, key] = ["ca.pem", "cert.pem", "key.pem"].map(|name| folder.join(name));
-    // The client below reads certificate and key at each connection, and goes without them where it cannot.
+    // Read the files here, because bollard reads certificate and key at each connection and connects without them on
+    // failure.
     for path in [&ca, &certificate, &key] {
         std::fs::File::open(path).map_err(|error| EngineError::Context {
             context: context.to_owned(),
             why: ContextError::Certificate { path: path.clone(), why: error.to_string() },
         })?;
     }
-    // Two providers of cryptography are linked; the first to be named is used, and a second naming changes nothing.
+    // Two providers of cryptography are linked, so rustls needs a choice. Only the first call has an effect.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Ok(Docker::connect_with_ssl(authority, &key, &certificate, &ca, PATIENCE_SECONDS, API_DEFAULT_VERSION))
 }

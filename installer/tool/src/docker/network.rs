@@ -1,4 +1,4 @@
-//! Networks, and whether an address range is left for another one.
+//! Networks, and a check whether an address range is left for another one.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -18,13 +18,13 @@ use super::{Engine, EngineError, absent_is_done, absent_is_none};
 pub struct Network {
     /// Its ID.
     pub id: String,
-    /// Its name, which more than one can have.
+    /// Its name, which need not be unique.
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Its address ranges, of IPv4 and IPv6.
+    /// Its address ranges of IPv4 and IPv6.
     pub subnets: Vec<String>,
-    /// The running containers in it, by name; only known where one network was asked for.
+    /// The running containers in it, by name; empty in lists of networks.
     pub attached: Vec<Attached>,
 }
 
@@ -37,17 +37,17 @@ pub struct Attached {
     pub id: String,
 }
 
-/// A range that the engine cuts address ranges of networks from.
+/// A range that the engine divides into address ranges of networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pool {
     /// The range.
     pub base: Ipv4Net,
-    /// The prefix length of each network's part.
+    /// The prefix length of each network.
     pub size: u8,
 }
 
 impl Engine {
-    /// All networks, by name.
+    /// Lists all networks, by name.
     pub async fn networks(&self) -> Result<Vec<Network>, EngineError> {
         let listed = self.docker.list_networks(None::<ListNetworksOptions>).await;
         let listed = listed.map_err(self.error("list networks"))?;
@@ -56,16 +56,16 @@ impl Engine {
         Ok(networks)
     }
 
-    /// The network of that exact name or ID.
+    /// Reads the network of that exact name or ID.
     pub async fn network(&self, name: &str) -> Result<Option<Network>, EngineError> {
         let found = self.docker.inspect_network(name, None::<InspectNetworkOptions>).await;
         let found = absent_is_none(found.map_err(self.error(format!("read network {name}"))))?;
-        // The engine also takes the beginning of an ID for a name.
+        // The engine also finds networks by the beginning of their ID.
         Ok(found.map(Network::from).filter(|network| network.name == name || network.id == name))
     }
 
-    /// Makes a network; in a range of the engine's own choice where no `subnet` is given. Fails with a conflict where the
-    /// name is taken.
+    /// Creates a network, in a range of the engine's choice if `subnet` is `None`. Fails with a conflict if the name is
+    /// taken.
     pub async fn create_network(
         &self,
         name: &str,
@@ -75,7 +75,7 @@ impl Engine {
         let doing = || format!("create network {name}");
         let taken =
             || EngineError::Api { doing: doing(), status: 409, message: "the name is taken".to_owned() };
-        // Engines before 25 make a second network of one name.
+        // Engines before 25 create a second network of the same name.
         if self.networks().await?.iter().any(|network| network.name == name) {
             return Err(taken());
         }
@@ -118,25 +118,26 @@ impl Engine {
         absent_is_done(removed.map_err(self.error(format!("delete network {name}"))))
     }
 
-    /// Takes a container out of a network, running or not.
+    /// Disconnects a container from a network, running or not.
     pub async fn disconnect(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let request = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
         let done = self.docker.disconnect_network(network, request).await;
         absent_is_done(
-            done.map_err(self.error(format!("take container {container} out of network {network}"))),
+            done.map_err(self.error(format!("disconnect container {container} from network {network}"))),
         )
     }
 
-    /// Puts a container into a network.
+    /// Connects a container to a network.
     pub async fn connect_network(&self, network: &str, container: &str) -> Result<(), EngineError> {
         let request =
             bollard::models::NetworkConnectRequest { container: container.to_owned(), ..Default::default() };
         let done = self.docker.connect_network(network, request).await;
-        done.map_err(self.error(format!("put container {container} into network {network}")))
+        done.map_err(self.error(format!("connect container {container} to network {network}")))
     }
 
-    /// The error for pools that are used up, if they are. The engine reports that only in words, so this compares its pools
-    /// with the ranges of its networks and, if it is on this machine, with the machine's routes, as the engine does.
+    /// Returns the error for exhausted pools, if they are. The engine reports that only as text, so this compares its
+    /// pools with the ranges of its networks and, if it is on this machine, with the machine's routes, as the engine
+    /// does.
     async fn exhausted(&self) -> Result<Option<EngineError>, EngineError> {
         let networks = self.networks().await?;
         let used: Vec<Ipv4Net> = networks
@@ -169,7 +170,7 @@ impl Engine {
     }
 }
 
-/// The first part of a pool that overlaps nothing.
+/// Returns the first part of a pool that overlaps no taken range.
 fn first_free(pools: &[Pool], taken: &[Ipv4Net]) -> Option<Ipv4Net> {
     let overlaps = |one: &Ipv4Net, other: &Ipv4Net| one.contains(other) || other.contains(one);
     pools.iter().find_map(|pool| {
@@ -182,7 +183,7 @@ fn pool(base: [u8; 4], prefix: u8, size: u8) -> Pool {
     Pool { base: Ipv4Net::new_assert(Ipv4Addr::from(base), prefix), size }
 }
 
-/// The pools of an engine whose configuration names none.
+/// Returns the default pools of an engine.
 fn built_in_pools() -> Vec<Pool> {
     vec![
         pool([172, 17, 0, 0], 16, 16),
@@ -195,12 +196,12 @@ fn built_in_pools() -> Vec<Pool> {
     ]
 }
 
-/// Where else private networks may lie (RFC 1918): outside the ranges that clusters use for pods and services.
+/// Returns other private ranges (RFC 1918) that clusters do not use for pods and Services.
 fn other_pools() -> Vec<Pool> {
     vec![pool([10, 200, 0, 0], 13, 20), pool([10, 160, 0, 0], 11, 20), pool([172, 16, 0, 0], 12, 20)]
 }
 
-/// The ranges that a machine has routes to, less the default route, from /proc/net/route.
+/// Reads the ranges that a machine has routes to, without the default route, from /proc/net/route.
 fn routes(text: &str) -> Vec<Ipv4Net> {
     let number =
         |hex: &str| u32::from_str_radix(hex, 16).ok().map(|number| Ipv4Addr::from(number.swap_bytes()));
@@ -271,7 +272,7 @@ lo\t0000A8C0\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
     }
 
     #[test]
-    fn pools_are_used_up_after_thirty_one_networks() {
+    fn pools_are_exhausted_after_thirty_one_networks() {
         let mut taken = Vec::new();
         while let Some(next) = first_free(&built_in_pools(), &taken) {
             taken.push(next);

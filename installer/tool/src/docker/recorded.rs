@@ -1,4 +1,4 @@
-//! An engine for tests, which gives recorded answers over a socket.
+//! An engine for tests, which serves recorded answers over a socket.
 
 use std::{
     path::Path,
@@ -14,13 +14,13 @@ use tokio::{
 use super::Engine;
 use crate::Surroundings;
 
-/// Answers, by the beginning of the request line without the version. The first that fits is given; 404 without one.
+/// Answers, by the beginning of the request line without the API version. The first match is sent, or else 404.
 #[derive(Default, Clone)]
 pub(crate) struct Recorded {
     answers: Vec<(String, u16, Vec<u8>)>,
 }
 
-/// An engine that serves.
+/// A running engine.
 pub(crate) struct Serving {
     engine: Engine,
     requests: Arc<Mutex<Vec<String>>>,
@@ -62,12 +62,12 @@ impl Serving {
         &self.engine
     }
 
-    /// The request lines that came, less the first, which connected.
+    /// Returns the received request lines, without the first, which is the check of the connection.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap()[1..].to_vec()
     }
 
-    /// The bytes of upgraded connections: the standard input of commands in containers.
+    /// Returns the bytes of upgraded connections, which are the standard input of commands in containers.
     pub(crate) fn stdin(&self) -> Vec<u8> {
         self.stdin.lock().unwrap().clone()
     }
@@ -79,12 +79,12 @@ impl Drop for Serving {
     }
 }
 
-/// Surroundings in which the engine at `socket` is used.
+/// Returns surroundings that select the engine at `socket`.
 pub(crate) fn surroundings(socket: &Path) -> Surroundings {
     Surroundings::new([("DOCKER_HOST", format!("unix://{}", socket.display()))], None)
 }
 
-/// A frame of a command's output: 1 is standard output, 2 standard error.
+/// Returns a frame of a command's output: stream 1 is standard output, 2 is standard error.
 pub(crate) fn frame(stream: u8, text: &str) -> Vec<u8> {
     let length = u32::try_from(text.len()).unwrap().to_be_bytes();
     [&[stream, 0, 0, 0], length.as_slice(), text.as_bytes()].concat()

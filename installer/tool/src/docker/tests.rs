@@ -1,4 +1,4 @@
-//! The engine's answers as types, from recordings of Docker 20.10 and of its documentation.
+//! The engine's answers as types, from recordings of Docker 20.10 and from its documentation.
 
 use super::{
     recorded::{Recorded, frame},
@@ -12,7 +12,7 @@ async fn absent_stopped_and_forbidden_engines_are_different_errors() {
     let error = Engine::connect(&recorded::surroundings(&socket)).await.unwrap_err();
     assert!(matches!(error, EngineError::NotRunning { .. }), "{error}");
     assert!(error.hint().unwrap().contains("systemctl start docker"));
-    // Connections to a file are refused, as they are to a socket without a listener.
+    // Connecting to a regular file is refused, as with a socket without a listener.
     std::fs::write(&socket, "").unwrap();
     let error = Engine::connect(&recorded::surroundings(&socket)).await.unwrap_err();
     assert!(matches!(error, EngineError::NotRunning { .. }), "{error}");
@@ -49,7 +49,7 @@ const NODE: &str = r#"{"Id":"c1","Name":"/team-a-control-plane","Image":"sha256:
     "Networks":{"devplat-team-a":{"IPAddress":"172.18.0.2"}}}}"#;
 
 #[tokio::test]
-async fn container_has_the_ports_it_was_made_with_and_those_it_has_now() {
+async fn container_has_configured_and_bound_ports() {
     let recorded = Recorded::new()
         .answer("GET /containers/json", 200, r#"[{"Id":"c1"},{"Id":"gone"}]"#)
         .answer("GET /containers/c1/json", 200, NODE)
@@ -70,7 +70,7 @@ async fn container_has_the_ports_it_was_made_with_and_those_it_has_now() {
 }
 
 #[tokio::test]
-async fn stopped_container_has_the_ports_it_was_made_with() {
+async fn stopped_container_has_its_configured_ports() {
     let stopped = r#"{"Id":"c1","Name":"/n","State":{"Running":false,"StartedAt":"0001-01-01T00:00:00Z","ExitCode":137},
         "HostConfig":{"PortBindings":{"22/tcp":[{"HostIp":"0.0.0.0","HostPort":"2222"}]}},"NetworkSettings":{"Ports":{}}}"#;
     let recorded = Recorded::new().answer("GET /containers/n/json", 200, stopped).serve().await;
@@ -81,7 +81,7 @@ async fn stopped_container_has_the_ports_it_was_made_with() {
 }
 
 #[tokio::test]
-async fn status_codes_decide_and_words_are_only_shown() {
+async fn status_codes_decide_and_messages_do_not() {
     let recorded = Recorded::new()
         .answer(
             "DELETE /networks/used",
@@ -107,7 +107,7 @@ async fn status_codes_decide_and_words_are_only_shown() {
 }
 
 #[tokio::test]
-async fn pools_that_are_used_up_are_counted() {
+async fn exhausted_pools_are_reported_with_counts() {
     let network = |name: &str, range: &str| {
         format!(
             r#"{{"Name":"{name}","Id":"{name}","IPAM":{{"Config":[{{"Subnet":"{range}"}}]}},"Labels":{{}}}}"#
@@ -135,7 +135,7 @@ async fn pools_that_are_used_up_are_counted() {
 }
 
 #[tokio::test]
-async fn name_of_a_network_is_taken_once_on_engines_that_allow_it_twice() {
+async fn network_names_are_unique_even_if_the_engine_allows_doubles() {
     let two = r#"[{"Name":"devplat-team-a","Id":"n1"},{"Name":"devplat-team-a","Id":"n2"}]"#;
     let recorded = Recorded::new().answer("GET /networks", 200, two).serve().await;
     let error = recorded.engine().create_network("devplat-team-a", &[], None).await.unwrap_err();
@@ -144,7 +144,7 @@ async fn name_of_a_network_is_taken_once_on_engines_that_allow_it_twice() {
 }
 
 #[tokio::test]
-async fn damaged_file_is_an_error_and_an_absent_one_is_not() {
+async fn damaged_file_is_an_error_but_an_absent_one_is_not() {
     let recorded = Recorded::new()
         .answer("GET /containers/c1/archive?path=%2Fkind%2Fdamaged", 200, vec![b'y'; 1024])
         .answer("GET /containers/c1/json", 200, NODE)
@@ -158,7 +158,7 @@ async fn damaged_file_is_an_error_and_an_absent_one_is_not() {
 }
 
 #[tokio::test]
-async fn command_reads_its_input_to_the_end_and_its_status_counts() {
+async fn command_reads_all_input_and_returns_its_status() {
     let output = [frame(1, "one\n"), frame(2, "ctr: no such thing\n")].concat();
     let recorded = Recorded::new()
         .answer("POST /containers/c1/exec", 201, r#"{"Id":"e1"}"#)
@@ -176,7 +176,7 @@ async fn command_reads_its_input_to_the_end_and_its_status_counts() {
 }
 
 #[tokio::test]
-async fn pull_reports_progress_and_errors_in_the_stream() {
+async fn pull_reports_progress_and_errors_from_the_stream() {
     let steps = concat!(
         r#"{"status":"Pulling fs layer","id":"a","progressDetail":{}}"#,
         "\n",
@@ -205,7 +205,7 @@ async fn pull_reports_progress_and_errors_in_the_stream() {
 }
 
 #[tokio::test]
-async fn paused_container_is_not_running_and_a_start_lets_it_go_on() {
+async fn start_resumes_a_paused_container() {
     let paused = NODE.replace("\"Running\":true", "\"Running\":true,\"Paused\":true");
     let recorded = Recorded::new()
         .answer("GET /containers/c1/json", 200, paused)
@@ -221,7 +221,7 @@ async fn paused_container_is_not_running_and_a_start_lets_it_go_on() {
 }
 
 #[tokio::test]
-async fn container_whose_port_was_taken_meanwhile_is_reported_with_the_holder() {
+async fn taken_port_of_a_container_is_reported_with_the_holder() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = listener.local_addr().unwrap();
     let made_with = format!("\"HostPort\":\"{}\"", taken.port());
@@ -242,7 +242,7 @@ async fn container_whose_port_was_taken_meanwhile_is_reported_with_the_holder() 
 
 #[tokio::test]
 async fn full_disk_is_recognised_by_its_free_space() {
-    // That file system has no room, ever.
+    // That file system is always full.
     let recorded = Recorded::new()
         .answer("GET /info", 200, r#"{"ID":"A","DockerRootDir":"/proc"}"#)
         .answer("POST /containers/c1/start", 500, r#"{"message":"anything at all"}"#)
@@ -253,7 +253,7 @@ async fn full_disk_is_recognised_by_its_free_space() {
 }
 
 #[tokio::test]
-async fn engine_that_goes_away_in_an_answer_has_the_hint_of_a_restart() {
+async fn broken_connection_has_a_hint_about_a_restarted_engine() {
     let recorded = Recorded::new()
         .answer("GET /containers/c1/archive", 200, "no archive")
         .answer("GET /info", 200, "{\"ID\":")

@@ -1,5 +1,5 @@
-//! Whether the address of an API server leads to nodes of this machine's engine. Names of clusters and ports are chosen
-//! alike on many machines, so only the whole address decides.
+//! Checks whether the address of an API server leads to nodes of this machine's engine. Many machines have clusters
+//! with the same names and ports, so only the whole address decides.
 
 use crate::{
     docker::Container,
@@ -10,7 +10,7 @@ use crate::{
 /// The port of the API server in its node.
 const PORT: u16 = 6443;
 
-/// Whether `server`, as a kubeconfig has it, is an address of this machine with a port that leads to one of `nodes`.
+/// Returns whether `server`, from a kubeconfig, is an address of this machine with a port that leads to one of `nodes`.
 pub async fn leads_to(server: &str, nodes: &[Container]) -> bool {
     let Some(host) = host(server) else { return false };
     let published =

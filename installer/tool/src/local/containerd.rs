@@ -1,4 +1,4 @@
-//! containerd in a node: which images it has, and bringing others in.
+//! containerd in a node: lists its images and imports others.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -15,7 +15,7 @@ use crate::docker::{Engine, EngineError, Stdin};
 const NAMESPACE: &str = "k8s.io";
 
 impl Maker {
-    /// Whether containerd answers in a node: in one that was just started, it comes up within some seconds.
+    /// Returns whether containerd answers in a node. After the start of a node that takes some seconds.
     pub async fn containerd_is_up(self, engine: &Engine, node: &str) -> Result<bool, EngineError> {
         let socket = match self {
             Self::Kind => "/run/containerd/containerd.sock",
@@ -26,7 +26,7 @@ impl Maker {
     }
 }
 
-/// Why a node does not have the images that it was brought.
+/// The reason why a node does not have the imported images.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The import failed.
@@ -34,10 +34,10 @@ pub enum ImportError {
     Failed {
         /// The node.
         node: String,
-        /// Why.
+        /// The reason.
         source: EngineError,
     },
-    /// The import ended well, and a blob is absent: neither the archive nor the node had it.
+    /// The import succeeded, but neither the archive nor the node had one of the blobs.
     #[error("node {node} lacks blobs of {}", names.join(", "))]
     Incomplete {
         /// The node.
@@ -53,33 +53,33 @@ impl ImportError {
         match self {
             Self::Failed { source, .. } => source.hint(),
             Self::Incomplete { .. } => {
-                Some("run the same command: the whole images are imported then".to_owned())
+                Some("run the same command again: it then imports the complete images".to_owned())
             }
         }
     }
 }
 
-/// The names of the images that a node has with all their blobs, unpacked.
+/// Returns the names of the images that a node has with all their blobs, unpacked.
 pub async fn images(engine: &Engine, node: &str) -> Result<BTreeSet<String>, EngineError> {
-    // `images ls` also lists names whose blobs are absent.
+    // Not `images ls`, which also lists names whose blobs are absent.
     let command = ["ctr", "-n", NAMESPACE, "images", "check", "-q"];
     let ran = engine.exec_any(node, &command, Stdin::Nothing).await?;
-    // It fails for one that it cannot check, and lists the others all the same.
+    // ctr fails if it cannot check one image, but lists the others.
     if ran.status != 0 && ran.stdout.trim().is_empty() {
         return Err(ran.failed(node, &command));
     }
     Ok(ran.stdout.lines().map(str::to_owned).collect())
 }
 
-/// The blobs that a node has, which an archive for it can do without.
+/// Returns the blobs that a node has, which an archive for it can leave out.
 pub async fn blobs(engine: &Engine, node: &str) -> Result<HashSet<Digest>, EngineError> {
     let listed = engine.exec(node, &["ctr", "-n", NAMESPACE, "content", "ls", "-q"], Stdin::Nothing).await?;
     Ok(listed.lines().filter_map(|line| Digest::try_from(line.trim().to_owned()).ok()).collect())
 }
 
-/// Brings the images in an archive into a node, under these `names`. Where that fails, the node does not list them:
-/// containerd writes a name down before it looks for the blobs, and from 2.x on ends well where one is absent. The
-/// node's own collection of garbage may take a blob away that was there when the archive was written without it.
+/// Imports the images in an archive into a node, under these `names`. If that fails, the names are removed from the
+/// node. containerd records a name before it looks for the blobs, and from 2.x on succeeds even if a blob is absent. A
+/// blob can be absent because the node's garbage collection deleted it after the archive was written without it.
 pub async fn import(
     engine: &Engine,
     node: &str,
@@ -101,7 +101,7 @@ pub async fn import(
     };
     let remove = ["ctr", "-n", NAMESPACE, "images", "rm"];
     let remove: Vec<&str> = remove.into_iter().chain(names.iter().map(String::as_str)).collect();
-    // The failure to import is what counts.
+    // The failed import is the error to report, not a failed removal of the names.
     let _ = engine.exec_any(node, &remove, Stdin::Nothing).await;
     Err(error)
 }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn import_that_ended_well_without_a_blob_is_an_error() {
+    async fn successful_import_with_a_missing_blob_is_an_error() {
         let names = ["devplat.local/a@sha256:1".to_owned(), "devplat.local/b@sha256:2".to_owned()];
         let serving = node(0, frame(1, "devplat.local/a@sha256:1\n")).await;
         let archive = || Arc::new(tempfile::tempfile().unwrap());

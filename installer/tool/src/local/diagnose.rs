@@ -1,5 +1,5 @@
-//! Why a cluster could not be made: from facts of the engine and of this machine, looked up after the failure. The
-//! program's own words are only shown.
+//! Diagnoses a failed create of a cluster from facts of the engine and of this machine, read after the failure. The
+//! program's own output is only displayed.
 
 use std::net::SocketAddr;
 
@@ -11,28 +11,28 @@ use crate::{
     process,
 };
 
-/// The inotify instances that one node takes: systemd, containerd, the kubelet and its pods. Measured on kind's.
+/// The inotify instances of one node: systemd, containerd, the kubelet and its pods. Measured on a node of kind's.
 const INSTANCES_OF_A_NODE: u64 = 24;
 
-/// The known facts of a cluster that could not be made.
+/// The known facts of a failed create.
 pub(super) struct Attempt<'a> {
     pub(super) maker: Maker,
     pub(super) name: &'a str,
-    /// The image of its nodes, as far as it is known.
+    /// The image of its nodes, if known.
     pub(super) image: Option<&'a str>,
-    /// Ports of this machine that it was to have.
+    /// The ports of this machine that it wanted.
     pub(super) ports: Vec<SocketAddr>,
 }
 
 impl Attempt<'_> {
-    /// Ports that the nodes are to have, with the API server's.
+    /// Returns the wanted ports of the nodes and of the API server.
     pub(super) fn ports(mappings: &[Mapping], api: Option<u16>) -> Vec<SocketAddr> {
         let mapped = mappings.iter().map(|mapping| SocketAddr::from((mapping.address, mapping.host_port)));
         let api = api.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
         mapped.chain(api).filter(|address| address.port() != 0).collect()
     }
 
-    /// Why `error` came.
+    /// Returns the reason for `error`.
     pub(super) async fn diagnose(self, engine: &Engine, error: process::Error) -> ClusterError {
         let Self { maker, name, image, ports } = self;
         let said = match error {
@@ -44,7 +44,7 @@ impl Attempt<'_> {
         };
         let name = name.to_owned();
         let failed = |source| ClusterError::Engine { name: name.clone(), source };
-        // Both take away what they made themselves when they fail; so these were there before.
+        // kind and k3d delete their own containers when they fail, so a container that is left existed before.
         match engine.containers(&format!("{}={name}", maker.cluster_label())).await {
             Ok(containers) if containers.is_empty() => {}
             Ok(_) => return ClusterError::AlreadyThere { name },

@@ -1,4 +1,4 @@
-//! Programs and engines for tests: a script in place of kind or k3d, and an engine that has no containers.
+//! Programs and engines for tests: a script in place of kind or k3d, and an engine without containers.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,7 @@ use crate::{
     docker::recorded::{Recorded, Serving},
 };
 
-/// A script under a program's name. The output of its command `env` is kept.
+/// A script under a program's name. Its function `env` stores its environment.
 pub(crate) struct Fake {
     folder: tempfile::TempDir,
 }
@@ -23,8 +23,8 @@ impl Fake {
             "#!/bin/sh\nenv() {{ /usr/bin/env > '{}'; }}\n{script}\n",
             folder.path().join("environment").display()
         );
-        // Written by a process of its own: a file that this one has open for writing cannot be started, and neither can
-        // one that a child has inherited, which another test may be starting right now.
+        // A child process writes the file: Linux refuses to start a file that is open for writing, and a child of
+        // another test may have inherited our descriptor.
         let shell = Surroundings::new([("PATH", "/usr/bin:/bin")], None);
         let write = format!("cat > '{0}' && chmod 755 '{0}'", place.display());
         Command::new("sh", &shell).args(["-c", &write]).stdin(text).run().await.unwrap();
@@ -35,7 +35,7 @@ impl Fake {
         self.folder.path().to_owned()
     }
 
-    /// Surroundings in which the script is found first.
+    /// Returns surroundings in which the script is first on the `PATH`.
     pub(crate) fn surroundings<'a>(
         &self,
         variables: impl IntoIterator<Item = (&'a str, &'a str)>,
@@ -46,7 +46,7 @@ impl Fake {
         Surroundings::new(all, Some(Path::new("/nowhere").to_owned()))
     }
 
-    /// The variables that the script was started with.
+    /// Returns the environment of the script.
     pub(crate) fn environment(&self) -> BTreeMap<String, String> {
         let text = std::fs::read_to_string(self.folder.path().join("environment")).unwrap();
         text.lines()
@@ -56,7 +56,7 @@ impl Fake {
     }
 }
 
-/// An engine without containers and images, whose network has one range.
+/// Starts an engine without containers and images, whose network has one range.
 pub(crate) async fn engine_without_containers() -> Serving {
     Recorded::new()
         .answer("GET /containers/json", 200, "[]")

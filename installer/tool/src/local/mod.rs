@@ -1,5 +1,5 @@
-//! Clusters in containers of this machine's engine, made by kind or k3d: whose they are, whether they were finished, and
-//! why one could not be made.
+//! Clusters in containers of this machine's engine, created by kind or k3d: their owners, their records of a finished
+//! create, and the reasons of a failed one.
 
 pub mod api;
 pub mod containerd;
@@ -23,49 +23,49 @@ use crate::{
     process,
 };
 
-/// The label with the platform's name, on every Docker object that devplat makes by itself and on k3d's nodes.
+/// The label with the platform's name, on k3d's nodes and on every Docker object that devplat itself creates.
 pub const PLATFORM_LABEL: &str = "dev.devplat.platform";
-/// The label with the account that made it, as `UID:USER`.
+/// The label with the account that created the object, as `UID:USER`.
 pub const ACCOUNT_LABEL: &str = "dev.devplat.account";
-/// Where a kind node carries the name of its platform: a mount of `/dev/null`, which is there from the creating call on
-/// and seen from outside, running or not. kind lets no labels through.
+/// The folder in a kind node whose mount of `/dev/null` is named after the platform. kind cannot set labels; a mount is
+/// set by the creating call and visible through Docker's API, whether the node is running or not.
 pub const OWNER_FOLDER: &str = "/etc/devplat/owner";
-/// Where a kind node carries the account that made it, as `UID-USER`.
+/// The folder in a kind node whose mount is named after the account that created it, as `UID-USER`.
 pub const ACCOUNT_FOLDER: &str = "/etc/devplat/account";
 
-/// Whose something is.
+/// The owner of a Docker object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The platform's name.
     pub platform: String,
-    /// The account that made it; `None` on what an older devplat made.
+    /// The account that created it; `None` for objects of an older devplat.
     pub account: Option<Account>,
 }
 
 /// An account of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Its number.
+    /// Its user ID.
     pub uid: u32,
     /// Its name.
     pub name: String,
 }
 
 impl Owner {
-    /// The labels that name the owner.
+    /// Returns the labels that name the owner.
     pub fn labels(&self) -> Vec<(String, String)> {
         let account = self.account.iter().map(|account| (ACCOUNT_LABEL.to_owned(), account.to_string()));
         [(PLATFORM_LABEL.to_owned(), self.platform.clone())].into_iter().chain(account).collect()
     }
 
-    /// Whose something with these labels is; `None` where they are not devplat's.
+    /// Reads the owner from labels; `None` if they are not devplat's.
     pub fn of_labels(labels: &BTreeMap<String, String>) -> Option<Self> {
         let platform = labels.get(PLATFORM_LABEL)?.clone();
         let account = labels.get(ACCOUNT_LABEL).and_then(|text| Account::parse(text, ':'));
         Some(Self { platform, account })
     }
 
-    /// Whose node this is, of kind or k3d; `None` where it is not devplat's.
+    /// Reads the owner of a kind or k3d node; `None` if it is not devplat's.
     pub fn of_node(node: &Container) -> Option<Self> {
         Self::of_labels(&node.labels).or_else(|| {
             let below = |folder: &str| {
@@ -81,7 +81,7 @@ impl Owner {
         })
     }
 
-    /// The places in a kind node where `/dev/null` is mounted to name the owner.
+    /// Returns the mount points in a kind node that name the owner.
     fn marks(&self) -> Vec<String> {
         let account = self.account.iter();
         let account = account.map(|Account { uid, name }| format!("{ACCOUNT_FOLDER}/{uid}-{name}"));
@@ -103,7 +103,7 @@ impl fmt::Display for Account {
     }
 }
 
-/// A program that makes clusters in containers.
+/// A program that creates clusters in containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Maker {
     /// kind.
@@ -115,14 +115,14 @@ pub enum Maker {
 /// The role of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// It runs the API server, and pods unless it is tainted.
+    /// The node runs the API server, and pods unless it is tainted.
     ControlPlane,
-    /// It runs pods.
+    /// The node runs pods.
     Worker,
 }
 
 impl Maker {
-    /// The label on each container of a cluster, whose value is the cluster's name.
+    /// Returns the label on each container of a cluster. Its value is the cluster's name.
     pub fn cluster_label(self) -> &'static str {
         match self {
             Self::Kind => "io.x-k8s.kind.cluster",
@@ -130,7 +130,7 @@ impl Maker {
         }
     }
 
-    /// The file in the first node with the record of the finished cluster.
+    /// Returns the file in the first node with the record of the finished cluster.
     pub fn record_path(self) -> &'static str {
         match self {
             Self::Kind => "/kind/devplat.json",
@@ -138,7 +138,8 @@ impl Maker {
         }
     }
 
-    /// The role of a container of a cluster; `None` for load balancers and tools, which hold no node of Kubernetes.
+    /// Returns the role of a container of a cluster; `None` for load balancers and tools containers, which are not
+    /// nodes.
     pub fn role(self, container: &Container) -> Option<Role> {
         let role = |label: &str| container.labels.get(label).map(String::as_str);
         match self {
@@ -155,7 +156,8 @@ impl Maker {
         }
     }
 
-    /// The nodes of the cluster `name`, running or not: control planes first, each by name. The first holds the record.
+    /// Lists the nodes of cluster `name`, running or not: control planes first, then by name. The first node holds the
+    /// record.
     pub async fn nodes(self, engine: &Engine, name: &str) -> Result<Vec<Container>, EngineError> {
         let containers = engine.containers(&format!("{}={name}", self.cluster_label())).await?;
         let mut nodes: Vec<(bool, Container)> = containers
@@ -168,18 +170,18 @@ impl Maker {
         Ok(nodes.into_iter().map(|(_, node)| node).collect())
     }
 
-    /// The record of the finished cluster; `None` if its creation was interrupted.
+    /// Reads the record of the finished cluster; `None` if its creation was interrupted.
     pub async fn read_record(self, engine: &Engine, node: &str) -> Result<Option<Vec<u8>>, EngineError> {
         engine.read_file(node, self.record_path()).await
     }
 
-    /// Writes down that the cluster is finished, and what it was made as. To be done last.
+    /// Writes the record with the cluster's configuration, as the last step of its creation.
     pub async fn write_record(self, engine: &Engine, node: &str, record: &[u8]) -> Result<(), EngineError> {
         engine.write_file(node, self.record_path(), record).await
     }
 }
 
-/// A name to sort by, with the number at its end as one: `worker2` before `worker10`.
+/// Returns a sort key that compares the number at the end of a name: `worker2` before `worker10`.
 fn by_number(name: &str) -> (&str, u64) {
     let end = name.trim_end_matches(|letter: char| letter.is_ascii_digit()).len();
     (&name[..end], name[end..].parse().unwrap_or_default())
@@ -196,7 +198,7 @@ pub struct Mapping {
     pub node_port: u16,
 }
 
-/// A configuration of the user's for kind or k3d.
+/// The user's configuration for kind or k3d.
 #[derive(Debug, Clone, Copy)]
 pub struct ExtraConfig<'a> {
     /// Its file, for messages.
@@ -205,7 +207,7 @@ pub struct ExtraConfig<'a> {
     pub text: &'a str,
 }
 
-/// The error of a command of kind's or k3d's that did not do what it should.
+/// Returns the error of a failed command of kind's or k3d's.
 fn failed(error: process::Error, doing: impl FnOnce() -> String) -> ClusterError {
     match error {
         process::Error::Failed { said, .. } => ClusterError::Other { doing: doing(), said },
@@ -216,30 +218,30 @@ fn failed(error: process::Error, doing: impl FnOnce() -> String) -> ClusterError
     }
 }
 
-/// Why a cluster could not be made, read or deleted.
+/// The reason why a cluster could not be created, read or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// kind or k3d did not run.
+    /// kind or k3d could not be started, or timed out.
     #[error(transparent)]
     Tool(process::Error),
-    /// The program is older than the oldest that devplat works with.
+    /// The program is older than the oldest supported version.
     #[error("{program} is version {found}; devplat needs {needed} or later, {reason}")]
     TooOld {
         /// The program.
         program: &'static str,
         /// Its version.
         found: String,
-        /// The oldest that devplat works with.
+        /// The oldest supported version.
         needed: &'static str,
         /// The reason.
         reason: &'static str,
     },
-    /// The engine did not do its part.
-    #[error("cannot ask the Docker engine about cluster {name}")]
+    /// A call to the engine failed.
+    #[error("cannot read cluster {name} from the Docker engine")]
     Engine {
         /// The cluster.
         name: String,
-        /// Why.
+        /// The reason.
         source: EngineError,
     },
     /// The user's configuration cannot be used.
@@ -249,25 +251,25 @@ pub enum ClusterError {
         program: &'static str,
         /// The user's file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: ConfigError,
     },
-    /// A container of that name, or a cluster, is there already.
-    #[error("cannot create cluster {name}: it is there already, or a part of it")]
+    /// A cluster or a container of that name exists already.
+    #[error("cannot create cluster {name}: it exists already, at least in part")]
     AlreadyThere {
         /// The cluster.
         name: String,
     },
-    /// The image of its nodes is not here, and was not pulled.
+    /// The engine does not have the image of its nodes and could not pull it.
     #[error(
-        "cannot create cluster {name}: the engine does not have image {image}, and could not pull it: {said}"
+        "cannot create cluster {name}: the engine does not have image {image} and could not pull it: {said}"
     )]
     ImageNotPulled {
         /// The cluster.
         name: String,
         /// The image.
         image: String,
-        /// The program's last lines.
+        /// The program's last lines of output.
         said: String,
     },
     /// A port of this machine is taken.
@@ -279,19 +281,19 @@ pub enum ClusterError {
         address: std::net::IpAddr,
         /// The port.
         port: u16,
-        /// The process that listens there, if it is known.
+        /// The process that listens there, if known.
         holder: Option<String>,
     },
-    /// Too few inotify instances are left for a node.
+    /// Too few inotify instances are free for a node.
     #[error(
         "cannot create cluster {name}: {used} of {max} inotify instances are in use, and a node needs about {needed} more"
     )]
     Inotify {
         /// The cluster.
         name: String,
-        /// Instances in use by root, those of nodes included.
+        /// The instances in use by root, which include those of nodes.
         used: u64,
-        /// The most there may be.
+        /// The limit.
         max: u64,
         /// The instances that a node needs.
         needed: u64,
@@ -301,17 +303,17 @@ pub enum ClusterError {
     NoSpace {
         /// The cluster.
         name: String,
-        /// Where the engine keeps its data.
+        /// The folder of the engine's data.
         folder: PathBuf,
-        /// Bytes left there.
+        /// The free bytes there.
         free: u64,
     },
-    /// None of the facts explains it.
+    /// The known facts do not explain the failure.
     #[error("cannot {doing}: {said}")]
     Other {
         /// The action that failed.
         doing: String,
-        /// The program's last lines.
+        /// The program's last lines of output.
         said: String,
     },
 }
@@ -324,11 +326,13 @@ impl ClusterError {
             Self::TooOld { program, .. } => Some(format!("install a later {program}")),
             Self::Engine { source, .. } => source.hint(),
             Self::Config { source, .. } => source.hint(),
-            Self::AlreadyThere { .. } => Some("delete it, or take another name".to_owned()),
+            Self::AlreadyThere { .. } => Some("delete it, or choose another name".to_owned()),
             Self::ImageNotPulled { image, .. } => {
-                Some(format!("`docker pull {image}` has to work first; or name another image"))
+                Some(format!("make `docker pull {image}` work first, or name another image"))
             }
-            Self::PortTaken { .. } => Some("end what listens there, or name another port".to_owned()),
+            Self::PortTaken { .. } => {
+                Some("stop the process that listens there, or name another port".to_owned())
+            }
             Self::Inotify { max, .. } => Some(format!(
                 "allow more: `sudo sysctl fs.inotify.max_user_instances={}`; to keep it over a reboot, write \
                  fs.inotify.max_user_instances={0} to /etc/sysctl.d/90-devplat.conf",
@@ -362,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn node_of_an_older_devplat_has_no_account_and_one_of_others_no_owner() {
+    fn older_node_has_no_account_and_a_foreign_node_no_owner() {
         let mounts = vec!["/var".to_owned(), "/etc/devplat/owner/team-a".to_owned()];
         let node = Container { mounts, ..Container::default() };
         assert_eq!(Owner::of_node(&node), Some(Owner { platform: "team-a".to_owned(), account: None }));

@@ -1,12 +1,12 @@
-//! devplat's part of a configuration laid over the user's: what devplat owns may not be set to something else, and
-//! everything else stays.
+//! Puts devplat's part of a configuration on top of the user's. A different value for a key that devplat sets is an
+//! error; all other keys stay.
 
 use serde_json::{Map, Value};
 
-/// The longest configuration that is read.
+/// The size limit of a configuration.
 const LIMIT: usize = 1 << 20;
 
-/// Why the user's configuration cannot be used.
+/// The reason why the user's configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The text is not one YAML document.
@@ -18,21 +18,21 @@ pub enum ConfigError {
     /// A key that devplat sets has another value.
     #[error("{key} is {theirs}; devplat sets it to {ours}")]
     Conflict {
-        /// Its path, as in `networking.apiServerAddress`.
+        /// Its path, such as `networking.apiServerAddress`.
         key: String,
         /// The user's value, as JSON.
         theirs: String,
-        /// devplat's, as JSON.
+        /// devplat's value, as JSON.
         ours: String,
     },
-    /// A value is of another kind than the program reads.
+    /// A value has the wrong type.
     #[error("{key} is {theirs}, not {wanted}")]
     Shape {
         /// Its path.
         key: String,
         /// The user's value, as JSON.
         theirs: String,
-        /// The kind of value that it has to be.
+        /// The expected type.
         wanted: &'static str,
     },
 }
@@ -41,17 +41,17 @@ impl ConfigError {
     /// The remedy, where one is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Conflict { key, .. } => Some(format!("take {key} out of the file")),
+            Self::Conflict { key, .. } => Some(format!("remove {key} from the file")),
             Self::Yaml(_) | Self::TooLong | Self::Shape { .. } => None,
         }
     }
 }
 
-/// A configuration, which begins as the user's.
+/// A configuration that starts as the user's.
 pub(super) struct Overlay(Value);
 
 impl Overlay {
-    /// The user's configuration; an empty one where there is none.
+    /// Parses the user's configuration; without one, starts from an empty one.
     pub(super) fn over(text: Option<&str>) -> Result<Self, ConfigError> {
         let Some(text) = text else { return Ok(Self(Value::Object(Map::new()))) };
         if text.len() > LIMIT {
@@ -66,7 +66,7 @@ impl Overlay {
         }
     }
 
-    /// Sets a key, whose path has dots between its parts.
+    /// Sets the key at a path with dots between its parts.
     pub(super) fn set(&mut self, path: &str, ours: impl Into<Value>) -> Result<(), ConfigError> {
         let ours = ours.into();
         let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
@@ -85,7 +85,7 @@ impl Overlay {
         }
     }
 
-    /// Puts entries in front of the user's in a list: where later ones win, the user's do.
+    /// Puts entries in front of the user's in a list, so that the user's win in lists whose later entries win.
     pub(super) fn prepend(&mut self, path: &str, ours: Vec<Value>) -> Result<(), ConfigError> {
         let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
         let list = list_of(self.map(above)?, key, path)?;
@@ -93,7 +93,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// The entries of a list, for changes; it is made where it is absent.
+    /// Returns the entries of a list, which is created if absent.
     pub(super) fn list(&mut self, path: &str) -> Result<&mut Vec<Value>, ConfigError> {
         let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
         list_of(self.map(above)?, key, path)
@@ -103,7 +103,7 @@ impl Overlay {
         path.split('.').try_fold(&self.0, |value, key| value.get(key)).is_some_and(|value| !value.is_null())
     }
 
-    /// The configuration as YAML, which JSON is; each program reads both.
+    /// Returns the configuration as JSON, which is also YAML.
     pub(super) fn text(&self) -> String {
         serde_saphyr::to_string(&self.0).unwrap_or_else(|_| self.0.to_string())
     }
@@ -128,7 +128,7 @@ impl Overlay {
     }
 }
 
-/// The list at `key` of a map, which is made where it is absent.
+/// Returns the list at `key` of a map, which is created if absent.
 pub(super) fn list_of<'a>(
     map: &'a mut Map<String, Value>,
     key: &str,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_yaml_takes_for_something_else_are_quoted() {
+    fn texts_that_yaml_would_read_as_another_type_are_quoted() {
         let mut config = Overlay::over(None).unwrap();
         for text in ["no", "on", "y", "null", "~", "012", "1e3", "1_000", "12:30"] {
             config.set(&format!("key-{text}"), text).unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn key_that_devplat_owns_is_named_where_it_differs() {
+    fn different_value_for_a_key_of_devplats_is_a_conflict() {
         let mut config = Overlay::over(Some("networking:\n  apiServerAddress: 0.0.0.0\n")).unwrap();
         let error = config.set("networking.apiServerAddress", "127.0.0.1").unwrap_err();
         assert_eq!(
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_another_kind_are_errors_with_their_path() {
+    fn wrong_types_are_reported_with_their_path() {
         let mut config = Overlay::over(Some("networking: yes please\nnodes: {}\n")).unwrap();
         let error = config.set("networking.apiServerPort", 1).unwrap_err();
         assert_eq!(error.to_string(), "networking is \"yes please\", not a map of keys");

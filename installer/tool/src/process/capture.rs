@@ -1,17 +1,17 @@
-//! A child's output: all of it up to a limit, or its end.
+//! Captures a child's output: all of it up to a limit, or its end.
 
 use std::{collections::VecDeque, io};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// The most that is kept of standard error, in bytes: what a program says last is what it failed for.
+/// The number of bytes that are kept of standard error: the last lines name the reason of a failure.
 const TAIL_LIMIT: usize = 64 << 10;
-/// The longest line that is handed on whole.
+/// The longest line that is passed on uncut.
 const LINE_LIMIT: usize = 8 << 10;
 /// How many of a failed program's last lines an error shows.
 const SHOWN_LINES: usize = 12;
 
-/// Cuts what comes into lines.
+/// Splits a stream into lines.
 struct Lines<T> {
     line: Vec<u8>,
     tell: T,
@@ -40,7 +40,7 @@ impl<T: FnMut(&str)> Lines<T> {
     }
 }
 
-/// Everything, up to a limit.
+/// All bytes of a stream, up to a limit.
 pub(super) struct Everything<T> {
     limit: usize,
     kept: Vec<u8>,
@@ -52,7 +52,7 @@ impl<T: FnMut(&str)> Everything<T> {
         Self { limit, kept: Vec::new(), lines: Lines { line: Vec::new(), tell } }
     }
 
-    /// Reads to the end, and returns whether that came within the limit.
+    /// Reads to the end of the stream, and returns whether its length was within the limit.
     pub(super) async fn read(&mut self, mut from: impl AsyncRead + Unpin) -> io::Result<bool> {
         let mut buffer = vec![0; 32 << 10];
         loop {
@@ -110,14 +110,14 @@ impl<T: FnMut(&str)> Tail<T> {
     }
 }
 
-/// The last lines of a text that are not empty, for a message.
+/// Returns the last nonempty lines of a text, for a message.
 pub(crate) fn last_lines(text: &str) -> String {
     let text = without_colours(text);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
 }
 
-/// Text without the sequences that colour it on a terminal.
+/// Removes the escape sequences of colours.
 pub(crate) fn without_colours(line: &str) -> String {
     let mut plain = String::new();
     let mut rest = line;

@@ -13,18 +13,18 @@ fn shell(script: &str) -> Command {
 }
 
 #[tokio::test]
-async fn absent_program_is_named_with_the_folders_searched() {
+async fn absent_program_is_reported_with_the_searched_folders() {
     let surroundings = Surroundings::new([("PATH", "/usr/bin:/bin")], Some("/home/ada".into()));
     let error = Command::new("devplat-no-such-program", &surroundings).run().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "devplat-no-such-program is not installed: looked for it in /usr/bin:/bin:/home/ada/.local/bin:/usr/local/bin"
+        "devplat-no-such-program is not installed: it is not in /usr/bin:/bin:/home/ada/.local/bin:/usr/local/bin"
     );
     assert!(error.hint().unwrap().contains("PATH"));
 }
 
 #[tokio::test]
-async fn failure_carries_command_status_and_last_words() {
+async fn failure_reports_command_status_and_last_lines() {
     let error = shell("echo no room >&2; exit 7").run().await.unwrap_err();
     assert_eq!(error.to_string(), "sh -c echo no room >&2; exit 7: exit status 7: no room");
     let error = shell("printf '\\033[31mFATA\\033[0m[0009] no room\\n' >&2; exit 1").run().await.unwrap_err();
@@ -34,7 +34,7 @@ async fn failure_carries_command_status_and_last_words() {
 }
 
 #[tokio::test]
-async fn standard_input_reaches_the_child_and_lines_are_handed_on() {
+async fn child_reads_its_input_and_its_lines_are_passed_on() {
     let mut told = Vec::new();
     let script = "cat; echo; echo one >&2; echo two >&2";
     let output = shell(script)
@@ -53,7 +53,7 @@ async fn standard_input_reaches_the_child_and_lines_are_handed_on() {
 }
 
 #[tokio::test]
-async fn environment_is_that_of_the_surroundings_less_what_was_removed() {
+async fn environment_is_that_of_the_surroundings_without_removed_variables() {
     let output = Command::new("env", &here())
         .env("SET", "1")
         .env_remove("GONE")
@@ -79,7 +79,7 @@ async fn only_the_end_of_a_long_standard_error_is_kept() {
 }
 
 #[tokio::test]
-async fn child_and_grandchild_end_at_the_deadline() {
+async fn deadline_kills_child_and_grandchild() {
     let mut grandchild = String::new();
     let limit = Duration::from_millis(300);
     let run = shell("sleep 1000 & echo $! >&2; wait").deadline(limit);
@@ -116,7 +116,7 @@ async fn child_on_this_terminal_can_tidy_up_when_it_is_over() {
     assert_eq!(shell(&script).on_this_terminal(over).await.unwrap(), 7);
 }
 
-/// Waits until a process has ended, or is only waited for.
+/// Waits until a process has ended or is a zombie.
 async fn gone(pid: &str) {
     let begun = Instant::now();
     loop {

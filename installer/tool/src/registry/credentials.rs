@@ -1,4 +1,5 @@
-//! The credentials that `docker login` left for a registry, in Docker's configuration or with one of its helpers.
+//! Reads the credentials that `docker login` stored for a registry, in Docker's configuration or in a credential
+//! helper.
 
 use std::{fmt, io, path::PathBuf, time::Duration};
 
@@ -9,13 +10,13 @@ use serde::Deserialize;
 use super::step::Step;
 use crate::{Command, Surroundings, limits, process};
 
-/// How long a helper may take: it may ask on a screen.
+/// How long a helper may take; it may ask the user in a window.
 const LIMIT: Duration = Duration::from_secs(20);
-/// After this time, the wait for a helper is reported.
+/// The time after which the wait for a helper is reported.
 const QUIET: Duration = Duration::from_secs(2);
-/// The longest configuration that is read.
+/// The size limit of the configuration.
 const CONFIG_LIMIT: u64 = 4 << 20;
-/// The output of a helper without credentials for a registry: a constant of the helpers' protocol, compared as a whole.
+/// The output of a helper that has no credentials for a registry. It is a constant of the helpers' protocol.
 const NONE: &str = "credentials not found in native keychain";
 /// The name of Docker Hub in Docker's configuration.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -40,7 +41,7 @@ impl Login {
     }
 }
 
-/// Why the credentials that Docker's configuration names cannot be had.
+/// The reason why the credentials that Docker's configuration names cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// Docker's configuration cannot be read.
@@ -48,18 +49,18 @@ pub enum CredentialsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// Docker's configuration is not JSON, or not what Docker writes.
+    /// Docker's configuration is not JSON, or does not have Docker's format.
     #[error("{} is not a configuration of Docker's: {source}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// Where and why; it names line and column.
+        /// The reason, with line and column.
         source: serde_json::Error,
     },
-    /// The stored user name and password are not what Docker writes.
+    /// The stored user name and password do not have Docker's format.
     #[error("{}: auths[{registry:?}].auth is not a user name and a password in base64", path.display())]
     NotBase64 {
         /// The file.
@@ -74,7 +75,7 @@ pub enum CredentialsError {
         program: String,
         /// The file that names it.
         path: PathBuf,
-        /// Where it was looked for.
+        /// The reason, with the searched folders.
         source: process::Error,
     },
     /// The helper failed.
@@ -82,18 +83,18 @@ pub enum CredentialsError {
     HelperFailed {
         /// The helper.
         program: String,
-        /// How, with its last lines.
+        /// The reason, with its last lines.
         source: process::Error,
     },
-    /// The helper wrote something else than credentials.
-    #[error("{program} wrote something that is not credentials: {source}")]
+    /// The helper's output is not valid.
+    #[error("the output of {program} is not credentials: {source}")]
     HelperMalformed {
         /// The helper.
         program: String,
         /// The place; the output itself may hold a secret.
         source: serde_json::Error,
     },
-    /// The helper took too long.
+    /// The helper timed out.
     #[error("{program} gave no answer within {} s", LIMIT.as_secs())]
     HelperSlow {
         /// The helper.
@@ -106,17 +107,19 @@ impl CredentialsError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { path, .. } => format!("let this user read {}", path.display()),
-            Self::Malformed { path, .. } => format!("mend {}, or delete it and log in again", path.display()),
+            Self::Malformed { path, .. } => {
+                format!("correct {}, or delete it and log in again", path.display())
+            }
             Self::NotBase64 { registry, .. } => {
                 format!("`docker logout {registry}`, then `docker login {registry}`")
             }
             Self::HelperAbsent { program, path, .. } => {
-                format!("install {program}, or take it out of {} and log in again", path.display())
+                format!("install {program}, or remove it from {} and log in again", path.display())
             }
             Self::HelperFailed { program, .. }
             | Self::HelperMalformed { program, .. }
             | Self::HelperSlow { program } => {
-                format!("`echo REGISTRY | {program} get` has to work first: is a keyring locked?")
+                format!("make `echo REGISTRY | {program} get` work first; a keyring may be locked")
             }
         })
     }
@@ -138,7 +141,7 @@ struct Stored {
     password: String,
 }
 
-/// The credentials that `docker login` left for `registry`; `None` if it left none.
+/// Reads the credentials that `docker login` stored for `registry`; `None` if there are none.
 pub async fn credentials(
     surroundings: &Surroundings,
     registry: &str,
@@ -235,7 +238,7 @@ mod tests {
         credentials(&surroundings, REGISTRY, |_| {}).await
     }
 
-    async fn error(config: &str, helper: &str) -> CredentialsError {
+    async fn failure(config: &str, helper: &str) -> CredentialsError {
         found(config, helper).await.unwrap_err()
     }
 
@@ -266,24 +269,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn absent_failing_and_rambling_helpers_are_different_errors() {
-        let absent = error(r#"{"credsStore":"desktop"}"#, "").await;
+    async fn absent_failing_and_malformed_helpers_are_different_errors() {
+        let absent = failure(r#"{"credsStore":"desktop"}"#, "").await;
         let text = absent.to_string();
         assert!(text.starts_with("docker-credential-desktop, named in /"), "{text}");
         assert!(text.ends_with("/config.json, is not installed"), "{text}");
-        let failed = error(r#"{"credsStore":"kept"}"#, "echo 'keyring is locked' >&2; exit 1").await;
+        let failed = failure(r#"{"credsStore":"kept"}"#, "echo 'keyring is locked' >&2; exit 1").await;
         let CredentialsError::HelperFailed { source, .. } = &failed else { panic!("{failed}") };
         assert!(source.to_string().ends_with("exit status 1: keyring is locked"), "{source}");
-        let rambling = error(r#"{"credsStore":"kept"}"#, "echo hunter2").await;
+        let rambling = failure(r#"{"credsStore":"kept"}"#, "echo hunter2").await;
         assert!(matches!(rambling, CredentialsError::HelperMalformed { .. }), "{rambling}");
         assert!(!rambling.to_string().contains("hunter2"), "{rambling}");
     }
 
     #[tokio::test]
     async fn broken_configuration_is_an_error_with_its_place() {
-        let broken = error("{\n  \"auths\": [\n", "").await;
+        let broken = failure("{\n  \"auths\": [\n", "").await;
         assert!(broken.to_string().contains("line 2 column"), "{broken}");
-        let broken = error(r#"{"auths":{"localhost:5001":{"auth":"***"}}}"#, "").await;
+        let broken = failure(r#"{"auths":{"localhost:5001":{"auth":"***"}}}"#, "").await;
         assert!(matches!(broken, CredentialsError::NotBase64 { .. }), "{broken}");
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("config.json")).unwrap();

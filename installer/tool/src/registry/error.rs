@@ -1,5 +1,5 @@
-//! Why a registry does not do what it is asked: by status codes, by the registry's own codes and by the types of errors
-//! behind a failed connection.
+//! Errors of a registry, classified by status codes, by the registry's own codes and by the types of errors behind a
+//! failed connection.
 
 use std::{error::Error as _, io};
 
@@ -7,26 +7,26 @@ use oci_client::errors::{OciDistributionError, OciErrorCode};
 
 use super::credentials::CredentialsError;
 
-/// Why an image is not in a registry, or could not be put there.
+/// The reason why an image could not be found in a registry or pushed to it.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The reference does not name an image of a registry.
-    #[error("{reference:?} is not a reference of an image: {why}")]
+    /// The reference is not the reference of an image in a registry.
+    #[error("{reference:?} is not an image reference: {why}")]
     Reference {
         /// The reference.
         reference: String,
         /// Its mistake.
         why: &'static str,
     },
-    /// The registry wants credentials, or other ones.
-    #[error("registry {registry} answered 401: {}", if *with_credentials { "it does not take the credentials that `docker login` left" } else { "it wants credentials, and `docker login` left none for it" })]
+    /// The registry requires credentials, or rejects the given ones.
+    #[error("registry {registry} answered 401: {}", if *with_credentials { "it rejects the credentials that `docker login` stored" } else { "it requires credentials, and `docker login` stored none for it" })]
     Unauthorized {
         /// The registry.
         registry: String,
-        /// Whether it got some.
+        /// Whether credentials were sent.
         with_credentials: bool,
     },
-    /// The account may not do that.
+    /// The account does not have the right to push.
     #[error("registry {registry} answered 403: this account may not push to {repository}")]
     Denied {
         /// The registry.
@@ -34,7 +34,7 @@ pub enum RegistryError {
         /// The repository.
         repository: String,
     },
-    /// The registry has no such repository, and makes none by itself.
+    /// The registry does not have the repository and does not create it on a push.
     #[error("registry {registry} answered 404: it has no repository {repository}")]
     NotFound {
         /// The registry.
@@ -42,22 +42,22 @@ pub enum RegistryError {
         /// The repository.
         repository: String,
     },
-    /// The registry cannot be connected to.
+    /// The registry is not reachable.
     #[error("cannot reach registry {registry}{}", proxy.as_ref().map(|proxy| format!(" (proxies: {proxy})")).unwrap_or_default())]
     Unreachable {
         /// The registry.
         registry: String,
-        /// The proxies that are named, and by which variables.
+        /// The proxies in the environment, with their variables.
         proxy: Option<String>,
-        /// Why.
+        /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The registry's certificate is not trusted here.
+    /// This machine does not trust the registry's certificate.
     #[error("registry {registry} has a certificate that is not trusted here: {why}")]
     Untrusted {
         /// The registry.
         registry: String,
-        /// Why.
+        /// The reason.
         why: rustls::Error,
     },
     /// The registry answers HTTPS with plain HTTP.
@@ -66,30 +66,30 @@ pub enum RegistryError {
         /// The registry.
         registry: String,
     },
-    /// The registry has no room.
+    /// The registry's storage is full.
     #[error("registry {registry} answered 507: it has no space left")]
     NoSpace {
         /// The registry.
         registry: String,
     },
-    /// The credentials that Docker's configuration names cannot be had.
+    /// The credentials that Docker's configuration names cannot be read.
     #[error("cannot get the credentials for registry {registry}")]
     Credentials {
         /// The registry.
         registry: String,
-        /// Why.
+        /// The reason.
         source: Box<CredentialsError>,
     },
-    /// A blob of the image cannot be read here.
+    /// A blob cannot be read from the image store.
     #[error("cannot read image {image} in the image store")]
     Store {
         /// The image.
         image: String,
-        /// Why.
+        /// The reason.
         source: io::Error,
     },
-    /// The registry answered something else.
-    #[error("registry {registry} does not do what it is asked")]
+    /// The registry's answer was unexpected.
+    #[error("unexpected answer of registry {registry}")]
     Other {
         /// The registry.
         registry: String,
@@ -104,37 +104,37 @@ impl RegistryError {
         Some(match self {
             Self::Reference { .. } => "write host and path, such as registry.example/team/devplat".to_owned(),
             Self::Unauthorized { registry, .. } => {
-                format!("`docker login {registry}`, then run the same command")
+                format!("log in with `docker login {registry}`, then run the same command")
             }
             Self::Denied { registry, .. } => {
-                format!("is this the right account? `docker login {registry}` takes another one")
+                format!("log in with an account that may push: `docker login {registry}`")
             }
             Self::NotFound { repository, .. } => format!("create repository {repository} there first"),
             Self::Unreachable { registry, .. } => {
-                format!("`curl -v https://{registry}/v2/` shows what is in the way")
+                format!("run `curl -v https://{registry}/v2/` to see the reason")
             }
             Self::Untrusted { .. } => {
-                "add its authority to this machine's (in Debian: /usr/local/share/ca-certificates, \
-                 then `sudo update-ca-certificates`)"
+                "add its certificate authority to this machine's (on Debian: /usr/local/share/ca-certificates, \
+                then `sudo update-ca-certificates`)"
                     .to_owned()
             }
             Self::SpeaksPlainHttp { .. } => {
-                "if that is meant, set images.plainHttp to true; the nodes have to be told, too".to_owned()
+                "if plain HTTP is intended, set images.plainHttp to true and configure the nodes' container runtime for it".to_owned()
             }
-            Self::NoSpace { .. } => "delete images there, or give it more room".to_owned(),
+            Self::NoSpace { .. } => "delete images there, or extend its storage".to_owned(),
             Self::Credentials { source, .. } => return source.hint(),
             Self::Store { .. } => {
-                "delete the image store, then run the same command: images are put together again".to_owned()
+                "delete the image store, then run the same command, which assembles the images again".to_owned()
             }
             Self::Other { .. } => {
-                "the registry's own log may say why: a full disk, for example; then run the same command"
+                "read the registry's own log for the reason, such as a full disk, then run the same command"
                     .to_owned()
             }
         })
     }
 }
 
-/// The facts of a call that failed.
+/// The facts of a failed call.
 pub(super) struct Called<'a> {
     pub(super) registry: &'a str,
     pub(super) repository: &'a str,
@@ -183,7 +183,7 @@ impl Called<'_> {
         }
         match error {
             OciDistributionError::RequestError(failed) if failed.is_connect() || failed.is_timeout() => {
-                // Its own words repeat those of its causes, with a URL between.
+                // Skip this error: its text repeats those of its causes, with a URL in between.
                 RegistryError::Unreachable {
                     registry,
                     proxy: self.proxy.clone(),
@@ -195,7 +195,7 @@ impl Called<'_> {
     }
 }
 
-/// The status that goes with a code of the OCI distribution specification.
+/// Returns the HTTP status for a code of the OCI distribution specification.
 fn status_of(code: &OciErrorCode) -> Option<u16> {
     match code {
         OciErrorCode::Unauthorized => Some(401),
@@ -209,7 +209,7 @@ fn status_of(code: &OciErrorCode) -> Option<u16> {
     }
 }
 
-/// The error of TLS behind a failed connection.
+/// Returns the TLS error behind a failed connection.
 fn tls_error(error: &OciDistributionError) -> Option<rustls::Error> {
     let OciDistributionError::RequestError(failed) = error else { return None };
     let mut cause = failed.source();
@@ -218,7 +218,7 @@ fn tls_error(error: &OciDistributionError) -> Option<rustls::Error> {
             return Some(error.clone());
         }
         cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            // The source of such an error is not the error in it, but the source of that.
+            // `source` of an `io::Error` skips the error that it holds, so look into it.
             Some(inner) => Some(inner),
             None => error.source(),
         };

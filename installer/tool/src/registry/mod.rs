@@ -1,4 +1,4 @@
-//! A container registry: is an image there, and putting it there.
+//! A container registry: finds images and pushes them.
 
 mod credentials;
 mod error;
@@ -26,23 +26,23 @@ use crate::Surroundings;
 use error::Called;
 use place::Parts;
 
-/// How long a registry may take to be connected to.
+/// How long connecting to a registry may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// How long it may be silent in the middle of an answer.
+/// How long a pause in an answer may be.
 const READ_LIMIT: Duration = Duration::from_mins(2);
 
-/// How a registry is to be spoken to.
+/// The protocol of a registry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Manner {
-    /// With plain HTTP. A registry on this machine is asked which of both it speaks.
+    /// Whether to use plain HTTP. For a registry on this machine, a probe decides instead.
     pub plain_http: bool,
-    /// Each blob in one request, which is what ECR takes; otherwise in pieces.
+    /// Whether to send each blob in one request, as ECR requires, instead of in chunks.
     pub monolithic: bool,
 }
 
 /// An image's place in a registry.
 pub struct Place {
-    /// The registry, as the reference names it.
+    /// The registry's name in the reference.
     registry: String,
     reference: oci_client::Reference,
     client: Client,
@@ -51,7 +51,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place that `reference` names, with the credentials that `docker login` left.
+    /// Returns the place that `reference` names, with the credentials that `docker login` stored.
     pub async fn of(
         reference: &Reference,
         manner: Manner,
@@ -70,7 +70,7 @@ impl Place {
             registry: parts.registry.clone(),
             source: Box::new(source),
         })?;
-        // Two providers of cryptography are linked; the first to be named is used, and a second naming changes nothing.
+        // Two providers of cryptography are linked, so rustls needs a choice. Only the first call has an effect.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let config = ClientConfig {
             protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
@@ -93,7 +93,7 @@ impl Place {
         })
     }
 
-    /// Whether the image is there.
+    /// Returns whether the registry has the image.
     pub async fn holds(&self) -> Result<bool, RegistryError> {
         match self.client.fetch_manifest_digest(&self.reference, &self.auth).await {
             Ok(_) => Ok(true),
@@ -105,18 +105,18 @@ impl Place {
         }
     }
 
-    /// Fails where the registry does not answer or rejects the credentials. Changes nothing.
+    /// Fails if the registry does not answer or rejects the credentials. Changes nothing.
     pub async fn accepts(&self) -> Result<(), RegistryError> {
         let token = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
         match token.map_err(|error| self.explain(error))? {
-            // Some registries answer 401 to questions about a repository that the first push creates.
+            // Some registries answer 401 to reads of a repository that the first push creates.
             Some(_) => Ok(()),
-            // No login, or one with each request.
+            // The registry needs no login, or checks it with each request.
             None => self.holds().await.map(drop),
         }
     }
 
-    /// Puts the image there: what is absent of its blobs, then its manifest. Hands on what it does.
+    /// Pushes the image: its absent blobs, then its manifest. Reports each step.
     pub async fn push(&self, image: &Stored, tell: impl Fn(Step<'_>)) -> Result<(), RegistryError> {
         let signed_in = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
         signed_in.map_err(|error| self.explain(error))?;
@@ -131,7 +131,7 @@ impl Place {
         let kind = http::HeaderValue::from_str(&image.manifest.media_type).map_err(|_| {
             Self::unreadable(
                 image,
-                std::io::Error::other("the media type of its manifest is not a header's value"),
+                std::io::Error::other("the media type of its manifest is not a valid header value"),
             )
         })?;
         let pushed = self.client.push_manifest_raw(&self.reference, manifest, kind).await;
@@ -175,8 +175,8 @@ impl Place {
     }
 }
 
-/// The proxies of these surroundings; none at all for a registry on this machine. Left to itself, the client below would
-/// read the environment.
+/// Returns a configuration with the proxies of these surroundings; without proxies for a registry on this machine.
+/// Without it, the client would read the environment.
 fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
     let text = |names: [&str; 4]| {
         let all = surroundings?;
@@ -186,10 +186,10 @@ fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
     let http = text(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]);
     let none = text(["NO_PROXY", "no_proxy", "NO_PROXY", "no_proxy"]);
     match (&https, &http) {
-        // One that is never used, so that the client looks for no other.
+        // A proxy that is never used keeps the client from reading the environment.
         (None, None) => ClientConfig {
             https_proxy: Some("http://127.0.0.1:9".to_owned()),
-            // All names, and all addresses.
+            // Exclude all names and all addresses.
             no_proxy: Some("*,0.0.0.0/0,::/0".to_owned()),
             ..ClientConfig::default()
         },
@@ -197,7 +197,7 @@ fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
     }
 }
 
-/// The proxies that are named, without user names and passwords.
+/// Returns the proxies in the environment, without user names and passwords.
 fn named_proxies(surroundings: &Surroundings) -> Option<String> {
     let named: Vec<String> = surroundings
         .proxies()

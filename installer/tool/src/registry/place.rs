@@ -1,4 +1,4 @@
-//! How a registry is spoken to: under which name, and with HTTP or HTTPS.
+//! The name to connect to for a registry, and the choice between HTTP and HTTPS.
 
 use std::{io, net::SocketAddr, time::Duration};
 
@@ -14,20 +14,20 @@ use crate::{
     ports,
 };
 
-/// How long a registry on this machine may take to its first bytes.
+/// How long the first bytes of a registry on this machine may take.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// A reference in its parts.
+/// The parts of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parts {
-    /// The registry, as the reference names it.
+    /// The registry's name in the reference.
     pub(super) registry: String,
     pub(super) repository: String,
     pub(super) digest: String,
 }
 
 impl Parts {
-    /// The parts of a reference, also of one with an address of IPv6, which the client's own parser does not take.
+    /// Splits a reference. Accepts IPv6 addresses, which the client's own parser rejects.
     pub(super) fn of(reference: &Reference) -> Result<Self, RegistryError> {
         let text = reference.as_str();
         let wrong = |why| RegistryError::Reference { reference: text.to_owned(), why };
@@ -37,7 +37,7 @@ impl Parts {
         let (registry, repository) = if is_host { (first, rest) } else { ("docker.io", name) };
         let letter = |letter: char| letter.is_ascii_alphanumeric() || "-.:[]".contains(letter);
         if registry.is_empty() || !registry.chars().all(letter) {
-            return Err(wrong("its host has letters that a host cannot have"));
+            return Err(wrong("its host has characters that a host cannot have"));
         }
         if repository.chars().any(|letter| letter.is_ascii_uppercase()) {
             return Err(wrong("its path has capital letters"));
@@ -50,14 +50,14 @@ impl Parts {
             part.chars().all(inside) && part.starts_with(end) && part.ends_with(end)
         };
         if repository.len() > 255 || !repository.split('/').all(part) {
-            return Err(wrong("its path has letters that a path cannot have"));
+            return Err(wrong("its path has characters that a path cannot have"));
         }
         let (registry, repository) = (registry.to_owned(), repository.to_owned());
         Ok(Self { registry, repository, digest: digest.to_owned() })
     }
 
-    /// The name to connect to: names below `localhost` are this machine (RFC 6761), which its resolver
-    /// need not know.
+    /// Returns the name to connect to. Names below `localhost` are this machine (RFC 6761), but its resolver need not
+    /// know them.
     pub(super) fn connected_as(&self) -> String {
         let host = Host::of(&self.registry);
         match (host.is_localhost(), host.port) {
@@ -68,9 +68,9 @@ impl Parts {
     }
 }
 
-/// Whether a registry is on this machine, with its addresses: all of them are loopback's or this machine's own.
+/// Returns the addresses of a registry if all of them are loopback addresses or this machine's own.
 pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
-    // One that cannot be resolved may be reached through a proxy.
+    // A name that this machine cannot resolve may be reachable through a proxy.
     let addresses = Host::of(registry).addresses(443).await.ok()?;
     let own = ports::own_addresses();
     let local =
@@ -78,12 +78,12 @@ pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
     (all_loopback(&addresses) || local).then_some(addresses)
 }
 
-/// Whether a registry answers in plain HTTP; an error where it does not answer. Nothing secret is sent.
+/// Returns whether a registry answers plain HTTP. Fails if it does not answer. Sends no credentials.
 pub async fn answers_in_plain_http(registry: &str) -> io::Result<bool> {
     first_answer(&Host::of(registry).addresses(443).await?).await
 }
 
-/// Whether what listens at one of these addresses answers plain HTTP.
+/// Returns whether a server at one of these addresses answers plain HTTP.
 pub(super) async fn speaks_plain_http(addresses: &[SocketAddr]) -> bool {
     first_answer(addresses).await.unwrap_or(false)
 }
@@ -106,7 +106,7 @@ async fn probe(address: SocketAddr) -> io::Result<bool> {
     stream.write_all(request.as_bytes()).await?;
     let mut answer = [0; 12];
     match stream.read_exact(&mut answer).await {
-        // Servers of HTTPS say 400 in plain HTTP to a client that uses it by mistake, or send an alert of TLS.
+        // An HTTPS server answers plain HTTP with status 400 or with a TLS alert.
         Ok(_) => Ok(answer.starts_with(b"HTTP/1.") && &answer[8..] != b" 400"),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn registry_is_what_stands_before_the_path() {
+    fn registry_is_the_part_before_the_path() {
         for (prefix, registry, repository, connected) in [
             ("localhost:5001/team", "localhost:5001", "team/devplat-agent", "localhost:5001"),
             ("[::1]:5001/team", "[::1]:5001", "team/devplat-agent", "[::1]:5001"),
@@ -149,8 +149,8 @@ mod tests {
     fn mistakes_in_references_are_named() {
         for (prefix, why) in [
             ("registry.example/Team", "its path has capital letters"),
-            ("registry.example/a//b", "its path has letters that a path cannot have"),
-            ("regis try.example:5/a", "its host has letters that a host cannot have"),
+            ("registry.example/a//b", "its path has characters that a path cannot have"),
+            ("regis try.example:5/a", "its host has characters that a host cannot have"),
         ] {
             let error = of(prefix).unwrap_err();
             assert!(error.to_string().ends_with(why), "{error}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn plain_http_is_distinguished_from_https_and_from_nothing() {
+    async fn plain_http_is_distinguished_from_https_and_silence() {
         async fn server(answer: &'static [u8]) -> SocketAddr {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();

@@ -1,23 +1,23 @@
-//! The steps of a push, as its caller shows them.
+//! The steps of a push, for display by the caller.
 
 /// A step of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// A helper is asked for credentials, and takes its time.
+    /// A credential helper has not answered for a while.
     AskingHelper {
         /// The helper.
         program: &'a str,
     },
-    /// A part is there already.
+    /// The registry already has a part.
     Present(Part),
-    /// A part is pushed.
+    /// A part is being pushed.
     Pushing {
         /// The part.
         part: Part,
-        /// Its bytes.
+        /// Its size in bytes.
         bytes: u64,
     },
-    /// The manifest is pushed, which comes last.
+    /// The manifest is being pushed, which is the last step.
     Manifest,
 }
 
@@ -26,7 +26,7 @@ pub enum Step<'a> {
 pub enum Part {
     /// A layer.
     Layer {
-        /// Its number, from 1 on.
+        /// Its number, starting from 1.
         number: usize,
         /// The number of layers.
         of: usize,

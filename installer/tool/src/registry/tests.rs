@@ -1,4 +1,4 @@
-//! Pushes to a small registry, and its refusals.
+//! Pushes to a small registry, and its errors.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ type Answers = fn(&str) -> (&'static str, &'static str);
 
 async fn answer(stream: TcpStream, answers: Answers) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
-    // As Go's server answers the first bytes of TLS.
+    // Go's server answers the first bytes of TLS like this.
     if stream.fill_buf().await?.first() == Some(&0x16) {
         return stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").await;
     }
@@ -46,7 +46,7 @@ async fn answer(stream: TcpStream, answers: Answers) -> std::io::Result<()> {
     }
 }
 
-/// A registry, and an image to be put there.
+/// A registry, and an image to push.
 struct Scene {
     address: String,
     stored: Stored,
@@ -76,7 +76,7 @@ impl Scene {
         let port = self.address.rsplit_once(':').unwrap().1;
         let prefix = format!("{host}:{port}/team");
         let reference = Reference::in_registry(&prefix, ImageName::Agent, &self.stored.manifest.digest);
-        // A proxy that nothing listens at: a registry on this machine goes to none.
+        // No process listens at this proxy: connections to a registry on this machine must not use it.
         let surroundings = Surroundings::new(
             [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
             None,
@@ -131,7 +131,7 @@ async fn blobs_that_are_there_already_are_not_pushed() {
 }
 
 #[tokio::test]
-async fn refusals_differ_by_their_status() {
+async fn errors_differ_by_their_status() {
     async fn kind(answers: Answers) -> RegistryError {
         Scene::new(answers).await.push().await.unwrap_err()
     }
@@ -151,7 +151,7 @@ async fn refusals_differ_by_their_status() {
     };
     let full = kind(full).await;
     assert!(matches!(full, RegistryError::NoSpace { .. }), "{full}");
-    // Once taken for a missing blob, and pushed.
+    // A former version took this for a missing blob and pushed it.
     let broken =
         kind(
             |method| {
@@ -184,7 +184,7 @@ async fn registry_on_this_machine_is_found_under_each_of_its_names() {
 async fn plain_http_and_no_answer_are_different_errors() {
     let scene = Scene::new(takes_everything).await;
     let Scene { address, stored, .. } = &scene;
-    // As of a registry elsewhere, which is not asked for plain HTTP first.
+    // Treated as a registry on another machine, which is not probed for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let place = |address: &str| Place {
         registry: address.to_owned(),
@@ -206,7 +206,7 @@ async fn plain_http_and_no_answer_are_different_errors() {
     assert_eq!(proxy, "HTTPS_PROXY=http://proxy:3128");
 }
 
-/// A registry with tokens, which answers 401 to every question about a repository, as some do before the first push.
+/// Serves a registry with tokens, which answers 401 to every read of a repository, as some do before the first push.
 async fn answer_with_tokens(stream: TcpStream, token: &'static str) -> std::io::Result<()> {
     let address = stream.local_addr()?;
     let mut stream = BufReader::new(stream);
@@ -227,7 +227,7 @@ async fn answer_with_tokens(stream: TcpStream, token: &'static str) -> std::io::
 }
 
 #[tokio::test]
-async fn registry_accepts_an_account_before_its_repository_is_there() {
+async fn registry_accepts_an_account_before_its_repository_exists() {
     async fn accepts(token: &'static str) -> Result<(), RegistryError> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -249,7 +249,7 @@ async fn registry_accepts_an_account_before_its_repository_is_there() {
 }
 
 #[tokio::test]
-async fn registry_without_tokens_accepts_what_it_answers() {
+async fn registry_without_tokens_is_accepted_by_its_answer() {
     Scene::new(|_| ("404 Not Found", "")).await.place("127.0.0.1").await.accepts().await.unwrap();
     let unauthorized =
         Scene::new(|_| ("401 Unauthorized", "")).await.place("127.0.0.1").await.accepts().await;

@@ -19,7 +19,7 @@ use crate::{
     image,
 };
 
-/// Longer than anything here ever took.
+/// A limit that no step here ever reached.
 const LONG: Duration = Duration::from_mins(5);
 /// How many dev servers are started one after the other.
 const SERVERS: usize = 10;
@@ -27,20 +27,20 @@ const SERVERS: usize = 10;
 /// Measures one platform.
 pub(crate) async fn measure() -> Result<Vec<Figure>> {
     let platform = Platform::new("bench")?;
-    // The base image of dev servers is put together, since the cache is empty.
+    // The cache is empty, so this assembles the base image of dev servers.
     let (cold, ()) = timed(|| devplat(&platform, &["up", "--profile", "kind", "--yes"]))?;
     let (new, kept) = starts(&client(Kubeconfig::read_from(platform.kubeconfig())?).await?).await?;
     let memory = operator_memory(&platform)?;
     devplat(&platform, &["destroy", "--yes"])?;
     Ok(vec![
         Figure {
-            name: "the first `up` of all, which puts the base image of dev servers together",
+            name: "the very first `up`, which assembles the base image of dev servers",
             goal: "",
             measured: format!("{cold:.1} s"),
             from: "n = 1".to_owned(),
         },
         Figure {
-            name: "DevServer created until Ready, its home there",
+            name: "DevServer created until Ready, with an existing home",
             goal: "at most 3 s",
             measured: format!("{:.2} s", kept.median()),
             from: kept.describe(),
@@ -70,7 +70,7 @@ fn devplat(platform: &Platform, args: &[&str]) -> Result<()> {
     platform.devplat(args)?.run(LONG)?.expect(0).map(|_| ())
 }
 
-/// Starts dev servers one after the other: with new homes, then each with the home that it left.
+/// Starts dev servers one after the other: first with new homes, then with the homes that they left.
 async fn starts(client: &Client) -> Result<(Series, Series)> {
     let (mut new, mut kept) = (Series::default(), Series::default());
     for series in [&mut new, &mut kept] {
@@ -83,7 +83,7 @@ async fn starts(client: &Client) -> Result<(Series, Series)> {
     Ok((new, kept))
 }
 
-/// From the call that makes it until a watcher sees that it is ready.
+/// Returns the time from the call that creates a dev server until a watch reports it as ready.
 async fn start(client: &Client, name: &str) -> Result<f64> {
     let servers: Api<DevServer> = Api::namespaced(client.clone(), "default");
     let server: DevServer = serde_json::from_value(json!({
@@ -115,12 +115,12 @@ async fn start(client: &Client, name: &str) -> Result<f64> {
     Ok(seconds)
 }
 
-/// What each operator has resident, in MiB.
+/// Returns the resident memory of each replica of the operator, in MiB.
 fn operator_memory(platform: &Platform) -> Result<Series> {
     let script = "for pid in $(pgrep -x devplat-operato); do sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$pid/status; done";
     let node = format!("{}-control-plane", platform.name);
     let said = platform.docker(&["exec", &node, "sh", "-c", script])?;
     let numbers: Vec<f64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    ensure!(!numbers.is_empty(), "no operator runs in {node}");
+    ensure!(!numbers.is_empty(), "no operator is running in {node}");
     Ok(Series(numbers.into_iter().map(|kib: f64| kib / 1024.0).collect()))
 }

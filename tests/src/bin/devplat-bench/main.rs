@@ -1,5 +1,5 @@
-//! The figures of the README, measured on this machine: each beside its named peer in the same run, as medians with
-//! their spread. A missed goal changes no exit status.
+//! Measures the figures of the README on this machine, each beside its named peer in the same run, as medians with
+//! their spread. A missed goal does not change the exit status.
 
 mod figure;
 mod image;
@@ -19,19 +19,19 @@ use figure::table;
 /// Measure devplat on this machine.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to measure; everything where missing
+    /// Parts to measure; all of them if missing
     #[arg(value_enum)]
     what: Vec<What>,
-    /// How often each pair is measured
+    /// Number of runs of each pair
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// How many dev servers are made at once
+    /// Number of dev servers that are created together
     #[arg(long, default_value_t = 1000)]
     servers: usize,
-    /// How long nothing happens before writes are counted, in minutes
+    /// Idle time in which writes are counted, in minutes
     #[arg(long, default_value_t = 10)]
     idle_minutes: u64,
-    /// Where the table goes
+    /// Folder for the table
     #[arg(long, default_value = "bench-results")]
     to: PathBuf,
 }
@@ -42,13 +42,13 @@ enum What {
     Local,
     /// A dev server's start, and the operator's memory and image, on a kind cluster
     Kind,
-    /// The way in over SSH beside OpenSSH's sshd
+    /// Logins and transfers over SSH beside OpenSSH's sshd
     Ssh,
     /// Many dev servers beside a plain client, on kwok's nodes
     Operator,
 }
 
-/// The only place that prints.
+/// The only function that prints.
 #[expect(clippy::print_stdout, reason = "the program's answer")]
 pub(crate) fn say(text: &str) {
     println!("{text}");

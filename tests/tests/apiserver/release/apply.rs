@@ -1,4 +1,4 @@
-//! What an apply writes, and what it leaves as it is.
+//! The writes of an apply.
 
 use devplat_kubernetes::{Steady, release::State};
 use kube::ResourceExt;
@@ -12,7 +12,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn applied_objects_are_there_with_label_and_inventory() {
+async fn applied_objects_have_label_and_inventory() {
     let (_turn, client) = start().await;
     let wanted = release("applied", [settings("applied-a", "1"), settings("applied-b", "1")]);
     assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), State::Absent);
@@ -40,7 +40,7 @@ async fn second_apply_writes_nothing() {
 }
 
 #[tokio::test]
-async fn only_what_differs_is_written() {
+async fn only_objects_that_differ_are_written() {
     let (_turn, client) = start().await;
     let one = release("differs", [settings("differs-a", "1"), settings("differs-b", "1")]);
     apply(&client, &one).await;
@@ -55,7 +55,7 @@ async fn only_what_differs_is_written() {
 }
 
 #[tokio::test]
-async fn object_that_is_wanted_no_more_is_taken_away() {
+async fn object_that_is_no_longer_wanted_is_pruned() {
     let (_turn, client) = start().await;
     apply(&client, &release("prune", [settings("prune-a", "1"), settings("prune-b", "1")])).await;
     let less = release("prune", [settings("prune-a", "1")]);
@@ -71,7 +71,7 @@ async fn object_that_is_wanted_no_more_is_taken_away() {
 }
 
 #[tokio::test]
-async fn drift_is_seen_field_by_field_and_mended() {
+async fn drift_is_found_by_field_and_repaired() {
     let (_turn, client) = start().await;
     let wanted = release("drift", [settings("drift-a", "1")]);
     apply(&client, &wanted).await;
@@ -85,7 +85,7 @@ async fn drift_is_seen_field_by_field_and_mended() {
     };
     assert_eq!(drifted.len(), 1);
     assert_eq!(drifted[0].object, map("drift-a"));
-    // What others added and devplat does not set is theirs.
+    // A field that another client added and that devplat does not set stays.
     assert_eq!(drifted[0].fields, ["data.value"]);
     apply(&client, &wanted).await;
     assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), as_wanted());
@@ -95,9 +95,9 @@ async fn drift_is_seen_field_by_field_and_mended() {
 }
 
 #[tokio::test]
-async fn object_of_a_new_kind_is_applied_with_its_kind() {
+async fn object_is_applied_together_with_its_crd() {
     let (_turn, client) = start().await;
-    // More than once: right after a kind is established, the server may say for a moment that there is none.
+    // Several times: right after a CRD is established, the API server may still answer 404 for a moment.
     for round in ["a", "b", "c"] {
         let wanted = release("kinds", [example_kind(round), example_object(round)]);
         apply(&client, &wanted).await;

@@ -1,4 +1,4 @@
-//! What a run leaves that was interrupted, and how the next one goes on from there.
+//! Interrupted runs, and how the next run continues.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use super::{
 };
 
 #[tokio::test]
-async fn killed_half_way_goes_on() {
+async fn killed_apply_is_continued() {
     let (_turn, client) = start().await;
-    // What a run leaves that is killed after its first object, on the way from {a, old} to {a, b}.
+    // The state after a kill between the first and the second object, during an apply from {a, old} to {a, b}.
     let wanted = release("killed", [settings("killed-a", "1"), settings("killed-b", "1")]);
     killed(&client, "killed", &["killed-a", "killed-b", "killed-old"], &["killed-a", "killed-old"]).await;
     let State::Present { missing, surplus, recorded, .. } =
@@ -33,7 +33,7 @@ async fn killed_half_way_goes_on() {
 }
 
 #[tokio::test]
-async fn killed_half_way_is_taken_away_whole() {
+async fn killed_apply_is_removed_completely() {
     let (_turn, client) = start().await;
     killed(&client, "undone", &["undone-a", "undone-b", "undone-old"], &["undone-a", "undone-old"]).await;
     remove(&client, "undone").await;
@@ -44,7 +44,7 @@ async fn killed_half_way_is_taken_away_whole() {
 }
 
 #[tokio::test]
-async fn killed_before_its_record_is_only_recorded() {
+async fn apply_killed_before_its_record_only_writes_the_record() {
     let (_turn, client) = start().await;
     let wanted = release("record", [settings("record-a", "1")]);
     killed(&client, "record", &["record-a"], &["record-a"]).await;
@@ -56,7 +56,7 @@ async fn killed_before_its_record_is_only_recorded() {
 }
 
 #[tokio::test]
-async fn broken_inventory_is_written_anew() {
+async fn damaged_inventory_is_written_again() {
     let (_turn, client) = start().await;
     let wanted = release("broken", [settings("broken-a", "1")]);
     apply(&client, &wanted).await;
@@ -77,7 +77,7 @@ async fn broken_inventory_is_written_anew() {
 }
 
 #[tokio::test]
-async fn object_on_its_way_out_is_waited_for_and_made_again() {
+async fn object_being_deleted_is_awaited_and_created_again() {
     let (_turn, client) = start().await;
     let mut held = settings("leaving-a", "1");
     held.metadata.finalizers = Some(vec!["devplat.dev/test".to_owned()]);
@@ -108,7 +108,7 @@ async fn object_on_its_way_out_is_waited_for_and_made_again() {
     remove(&client, "leaving").await;
 }
 
-/// Keeps what is reported.
+/// Keeps the reports.
 #[derive(Default)]
 struct Reports(Mutex<Vec<String>>);
 

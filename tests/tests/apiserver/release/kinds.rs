@@ -1,4 +1,4 @@
-//! Lists of kinds by hand, held to the rendered templates.
+//! Compares the lists of kinds in the code with the rendered templates.
 
 use std::collections::BTreeSet;
 
@@ -25,11 +25,11 @@ fn every_rendered_kind_is_found_by_its_label() {
 }
 
 #[test]
-fn rights_for_every_rendered_kind_are_asked_for() {
+fn rights_for_every_rendered_kind_are_checked() {
     let asked: BTreeSet<(&str, &str)> = context::WRITTEN.into_iter().collect();
     for (version, kind) in rendered() {
         let group = version.split_once('/').map_or("", |(group, _)| group);
-        // Users and their servers are the operator's kinds: who may create the CRDs is asked for flavors alone.
+        // The kinds of users and servers come with the CRDs; the check asks for flavors only.
         if kind == "DevUser" {
             continue;
         }

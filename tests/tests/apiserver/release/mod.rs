@@ -1,4 +1,4 @@
-//! Releases on a real API server: what gets applied, what is left alone, what a killed run leaves.
+//! Releases on a real API server: applied, foreign and interrupted ones.
 
 mod apply;
 mod foreign;
@@ -28,18 +28,18 @@ const PLATFORM: &str = "release-test";
 const PATIENCE: Duration = Duration::from_mins(1);
 const STANDING: &str = "standing";
 
-/// One after the other: what is in the cluster belongs to one platform, and so to one test at a time.
+/// The tests run one after the other, because the objects in the cluster belong to one platform.
 static TURN: LazyLock<tokio::sync::Mutex<()>> = LazyLock::new(tokio::sync::Mutex::default);
 
-/// A turn in the cluster. A release without objects keeps the namespace of the inventories, whose deletion takes
-/// seconds, from going with each test's own release.
+/// Takes a turn in the cluster. A release without objects keeps the namespace of the inventories, whose deletion takes
+/// seconds, from being deleted with each test's own release.
 async fn start() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
     let (turn, client) = turn().await;
     apply(&client, &release(STANDING, [])).await;
     (turn, client)
 }
 
-/// A turn in a cluster that has no release.
+/// Takes a turn in a cluster that has no release.
 async fn alone() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
     let (turn, client) = turn().await;
     remove(&client, STANDING).await;
@@ -159,7 +159,7 @@ async fn remove(client: &Client, name: &str) {
     release::remove(client, PLATFORM, name, DataLoss::Refused, PATIENCE, &Steady).await.unwrap();
 }
 
-/// The versions of all objects of a release, then of its inventory.
+/// Returns the versions of all objects of a release, then of its inventory.
 async fn versions(client: &Client, wanted: &Release) -> Vec<Option<String>> {
     let mut versions = Vec::new();
     let objects = wanted.objects.iter().map(ObjectRef::of);
@@ -169,10 +169,10 @@ async fn versions(client: &Client, wanted: &Release) -> Vec<Option<String>> {
     versions
 }
 
-/// Brings about what a killed run leaves: an inventory of what it meant to have, and some of it.
+/// Creates the state after a kill: an inventory of the wanted objects, and some of the objects.
 async fn killed(client: &Client, name: &str, meant: &[&str], there: &[&str]) {
     let empty = release(name, []);
-    // The namespace of the inventories, as the run itself makes it.
+    // Creates the namespace of the inventories, as the run itself does.
     apply(client, &empty).await;
     let meant: Vec<ObjectRef> = meant.iter().map(|name| map(name)).collect();
     let data = json!({"data": {"objects": serde_json::to_string(&meant).unwrap(), "digest": ""}});

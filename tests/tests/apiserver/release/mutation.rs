@@ -1,4 +1,4 @@
-//! Policies of others that change what is applied: annotations, images, variables and sidecars.
+//! Mutating policies that change applied objects: annotations, images, variables and sidecars.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn deployment(image: &str) -> DynamicObject {
 }
 
 #[tokio::test]
-async fn mutations_by_others_are_no_drift_and_a_second_apply_writes_nothing() {
+async fn mutations_by_policies_do_not_count_as_drift() {
     let (_turn, client) = start().await;
     let containers = "object.spec.template.spec.containers";
     let base = "/spec/template/spec/containers";

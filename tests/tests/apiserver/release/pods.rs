@@ -1,4 +1,4 @@
-//! Pods that the cluster rejects: found before anything is applied, and told within seconds afterwards.
+//! Pods that the cluster rejects: found before a release is applied, and reported within seconds afterwards.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ async fn refusals(client: &Client, trial: PodTrial) -> Vec<AdmissionRefusal> {
     try_pods(client, &[trial], &Steady).await.unwrap()
 }
 
-/// A namespace whose pods have to be hardened.
+/// Creates a namespace whose pods must be hardened.
 async fn restricted(client: &Client, name: &str) -> Namespace {
     let space = Namespace::on(client.clone(), name).await;
     let label = json!({"metadata": {"labels": {ENFORCE: "restricted"}}});
@@ -49,15 +49,15 @@ async fn restricted(client: &Client, name: &str) -> Namespace {
 }
 
 #[tokio::test]
-async fn pods_are_accepted_where_nothing_rejects_them() {
+async fn pods_are_accepted_without_restrictions() {
     let space = Namespace::new("trial-open").await;
     assert_eq!(refusals(&space.client, trial("trial-open", &[])).await, []);
-    // In place of a namespace that does not exist, one that is like it.
+    // The namespace does not exist, so one with the same policies is used.
     assert_eq!(refusals(&space.client, trial("trial-absent", &[])).await, []);
 }
 
 #[tokio::test]
-async fn pod_security_is_named_with_the_label_that_helps() {
+async fn pod_security_is_reported_with_the_label_that_helps() {
     let client = platform().await.plane.client().await.unwrap();
     restricted(&client, "trial-restricted").await;
     let found =
@@ -71,16 +71,16 @@ async fn pod_security_is_named_with_the_label_that_helps() {
         .unwrap();
     assert!(found.answer.message.contains("restricted"), "{found}");
     assert!(found.hints()[0].contains("kubectl label namespace trial-restricted"), "{:?}", found.hints());
-    // A label that is going to be set counts.
+    // The label that the release will set counts.
     assert_eq!(refusals(&client, trial("trial-restricted", &[(ENFORCE, "baseline")])).await, []);
-    // A namespace that does not exist yet is as restricted as its label says.
+    // A namespace that does not exist yet has the level of its future label.
     let absent = refusals(&client, trial("trial-none", &[(ENFORCE, "restricted")])).await;
     assert_eq!(absent.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&RefusalKind::PodSecurity]);
     assert_eq!(absent[0].object.namespace.as_deref(), Some("trial-none"));
 }
 
 #[tokio::test]
-async fn dev_server_is_rejected_where_pods_have_to_be_hardened() {
+async fn dev_server_is_rejected_at_level_restricted() {
     let client = platform().await.plane.client().await.unwrap();
     let open = Namespace::new("trial-server").await;
     let trial =
@@ -92,7 +92,7 @@ async fn dev_server_is_rejected_where_pods_have_to_be_hardened() {
 }
 
 #[tokio::test]
-async fn quota_is_named_with_what_it_counts() {
+async fn quota_is_reported_with_its_resource() {
     let space = Namespace::new("trial-quota").await;
     let quota = json!({"metadata": {"name": "team"}, "spec": {"hard": {"limits.cpu": "4"}}});
     space.make::<ResourceQuota>(quota).await;
@@ -104,7 +104,7 @@ async fn quota_is_named_with_what_it_counts() {
 }
 
 #[tokio::test]
-async fn limit_range_is_named() {
+async fn limit_range_is_reported() {
     let space = Namespace::new("trial-range").await;
     let range = json!({
         "metadata": {"name": "small"},
@@ -135,7 +135,7 @@ fn deployment(namespace: &str, containers: &Value) -> DynamicObject {
 }
 
 #[tokio::test]
-async fn wait_for_pods_that_pod_security_rejects_ends_within_seconds() {
+async fn wait_for_pods_rejected_by_pod_security_ends_within_seconds() {
     let client = platform().await.plane.client().await.unwrap();
     let space = restricted(&client, "trial-wait").await;
     let object = deployment(&space.name, &json!([{"name": "main", "image": "a"}]));

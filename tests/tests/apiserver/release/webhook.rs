@@ -1,4 +1,4 @@
-//! A webhook on ConfigMaps that every call has to pass, and whose service does not exist.
+//! A webhook on ConfigMaps that every call must pass, and whose Service does not exist.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use serde_json::json;
 use super::{PATIENCE, PLATFORM, apply, as_wanted, map, release, remove, role, settings, start};
 
 #[tokio::test]
-async fn webhook_without_a_service_is_named_at_once_and_other_objects_are_compared() {
+async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() {
     let (_turn, client) = start().await;
     let wanted = release("hooked", [settings("hooked-a", "1"), role("hooked-b")]);
     apply(&client, &wanted).await;
@@ -37,7 +37,7 @@ async fn webhook_without_a_service_is_named_at_once_and_other_objects_are_compar
     .unwrap();
     hooks.create(&PostParams::default(), &hook).await.unwrap();
 
-    // It takes a moment until the API server knows it.
+    // The API server uses a new webhook only after a moment.
     let unknown = until("the webhook to fail", Duration::from_secs(30), async || {
         let start = Instant::now();
         match release::observe(&client, &wanted, &Steady).await.unwrap() {

@@ -1,4 +1,4 @@
-//! The releases of `devplat up`, all of them, and their end.
+//! All releases of `devplat up`, and their removal.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn what_users_have_goes_only_when_allowed() {
+async fn data_of_users_is_deleted_only_if_allowed() {
     let (_turn, client) = start().await;
     let crds = release("crds", devplat_api::crds().iter().map(|crd| ours(json!(crd))));
     apply(&client, &crds).await;
@@ -42,7 +42,7 @@ async fn what_users_have_goes_only_when_allowed() {
 }
 
 #[tokio::test]
-async fn every_rendered_object_is_found_by_its_label_and_goes() {
+async fn every_rendered_object_is_found_by_its_label_and_deleted() {
     let (_turn, client) = alone().await;
     let releases = releases::rendered(PLATFORM);
     for wanted in &releases {
@@ -57,12 +57,12 @@ async fn every_rendered_object_is_found_by_its_label_and_goes() {
     for wanted in releases.iter().rev() {
         remove(&client, &wanted.name).await;
     }
-    // The namespace of the inventories goes with the last of them.
+    // The namespace of the inventories is deleted with the last one.
     assert_eq!(release::leftovers(&client, PLATFORM, &Steady).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn everything_goes_when_the_inventories_are_lost() {
+async fn all_objects_are_deleted_without_inventories() {
     let (_turn, client) = alone().await;
     for wanted in releases::rendered(PLATFORM) {
         apply(&client, &wanted).await;

@@ -1,4 +1,4 @@
-//! The configuration that k3d reads: devplat's part laid over the user's.
+//! The configuration for k3d: devplat's part on top of the user's.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,11 @@ use crate::{
     local::{ConfigError, Mapping, overlay::Overlay},
 };
 
-/// Parts of k3s that devplat does without: their ports 80 and 443, and load balancers that end in the node's container.
+/// Parts of k3s that devplat switches off: traefik takes ports 80 and 443, servicelb's load balancers are reachable
+/// only inside the node's container, and metrics-server is not needed.
 const DISABLED: [&str; 3] = ["traefik", "servicelb", "metrics-server"];
 
-/// How long k3d itself waits for its nodes, after which it deletes what it made.
+/// How long k3d itself waits for its nodes before it deletes the cluster again.
 const K3D_LIMIT: &str = "15m0s";
 
 pub(super) fn config(
@@ -47,7 +48,7 @@ pub(super) fn config(
         config.set("kubeAPI.hostPort", port.to_string())?;
     }
     config.set("options.k3d.wait", true)?;
-    // It closes idle connections after 10 minutes: sessions over SSH would end.
+    // The load balancer closes idle connections after 10 minutes, which would end SSH sessions.
     config.set("options.k3d.disableLoadbalancer", true)?;
     config.set("options.kubeconfig.updateDefaultKubeconfig", false)?;
     config.set("options.kubeconfig.switchCurrentContext", false)?;
@@ -60,7 +61,7 @@ pub(super) fn config(
     config.prepend("options.runtime.labels", labels.collect())?;
     let mut arguments: Vec<String> = DISABLED.iter().map(|part| format!("--disable={part}")).collect();
     if *cgroups == Cgroups::V1 {
-        // A kubelet refuses them from Kubernetes 1.35 on.
+        // From Kubernetes 1.35 on, kubelets reject control groups v1 by default.
         arguments.push("--kubelet-arg=fail-cgroupv1=false".to_owned());
     }
     let arguments =
@@ -74,7 +75,7 @@ pub(super) fn config(
         mappings.iter().map(|mapping| json!({ "port": port(mapping), "nodeFilters": ["server:0:direct"] }));
     config.prepend("ports", ports.collect())?;
     if let Some(no_proxy) = no_proxy {
-        // kind gives its nodes the proxies of the shell, and k3d does not.
+        // Unlike kind, k3d does not pass the shell's proxies to its nodes.
         let proxies =
             surroundings.proxies().map(|(name, value)| format!("{name}={}", value.to_string_lossy()));
         let all = proxies.chain([format!("NO_PROXY={no_proxy}"), format!("no_proxy={no_proxy}")]);
@@ -89,7 +90,7 @@ pub(super) fn config(
     Ok(config.text())
 }
 
-/// A mapping as Docker's command writes it; without a port of this machine, a free one is taken.
+/// Returns a mapping in the format of Docker's command; without a host port, Docker takes a free one.
 fn port(mapping: &Mapping) -> String {
     let Mapping { address, host_port, node_port } = mapping;
     let address = match address {
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_takes_no_load_balancer_and_leaves_the_kubeconfig_alone() {
+    fn configuration_has_no_load_balancer_and_keeps_the_kubeconfig() {
         let owner = owner();
         let mappings = [
             Mapping { address: "127.0.0.1".parse().unwrap(), host_port: 2222, node_port: 30022 },
@@ -156,7 +157,7 @@ options:
     }
 
     #[test]
-    fn nodes_get_the_proxies_of_the_shell() {
+    fn nodes_get_the_shells_proxies() {
         let owner = owner();
         let surroundings = Surroundings::new([("HTTPS_PROXY", "http://proxy:3128")], None);
         let config =
@@ -175,7 +176,7 @@ options:
     }
 
     #[test]
-    fn keys_of_devplat_are_named_where_the_user_sets_them_otherwise() {
+    fn different_value_for_a_key_of_devplats_is_a_conflict() {
         let owner = owner();
         let error = |theirs: &str| text(&wanted(&owner, &[], Some(theirs))).unwrap_err().to_string();
         assert_eq!(

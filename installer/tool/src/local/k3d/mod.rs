@@ -1,4 +1,4 @@
-//! k3d, through its command.
+//! Runs the command k3d.
 
 mod config;
 mod remains;
@@ -16,12 +16,12 @@ use crate::{
     process::{self, Line},
 };
 
-/// The oldest k3d that devplat works with.
+/// The oldest supported version of k3d.
 const OLDEST: (u64, u64, u64) = (5, 6, 0);
 /// The reason.
-const WHY_OLDEST: &str = "which is the first that writes nothing outside XDG_CONFIG_HOME";
+const WHY_OLDEST: &str = "because older versions write outside XDG_CONFIG_HOME";
 
-/// How long `k3d cluster create` may take; it stops by itself some time before.
+/// How long `k3d cluster create` may take; its own limit is shorter.
 const CREATE_LIMIT: Duration = Duration::from_mins(25);
 /// How long its other commands may take.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -39,7 +39,7 @@ pub struct K3d<'a> {
     tools_image: Option<&'a str>,
 }
 
-/// k3d's version; fails where it is older than devplat works with.
+/// Returns k3d's version. Fails if it is too old.
 pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError> {
     #[derive(serde::Deserialize)]
     struct Versions {
@@ -49,7 +49,7 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
     let output = command.args(["version", "-o", "json"]).run().await;
     let said = match output {
         Ok(output) => output.stdout,
-        // Before 5.5 there was no such option. What fails without it as well is not a k3d that works.
+        // k3d before 5.5 does not have this option. A k3d that also fails without the option does not work.
         Err(process::Error::Failed { .. }) => {
             let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
             let output = command.args(["version"]).run().await.map_err(ClusterError::Tool)?;
@@ -62,7 +62,7 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
         return Err(too_old(said.trim().to_owned()));
     };
     match numbers(&k3d) {
-        // Built without a version, as `go install` does: nothing to compare.
+        // A k3d built by `go install` has no version to compare.
         None => Ok(k3d),
         Some(version) if version >= OLDEST => Ok(k3d),
         Some(_) => Err(too_old(k3d)),
@@ -80,7 +80,7 @@ fn numbers(version: &str) -> Option<(u64, u64, u64)> {
 }
 
 impl<'a> K3d<'a> {
-    /// k3d, with a kubeconfig and a folder of devplat's in place of the user's.
+    /// Returns k3d with devplat's kubeconfig and folder in place of the user's.
     pub fn new(
         engine: &'a Engine,
         surroundings: &'a Surroundings,
@@ -90,13 +90,13 @@ impl<'a> K3d<'a> {
         Self { engine, surroundings, kubeconfig, folder, tools_image: None }
     }
 
-    /// Has k3d take this image for its tools container, where its own cannot be pulled.
+    /// Sets the image of k3d's tools container, for machines that cannot pull k3d's own.
     #[must_use]
     pub fn with_tools_image(self, image: &'a str) -> Self {
         Self { tools_image: Some(image), ..self }
     }
 
-    /// Makes the cluster, and hands on each of k3d's own steps. Its kubeconfig is asked for by itself.
+    /// Creates the cluster and reports each of k3d's steps. It writes no kubeconfig; see [`K3d::kubeconfig`].
     pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
         let name = wanted.name;
         let no_proxy = self.no_proxy(wanted).await?;
@@ -120,13 +120,13 @@ impl<'a> K3d<'a> {
         Err(attempt.diagnose(self.engine, error).await)
     }
 
-    /// Deletes the cluster with all that k3d finds of it; see [`Remains`] for the rest.
+    /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
         deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete k3d cluster {name}")))
     }
 
-    /// The kubeconfig of the cluster, as text.
+    /// Returns the kubeconfig of the cluster as text.
     pub async fn kubeconfig(&self, name: &str) -> Result<String, ClusterError> {
         let asked = self.command().args(["kubeconfig", "get", name]).deadline(LIMIT).run().await;
         asked
@@ -134,8 +134,8 @@ impl<'a> K3d<'a> {
             .map_err(|error| super::failed(error, || format!("get the kubeconfig of k3d cluster {name}")))
     }
 
-    /// k3d, on the engine that devplat uses, whatever the shell's variables say. Each of its commands parses and writes
-    /// the kubeconfig that is the default, and makes a folder in the user's configuration.
+    /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. Every k3d command parses
+    /// and writes the default kubeconfig and creates a folder in `XDG_CONFIG_HOME`, so both are set to devplat's own.
     fn command(&self) -> Command {
         let command = Command::new("k3d", self.surroundings).env_clear_prefix("K3D_");
         let command =
@@ -146,7 +146,8 @@ impl<'a> K3d<'a> {
             .env("KUBECONFIG", self.kubeconfig.as_os_str())
             .env("XDG_CONFIG_HOME", self.folder.as_os_str())
             .envs(self.tools_image.map(|image| ("K3D_IMAGE_TOOLS", image)));
-        // Its tools container gets the engine's socket, which it looks for where it usually lies.
+        // The tools container gets the engine's socket. k3d looks for it only at the default path, unless DOCKER_SOCK
+        // is set.
         let socket = self.engine.endpoint();
         match socket.strip_prefix("unix://") {
             Some(socket) => command.env("DOCKER_SOCK", socket),
@@ -156,7 +157,7 @@ impl<'a> K3d<'a> {
 
     fn config_file(&self, text: &str) -> std::io::Result<tempfile::NamedTempFile> {
         std::fs::create_dir_all(self.folder)?;
-        // k3d knows the format by the file's name.
+        // k3d detects the format by the extension of the file name.
         let mut file = tempfile::Builder::new().prefix("k3d-").suffix(".yaml").tempfile_in(self.folder)?;
         file.write_all(text.as_bytes())?;
         Ok(file)
@@ -179,7 +180,7 @@ impl<'a> K3d<'a> {
     }
 }
 
-/// The step that a line of k3d's reports, such as `INFO[0000] Prep: Network`, without colours and seconds.
+/// Returns the step in a line of k3d's, such as `INFO[0000] Prep: Network`, without colours and seconds.
 fn step(line: &str) -> Option<String> {
     let plain = process::without_colours(line);
     let (level, rest) = plain.split_once('[')?;

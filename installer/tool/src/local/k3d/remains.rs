@@ -1,25 +1,25 @@
-//! Everything that a k3d cluster has in the engine. An interrupted `k3d cluster create` leaves parts that `k3d cluster
-//! list` does not show and `k3d cluster delete` does not delete: the network and the volume of images come before the
-//! first node, and only nodes lead k3d to them.
+//! All Docker objects of a k3d cluster. An interrupted `k3d cluster create` leaves objects that `k3d cluster list` does
+//! not show and `k3d cluster delete` does not delete: k3d creates the network and the volume of images before the first
+//! node, and finds them only through nodes.
 
 use crate::docker::{Container, Engine, EngineError, Network, Volume};
 
-/// The objects of a k3d cluster in the engine.
+/// The Docker objects of a k3d cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remains {
     /// Its nodes, load balancer and tools container.
     pub containers: Vec<Container>,
     /// Its volume of images.
     pub volumes: Vec<Volume>,
-    /// The network that k3d made for it, where it was given none.
+    /// The network that k3d created for it, unless it was given one.
     pub networks: Vec<Network>,
 }
 
 impl Remains {
-    /// The objects of cluster `name`, found by label and by exact name.
+    /// Finds the objects of cluster `name` by label and by exact name.
     pub async fn of(engine: &Engine, name: &str) -> Result<Self, EngineError> {
         let mut containers = engine.containers(&format!("k3d.cluster={name}")).await?;
-        // Made before the first node, and the only one that may lack the label.
+        // k3d creates it before the first node, and it is the only container that may lack the label.
         let tools = format!("k3d-{name}-tools");
         if !containers.iter().any(|container| container.name == tools) {
             containers.extend(engine.container(&tools).await?.filter(is_k3ds_container));
@@ -31,13 +31,13 @@ impl Remains {
         Ok(Self { containers, volumes, networks })
     }
 
-    /// Whether there is nothing.
+    /// Returns whether there are no objects.
     pub fn is_empty(&self) -> bool {
         let Self { containers, volumes, networks } = self;
         containers.is_empty() && volumes.is_empty() && networks.is_empty()
     }
 
-    /// Deletes all of it: containers first, which use the rest.
+    /// Deletes all objects: containers first, because they use the others.
     pub async fn remove(&self, engine: &Engine) -> Result<(), EngineError> {
         let Self { containers, volumes, networks } = self;
         for container in containers {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn steps_of_k3d_come_without_colours_and_seconds() {
+fn steps_of_k3d_have_no_colours_and_seconds() {
     let line = "\u{1b}[36mINFO\u{1b}[0m[0003] Starting node 'k3d-a-server-0'               ";
     assert_eq!(step(line).as_deref(), Some("Starting node 'k3d-a-server-0'"));
     assert_eq!(step("INFO[0000] Prep: Network").as_deref(), Some("Prep: Network"));
@@ -44,7 +44,7 @@ async fn k3d_that_does_not_run_is_not_called_old() {
 }
 
 #[tokio::test]
-async fn shell_cannot_change_what_k3d_makes_or_where_it_writes() {
+async fn variables_of_the_shell_do_not_reach_k3d() {
     let script = "env; cat \"$5\" > \"$(dirname \"$0\")/config\"; printf 'INFO[0000] Prep: Network\\n'";
     let fake = Fake::new("k3d", script).await;
     let surroundings = fake.surroundings([
@@ -86,7 +86,7 @@ async fn shell_cannot_change_what_k3d_makes_or_where_it_writes() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the configuration is deleted again");
 }
 
-/// An engine in which `k3d cluster create` was killed after its tools container came.
+/// Returns an engine in which `k3d cluster create` was killed after it had created its tools container.
 fn interrupted() -> Recorded {
     Recorded::new()
         .answer("GET /containers/json", 200, "[]")
@@ -124,7 +124,7 @@ async fn remains_of_an_interrupted_create_are_found_and_deleted() {
 }
 
 #[tokio::test]
-async fn network_and_volume_of_others_with_k3ds_names_are_not_remains() {
+async fn foreign_network_and_volume_with_k3ds_names_are_not_remains() {
     let recorded = Recorded::new()
         .answer("GET /containers/json", 200, "[]")
         .answer("GET /networks/k3d-team-a", 200, r#"{"Name":"k3d-team-a","Id":"n1","Labels":{}}"#)

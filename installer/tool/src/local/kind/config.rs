@@ -1,4 +1,4 @@
-//! The configuration that kind reads: devplat's part laid over the user's.
+//! The configuration for kind: devplat's part on top of the user's.
 
 use serde_json::{Map, Value, json};
 
@@ -11,9 +11,10 @@ use crate::{
     },
 };
 
-/// kube-controller-manager makes a token for each of its some 45 controllers, one after the other, before the last of
-/// them starts; limited to its default of 20 calls a second that takes 6 s, in which no pod comes up. And with one
-/// control plane there is no other leader: after a restart, the next one would wait some 17 s for the one that was.
+/// Arguments that make controllers start faster. kube-controller-manager creates a token for each of its about 45
+/// controllers before the last one starts; at its default of 20 calls per second that takes 6 s, in which no pod
+/// starts. With one control plane, leader election only costs time: after a restart, the new leader would wait about 17
+/// s for the lease of the old one to expire.
 fn controllers(one_control_plane: bool) -> [Value; 2] {
     let mut manager = vec![("kube-api-qps", "200"), ("kube-api-burst", "400")];
     let mut scheduler = Vec::new();
@@ -21,7 +22,7 @@ fn controllers(one_control_plane: bool) -> [Value; 2] {
         manager.push(("leader-elect", "false"));
         scheduler.push(("leader-elect", "false"));
     }
-    // The list of v1beta4 takes the place of kind's own, which has this argument.
+    // The list of v1beta4 replaces kind's own list, so repeat its argument.
     let with_kinds_own =
         [("enable-hostpath-provisioner", "true")].iter().chain(&manager).copied().collect::<Vec<_>>();
     let as_map = |arguments: &[(&str, &str)]| {
@@ -38,14 +39,14 @@ fn controllers(one_control_plane: bool) -> [Value; 2] {
             "scheduler": { "extraArgs": scheduler },
         })
     };
-    // Once for each version of kubeadm's configuration that kind writes: it passes over one that does not match.
+    // One patch per version of kubeadm's configuration: kind ignores patches that do not match.
     [
         patch("v1beta3", as_map(&manager), as_map(&scheduler)),
         patch("v1beta4", as_list(&with_kinds_own), as_list(&scheduler)),
     ]
 }
 
-/// Has containerd read /etc/containerd/certs.d, which kind's images do by themselves since v0.27.
+/// Makes containerd read /etc/containerd/certs.d, which is the default in images since kind v0.27.
 const REGISTRY_CONFIG: &str =
     "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/etc/containerd/certs.d\"\n";
 
@@ -107,10 +108,11 @@ pub(super) fn config(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
     }
     let mut patches = controllers(control_planes < 2).to_vec();
     if *cgroups == Cgroups::V1 {
-        // From Kubernetes 1.35 on, which kind's own images have, a kubelet does not start there unless told to.
+        // From Kubernetes 1.35 on, which kind's default image has, a kubelet rejects control groups v1 without this
+        // setting.
         patches.push(json!({ "kind": "KubeletConfiguration", "failCgroupV1": false }));
     }
-    // kind takes each patch as a text.
+    // kind reads each patch from a text.
     config.prepend("kubeadmConfigPatches", patches.iter().map(|patch| json!(patch.to_string())).collect())?;
     if *registry_config {
         config.prepend("containerdConfigPatches", vec![json!(REGISTRY_CONFIG)])?;
@@ -118,7 +120,7 @@ pub(super) fn config(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
     Ok(config.text())
 }
 
-/// Adds devplat's mappings to a node; two that lead to one port of the node are a conflict.
+/// Adds devplat's mappings to a node. Two mappings to one port of the node are a conflict.
 fn map_ports(node: &mut Map<String, Value>, key: &str, mappings: &[Mapping]) -> Result<(), ConfigError> {
     let path = format!("{key}.extraPortMappings");
     let list = list_of(node, "extraPortMappings", &path)?;
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_carries_the_marks_of_ownership() {
+    fn configuration_has_the_owners_marks() {
         let (owner, mappings) = (owner(), [mapping()]);
         insta::assert_snapshot!(config(&with(&owner, &mappings, None)).unwrap());
     }
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn kubelet_accepts_old_control_groups_only_where_they_are_used() {
+    fn kubelet_accepts_control_groups_v1_only_if_they_are_used() {
         let owner = owner();
         let patches = |cgroups| {
             let text = config(&Wanted { cgroups, ..with(&owner, &[], None) }).unwrap();
@@ -219,7 +221,7 @@ kubeadmConfigPatches: ['kind: Mine']
     }
 
     #[test]
-    fn two_control_planes_elect_their_leader() {
+    fn two_control_planes_use_leader_election() {
         let owner = owner();
         let theirs = "nodes: [{role: control-plane}, {role: control-plane}]";
         assert!(!config(&with(&owner, &[], Some(theirs))).unwrap().contains("leader-elect"));
@@ -227,7 +229,7 @@ kubeadmConfigPatches: ['kind: Mine']
     }
 
     #[test]
-    fn keys_of_devplat_are_named_where_the_user_sets_them_otherwise() {
+    fn different_value_for_a_key_of_devplats_is_a_conflict() {
         let (owner, mappings) = (owner(), [mapping()]);
         let error = |text: &str| config(&with(&owner, &mappings, Some(text))).unwrap_err().to_string();
         assert_eq!(error("name: other"), "name is \"other\"; devplat sets it to \"team-a\"");

@@ -1,4 +1,4 @@
-//! kind, through its command.
+//! Runs the command kind.
 
 mod config;
 mod wanted;
@@ -14,10 +14,10 @@ pub use wanted::Wanted;
 use super::{ClusterError, Maker, diagnose::Attempt};
 use crate::{Command, Surroundings, docker::Engine};
 
-/// The step of kind, as [`create`] hands it on, in which containerd is running in its nodes.
+/// The step of kind, as [`create`] reports it, in which containerd is running in its nodes.
 pub const NODE_IS_UP: &str = "starting control-plane";
 
-/// kind's own step for the node image; the image's name follows in parentheses.
+/// kind's step for the node image; the image's name follows in parentheses.
 const IMAGE_STEP: &str = "ensuring node image (";
 
 /// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
@@ -36,19 +36,19 @@ pub struct Kind<'a> {
     kubeconfig: &'a Path,
 }
 
-/// kind's version, which shows that it is installed.
+/// Returns kind's version. Fails if kind is not installed.
 pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError> {
     let asked = Command::new("kind", surroundings).args(["version", "-q"]).deadline(LIMIT).run().await;
     Ok(asked.map_err(ClusterError::Tool)?.stdout.trim().to_owned())
 }
 
 impl<'a> Kind<'a> {
-    /// kind, with a kubeconfig of devplat's in place of the user's.
+    /// Returns kind with devplat's kubeconfig in place of the user's.
     pub fn new(engine: &'a Engine, surroundings: &'a Surroundings, kubeconfig: &'a Path) -> Self {
         Self { engine, surroundings, kubeconfig }
     }
 
-    /// Makes the cluster and writes its kubeconfig; hands on each of kind's own steps.
+    /// Creates the cluster, writes its kubeconfig and reports each of kind's steps.
     pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
         let config = config::config(wanted).map_err(|source| match &wanted.extra {
             Some(extra) => ClusterError::Config { program: "kind", path: extra.path.to_owned(), source },
@@ -77,14 +77,14 @@ impl<'a> Kind<'a> {
         Err(attempt.diagnose(self.engine, error).await)
     }
 
-    /// Deletes the cluster with everything in it; one that is not there is no failure.
+    /// Deletes the cluster. An absent cluster is not an error.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let command = self.command().args(["delete", "cluster", "--name", name, "--kubeconfig"]);
         let deleted = command.arg(self.kubeconfig).deadline(LIMIT).run().await;
         deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete kind cluster {name}")))
     }
 
-    /// The kubeconfig of the cluster, as text.
+    /// Returns the kubeconfig of the cluster as text.
     pub async fn kubeconfig(&self, name: &str) -> Result<String, ClusterError> {
         let asked = self.command().args(["get", "kubeconfig", "--name", name]).deadline(LIMIT).run().await;
         asked
@@ -92,7 +92,7 @@ impl<'a> Kind<'a> {
             .map_err(|error| super::failed(error, || format!("get the kubeconfig of kind cluster {name}")))
     }
 
-    /// kind, on the engine that devplat uses, whatever the shell's variables say.
+    /// Returns a command of kind's on devplat's engine, regardless of the shell's variables.
     fn command(&self) -> Command {
         let command = Command::new("kind", self.surroundings).env_clear_prefix("KIND_");
         self.engine
@@ -101,7 +101,7 @@ impl<'a> Kind<'a> {
             .env("KUBECONFIG", self.kubeconfig.as_os_str())
     }
 
-    /// Hosts that go to no proxy, with those of the cluster; `None` where no proxy is named.
+    /// Returns `NO_PROXY` with the cluster's hosts added; `None` if no proxy is set.
     async fn no_proxy(&self, wanted: &Wanted<'_>) -> Result<Option<String>, ClusterError> {
         if self.surroundings.proxies().next().is_none() {
             return Ok(None);
@@ -120,7 +120,7 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// The step that kind begins, in plain letters.
+/// Returns the step that kind begins, in lower case and without symbols.
 fn step(line: &str) -> Option<String> {
     let text: String = line.trim().strip_prefix('•')?.chars().filter(char::is_ascii).collect();
     let text = text.trim().trim_end_matches('.').trim();

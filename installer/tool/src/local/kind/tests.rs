@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn steps_of_kind_come_in_plain_letters() {
+fn steps_of_kind_have_no_symbols() {
     assert_eq!(step(" • Starting control-plane 🕹️  ...").as_deref(), Some(NODE_IS_UP));
     assert_eq!(step(" ✓ Starting control-plane 🕹️"), None);
     assert_eq!(step("Deleted nodes"), None);
@@ -39,7 +39,7 @@ fn wanted(owner: &Owner) -> Wanted<'_> {
 }
 
 #[tokio::test]
-async fn shell_cannot_send_kind_to_another_engine_cluster_or_kubeconfig() {
+async fn variables_of_the_shell_do_not_reach_kind() {
     let fake = Fake::new("kind", "env; cat >/dev/null; echo ' • Preparing nodes 📦  ...' >&2").await;
     let surroundings = fake.surroundings([
         ("KIND_EXPERIMENTAL_PROVIDER", "podman"),
@@ -88,7 +88,7 @@ async fn image_that_kind_could_not_pull_is_named() {
 }
 
 #[tokio::test]
-async fn port_that_is_taken_is_named_with_its_holder() {
+async fn taken_port_is_reported_with_its_holder() {
     let fake = Fake::new("kind", "echo 'ERROR: anything at all' >&2; exit 1").await;
     let surroundings = fake.surroundings([]);
     let engine = engine_without_containers().await;

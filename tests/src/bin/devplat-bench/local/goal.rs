@@ -13,7 +13,7 @@ pub(super) enum Goal {
     MoreSeconds(f64),
 }
 
-/// Whether a measurement meets its goal.
+/// Whether a measurement meets the goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Met,
@@ -21,13 +21,13 @@ pub(super) enum Verdict {
 }
 
 impl Goal {
-    /// The verdict on a measurement, which is not rounded first. One that is not a number misses its goal.
+    /// Compares an unrounded measurement with the goal. `NaN` misses it.
     pub(super) fn verdict(self, measured: f64) -> Verdict {
         let (Self::Ratio(limit) | Self::Seconds(limit) | Self::MoreSeconds(limit)) = self;
         if measured <= limit { Verdict::Met } else { Verdict::Missed }
     }
 
-    /// A measurement with the goal's unit.
+    /// Returns a measurement with the goal's unit.
     pub(super) fn show(self, measured: f64) -> String {
         match self {
             Self::Ratio(_) => format!("{measured:.2}"),

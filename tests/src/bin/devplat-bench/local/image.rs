@@ -1,6 +1,6 @@
-//! A large image of which one small layer changes, until the node has it: through the platform's own registry, and by
-//! `k3d image import`. devplat has no command for images of users; its registry takes them from any tool, so
-//! `docker push` is the way that its users have.
+//! Measures the time until a node has a large image of which one small layer changed: through the platform's own
+//! registry, and by `k3d image import`. devplat has no command for images of users. They push to its registry with any
+//! tool, so this uses `docker push`.
 
 use std::{
     fs::{self, File},
@@ -18,7 +18,7 @@ use crate::figure::{Series, timed};
 
 /// The bytes of the layer that all versions share.
 const SIZE: u64 = 1_000_000_000;
-/// An archive without a file in it: two empty blocks.
+/// A tar archive without files: two empty blocks.
 const EMPTY_ARCHIVE: [u8; 1024] = [0; 1024];
 
 /// Seconds until the node had a version.
@@ -78,7 +78,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// Makes the first version: one layer of random bytes, which no compression makes smaller.
+    /// Builds the first version: one layer of random bytes, which cannot be compressed.
     fn build_first(&self) -> Result<()> {
         let archive = self.folder.join("empty.tar");
         fs::write(&archive, EMPTY_ARCHIVE)?;
@@ -92,17 +92,17 @@ impl<'a> Bench<'a> {
         Ok(fs::remove_file(data)?)
     }
 
-    /// Makes another version: the first, and a layer with one line.
+    /// Builds another version: the first one plus a layer with one line.
     fn change(&self, version: &str) -> Result<()> {
         fs::write(self.folder.join("line"), format!("{version}\n"))?;
         self.add("v0", "line", version)
     }
 
-    /// Makes version `new` of version `old` and a layer with one file.
+    /// Builds version `new` from version `old` plus a layer with one file.
     fn add(&self, old: &str, file: &str, new: &str) -> Result<()> {
         let (container, name) = (format!("{}-image", self.platform.name), &self.name);
         let docker = |args: &[&str]| self.platform.docker(args);
-        // It is never started, so the command need not exist. It has the image's label.
+        // The container is never started, so the command need not exist. It gets the image's label.
         docker(&["create", "--name", &container, &format!("{name}:{old}"), "none"])?;
         let from = self.folder.join(file).display().to_string();
         docker(&["cp", &from, &format!("{container}:/{file}")])?;
@@ -110,8 +110,8 @@ impl<'a> Bench<'a> {
         docker(&["rm", &container]).map(|_| ())
     }
 
-    /// Brings a version into the node both ways, the registry first: the node keeps the layers, which saves the import
-    /// from unpacking them again. Returns the seconds of each.
+    /// Delivers a version to the node in both ways and returns the seconds of each. The registry comes first: the node
+    /// keeps the unpacked layers, so the import, our peer, gets the advantage.
     fn deliver(&self, version: &str) -> Result<(f64, f64)> {
         let of = |name: &str| format!("{name}:{version}");
         let (name, pushed, pulled) = (of(&self.name), of(&self.pushed), of(&self.pulled));

@@ -1,5 +1,5 @@
-//! The life of a platform, several times: a bare cluster made and deleted, then a platform made, looked at, changed and
-//! destroyed.
+//! Measures the life of a platform several times: creates and deletes a bare cluster, then creates, observes, changes
+//! and destroys a platform.
 
 use std::{path::Path, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     say,
 };
 
-/// Longer than a verb ever took.
+/// A limit that no verb ever reached.
 const LONG: Duration = Duration::from_mins(5);
 
 /// Seconds of each run, on clusters of one maker.
@@ -36,7 +36,7 @@ pub(super) struct Life {
     /// Until the end of the `up` that rolled it out.
     pub(super) rollout_whole: Series,
     pub(super) destroy: Series,
-    /// Only where there is a peer: with k3d.
+    /// Only with k3d, which has a peer.
     pub(super) delivered: Option<Delivered>,
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn measure(maker: Maker, runs: usize, cache: &Path) -> Result<L
     let platform = Platform::new(&format!("bench-{}", maker.name()))?.with_cache(cache);
     let bench = Bench { maker, programs: Programs::copy(&platform)?, platform };
     say(&format!("{}: a first platform, not measured", maker.name()));
-    // It puts the images together, and files come into the page cache.
+    // It assembles the images and fills the page cache.
     bench.devplat(&maker.up())?;
     let mut life = Life { node_image: bench.node_image()?, ..Life::default() };
     bench.devplat(&["destroy", "--yes"])?;
@@ -59,7 +59,7 @@ pub(super) async fn measure(maker: Maker, runs: usize, cache: &Path) -> Result<L
         life.delivered = Some(image::measure(&bench.platform, &maker.node(&bench.platform), runs)?);
         bench.devplat(&["destroy", "--yes"])?;
     }
-    // Now rather than at the end of the program, as the next maker's figures are measured first.
+    // Not at the end of the program, because the figures of the next maker are measured before that.
     bench.platform.sweep()?;
     Ok(life)
 }

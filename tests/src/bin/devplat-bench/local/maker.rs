@@ -11,7 +11,7 @@ pub(super) enum Maker {
 }
 
 impl Maker {
-    /// The name of its command, which is that of its profile.
+    /// Returns the name of its command, which is also the name of its profile.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::K3d => "k3d",
@@ -19,17 +19,17 @@ impl Maker {
         }
     }
 
-    /// The arguments that create a platform, or leave it as it is.
+    /// Returns the arguments of `up`.
     pub(super) fn up(self) -> [&'static str; 4] {
         ["up", "--profile", self.name(), "--yes"]
     }
 
-    /// The arguments that show the plan of the same.
+    /// Returns the arguments of the corresponding `plan`.
     pub(super) fn plan(self) -> [&'static str; 3] {
         ["plan", "--profile", self.name()]
     }
 
-    /// The peer of `up`.
+    /// Returns the peer of `up`.
     pub(super) fn creation(self) -> &'static str {
         match self {
             Self::K3d => "k3d cluster create",
@@ -37,7 +37,7 @@ impl Maker {
         }
     }
 
-    /// The peer of `destroy`.
+    /// Returns the peer of `destroy`.
     pub(super) fn deletion(self) -> &'static str {
         match self {
             Self::K3d => "k3d cluster delete",
@@ -45,7 +45,7 @@ impl Maker {
         }
     }
 
-    /// The container of the only node of a platform's cluster.
+    /// Returns the container of the only node of a platform's cluster.
     pub(super) fn node(self, platform: &Platform) -> String {
         match self {
             Self::K3d => format!("k3d-{}-server-0", platform.name),
@@ -57,7 +57,7 @@ impl Maker {
     pub(super) fn create_bare(self, platform: &Platform, node_image: &str) -> Result<()> {
         match self {
             Self::K3d => bare::create_k3d_of(platform, node_image),
-            // It chooses its image in the same way as devplat.
+            // kind chooses the same image as devplat.
             Self::Kind => bare::create(platform),
         }
     }
@@ -70,8 +70,7 @@ impl Maker {
         }
     }
 
-    /// Deletes what the maker's own deletion leaves: kind never deletes a network, and devplat would take one of this
-    /// name for a foreign one.
+    /// Deletes the network that kind leaves. devplat would treat a network of this name as foreign.
     pub(super) fn clear_bare(self, platform: &Platform) -> Result<()> {
         match self {
             Self::K3d => Ok(()),

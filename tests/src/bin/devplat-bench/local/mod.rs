@@ -1,6 +1,6 @@
-//! Platforms on clusters of this machine, each figure beside its peer in the same run: a cluster that k3d or kind makes
-//! alone, of the same node image, and for images `k3d image import`. Goals are those of the project; a missed one is
-//! printed and changes no exit status.
+//! Measures platforms on clusters of this machine, each figure beside its peer in the same run. The peers are clusters
+//! that k3d or kind creates without devplat from the same node image, and `k3d image import`. The goals are those of
+//! the project; a missed goal is printed and does not change the exit status.
 
 mod goal;
 mod image;
@@ -17,7 +17,7 @@ use self::maker::Maker;
 
 /// Measures `runs` times on each maker's clusters. Returns the table and its notes, in Markdown.
 pub(crate) async fn measure(runs: usize) -> Result<String> {
-    // Both platforms use the same base image of dev servers, which takes a minute to put together.
+    // Both platforms use the same base image of dev servers, which takes a minute to assemble.
     let cache = Folder::new()?;
     let mut lines = Vec::new();
     let mut notes = Vec::new();

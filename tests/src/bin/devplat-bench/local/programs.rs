@@ -1,4 +1,4 @@
-//! A copy of devplat and its programs, in which the operator can be changed.
+//! A copy of devplat and its programs, whose operator can be changed.
 
 use std::{
     fs::{self, OpenOptions},
@@ -12,7 +12,7 @@ use devplat_tests::{
     platform::{PROGRAMS, Platform},
 };
 
-/// A folder with the programs. devplat takes those for the cluster from the folder that it lies in itself.
+/// A folder with the programs. devplat takes the programs for the cluster from its own folder.
 #[derive(Debug)]
 pub(super) struct Programs {
     folder: PathBuf,
@@ -29,12 +29,12 @@ impl Programs {
         Ok(Self { folder })
     }
 
-    /// A call of the copied devplat.
+    /// Returns a call of the copied devplat.
     pub(super) fn devplat(&self, platform: &Platform, args: &[&str]) -> Result<Call> {
         Ok(platform.call(self.folder.join("devplat"))?.args(args.iter().copied()))
     }
 
-    /// Makes the operator another program that does the same: the kernel ignores bytes after the last segment.
+    /// Changes the operator's file but not its behaviour: the kernel ignores bytes after the last segment.
     pub(super) fn change_operator(&self) -> Result<()> {
         let mut file = OpenOptions::new().append(true).open(self.folder.join("devplat-operator"))?;
         Ok(file.write_all(b"\nchanged\n")?)

@@ -1,4 +1,4 @@
-//! The table: each measurement beside its goal, and notes on how it was made.
+//! The table: each measurement beside its goal, with notes on the method.
 
 use std::fmt::Write as _;
 
@@ -12,18 +12,18 @@ pub(super) struct Line {
     pub(super) name: String,
     pub(super) goal: Goal,
     pub(super) measured: f64,
-    /// The series that the figure comes from.
+    /// The series of measurements.
     pub(super) from: String,
 }
 
-/// Notes that hold for every run.
+/// Notes on every run.
 pub(super) const NOTES: [&str; 5] = [
     "Medians are compared with the goals.",
-    "Tests hold that `up` with nothing to do, `status` and `plan` write nothing.",
-    "The other operator is the same program with some bytes appended; its image is put together within the time.",
+    "Tests check that `up` with nothing to do, `status` and `plan` write nothing.",
+    "The other operator is the same program with some bytes appended; the time includes the assembly of its image.",
     "The large image is 1 GB of random bytes in one layer, and one more layer with the line that changes. `docker push` \
      to the platform's registry and a pull by the node are compared with `k3d image import --mode direct`.",
-    "`./quickstart` is not part of this: `time ./quickstart` on a new machine of two cores, goal at most 20 min.",
+    "`./quickstart` is not measured here. Run `time ./quickstart` on a new machine of two cores; the goal is at most 20 min.",
 ];
 
 /// The figures of one maker's clusters.
@@ -104,10 +104,10 @@ pub(super) fn about_nodes(maker: Maker, node_image: &str) -> String {
     let all = format!("Every node of {}, devplat's and bare, is `{node_image}`", maker.name());
     match maker {
         Maker::K3d if bare::is_stand_in(node_image) => format!(
-            "{all}: **a stand-in for k3s** (tests/kubernetes/README.md), because no image registry was reachable when it was made. \
-             It has no load balancer, so bare clusters are made with `--no-lb`, as devplat's are."
+            "{all}: **a stand-in for k3s** (tests/kubernetes/README.md), because no image registry was reachable when it was built. \
+            It has no load balancer, so bare clusters are created with `--no-lb`, like devplat's."
         ),
-        Maker::K3d => format!("{all}. Bare clusters are made with `--no-lb`, as devplat's are."),
+        Maker::K3d => format!("{all}. Bare clusters are created with `--no-lb`, like devplat's."),
         Maker::Kind => format!("{all}."),
     }
 }

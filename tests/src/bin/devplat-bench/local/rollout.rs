@@ -11,13 +11,13 @@ use super::{maker::Maker, programs::Programs};
 
 const NAMESPACE: &str = "devserver-operator-system";
 const NAME: &str = "devserver-operator";
-/// Longer than a rollout ever took.
+/// A limit that no rollout ever reached.
 const LONG: Duration = Duration::from_mins(5);
 
 /// Seconds from the start of `up`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rollout {
-    /// Until every replica of the new operator was available, and none of the old one was left.
+    /// Until every replica of the new operator was available and all old replicas were gone.
     pub(super) rolled_out: f64,
     /// Until the end of `up`, with the proof.
     pub(super) whole: f64,
@@ -36,7 +36,7 @@ pub(super) async fn measure(maker: Maker, platform: &Platform, programs: &Progra
         let deployment = deployments.get(NAME).await.map_err(|error| error.to_string())?;
         match (runs_another(&deployment, &before), running) {
             (true, _) => Ok(Some(begun.elapsed().as_secs_f64())),
-            // The look came after the end of `up`, so nothing follows.
+            // `up` had already ended before this check, so no change will follow.
             (false, false) => Ok(None),
             (false, true) => Err("the rollout is not complete"),
         }
@@ -51,8 +51,8 @@ pub(super) async fn measure(maker: Maker, platform: &Platform, programs: &Progra
     }
 }
 
-/// Whether a Deployment has rolled out completely, with another image than `before`: the conditions of
-/// `kubectl rollout status`.
+/// Returns whether a Deployment has rolled out completely, by the conditions of `kubectl rollout status`, with an image
+/// other than `before`.
 fn runs_another(deployment: &Deployment, before: &str) -> bool {
     let Some(wanted) = deployment.spec.as_ref().map(|DeploymentSpec { replicas, .. }| replicas.unwrap_or(1))
     else {
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// A Deployment of two replicas with the image `new`, whose status has `changes`.
+    /// Returns a Deployment of two replicas with the image `new` and `changes` in its status.
     fn deployment(changes: &Value) -> Deployment {
         let mut status =
             json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
