@@ -100,7 +100,7 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
     let record = host.ui.record();
     assert!(steps(&record).contains(&"network"), "{record:#?}");
     let Some(Event::Error { hints, exit: 4, .. }) = record.events.last() else { panic!("{record:#?}") };
-    let again = "`devplat up --profile kind --set 'devServers.image=registry.example/dev:1'` goes on";
+    let again = "`devplat up --profile kind --set 'devServers.image=registry.example/dev:1'` continues";
     assert!(hints.iter().any(|hint| hint.contains(again)), "{hints:?}");
 
     let entries = journal(&machine);

@@ -32,7 +32,7 @@ async fn destroy_without_a_platform_fails_with_the_searched_places() {
     let (machine, engine) = (Machine::new(), engine());
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
     assert_eq!(status, 2, "{said}");
-    assert!(said.contains("nothing of a platform devplat is known or found here"), "{said}");
+    assert!(said.contains("platform devplat is neither known nor found here"), "{said}");
     assert!(said.contains(".local/state/devplat/devplat") && said.contains(&engine.address), "{said}");
     assert_eq!(engine.answers.changes(), [""; 0]);
     assert!(machine.home().keys().all(|path| !path.ends_with("decisions.json")));
@@ -52,7 +52,7 @@ async fn context_with_marks_is_suggested_for_an_unknown_platform() {
     for args in [&["destroy", "--yes"][..], &["destroy", "--yes", "--profile", "existing"]] {
         let (status, said) = with_engine(&machine, &engine, args).await;
         assert_eq!(status, 2, "{said}");
-        assert!(said.contains("context there carries marks of it"), "{said}");
+        assert!(said.contains("context there has its marks"), "{said}");
         assert!(said.contains("devplat destroy") && said.contains("--context there"), "{said}");
     }
 }
@@ -109,7 +109,7 @@ async fn decisions_of_an_older_devplat_are_kept_if_nothing_is_found() {
     let key = machine.write("home/.local/state/devplat/devplat/ssh/demo.key", "private");
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
     assert_eq!(status, 2, "{said}");
-    assert!(said.contains("whether that is where it was made is not known"), "{said}");
+    assert!(said.contains("it is unknown where the platform was created"), "{said}");
     assert!(key.exists());
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--forget", "--yes"]).await;
     assert_eq!(status, 0, "{said}");
@@ -122,8 +122,8 @@ async fn platform_without_its_cluster_is_forgotten_not_destroyed() {
     machine.remember(&in_engine(&engine.id));
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
     assert_eq!(status, 0, "{said}");
-    assert!(said.contains("nothing of platform devplat was found"), "{said}");
-    assert!(said.contains("forgot what was remembered") && !said.contains("destroyed"), "{said}");
+    assert!(said.contains("no resource of platform devplat was found"), "{said}");
+    assert!(said.contains("deleted its state folder") && !said.contains("destroyed"), "{said}");
 }
 
 #[tokio::test]
