@@ -1,4 +1,4 @@
-//! Engines, clusters and registries in which something is in the way: what devplat reports, and that it made nothing.
+//! Engines, clusters and registries that cannot be used as they are: devplat reports why, and changes nothing.
 
 use std::{
     fs,
@@ -40,7 +40,7 @@ async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32
     run(machine.devplat(args).env("DOCKER_HOST", &engine.address)).await
 }
 
-/// What the verb `plan` prints, standard error first, with single spaces.
+/// The output of the verb `plan`, standard error first, with single spaces.
 async fn planned(machine: &Machine, engine: &Serving, args: &[&str]) -> String {
     let variables = [("DOCKER_HOST", engine.address.as_str())];
     let output = machine.all_output(&[&["plan"][..], args].concat(), &variables).await;
@@ -113,7 +113,7 @@ fn changed(server: &Serving) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn old_k3d_is_refused_before_anything_is_made_and_the_current_context_is_not_asked() {
+async fn old_k3d_is_rejected_and_the_current_context_not_asked() {
     let (machine, engine) = (Machine::new(), engine());
     let production = cluster(&machine, &[]).await;
     machine.program("k3d", r#"[ "$2" = -o ] && exit 1; echo 'k3d version v5.4.6'"#).await;
@@ -134,7 +134,7 @@ async fn context_and_a_profile_that_creates_a_cluster_exclude_each_other() {
             let args = [verb, &["--profile", profile, "--context", "there"]].concat();
             let (status, said) = with_engine(&machine, &engine, &args).await;
             assert_eq!(status, 2, "{args:?}: {said}");
-            let why = format!("--context names a cluster that exists, and the profile creates one with {profile}");
+            let why = format!("--context names an existing cluster, but the profile creates one with {profile}");
             assert!(said.contains(&why), "{args:?}: {said}");
         }
     }
@@ -169,18 +169,18 @@ async fn half_a_cluster_by_k3d_of_another_user_is_left_alone() {
         assert_eq!(status, 2, "{said}");
         let remedy = "to delete it: `docker rm --force k3d-devplat-tools`, `docker volume rm k3d-devplat-images`, \
                       `docker network rm k3d-devplat`";
-        assert!(said.contains("which an interrupted `k3d cluster create` left") && said.contains(remedy), "{said}");
+        assert!(said.contains("an interrupted `k3d cluster create`") && said.contains(remedy), "{said}");
     }
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 
 #[tokio::test]
-async fn cluster_of_another_user_is_in_the_way_of_one_by_the_same_maker_alone() {
+async fn foreign_cluster_blocks_only_a_cluster_by_the_same_maker() {
     let (machine, engine) = (Machine::new(), engine());
     list(&engine, "io.x-k8s.kind.cluster=devplat", &[kind_node(&[])]);
     let (status, said) = with_engine(&machine, &engine, &["plan", "--profile", "kind"]).await;
     assert_eq!(status, 2, "{said}");
-    assert!(said.contains("kind cluster devplat was not made by devplat"), "{said}");
+    assert!(said.contains("kind cluster devplat was not created by devplat"), "{said}");
     let plan = planned(&machine, &engine, &["--profile", "k3d", K3D[5]]).await;
     assert!(plan.contains("\ncluster create absent") && !plan.contains("delete"), "{plan}");
     assert_eq!(engine.answers.changes(), [""; 0]);
@@ -192,7 +192,7 @@ async fn half_a_cluster_of_another_kind_is_replaced() {
     list(&engine, "io.x-k8s.kind.cluster=devplat", &[kind_node(&["/etc/devplat/owner/devplat"])]);
     let plan = planned(&machine, &engine, &["--profile", "k3d", K3D[5]]).await;
     assert!(plan.contains("\ncluster delete its creation was interrupted"), "{plan}");
-    assert!(plan.contains("\ncluster create replaces what is deleted"), "{plan}");
+    assert!(plan.contains("\ncluster create replaces the deleted one"), "{plan}");
 }
 
 /// Runs `up` with a k3d that fails after `meanwhile`.
@@ -221,7 +221,7 @@ async fn port_taken_after_the_check_is_reported_with_its_holder() {
     assert_eq!(status, 3, "{said}");
     let why = format!("cannot create cluster devplat: port {address} is taken by ");
     assert!(said.contains(&why) && said.contains(&std::process::id().to_string()), "{said}");
-    assert!(said.contains("hint: end what listens there, or name another port"), "{said}");
+    assert!(said.contains("hint: stop the process that listens there, or name another port"), "{said}");
 }
 
 #[tokio::test]
@@ -257,8 +257,8 @@ async fn registry_that_cannot_serve_is_refused_before_images_are_put_together() 
     let registry = api_server("none").await;
     let here = registry.address.trim_start_matches("http://").to_owned();
     for (answer, address, why, hint) in [
-        (401, here.clone(), "answered 401: it wants credentials", "docker login"),
-        (403, here.clone(), "answered 403: this account may not", "is this the right account?"),
+        (401, here.clone(), "answered 401: it requires credentials", "hint: log in with `docker login"),
+        (403, here.clone(), "answered 403: this account may not", "hint: log in with an account that may push"),
         (200, nothing_listens().to_string(), "cannot reach registry", "curl -v"),
     ] {
         registry.answers.give("HEAD /v2/", answer, &json!(null));
@@ -295,7 +295,7 @@ async fn announced_registry_that_is_gone_is_passed_over() {
         "data": {"localRegistryHosting.v1": format!("host: \"{gone}\"")}});
     server.answers.give("GET /api/v1/namespaces/kube-public/configmaps/local-registry-hosting", 200, &map);
     let said = planned(&machine, &engine, &EXISTING).await;
-    assert!(said.contains(&format!("registry {gone}, which the cluster announces")), "{said}");
+    assert!(said.contains(&format!("registry {gone}, announced by the cluster")), "{said}");
     assert!(said.contains("does not answer") && said.contains("importing images into the nodes"), "{said}");
 }
 
