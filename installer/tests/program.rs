@@ -18,6 +18,9 @@ mod shell;
 #[cfg(test)]
 #[path = "program/stop.rs"]
 mod stop;
+#[cfg(test)]
+#[path = "program/trouble.rs"]
+mod trouble;
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
