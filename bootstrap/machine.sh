@@ -1,5 +1,5 @@
-# What quickstart and check need of a machine, installed only where it is missing, and said before it is done.
-# Sourced, never run. Everything here can be done again.
+# Installs the programs that quickstart, check and bench need. Each function installs only missing programs and reports
+# them first, so all of them can be called again. Sourced, never run.
 # shellcheck shell=bash source-path=SCRIPTDIR
 
 bootstrap=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,11 +16,11 @@ as_root() {
   elif command -v sudo >/dev/null; then
     sudo "$@"
   else
-    fail "this needs root: $*" "run it as root, or install sudo"
+    fail "this needs root: $*" "run the same command as root, or install sudo"
   fi
 }
 
-# need_commands COMMAND:PACKAGE...: installs the Debian packages of those commands that are not there.
+# need_commands COMMAND:PACKAGE...: installs the Debian packages of the commands that are missing.
 need_commands() {
   local pair missing=()
   for pair in "$@"; do
@@ -29,13 +29,22 @@ need_commands() {
   [[ ${#missing[@]} == 0 ]] || need_packages "${missing[@]}"
 }
 
-# mmdebstrap, and by what it has a root of its own where the caller is none.
+# mmdebstrap, and newuidmap, with which it gets a user namespace when the caller is not root.
 need_mmdebstrap() {
   need_commands mmdebstrap:mmdebstrap
   [[ $EUID == 0 ]] || need_commands newuidmap:uidmap
 }
 
-# need_python_modules MODULE:PACKAGE...: the same for modules of Debian's own Python.
+# allow_inotify INSTANCES: until the next reboot. Each node of a cluster takes some 20; Debian allows 128 for each account.
+allow_inotify() {
+  local now
+  now=$(cat /proc/sys/fs/inotify/max_user_instances)
+  if ((now >= $1)); then return; fi
+  say "allowing $1 inotify instances in place of $now, until the next reboot"
+  as_root sh -c "echo $1 >/proc/sys/fs/inotify/max_user_instances"
+}
+
+# need_python_modules MODULE:PACKAGE...: installs the Debian packages of the modules that Debian's own Python lacks.
 need_python_modules() {
   local pair missing=()
   for pair in "$@"; do
@@ -47,8 +56,8 @@ need_python_modules() {
 # need_packages PACKAGE...: installs them.
 need_packages() {
   command -v apt-get >/dev/null ||
-    fail "missing on this machine: $*" "this works by itself on Debian and Ubuntu; elsewhere, install them and run the same command"
-  say "installing from Debian packages: $* (usually 10 to 40 s)"
+    fail "missing on this machine: $*" "they are installed automatically on Debian and Ubuntu; elsewhere, install them and run the same command"
+  say "installing from Debian packages: $* (about 10 to 40 s)"
   local log
   log=$(mktemp)
   if ! install_packages "$@" >"$log" 2>&1; then
@@ -56,7 +65,7 @@ need_packages() {
     if ! { as_root apt-get update && install_packages "$@"; } >"$log" 2>&1; then
       tail -n 20 "$log" >&2
       rm "$log"
-      fail "these packages cannot be installed: $*" "the output of apt-get above says why"
+      fail "these packages cannot be installed: $*" "read the output of apt-get above"
     fi
   fi
   rm "$log"
@@ -66,7 +75,7 @@ install_packages() {
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
-# Commands of administrators are not on everybody's PATH.
+# The PATH of many users lacks the folders of administrators' commands.
 find_command() {
   PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$1" >/dev/null
 }

@@ -1,4 +1,7 @@
-//! How a command fails: the exit status by kind of failure, the chain of causes, and what to do.
+//! The failure of a command: exit status, chain of causes, and hints. Errors are typed up to this point; the text is
+//! for users, and no code reads it back.
+
+mod from;
 
 use std::{
     error::Error,
@@ -8,15 +11,15 @@ use std::{
 /// Kinds of failure, each with its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// A mistake of devplat's own.
+    /// A bug in devplat.
     Internal,
-    /// The command line or the configuration is wrong, or what it asks for may not be.
+    /// The command line or the configuration is wrong, or requests a forbidden change.
     Usage,
-    /// The machine or the account lacks something.
+    /// The machine or the account lacks a program, a resource or a right.
     Missing,
-    /// Stopped part-way; the same command goes on.
+    /// Stopped part-way; the same command continues.
     PartWay,
-    /// Destroyed, but something is left.
+    /// Destroyed, but there are leftovers.
     Left,
 }
 
@@ -33,7 +36,7 @@ impl Exit {
     }
 }
 
-/// The exit status of a command that ended like this.
+/// Returns the exit status for an outcome.
 pub fn status(outcome: &Result<(), Failure>) -> u8 {
     match outcome {
         Ok(()) => 0,
@@ -41,48 +44,61 @@ pub fn status(outcome: &Result<(), Failure>) -> u8 {
     }
 }
 
-/// Does `work`, and takes a panic in it for what it is: a mistake of devplat's own.
+/// Runs `work`, and converts a panic into a failure, because a panic is a bug in devplat.
 ///
-/// Where it happened stands on standard error already, from Rust's own words.
-pub fn caught(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
-    // Nothing that `work` leaves half-changed is looked at again: what follows is the end.
+/// Rust has already printed the place of the panic to standard error.
+pub fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    // The program ends, so no state that `work` left half-changed is used again.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let said = panic.downcast_ref::<String>().map(String::as_str);
         let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
         Err(Failure::new(Exit::Internal, said)
-            .while_doing("devplat broke off, which is a mistake of its own")
-            .hint("please report it, with the command line and all that was said")
-            .hint("what was made is found again: the same command goes on"))
+            .while_doing("devplat crashed, which is a bug in devplat")
+            .hint("report it with the command line and the whole output")
+            .hint("run the same command again: it finds the created resources and continues"))
     })
 }
 
-/// A failure as its user sees it.
+/// The causes that devplat's code distinguishes, besides the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// All other causes.
+    Other,
+    /// The user asked to stop.
+    Stopped,
+    /// Credentials that a cluster does not accept, or that expired.
+    Login,
+}
+
+/// A failure, as users see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Its kind.
     pub exit: Exit,
-    /// What failed.
+    /// The message: what failed.
     pub message: String,
-    /// Why, outermost first.
+    /// The causes, outermost first.
     pub causes: Vec<String>,
-    /// What to do.
+    /// The hints, in the imperative.
     pub hints: Vec<String>,
+    /// The cause, for decisions in code.
+    pub cause: Cause,
 }
 
 impl Failure {
-    /// A failure that is its own cause.
+    /// Returns a failure without causes.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { exit, message: message.into(), causes: Vec::new(), hints: Vec::new(), cause: Cause::Other }
     }
 
-    /// A failure from an error and everything behind it.
+    /// Returns a failure from an error and its source chain.
     pub fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
         let mut failure = Self::new(exit, error.to_string());
         let mut last = failure.message.clone();
         let mut cause = error.source();
         while let Some(error) = cause {
             let text = error.to_string();
-            // Some errors say their source's words as their own.
+            // Some errors contain the text of their source.
             if !last.contains(&text) {
                 failure.causes.push(text.clone());
                 last = text;
@@ -92,7 +108,22 @@ impl Failure {
         failure
     }
 
-    /// Puts what was to be done in front of why it failed.
+    /// The user asked to stop.
+    pub fn stopped() -> Self {
+        Self { cause: Cause::Stopped, ..Self::new(Exit::PartWay, "stopped, as asked") }
+    }
+
+    /// Returns whether the user asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.cause == Cause::Stopped
+    }
+
+    /// Returns whether a cluster rejects the credentials.
+    pub fn is_login(&self) -> bool {
+        self.cause == Cause::Login
+    }
+
+    /// Adds a message in front, such as the action that failed.
     #[must_use]
     pub fn while_doing(mut self, what: impl Into<String>) -> Self {
         let why = std::mem::replace(&mut self.message, what.into());
@@ -100,14 +131,35 @@ impl Failure {
         self
     }
 
-    /// Adds what to do.
+    /// Adds the places that were searched.
+    #[must_use]
+    pub fn while_looking(mut self, looked: &[String]) -> Self {
+        self.causes.extend(looked.iter().map(|place| format!("not found in {place}")));
+        self
+    }
+
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// One line for the journal and for progress.
+    /// Adds several hints.
+    #[must_use]
+    pub fn with_hints(mut self, hints: impl IntoIterator<Item = String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
+    /// Adds a hint, if there is one.
+    #[must_use]
+    pub fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hints.extend(hint);
+        self
+    }
+
+    /// Returns the failure on one line, for the journal and for progress.
     pub fn one_line(&self) -> String {
         let mut line = self.message.clone();
         for cause in &self.causes {
@@ -141,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_has_the_exit_status_that_is_documented() {
+    fn every_outcome_has_the_documented_exit_status() {
         assert_eq!(status(&Ok(())), 0);
         for (exit, number) in
             [(Exit::Internal, 1), (Exit::Usage, 2), (Exit::Missing, 3), (Exit::PartWay, 4), (Exit::Left, 5)]
@@ -151,9 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn panic_is_a_mistake_of_devplats_own() {
+    fn panic_is_reported_as_a_bug() {
         let name = "first";
-        let outcomes = [caught(|| panic!("no step")), caught(|| panic!("no step {name}"))];
+        let outcomes: [Result<(), Failure>; 2] =
+            [caught(|| panic!("no step")), caught(|| panic!("no step {name}"))];
         for (outcome, why) in outcomes.into_iter().zip(["no step", "no step first"]) {
             assert_eq!(status(&outcome), 1);
             let failure = outcome.unwrap_err();

@@ -1,16 +1,21 @@
-//! `devplat`: turns a machine or a cluster into a place where developers get machines, and takes it all away
-//! again. See ARCHITECTURE.md for the way through these modules.
+//! The installer `devplat`: turns a machine or a cluster into a platform where developers get dev servers, and deletes
+//! it again. ARCHITECTURE.md has a map of these modules.
 
 pub mod apply;
 pub mod check;
 pub mod cli;
 pub mod failure;
+pub mod host;
+pub mod journal;
 pub mod observe;
-pub mod plan;
-pub mod process;
-pub mod programs;
+pub mod planning;
+pub mod platform;
+pub mod plugins;
+pub mod request;
 pub mod resource;
+pub mod signals;
 pub mod state;
-pub mod tool;
+pub mod stdin;
+pub mod tools;
 pub mod ui;
 pub mod world;

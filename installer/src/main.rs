@@ -1,4 +1,4 @@
-//! `devplat`: see the library.
+//! The program `devplat`; see the library.
 
 use std::process::ExitCode;
 

@@ -1,18 +1,44 @@
-//! The program as it is called: what only shows in a process of its own, its environment and its exit status.
+//! The program in its own process, with its environment and its exit status.
+
+#[cfg(test)]
+#[path = "program/answers.rs"]
+mod answers;
+#[cfg(test)]
+#[path = "program/driven.rs"]
+mod driven;
+#[cfg(test)]
+#[path = "program/machine.rs"]
+mod machine;
+#[cfg(test)]
+#[path = "program/place.rs"]
+mod place;
+#[cfg(test)]
+#[path = "program/shell.rs"]
+mod shell;
+#[cfg(test)]
+#[path = "program/stop.rs"]
+mod stop;
+#[cfg(test)]
+#[path = "program/trouble.rs"]
+mod trouble;
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
-use devplat::process::{Command, Error};
+use devplat_tool::{
+    Command, Surroundings,
+    process::{Ended, Error},
+};
 
 fn devplat(args: &[&str]) -> Command {
-    Command::new(env!("CARGO_BIN_EXE_devplat")).args(args.iter().copied())
+    let own = Surroundings::new(std::env::vars_os(), None);
+    Command::new(env!("CARGO_BIN_EXE_devplat"), &own).args(args.iter().copied())
 }
 
-/// Its exit status, and what it said to that: standard error, or standard output where nothing came there.
+/// Returns its exit status, and its standard error, or its standard output if standard error is empty.
 async fn failed(command: Command) -> (Option<i32>, String) {
     match command.run().await.expect_err("it fails") {
-        Error::Failed { line: _, status, said } => (status.code(), said),
-        error @ (Error::Absent { .. } | Error::Start { .. }) => panic!("{error}"),
+        Error::Failed { line: _, ended: Ended::Status(status), said } => (Some(status), said),
+        error => panic!("{error}"),
     }
 }
 
@@ -21,14 +47,14 @@ fn no_utf_8() -> OsString {
 }
 
 #[tokio::test]
-async fn variables_of_others_may_be_anything() {
+async fn other_variables_are_not_checked() {
     let shown = devplat(&["profiles", "show", "kind"]).env("GREETING", no_utf_8()).run().await.unwrap();
     assert!(shown.stdout.contains("operator.replicas"), "{}", shown.stdout);
 }
 
 #[tokio::test]
 async fn variable_of_devplats_that_is_not_utf_8_is_named() {
-    // One that the profile reads, and one that the command line reads first.
+    // A variable of the profile, and one that the command line reads first.
     for name in ["DEVPLAT_DEV_SERVERS_IMAGE", "DEVPLAT_NAME"] {
         let (status, said) = failed(devplat(&["profiles", "show", "kind"]).env(name, no_utf_8())).await;
         assert_eq!(status, Some(2), "{said}");
@@ -42,7 +68,7 @@ async fn variable_of_devplats_that_is_not_utf_8_is_named() {
 }
 
 #[tokio::test]
-async fn mistake_on_the_command_line_is_json_where_json_is_asked_for() {
+async fn mistake_on_the_command_line_is_json_with_output_json() {
     let (status, said) = failed(devplat(&["plan", "--nmae", "x", "--output", "json"])).await;
     assert_eq!(status, Some(2), "{said}");
     let event: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -53,15 +79,15 @@ async fn mistake_on_the_command_line_is_json_where_json_is_asked_for() {
 async fn mistake_on_the_command_line_has_hints_for_people() {
     let (status, said) = failed(devplat(&["pln"])).await;
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.starts_with("error: unrecognized subcommand 'pln'\nhint: "), "{said}");
+    assert!(said.starts_with("error: unknown verb \"pln\"\nhint: "), "{said}");
 }
 
 #[tokio::test]
-async fn help_is_no_mistake() {
+async fn help_is_not_an_error() {
     let help = devplat(&["plan", "--help"]).run().await.unwrap();
     assert!(help.stdout.contains("Usage: devplat plan"), "{}", help.stdout);
     assert_eq!(help.stderr, "");
     let (status, said) = failed(devplat(&[])).await;
     assert_eq!(status, Some(2), "{said}");
-    assert!(!said.contains("error:"), "no verb gives the whole help, and that alone: {said}");
+    assert!(!said.contains("error:"), "without a verb, only the help is printed: {said}");
 }

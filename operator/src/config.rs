@@ -40,4 +40,8 @@ pub struct Defaults {
     /// StorageClass of homes; the cluster's default where it is missing.
     #[arg(long, env = "DEVPLAT_STORAGE_CLASS")]
     pub storage_class: Option<String>,
+    /// Pod Security level that namespaces of users are labelled with; `none` adds no label. A label that an
+    /// administrator has set stays.
+    #[arg(long, env = "DEVPLAT_POD_SECURITY", value_parser = ["privileged", "baseline", "none"])]
+    pub pod_security: Option<String>,
 }

@@ -49,6 +49,7 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
     let Config { mut defaults, identity, namespace, bastion_names, listen } = config;
     // To Kubernetes an empty class is one of its own kind: no volume is made. A template with nothing to say means none.
     defaults.storage_class = defaults.storage_class.filter(|class| !class.is_empty());
+    defaults.pod_security = defaults.pod_security.filter(|level| level != "none");
     let listener =
         TcpListener::bind(listen).await.map_err(|source| Error::Listen { address: listen, source })?;
     let context = Arc::new(Context::new(defaults, client.clone()));

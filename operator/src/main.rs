@@ -20,7 +20,7 @@ struct Program {
 #[derive(Subcommand)]
 enum Verb {
     /// Run until SIGTERM
-    Run(Config),
+    Run(Box<Config>),
     /// Print the CRDs as YAML
     Crds,
 }
@@ -32,7 +32,7 @@ const CONNECT: std::time::Duration = std::time::Duration::from_secs(3);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let outcome = match Program::parse().verb {
-        Verb::Run(config) => operate(config).await,
+        Verb::Run(config) => operate(*config).await,
         Verb::Crds => print_crds(),
     };
     match outcome {

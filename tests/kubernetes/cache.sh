@@ -1,11 +1,11 @@
-# Things in the user's cache, each under the hash of what it is made from. Sourced, never run.
-# A thing is there whole or not at all: it is made in a folder beside its place and moved there, under a lock.
+# Entries of the user's cache, each named by the hash of its inputs. Sourced, never run.
+# An entry is complete or absent: it is made in a folder beside its place and moved there, under a lock.
 # shellcheck shell=bash
 
-# shellcheck disable=SC2034 # For those who source this.
+# shellcheck disable=SC2034 # For the scripts that source this.
 devplat_cache=${XDG_CACHE_HOME:-$HOME/.cache}/devplat
 
-# Progress goes to stderr; stdout is for the answer alone.
+# Progress goes to stderr, since stdout is for results.
 say() { printf '%s\n' "$*" >&2; }
 
 fail() {
@@ -16,11 +16,11 @@ fail() {
   exit 3
 }
 
-# The first 16 hex digits of the SHA-256 of stdin: enough to tell versions of a recipe apart.
+# The first 16 hex digits of the SHA-256 of stdin, enough to tell versions of a recipe apart.
 content_key() { sha256sum | cut -c1-16; }
 
-# cached PLACE MAKER [ARG...]: unless PLACE is there, runs MAKER with PLACE.partial, an empty folder, and its arguments,
-# and moves the folder to PLACE. Whoever comes second waits, then finds it made.
+# cached PLACE MAKER [ARG...]: unless PLACE exists, runs MAKER with PLACE.partial, an empty folder, and its arguments, and
+# moves the folder to PLACE. A concurrent second run waits and then uses the result.
 cached() {
   local place=$1
   shift
@@ -28,8 +28,7 @@ cached() {
   local locks
   locks=$(dirname "$place")/locks
   mkdir -p "$locks"
-  # Not in a subshell of its own process group: what MAKER started keeps the lock until it ended, too, so that a build
-  # whose script was killed is over before its folder is cleared.
+  # MAKER's children inherit the lock, so that a build whose script was killed has ended before its folder is cleared.
   (
     flock --nonblock 9 || { say "waiting for another run that is making $(basename "$place")"; flock 9; }
     [[ -d $place ]] && exit 0

@@ -2,9 +2,9 @@
 # shellcheck shell=bash source-path=SCRIPTDIR
 # shellcheck disable=SC2154 # `devplat_cache` comes from cache.sh.
 
-# Kubernetes and containerd at the versions of modules/ need at least this one.
+# The oldest version that builds all of modules/.
 go_version=1.26.8
-# Of the zip on the module proxy, as sum.golang.org stands behind it.
+# The zip on the module proxy; sum.golang.org vouches for its content.
 go_sha256_amd64=30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7
 
 # Sets `go_command` to a Go of at least `go_version`: the machine's own or one in the cache.
@@ -29,7 +29,7 @@ download_go() {
   done
   local version=v0.0.1-go$go_version.linux-amd64
   local zip=$1/toolchain.zip
-  say "Go $go_version: downloading from the Go module proxy (64 MB, usually 10 s)"
+  say "Go $go_version: downloading from the Go module proxy (64 MB, about 10 s)"
   fetch_from_proxies "golang.org/toolchain/@v/$version.zip" "$zip" ||
     fail "Go $go_version cannot be downloaded from ${GOPROXY:-https://proxy.golang.org}" "set GOPROXY to a module proxy this machine reaches"
   echo "$go_sha256_amd64  $zip" | sha256sum --check --quiet >&2 ||
@@ -40,7 +40,7 @@ download_go() {
   chmod -R u+x "$1/bin" "$1/pkg/tool"
 }
 
-# GOPROXY is a list, parted by commas or bars; `direct` and `off` are no places to fetch a zip from.
+# Tries each URL in GOPROXY, a list separated by commas or bars.
 fetch_from_proxies() {
   local proxy
   for proxy in $(tr ',|' '  ' <<<"${GOPROXY:-https://proxy.golang.org}"); do

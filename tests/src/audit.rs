@@ -1,4 +1,4 @@
-//! What the API server was asked, by whom, and what it answered: its audit log.
+//! The audit log of an API server: its requests, their users and the answers.
 
 use std::{fs, path::PathBuf};
 
@@ -20,43 +20,43 @@ pub struct Entry {
     pub stage: String,
     /// `get`, `patch`, …
     pub verb: String,
-    /// Who asked.
+    /// The user of the request.
     pub user: User,
-    /// Whose rights they asked with, where not with their own.
+    /// The impersonated user, if any.
     #[serde(default)]
     pub impersonated_user: Option<User>,
-    /// For what; nothing where it was no object, such as `/readyz`.
+    /// The object of the request; empty for other paths, such as `/readyz`.
     #[serde(default)]
     pub object_ref: ObjectRef,
     /// The answer.
     #[serde(default)]
     pub response_status: ResponseStatus,
-    /// What led to the answer.
+    /// The annotations of the entry.
     #[serde(default)]
     pub annotations: Annotations,
-    /// When the request came.
+    /// The time of the request.
     pub request_received_timestamp: Timestamp,
 }
 
-/// Who asked.
+/// The user of a request.
 #[derive(Debug, Clone, Deserialize)]
 pub struct User {
-    /// The name; empty for somebody who was not let in.
+    /// The name; empty if the authentication failed.
     #[serde(default)]
     pub username: String,
 }
 
-/// What was asked for.
+/// The object of a request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ObjectRef {
-    /// API group; empty for the core one.
+    /// The API group; empty for the core group.
     pub api_group: String,
     /// Plural of the kind.
     pub resource: String,
     /// Such as `status`.
     pub subresource: String,
-    /// Empty for objects of the whole cluster.
+    /// Empty for cluster-scoped objects.
     pub namespace: String,
     /// Empty for lists.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct ResponseStatus {
     pub code: u16,
 }
 
-/// What led to the answer.
+/// The annotations of an entry.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Annotations {
     /// `allow` or `forbid`.
@@ -79,25 +79,25 @@ pub struct Annotations {
 }
 
 impl Audit {
-    /// All so far, in the order of their answers.
+    /// Returns all entries so far, in the order of their answers.
     pub fn entries(&self) -> Result<Vec<Entry>> {
         let text = fs::read_to_string(&self.file).context("cannot read the audit log")?;
         // The last line may be half written.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let entry = |line| serde_json::from_str(line).with_context(|| format!("no audit entry: {line}"));
+        let entry = |line| serde_json::from_str(line).with_context(|| format!("not an audit entry: {line}"));
         whole.lines().map(entry).collect()
     }
 }
 
 impl Entry {
-    /// Whether it changed something, leases aside: those are renewed all the time.
+    /// Returns whether the request was a write. Leases do not count, because they are renewed all the time.
     pub fn is_write(&self) -> bool {
         let changes =
             matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection");
         changes && (200..300).contains(&self.response_status.code) && self.object_ref.resource != "leases"
     }
 
-    /// In a line.
+    /// Returns the entry on one line.
     pub fn line(&self) -> String {
         let Self { verb, user, object_ref: object, response_status, .. } = self;
         let ObjectRef { api_group: _, resource, subresource, namespace, name } = object;

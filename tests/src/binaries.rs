@@ -10,11 +10,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::process;
 
-/// Names a folder that has them already.
+/// The variable that names a folder with the commands.
 pub const VARIABLE: &str = "DEVPLAT_TEST_BINARIES";
 
-/// The folder with Kubernetes' commands: the one that [`VARIABLE`] names, else the one that `tests/kubernetes/binaries`
-/// makes, which takes minutes the first time.
+/// Returns the folder with Kubernetes' commands: the one that [`VARIABLE`] names, or else the one that
+/// `tests/kubernetes/binaries` fills, which takes minutes the first time.
 pub fn folder() -> Result<&'static Path> {
     static FOLDER: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let found = FOLDER.get_or_init(|| find().map_err(|error| format!("{error:#}")));
@@ -24,7 +24,7 @@ pub fn folder() -> Result<&'static Path> {
     }
 }
 
-/// The path of one command in it.
+/// Returns the path of a command in the folder.
 pub fn command(name: &str) -> Result<PathBuf> {
     let path = folder()?.join(name);
     if !path.is_file() {
@@ -38,7 +38,7 @@ fn find() -> Result<PathBuf> {
         return Ok(named.into());
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes/binaries");
-    let said = process::output(&script, &[]).context("Kubernetes' commands cannot be had")?;
+    let said = process::output(&script, &[]).context("cannot get Kubernetes' commands")?;
     let last = said.lines().last().filter(|line| !line.is_empty());
     Ok(last.with_context(|| format!("{} named no folder", script.display()))?.into())
 }

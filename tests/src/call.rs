@@ -1,5 +1,5 @@
-//! Programs as a user calls them: with an environment of their own, to their end or cut off in the middle, and with
-//! everything they said.
+//! Calls of programs as users make them: with their own environment, until they end or are killed, with all their
+//! output.
 
 use std::{
     ffi::OsString,
@@ -16,7 +16,7 @@ use crate::process::{mortal, spawn};
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A command line, not started yet. It has nothing in its environment but what is added.
+/// A command line that is not started yet. Its environment has only the variables that are added.
 #[derive(Debug, Clone)]
 pub struct Call {
     program: PathBuf,
@@ -25,21 +25,21 @@ pub struct Call {
     input: Vec<u8>,
 }
 
-/// How a program ended, and all that it said.
+/// The exit status and the output of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The command line.
     pub line: String,
-    /// Its exit status; nothing where a signal ended it.
+    /// Its exit status; `None` if a signal ended it.
     pub status: Option<i32>,
-    /// What it wrote to standard output.
+    /// Its standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub stderr: String,
 }
 
 impl Call {
-    /// A call of `program`.
+    /// Returns a call of `program`.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), args: Vec::new(), env: Vec::new(), input: Vec::new() }
     }
@@ -51,7 +51,7 @@ impl Call {
         self
     }
 
-    /// Sets a variable; the last one set holds.
+    /// Sets a variable; a later value overrides an earlier one.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.retain(|(known, _)| known != name);
@@ -59,14 +59,14 @@ impl Call {
         self
     }
 
-    /// What it reads from standard input.
+    /// Sets its standard input.
     #[must_use]
     pub fn input(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.input = text.into();
         self
     }
 
-    /// The same call, made through another program, which gets this one as its last arguments.
+    /// Returns the same call through another program, which gets this command line as its last arguments.
     #[must_use]
     pub fn through(self, program: impl Into<PathBuf>, args: &[&str]) -> Self {
         let Self { program: inner, args: inner_args, env, input } = self;
@@ -80,7 +80,7 @@ impl Call {
     pub fn start(self) -> Result<Running> {
         let line = self.line();
         let Self { program, args, env, input } = self;
-        // Without a name, so that they go with whoever has them open.
+        // Files without a name, so that they are deleted when the last process closes them.
         let [mut stdin, stdout, stderr] =
             [tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?];
         stdin.write_all(&input)?;
@@ -92,7 +92,7 @@ impl Call {
         Ok(Running { line, child, stdout, stderr })
     }
 
-    /// Runs it to its end, which has to come within `bound`.
+    /// Runs it to its end. Fails if that takes longer than `bound`.
     pub fn run(self, bound: Duration) -> Result<Ended> {
         self.start()?.wait(bound)
     }
@@ -103,7 +103,7 @@ impl Call {
     }
 }
 
-/// A program that runs. Dropped, it is killed.
+/// A running program. Dropping it kills the program.
 #[derive(Debug)]
 pub struct Running {
     line: String,
@@ -113,12 +113,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// What it wrote to standard error so far.
+    /// Returns its standard error so far.
     pub fn stderr(&self) -> Result<String> {
         text(&self.stderr)
     }
 
-    /// Its process id.
+    /// Returns its process ID.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -130,12 +130,12 @@ impl Running {
         Ok(kill_process(pid, signal)?)
     }
 
-    /// Whether it runs still.
+    /// Returns whether it is still running.
     pub fn runs(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 
-    /// Waits for its end, which has to come within `bound`.
+    /// Waits for its end. Fails if that takes longer than `bound`.
     pub fn wait(mut self, bound: Duration) -> Result<Ended> {
         let begun = Instant::now();
         loop {
@@ -148,7 +148,12 @@ impl Running {
                 });
             }
             if begun.elapsed() > bound {
-                bail!("{} runs still after {} s; it said:\n{}", self.line, bound.as_secs(), self.stderr()?);
+                bail!(
+                    "{} is still running after {} s; its standard error:\n{}",
+                    self.line,
+                    bound.as_secs(),
+                    self.stderr()?
+                );
             }
             pause();
         }
@@ -157,14 +162,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
 impl Ended {
-    /// Itself, if its exit status is `status`; else a failure with all it said.
+    /// Returns itself if its exit status is `status`, or else an error with all its output.
     pub fn expect(self, status: i32) -> Result<Self> {
         if self.status == Some(status) {
             return Ok(self);
@@ -174,7 +179,7 @@ impl Ended {
     }
 }
 
-/// Looks every few milliseconds until `look` finds something.
+/// Calls `look` every few milliseconds until it returns a value.
 pub fn until<T>(what: &str, bound: Duration, mut look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     let begun = Instant::now();
     loop {
@@ -193,7 +198,7 @@ fn pause() {
     thread::sleep(Duration::from_millis(5));
 }
 
-/// All of a file, whatever its position is, which belongs to whoever writes it.
+/// Reads a whole file without moving its position, which the writing process uses.
 fn text(file: &File) -> Result<String> {
     let size = usize::try_from(file.metadata()?.len())?;
     let mut bytes = vec![0; size];

@@ -1,5 +1,5 @@
-//! Fixtures: a real API server on this machine, for as long as a test program runs, and what tests ask of it.
-//! What is missing for it fails a test by name; nothing is skipped.
+//! Fixtures: a real API server and real clusters on this machine, for as long as a test program is running. A missing
+//! program fails a test with its name; no test is skipped.
 
 pub mod audit;
 pub mod bare;

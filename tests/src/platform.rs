@@ -1,5 +1,4 @@
-//! devplat as somebody uses it who has just built it: the release programs, a home folder of her own, and a platform
-//! name that nobody else has.
+//! devplat as a user has it who has just built it: the release programs, a home folder, and a unique platform name.
 
 use std::{
     env,
@@ -20,19 +19,31 @@ use crate::{
     process,
 };
 
-/// Names the folder with devplat and the programs that go into its images, where it is not the workspace's own.
+/// The variable that names the folder with devplat and the programs of its images, if it is not the workspace's own.
 pub const VARIABLE: &str = "DEVPLAT_TEST_PROGRAMS";
 
-/// Longer than anything here ever took.
+/// devplat, and the programs that must be in the same folder.
+pub const PROGRAMS: [&str; 5] = ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"];
+
+/// The label of images that a test program builds for a platform, with the platform's name. They are deleted with the
+/// platform. devplat does not know this label.
+pub const LABEL: &str = "dev.devplat.test";
+
+/// A limit that no call here ever reached.
 const BOUND: Duration = Duration::from_mins(5);
 
-/// Deletes what a killed test program left: the cluster's nodes and networks of that name, if there are any.
+/// Deletes the objects that a killed test program left under that name: nodes, registry, volumes, networks, and the
+/// images with [`LABEL`], the newest first, because an image cannot be deleted before its descendants.
 const SWEEP: &str = r#"cat >/dev/null
-docker ps --all --quiet --filter "label=io.x-k8s.kind.cluster=$1" | xargs --no-run-if-empty docker rm --force --volumes
-docker network rm "devplat-$1"
+for label in "io.x-k8s.kind.cluster=$1" "k3d.cluster=$1" "dev.devplat.platform=$1" "dev.devplat.test=$1"; do
+  docker ps --all --quiet --filter "label=$label" | xargs --no-run-if-empty docker rm --force --volumes
+done
+docker volume rm "k3d-$1-images"
+docker network rm "devplat-$1" "k3d-$1"
+docker images --quiet --filter "label=dev.devplat.test=$1" | xargs --no-run-if-empty docker rmi --force
 true"#;
 
-/// A user, her home folder, and the platform that she is to have.
+/// A user, her home folder, and the name of her platform.
 #[derive(Debug)]
 pub struct Platform {
     /// Its name.
@@ -45,7 +56,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// A user who has nothing yet. `suffix` tells her platform from others of the same test program.
+    /// Returns a user without a platform. `suffix` distinguishes her platform from others of the same test program.
     pub fn new(suffix: &str) -> Result<Self> {
         let programs = programs()?;
         let own = binaries::folder()?;
@@ -55,14 +66,14 @@ impl Platform {
         Ok(Self { name, home: Folder::new()?, programs, path, shared_cache: None, sweeper })
     }
 
-    /// With what devplat puts together in a folder that others use as well: nothing is made there twice.
+    /// Sets a cache of devplat that other platforms use as well, so that no image is assembled twice.
     #[must_use]
     pub fn with_cache(mut self, folder: &Path) -> Self {
         self.shared_cache = Some(folder.to_owned());
         self
     }
 
-    /// Deletes what is left of her cluster, as happens by itself when the test program is killed.
+    /// Deletes the leftovers of her cluster. This also happens when the test program is killed.
     pub fn sweep(&self) -> Result<()> {
         let sweeper = self.sweeper.lock().ok().and_then(|mut sweeper| sweeper.take());
         let Some((mut sweeper, needed)) = sweeper else { return Ok(()) };
@@ -71,27 +82,27 @@ impl Platform {
         Ok(())
     }
 
-    /// Her home folder.
+    /// Returns her home folder.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// Where devplat keeps what it remembers of her platform.
+    /// Returns the state folder of her platform.
     pub fn state(&self) -> PathBuf {
         self.home().join(".local/state/devplat").join(&self.name)
     }
 
-    /// The kubeconfig that devplat keeps.
+    /// Returns the kubeconfig in the state folder.
     pub fn kubeconfig(&self) -> PathBuf {
         self.state().join("kubeconfig")
     }
 
-    /// The folder that devplat keeps for her what it puts together in.
+    /// Returns devplat's cache folder.
     pub fn cache(&self) -> PathBuf {
         self.shared_cache.clone().unwrap_or_else(|| self.home().join(".cache/devplat"))
     }
 
-    /// A call of `program` in her environment.
+    /// Returns a call of `program` in her environment.
     pub fn call(&self, program: impl Into<PathBuf>) -> Result<Call> {
         let call = Call::new(program)
             .env("HOME", self.home())
@@ -103,12 +114,12 @@ impl Platform {
         })
     }
 
-    /// Where one of devplat's programs lies.
+    /// Returns the path of one of devplat's programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
 
-    /// A call of devplat.
+    /// Returns a call of devplat.
     pub fn devplat(&self, args: &[&str]) -> Result<Call> {
         Ok(self.call(self.programs.join("devplat"))?.args(args))
     }
@@ -118,23 +129,23 @@ impl Platform {
         self.devplat(args)?.run(BOUND)
     }
 
-    /// Runs kubectl on the cluster that devplat made, and gives what it said.
+    /// Runs kubectl on her cluster and returns its output.
     pub fn kubectl(&self, args: &[&str]) -> Result<String> {
         Ok(self.kubectl_ended(args)?.expect(0)?.stdout)
     }
 
-    /// Runs kubectl on the cluster that devplat made, however it ends.
+    /// Runs kubectl on her cluster; any exit status is accepted.
     pub fn kubectl_ended(&self, args: &[&str]) -> Result<Ended> {
         self.call(binaries::command("kubectl")?)?.env("KUBECONFIG", self.kubeconfig()).args(args).run(BOUND)
     }
 
-    /// Runs docker, and gives what it said.
+    /// Runs docker and returns its output.
     pub fn docker(&self, args: &[&str]) -> Result<String> {
         Ok(self.call(on_path("docker")?)?.args(args).run(BOUND)?.expect(0)?.stdout)
     }
 
-    /// Runs a script in bash as somebody types it, on a terminal; gives what the terminal showed. A shell that it opens
-    /// is left at once.
+    /// Runs a script in bash on a terminal, as a user types it, and returns the terminal's content. A shell that the
+    /// script opens ends immediately.
     pub fn type_in(&self, script: &str) -> Result<Ended> {
         let file = self.home().join("typed");
         fs::write(&file, format!("set -eu\n{script}"))?;
@@ -146,7 +157,7 @@ impl Platform {
             .run(BOUND)
     }
 
-    /// What Docker has, as `docker ps -a`, `docker network ls` and `docker volume ls` show it; and her kubeconfig.
+    /// Returns the output of `docker ps -a`, `docker network ls` and `docker volume ls`, and her kubeconfig.
     pub fn traces(&self) -> Result<String> {
         let mut text = String::new();
         for what in [
@@ -164,7 +175,7 @@ impl Platform {
     }
 }
 
-/// Where a command of this machine lies.
+/// Returns the path of a command of this machine.
 pub fn on_path(command: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").context("PATH is not set")?;
     let found = env::split_paths(&path).map(|folder| folder.join(command)).find(|file| file.is_file());
@@ -176,9 +187,9 @@ fn programs() -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/x86_64-unknown-linux-gnu/release"),
     };
-    for program in ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"] {
+    for program in PROGRAMS {
         if !folder.join(program).is_file() {
-            bail!("{program} is missing in {}: cargo build --release makes it", folder.display());
+            bail!("{program} is missing in {}: build it with cargo build --release", folder.display());
         }
     }
     Ok(fs::canonicalize(folder)?)

@@ -1,12 +1,12 @@
-//! Ports that nobody listens on.
+//! Free ports.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context, Result};
 
-/// `N` different addresses on this machine. Another program may take one before it is used: be ready to ask again.
+/// Returns `N` different free addresses on this machine. Another process may take one before its use, so callers retry.
 pub fn free<const N: usize>() -> Result<[SocketAddr; N]> {
-    // All are held until the last is found, or the same could come twice.
+    // Hold all listeners until the last is found, or the kernel could return a port twice.
     let mut held = Vec::with_capacity(N);
     let mut found = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)); N];
     for address in &mut found {

@@ -1,5 +1,6 @@
-//! The only place that starts processes. They die with the test program, however it ends: `setpriv` has the kernel
-//! kill them when the thread that started them ends, so that thread is one that lives as long as the program.
+//! The only module that starts processes. The processes end with the test program, even if it is killed: `setpriv`
+//! makes the kernel kill them when the thread that started them ends, so one thread that lives as long as the program
+//! starts them all.
 
 use std::{
     fs::{self, File},
@@ -11,10 +12,10 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// How many of its last lines are shown of a process that ended.
+/// How many of the last lines of an ended process are shown.
 const SHOWN_LINES: usize = 15;
 
-/// Something to start, and where to say how that went.
+/// A command to start, and the channel for the result.
 type Job = (Command, mpsc::Sender<std::io::Result<Child>>);
 
 static SETPRIV: LazyLock<String> = LazyLock::new(|| {
@@ -30,7 +31,7 @@ static STARTER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
         .name("starter".to_owned())
         .spawn(move || {
             for (mut command, answer) in jobs {
-                // Whoever asked may be gone; the child is dropped then, and stays until this program ends.
+                // The receiver may be gone; the child is then dropped, and runs until this program ends.
                 let _ = answer.send(command.spawn());
             }
         })
@@ -38,7 +39,7 @@ static STARTER: LazyLock<mpsc::Sender<Job>> = LazyLock::new(|| {
     sender
 });
 
-/// A process that runs until it is dropped.
+/// A process that is killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -47,7 +48,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `program`; all that it says goes to the file `log`.
+    /// Starts `program` with its output in the file `log`.
     pub fn start(program: &Path, args: &[String], log: &Path) -> Result<Self> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
@@ -57,15 +58,15 @@ impl Process {
         Ok(Self { name, child, log: log.to_owned() })
     }
 
-    /// Fails with its last words if it has ended.
+    /// Fails with the last lines of its output if it has ended.
     pub fn check(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("{} ended: {status}; it said last:\n{}", self.name, self.last_words()),
+            Some(status) => bail!("{} ended: {status}; its last lines:\n{}", self.name, self.last_words()),
         }
     }
 
-    /// The end of what it said so far.
+    /// Returns the last lines of its output so far.
     pub fn last_words(&self) -> String {
         let said = fs::read(&self.log).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
@@ -76,13 +77,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Runs `program` to its end and gives what it wrote to stdout; what it writes to stderr is shown as it comes.
+/// Runs `program` to its end and returns its stdout. Its stderr goes to the terminal.
 pub fn output(program: &Path, args: &[String]) -> Result<String> {
     let name = program.display();
     let mut command = mortal(program);
@@ -95,8 +96,8 @@ pub fn output(program: &Path, args: &[String]) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Starts a shell script that outlives this program, so that it can clean up after it: it runs in a session of its
-/// own, and its input ends when this program does.
+/// Starts a shell script that outlives this program and cleans up after it. The script runs in its own session, and its
+/// input ends with this program.
 pub(crate) fn watchman(script: &str, args: &[&Path]) -> Result<(Child, ChildStdin)> {
     let mut command = new("setsid");
     command.args(["sh", "-c", script, "watchman"]).args(args);
@@ -107,13 +108,13 @@ pub(crate) fn watchman(script: &str, args: &[&Path]) -> Result<(Child, ChildStdi
 }
 
 pub(crate) fn mortal(program: &Path) -> Command {
-    // By its path: a program may be given a `PATH` without it.
+    // By its path, because a test may set a `PATH` without it.
     let mut command = new(&SETPRIV);
     command.args(["--pdeathsig", "KILL", "--"]).arg(program);
     command
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+#[expect(clippy::disallowed_methods, reason = "this is the only place")]
 fn new(program: &str) -> Command {
     Command::new(program)
 }

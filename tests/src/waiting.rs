@@ -1,14 +1,14 @@
-//! Waiting for something to become so, with a bound, and with the last thing seen in the message when it does not.
+//! Waits for a condition with a bound. The error has the state that was last seen.
 
 use std::{fmt::Display, time::Duration};
 
 use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
-/// How often is looked.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Looks until `look` finds what it looks for. Until then it says what it sees instead.
+/// Calls `look` until it succeeds. Its error describes the state that it saw instead.
 pub async fn until<T, S: Display>(
     what: impl Display,
     bound: Duration,

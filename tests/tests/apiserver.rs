@@ -4,6 +4,7 @@
 mod apiserver {
     mod cluster;
     mod context;
+    mod context_facts;
     mod devctl;
     mod health;
     mod leader;

@@ -1,5 +1,5 @@
-//! devplat as its users run it, on a real kind cluster that it makes and destroys itself; and everything that can be
-//! wrong with a machine, a profile or a cluster, with what devplat says to it and its exit status.
+//! devplat as its users run it, on real kind and k3d clusters that it creates and destroys itself; and faults of a
+//! machine, a profile or a cluster, with devplat's messages and exit status.
 
 #[path = "kind/bootstrap.rs"]
 mod bootstrap;
@@ -7,10 +7,14 @@ mod bootstrap;
 mod cache;
 #[path = "kind/developers.rs"]
 mod developers;
+#[path = "kind/engine.rs"]
+mod engine;
 #[path = "kind/existing.rs"]
 mod existing;
 #[path = "kind/input.rs"]
 mod input;
+#[path = "kind/k3d.rs"]
+mod k3d;
 #[path = "kind/killed.rs"]
 mod killed;
 #[path = "kind/lane.rs"]
@@ -19,14 +23,20 @@ mod lane;
 mod life;
 #[path = "kind/machine.rs"]
 mod machine;
+#[path = "kind/nodes.rs"]
+mod nodes;
 #[path = "kind/readme.rs"]
 mod readme;
 #[path = "kind/shared.rs"]
 mod shared;
+#[path = "kind/shell.rs"]
+mod shell;
 #[path = "kind/ssh/mod.rs"]
 mod ssh;
 #[path = "kind/text.rs"]
 mod text;
+#[path = "kind/trouble.rs"]
+mod trouble;
 
 use std::{process::ExitCode, time::Instant};
 
@@ -35,142 +45,160 @@ use ssh::{bulk, certificates, clients, laptop, logins, network, openssh, outage,
 
 use libtest_mimic::{Arguments, Trial};
 
-/// A test, as a function that says what it saw when it fails.
+/// A test: a function whose error describes what it saw.
 type Test = fn() -> anyhow::Result<()>;
 
-/// Names the functions that are tests, in the order in which they run.
+/// Lists the test functions in the order in which they run.
 macro_rules! tests {
     ($($module:ident::{$($name:ident),* $(,)?})*) => {
         vec![$($((concat!(stringify!($module), "::", stringify!($name)), $module::$name as Test)),*),*]
     };
 }
 
-/// All of them, each lane in its order.
+/// Returns all tests, each lane in its order.
 fn tests() -> [(Lane, Vec<(&'static str, Test)>); 3] {
     [(Lane::Life, of_the_platform()), (Lane::WayIn, of_the_way_in()), (Lane::Ends, of_the_end())]
 }
 
-/// What needs no platform, what makes one, how it stays, and how it goes.
+/// The tests without a platform, then those that create, use and destroy one.
 fn of_the_platform() -> Vec<(&'static str, Test)> {
     tests! {
         text::{
             help_of_every_verb_is_as_reviewed,
-            completions_are_made_for_every_shell,
+            completions_are_printed_for_every_shell,
             shipped_profiles_are_listed_and_shown_with_origins,
-            schema_is_the_one_that_is_checked_in,
+            schema_in_the_repository_is_current,
             manifests_are_rendered_to_a_folder,
         }
         input::{
-            five_mistakes_of_a_profile_are_told_at_once,
-            unknown_variable_of_an_overridden_template_is_told,
-            unknown_default_flavor_is_told,
-            name_that_is_no_dns_label_is_told,
-            quantity_that_does_not_parse_is_told,
-            unknown_profile_is_told_with_the_nearest,
-            journal_of_a_newer_version_is_left_alone,
-            journal_damaged_in_the_middle_is_told_with_its_line,
-            journal_that_cannot_be_read_is_told,
+            five_mistakes_of_a_profile_are_reported_together,
+            unknown_variable_of_an_overridden_template_is_reported,
+            unknown_default_flavor_is_reported,
+            name_that_is_not_a_dns_label_is_rejected,
+            malformed_quantity_is_reported,
+            unknown_profile_is_reported_with_the_nearest,
+            journal_of_a_newer_version_is_not_changed,
+            damaged_journal_is_reported_with_its_line,
+            unreadable_journal_is_reported,
             destroy_asks_before_it_deletes,
         }
-        bootstrap::{a_user_who_joins_the_docker_group_goes_on_with_what_was_asked_for}
+        bootstrap::{script_continues_after_the_user_joins_the_docker_group}
         cache::{
-            two_at_once_make_a_thing_once,
-            killed_maker_leaves_nothing_half_made,
+            concurrent_runs_make_an_entry_once,
+            killed_maker_leaves_no_partial_entry,
         }
-        killed::{images_are_put_together_while_the_cluster_starts, killed_at_any_step_the_next_up_converges}
+        killed::{images_are_assembled_while_the_cluster_starts, up_converges_after_a_kill_in_any_step}
+        trouble::{k3d_platform_beside_a_kind_platform_survives_its_troubles}
         life::{
-            status_names_every_part_and_the_next_line,
-            line_to_type_next_works,
-            second_server_of_the_same_name_is_refused,
+            status_lists_every_part_and_the_next_line,
+            next_command_line_works,
+            second_server_of_the_same_name_is_rejected,
             unknown_flavor_is_a_condition_of_its_server,
-            full_disk_is_told_and_leaves_nothing_half_made,
-            two_runs_at_once_do_not_meet,
-            journal_cut_off_or_gone_changes_nothing,
-            events_are_json_a_line,
+            full_disk_is_reported_and_leaves_no_partial_file,
+            concurrent_run_is_rejected,
+            truncated_or_lost_journal_changes_nothing,
+            events_are_json_lines,
             bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe,
-            drift_is_mended,
-            stopped_node_is_started_and_homes_are_there,
-            user_without_rights_is_told_which_are_missing,
-            second_up_writes_nothing,
+            drift_is_repaired,
+            stopped_node_is_started_and_homes_are_kept,
+            missing_rights_are_listed,
         }
-        killed::{killed_while_it_destroys_the_next_destroy_leaves_nothing}
+        shell::{
+            variables_of_the_shell_have_no_effect,
+            read_only_verbs_change_no_file_of_the_user,
+            platform_of_another_engine_or_account_is_not_changed,
+            state_folder_may_have_any_name,
+        }
+        engine::{engine_meets_devplats_assumptions}
+        life::{second_up_writes_nothing}
+        killed::{destroy_finishes_after_a_kill_in_destroy}
     }
 }
 
-/// Everything over SSH. What needs processors more than patience comes when the other lanes are over.
+/// The tests over SSH. Those that need the processors run last, when the other lanes have ended.
 fn of_the_way_in() -> Vec<(&'static str, Test)> {
     tests! {
         openssh::{
             commands_run_with_status_streams_and_environment,
             terminals_have_modes_and_sizes,
             ports_and_sockets_are_forwarded_both_ways,
-            one_connection_carries_many_sessions_and_an_agent,
-            jump_goes_end_to_end_with_the_users_own_key,
+            one_connection_has_many_sessions_and_an_agent,
+            jump_is_end_to_end_encrypted_with_the_users_own_key,
             devctl_answers_over_ssh,
         }
         clients::{
             files_are_copied_by_scp_sftp_rsync_and_git,
-            a_home_is_mounted_by_sshfs,
-            paramiko_asyncssh_and_plink_come_in,
-            vs_codes_way_in_works,
+            home_is_mounted_by_sshfs,
+            paramiko_asyncssh_and_plink_sign_in,
+            connections_of_vs_code_work,
             ssh_audit_finds_no_failure,
         }
         logins::{
             strangers_learn_nothing,
-            random_bytes_in_place_of_a_handshake_harm_nobody,
-            a_key_taken_away_ends_sessions_and_logins,
-            a_file_that_is_no_key_is_told,
-            servers_that_cannot_be_used_say_why,
-            a_full_home_keeps_nobody_out,
-            half_open_connections_keep_nobody_out,
+            random_bytes_in_place_of_a_handshake_do_no_harm,
+            removed_key_ends_sessions_and_logins,
+            file_that_is_not_a_key_is_rejected,
+            unusable_servers_report_the_reason,
+            full_home_does_not_block_logins,
+            half_open_connections_do_not_block_logins,
         }
         network::{
-            a_servers_ports_are_out_of_reach_of_other_pods,
-            a_pod_reaches_the_api_server_and_the_metadata_address,
+            other_pods_cannot_reach_a_servers_ports,
+            pod_reaches_the_api_server_and_the_metadata_address,
         }
         laptop::{
-            devctl_on_a_laptop_leads_into_the_dev_server,
-            devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_bastions,
+            devctl_on_a_laptop_connects_to_the_dev_server,
+            devctl_on_a_laptop_uses_the_bastions_kubeconfig,
         }
-        certificates::{certificates_of_the_profiles_authority_let_in_and_wrong_ones_do_not}
-        restart::{an_agent_killed_in_its_pod_is_told_and_comes_back}
+        certificates::{only_valid_certificates_of_the_profiles_authority_are_accepted}
+        restart::{killed_agent_is_reported_and_comes_back}
         developers::{every_section_is_run_or_marked, commands_of_the_page_work}
         outage::{
-            a_pod_deleted_under_a_session_ends_it_and_comes_back,
-            sessions_outlive_a_drained_replica_and_end_with_a_killed_one_alone,
+            deleted_pod_ends_its_session_and_comes_back,
+            sessions_outlive_a_drained_replica_but_not_a_killed_one,
             open_relays_outlive_the_api_server_and_other_replicas,
         }
         bulk::{
-            a_gib_goes_each_way_unharmed_while_other_channels_are_busy,
-            short_commands_come_by_the_thousand,
+            gib_each_way_is_intact_beside_busy_channels,
+            thousands_of_short_commands_work,
         }
     }
 }
 
-/// What takes a platform away in the end, and what is told before anything is made.
+/// The tests that end without a platform, and those of failures before the first step.
 fn of_the_end() -> Vec<(&'static str, Test)> {
     tests! {
         readme::{commands_of_the_readme_work}
         existing::{
-            platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_trace,
+            platform_in_an_existing_cluster_is_removed_without_a_trace,
+        }
+        k3d::{
+            commands_of_the_readme_work_and_leave_no_trace,
+            destroy_leaves_nothing_after_a_kill_in_up,
+            up_continues_after_a_kill_in_up,
+        }
+        trouble::{
+            absent_k3d_is_reported_before_the_first_step,
+            foreign_k3d_cluster_gets_images_and_is_not_changed,
         }
         machine::{
-            absent_docker_is_told,
-            stopped_docker_is_told,
-            docker_without_permission_is_told,
-            absent_kind_is_told,
-            taken_port_is_told_before_anything_is_made,
-            doctor_names_what_is_missing,
-            context_that_is_not_there_is_told,
-            context_that_does_not_answer_is_told,
-            context_of_an_unsupported_version_is_told,
-            current_cluster_is_recognised_and_left_alone,
-            cluster_of_somebody_else_is_left_alone,
+            absent_docker_is_reported,
+            stopped_docker_is_reported,
+            docker_without_permission_is_reported,
+            absent_kind_is_reported,
+            taken_port_is_reported_before_the_first_step,
+            doctor_lists_missing_programs,
+            absent_context_is_reported,
+            context_without_an_answer_is_reported,
+            context_of_an_unsupported_version_is_reported,
+            current_cluster_is_recognised_and_not_changed,
+            foreign_cluster_is_not_changed,
         }
         killed::{
-            killed_while_it_is_made_the_next_destroy_leaves_nothing,
-            interrupted_up_says_how_to_go_on_and_destroy_takes_it_away,
+            destroy_leaves_nothing_after_a_kill_in_up,
+            interrupted_up_can_be_continued_or_destroyed,
         }
+        nodes::{cluster_has_the_nodes_of_the_users_file_and_of_the_profile}
     }
 }
 
@@ -182,19 +210,19 @@ fn main() -> ExitCode {
     for (lane, tests) in tests() {
         let mut before = 0;
         for (name, test) in tests {
-            // The longest lane first; what it puts together for its platform is used by others after it.
+            // The longest lane first, because later tests use the images that it assembles.
             let after = (lane == Lane::Ends).then_some((Lane::WayIn, ways_in.min(1)));
             let place = Place { lane, before, after };
             let trial = Trial::test(name, move || {
                 place.run(|| {
                     let begun = Instant::now();
                     let outcome = test().map_err(|error| format!("{error:#}").into());
-                    // All of them are to take minutes: who looks for some sees where they went.
+                    // The suite takes minutes; this shows which tests need them.
                     eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
                     outcome
                 })
             });
-            // Nobody waits for one that is left out.
+            // A filtered test does not run, so no test must wait for it.
             before += usize::from(!arguments.is_filtered_out(&trial));
             trials.push(trial);
         }
@@ -202,7 +230,7 @@ fn main() -> ExitCode {
             ways_in = before;
         }
     }
-    // Each has a thread to wait in for its turn.
+    // Each test has its own thread, in which it waits for its turn.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
     match (shared::clear_up(), conclusion.has_failed()) {

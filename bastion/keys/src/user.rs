@@ -21,6 +21,12 @@ impl UserKey {
         Self(key)
     }
 
+    /// The key in a file as `ssh -i` takes it, without a passphrase.
+    pub fn from_private_text(text: &str) -> Result<Self, ssh_key::Error> {
+        let key = PrivateKey::from_openssh(text)?;
+        if key.is_encrypted() { Err(ssh_key::Error::Encrypted) } else { Ok(Self(key)) }
+    }
+
     /// The key itself, to sign in with.
     pub fn private_key(&self) -> &PrivateKey {
         &self.0
@@ -39,5 +45,18 @@ impl UserKey {
     /// A line as in `authorized_keys`.
     pub fn public_text(&self) -> String {
         self.0.public_key().to_openssh().expect("an ed25519 key can be written")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_reads_back_from_its_file() {
+        let key = UserKey::from_seed([7; 32], "demo@devplat");
+        let read = UserKey::from_private_text(&key.private_text()).unwrap();
+        assert_eq!(read.public_text(), key.public_text());
+        assert!(UserKey::from_private_text("rubbish").is_err());
     }
 }

@@ -1,20 +1,48 @@
 //! Images as one OCI archive, to be imported into nodes.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
+    hash::BuildHasher,
     io::{self, Read, Write},
 };
 
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use crate::{Digest, Stored, hash::Hashing};
+use crate::{Blob, Digest, Stored, hash::Hashing};
 
-/// Writes `images` as one OCI archive that containerd imports under their local references.
+/// Why an archive could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// A blob cannot be read.
+    #[error("cannot read blob {digest} of the image store")]
+    Blob {
+        /// The blob.
+        digest: Digest,
+        /// The reason.
+        source: io::Error,
+    },
+    /// A blob does not match its digest.
+    #[error("blob {digest} in the image store is damaged")]
+    Damaged {
+        /// The blob.
+        digest: Digest,
+    },
+    /// The archive cannot be written.
+    #[error("cannot write the archive")]
+    Write(#[source] io::Error),
+}
+
+/// Writes `images` as one OCI archive that containerd imports under their local references. The blobs in `skip` are
+/// left out: containerd must have them in its store already.
 ///
-/// containerd takes the whole name from the annotation, digest and all, so that what a pod names is what is
-/// listed; without it, it would name the images by the day of the import.
-pub fn write_archive(images: &[Stored], out: impl Write) -> io::Result<()> {
+/// containerd takes the whole name, digest included, from the annotation, so it lists the image under the reference
+/// that pods use. Without the annotation it would name the images by the day of the import.
+pub fn write_archive<S: BuildHasher>(
+    images: &[Stored],
+    skip: &HashSet<Digest, S>,
+    out: impl Write,
+) -> Result<(), ArchiveError> {
     let mut tar = Builder::new(out);
     let manifests: Vec<_> = images
         .iter()
@@ -34,20 +62,32 @@ pub fn write_archive(images: &[Stored], out: impl Write) -> io::Result<()> {
         "manifests": manifests,
     })
     .to_string();
-    add(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.as_slice(), 30)?;
-    add(&mut tar, "index.json", index.as_bytes(), index.len() as u64)?;
-    let mut written = BTreeSet::new();
+    let layout = br#"{"imageLayoutVersion":"1.0.0"}"#.as_slice();
+    add(&mut tar, "oci-layout", layout, layout.len() as u64).map_err(ArchiveError::Write)?;
+    add(&mut tar, "index.json", index.as_bytes(), index.len() as u64).map_err(ArchiveError::Write)?;
+    let mut written = HashSet::new();
     for image in images {
         for blob in image.blobs() {
-            if written.insert(blob.digest.clone()) {
-                let path = format!("blobs/sha256/{}", blob.digest.hex());
-                let mut content = Verified::new(image.open(blob)?);
-                add(&mut tar, &path, &mut content, blob.size)?;
-                content.check(&blob.digest)?;
+            if !skip.contains(&blob.digest) && written.insert(&blob.digest) {
+                add_blob(&mut tar, image, blob)?;
             }
         }
     }
-    tar.into_inner()?.flush()
+    tar.into_inner().and_then(|mut out| out.flush()).map_err(ArchiveError::Write)
+}
+
+fn add_blob(tar: &mut Builder<impl Write>, image: &Stored, blob: &Blob) -> Result<(), ArchiveError> {
+    let digest = &blob.digest;
+    let unreadable = |source| ArchiveError::Blob { digest: digest.clone(), source };
+    let path = format!("blobs/sha256/{}", digest.hex());
+    let mut content = Verified::new(image.open(blob).map_err(unreadable)?);
+    let added = add(tar, &path, &mut content, blob.size);
+    match (content.failed.take(), added) {
+        (Some(kind), _) => Err(unreadable(kind.into())),
+        (None, Err(error)) => Err(ArchiveError::Write(error)),
+        (None, Ok(())) if content.digest() == *digest => Ok(()),
+        (None, Ok(())) => Err(ArchiveError::Damaged { digest: digest.clone() }),
+    }
 }
 
 fn add(tar: &mut Builder<impl Write>, path: &str, content: impl Read, size: u64) -> io::Result<()> {
@@ -61,32 +101,28 @@ fn add(tar: &mut Builder<impl Write>, path: &str, content: impl Read, size: u64)
     tar.append_data(&mut header, path, content.take(size))
 }
 
-/// Passes a blob on and tells at its end whether it was the one that was meant.
+/// A reader that passes a blob on and verifies its digest at the end.
 struct Verified<R> {
     inner: R,
     seen: Hashing<io::Sink>,
+    /// The error of a failed read; the archive writer reports only errors of writing.
+    failed: Option<io::ErrorKind>,
 }
 
 impl<R: Read> Verified<R> {
     fn new(inner: R) -> Self {
-        Self { inner, seen: Hashing::new(io::sink()) }
+        Self { inner, seen: Hashing::new(io::sink()), failed: None }
     }
 
-    fn check(self, digest: &Digest) -> io::Result<()> {
+    fn digest(self) -> Digest {
         let (_, found, _) = self.seen.finish();
-        if found == *digest {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("blob {digest} in the image store is damaged"),
-        ))
+        found
     }
 }
 
 impl<R: Read> Read for Verified<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let read = self.inner.read(buffer).inspect_err(|error| self.failed = Some(error.kind()))?;
         self.seen.write_all(&buffer[..read])?;
         Ok(read)
     }

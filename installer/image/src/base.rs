@@ -1,8 +1,8 @@
-//! The base image of dev servers where no registry is reachable: Debian packages, put together by mmdebstrap.
+//! The base image of dev servers if no registry is reachable: Debian packages, installed by mmdebstrap.
 
 use std::path::Path;
 
-/// What a developer finds in it.
+/// The packages in it.
 pub const PACKAGES: [&str; 10] = [
     "bash",
     "coreutils",
@@ -16,7 +16,7 @@ pub const PACKAGES: [&str; 10] = [
     "ca-certificates",
 ];
 
-/// Left out when packages are unpacked: read on paper, not in a container. Licences stay.
+/// Paths that are not unpacked: documentation and translations, which containers do not need. Licences stay.
 const LEFT_OUT: [&str; 5] = [
     "/usr/share/man/*",
     "/usr/share/info/*",
@@ -25,7 +25,7 @@ const LEFT_OUT: [&str; 5] = [
     "/usr/share/lintian/*",
 ];
 
-/// How a base image is made.
+/// The input of a base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     /// Debian's or Ubuntu's name of the release, as in `VERSION_CODENAME`.
@@ -33,8 +33,8 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The arguments for mmdebstrap that write the root as a tar to `target`. Packages come from `sources`, files
-    /// as apt reads them; from Debian's own where there are none.
+    /// Returns the arguments for mmdebstrap that write the root as a tar to `target`. Packages come from `sources`,
+    /// which are files in apt's format; from Debian's own archive if there are none.
     pub fn arguments(&self, target: &Path, sources: &[String]) -> Vec<String> {
         let mut args = vec![
             "--variant=minbase".to_owned(),
@@ -54,7 +54,7 @@ impl Recipe {
         args
     }
 
-    /// Everything that decides the content, as text.
+    /// Returns all inputs that decide the content, as text.
     pub(crate) fn describe(&self) -> String {
         format!("{:?}", self.arguments(Path::new("root.tar"), &[]))
     }

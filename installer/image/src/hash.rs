@@ -1,4 +1,4 @@
-//! SHA-256, as OCI writes it, and writers that compute it on the way.
+//! SHA-256 digests in OCI's notation, and writers that compute them while writing.
 
 use std::{
     fmt,
@@ -56,7 +56,7 @@ impl TryFrom<String> for Digest {
         if hex.len() == 64 && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             Ok(Self(text))
         } else {
-            Err(format!("{text:?} is no sha256 digest"))
+            Err(format!("{text:?} is not a sha256 digest"))
         }
     }
 }

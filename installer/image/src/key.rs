@@ -1,13 +1,13 @@
-//! What decides an image's content, in a few bytes: the same key gives the same image.
+//! Keys of images: an image's inputs in a few bytes. The same key gives the same image.
 
 use std::{fs::File, io, path::Path};
 
 use crate::{Digest, ImageName, base::Recipe};
 
-/// Raised whenever the same input would give other bytes than before.
+/// The version of the code that makes images. Increase it whenever the same input gives other bytes than before.
 const ASSEMBLER: u32 = 3;
 
-/// Names an image by its inputs, cheap to compute.
+/// The name of an image by its inputs, which is cheap to compute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
 

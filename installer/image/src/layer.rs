@@ -11,7 +11,8 @@ use tar::{Builder, EntryType, Header};
 /// The user that programs run as in their images.
 pub(crate) const NONROOT: u64 = 65532;
 
-/// Writes the layer of an image of programs, each in the root by its file's name: them, and a user to run them.
+/// Writes the layer of an image of programs: each program in the root folder under its file name, and a user that runs
+/// it.
 pub(crate) fn programs(binaries: &[&Path], out: impl Write) -> io::Result<()> {
     let mut tar = Builder::new(out);
     for binary in binaries {
@@ -37,7 +38,7 @@ pub(crate) fn programs(binaries: &[&Path], out: impl Write) -> io::Result<()> {
     tar.into_inner()?.flush()
 }
 
-/// Writes the layer of a base image from the tar of its root, without what a machine leaves in it.
+/// Writes the layer of a base image from the tar of its root, without files that belong to the building machine.
 pub(crate) fn base(rootfs: impl Read, out: impl Write) -> io::Result<()> {
     let mut from = tar::Archive::new(rootfs);
     // In the order of the root's own tar: mmdebstrap sorts it.
@@ -78,11 +79,11 @@ pub(crate) fn base(rootfs: impl Read, out: impl Write) -> io::Result<()> {
     tar.into_inner()?.flush()
 }
 
-/// Folders whose content is of the day and not of the image.
+/// Folders whose content depends on the day of the build.
 const FOLDERS: [&str; 4] = ["var/lib/apt/lists/", "var/cache/apt/", "var/log/", "var/cache/ldconfig/"];
 /// Files that belong to one machine.
 const FILES: [&str; 7] = [
-    // What was left out here shall not be left out when a developer installs more.
+    // A developer who installs more packages gets them with all their files.
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
     "etc/machine-id",
@@ -92,7 +93,7 @@ const FILES: [&str; 7] = [
     "var/cache/debconf/templates.dat-old",
 ];
 
-/// Device nodes come from the runtime; lists, caches and logs are of the day and not of the image.
+/// Returns whether a path is left out. The runtime creates device nodes; lists, caches and logs depend on the day.
 fn left_out(path: &str, kind: EntryType) -> bool {
     if matches!(kind, EntryType::Block | EntryType::Char | EntryType::Fifo) {
         return true;

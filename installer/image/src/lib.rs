@@ -1,5 +1,5 @@
-//! Container images put together by devplat itself, byte for byte the same from the same input, and kept in a
-//! content-addressed store. It never starts a process, never asks a network and never reads the environment.
+//! Container images that devplat assembles itself. The same input gives the same bytes, and a content-addressed store
+//! keeps them. This crate never starts a process, never uses the network and never reads the environment.
 
 mod archive;
 pub mod base;
@@ -9,8 +9,8 @@ mod layer;
 mod name;
 mod store;
 
-pub use archive::write_archive;
+pub use archive::{ArchiveError, write_archive};
 pub use hash::Digest;
 pub use key::Key;
 pub use name::{ImageName, Reference};
-pub use store::{Blob, Error, Store, Stored};
+pub use store::{Blob, Damage, Error, Finding, Store, Stored};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::Digest;
 
-/// The images that devplat puts together.
+/// The images that devplat assembles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImageName {
     /// The operator's program.
@@ -13,12 +13,12 @@ pub enum ImageName {
     Bastion,
     /// The agent's program, which an init container copies into each dev server.
     Agent,
-    /// What a dev server runs on where its user names no image.
+    /// The default image of dev servers.
     Base,
 }
 
 impl ImageName {
-    /// Every one.
+    /// All images.
     pub const ALL: [Self; 4] = [Self::Operator, Self::Bastion, Self::Agent, Self::Base];
 
     /// Its last path component in a reference.
@@ -38,16 +38,16 @@ impl fmt::Display for ImageName {
     }
 }
 
-/// The host part of references to images that lie in the nodes alone. It resolves to nothing, so that a missing
-/// image is an error and never somebody else's.
+/// The host in references to images that only the nodes have. The name does not resolve, so a missing image is an error
+/// and is never pulled from a foreign host.
 const LOCAL_HOST: &str = "devplat.local";
 
-/// What a pod names an image by: always with its digest, so that one reference is one content.
+/// The reference of an image in a pod, always with its digest, so that its content never changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference(String);
 
 impl Reference {
-    /// The reference to an image that lies in the nodes.
+    /// The reference to an image that was imported into the nodes.
     pub fn local(name: ImageName, digest: &Digest) -> Self {
         Self(format!("{LOCAL_HOST}/{name}@{digest}"))
     }

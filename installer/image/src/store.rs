@@ -1,5 +1,5 @@
-//! Where finished images lie: blobs by digest, and for each key a record of the image it gave. Everything is
-//! written beside its place and moved there whole, so that an interrupted run leaves nothing half-made.
+//! The store of finished images: blobs by digest, and for each key a record of its image. Each file is written beside
+//! its place and renamed when it is complete, so that an interrupted run leaves no half-written file.
 
 use std::{
     collections::BTreeMap,
@@ -20,11 +20,11 @@ pub struct Store {
     folder: PathBuf,
 }
 
-/// Content and where it lies.
+/// A file of the store, with its type and size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Blob {
-    /// What OCI calls its kind.
+    /// Its media type.
     pub media_type: String,
     /// The digest of its bytes.
     pub digest: Digest,
@@ -32,10 +32,10 @@ pub struct Blob {
     pub size: u64,
 }
 
-/// An image that lies whole in the store.
+/// A complete image in the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Which image.
+    /// The image's name.
     pub name: ImageName,
     /// Its manifest; the manifest's digest is the image's.
     pub manifest: Blob,
@@ -46,6 +46,48 @@ pub struct Stored {
     folder: PathBuf,
 }
 
+/// The result of a search in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// The complete image; only the sizes of its blobs were checked.
+    Whole(Stored),
+    /// Nothing.
+    Absent,
+    /// An image that must be assembled again.
+    Damaged(Damage),
+}
+
+impl Finding {
+    /// Returns the image if it is complete.
+    pub fn whole(self) -> Option<Stored> {
+        match self {
+            Self::Whole(stored) => Some(stored),
+            Self::Absent | Self::Damaged(_) => None,
+        }
+    }
+}
+
+/// Damage of an image in the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Damage {
+    /// Its record does not parse.
+    #[error("{} is not the record of an image", .0.display())]
+    Record(PathBuf),
+    /// A blob is missing.
+    #[error("blob {0} is absent")]
+    Absent(Digest),
+    /// A blob is of another size.
+    #[error("blob {digest} has {size} bytes, not {wanted}")]
+    Size {
+        /// The blob.
+        digest: Digest,
+        /// Its bytes.
+        size: u64,
+        /// The bytes that its record names.
+        wanted: u64,
+    },
+}
+
 #[derive(Serialize, Deserialize)]
 struct Record {
     manifest: Blob,
@@ -53,63 +95,101 @@ struct Record {
     layers: Vec<Blob>,
 }
 
-/// Why an image could not be put together.
+/// The reason why an image could not be assembled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No room left.
-    #[error("no space left in {} while image {name} is put together", folder.display())]
+    /// The disk is full.
+    #[error("no space left in {} for image {name}", folder.display())]
     DiskFull {
         /// The image.
         name: ImageName,
-        /// Where there is no room.
+        /// The folder on the full disk.
         folder: PathBuf,
     },
+    /// The store cannot be read.
+    #[error("cannot read {} of image {name}", path.display())]
+    Unreadable {
+        /// The image.
+        name: ImageName,
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// Reading or writing failed otherwise.
-    #[error("cannot put image {name} together in {}", folder.display())]
+    #[error("cannot assemble image {name} in {}", folder.display())]
     Io {
         /// The image.
         name: ImageName,
         /// The store.
         folder: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// The remedy.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::DiskFull { folder, .. } => format!("free some space in {}", folder.display()),
+            Self::Unreadable { path, .. } => format!("let this user read {}, or delete it", path.display()),
+            Self::Io { folder, .. } => {
+                format!("is {} a folder that this user can write to?", folder.display())
+            }
+        }
+    }
 }
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-/// A third of the bytes on their way into a node, through Docker, the node's containerd and their checksums, for less
-/// processor time than these take; zstd's own default.
+/// zstd's default. Compression leaves a third of the bytes, and costs less processor time than Docker, containerd and
+/// their checksums would need for the other two thirds.
 const LEVEL: i32 = 3;
 
 impl Store {
-    /// The store in `folder`, which is made when the first image comes.
+    /// The store in `folder`, which is created with the first image.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }
 
-    /// Where it lies.
+    /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The image that `key` gave, if all of it is still there.
-    ///
-    /// A record that does not parse, or whose blobs are absent or of another size, counts as absent: the image
-    /// is then put together again.
-    pub fn find(&self, name: ImageName, key: &Key) -> Option<Stored> {
-        let text = fs::read(self.record_path(key)).ok()?;
-        let Record { manifest, config, layers } = serde_json::from_slice(&text).ok()?;
-        let stored = Stored { name, manifest, config, layers, folder: self.folder.clone() };
-        let whole = |blob: &&Blob| {
-            fs::metadata(stored.path(blob)).is_ok_and(|found| found.is_file() && found.len() == blob.size)
+    /// Looks for the image of `key`. Fails if the store cannot be read.
+    pub fn find(&self, name: ImageName, key: &Key) -> Result<Finding, Error> {
+        let path = self.record_path(key);
+        let unreadable = |path: &Path, source| Error::Unreadable { name, path: path.to_owned(), source };
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finding::Absent),
+            Err(error) => return Err(unreadable(&path, error)),
         };
-        let all_whole = stored.blobs().all(|blob| whole(&blob));
-        all_whole.then_some(stored)
+        let Ok(Record { manifest, config, layers }) = serde_json::from_slice(&text) else {
+            return Ok(Finding::Damaged(Damage::Record(path)));
+        };
+        let stored = Stored { name, manifest, config, layers, folder: self.folder.clone() };
+        for blob in stored.blobs() {
+            let path = stored.path(blob);
+            match fs::metadata(&path) {
+                Ok(found) if found.is_file() && found.len() == blob.size => {}
+                Ok(found) => {
+                    let (digest, size) = (blob.digest.clone(), found.len());
+                    return Ok(Finding::Damaged(Damage::Size { digest, size, wanted: blob.size }));
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(Finding::Damaged(Damage::Absent(blob.digest.clone())));
+                }
+                Err(error) => return Err(unreadable(&path, error)),
+            }
+        }
+        Ok(Finding::Whole(stored))
     }
 
-    /// Puts an image of programs together; the first of them is what it runs.
+    /// Assembles an image of programs; the first one is its entrypoint.
     pub fn assemble_programs(&self, name: ImageName, key: &Key, binaries: &[&Path]) -> Result<Stored, Error> {
         let config = json!({
             "User": format!("{0}:{0}", layer::NONROOT),
@@ -121,7 +201,7 @@ impl Store {
         self.assemble(name, key, &config, |out| layer::programs(binaries, out))
     }
 
-    /// Puts the base image together from the tar of its root.
+    /// Assembles the base image from the tar of its root.
     pub fn assemble_base(&self, key: &Key, rootfs: impl Read) -> Result<Stored, Error> {
         let config = json!({
             "Cmd": ["/bin/bash"],
@@ -135,9 +215,9 @@ impl Store {
         self.assemble(ImageName::Base, key, &config, |out| layer::base(rootfs, out))
     }
 
-    /// Takes the record of `key` away, so that the image is put together anew.
+    /// Deletes the record of `key`, so that the image is assembled again.
     pub fn forget(&self, key: &Key) {
-        // An absent record is what is wanted.
+        // The record may already be absent.
         let _ = fs::remove_file(self.record_path(key));
     }
 
@@ -174,7 +254,7 @@ impl Store {
         Ok(Stored { name, manifest, config, layers, folder: self.folder.clone() })
     }
 
-    /// Keeps a layer compressed, and gives the digest of what it is before that as well.
+    /// Writes a layer compressed; also returns the digest of its uncompressed bytes.
     fn keep_layer(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(Blob, Digest)> {
         let mut content = None;
         let blob = self.keep(LAYER, |out| {
@@ -219,17 +299,17 @@ impl Store {
 }
 
 impl Stored {
-    /// What a pod names it by when it lies in the nodes.
+    /// Its reference in pods if it was imported into the nodes.
     pub fn local_reference(&self) -> Reference {
         Reference::local(self.name, &self.manifest.digest)
     }
 
-    /// All that it is made of: manifest, configuration, layers.
+    /// Its blobs: manifest, configuration, layers.
     pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
         [&self.manifest, &self.config].into_iter().chain(&self.layers)
     }
 
-    /// The size of all of it, in bytes.
+    /// The size of all blobs, in bytes.
     pub fn size(&self) -> u64 {
         self.blobs().map(|blob| blob.size).sum()
     }
@@ -239,7 +319,7 @@ impl Stored {
         File::open(self.path(blob))
     }
 
-    /// Where one of its blobs lies.
+    /// The path of one of its blobs.
     pub fn path(&self, blob: &Blob) -> PathBuf {
         blob_path(&self.folder, &blob.digest)
     }

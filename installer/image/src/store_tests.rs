@@ -1,13 +1,15 @@
-//! What the store keeps, and what a broken or interrupted one is worth.
+//! The store's content, and its recovery from damage and interruption.
 
 use std::{
+    collections::HashSet,
     fs,
     os::unix::fs::PermissionsExt,
+    slice,
     time::{Duration, SystemTime},
 };
 
 use super::*;
-use crate::write_archive;
+use crate::{ArchiveError, write_archive};
 
 fn program_in(folder: &Path, age: u64, mode: u32) -> PathBuf {
     let path = folder.join("devplat-operator");
@@ -32,20 +34,20 @@ fn assembled(age: u64, mode: u32) -> (tempfile::TempDir, Store, Key, Stored) {
 }
 
 #[test]
-fn same_program_gives_the_same_image_whatever_its_folder_time_and_mode() {
+fn folder_time_and_mode_of_a_program_do_not_change_its_image() {
     let (_one, _, key, first) = assembled(0, 0o755);
     let (_two, _, other_key, second) = assembled(86_400, 0o600);
     assert_eq!(key, other_key);
     assert_eq!(first.manifest, second.manifest);
     let (mut first_archive, mut second_archive) = (Vec::new(), Vec::new());
-    write_archive(&[first], &mut first_archive).unwrap();
-    write_archive(&[second], &mut second_archive).unwrap();
+    write_archive(&[first], &HashSet::new(), &mut first_archive).unwrap();
+    write_archive(&[second], &HashSet::new(), &mut second_archive).unwrap();
     assert!(first_archive == second_archive);
 }
 
 #[test]
 fn layer_of_a_tiny_program_is_the_one_pinned() {
-    // Whoever changes what is in a layer raises ASSEMBLER in key.rs, or old images stay in use.
+    // A change of a layer's content has to raise ASSEMBLER in key.rs, or old images stay in use.
     let mut layer = Vec::new();
     let folder = tempfile::tempdir().unwrap();
     layer::programs(&[&program_in(folder.path(), 0, 0o755)], &mut layer).unwrap();
@@ -85,21 +87,37 @@ fn layer_is_compressed_and_the_configuration_names_its_content() {
 #[test]
 fn image_is_found_again_by_its_key() {
     let (_folder, store, key, stored) = assembled(0, 0o755);
-    assert_eq!(store.find(ImageName::Operator, &key), Some(stored));
+    assert_eq!(store.find(ImageName::Operator, &key).unwrap(), Finding::Whole(stored));
 }
 
 #[test]
-fn damaged_blob_or_record_counts_as_absent() {
+fn damaged_image_differs_from_an_absent_one() {
     let (_folder, store, key, stored) = assembled(0, 0o755);
+    let find = |store: &Store, key: &Key| store.find(ImageName::Operator, key).unwrap();
+    let layer = stored.layers[0].digest.clone();
     fs::write(stored.path(&stored.layers[0]), b"cut").unwrap();
-    assert_eq!(store.find(ImageName::Operator, &key), None);
-    let (_folder, store, key, _) = assembled(0, 0o755);
+    let cut = Damage::Size { digest: layer.clone(), size: 3, wanted: stored.layers[0].size };
+    assert_eq!(find(&store, &key), Finding::Damaged(cut));
+    fs::remove_file(stored.path(&stored.layers[0])).unwrap();
+    assert_eq!(find(&store, &key), Finding::Damaged(Damage::Absent(layer)));
     fs::write(store.record_path(&key), b"{\"manif").unwrap();
-    assert_eq!(store.find(ImageName::Operator, &key), None);
+    assert_eq!(find(&store, &key), Finding::Damaged(Damage::Record(store.record_path(&key))));
+    store.forget(&key);
+    assert_eq!(find(&store, &key), Finding::Absent);
 }
 
 #[test]
-fn full_disk_is_told_and_leaves_no_file_behind() {
+fn record_that_cannot_be_read_is_an_error() {
+    let (_folder, store, key, _) = assembled(0, 0o755);
+    store.forget(&key);
+    fs::create_dir(store.record_path(&key)).unwrap();
+    let error = store.find(ImageName::Operator, &key).unwrap_err();
+    assert!(matches!(error, Error::Unreadable { .. }), "{error}");
+    assert!(error.hint().contains("delete it"));
+}
+
+#[test]
+fn full_disk_is_an_error_and_leaves_no_file_behind() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     let binary = program_in(folder.path(), 0, 0o755);
@@ -163,6 +181,53 @@ fn blob_damaged_at_the_same_size_is_noticed_when_it_is_used() {
     let mut bytes = fs::read(&path).unwrap();
     bytes[600] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let error = write_archive(&[stored], Vec::new()).unwrap_err();
-    assert!(error.to_string().ends_with("in the image store is damaged"), "{error}");
+    let error = write_archive(&[stored], &HashSet::new(), Vec::new()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Damaged { .. }), "{error}");
+}
+
+/// The paths in an archive of images.
+fn paths(archive: &[u8]) -> Vec<String> {
+    tar::Archive::new(archive)
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+        .collect()
+}
+
+#[test]
+fn blobs_that_a_node_has_stay_out_of_the_archive() {
+    let (_folder, _, _, stored) = assembled(0, 0o755);
+    let skip = HashSet::from([stored.layers[0].digest.clone()]);
+    let (mut whole, mut rest, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    write_archive(slice::from_ref(&stored), &HashSet::new(), &mut whole).unwrap();
+    write_archive(slice::from_ref(&stored), &skip, &mut rest).unwrap();
+    write_archive(slice::from_ref(&stored), &skip, &mut again).unwrap();
+    assert!(rest == again);
+    let place = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
+    let [manifest, config] = [&stored.manifest.digest, &stored.config.digest].map(place);
+    let layer = place(&stored.layers[0].digest);
+    assert_eq!(paths(&whole), ["oci-layout", "index.json", &manifest, &config, &layer]);
+    assert_eq!(paths(&rest), ["oci-layout", "index.json", &manifest, &config]);
+}
+
+#[test]
+fn full_disk_and_absent_blob_are_different_errors() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (_folder, _, _, stored) = assembled(0, 0o755);
+    let error = write_archive(slice::from_ref(&stored), &HashSet::new(), Full).unwrap_err();
+    assert!(
+        matches!(&error, ArchiveError::Write(why) if why.kind() == io::ErrorKind::StorageFull),
+        "{error}"
+    );
+    fs::remove_file(stored.path(&stored.layers[0])).unwrap();
+    let error = write_archive(&[stored], &HashSet::new(), Vec::new()).unwrap_err();
+    assert!(matches!(error, ArchiveError::Blob { .. }), "{error}");
 }

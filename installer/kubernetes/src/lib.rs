@@ -1,30 +1,40 @@
-//! What devplat says to an API server: releases, contexts and the proof. It never prints, never starts a
-//! process and never reads the environment.
+//! devplat's calls to an API server: clients from kubeconfigs, releases, the proof, and facts of a cluster. This crate
+//! never prints, never starts a process and never reads the environment. Every wait goes through the caller's [`Pace`],
+//! so that the caller can report and stop it.
 
+pub mod admission;
+pub mod bastion;
 pub mod call;
+pub mod capabilities;
+pub mod connect;
 pub mod context;
-pub mod door;
+pub mod hosting;
+pub mod identity;
+pub mod kubeconfig;
 pub mod object;
+pub mod pace;
 pub mod proof;
+pub mod recognition;
 pub mod release;
 pub mod waiting;
 
-pub use call::Error;
+pub use call::{CallError, Class, Error};
 pub use object::ObjectRef;
+pub use pace::{Pace, Steady, Stopped};
 pub use waiting::Waiting;
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use crate::{context, proof, release};
+    use crate::{Steady, admission, bastion, capabilities, context, proof, release};
 
-    /// Compiles or does not: an installer runs these as tasks of their own.
+    /// Compiles only if the futures are `Send`, because the installer spawns them as tasks.
     #[test]
     fn calls_can_be_made_from_any_task() {
         fn task<F: Future<Output: Send> + Send + 'static>(_: impl Fn() -> F) {}
-        fn tell(_: &crate::Waiting) {}
         const LONG: Duration = Duration::from_mins(1);
+        const PATIENCE: proof::Patience = proof::Patience { seen: LONG, ready: LONG };
         type Shared = (kube::Client, release::Release, context::Context);
         fn shared() -> Shared {
             unreachable!("never run")
@@ -32,54 +42,57 @@ mod tests {
         let data = release::DataLoss::Refused;
         task(|| async {
             let (client, release, _) = shared();
-            release::observe(&client, &release).await
+            release::observe(&client, &release, &Steady).await
         });
         task(|| async {
             let (client, release, _) = shared();
-            release::apply(&client, &release, &tell).await
+            release::apply(&client, &release, &Steady).await
         });
         task(|| async {
             let (client, release, _) = shared();
-            release::wait_ready(&client, &release, LONG, &tell).await
+            release::wait_ready(&client, &release, LONG, &Steady).await
         });
         task(move || async move {
             let (client, ..) = shared();
-            release::remove(&client, "a", "b", data, LONG, &tell).await
+            release::remove(&client, "a", "b", data, LONG, &Steady).await
         });
         task(move || async move {
             let (client, ..) = shared();
-            release::remove_leftovers(&client, "a", data, LONG, &tell).await
+            release::remove_leftovers(&client, "a", data, LONG, &Steady).await
         });
         task(|| async {
             let (client, ..) = shared();
-            release::remove_custom_resources(&client, LONG, &tell).await
+            release::remove_custom_resources(&client, LONG, &Steady).await
+        });
+        task(|| async {
+            let (client, release, _) = shared();
+            release::strays(&client, "a", &[release], &Steady).await
         });
         task(|| async {
             let (client, ..) = shared();
-            release::remove_namespace(&client, "a", LONG, &tell).await
-        });
-        task(|| async {
-            let (client, ..) = shared();
-            release::leftovers(&client, "a").await
-        });
-        task(|| async {
-            let (client, ..) = shared();
-            release::data(&client, "a").await
+            release::data(&client, "a", &Steady).await
         });
         task(|| async {
             let (client, _, context) = shared();
-            context::reach(&client, &context).await
+            context::reach(&client, &context, &Steady).await
+        });
+        task(|| async {
+            let (client, _, context) = shared();
+            capabilities::ask(&client, &context).await
         });
         task(|| async {
             let (client, ..) = shared();
-            let patience = proof::Patience { seen: LONG, ready: LONG };
-            let key = proof::begin(&client, "a", "b", patience, &tell).await?;
-            let way = proof::Way { door: &crate::door::Door::PortForward, host: "a" };
-            proof::finish(&client, "a", way, &key, &tell).await
+            admission::try_pods(&client, &[], &Steady).await
         });
         task(|| async {
             let (client, ..) = shared();
-            proof::clear(&client, "a", &tell).await
+            let key = proof::begin(&client, "a", "b", PATIENCE, &Steady).await?;
+            let way = proof::Way { route: &bastion::Route::PortForward, host: "a" };
+            proof::finish(&client, "a", way, &key, &Steady).await
+        });
+        task(|| async {
+            let (client, ..) = shared();
+            proof::clear(&client, "a", &Steady).await
         });
     }
 }

@@ -1,18 +1,31 @@
-//! What is waited for, named.
+//! An object that is waited for, with the reason.
 
 use std::fmt;
 
 use crate::ObjectRef;
 
-/// What is waited for, and why it is not there yet.
+/// An object that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// Which object.
+    /// The object.
     pub object: ObjectRef,
-    /// How far it is: how many of how many, or one word.
+    /// The progress: `1 of 2 ready`, or one word.
     pub progress: String,
-    /// Why it is no further, where Kubernetes tells.
+    /// The reason for the wait, if Kubernetes reports one.
     pub reason: Option<String>,
+}
+
+impl Waiting {
+    /// A wait until `object` is gone, which `finalizers` may delay.
+    pub(crate) fn deletion(object: ObjectRef, finalizers: &[String]) -> Self {
+        let reason = (!finalizers.is_empty()).then(|| format!("held by {}", finalizers.join(", ")));
+        Self { object, progress: "being deleted".to_owned(), reason }
+    }
+
+    /// A wait for `object`, which does not exist.
+    pub(crate) fn absent(object: ObjectRef) -> Self {
+        Self { object, progress: "absent".to_owned(), reason: None }
+    }
 }
 
 impl fmt::Display for Waiting {
@@ -26,15 +39,12 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// Takes what is waited for, each time it changes.
-pub type Tell<'a> = &'a (dyn Fn(&Waiting) + Send + Sync);
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn whole_sentence_names_what_is_waited_for_how_far_it_is_and_why_it_is_no_further() {
+    fn text_names_the_object_its_progress_and_the_reason() {
         let object = |namespace: Option<&str>| ObjectRef {
             api_version: "apps/v1".to_owned(),
             kind: "Deployment".to_owned(),

@@ -1,209 +1,278 @@
-//! Layers to a profile: command line over environment over a file of the user's over a shipped profile over base.
+//! Joins the layers of a profile.
+
+use std::path::Path;
 
 use crate::{
-    Mistake, Mistakes, Place, Profile, check,
+    Loaded, Mistake, Mistakes, Place, ProfileFile, Sources, VariableMistakes, check,
     document::Document,
-    mistake::nearest,
+    mistake::{MistakeKind, ProfileProblem, SetProblem, Unreadable, ValueProblem},
+    nearest::nearest,
     node::{Node, Value},
-    parse::{NOT_YAML, parse},
+    one_value::OneValue,
+    parse::parse,
+    path::KeyPath,
     schema::whole,
     shape::Shape,
     shipped::{BASE, SHIPPED, Shipped},
+    variables,
 };
 
-/// Where a profile comes from, as texts.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// The name of a shipped profile; with a file, the file's own `extends` says which.
-    pub shipped: Option<String>,
-    /// A file of the user's: its name, as the user wrote it, and its text.
-    pub file: Option<(String, String)>,
-    /// Environment variables that start with `DEVPLAT_`.
-    pub variables: Vec<(String, String)>,
-    /// The `path=value` of each `--set`.
-    pub sets: Vec<String>,
-}
+/// Paths of values that name a file.
+const FILES: [&str; 2] = ["cluster.kind.configFile", "cluster.k3d.configFile"];
 
-/// A profile, and where each of its values comes from.
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// The profile.
-    pub profile: Profile,
-    /// The shipped profile it rests on.
-    pub base: &'static str,
-    merged: Node,
-}
-
-impl Loaded {
-    /// Each value with its path and the place that decided it.
-    pub fn origins(&self) -> Vec<(String, serde_json::Value, Place)> {
-        let leaves = self.merged.leaves();
-        leaves.into_iter().map(|(path, node)| (path, node.to_json(), node.place.clone())).collect()
-    }
-
-    /// The whole profile as it would be written down.
-    pub fn to_json(&self) -> serde_json::Value {
-        self.merged.to_json()
-    }
-}
-
-/// Variables that mean something else than a path in the profile.
-const RESERVED: [&str; 8] =
-    ["PROFILE", "NAME", "OUTPUT", "YES", "CONTEXT", "TEMPLATES", "STATE_DIR", "CACHE_DIR"];
-
-/// Joins the layers, or tells every mistake in them.
+/// Joins the layers and checks the result, or returns every mistake in them.
 pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
-    let whole = whole();
-    let shape = Shape::of(&whole);
-    let mut mistakes = Vec::new();
-    let mut own = sources.file.as_ref().map(|(name, text)| read_file(name, text, &shape, &mut mistakes));
-    let extends = own.as_mut().and_then(|node| node.take("extends"));
-    let shipped = match (&extends, &sources.shipped) {
-        (Some(node), _) => find(&node.to_json().to_string().replace('"', ""), &node.place, &mut mistakes),
-        (None, Some(name)) => find(name, &Place::Argument(format!("--profile {name}")), &mut mistakes),
-        (None, None) => Some(BASE),
-    };
-    // Without what it builds on, much would be missing that is not.
-    let incomplete = shipped.is_none();
-    let shipped = shipped.unwrap_or(BASE);
-    let mut merged = read_shipped(BASE, &shape, &mut mistakes);
-    if shipped != BASE {
-        merged.lay(read_shipped(shipped, &shape, &mut mistakes));
+    let mut layers = Layers::new(sources);
+    let (base, usable) = layers.below_overrides();
+    layers.variables();
+    let sets = layers.sets();
+    if !usable {
+        // Do not report missing values: they may be in the unreadable file or in the profile that does not exist.
+        return Err(layers.into_mistakes());
     }
-    if let Some(own) = own {
-        merged.lay(own);
-    }
-    for (name, text) in &sources.variables {
-        lay_variable(&mut merged, name, text, &shape, &mut mistakes);
-    }
-    for set in &sources.sets {
-        lay_set(&mut merged, set, &shape, &mut mistakes);
-    }
-    drop(merged.take("description"));
-    drop_absent(&mut merged);
-    if incomplete || mistakes.iter().any(|mistake| mistake.what.starts_with(NOT_YAML)) {
-        return Err(Mistakes(mistakes));
-    }
-    shape.require("", &merged, &mut mistakes);
-    // What does not fit the types was told and taken out above, so that the rest is checked in the same go.
-    match serde_json::from_value::<Document>(merged.to_json())
-        .map(|document| check::profile(document, &merged))
-    {
-        Ok(Ok(profile)) if mistakes.is_empty() => return Ok(Loaded { profile, base: shipped.name, merged }),
-        Ok(Err(found)) => mistakes.extend(found),
-        Err(error) if mistakes.is_empty() => {
-            mistakes.push(Mistake { place: merged.place.clone(), what: error.to_string(), nearest: None });
-        }
-        Ok(Ok(_)) | Err(_) => {}
-    }
-    Err(Mistakes(mistakes))
+    layers.finish(base, sets)
 }
 
-/// The profile of that name; a mistake where there is none.
-fn find(name: &str, place: &Place, mistakes: &mut Vec<Mistake>) -> Option<Shipped> {
-    let found = SHIPPED.iter().chain([&BASE]).find(|shipped| shipped.name == name).copied();
-    if found.is_none() {
-        let names: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
-        let what = format!("there is no profile {name:?}; there are {}", names.join(", "));
-        mistakes.push(Mistake { place: place.clone(), what, nearest: nearest(name, names) });
-    }
-    found
+struct Layers<'a> {
+    sources: &'a Sources,
+    shape: Shape,
+    merged: Node,
+    mistakes: Vec<Mistake>,
+    remarks: Vec<String>,
 }
 
-fn read_shipped(shipped: Shipped, shape: &Shape<'_>, mistakes: &mut Vec<Mistake>) -> Node {
-    read_file(&format!("profiles/{}.yaml", shipped.name), shipped.text, shape, mistakes)
-}
-
-fn read_file(name: &str, text: &str, shape: &Shape<'_>, mistakes: &mut Vec<Mistake>) -> Node {
-    let place = |line, column| Place::File { name: name.to_owned(), line, column };
-    let mut node = parse(text, &place, mistakes);
-    if let Value::Map(_) = node.value {
-        shape.sift("", &mut node, mistakes);
-        node
-    } else {
-        let what = "a profile is a map of keys".to_owned();
-        mistakes.push(Mistake { place: node.place.clone(), what, nearest: None });
-        Node::map(node.place)
+impl<'a> Layers<'a> {
+    fn new(sources: &'a Sources) -> Self {
+        let shape = Shape::of(&whole()).expect("a test checks that the whole schema is interpreted");
+        let merged = Node::map(home(sources));
+        Self { sources, shape, merged, mistakes: Vec::new(), remarks: Vec::new() }
     }
-}
 
-fn lay_variable(merged: &mut Node, name: &str, text: &str, shape: &Shape<'_>, mistakes: &mut Vec<Mistake>) {
-    let Some(rest) = name.strip_prefix("DEVPLAT_") else { return };
-    if RESERVED.contains(&rest) || rest.starts_with("TEST_") {
-        return;
-    }
-    let place = Place::Variable(name.to_owned());
-    let paths = shape.leaves("", Some(merged));
-    match paths.iter().find(|path| variable(path) == name) {
-        Some(path) => lay_value(merged, path, text, &place, shape, mistakes),
-        None => {
-            let names: Vec<String> = paths.iter().map(|path| variable(path)).collect();
-            let nearest = nearest(name, names.iter().map(String::as_str));
-            let what = "no value of the profile has this variable".to_owned();
-            mistakes.push(Mistake { place, what, nearest });
-        }
-    }
-}
-
-fn lay_set(merged: &mut Node, set: &str, shape: &Shape<'_>, mistakes: &mut Vec<Mistake>) {
-    let place = Place::Argument(format!("--set {set}"));
-    match set.split_once('=') {
-        Some((path, text)) if !path.is_empty() && path.split('.').all(|key| !key.is_empty()) => {
-            lay_value(merged, path, text, &place, shape, mistakes);
-        }
-        Some(_) | None => {
-            let what = "expected path=value, such as operator.replicas=1".to_owned();
-            mistakes.push(Mistake { place, what, nearest: None });
-        }
-    }
-}
-
-fn lay_value(
-    merged: &mut Node,
-    path: &str,
-    text: &str,
-    place: &Place,
-    shape: &Shape<'_>,
-    mistakes: &mut Vec<Mistake>,
-) {
-    let value = parse(text, &|_, _| place.clone(), mistakes);
-    let value = match value.value {
-        // An empty text parses to nothing at all, and means no value.
-        Value::Map(entries) if entries.is_empty() && text.trim().is_empty() => {
-            Node { place: place.clone(), value: Value::Null }
-        }
-        _ => value,
-    };
-    let mut layer = value.under(path);
-    let before = mistakes.len();
-    shape.sift("", &mut layer, mistakes);
-    if mistakes.len() == before {
-        merged.lay(layer);
-    }
-}
-
-/// The environment variable that sets the value at `path`.
-fn variable(path: &str) -> String {
-    let mut name = String::from("DEVPLAT_");
-    for c in path.chars() {
-        match c {
-            '.' | '-' => name.push('_'),
-            c if c.is_ascii_uppercase() => {
-                name.push('_');
-                name.push(c);
+    /// Joins the base, the shipped profile and the user's file. Returns the shipped profile, and whether each of them
+    /// could be read.
+    fn below_overrides(&mut self) -> (Shipped, bool) {
+        let mut usable = true;
+        let own = self.sources.file.as_ref().map(|file| self.read_file(file));
+        let (extends, own) = match own {
+            None => (None, None),
+            Some(Ok((extends, own))) => (extends, Some(own)),
+            Some(Err(mistake)) => {
+                self.mistakes.push(*mistake);
+                usable = false;
+                (None, None)
             }
-            c => name.push(c.to_ascii_uppercase()),
+        };
+        let shipped = match (extends, &self.sources.shipped) {
+            (Some(extends), _) => self.extended(&extends),
+            (None, Some(name)) => self.named(name),
+            (None, None) => Some(BASE),
+        };
+        usable &= shipped.is_some();
+        let shipped = shipped.unwrap_or(BASE);
+        for layer in [Some(BASE), Some(shipped).filter(|shipped| *shipped != BASE)].into_iter().flatten() {
+            let layer = self.read_shipped(layer);
+            self.merged.lay(layer);
         }
+        if let Some(own) = own {
+            self.merged.lay(own);
+        }
+        (shipped, usable)
     }
-    name
+
+    fn read_shipped(&mut self, shipped: Shipped) -> Node {
+        let place_of = |line, column| Place::Shipped { profile: shipped.name, line, column };
+        let node = parse(shipped.text, &place_of, &mut self.mistakes).ok().flatten();
+        let mut node = node.expect("tests read every shipped profile");
+        self.shape.sift(&mut node, &mut self.mistakes);
+        node
+    }
+
+    /// Reads the user's file and returns its `extends` and the rest.
+    fn read_file(&mut self, file: &ProfileFile) -> Result<(Option<Node>, Node), Box<Mistake>> {
+        let ProfileFile { name, folder, text } = file;
+        let place_of = |line, column| Place::File { name: name.clone(), line, column };
+        let node = parse(text, &place_of, &mut self.mistakes)?;
+        let mut node = node.unwrap_or_else(|| Node::map(place_of(1, 1)));
+        let Value::Map(_) = node.value else {
+            return Err(Box::new(Mistake::new(&node.place, Unreadable::NotAMap)));
+        };
+        let extends = node.take("extends");
+        self.shape.sift(&mut node, &mut self.mistakes);
+        resolve_files(&mut node, folder.as_deref().unwrap_or(&self.sources.base_folder));
+        Ok((extends, node))
+    }
+
+    /// Returns the profile that a file extends.
+    fn extended(&mut self, extends: &Node) -> Option<Shipped> {
+        let Value::Scalar { text, plain: _ } = &extends.value else {
+            let problem = ValueProblem::Expected("the name of a shipped profile".to_owned());
+            let path = KeyPath::known("extends");
+            self.mistakes.push(Mistake::new(&extends.place, MistakeKind::Value { path, problem }));
+            return None;
+        };
+        self.find(text, &extends.place, ProfileProblem::Extends(text.clone()))
+    }
+
+    /// Returns the profile that the command line names.
+    fn named(&mut self, name: &str) -> Option<Shipped> {
+        let same_named_file = self.sources.same_named_file;
+        let problem = if same_named_file {
+            ProfileProblem::IsAFile(name.to_owned())
+        } else {
+            ProfileProblem::Unknown(name.to_owned())
+        };
+        let found = self.find(name, &Place::Argument(format!("--profile {name}")), problem);
+        if found.is_some() && same_named_file {
+            self.remarks.push(format!(
+                "--profile {name} is the shipped profile; the file of that name here is --profile ./{name}"
+            ));
+        }
+        found
+    }
+
+    fn find(&mut self, name: &str, place: &Place, problem: ProfileProblem) -> Option<Shipped> {
+        let found = SHIPPED.iter().chain([&BASE]).find(|shipped| shipped.name == name).copied();
+        if found.is_none() {
+            let nearest = match problem {
+                ProfileProblem::IsAFile(_) => None,
+                ProfileProblem::Unknown(_) | ProfileProblem::Extends(_) => {
+                    nearest(name, SHIPPED.iter().map(|shipped| shipped.name))
+                }
+            };
+            let nearest = nearest.into_iter().collect();
+            self.mistakes.push(Mistake { place: place.clone(), kind: problem.into(), nearest });
+        }
+        found
+    }
+
+    fn variables(&mut self) {
+        let mut variables: Vec<_> = self.sources.variables.iter().collect();
+        // A variable for a map comes before those for its keys.
+        variables.sort();
+        let mut links = variables::ServiceLinks::default();
+        for (name, text) in variables {
+            let mistakes = match variables::meaning(name, text, &self.shape.paths(&self.merged)) {
+                variables::Meaning::Other => continue,
+                variables::Meaning::ServiceLink(service) => {
+                    links.add(service, name);
+                    continue;
+                }
+                variables::Meaning::Path(path) => self.lay(&path, text, &Place::Variable(name.clone())).err(),
+                variables::Meaning::Mistake(mistake) => Some(vec![mistake]),
+            };
+            let mistakes = mistakes.into_iter().flatten();
+            match self.sources.variable_mistakes {
+                VariableMistakes::Refuse => self.mistakes.extend(mistakes),
+                VariableMistakes::Remark => {
+                    self.remarks.extend(mistakes.map(|mistake| format!("ignored {mistake}")));
+                }
+            }
+        }
+        self.remarks.extend(links.remarks());
+    }
+
+    /// Lays every `--set` on top and returns them in the form in which `up` remembers them.
+    fn sets(&mut self) -> Vec<String> {
+        let remembered = self.sources.remembered_sets.iter();
+        let remembered = remembered.map(|set| (set, Place::RememberedSet(set.clone())));
+        let sets = self.sources.sets.iter().map(|set| (set, Place::Argument(format!("--set {set}"))));
+        let mut lasting = Vec::new();
+        for (set, place) in remembered.chain(sets) {
+            match self.set(set, &place) {
+                Ok(set) => lasting.push(set),
+                Err(mistakes) => self.mistakes.extend(mistakes),
+            }
+        }
+        lasting
+    }
+
+    fn set(&mut self, set: &str, place: &Place) -> Result<String, Vec<Mistake>> {
+        let wrong = |problem: SetProblem| vec![Mistake::new(place, problem)];
+        let (path, text) = KeyPath::split(set).ok_or_else(|| wrong(SetProblem::NoValue))?;
+        let path: KeyPath = path.parse().map_err(|error| wrong(SetProblem::Path(error)))?;
+        if path.starts_with(&KeyPath::known("extends")) {
+            return Err(wrong(SetProblem::Extends));
+        }
+        let changed = self.lay(&path, text, place)?;
+        Ok(changed.map_or_else(|| set.to_owned(), |value| format!("{path}={}", value.to_json())))
+    }
+
+    /// Lays one value on top. Returns it if a file name in it was made absolute.
+    fn lay(&mut self, path: &KeyPath, text: &str, place: &Place) -> Result<Option<Node>, Vec<Mistake>> {
+        let mut layer = OneValue { shape: &self.shape, merged: &self.merged, path, place }.layer(text)?;
+        let mut mistakes = Vec::new();
+        self.shape.sift(&mut layer, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let changed = resolve_files(&mut layer, &self.sources.base_folder);
+        let value = if changed { layer.at(path).cloned() } else { None };
+        self.merged.lay(layer);
+        Ok(value)
+    }
+
+    fn finish(mut self, base: Shipped, sets: Vec<String>) -> Result<Loaded, Mistakes> {
+        drop(self.merged.take("description"));
+        let written = self.merged.clone();
+        self.merged.drop_nulls();
+        self.shape.require(&mut self.merged, &mut self.mistakes);
+        // Wrong values are already reported and removed, so the remaining ones are checked in the same run.
+        match serde_json::from_value::<Document>(self.merged.to_json()) {
+            Ok(document) => match check::profile(document, &written, &self.mistakes) {
+                Ok(profile) if self.mistakes.is_empty() => {
+                    let Self { sources: _, shape: _, mut merged, mistakes: _, remarks } = self;
+                    let mut written = written;
+                    for provider in profile.cluster.provider().others() {
+                        // Left over from a shipped profile. In a file of the user's it would be a mistake.
+                        written.take_below("cluster", &provider.to_string());
+                        merged.take_below("cluster", &provider.to_string());
+                    }
+                    return Ok(Loaded { profile, base: base.name, remarks, sets, written, merged });
+                }
+                Ok(_) => {}
+                Err(found) => self.mistakes.extend(found),
+            },
+            Err(error) if self.mistakes.is_empty() => {
+                let kind = MistakeKind::Rule(error.to_string());
+                self.mistakes.push(Mistake::new(&home(self.sources), kind));
+            }
+            Err(_) => {}
+        }
+        Err(self.into_mistakes())
+    }
+
+    /// Returns the mistakes, layer by layer and from the top of a file to its end. A mistake in a shipped profile gets
+    /// the place where the user chose that profile.
+    fn into_mistakes(self) -> Mistakes {
+        let home = home(self.sources);
+        let mut mistakes = self.mistakes;
+        for mistake in mistakes.iter_mut().filter(|mistake| mistake.place.is_shipped()) {
+            mistake.place = home.clone();
+        }
+        mistakes.sort_by_key(|mistake| mistake.place.order());
+        Mistakes(mistakes)
+    }
 }
 
-/// A null takes away what a lower layer has.
-fn drop_absent(node: &mut Node) {
-    if let Value::Map(entries) = &mut node.value {
-        entries.retain(|entry| !matches!(entry.node.value, Value::Null));
-        for entry in entries {
-            drop_absent(&mut entry.node);
+/// Returns the place for a mistake without a place, or with a place in a shipped profile.
+fn home(sources: &Sources) -> Place {
+    match (&sources.file, &sources.shipped) {
+        (Some(file), _) => Place::File { name: file.name.clone(), line: 1, column: 1 },
+        (None, Some(name)) => Place::Argument(format!("--profile {name}")),
+        (None, None) => Place::Argument("--profile".to_owned()),
+    }
+}
+
+/// Makes the file names in a layer absolute, or at least relative to where `folder` is. Returns whether any changed.
+fn resolve_files(layer: &mut Node, folder: &Path) -> bool {
+    let mut changed = false;
+    for path in FILES {
+        let node = layer.at_mut(&KeyPath::known(path));
+        if let Some(Node { value: Value::Scalar { text, plain: _ }, place: _ }) = node {
+            let resolved = folder.join(&*text).display().to_string();
+            changed |= *text != resolved;
+            *text = resolved;
         }
     }
+    changed
 }

@@ -1,28 +1,39 @@
-//! Profiles: what somebody wants of a platform, from layers of YAML, environment and command line to a
-//! [`Profile`], which only valid input can make. It reads no file and no environment: its callers hand texts in.
+//! Profiles: descriptions of a platform, from layers of YAML, environment and command line to a [`Profile`], which
+//! only valid input can make. This crate reads no file and no environment; its callers pass texts.
 
 mod check;
 mod document;
 mod layers;
 mod mistake;
 mod name;
+mod nearest;
 mod node;
+mod one_value;
 mod parse;
+mod path;
+mod place;
 mod profile;
+mod registry;
 mod schema;
 mod shape;
 mod shipped;
+mod sources;
 #[cfg(test)]
 mod tests;
+mod variables;
 
-pub use document::{TaintEffect, Toleration, TolerationOperator};
-pub use layers::{Loaded, Sources, load};
-pub use mistake::{Mistake, Mistakes};
-pub use name::{InvalidName, PlatformName};
-pub use node::Place;
+pub use layers::load;
+pub use mistake::{
+    Mistake, MistakeKind, Mistakes, ProfileProblem, SetProblem, Unreadable, ValueProblem, VariableProblem,
+};
+pub use name::{DnsLabel, FlavorName, InvalidName, PlatformName, UserName};
+pub use path::{InvalidPath, KeyPath};
+pub use place::Place;
 pub use profile::{
-    Bastion, Cluster, Delivery, DevServerImage, DevServers, ExistingCluster, Exposure, Flavor, KindCluster,
-    NodeImage, OperatorSize, PortMapping, Profile, User,
+    Bastion, Cluster, DevServerImage, DevServers, ExistingCluster, ExistingDelivery, Exposure, Flavor,
+    K3dCluster, KindCluster, LocalDelivery, LocalRegistry, NodeImage, OperatorSize, PodSecurity, PortMapping,
+    Profile, Provider, RemoteRegistry, TaintEffect, Toleration, TolerationOperator, User,
 };
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped};
+pub use sources::{Loaded, ProfileFile, Sources, VariableMistakes};

@@ -1,34 +1,9 @@
-//! A tree of values, each of which knows where it was written.
+//! A tree of values, each with the place where it was written.
 
-use std::fmt;
-
-/// Where a value was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// In a file.
-    File {
-        /// As the user named it, or `profiles/<name>.yaml` for a shipped one.
-        name: String,
-        /// Counted from 1.
-        line: usize,
-        /// Counted from 1.
-        column: usize,
-    },
-    /// In an environment variable.
-    Variable(String),
-    /// On the command line, such as `--set path=value`.
-    Argument(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { name, line, column } => write!(f, "{name}:{line}:{column}"),
-            Self::Variable(name) => write!(f, "${name}"),
-            Self::Argument(text) => f.write_str(text),
-        }
-    }
-}
+use crate::{
+    Place,
+    path::{KeyPath, Step},
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -39,7 +14,7 @@ pub(crate) struct Node {
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Null,
-    /// Text, and whether it was written without quotes: only then may it be a number or a truth.
+    /// Text, and whether it was written without quotes: only then can it be a number or a boolean.
     Scalar {
         text: String,
         plain: bool,
@@ -67,19 +42,50 @@ impl Node {
         }
     }
 
-    /// The value at a path of keys, or what comes closest to it on the way there.
-    pub(crate) fn nearest(&self, path: &str) -> &Node {
-        path.split('.').try_fold(self, |node, key| node.get(key).ok_or(node)).unwrap_or_else(|node| node)
+    fn step(&self, step: &Step) -> Option<&Node> {
+        match (step, &self.value) {
+            (Step::Key(key), _) => self.get(key),
+            (Step::Index(index), Value::List(nodes)) => nodes.get(*index),
+            (Step::Index(_), Value::Null | Value::Scalar { .. } | Value::Map(_)) => None,
+        }
     }
 
-    /// Takes the entry of that key out.
+    /// Returns the value at `path`.
+    pub(crate) fn at(&self, path: &KeyPath) -> Option<&Node> {
+        path.steps().iter().try_fold(self, |node, step| node.step(step))
+    }
+
+    /// Returns the value at `path`, or the last one on the way to it.
+    pub(crate) fn nearest(&self, path: &KeyPath) -> &Node {
+        let steps = path.steps().iter();
+        steps.into_iter().try_fold(self, |node, step| node.step(step).ok_or(node)).unwrap_or_else(|node| node)
+    }
+
+    pub(crate) fn at_mut(&mut self, path: &KeyPath) -> Option<&mut Node> {
+        path.steps().iter().try_fold(self, |node, step| match (step, &mut node.value) {
+            (Step::Key(key), Value::Map(entries)) => {
+                entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.node)
+            }
+            (Step::Index(index), Value::List(nodes)) => nodes.get_mut(*index),
+            (_, Value::Null | Value::Scalar { .. } | Value::List(_) | Value::Map(_)) => None,
+        })
+    }
+
+    /// Removes the entry of that key and returns its value.
     pub(crate) fn take(&mut self, key: &str) -> Option<Node> {
         let Value::Map(entries) = &mut self.value else { return None };
         let index = entries.iter().position(|entry| entry.key == key)?;
         Some(entries.remove(index).node)
     }
 
-    /// Lays `over` on top: maps are joined key by key, everything else replaces.
+    /// Removes the entry of `key` in the map at `above`.
+    pub(crate) fn take_below(&mut self, above: &str, key: &str) {
+        if let Some(node) = self.at_mut(&KeyPath::known(above)) {
+            drop(node.take(key));
+        }
+    }
+
+    /// Puts `over` on top: maps are joined key by key, everything else is replaced.
     pub(crate) fn lay(&mut self, over: Node) {
         let (Value::Map(below), Value::Map(above)) = (&mut self.value, &over.value) else {
             *self = over;
@@ -96,15 +102,28 @@ impl Node {
         }
     }
 
-    /// A map of one key in another, down `path`, with this at the end.
-    pub(crate) fn under(self, path: &str) -> Self {
-        path.rsplit('.').fold(self, |node, key| Self {
-            place: node.place.clone(),
-            value: Value::Map(vec![Entry { key: key.to_owned(), key_place: node.place.clone(), node }]),
-        })
+    /// Removes the keys whose value is null: a null removes the value of a lower layer.
+    pub(crate) fn drop_nulls(&mut self) {
+        if let Value::Map(entries) = &mut self.value {
+            entries.retain(|entry| !matches!(entry.node.value, Value::Null));
+            for entry in entries {
+                entry.node.drop_nulls();
+            }
+        }
     }
 
-    /// As JSON; text that was written without quotes becomes a number or a truth where it is one.
+    /// Returns whether any value in this one was written outside the shipped profiles.
+    pub(crate) fn has_own(&self) -> bool {
+        match &self.value {
+            Value::Null => false,
+            Value::Scalar { .. } => !self.place.is_shipped(),
+            Value::List(nodes) => !self.place.is_shipped() || nodes.iter().any(Node::has_own),
+            // The place of a joined map is that of its lowest layer, so only its entries count.
+            Value::Map(entries) => entries.iter().any(|entry| entry.node.has_own()),
+        }
+    }
+
+    /// Returns the value as JSON; a plain scalar becomes an integer or boolean where it reads as one.
     pub(crate) fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Null => serde_json::Value::Null,
@@ -121,23 +140,22 @@ impl Node {
         }
     }
 
-    /// Each value that is no map, with its path.
-    pub(crate) fn leaves(&self) -> Vec<(String, &Node)> {
+    /// Returns each value other than a map with entries, with its path.
+    pub(crate) fn leaves(&self) -> Vec<(KeyPath, &Node)> {
         let mut leaves = Vec::new();
-        self.collect("", &mut leaves);
+        self.collect(&KeyPath::default(), &mut leaves);
         leaves
     }
 
-    fn collect<'a>(&'a self, path: &str, leaves: &mut Vec<(String, &'a Node)>) {
+    fn collect<'a>(&'a self, path: &KeyPath, leaves: &mut Vec<(KeyPath, &'a Node)>) {
         match &self.value {
             Value::Map(entries) if !entries.is_empty() => {
                 for Entry { key, key_place: _, node } in entries {
-                    let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                    node.collect(&below, leaves);
+                    node.collect(&path.key(key), leaves);
                 }
             }
             Value::Null | Value::Scalar { .. } | Value::List(_) | Value::Map(_) => {
-                leaves.push((path.to_owned(), self));
+                leaves.push((path.clone(), self));
             }
         }
     }

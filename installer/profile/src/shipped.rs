@@ -1,28 +1,33 @@
-//! The profiles that devplat brings along.
+//! The profiles that are shipped with devplat.
 
-/// A profile that devplat brings along.
+/// A profile that is shipped with devplat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shipped {
-    /// What `--profile` calls it.
+    /// Its name for `--profile` and `extends`.
     pub name: &'static str,
-    /// What it is for, in one line.
+    /// Its purpose, in one line.
     pub description: &'static str,
     pub(crate) text: &'static str,
 }
 
-/// What all others change.
+/// The layer below all others.
 pub(crate) const BASE: Shipped = Shipped {
     name: "base",
-    description: "what all others start from; not for use by itself",
+    description: "defaults that all other profiles start from",
     text: include_str!("../../../profiles/base.yaml"),
 };
 
-/// Every profile that can be used as it is.
+/// Every profile that `--profile` and `extends` take, sorted by name.
 pub const SHIPPED: &[Shipped] = &[
     Shipped {
         name: "existing",
-        description: "a cluster that is there already, named by --context",
+        description: "a cluster that exists already, named by --context",
         text: include_str!("../../../profiles/existing.yaml"),
+    },
+    Shipped {
+        name: "k3d",
+        description: "a cluster on this machine, made by k3d in Docker",
+        text: include_str!("../../../profiles/k3d.yaml"),
     },
     Shipped {
         name: "kind",

@@ -1,4 +1,4 @@
-//! What templates can name.
+//! The values that templates use.
 
 use std::collections::BTreeMap;
 
@@ -8,34 +8,34 @@ use devplat_profile::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Seconds for which a replica of the bastion still lets in whoever comes after it was told to go: until every node
-/// leads them elsewhere.
+/// Seconds that a stopping replica of the bastion still accepts connections: kube-proxy on every node needs that long to
+/// send new ones elsewhere.
 const LEAVE: u32 = 3;
 
-/// The images that manifests name, each as a whole reference.
+/// The images in manifests, each a complete reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Images {
-    /// The operator's.
+    /// The operator.
     pub operator: String,
-    /// The bastion's.
+    /// The bastion, with devctl.
     pub bastion: String,
-    /// The agent's.
+    /// The agent.
     pub agent: String,
-    /// That of dev servers whose users name none.
+    /// Dev servers that name none.
     pub dev_server: String,
 }
 
-/// Everything that manifests are made from.
+/// The input of every template.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// Whose platform.
+    /// The name of the platform.
     pub platform: &'a PlatformName,
-    /// What it shall be.
+    /// Its profile.
     pub profile: &'a Profile,
-    /// The images.
+    /// Its images.
     pub images: &'a Images,
-    /// Public keys of users that were made on this machine, by user.
+    /// Public keys that `devplat up` generated on this host, by user.
     pub made_keys: &'a BTreeMap<String, String>,
 }
 
@@ -60,8 +60,8 @@ struct FlavorContext<'a> {
 impl<'a> Context<'a> {
     pub(crate) fn new(input: Input<'a>) -> Self {
         let Input { platform, profile, images, made_keys } = input;
-        let Profile { cluster, delivery: _, operator, bastion, dev_servers, users, flavors } = profile;
-        let DevServers { image: _, default_flavor, home_size, storage_class } = dev_servers;
+        let Profile { cluster, operator, bastion, dev_servers, users, flavors } = profile;
+        let DevServers { image: _, default_flavor, home_size, storage_class, pod_security } = dev_servers;
         let flavors = flavors
             .iter()
             .map(|(name, spec)| (name.as_str(), FlavorContext { default: name == default_flavor, spec }))
@@ -73,12 +73,13 @@ impl<'a> Context<'a> {
             bastion: bastion_values(bastion, cluster),
             users: users
                 .iter()
-                .map(|(name, user)| (name.as_str(), user_spec(user, made_keys.get(name))))
+                .map(|(name, user)| (name.as_str(), user_spec(user, made_keys.get(name.as_str()))))
                 .collect(),
             dev_servers: json!({
                 "defaultFlavor": default_flavor,
                 "homeSize": home_size,
                 "storageClass": storage_class,
+                "podSecurity": pod_security,
             }),
             flavors,
         }
@@ -111,20 +112,22 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
         "userRevocations": user_revocations.join("\n"),
         "graceSeconds": grace_seconds,
         "leaveSeconds": LEAVE,
-        // The kubelet's SIGKILL comes after what the bastion itself allows, which begins after the leave.
+        // The bastion's own deadline starts after the preStop sleep, so the kubelet's SIGKILL has to come later than both.
         "terminationSeconds": grace_seconds + LEAVE + 5,
     })
 }
 
-/// What people reach the bastion by, for devctl to tell them; nothing where only they know.
+/// Returns the address of the bastion that devctl shows, or `None` if the profile does not determine one.
 fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
     let port = match (bastion.exposure, cluster) {
+        // Nodes are containers, so developers connect to the port of this host that leads to a node.
         (Exposure::NodePort(_), Cluster::Kind(kind)) => kind.ssh_port?,
+        (Exposure::NodePort(_), Cluster::K3d(k3d)) => k3d.ssh_port?,
         (Exposure::NodePort(port), Cluster::Existing(_)) => port,
         (Exposure::LoadBalancer, _) => 22,
         (Exposure::PortForward, _) => return None,
     };
-    // A pattern is good for a certificate, and nothing to be typed.
+    // A pattern such as *.example.com is valid in a certificate, but a client cannot connect to it.
     let plain = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:%".contains(c));
     let name = bastion.host_names.iter().find(plain)?;
     Some(match port {
@@ -134,7 +137,7 @@ fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
     })
 }
 
-/// The spec of a `DevUser`.
+/// Returns the spec of a `DevUser`.
 fn user_spec(user: &User, made: Option<&String>) -> Value {
     let User { display_name, ssh_keys, groups, generate_key: _ } = user;
     let keys: Vec<&String> = ssh_keys.iter().chain(made).collect();

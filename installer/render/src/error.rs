@@ -1,60 +1,60 @@
-//! What can be wrong with a template.
+//! Mistakes in templates.
 
-/// Why there are no manifests.
+/// The reason why templates do not render.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
-    /// A file in the override folder that overrides nothing.
+    /// A file in the folder of overrides whose name is not the name of a template.
     #[error("{name} overrides no template")]
     UnknownTemplate {
         /// The file, below the folder.
         name: String,
-        /// The template that was probably meant.
+        /// The template that was probably meant, if any.
         nearest: Option<String>,
     },
-    /// A template that is no handlebars.
+    /// A template that does not follow the syntax of handlebars.
     #[error("template {template}:{line}: {what}")]
     Syntax {
-        /// Which template.
+        /// The template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
-    /// A template that names what there is not.
-    #[error("template {template}:{line}: there is no {name:?}")]
+    /// A template that uses an unknown name.
+    #[error("template {template}:{line}: unknown name {name:?}")]
     Unknown {
-        /// Which template.
+        /// The template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// What it names.
+        /// The name.
         name: String,
-        /// What was probably meant.
+        /// The name that was probably meant, if any.
         nearest: Option<String>,
     },
-    /// A template that cannot be rendered for another reason.
+    /// A template that fails to render for another reason.
     #[error("template {template}:{line}: {what}")]
     Render {
-        /// Which template.
+        /// The template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
-    /// What came out is no Kubernetes object.
-    #[error("template {template} gives no Kubernetes object: {what}")]
+    /// A rendered text that is not a Kubernetes object.
+    #[error("template {template} does not render to a Kubernetes object: {what}")]
     NoObject {
-        /// Which template.
+        /// The template.
         template: String,
-        /// What is wrong.
+        /// The problem.
         what: String,
     },
 }
 
 impl Error {
-    /// What to do about it.
+    /// Returns the remedy, if one is known.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownTemplate { nearest, .. } | Self::Unknown { nearest, .. } => {

@@ -1,5 +1,5 @@
-//! Profiles to manifests: what gets applied to a cluster, from templates that devplat brings along and that a
-//! folder of the user's may override. Pure: its callers read files and talk to clusters.
+//! Renders profiles to manifests, from templates that are shipped with devplat and that a folder of the user's can
+//! override. This crate does no I/O; its callers read files and talk to clusters.
 
 mod context;
 mod error;

@@ -1,4 +1,4 @@
-//! Kubernetes objects as devplat applies them: marked as ours, in an order that works, with a digest.
+//! Kubernetes objects as devplat applies them: with its labels, in order of their dependencies, with a digest.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::Error;
 
-/// The label that says whose platform an object belongs to.
+/// The label with the name of the platform that an object belongs to.
 pub const PLATFORM_LABEL: &str = "devplat.dev/platform";
 
-/// Marks an object as `platform`'s, from its making on.
+/// Adds the labels of `platform`. The creating call sets them, so no object is ever without its owner.
 pub(crate) fn own(object: &mut DynamicObject, platform: &PlatformName) {
     let labels = object.labels_mut();
     for (key, value) in [
@@ -25,7 +25,7 @@ pub(crate) fn own(object: &mut DynamicObject, platform: &PlatformName) {
     }
 }
 
-/// What comes first is what others rest on.
+/// Returns the place of an object in the order of applying: dependencies first.
 pub(crate) fn rank(object: &DynamicObject) -> usize {
     const ORDER: [&str; 8] = [
         "Namespace",
@@ -46,7 +46,7 @@ pub(crate) fn from_typed(object: impl Serialize) -> DynamicObject {
     serde_json::from_value(value).expect("a Kubernetes object has kind and metadata")
 }
 
-/// The objects in a rendered template.
+/// Reads the objects in a rendered template.
 pub(crate) fn parse(template: &str, text: &str) -> Result<Vec<DynamicObject>, Error> {
     let wrong = |what: String| Error::NoObject { template: template.to_owned(), what };
     let documents: Vec<Value> =
@@ -65,7 +65,7 @@ pub(crate) fn parse(template: &str, text: &str) -> Result<Vec<DynamicObject>, Er
         .collect()
 }
 
-/// The same for the same objects, whatever the order of their keys.
+/// Returns a digest of the content of objects, which does not depend on the order of their keys.
 pub fn digest(objects: &[DynamicObject]) -> String {
     let mut hasher = Sha256::new();
     for object in objects {
@@ -81,7 +81,7 @@ pub fn digest(objects: &[DynamicObject]) -> String {
     text
 }
 
-/// Objects as a stream of YAML documents.
+/// Returns objects as a stream of YAML documents.
 pub fn to_yaml(objects: &[DynamicObject]) -> String {
     let mut text = String::new();
     for object in objects {

@@ -1,27 +1,27 @@
-//! The sets of objects that are applied together.
+//! Releases: sets of objects that are applied together.
 
 use std::fmt;
 
 /// A set of objects that are applied together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReleaseName {
-    /// The kinds of objects that developers and administrators make.
+    /// The CRDs.
     Crds,
-    /// The operator and its rights.
+    /// The operator and its RBAC objects.
     Operator,
-    /// The way in over SSH.
+    /// The SSH bastion.
     Bastion,
-    /// The sizes of dev servers.
+    /// The flavors.
     Flavors,
-    /// The developers that the profile names.
+    /// The users in the profile.
     Users,
 }
 
 impl ReleaseName {
-    /// Every one, in an order in which they can be applied.
+    /// Every release, dependencies first.
     pub const ALL: [Self; 5] = [Self::Crds, Self::Operator, Self::Bastion, Self::Flavors, Self::Users];
 
-    /// As in the name of its inventory.
+    /// Returns the name, as in the release's inventory.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crds => "crds",
@@ -32,17 +32,17 @@ impl ReleaseName {
         }
     }
 
-    /// What has to be in the cluster first.
+    /// Returns the releases that have to be applied first.
     pub fn needs(self) -> &'static [Self] {
         match self {
             Self::Crds => &[],
             Self::Operator | Self::Flavors => &[Self::Crds],
-            // The operator makes what they rest on: keys of the bastion, namespaces of users.
+            // The operator creates the keys of the bastion and the namespaces of users.
             Self::Bastion | Self::Users => &[Self::Operator],
         }
     }
 
-    /// The folders of templates that make it up.
+    /// Returns the folders of its templates.
     pub(crate) fn folders(self) -> &'static [&'static str] {
         match self {
             Self::Crds => &[],

@@ -1,4 +1,4 @@
-//! The templates: those that devplat brings along, some of them overridden.
+//! The shipped templates, some of them overridden.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
 
 static SHIPPED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../templates");
 
-/// The operator's rights: written down beside the operator, whose tests hold them to what it needs.
+/// The operator's RBAC objects. They are kept beside the operator, whose tests compare them with what it calls.
 const RBAC: &str = include_str!("../../../operator/rbac.yaml");
 
 const ENDING: &str = ".yaml.hbs";
@@ -26,14 +26,14 @@ const ENDING: &str = ".yaml.hbs";
 /// The template of an example dev server.
 pub(crate) const EXAMPLE: &str = "example/devserver.yaml.hbs";
 
-/// All templates, known to parse.
+/// All templates, parsed.
 pub struct Templates {
     registry: Handlebars<'static>,
 }
 
 impl Templates {
-    /// The shipped templates, with `overrides` (name below the folder, such as `operator/deployment.yaml.hbs`, and
-    /// text) in the place of those of the same name.
+    /// Parses the shipped templates, replaced by `overrides` of the same name, such as
+    /// `operator/deployment.yaml.hbs`.
     pub fn new(overrides: &BTreeMap<String, String>) -> Result<Self, Error> {
         let mut registry = Handlebars::new();
         registry.set_strict_mode(true);
@@ -60,18 +60,18 @@ impl Templates {
         Ok(Self { registry })
     }
 
-    /// The names of the shipped templates.
+    /// Returns the names of the shipped templates.
     pub fn names() -> Vec<String> {
         shipped().map(|(name, _)| name).collect()
     }
 
-    /// The names of the templates that a release is made from.
+    /// Returns the names of the templates of a release.
     pub(crate) fn of(release: ReleaseName) -> impl Iterator<Item = String> {
         let folders = release.folders();
         Self::names().into_iter().filter(move |name| folders.iter().any(|folder| name.starts_with(folder)))
     }
 
-    /// The objects of a release, in the order to apply them, each marked as this platform's.
+    /// Returns the objects of a release with the platform's labels, in the order of applying.
     pub fn release(&self, release: ReleaseName, input: Input<'_>) -> Result<Vec<DynamicObject>, Error> {
         let mut all = match release {
             ReleaseName::Crds => devplat_api::crds().into_iter().map(objects::from_typed).collect(),
@@ -89,19 +89,20 @@ impl Templates {
         Ok(all)
     }
 
-    /// The manifest of an example dev server, as text with its comments.
+    /// Returns the manifest of an example dev server, as text with its comments.
     pub fn example(&self, input: Input<'_>) -> Result<String, Error> {
         self.render(EXAMPLE, input)
     }
 
-    /// The example dev server, as object.
+    /// Returns the example dev server as an object.
     pub fn example_object(&self, input: Input<'_>) -> Result<DynamicObject, Error> {
         let mut objects = objects::parse(EXAMPLE, &self.example(input)?)?;
         match (objects.pop(), objects.is_empty()) {
             (Some(object), true) => Ok(object),
-            _ => {
-                Err(Error::NoObject { template: EXAMPLE.to_owned(), what: "expected exactly one".to_owned() })
-            }
+            _ => Err(Error::NoObject {
+                template: EXAMPLE.to_owned(),
+                what: "expected exactly one object".to_owned(),
+            }),
         }
     }
 
@@ -129,7 +130,7 @@ fn shipped() -> impl Iterator<Item = (String, String)> {
     all.into_iter()
 }
 
-/// Writes a value as JSON, which is YAML too: whatever is in it, it stays one value.
+/// Writes a value as JSON, which is also YAML, so that no text in it can become more than one value.
 fn json(
     helper: &Helper<'_>,
     _: &Handlebars<'_>,

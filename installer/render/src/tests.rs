@@ -1,4 +1,4 @@
-//! What shipped profiles render to, and what templates may not do.
+//! Manifests of the shipped profiles, and mistakes in templates.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,11 +17,7 @@ fn profile(name: &str) -> Profile {
 }
 
 fn profile_with(name: &str, sets: &[&str]) -> Profile {
-    let needed = match name {
-        "existing" => vec!["images.registry=registry.example/devplat"],
-        _ => Vec::new(),
-    };
-    let sets = needed.iter().chain(sets).map(|&set| set.to_owned()).collect();
+    let sets = sets.iter().map(|&set| set.to_owned()).collect();
     load(&Sources { shipped: Some(name.to_owned()), sets, ..Sources::default() }).unwrap().profile
 }
 
@@ -44,7 +40,7 @@ fn overriding(name: &str, text: &str) -> Result<Templates, Error> {
 }
 
 #[test]
-fn every_shipped_profile_renders_every_release_as_reviewed() {
+fn shipped_profiles_render_as_reviewed() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     for shipped in SHIPPED {
         let profile = profile(shipped.name);
@@ -60,7 +56,7 @@ fn every_shipped_profile_renders_every_release_as_reviewed() {
     }
 }
 
-/// Every file below `folder`, by its name below `root`.
+/// Adds every file below `folder` by its name below `root`.
 fn files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -73,7 +69,7 @@ fn files(root: &Path, folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_file_among_the_templates_is_rendered_for_a_shipped_profile() {
+fn every_template_is_rendered() {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../templates"));
     let mut all = BTreeSet::new();
     files(root, root, &mut all);
@@ -83,7 +79,7 @@ fn every_file_among_the_templates_is_rendered_for_a_shipped_profile() {
 }
 
 #[test]
-fn a_load_balancer_leaves_clients_their_addresses() {
+fn load_balancer_keeps_addresses_of_clients() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     let profile = profile_with("existing", &["bastion.exposure=loadBalancer"]);
     let objects = with(&profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap();
@@ -97,7 +93,7 @@ fn a_load_balancer_leaves_clients_their_addresses() {
 }
 
 #[test]
-fn other_authorities_of_users_make_other_pods_of_the_bastion() {
+fn changed_user_authorities_restart_the_bastion() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     let pods = |profile: &Profile| {
         let objects = with(profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap();
@@ -113,7 +109,7 @@ fn other_authorities_of_users_make_other_pods_of_the_bastion() {
 }
 
 #[test]
-fn every_object_is_marked_as_the_platforms() {
+fn every_object_has_the_labels_of_its_platform() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     for release in ReleaseName::ALL {
         let objects = with(&profile("kind"), |input| templates.release(release, input)).unwrap();
@@ -126,7 +122,7 @@ fn every_object_is_marked_as_the_platforms() {
 }
 
 #[test]
-fn namespace_comes_first_and_workload_last() {
+fn namespaces_come_first_and_workloads_last() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     let objects = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap();
     let kinds: Vec<&str> =
@@ -136,50 +132,52 @@ fn namespace_comes_first_and_workload_last() {
 }
 
 #[test]
-fn unknown_variable_in_an_override_is_told_with_place_and_nearest() {
+fn unknown_name_in_an_override_is_reported_with_its_line() {
     let templates = overriding(
         "operator/service.yaml.hbs",
         "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {replicas: {{operator.replica}} }\n",
     )
     .unwrap();
     let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
-    assert_eq!(error.to_string(), r#"template operator/service.yaml.hbs:4: there is no "operator.replica""#);
+    assert_eq!(error.to_string(), r#"template operator/service.yaml.hbs:4: unknown name "operator.replica""#);
     assert_eq!(error.hint().unwrap(), r#"did you mean "operator.replicas"?"#);
 }
 
 #[test]
-fn unknown_variable_in_json_is_told_as_well() {
+fn unknown_name_in_a_json_helper_is_reported() {
     let templates = overriding("operator/service.yaml.hbs", "a: {{json images.operatr}}\n").unwrap();
     let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
-    assert_eq!(error.to_string(), r#"template operator/service.yaml.hbs:1: there is no "images.operatr""#);
+    assert_eq!(error.to_string(), r#"template operator/service.yaml.hbs:1: unknown name "images.operatr""#);
     assert_eq!(error.hint().unwrap(), r#"did you mean "images.operator"?"#);
 }
 
 #[test]
-fn override_of_no_template_names_the_nearest() {
+fn override_of_an_unknown_template_is_rejected() {
     let error = overriding("operator/deploymnt.yaml.hbs", "").err().unwrap();
     assert_eq!(error.to_string(), "operator/deploymnt.yaml.hbs overrides no template");
     assert_eq!(error.hint().unwrap(), r#"did you mean "operator/deployment.yaml.hbs"?"#);
 }
 
 #[test]
-fn template_that_does_not_parse_is_told_with_its_line() {
+fn malformed_template_is_reported_with_its_line() {
     let error = overriding("operator/service.yaml.hbs", "a: b\n{{#if x}}\n").err().unwrap();
     assert!(error.to_string().starts_with("template operator/service.yaml.hbs:"), "{error}");
 }
 
 #[test]
-fn override_that_gives_no_object_is_told() {
+fn override_must_render_to_an_object() {
     let templates = overriding("operator/service.yaml.hbs", "just: a map\n").unwrap();
     let error = with(&profile("kind"), |input| templates.release(ReleaseName::Operator, input)).unwrap_err();
     assert!(
-        error.to_string().starts_with("template operator/service.yaml.hbs gives no Kubernetes object: "),
+        error
+            .to_string()
+            .starts_with("template operator/service.yaml.hbs does not render to a Kubernetes object: "),
         "{error}"
     );
 }
 
 #[test]
-fn values_cannot_break_out_of_their_place() {
+fn values_cannot_add_keys_to_a_manifest() {
     let mut profile = profile("kind");
     profile.dev_servers.storage_class = Some("x\"}\nevil: true".to_owned());
     let templates = Templates::new(&BTreeMap::new()).unwrap();
@@ -188,30 +186,45 @@ fn values_cannot_break_out_of_their_place() {
 }
 
 #[test]
-fn bastion_is_told_what_people_reach_it_by() {
-    let rendered = |sets: &[&str]| {
-        let sets = sets.iter().map(|set| (*set).to_owned()).collect();
-        let sources = Sources { shipped: Some("kind".to_owned()), sets, ..Sources::default() };
-        let profile = load(&sources).unwrap().profile;
+fn bastion_gets_its_address_where_the_profile_determines_it() {
+    let host = |provider: &str, sets: &[&str]| {
         let templates = Templates::new(&BTreeMap::new()).unwrap();
-        to_yaml(&with(&profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap())
+        let profile = profile_with(provider, sets);
+        let yaml = to_yaml(&with(&profile, |input| templates.release(ReleaseName::Bastion, input)).unwrap());
+        yaml.lines().find_map(|line| Some(line.split_once("--host=")?.1.trim_matches('"').to_owned()))
     };
-    // On a port that nobody knows before, only those who sign in know it.
-    assert!(!rendered(&["bastion.hostNames=[\"dev.example.com\"]"]).contains("--host="));
-    let port = "cluster.kind.sshPort=2022";
-    let told = rendered(&[port, "bastion.hostNames=[\"*.example.com\",\"dev.example.com\"]"]);
-    assert!(told.contains("--host=dev.example.com:2022\n"), "{told}");
-    assert!(rendered(&[port, "bastion.hostNames=[\"::1\"]"]).contains("--host=[::1]:2022"));
+    let name = "bastion.hostNames=[\"*.example.com\",\"dev.example.com\"]";
+    for provider in ["kind", "k3d"] {
+        // The number of a free port is only known once the cluster exists.
+        assert_eq!(host(provider, &[name]), None);
+        let port = format!("cluster.{provider}.sshPort=2022");
+        assert_eq!(host(provider, &[&port, name]).as_deref(), Some("dev.example.com:2022"));
+        assert_eq!(host(provider, &[&port, "bastion.hostNames=[\"::1\"]"]).as_deref(), Some("[::1]:2022"));
+    }
+    let exposed = |exposure| host("existing", &[name, "bastion.nodePort=30022", exposure]);
+    assert_eq!(exposed("bastion.exposure=nodePort").as_deref(), Some("dev.example.com:30022"));
+    assert_eq!(exposed("bastion.exposure=loadBalancer").as_deref(), Some("dev.example.com"));
+    assert_eq!(exposed("bastion.exposure=portForward"), None);
 }
 
 #[test]
-fn digest_is_of_the_content() {
+fn operator_gets_the_level_of_pod_security() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    for level in ["privileged", "baseline", "none"] {
+        let profile = profile_with("kind", &[&format!("devServers.podSecurity={level}")]);
+        let yaml = to_yaml(&with(&profile, |input| templates.release(ReleaseName::Operator, input)).unwrap());
+        assert!(yaml.contains(&format!("name: DEVPLAT_POD_SECURITY\n          value: {level}")), "{yaml}");
+    }
+}
+
+#[test]
+fn digest_depends_on_the_content() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     let flavors = |profile: &Profile| {
         digest(&with(profile, |input| templates.release(ReleaseName::Flavors, input)).unwrap())
     };
     let mut changed = profile("kind");
     assert_eq!(flavors(&changed), flavors(&profile("kind")));
-    changed.dev_servers.default_flavor = "cpu-large".to_owned();
+    changed.dev_servers.default_flavor = "cpu-large".parse().unwrap();
     assert_ne!(flavors(&changed), flavors(&profile("kind")));
 }

@@ -1,286 +1,309 @@
-//! Carries a checked plan out: steps at once where nothing between them says otherwise, each written to the
-//! journal before and after, and an orderly end when the user asks for one.
+//! Applies a checked plan: runs the steps concurrently as their needs allow, records each step in the journal before
+//! and after, and ends in order when the user asks to stop.
 
-mod interrupt;
-pub mod journal;
+mod running;
 
 use std::{
     collections::BTreeSet,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use tokio::task::JoinSet;
+use devplat_plan::{Action, Planned, State, Step, StepId, Verdict};
 
 use crate::{
-    check::CheckedPlan,
+    check::{CheckedPlan, With, Work},
     failure::{Exit, Failure},
-    plan::{Action, Graph, Planned, Step},
-    resource::{Progress, Resource, ResourceId},
+    journal::{Journal, Outcome},
+    resource::{AnyResource, Cx},
     ui::{Event, Ui},
     world::World,
 };
-use interrupt::Interrupts;
-use journal::{Entry, Journal, Outcome};
+use running::{Ended, Running};
 
-/// What there is to carry a plan out with.
+/// The period between two checks of a resource that is being created or deleted.
+const PERIOD: Duration = Duration::from_millis(500);
+/// How long such a resource may take.
+const PATIENCE: Duration = Duration::from_mins(15);
+
+/// The context of an apply.
 pub struct Apply {
-    /// What the steps are about.
-    pub resources: Graph<Resource>,
-    /// What they act on.
+    /// The world that the steps act on.
     pub world: Arc<World>,
-    /// Where they are told.
+    /// The receiver of progress.
     pub ui: Ui,
-    /// The line with which the user goes on after a stop.
+    /// The command line that continues after a stop.
     pub again: String,
+    /// The command line that deletes the platform.
+    pub destroy: String,
 }
 
 impl Apply {
-    /// Does every step of `checked` that does something.
+    /// Runs every step of `checked` that changes a resource.
     ///
-    /// After the first failure nothing new is begun; what runs is finished, and what is there only for steps that will
-    /// not come is taken away again.
+    /// After the first failure no step starts, running steps are finished, and resources that only the remaining steps
+    /// would use are deleted again. At the first signal, waits end immediately and calls that must not be interrupted
+    /// are finished; at the second signal, all steps are abandoned.
     pub async fn run(&self, checked: &CheckedPlan) -> Result<(), Failure> {
-        let mut journal = open_journal(&self.world)?;
-        let mut waiting: Vec<Step<ResourceId>> = checked.plan().changes().cloned().collect();
-        let mut open: BTreeSet<ResourceId> = waiting.iter().map(|step| step.id).collect();
+        let journal = self.open_journal()?;
+        let mut waiting: Vec<Work> = checked.work().to_vec();
+        let mut open: BTreeSet<StepId> = waiting.iter().map(|work| work.step.id.clone()).collect();
+        let mut done: Vec<Work> = Vec::new();
         let mut running = Running::default();
-        let mut interrupts = Interrupts::listen()?;
         let mut failure: Option<Failure> = None;
+        let mut told = false;
         loop {
-            while failure.is_none() && !interrupts.asked() {
-                let Some(index) =
-                    waiting.iter().position(|step| step.after.iter().all(|id| !open.contains(id)))
-                else {
-                    break;
-                };
-                self.begin(&waiting.remove(index), &mut journal, &mut running)?;
+            while failure.is_none() && !self.world.stop.asked() {
+                let free =
+                    waiting.iter().position(|work| work.step.after.iter().all(|id| !open.contains(id)));
+                let Some(index) = free else { break };
+                self.begin(waiting.remove(index), &journal, &mut running)?;
             }
-            match self.next(&mut running, &mut interrupts, &mut journal).await? {
+            match self.next(&mut running, &mut told).await? {
                 Next::Nothing => break,
                 Next::Asked => {}
-                Next::Done(id) => drop(open.remove(&id)),
-                Next::Failed(found) => failure = failure.or(Some(found)),
+                Next::Ended(ended) => {
+                    let id = ended.work.step.id.clone();
+                    match self.end(&ended)? {
+                        None => {
+                            open.remove(&id);
+                            done.push(ended.work);
+                        }
+                        Some(found) => failure = failure.or(Some(found)),
+                    }
+                }
             }
         }
-        let done = checked.plan().changes().map(|step| step.id).filter(|id| !open.contains(id));
-        for step in self.stranded(done, &waiting) {
-            self.begin(&step, &mut journal, &mut running)?;
-        }
-        let insisted = loop {
-            match self.next(&mut running, &mut interrupts, &mut journal).await {
-                Ok(Next::Nothing) => break None,
-                // What fails here is told, and left to the next run: why the rest is not done counts more.
-                Ok(Next::Asked | Next::Done(_) | Next::Failed(_)) => {}
-                Err(stopped) => break Some(stopped),
-            }
-        };
-        match failure.or(insisted) {
+        self.clear_stranded(&done, &waiting, &journal).await;
+        let stopped = self.world.stop.asked();
+        match failure {
+            Some(failure) if stopped && failure.is_stopped() => Err(self.stopped()),
             Some(failure) => Err(failure),
             None if waiting.is_empty() => Ok(()),
             None => Err(self.stopped()),
         }
     }
 
-    /// Waits for what comes first. Fails where the user will not wait for what still runs.
-    async fn next(
-        &self,
-        running: &mut Running,
-        interrupts: &mut Interrupts,
-        journal: &mut Journal,
-    ) -> Result<Next, Failure> {
+    fn open_journal(&self) -> Result<Arc<Mutex<Journal>>, Failure> {
+        self.world.state.make()?;
+        let (journal, _) = Journal::open(&self.world.state.journal())?;
+        Ok(Arc::new(Mutex::new(journal)))
+    }
+
+    /// Waits for the next event. Fails if the user does not want to wait for running steps.
+    async fn next(&self, running: &mut Running, told: &mut bool) -> Result<Next, Failure> {
         if running.is_empty() {
             return Ok(Next::Nothing);
         }
+        let stop = self.world.stop.clone();
         tokio::select! {
-            Some(ended) = running.tasks.join_next() => {
-                let (step, outcome) = running.take(ended)?;
-                Ok(match self.end(&step, outcome, journal)? {
-                    None => Next::Done(step.id),
-                    Some(failure) => Next::Failed(failure),
-                })
-            }
-            () = interrupts.next() => {
-                if interrupts.insisted() {
-                    return Err(self.abandon(std::mem::take(running), journal)?);
-                }
-                self.ui.tell(&Event::Stopping { running: running.names() });
+            biased;
+            ended = running.next() => Ok(Next::Ended(ended?)),
+            () = stop.until_insisted() => Err(self.abandon(running)?),
+            () = stop.until_asked(), if !*told => {
+                *told = true;
+                self.ui.report(&Event::Stopping { running: running.names() });
                 Ok(Next::Asked)
             }
         }
     }
 
-    /// Steps that take away what was made for none but steps that still wait.
-    fn stranded(
-        &self,
-        done: impl Iterator<Item = ResourceId>,
-        waiting: &[Step<ResourceId>],
-    ) -> Vec<Step<ResourceId>> {
-        let in_passing =
-            |id: &ResourceId| self.resources.get(*id).is_some_and(Resource::is_there_only_in_passing);
-        let awaited = |id: &ResourceId| waiting.iter().any(|step| step.after.contains(id));
-        done.filter(|id| in_passing(id) && awaited(id))
-            .map(|id| Step {
-                id,
-                action: Action::Delete,
-                reason: "what needs it will not be done now".to_owned(),
-                after: Vec::new(),
-                usual: self.resources.get(id).map_or(Duration::ZERO, Planned::usual_duration),
-            })
-            .collect()
-    }
-
-    fn begin(
-        &self,
-        step: &Step<ResourceId>,
-        journal: &mut Journal,
-        running: &mut Running,
-    ) -> Result<(), Failure> {
-        record(journal, step, Outcome::Begun)?;
-        self.ui.tell(&Event::Begun {
-            step: step.id.to_string(),
-            action: step.action,
-            usual_seconds: step.usual.as_secs_f64(),
+    fn begin(&self, work: Work, journal: &Arc<Mutex<Journal>>, running: &mut Running) -> Result<(), Failure> {
+        let cx = self.cx(&work.step, journal);
+        cx.outcome(Outcome::Begun)?;
+        self.ui.report(&Event::Begun {
+            step: work.step.id.to_string(),
+            action: work.step.action,
+            usual_seconds: work.step.usual.as_secs_f64(),
         });
-        let resource = self.resources.get(step.id).cloned().ok_or_else(|| {
-            Failure::new(Exit::Internal, format!("the plan names {}, which nothing describes", step.id))
-        })?;
-        let progress = Progress::new(self.ui.clone(), step.id);
-        let (world, action) = (Arc::clone(&self.world), step.action);
-        running.start(step, async move {
-            match action {
-                Action::Create => resource.create(&world, &progress).await,
-                Action::Update => resource.update(&world, &progress).await,
-                Action::Replace => {
-                    resource.delete(&world, &progress).await?;
-                    resource.create(&world, &progress).await
-                }
-                Action::Delete => resource.delete(&world, &progress).await,
-                Action::Keep => Ok(()),
-            }
-        });
+        running.start(work, cx, carry_out);
         Ok(())
     }
 
-    fn end(
-        &self,
-        step: &Ended,
-        outcome: Result<(), Failure>,
-        journal: &mut Journal,
-    ) -> Result<Option<Failure>, Failure> {
-        let name = step.id.to_string();
-        match outcome {
+    fn cx(&self, step: &Step, journal: &Arc<Mutex<Journal>>) -> Cx {
+        Cx::new(Arc::clone(&self.world), step.id.clone(), step.action, Arc::clone(journal), self.ui.clone())
+    }
+
+    /// Records the outcome of a step and reports it; returns its failure, if it failed.
+    fn end(&self, ended: &Ended) -> Result<Option<Failure>, Failure> {
+        let step = &ended.work.step;
+        let (name, action) = (step.id.to_string(), step.action);
+        match &ended.outcome {
             Ok(()) => {
-                record_as(journal, &name, step.action, Outcome::Done)?;
-                let seconds = step.since.elapsed().as_secs_f64();
-                self.ui.tell(&Event::Done { step: name, action: step.action, seconds });
+                ended.cx.outcome(Outcome::Done)?;
+                let seconds = ended.since.elapsed().as_secs_f64();
+                self.ui.report(&Event::Done { step: name, action, seconds });
                 Ok(None)
             }
+            Err(failure) if failure.is_stopped() => {
+                ended.cx.outcome(Outcome::Abandoned)?;
+                Ok(Some(failure.clone()))
+            }
             Err(failure) => {
-                record_as(journal, &name, step.action, Outcome::Failed(failure.one_line()))?;
-                self.ui.tell(&Event::Failed { step: name.clone(), why: failure.one_line() });
-                Ok(Some(failure.while_doing(format!("cannot {} {name}", step.action))))
+                ended.cx.outcome(Outcome::Failed(failure.one_line()))?;
+                self.ui.report(&Event::Failed { step: name.clone(), why: failure.one_line() });
+                Ok(Some(failure.clone().while_doing(format!("cannot {action} {name}"))))
             }
         }
     }
 
-    /// Ends what runs where it stands; what is half-made is told by its marks and made anew.
-    fn abandon(&self, mut running: Running, journal: &mut Journal) -> Result<Failure, Failure> {
-        running.tasks.abort_all();
-        for step in &running.steps {
-            record_as(journal, &step.id.to_string(), step.action, Outcome::Abandoned)?;
+    /// Deletes resources that were created only for steps that will not run. A failed deletion is only reported,
+    /// because the reason why the steps do not run is the error of this run; the next run deletes the resources.
+    async fn clear_stranded(&self, done: &[Work], waiting: &[Work], journal: &Arc<Mutex<Journal>>) {
+        for work in done {
+            let With::Wanted(resource) = &work.with else { continue };
+            let awaited = waiting.iter().any(|later| later.step.after.contains(&work.step.id));
+            if !resource.traits().in_passing || !awaited {
+                continue;
+            }
+            let step = Step {
+                id: StepId { deletes: true, ..work.step.id.clone() },
+                action: Action::Delete,
+                reason: "the steps that need it will not run".to_owned(),
+                after: Vec::new(),
+                usual: resource.facts(Action::Delete).usual,
+            };
+            let mut running = Running::default();
+            let outcome = async {
+                // The deletion is short and bounded, so a stop does not interrupt it.
+                let world = Arc::new(self.world.unstoppable());
+                for found in resource.find(&world).await? {
+                    let cx = Cx::new(
+                        Arc::clone(&world),
+                        step.id.clone(),
+                        step.action,
+                        Arc::clone(journal),
+                        self.ui.clone(),
+                    );
+                    cx.outcome(Outcome::Begun)?;
+                    self.ui.report(&Event::Begun {
+                        step: step.id.to_string(),
+                        action: step.action,
+                        usual_seconds: step.usual.as_secs_f64(),
+                    });
+                    running.start(Work { step: step.clone(), with: With::Found(found) }, cx, carry_out);
+                }
+                while !running.is_empty() {
+                    tokio::select! {
+                        ended = running.next() => drop(self.end(&ended?)?),
+                        () = self.world.stop.until_insisted() => return Err(self.abandon(&mut running)?),
+                    }
+                }
+                Ok::<_, Failure>(())
+            };
+            if let Err(failure) = outcome.await {
+                self.ui.remark(&format!("{} is left: {}", step.id, failure.one_line()));
+            }
         }
+    }
+
+    /// Aborts the running steps. The next run recognises half-made resources by their marks and replaces them.
+    fn abandon(&self, running: &mut Running) -> Result<Failure, Failure> {
         let names = running.names().join(", ");
+        running.abandon()?;
         Ok(self.stopped().while_doing(format!("abandoned: {names}")))
     }
 
     fn stopped(&self) -> Failure {
         Failure::new(Exit::PartWay, "stopped, as asked")
-            .hint(format!("`{}` goes on from here", self.again))
-            .hint(format!("`{}` takes away what was made", self.world.command("destroy")))
+            .hint(format!("`{}` continues from here", self.again))
+            .hint(format!("`{}` deletes the created resources", self.destroy))
     }
 }
 
-/// What came while steps ran.
+/// An event while steps are running.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 enum Next {
-    /// None runs.
+    /// No step is running.
     Nothing,
-    /// The user wants it to end.
+    /// The user asked to stop.
     Asked,
-    /// A step is over.
-    Done(ResourceId),
-    /// A step failed.
-    Failed(Failure),
+    /// A step has ended.
+    Ended(Ended),
 }
 
-#[derive(Default)]
-struct Running {
-    tasks: JoinSet<(ResourceId, Result<(), Failure>)>,
-    steps: Vec<Ended>,
-}
-
-/// A step that runs or has just ended.
-#[derive(Debug, Clone)]
-struct Ended {
-    id: ResourceId,
-    action: Action,
-    since: Instant,
-}
-
-impl Running {
-    fn start(
-        &mut self,
-        step: &Step<ResourceId>,
-        work: impl Future<Output = Result<(), Failure>> + Send + 'static,
-    ) {
-        let id = step.id;
-        self.steps.push(Ended { id, action: step.action, since: Instant::now() });
-        self.tasks.spawn(async move { (id, work.await) });
-    }
-
-    fn take(
-        &mut self,
-        ended: Result<(ResourceId, Result<(), Failure>), tokio::task::JoinError>,
-    ) -> Result<(Ended, Result<(), Failure>), Failure> {
-        let (id, outcome) =
-            ended.map_err(|error| Failure::of(Exit::Internal, &error).while_doing("a step broke off"))?;
-        let index = self.steps.iter().position(|step| step.id == id);
-        let step = index.map(|index| self.steps.remove(index));
-        step.map(|step| (step, outcome))
-            .ok_or_else(|| Failure::new(Exit::Internal, format!("{id} ended without having begun")))
-    }
-
-    fn names(&self) -> Vec<String> {
-        self.steps.iter().map(|step| format!("{} {}", step.action, step.id)).collect()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+/// Runs one step to its end: makes the change, then waits until the resource is ready. A stop drops the wait, and also
+/// the change if the kind allows that.
+async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
+    let stop = cx.world.stop.clone();
+    match work.with {
+        With::Found(found) => match found.delete(&cx) {
+            Some(deletion) => deletion.await,
+            None => Err(unplanned(&work.step)),
+        },
+        With::Wanted(resource) => {
+            let making = make(&resource, &work.step, &cx);
+            if resource.traits().droppable {
+                tokio::select! { made = making => made?, () = stop.until_asked() => return Err(Failure::stopped()) };
+            } else {
+                making.await?;
+            }
+            tokio::select! {
+                biased;
+                settled = resource.settle(&cx) => settled,
+                () = stop.until_asked() => {
+                    cx.report("created; not waiting until it is ready");
+                    Err(Failure::stopped())
+                }
+            }
+        }
     }
 }
 
-fn record(journal: &mut Journal, step: &Step<ResourceId>, outcome: Outcome) -> Result<(), Failure> {
-    record_as(journal, &step.id.to_string(), step.action, outcome)
+async fn make(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
+    let acting = match step.action {
+        Action::Create => resource.create(cx),
+        Action::Update => resource.update(cx),
+        Action::Check => return look_and_do(resource, step, cx).await,
+        Action::Keep | Action::Delete | Action::Replace => None,
+    };
+    acting.ok_or_else(|| unplanned(step))?.await.map(drop)
 }
 
-fn record_as(journal: &mut Journal, step: &str, action: Action, outcome: Outcome) -> Result<(), Failure> {
-    let entry = Entry { at: jiff::Timestamp::now(), step: step.to_owned(), action, outcome };
-    journal.write(&entry).map_err(|error| journal_failure(&error))
-}
-
-fn open_journal(world: &World) -> Result<Journal, Failure> {
-    world.state.make()?;
-    Journal::open(&world.state.journal()).map(|(journal, _)| journal).map_err(|error| journal_failure(&error))
-}
-
-/// A journal's failure as its user sees it.
-pub fn journal_failure(error: &journal::Error) -> Failure {
-    match error {
-        journal::Error::Newer { .. } => Failure::of(Exit::Usage, error)
-            .hint("use the newer devplat; or delete the journal: what was made is found without it"),
-        journal::Error::Damaged { path, .. } => Failure::of(Exit::Usage, error)
-            .hint(format!("delete {}: what was made is found without it", path.display())),
-        journal::Error::Io { .. } => Failure::of(Exit::Missing, error)
-            .hint("make the folder writable, or name another in DEVPLAT_STATE_DIR"),
+/// Compares a resource that could not be compared while planning, as soon as its creation or deletion has ended, and
+/// creates or updates it if needed.
+async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let found = resource.find(&cx.world).await?;
+        let Some(live) = found.first() else {
+            return resource.create(cx).ok_or_else(|| unplanned(step))?.await.map(drop);
+        };
+        match &live.sight.state {
+            State::Coming | State::Leaving if begun.elapsed() < PATIENCE => {
+                cx.report(format!("waiting for {}", live.sight.physical));
+                cx.pause(PERIOD).await?;
+            }
+            State::Coming | State::Leaving => {
+                let why =
+                    format!("{} was neither created nor deleted after {} s", step.id, PATIENCE.as_secs());
+                return Err(Failure::new(Exit::PartWay, why).hint("run the same command again: it continues"));
+            }
+            State::Failed(why) => return Err(changed(step, why)),
+            State::Ready | State::Degraded(_) => {
+                live.store_output(&cx.world);
+                return match resource.compare(live) {
+                    Verdict::Same => Ok(()),
+                    Verdict::Differs(changes)
+                        if changes.iter().all(|change| change.how == devplat_plan::How::InPlace) =>
+                    {
+                        resource.update(cx).ok_or_else(|| unplanned(step))?.await.map(drop)
+                    }
+                    verdict @ (Verdict::Differs(_) | Verdict::Unfit(_) | Verdict::Unknown(_)) => {
+                        Err(changed(step, &crate::ui::verdict(&verdict)))
+                    }
+                };
+            }
+        }
     }
+}
+
+/// Returns the failure for a change that needs a new plan.
+fn changed(step: &Step, why: &str) -> Failure {
+    Failure::new(Exit::PartWay, format!("{} has changed since the plan was made: {why}", step.id))
+        .hint("run the same command again: it makes a new plan")
+}
+
+fn unplanned(step: &Step) -> Failure {
+    Failure::new(Exit::Internal, format!("kind cannot {} {}", step.action, step.id))
 }

@@ -1,49 +1,110 @@
-//! A plan becomes a [`CheckedPlan`] once everything that it takes is there. Only a checked plan can be carried
-//! out, so that nothing is begun that is known to fail.
+//! Turns a plan into a [`CheckedPlan`] if the machine meets all needs and every kind implements its step. Only a
+//! checked plan can be applied, so no step starts that is known to fail.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use devplat_plan::{Action, Graph, Id, Plan, Planned, Step, Takes};
 
 use crate::{
     failure::{Exit, Failure},
-    plan::{Action, Graph, Plan},
-    resource::{Resource, ResourceId},
-    tool::{docker, kind},
+    resource::{AnyResource, Found},
+    tools,
+    world::World,
 };
 
-/// A plan of which is known that the machine has what it takes.
-#[derive(Debug)]
+/// A plan that was checked on this machine.
 pub struct CheckedPlan {
-    plan: Plan<ResourceId>,
+    plan: Plan,
+    work: Vec<Work>,
+}
+
+/// A step with the resource that runs it.
+#[derive(Clone)]
+pub struct Work {
+    /// The step.
+    pub step: Step,
+    /// The resource that runs it.
+    pub with: With,
+}
+
+/// The resource that runs a step.
+#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a plan has some dozens of them")]
+pub enum With {
+    /// Creates, changes or checks a wanted resource.
+    Wanted(AnyResource),
+    /// Deletes a resource that was found.
+    Found(Found),
 }
 
 impl CheckedPlan {
     /// The plan.
-    pub fn plan(&self) -> &Plan<ResourceId> {
+    pub fn plan(&self) -> &Plan {
         &self.plan
     }
+
+    /// Returns the steps that change a resource, in the plan's order.
+    pub fn work(&self) -> &[Work] {
+        &self.work
+    }
 }
 
-/// Asks for what `plan` takes: tools, and ports that must be free.
-pub async fn check(plan: Plan<ResourceId>, wanted: &Graph<Resource>) -> Result<CheckedPlan, Failure> {
-    let acts_on = |id| plan.changes().find(|step| step.id == id).map(|step| step.action);
-    match acts_on(ResourceId::Cluster) {
-        Some(Action::Create | Action::Replace) => {
-            docker::version().await?;
-            kind::version().await?;
-            if acts_on(ResourceId::Cluster) == Some(Action::Create)
-                && let Some(Resource::Cluster(cluster)) = wanted.get(ResourceId::Cluster)
-            {
-                free_ports(&cluster.taken_ports())?;
-            }
+/// Checks all needs of `plan`, and reports all missing ones together.
+pub async fn check(
+    plan: Plan,
+    wanted: &Graph<AnyResource>,
+    found: &BTreeMap<Id, Vec<Found>>,
+    world: &World,
+) -> Result<CheckedPlan, Failure> {
+    let work = plan.changes().map(|step| work_of(step, wanted, found)).collect::<Result<Vec<_>, _>>()?;
+    let mut takes: BTreeSet<Takes> = BTreeSet::new();
+    for Work { step, with } in &work {
+        match with {
+            With::Wanted(resource) => takes.extend(resource.facts(step.action).takes),
+            With::Found(found) => takes.extend(found.takes.clone()),
         }
-        Some(Action::Delete) => drop(kind::version().await?),
-        Some(Action::Update | Action::Keep) | None => {}
     }
-    Ok(CheckedPlan { plan })
+    let mut lacks = Vec::new();
+    for one in takes {
+        if let Err(failure) = tools::has(&one, world).await {
+            lacks.push(failure);
+        }
+    }
+    match joined(lacks) {
+        None => Ok(CheckedPlan { plan, work }),
+        Some(failure) => Err(failure),
+    }
 }
 
-fn free_ports(taken: &[String]) -> Result<(), Failure> {
-    if taken.is_empty() {
-        return Ok(());
+fn work_of(
+    step: &Step,
+    wanted: &Graph<AnyResource>,
+    found: &BTreeMap<Id, Vec<Found>>,
+) -> Result<Work, Failure> {
+    let with = match step.action {
+        Action::Create | Action::Update | Action::Check | Action::Keep | Action::Replace => {
+            wanted.get(&step.id.id).cloned().map(With::Wanted)
+        }
+        Action::Delete => found
+            .get(&step.id.id)
+            .and_then(|all| all.iter().find(|one| one.sight.generation == step.id.generation))
+            .cloned()
+            .map(With::Found),
+    };
+    let with = with.ok_or_else(|| {
+        Failure::new(Exit::Internal, format!("the plan names {}, which no kind describes", step.id))
+    })?;
+    Ok(Work { step: step.clone(), with })
+}
+
+/// Joins failures into one: the status of the first, with the messages of the others as further causes.
+fn joined(lacks: Vec<Failure>) -> Option<Failure> {
+    let mut all = lacks.into_iter();
+    let mut first = all.next()?;
+    for other in all {
+        let Failure { exit: _, cause: _, message, causes: _, hints } = other;
+        first.causes.push(message);
+        first.hints.extend(hints);
     }
-    Err(Failure::new(Exit::Missing, format!("ports taken on this machine: {}", taken.join(", ")))
-        .hint("end what listens there (`ss -ltnp` names it), or choose other ports: --set cluster.kind.apiServerPort=0, cluster.kind.portMappings"))
+    Some(first)
 }

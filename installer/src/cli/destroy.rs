@@ -1,90 +1,232 @@
-//! `devplat destroy`: the plan that wants nothing. It ends with a look at what is left.
+//! `devplat destroy`: a plan without wanted resources. It reports as destroyed only resources that it found before and
+//! no longer finds afterwards.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use clap::Args;
-use devplat_kubernetes::release::DataLoss;
+use devplat_plan::{Allowed, Foreigner, Id, Owner};
+use tokio::time::Instant;
 
-use super::{Global, settings};
+use super::{
+    confirm::confirm,
+    flags::{Answers, Context, Layers, Name, Output, TakeOver},
+};
 use crate::{
     apply::Apply,
     check,
     failure::{Exit, Failure},
-    plan::removal,
-    resource::{self, Resource},
-    tool::docker,
-    ui::{Answer, Event, Ui},
-    world::{Target, World},
+    host::Host,
+    observe::{Survey, observe},
+    planning,
+    request::{self, Asked, Standing},
+    resource,
+    state::Decisions,
+    ui::Event,
+    world::World,
 };
 
-/// What may go along.
+const EXAMPLES: &str = "\
+Examples:
+  devplat destroy
+  devplat destroy --name team-a --yes
+  devplat destroy --context my-cluster --lose-data     out of a cluster that stays
+
+Deletes the resources that devplat created: its own cluster with every dev server and home in it;
+in an existing cluster, the installed objects, while homes stay.";
+
+/// Delete the platform with everything in it.
+///
+/// Looks for leftovers at the end: exit status 5 if there are any.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Destroy {
-    /// In a cluster that stays: delete users' dev servers and users as well; homes stay
+    #[command(flatten)]
+    pub(super) name: Name,
+    #[command(flatten)]
+    layers: Layers,
+    #[command(flatten)]
+    context: Context,
+    /// In an existing cluster: delete users' dev servers and users as well; homes stay
     #[arg(long)]
     lose_data: bool,
+    /// Delete nothing, and forget what is remembered: for a cluster or an engine that no longer exists
+    #[arg(long, conflicts_with = "lose_data")]
+    forget: bool,
+    #[command(flatten)]
+    answers: Answers,
+    #[command(flatten)]
+    take_over: TakeOver,
+    #[command(flatten)]
+    pub(super) output: Output,
 }
 
-pub(super) async fn run(global: &Global, destroy: &Destroy, ui: &Ui) -> Result<(), Failure> {
+pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
-    let world = settings::standing(global)?;
-    if matches!(world.target, Target::Kind) {
-        docker::version().await?;
+    let asked = Asked {
+        name: destroy.name.get(),
+        profile: destroy.layers.profile.clone(),
+        set: destroy.layers.set.clone(),
+        context: destroy.context.context.clone(),
+        templates: None,
+        yes: destroy.answers.yes,
+        take_over: destroy.take_over.take_over,
+    };
+    let state = asked.state(host)?;
+    if destroy.forget {
+        return forget(&asked, host);
     }
-    let lock = world.state.lock()?;
-    let world = Arc::new(world);
-    let data = || if destroy.lose_data { DataLoss::Allowed } else { DataLoss::Refused };
-    let found = resource::found(&world, data()).await?;
-    let removal = removal(&found);
-    if !removal.changes_nothing() {
-        confirm(global, &world, &found, ui)?;
-        let checked = check::check(removal, &found).await?;
-        let again = world.command("destroy");
-        Apply { resources: found, world: Arc::clone(&world), ui: ui.clone(), again }.run(&checked).await?;
+    let locked = request::lock(&state)?;
+    let looking = async {
+        let standing = request::standing(&asked, host).await?;
+        let engine_lock = request::lock_engine(&standing.world).await?;
+        let survey = observe(&devplat_plan::Graph::empty(), &standing.world).await.whole()?;
+        Ok((standing, engine_lock, survey))
+    };
+    let (standing, _engine_lock, survey) =
+        host.or_stopped(Box::pin(looking)).await.map_err(|failure| nothing_deleted(failure, &asked))?;
+    let found = ours(&survey);
+    // Files in the account alone do not show where the platform is.
+    let shown = standing.decisions.place.is_some() || found.iter().any(resource::shows_platform);
+    if found.is_empty() || !shown {
+        drop(locked);
+        return nothing_found(&asked, &standing, &survey, host).await;
     }
-    let left: Vec<String> = resource::found(&world, data()).await?.iter().map(name).collect();
+    let Standing { world, decisions: _, known: _, looked: _ } = standing;
+    let names = named(&found);
+    let allowed = match (&world.named, destroy.lose_data) {
+        (Some(_), false) => Allowed::Nothing,
+        // If devplat made the cluster, the confirmation below covers its whole content.
+        (Some(_), true) | (None, _) => Allowed::Everything,
+    };
+    let plan = planning::removal(&survey, &allowed, &world)?;
+    confirm(&question(&names, &world), "nothing was deleted", asked.yes, host)?;
+    let nothing_wanted = devplat_plan::Graph::empty();
+    let checking = check::check(plan, &nothing_wanted, &survey.found, &world);
+    let checked = host.or_stopped(checking).await.map_err(|failure| nothing_deleted(failure, &asked))?;
+    let apply = Apply {
+        world: Arc::clone(&world),
+        ui: host.ui.clone(),
+        again: asked.again("destroy"),
+        destroy: asked.again("destroy"),
+    };
+    apply.run(&checked).await?;
+    let last_look = async { observe(&nothing_wanted, &world).await.whole() };
+    let left = named(&ours(&host.or_stopped(last_look).await?));
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
-            .hint(format!("run `{}` again", world.command("destroy"))));
+            .hint(format!("run `{}` again", asked.again("destroy"))));
     }
+    // Delete the keys and the identity of the platform last.
     world.state.remove()?;
-    drop(lock);
-    ui.tell(&Event::Destroyed { name: global.name.to_string(), seconds: start.elapsed().as_secs_f64() });
+    drop(locked);
+    host.ui.report(&Event::Destroyed {
+        name: asked.name.to_string(),
+        deleted: names,
+        seconds: start.elapsed().as_secs_f64(),
+    });
     Ok(())
 }
 
-fn confirm(
-    global: &Global,
-    world: &World,
-    found: &crate::plan::Graph<Resource>,
-    ui: &Ui,
+/// Returns the found resources of the platform.
+fn ours(survey: &Survey) -> Vec<Id> {
+    let all = survey.inventory.iter();
+    all.filter(|(_, sights)| {
+        sights.iter().any(|sight| matches!(sight.owner, Owner::Ours | Owner::Caused { .. }))
+    })
+    .map(|(id, _)| id.clone())
+    .collect()
+}
+
+fn named(all: &[Id]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// Reports that no resource of the platform was found, instead of a success.
+async fn nothing_found(
+    asked: &Asked,
+    standing: &Standing,
+    survey: &Survey,
+    host: &Host,
 ) -> Result<(), Failure> {
-    if global.yes {
-        return Ok(());
+    let Standing { world, decisions, known, looked } = standing;
+    let foreign: Vec<Foreigner> = survey
+        .inventory
+        .values()
+        .flatten()
+        .filter_map(|sight| match &sight.owner {
+            Owner::Foreign(who) => Some(who.clone()),
+            Owner::Ours | Owner::Adopted | Owner::Caused { .. } => None,
+        })
+        .collect();
+    if !foreign.is_empty() {
+        let mut failure =
+            Failure::new(Exit::Usage, "nothing was deleted: the found resources are not this platform's");
+        if foreign.iter().any(|who| matches!(who, Foreigner::Account(_))) {
+            failure = failure.hint("add --take-over to delete the platform of the other account");
+        }
+        failure.causes.extend(foreign.iter().map(ToString::to_string));
+        return Err(failure);
     }
-    let names: Vec<String> = found.iter().map(name).collect();
-    let question = match &world.target {
-        Target::Kind => {
-            format!(
-                "delete {} of platform {}, with every dev server and home in it?",
-                names.join(" and "),
-                global.name
-            )
-        }
-        Target::Existing { context, .. } => {
-            format!("delete platform {} from {} (context {})?", global.name, context.provider, context.name)
-        }
-    };
-    match ui.confirm(&question) {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(Exit::Usage, "nothing was deleted")),
-        Answer::NobodyThere => {
-            Err(Failure::new(Exit::Usage, "nothing was deleted: nobody is here to confirm it")
-                .hint("--yes confirms it"))
-        }
+    if !known {
+        return Err(request::not_found(asked, host, looked).await);
+    }
+    let (name, looked) = (&asked.name, looked.join(", "));
+    let remembered = *decisions != Decisions::default();
+    if remembered && decisions.place.is_none() {
+        // An older devplat did not record the engine or cluster, so keep the keys.
+        let why = format!(
+            "no resource of platform {name} was found in {looked}, and it is unknown where the platform was created"
+        );
+        return Err(Failure::new(Exit::Usage, why)
+            .hint("name its place: DOCKER_HOST or DOCKER_CONTEXT for another engine, --context for a cluster")
+            .hint(format!("if it no longer exists: `{} --forget`", asked.again("destroy"))));
+    }
+    world.state.remove()?;
+    host.ui.remark(&format!("no resource of platform {name} was found in {looked}"));
+    if remembered {
+        host.ui.remark("deleted its state folder");
+    }
+    Ok(())
+}
+
+/// Adds to a failure before the first step that nothing was deleted.
+fn nothing_deleted(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        failure.hint(format!("nothing was deleted; `{}` begins again", asked.again("destroy")))
+    } else {
+        failure
     }
 }
 
-fn name(resource: &Resource) -> String {
-    crate::plan::Planned::id(resource).to_string()
+fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
+    let state = asked.state(host)?;
+    if !state.exists() {
+        let folder = state.path().display();
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("there is no state folder of platform {}", asked.name),
+        )
+        .hint(format!("there is no {folder}")));
+    }
+    let question = format!("forget platform {} without deleting its resources?", asked.name);
+    confirm(&question, "nothing was forgotten", asked.yes, host)?;
+    let locked = request::lock(&state)?;
+    state.remove()?;
+    drop(locked);
+    host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.name));
+    Ok(())
+}
+
+fn question(parts: &[String], world: &World) -> String {
+    match &world.named {
+        None => format!(
+            "delete {} of platform {}, with every dev server and home in it?",
+            parts.join(" and "),
+            world.platform
+        ),
+        Some(named) => format!(
+            "delete platform {} from {} (context {})?",
+            world.platform, named.context.provider, named.context.name
+        ),
+    }
 }

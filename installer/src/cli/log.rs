@@ -1,9 +1,9 @@
-//! What `-v` tells besides: the commands that are run, then everything.
+//! The log of `-v`, which has the commands that are run, and of `-vv`, which has everything.
 
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-/// What `DEVPLAT_LOG` asks for, or else so many `-v`.
+/// Returns the filter of `DEVPLAT_LOG`, or else of this number of `-v`.
 pub(super) fn filter(verbose: u8) -> EnvFilter {
     EnvFilter::try_from_env("DEVPLAT_LOG").unwrap_or_else(|_| EnvFilter::new(level(verbose)))
 }
@@ -16,12 +16,12 @@ fn level(verbose: u8) -> &'static str {
     }
 }
 
-/// Writes what passes `filter`, a line each.
-pub(super) fn to<W>(filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+/// Returns a subscriber that writes the events that pass `filter`, one per line, in colours if a terminal shows them.
+pub(super) fn to<W>(filter: EnvFilter, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).finish()
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colours).finish()
 }
 
 #[cfg(test)]
@@ -32,17 +32,18 @@ mod tests {
     };
 
     use super::*;
-    use crate::process::Command;
+    use devplat_tool::{Command, Surroundings};
 
-    /// What is written while two commands run, the second of which is not there.
+    /// Returns the log of two commands, the second of which is not installed.
     fn written(verbose: u8) -> String {
+        let own = Surroundings::new(std::env::vars_os(), None);
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let subscriber = to(EnvFilter::new(level(verbose)), Arc::clone(&file));
+        let subscriber = to(EnvFilter::new(level(verbose)), Arc::clone(&file), false);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tracing::subscriber::with_default(subscriber, || {
             runtime.block_on(async {
-                Command::new("sh").args(["-c", "exit 0"]).run().await.unwrap();
-                Command::new("devplat-no-such-program").arg("--now").run().await.unwrap_err();
+                Command::new("sh", &own).args(["-c", "exit 0"]).run().await.unwrap();
+                Command::new("devplat-no-such-program", &own).arg("--now").run().await.unwrap_err();
             });
             tracing::debug!(target: "hyper", "somebody else's");
         });
@@ -53,9 +54,10 @@ mod tests {
     }
 
     #[test]
-    fn one_v_shows_the_commands_that_are_run_and_two_show_everything() {
+    fn one_v_logs_commands_and_two_log_everything() {
         let [none, one, two] = [0, 1, 2].map(written);
         assert_eq!(none, "");
+        assert!(!two.contains('\u{1b}'), "colours in a file: {two}");
         for shown in [&one, &two] {
             assert!(shown.contains("sh -c exit 0"), "{shown}");
             assert!(shown.contains("devplat-no-such-program --now"), "{shown}");

@@ -1,150 +1,251 @@
-//! The command line: arguments to settings to a verb, one verb a file.
+//! The command line: parses the arguments into a verb, one file per verb. Each verb accepts only the flags that it
+//! uses.
 
+mod completions;
+mod confirm;
 mod destroy;
-mod detect;
 mod doctor;
+mod flags;
 mod log;
+mod man;
 mod plan;
 mod port_forward;
 mod profiles;
 mod render;
-mod settings;
+mod ssh_config;
 mod status;
 mod up;
 mod usage;
 mod users;
+mod version;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use clap_complete::Shell;
-use devplat_profile::PlatformName;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{
     failure::{Exit, Failure, caught, status},
-    ui::{Format, Ui},
+    host::Host,
+    ui::Ui,
 };
+use flags::{Before, Output};
 
 const EXAMPLES: &str = "\
 Examples:
-  devplat up --profile kind            a platform on this machine
-  devplat plan --profile kind          what `up` would do, and why
-  devplat status --output json         what is there and what to type next
-  devplat destroy --yes                take it all away
+  devplat up --profile k3d             create a platform on this machine
+  devplat plan --profile kind          show what `up` would do, and why
+  devplat status --output json         show the platform's parts and the next command
+  devplat destroy --yes                delete the platform with everything in it
 
-Exit status: 0 done; 1 a mistake of devplat's own; 2 usage or configuration; 3 the machine lacks
-something; 4 stopped part-way, the same command goes on; 5 destroyed, but something is left.";
+Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something;
+4 stopped part-way, the same command continues; 5 destroyed, but there are leftovers.";
 
-/// Turn a machine or a cluster into a place where developers get machines, and take it all away again.
+/// The output of `devplat` without a verb.
+const FIRST: &str = "\
+devplat turns a machine or a cluster into a platform where developers get dev servers over SSH.
+
+  devplat up --profile k3d      create a platform on this machine (or: --profile kind)
+  devplat profiles list         list the shipped profiles
+  devplat doctor                check this machine for the needs of a profile
+  devplat --help                list every verb";
+
+/// Turn a machine or a cluster into a platform for dev servers, and delete it again without a trace.
 #[derive(Debug, Parser)]
 #[command(name = "devplat", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Program {
     #[command(flatten)]
-    global: Global,
+    before: Before,
     #[command(subcommand)]
     verb: Verb,
 }
 
-/// What every verb takes.
-#[derive(Debug, Clone, Args)]
-struct Global {
-    /// Profile: the name of a shipped one (see `devplat profiles list`) or a file
-    #[arg(long, global = true, env = "DEVPLAT_PROFILE", value_name = "NAME|FILE")]
-    profile: Option<String>,
-    /// Name of the platform
-    #[arg(long, global = true, env = "DEVPLAT_NAME", default_value_t = PlatformName::default())]
-    name: PlatformName,
-    /// Set one value of the profile, such as operator.replicas=1
-    #[arg(long, global = true, value_name = "PATH=VALUE")]
-    set: Vec<String>,
-    /// Context of a cluster that exists already
-    #[arg(long, global = true, env = "DEVPLAT_CONTEXT", value_name = "NAME")]
-    context: Option<String>,
-    /// Folder with templates that take the place of devplat's own
-    #[arg(long, global = true, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
-    templates: Option<PathBuf>,
-    /// Ask nothing
-    #[arg(long, short, global = true, env = "DEVPLAT_YES", value_parser = clap::builder::FalseyValueParser::new())]
-    yes: bool,
-    /// For people or for machines
-    #[arg(long, short, global = true, env = "DEVPLAT_OUTPUT", value_enum, default_value_t)]
-    output: Format,
-    /// Say more: -v commands that are run, -vv everything
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-}
-
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Make the platform, or bring it to what the profile says
-    Up,
-    /// Say what `up` would do, and why
-    Plan,
-    /// Say what is there, what is ready, and what to type next
-    Status,
-    /// Take the platform away with all that is in it
+    /// Create the platform, or update it to match the profile
+    Up(up::Up),
+    /// Show what `up` would do, and why
+    Plan(plan::PlanArgs),
+    /// Show the platform's parts, whether they are ready, and the next command
+    Status(status::StatusArgs),
+    /// Delete the platform with everything in it
     Destroy(destroy::Destroy),
     /// Print the manifests, or write them to a folder
     Render(render::Render),
     /// List, show and describe profiles
     #[command(subcommand)]
     Profiles(profiles::Profiles),
-    /// Let developers in, show who may come in, and keep them out
+    /// Add, list and remove developers
     #[command(subcommand)]
     Users(users::Users),
-    /// Lead a port of this machine to the bastion, where there is no other way to it
+    /// Forward a port of this machine to the bastion, for clusters that offer no other way
     PortForward(port_forward::PortForward),
-    /// Say what this machine has and lacks
-    Doctor,
+    /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it
+    SshConfig(ssh_config::SshConfigArgs),
+    /// Check this machine for the needs of a profile
+    Doctor(doctor::Doctor),
+    /// Print the version
+    Version(version::Version),
     /// Print completions for a shell
-    Completions {
-        /// Which shell
-        shell: Shell,
-    },
+    Completions(completions::Completions),
+    /// Print the manual page, or write the pages of all verbs to a folder
+    Man(man::Man),
 }
 
-/// Runs the program and gives its exit status.
+/// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
-    let Program { global, verb } = match Program::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let program = match parse(&arguments) {
         Ok(program) => program,
-        Err(error) => return usage::tell(&error),
+        Err(error) => return usage::report(&error, &arguments).into(),
     };
-    log::to(log::filter(global.verbose), std::io::stderr).init();
-    let ui = Ui::new(global.output);
+    let output = program.output();
+    let colours = std::io::stderr().is_terminal() && crate::ui::colours();
+    log::to(log::filter(output.verbose), std::io::stderr, colours).init();
+    let ui = Ui::new(output.format());
     let outcome = caught(|| {
+        let host = Host::own(ui.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of(Exit::Internal, &error))?;
-        runtime.block_on(run(&global, verb, &ui))
+        let outcome = runtime.block_on(async {
+            let listening = crate::signals::listen(host.stop.clone())?;
+            let outcome = program.run(&host).await;
+            listening.abort();
+            outcome
+        });
+        // Do not wait for threads that still read or compress a file.
+        runtime.shutdown_background();
+        outcome
     });
-    told(&ui, &outcome)
+    if let Err(failure) = &outcome {
+        ui.error(failure);
+    }
+    status(&outcome).into()
 }
 
-async fn run(global: &Global, verb: Verb, ui: &Ui) -> Result<(), Failure> {
-    match verb {
-        Verb::Up => up::run(global, ui).await,
-        Verb::Plan => plan::run(global, ui).await,
-        Verb::Status => status::run(global, ui).await,
-        Verb::Destroy(destroy) => destroy::run(global, &destroy, ui).await,
-        Verb::Render(render) => render::run(global, &render, ui),
-        Verb::Profiles(profiles) => profiles::run(global, &profiles, ui),
-        Verb::Users(users) => users::run(global, &users, ui).await,
-        Verb::PortForward(forward) => port_forward::run(global, &forward, ui).await,
-        Verb::Doctor => doctor::run(ui).await,
-        Verb::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Program::command(), "devplat", &mut text);
-            ui.say(&String::from_utf8_lossy(&text));
-            Ok(())
+/// Runs the command line `arguments` (the first is the program's name) on `host`, and returns its exit status. This is
+/// the whole program, for tests that pass in the clock, the output and requests to stop.
+pub async fn drive(arguments: &[&str], host: &Host) -> u8 {
+    let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+    let outcome = match parse(&arguments) {
+        Ok(program) => program.run(host).await,
+        Err(error) => Err(usage::failure(&error, &arguments)),
+    };
+    if let Err(failure) = &outcome {
+        host.ui.error(failure);
+    }
+    status(&outcome)
+}
+
+/// Parses the command line. A flag before the verb that the verb does not use is an error.
+fn parse(arguments: &[OsString]) -> Result<Program, clap::Error> {
+    let mut command = Program::command();
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    let mut program = Program::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    let unused = program.settle_flags(&matches);
+    match unused {
+        None => Ok(program),
+        Some((flag, verb)) => Err(usage::unused(&mut command, flag, &verb)),
+    }
+}
+
+impl Program {
+    /// Passes the flags before the verb to the verb; returns one that it does not use, with the verb's name.
+    fn settle_flags(&mut self, matches: &clap::ArgMatches) -> Option<(&'static str, String)> {
+        let verb = matches.subcommand_name().unwrap_or_default().to_owned();
+        let Self { before, verb: of } = self;
+        let unused = |flag| Some((flag, verb.clone()));
+        if let Some(name) = before.given_name(matches) {
+            match of.name() {
+                Some(of) => of.settle(name),
+                None => return unused("--name"),
+            }
+        }
+        if let Some(output) = before.given_output(matches) {
+            match of.output() {
+                Some(of) => of.settle(output),
+                None => return unused("--output"),
+            }
+        }
+        if before.verbose > 0 {
+            match of.output() {
+                Some(of) => of.verbose += before.verbose,
+                None => return unused("--verbose"),
+            }
+        }
+        None
+    }
+
+    fn output(&self) -> Output {
+        self.verb.shared_output().cloned().unwrap_or_default()
+    }
+
+    async fn run(self, host: &Host) -> Result<(), Failure> {
+        match self.verb {
+            Verb::Up(up) => Box::pin(up::run(&up, host)).await,
+            Verb::Plan(plan) => host.or_stopped(Box::pin(plan::run(&plan, host))).await,
+            Verb::Status(status) => host.or_stopped(Box::pin(status::run(&status, host))).await,
+            Verb::Destroy(destroy) => Box::pin(destroy::run(&destroy, host)).await,
+            Verb::Render(render) => render::run(&render, host),
+            Verb::Profiles(profiles) => profiles::run(&profiles, host),
+            Verb::Users(users) => host.or_stopped(Box::pin(users::run(&users, host))).await,
+            Verb::PortForward(forward) => port_forward::run(&forward, host).await,
+            Verb::SshConfig(config) => host.or_stopped(Box::pin(ssh_config::run(&config, host))).await,
+            Verb::Doctor(doctor) => host.or_stopped(Box::pin(doctor::run(&doctor, host))).await,
+            Verb::Version(version) => version::run(&version, host),
+            Verb::Completions(completions) => completions::run(&completions, host),
+            Verb::Man(man) => man::run(&man, host),
         }
     }
 }
 
-/// Tells how it ended where it failed, and gives the exit status.
-fn told(ui: &Ui, outcome: &Result<(), Failure>) -> ExitCode {
-    if let Err(failure) = outcome {
-        let Failure { exit, message, causes, hints } = failure;
-        ui.error(message, causes, hints, exit.status());
+/// Finds the shared flags of a verb without a list of verbs for each flag.
+macro_rules! shared {
+    ($($pattern:pat => $name:expr, $output:expr;)*) => {
+        impl Verb {
+            fn name(&mut self) -> Option<&mut flags::Name> {
+                #[allow(unused_variables, reason = "a verb may have one of the two")]
+                match self { $($pattern => $name,)* }
+            }
+            fn output(&mut self) -> Option<&mut Output> {
+                #[allow(unused_variables, reason = "a verb may have one of the two")]
+                match self { $($pattern => $output,)* }
+            }
+        }
+    };
+}
+
+shared! {
+    Self::Up(up) => Some(&mut up.platform.name), Some(&mut up.output);
+    Self::Plan(plan) => Some(&mut plan.platform.name), Some(&mut plan.output);
+    Self::Status(status) => Some(&mut status.platform.name), Some(&mut status.output);
+    Self::Destroy(destroy) => Some(&mut destroy.name), Some(&mut destroy.output);
+    Self::Render(render) => Some(&mut render.name), Some(&mut render.output);
+    Self::Profiles(profiles) => None, profiles.output();
+    Self::Users(users) => Some(users.name()), Some(users.output());
+    Self::PortForward(forward) => Some(&mut forward.name), Some(&mut forward.output);
+    Self::SshConfig(config) => Some(&mut config.name), Some(&mut config.output);
+    Self::Doctor(doctor) => None, Some(&mut doctor.output);
+    Self::Version(version) => None, Some(&mut version.output);
+    Self::Completions(_) => None, None;
+    Self::Man(_) => None, None;
+}
+
+impl Verb {
+    fn shared_output(&self) -> Option<&Output> {
+        match self {
+            Self::Up(up) => Some(&up.output),
+            Self::Plan(plan) => Some(&plan.output),
+            Self::Status(status) => Some(&status.output),
+            Self::Destroy(destroy) => Some(&destroy.output),
+            Self::Render(render) => Some(&render.output),
+            Self::Profiles(profiles) => profiles.shared_output(),
+            Self::Users(users) => Some(users.shared_output()),
+            Self::PortForward(forward) => Some(&forward.output),
+            Self::SshConfig(config) => Some(&config.output),
+            Self::Doctor(doctor) => Some(&doctor.output),
+            Self::Version(version) => Some(&version.output),
+            Self::Completions(_) | Self::Man(_) => None,
+        }
     }
-    status(outcome).into()
 }

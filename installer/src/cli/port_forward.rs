@@ -1,67 +1,85 @@
-//! `devplat port-forward`: a port of this machine that leads to the bastion through the API server, for clusters that
-//! offer no other way. Each connection gets a replica of its own.
+//! `devplat port-forward`: forwards a port of this machine to the bastion through the API server, for clusters that
+//! offer no other way. Each connection goes to one replica.
 
 use std::{ffi::OsString, sync::Arc};
 
 use clap::Args;
-use devplat_kubernetes::door::Door;
+use devplat_kubernetes::{Steady, bastion::Route};
+use devplat_tool::Command;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Global, settings};
+use super::flags::{Context, Name, Output};
 use crate::{
     failure::{Exit, Failure},
-    process::Command,
-    resource::FORWARDED_PORT,
+    host::Host,
+    request::{self, Asked},
+    resource::{FORWARDED_PORT, reach_cluster},
+    signals,
     ui::Ui,
 };
 
-/// Which port, and for how long.
+const EXAMPLES: &str = "\
+Examples:
+  devplat port-forward                          until Ctrl-C
+  devplat port-forward -- ssh -p 2222 alice@127.0.0.1";
+
+/// Forward a port of this machine to the bastion, for clusters that offer no other way.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct PortForward {
+    #[command(flatten)]
+    pub(super) name: Name,
+    #[command(flatten)]
+    context: Context,
     /// Port of this machine; the written ssh configuration expects this one
     #[arg(long, default_value_t = FORWARDED_PORT)]
     port: u16,
+    #[command(flatten)]
+    pub(super) output: Output,
     /// A command to run meanwhile, such as ssh; without one, the port stays until Ctrl-C
     #[arg(last = true)]
     command: Vec<OsString>,
 }
 
-pub(super) async fn run(global: &Global, forward: &PortForward, ui: &Ui) -> Result<(), Failure> {
-    let PortForward { port, command } = forward;
-    let world = settings::standing(global)?;
+pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failure> {
+    let PortForward { name, context, port, output: _, command } = forward;
+    let asked = Asked { name: name.get(), context: context.context.clone(), ..Asked::default() };
+    let standing = request::standing(&asked, host).await?;
+    let world = &standing.world;
+    reach_cluster(world).await?;
     let client = world.client().await?;
     let listener = TcpListener::bind(("127.0.0.1", *port)).await.map_err(|error| {
-        Failure::of(Exit::Missing, &error)
-            .while_doing(format!("cannot listen on 127.0.0.1:{port}"))
-            .hint("end what listens there (`ss -ltnp` names it), or name another port with --port")
+        Failure::of(Exit::Missing, &error).while_doing(format!("cannot listen on 127.0.0.1:{port}")).hint(
+            "stop the process that listens there (`ss -ltnp` lists it), or name another port with --port",
+        )
     })?;
-    let ui = Arc::new(ui.clone());
-    let served = serve(listener, client, Arc::clone(&ui));
+    let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
-        ui.remark(&format!(
-            "127.0.0.1:{port} leads to the bastion of platform {}; Ctrl-C ends it",
-            world.platform
-        ));
+        let platform = &world.platform;
+        host.ui
+            .remark(&format!("127.0.0.1:{port} leads to the bastion of platform {platform}; Ctrl-C ends it"));
         tokio::select! {
             () = served => {}
-            _ = tokio::signal::ctrl_c() => {}
+            () = host.stop.until_asked() => {}
         }
         return Ok(());
     };
+    let program = program.to_string_lossy();
+    let command = Command::new(&program, &host.surroundings).args(args);
+    let mut ended = signals::Ended::listen()?;
     let status = tokio::select! {
         () = served => return Ok(()),
-        status = Command::new(&program.to_string_lossy()).args(args).on_this_terminal() => status,
+        status = command.on_this_terminal(ended.recv()) => status,
     };
     match status {
         Ok(0) => Ok(()),
-        Ok(status) => {
-            Err(Failure::new(Exit::PartWay, format!("{} ended with status {status}", program.display())))
-        }
-        Err(error) => Err(Failure::of(Exit::Missing, &error)),
+        Ok(status) => Err(Failure::new(Exit::PartWay, format!("{program} ended with status {status}"))),
+        Err(error) => Err(Failure::from(error)),
     }
 }
 
-async fn serve(listener: TcpListener, client: kube::Client, ui: Arc<Ui>) {
+async fn serve(listener: TcpListener, client: kube::Client, ui: Ui) {
+    let ui = Arc::new(ui);
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (client, ui) = (client.clone(), Arc::clone(&ui));
@@ -74,9 +92,8 @@ async fn serve(listener: TcpListener, client: kube::Client, ui: Arc<Ui>) {
 }
 
 async fn relay(mut stream: TcpStream, client: &kube::Client) -> Result<(), Failure> {
-    let mut bastion =
-        Door::PortForward.connect(client).await.map_err(|error| Failure::of(Exit::PartWay, &error))?;
-    // Whichever end goes first, the other is told by the end of its stream.
+    let mut bastion = Route::PortForward.connect(client, &Steady).await?;
+    // If one end closes, the other end gets the end of its stream.
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut bastion).await;
     Ok(())
 }

@@ -1,65 +1,105 @@
-//! `devplat profiles`: which there are, what one comes to and why, what can be written in one.
+//! `devplat profiles`: lists the shipped profiles, shows the values of one with their places, and prints the schema.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use devplat_profile::{SHIPPED, schema};
 
-use super::{Global, settings};
-use crate::{failure::Failure, ui::Ui};
+use super::flags::{Layers, Output};
+use crate::{
+    failure::Failure,
+    host::Host,
+    request::{Asked, load_profile},
+};
 
-/// What to tell of profiles.
+/// List, show and describe profiles.
 #[derive(Debug, Subcommand)]
 pub(super) enum Profiles {
-    /// The profiles that devplat brings along
-    List,
-    /// Every value of a profile, and where it comes from
-    Show {
-        /// Which; that of --profile where missing
-        profile: Option<String>,
+    /// List the profiles that devplat ships
+    #[command(after_help = "Example:\n  devplat profiles list --output json")]
+    List {
+        #[command(flatten)]
+        output: Output,
     },
-    /// The JSON Schema of a profile
+    /// Show every value of a profile, and where it comes from
+    Show(Show),
+    /// Print the JSON Schema of a profile
+    #[command(after_help = "Example:\n  devplat profiles schema > schema.json")]
     Schema,
 }
 
-pub(super) fn run(global: &Global, profiles: &Profiles, ui: &Ui) -> Result<(), Failure> {
-    match profiles {
-        Profiles::List if ui.is_json() => {
-            let all: Vec<_> = SHIPPED
-                .iter()
-                .map(|shipped| serde_json::json!({"name": shipped.name, "description": shipped.description}))
-                .collect();
-            ui.document(&all);
+/// The profile to show.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  devplat profiles show k3d\n  devplat profiles show ./mine.yaml --set operator.replicas=1"
+)]
+pub(super) struct Show {
+    /// Name or file; that of --profile if missing
+    #[arg(value_name = "NAME|FILE")]
+    name: Option<String>,
+    #[command(flatten)]
+    layers: Layers,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Profiles {
+    pub(super) fn output(&mut self) -> Option<&mut Output> {
+        match self {
+            Self::List { output } => Some(output),
+            Self::Show(show) => Some(&mut show.output),
+            Self::Schema => None,
         }
-        Profiles::List => {
-            let mut table = comfy_table::Table::new();
-            table.load_style(comfy_table::presets::NOTHING).set_header(["NAME", "WHAT FOR"]);
-            for shipped in SHIPPED {
-                table.add_row([shipped.name, shipped.description]);
-            }
-            ui.say(&table.to_string());
-        }
-        Profiles::Show { profile } => {
-            let name = profile.as_ref().or(global.profile.as_ref()).map_or("kind", String::as_str);
-            let loaded = settings::profile(global, name)?;
-            if ui.is_json() {
-                let all: Vec<_> = loaded
-                    .origins()
-                    .into_iter()
-                    .map(|(path, value, place)| {
-                        serde_json::json!({"path": path, "value": value, "from": place.to_string()})
-                    })
-                    .collect();
-                ui.document(&all);
-            } else {
-                let mut table = comfy_table::Table::new();
-                table.load_style(comfy_table::presets::NOTHING).set_header(["VALUE", "IS", "FROM"]);
-                for (path, value, place) in loaded.origins() {
-                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    table.add_row([path, text, place.to_string()]);
-                }
-                ui.say(&table.to_string());
-            }
-        }
-        Profiles::Schema => ui.document(&schema()),
     }
+
+    pub(super) fn shared_output(&self) -> Option<&Output> {
+        match self {
+            Self::List { output } => Some(output),
+            Self::Show(show) => Some(&show.output),
+            Self::Schema => None,
+        }
+    }
+}
+
+pub(super) fn run(profiles: &Profiles, host: &Host) -> Result<(), Failure> {
+    match profiles {
+        Profiles::List { output: _ } => list(host),
+        Profiles::Show(show) => return values(show, host),
+        Profiles::Schema => host.ui.document(&schema()),
+    }
+    Ok(())
+}
+
+fn list(host: &Host) {
+    if host.ui.is_json() {
+        let all = SHIPPED.iter();
+        let all = all.map(|one| serde_json::json!({"name": one.name, "description": one.description}));
+        return host.ui.document(&all.collect::<Vec<_>>());
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(["NAME", "WHAT FOR"]);
+    for shipped in SHIPPED {
+        table.add_row([shipped.name, shipped.description]);
+    }
+    host.ui.say(&table.to_string());
+}
+
+fn values(show: &Show, host: &Host) -> Result<(), Failure> {
+    let Show { name, layers, output: _ } = show;
+    let name = name.as_ref().or(layers.profile.as_ref()).map_or("kind", String::as_str);
+    let asked = Asked { set: layers.set.clone(), ..Asked::default() };
+    let loaded = load_profile(name, &asked, host)?;
+    if host.ui.is_json() {
+        let all = loaded.origins().into_iter().map(|(path, value, place)| {
+            serde_json::json!({"path": path, "value": value, "from": place.to_string()})
+        });
+        host.ui.document(&all.collect::<Vec<_>>());
+        return Ok(());
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(["VALUE", "IS", "FROM"]);
+    for (path, value, place) in loaded.origins() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        table.add_row([path, text, place.to_string()]);
+    }
+    host.ui.say(&table.to_string());
     Ok(())
 }

@@ -1,39 +1,54 @@
-//! `devplat render`: the manifests, without a cluster.
+//! `devplat render`: prints the manifests without a cluster.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use devplat_profile::Profile;
 use devplat_render::{Input, ReleaseName, to_yaml};
 
-use super::{Global, settings};
+use super::flags::{Layers, Name, Output};
 use crate::{
     failure::{Exit, Failure},
-    state::StateFolder,
-    ui::Ui,
-    world::{stand_ins, template_failure},
+    host::Host,
+    platform::stand_ins,
+    request::{self, Asked, Purpose},
 };
 
-/// What is rendered, and where to.
+const EXAMPLES: &str = "\
+Examples:
+  devplat render --profile k3d --to manifests
+  devplat render operator
+  devplat render example | kubectl apply -f -";
+
+/// Print the manifests, or write them to a folder.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Render {
-    /// Only this; all releases where missing
+    /// Only this; all releases if missing
     what: Option<What>,
+    #[command(flatten)]
+    pub(super) name: Name,
+    #[command(flatten)]
+    layers: Layers,
+    /// Folder with templates in place of devplat's own
+    #[arg(long, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
+    templates: Option<PathBuf>,
     /// Write one file for each release to this folder
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// References of the images: operator, bastion, agent, dev server
     #[arg(long, value_name = "REFERENCE", num_args = 4)]
     images: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(super) output: Output,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// The kinds of objects
+    /// The custom resource definitions
     Crds,
     /// The operator and its rights
     Operator,
-    /// The way in over SSH
+    /// The bastion
     Bastion,
     /// The sizes of dev servers
     Flavors,
@@ -43,14 +58,21 @@ enum What {
     Example,
 }
 
-pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failure> {
-    let Render { what, to, images } = render;
-    let global = &settings::recalled(global)?;
-    let state = StateFolder::of(&global.name)?;
-    let name =
-        global.profile.clone().or_else(|| state.decisions().profile).unwrap_or_else(|| "kind".to_owned());
-    let profile = settings::profile(global, &name)?.profile;
-    let templates = settings::templates(global)?;
+pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
+    let Render { what, name, layers, templates, to, images, output: _ } = render;
+    let asked = Asked {
+        name: name.get(),
+        profile: layers.profile.clone(),
+        set: layers.set.clone(),
+        templates: templates.clone(),
+        ..Asked::default()
+    };
+    let state = asked.state(host)?;
+    let mut decisions = state.decisions()?;
+    // There is no cluster, so `auto` is not resolved.
+    decisions.profile.get_or_insert_with(|| "kind".to_owned());
+    let profile = request::recall(&asked, &decisions, host, Purpose::Look)?.loaded.profile;
+    let templates = request::templates(&asked, host)?;
     let images = match images.as_deref() {
         Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
             operator: operator.clone(),
@@ -60,12 +82,19 @@ pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failu
         },
         _ => stand_ins(),
     };
-    let made_keys = made_keys(&profile, &state);
-    let input = Input { platform: &global.name, profile: &profile, images: &images, made_keys: &made_keys };
-    let wrong = |error| template_failure(&error);
+    let mut keys = std::collections::BTreeMap::new();
+    for (user, _) in profile.users.iter().filter(|(_, user)| user.generate_key) {
+        let path = state.user_key(user.as_str()).with_extension("pub");
+        let key = state.read(&path)?.map(|key| key.trim().to_owned());
+        keys.insert(
+            user.to_string(),
+            key.unwrap_or_else(|| "ssh-ed25519 AAAA generated-by-devplat-up".to_owned()),
+        );
+    }
+    let input = Input { platform: &asked.name, profile: &profile, images: &images, made_keys: &keys };
     let releases: &[ReleaseName] = match what {
         Some(What::Example) => {
-            ui.say(&templates.example(input).map_err(wrong)?);
+            host.ui.say(&templates.example(input)?);
             return Ok(());
         }
         Some(What::Crds) => &[ReleaseName::Crds],
@@ -76,32 +105,22 @@ pub(super) fn run(global: &Global, render: &Render, ui: &Ui) -> Result<(), Failu
         None => &ReleaseName::ALL,
     };
     for release in releases {
-        let text = to_yaml(&templates.release(*release, input).map_err(wrong)?);
+        let text = to_yaml(&templates.release(*release, input)?);
         match to {
-            None => ui.say(&text),
-            Some(folder) => {
-                let path = folder.join(format!("{release}.yaml"));
-                std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(
-                    |error| {
-                        Failure::of(Exit::Missing, &error)
-                            .while_doing(format!("cannot write {}", path.display()))
-                    },
-                )?;
-                ui.remark(&format!("wrote {}", path.display()));
-            }
+            None => host.ui.say(&text),
+            Some(folder) => write(&host.folder.join(folder), *release, &text, host)?,
         }
     }
     Ok(())
 }
 
-/// Keys that were made on this machine, or words in their place.
-fn made_keys(profile: &Profile, state: &StateFolder) -> BTreeMap<String, String> {
-    let made = profile.users.iter().filter(|(_, user)| user.generate_key);
-    made.map(|(name, _)| {
-        let key = std::fs::read_to_string(state.user_key(name).with_extension("pub"));
-        let key = key
-            .map_or_else(|_| "ssh-ed25519 AAAA made-by-devplat-up".to_owned(), |key| key.trim().to_owned());
-        (name.clone(), key)
-    })
-    .collect()
+fn write(folder: &std::path::Path, release: ReleaseName, text: &str, host: &Host) -> Result<(), Failure> {
+    let path = folder.join(format!("{release}.yaml"));
+    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
+        Failure::of(Exit::Missing, &error)
+            .while_doing(format!("cannot write {}", path.display()))
+            .hint("name a folder that you may write to")
+    })?;
+    host.ui.remark(&format!("wrote {}", path.display()));
+    Ok(())
 }

@@ -1,22 +1,41 @@
-//! `devplat status`: what is there, what is ready, and what to type next. The JSON is an interface, described in
-//! docs/status.md; its version is raised when a field changes its meaning or goes.
+//! `devplat status`: lists the platform's resources, their readiness, and the next command. The JSON is an interface,
+//! described in docs/status.md; its version changes if a field changes its meaning or is removed.
 
-use devplat_profile::Exposure;
+use clap::Args;
+use devplat_plan::{Planned, Sight, State};
+use devplat_profile::Provider;
 use serde::Serialize;
 
-use super::{Global, settings};
+use super::flags::{Output, Platform};
 use crate::{
     failure::Failure,
-    observe::observe,
-    plan::{Planned, Verdict},
-    resource::{self, ResourceId},
-    tool::docker,
-    ui::Ui,
-    world::{Ingredients, Target, World},
+    host::Host,
+    observe::{Survey, observe},
+    request::{Asked, Purpose, Request},
+    resource::{self, AnyResource, next_line},
+    ui,
+    world::{CLUSTER, World},
 };
 
 /// The version of the JSON.
 const VERSION: u32 = 1;
+
+const EXAMPLES: &str = "\
+Examples:
+  devplat status
+  devplat status --name team-a --output json | jq .ready
+
+The exit status is 0 whether the platform is ready or not; the field `ready` has the result.";
+
+/// Show the platform's parts, whether they are ready, and the next command. Changes nothing.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) platform: Platform,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,35 +47,35 @@ struct Status {
     context: String,
     ready: bool,
     parts: Vec<Part>,
-    /// The line that signs in; missing while the profile names no user.
+    /// The command line that signs in; missing if the profile names no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     ssh: Option<String>,
-    /// The line to type next.
+    /// The next command line.
     next: String,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ClusterStatus {
-    provider: &'static str,
-    /// As its maker calls it; its context where nobody knows who made it.
+    provider: String,
+    /// The provider's name for it; the name of its context if the provider is unknown.
     name: String,
-    /// The kubeconfig that devplat keeps; the user's own where missing.
+    /// The kubeconfig in the state folder; missing if the context is in the user's own kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
     kubeconfig: Option<String>,
 }
 
 impl ClusterStatus {
-    fn of(world: &World) -> Self {
-        match &world.target {
-            Target::Kind => Self {
-                provider: "kind",
+    fn of(provider: Provider, world: &World) -> Self {
+        match &world.named {
+            None => Self {
+                provider: provider.to_string(),
                 name: world.platform.to_string(),
                 kubeconfig: Some(world.state.kubeconfig().display().to_string()),
             },
-            Target::Existing { context, .. } => {
-                let name = context.provider.name().unwrap_or(&context.name).to_owned();
-                Self { provider: "existing", name, kubeconfig: None }
+            Some(named) => {
+                let name = named.context.provider.name().unwrap_or(&named.context.name).to_owned();
+                Self { provider: provider.to_string(), name, kubeconfig: None }
             }
         }
     }
@@ -70,61 +89,77 @@ struct Part {
     reason: String,
 }
 
-pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
-    let global = settings::recalled(global)?;
-    let (ingredients, world, decisions) = settings::ingredients(&global, ui).await?;
-    if matches!(world.target, Target::Kind) {
-        docker::version().await?;
+pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
+    let asked = args.platform.asked();
+    let request = Request::make(&asked, host, Purpose::Look).await?;
+    let Request { inputs, world, decisions, .. } = &request;
+    let wanted = resource::desired(inputs)?;
+    let survey = observe(&wanted, world).await;
+    if let Some(failure) = unreachable(&survey) {
+        return Err(failure);
     }
-    let wanted = resource::desired(&ingredients)?;
-    let inventory = observe(&wanted, &world).await?;
-    let parts: Vec<Part> = wanted
-        .iter()
-        .filter(|resource| !matches!(resource.id(), ResourceId::Build(_) | ResourceId::Trial))
-        .map(|resource| {
-            let (ready, reason) = describe(inventory.get(&resource.id()).unwrap_or(&Verdict::Absent));
-            Part { name: resource.id().to_string(), ready, reason }
-        })
-        .collect();
+    let listed = wanted.iter().filter(|resource| resource.traits().listed);
+    let parts: Vec<Part> = listed.map(|resource| part(resource, &survey)).collect();
     let ready = parts.iter().all(|part| part.ready);
-    let next = if ready { next_line(&ingredients, &world) } else { super::plan::again(&global, "up") };
+    let next = if ready { next_line(inputs, world) } else { again(&asked) };
+    let provider = inputs.profile.cluster.provider();
+    let context = match &world.named {
+        Some(named) => named.context.name.clone(),
+        None => format!("{provider}-{}", world.platform),
+    };
     let status = Status {
         version: VERSION,
-        name: global.name.to_string(),
-        profile: decisions.profile.unwrap_or_default(),
-        cluster: ClusterStatus::of(&world),
-        context: world.context(),
+        name: asked.name.to_string(),
+        profile: decisions.profile.clone().unwrap_or_default(),
+        cluster: ClusterStatus::of(provider, world),
+        context,
         ready,
         parts,
-        ssh: resource::ssh_line(&ingredients, &world),
+        ssh: resource::ssh_line(inputs, world),
         next,
     };
-    if ui.is_json() {
-        ui.document(&status);
+    if host.ui.is_json() {
+        host.ui.document(&status);
     } else {
-        ui.say(&show(&status));
+        host.ui.say(&show(&status));
     }
     Ok(())
 }
 
-/// The line to type next: signs in, or says how somebody comes to be let in.
-pub(super) fn next_line(ingredients: &Ingredients, world: &World) -> String {
-    let Some(ssh) = resource::ssh_line(ingredients, world) else {
-        return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", world.command("users add"));
-    };
-    match ingredients.profile.bastion.exposure {
-        Exposure::PortForward => format!("{} -- {ssh}", world.command("port-forward")),
-        Exposure::NodePort(_) | Exposure::LoadBalancer => ssh,
-    }
+/// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.
+fn unreachable(survey: &Survey) -> Option<Failure> {
+    survey.failures.iter().find(|(kind, _)| *kind == CLUSTER).map(|(_, failure)| failure.clone())
 }
 
-fn describe(verdict: &Verdict) -> (bool, String) {
-    match verdict {
-        Verdict::Same => (true, "as wanted".to_owned()),
-        Verdict::Absent => (false, "absent".to_owned()),
-        Verdict::Differs(changes) | Verdict::Outgrown(changes) => (false, changes.join("; ")),
-        Verdict::Broken(why) => (false, why.clone()),
-        Verdict::Foreign(who) => (false, format!("not devplat's: {who}")),
+/// Returns the `up` command line with the given or remembered arguments.
+fn again(asked: &Asked) -> String {
+    asked.again("up")
+}
+
+fn part(resource: &AnyResource, survey: &Survey) -> Part {
+    let id = resource.id();
+    let sights = survey.inventory.get(&id).map(Vec::as_slice).unwrap_or_default();
+    let failed = survey.failures.iter().find(|(kind, _)| *kind == id.kind());
+    let (ready, reason) = match (sights.last(), failed) {
+        (None, Some((_, failure))) => (false, failure.one_line()),
+        (None, None) => (false, "absent".to_owned()),
+        (Some(sight), _) => described(sight),
+    };
+    Part { name: id.to_string(), ready, reason }
+}
+
+fn described(sight: &Sight) -> (bool, String) {
+    let Sight { owner, state, verdict, .. } = sight;
+    if let devplat_plan::Owner::Foreign(who) = owner {
+        return (false, format!("not devplat's: {who}"));
+    }
+    let verdict = || verdict.as_ref().map_or_else(|| "not compared".to_owned(), ui::verdict);
+    match state {
+        State::Coming => (false, "is being created".to_owned()),
+        State::Leaving => (false, "is being deleted".to_owned()),
+        State::Failed(why) => (false, why.clone()),
+        State::Ready => (sight.verdict == Some(devplat_plan::Verdict::Same), verdict()),
+        State::Degraded(faults) => (false, faults.join("; ")),
     }
 }
 

@@ -1,22 +1,39 @@
-//! What status says, for machines and for people, and that its page says the same.
+//! The output of status as JSON and as text, and its agreement with the documentation.
 
 use std::{collections::BTreeSet, path::Path};
 
-use devplat_kubernetes::context::{Context, Provider};
+use devplat_kubernetes::{
+    connect::NoPlugins,
+    context::{Context, Provider as Maker},
+};
+use devplat_plan::{Change, Owner, Verdict};
 use devplat_profile::PlatformName;
+use devplat_tool::{Surroundings, local::Account};
 use serde_json::Value;
 
 use super::*;
-use crate::state::StateFolder;
+use crate::{
+    resource::tests::sight as unseen_tests,
+    state::StateFolder,
+    world::{NamedCluster, Parts},
+};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/status.md");
 
-fn part(name: &str, verdict: &Verdict) -> Part {
-    let (ready, reason) = describe(verdict);
+fn part(name: &str, verdict: Verdict) -> Part {
+    let (ready, reason) = described(&sight(verdict));
     Part { name: name.to_owned(), ready, reason }
 }
 
-/// One with every field.
+fn sight(verdict: Verdict) -> Sight {
+    Sight { verdict: Some(verdict), ..unseen_tests() }
+}
+
+fn differs(what: &[&str]) -> Verdict {
+    Verdict::Differs(what.iter().map(|what| Change::in_place(*what)).collect())
+}
+
+/// A status with every field.
 fn not_ready() -> Status {
     let operator = "Deployment devserver-operator-system/devserver-operator differs in spec.replicas";
     let bastion = "waiting for Deployment devserver-bastion/bastion: 1 of 2 ready: image pull";
@@ -25,17 +42,17 @@ fn not_ready() -> Status {
         name: "devplat".to_owned(),
         profile: "kind".to_owned(),
         cluster: ClusterStatus {
-            provider: "kind",
+            provider: "kind".to_owned(),
             name: "devplat".to_owned(),
             kubeconfig: Some("/home/alice/.local/state/devplat/devplat/kubeconfig".to_owned()),
         },
         context: "kind-devplat".to_owned(),
         ready: false,
         parts: vec![
-            part("cluster", &Verdict::Same),
-            part("release operator", &Verdict::Differs(vec![operator.to_owned()])),
-            part("release bastion", &Verdict::Differs(vec![bastion.to_owned()])),
-            part("proof", &Verdict::Absent),
+            part("cluster", Verdict::Same),
+            part("release operator", differs(&[operator])),
+            part("release bastion", differs(&[bastion])),
+            Part { name: "proof".to_owned(), ready: false, reason: "absent".to_owned() },
         ],
         ssh: Some("ssh -F /home/alice/.local/state/devplat/devplat/ssh/config demo@devplat".to_owned()),
         next: "devplat up".to_owned(),
@@ -46,7 +63,7 @@ fn page() -> String {
     std::fs::read_to_string(PAGE).unwrap()
 }
 
-/// The path of each field, such as `parts[].name`.
+/// Collects the path of each field, such as `parts[].name`.
 fn fields(path: &str, value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(map) => {
@@ -62,28 +79,33 @@ fn fields(path: &str, value: &Value, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn part_that_is_not_ready_is_told_with_its_reason() {
+fn part_that_is_not_ready_has_a_reason() {
     let status = not_ready();
     insta::assert_json_snapshot!("not_ready_json", status);
     insta::assert_snapshot!("not_ready", show(&status));
 }
 
 #[test]
-fn only_what_is_as_wanted_is_ready() {
-    assert_eq!(describe(&Verdict::Same), (true, "as wanted".to_owned()));
-    for (verdict, told) in [
-        (Verdict::Absent, "absent"),
-        (Verdict::Differs(vec!["one".to_owned(), "two".to_owned()]), "one; two"),
-        (Verdict::Outgrown(vec!["one".to_owned(), "two".to_owned()]), "one; two"),
-        (Verdict::Broken("its making was interrupted".to_owned()), "its making was interrupted"),
-        (Verdict::Foreign("made by somebody else".to_owned()), "not devplat's: made by somebody else"),
+fn part_is_ready_only_if_it_is_as_wanted() {
+    assert_eq!(described(&sight(Verdict::Same)), (true, "as wanted".to_owned()));
+    for (sight, told) in [
+        (sight(differs(&["one", "two"])), "one; two"),
+        (sight(Verdict::Unfit(vec!["one".to_owned(), "two".to_owned()])), "one; two"),
+        (sight(Verdict::Unknown("no answer".to_owned())), "no answer"),
+        (Sight { verdict: None, ..sight(Verdict::Same) }, "not compared"),
+        (
+            Sight { state: State::Failed("it was interrupted".to_owned()), ..sight(Verdict::Same) },
+            "it was interrupted",
+        ),
+        (Sight { state: State::Coming, ..sight(Verdict::Same) }, "is being created"),
+        (Sight { owner: Owner::stranger("of team-b"), ..sight(Verdict::Same) }, "not devplat's: of team-b"),
     ] {
-        assert_eq!(describe(&verdict), (false, told.to_owned()));
+        assert_eq!(described(&sight), (false, told.to_owned()));
     }
 }
 
 #[test]
-fn every_field_is_described_on_its_page_and_no_other() {
+fn documentation_describes_exactly_the_fields() {
     let mut given = BTreeSet::new();
     fields("", &serde_json::to_value(not_ready()).unwrap(), &mut given);
     let page = page();
@@ -94,24 +116,34 @@ fn every_field_is_described_on_its_page_and_no_other() {
 }
 
 #[test]
-fn example_of_the_page_is_what_is_printed() {
+fn example_in_the_documentation_is_the_output() {
     let page = page();
     let example = page.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     assert_eq!(example.trim(), serde_json::to_string_pretty(&not_ready()).unwrap());
 }
 
 #[test]
-fn cluster_of_somebody_else_is_named_by_its_bare_name() {
-    let cluster = |provider: Provider| {
+fn cluster_of_another_provider_has_its_short_name() {
+    let cluster = |maker: Maker| {
         let context =
-            Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), provider };
-        let target = Target::Existing { context, kubeconfig: Box::default() };
-        let state = StateFolder::below(Path::new("state"), &PlatformName::default());
-        ClusterStatus::of(&World::new(PlatformName::default(), state, target))
+            Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), provider: maker };
+        let world = World::new(Parts {
+            platform: PlatformName::default(),
+            account: Account { uid: 1000, name: "alice".to_owned() },
+            take_over: false,
+            state: StateFolder::below(Path::new("state"), &PlatformName::default()),
+            stop: crate::world::Stop::default(),
+            now: jiff::Timestamp::now,
+            surroundings: Surroundings::new(Vec::<(String, String)>::new(), None),
+            engine: None,
+            named: Some(NamedCluster { context, kubeconfig: std::sync::Arc::default() }),
+            plugins: std::sync::Arc::new(NoPlugins),
+        });
+        ClusterStatus::of(Provider::Existing, &world)
     };
-    let of_kind = cluster(Provider::Kind("x".to_owned()));
-    assert_eq!((of_kind.provider, of_kind.name.as_str()), ("existing", "x"));
-    assert_eq!(cluster(Provider::Other).name, "prod");
+    let of_kind = cluster(Maker::Kind("x".to_owned()));
+    assert_eq!((of_kind.provider.as_str(), of_kind.name.as_str()), ("existing", "x"));
+    assert_eq!(cluster(Maker::Other).name, "prod");
     let status = Status { cluster: of_kind, context: "kind-x".to_owned(), ..not_ready() };
     let shown = show(&status);
     assert!(shown.contains("existing cluster x, context kind-x in your kubeconfig"), "{shown}");

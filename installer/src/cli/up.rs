@@ -1,57 +1,97 @@
-//! `devplat up`: the plan, carried out.
+//! `devplat up`: makes a plan and applies it.
 
-use std::{sync::Arc, time::Instant};
+use clap::Args;
+use devplat_plan::estimate;
+use tokio::time::Instant;
 
-use super::{Global, plan, settings, status};
+use super::{
+    confirm::confirm,
+    flags::{Answers, Output, Platform, TakeOver},
+};
 use crate::{
     apply::Apply,
     check,
-    failure::{Exit, Failure},
-    plan::estimate,
-    resource::Resource,
-    ui::{Answer, Event, Ui},
-    world::{Target, World},
+    failure::Failure,
+    host::Host,
+    planning,
+    request::{self, Asked, Purpose, Request},
+    resource::next_line,
+    ui::Event,
 };
 
-pub(super) async fn run(global: &Global, ui: &Ui) -> Result<(), Failure> {
+const EXAMPLES: &str = "\
+Examples:
+  devplat up --profile k3d
+  devplat up --profile kind --set operator.replicas=1
+  devplat up --profile existing --context my-cluster --set images.registry=registry.example/team
+  devplat up --profile ./platform.yaml --yes";
+
+/// Create the platform, or update it to match the profile.
+///
+/// After an interruption, run the same command to continue. Resources that are as wanted are not changed.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Up {
+    #[command(flatten)]
+    pub(super) platform: Platform,
+    #[command(flatten)]
+    answers: Answers,
+    #[command(flatten)]
+    take_over: TakeOver,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
-    let (ingredients, world, decisions) = settings::ingredients(global, ui).await?;
-    let _lock = world.state.lock()?;
-    let world = Arc::new(world);
-    let (wanted, plan) = plan::make(&ingredients, &world).await?;
-    let changed = !plan.changes_nothing();
-    let (usual, _) = estimate::<Resource>(&plan);
-    ui.tell(&Event::Planned { changes: plan.changes().count(), usual_seconds: usual.as_secs_f64() });
+    let asked = Asked { yes: up.answers.yes, take_over: up.take_over.take_over, ..up.platform.asked() };
+    let _locked = request::lock(&asked.state(host)?)?;
+    let prepared = async {
+        let request = Request::make(&asked, host, Purpose::Change).await?;
+        let made = planning::plan(&request.inputs, &request.world).await?;
+        Ok((request, made))
+    };
+    let (request, made) =
+        host.or_stopped(Box::pin(prepared)).await.map_err(|failure| nothing_done(failure, &asked))?;
+    let Request { inputs, world, decisions, .. } = &request;
+    let changed = !made.plan.changes_nothing();
+    host.ui.report(&Event::Planned {
+        changes: made.plan.changes().count(),
+        usual_seconds: estimate(&made.plan).usual.as_secs_f64(),
+    });
     if changed {
-        confirm(global, &world, ui)?;
-        let checked = check::check(plan, &wanted).await?;
-        world.state.remember(&decisions)?;
-        let again = plan::again(global, "up");
-        Apply { resources: wanted, world: Arc::clone(&world), ui: ui.clone(), again }.run(&checked).await?;
+        if let Some(named) = &world.named {
+            let (provider, context) = (&named.context.provider, &named.context.name);
+            let question = format!("install platform {} into {provider} (context {context})?", asked.name);
+            confirm(&question, "nothing was done", asked.yes, host)?;
+        }
+        let checking = check::check(made.plan, &made.wanted, &made.found, world);
+        let checked = host.or_stopped(checking).await.map_err(|failure| nothing_done(failure, &asked))?;
+        world.state.remember(decisions)?;
+        let apply = Apply {
+            world: std::sync::Arc::clone(world),
+            ui: host.ui.clone(),
+            again: asked.again("up"),
+            destroy: asked.again("destroy"),
+        };
+        apply.run(&checked).await?;
+    } else {
+        world.state.remember(decisions)?;
     }
-    ui.tell(&Event::Ready {
-        name: global.name.to_string(),
-        next: status::next_line(&ingredients, &world),
+    host.ui.report(&Event::Ready {
+        name: asked.name.to_string(),
+        next: next_line(inputs, world),
         seconds: start.elapsed().as_secs_f64(),
         changed,
     });
     Ok(())
 }
 
-/// A cluster that somebody else made is only written to after a word from its user.
-fn confirm(global: &Global, world: &World, ui: &Ui) -> Result<(), Failure> {
-    let Target::Existing { context, .. } = &world.target else { return Ok(()) };
-    if global.yes {
-        return Ok(());
-    }
-    let what =
-        format!("install platform {} into {} (context {})", world.platform, context.provider, context.name);
-    match ui.confirm(&format!("{what}?")) {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::new(Exit::Usage, "nothing was done")),
-        Answer::NobodyThere => {
-            Err(Failure::new(Exit::Usage, "nothing was done: nobody is here to confirm it")
-                .hint(format!("--yes confirms it: {what}")))
-        }
+/// Adds to a failure before the first step that nothing was done.
+fn nothing_done(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        failure.hint(format!("nothing was done; `{}` begins again", asked.again("up")))
+    } else {
+        failure
     }
 }

@@ -1,73 +1,157 @@
-//! What cannot be understood on the command line, told like every other failure: clap's words and suggestions, with
-//! `hint:` before each, or as the JSON that was asked for.
+//! Mistakes on the command line, reported like all other failures. The message is composed from clap's typed context,
+//! not from its rendered text.
 
-use std::{borrow::Cow, ffi::OsString, process::ExitCode};
+use std::ffi::OsString;
 
-use clap::{ValueEnum, error::ErrorKind};
+use clap::{
+    Command, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 
-use super::{settings, told};
 use crate::{
     failure::{Exit, Failure},
     ui::{Format, Ui},
 };
 
-/// Tells why the command line gave no verb to run, or the help that it asks for.
-pub(super) fn tell(error: &clap::Error) -> ExitCode {
-    let ui = Ui::new(format(std::env::args_os().skip(1), std::env::var_os("DEVPLAT_OUTPUT")));
-    let whole_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !ui.is_json();
-    if whole_help || !error.use_stderr() {
-        // clap knows where it belongs. A reader that went away is no failure of ours.
-        let _ = error.print();
-        return if whole_help { Exit::Usage.status().into() } else { ExitCode::SUCCESS };
-    }
-    told(&ui, &Err(failure(error)))
-}
-
-fn failure(error: &clap::Error) -> Failure {
+/// Reports the mistake on the command line, or prints the requested help; returns the exit status.
+pub(super) fn report(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    let ui = Ui::new(format(arguments.iter().skip(1).cloned(), std::env::var_os("DEVPLAT_OUTPUT")));
     match error.kind() {
-        // clap does not say whose value it is.
-        ErrorKind::InvalidUtf8 => match settings::variables(std::env::vars_os()) {
-            Err(failure) => failure,
-            Ok(_) => in_our_words(&error.to_string()),
-        },
-        // What it says is the whole help.
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Failure::new(Exit::Usage, "no verb is named").hint("for more information, try '--help'")
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A closed pipe is not a failure of devplat.
+            let _ = error.print();
+            return 0;
         }
-        _ => in_our_words(&error.to_string()),
+        // `devplat` alone prints the first commands to type.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() <= 1 && !ui.is_json() => {
+            ui.say(super::FIRST);
+            return Exit::Usage.status();
+        }
+        // `devplat users` alone prints its help.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.is_json() => {
+            let _ = error.print();
+            return Exit::Usage.status();
+        }
+        _ => {}
     }
+    let failure = failure(error, arguments);
+    ui.error(&failure);
+    failure.exit.status()
 }
 
-fn in_our_words(text: &str) -> Failure {
-    let text = text.strip_prefix("error: ").unwrap_or(text);
-    let mut message = String::new();
-    let mut hints: Vec<String> = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match (hint(line), hints.last_mut()) {
-            (Some(hint), _) => hints.push(hint.into_owned()),
-            (None, Some(hint)) => *hint = format!("{hint} {line}"),
-            (None, None) if message.is_empty() => line.clone_into(&mut message),
-            (None, None) => message = format!("{message} {line}"),
+/// Returns the error for a flag before the verb that the verb does not use.
+pub(super) fn unused(command: &mut Command, flag: &str, verb: &str) -> clap::Error {
+    let mut error = clap::Error::new(ErrorKind::UnknownArgument).with_cmd(command);
+    error.insert(ContextKind::InvalidArg, ContextValue::String(flag.to_owned()));
+    error.insert(ContextKind::InvalidSubcommand, ContextValue::String(verb.to_owned()));
+    error
+}
+
+/// Converts a mistake on the command line into a failure.
+pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
+    let of = |kind| error.get(kind);
+    let text = |kind| of(kind).map(ToString::to_string).unwrap_or_default();
+    let verb = verb(arguments);
+    let message = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let flag = text(ContextKind::InvalidArg);
+            match of(ContextKind::InvalidSubcommand) {
+                Some(verb) => format!("`devplat {verb}` does not use {flag}"),
+                None => format!("unknown argument {flag}"),
+            }
+        }
+        ErrorKind::InvalidSubcommand => format!("unknown verb {:?}", text(ContextKind::InvalidSubcommand)),
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            "no verb is given".to_owned()
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            let (value, argument) = (text(ContextKind::InvalidValue), text(ContextKind::InvalidArg));
+            match (value.is_empty(), std::error::Error::source(error)) {
+                (true, _) => format!("{argument} needs a value"),
+                (false, Some(why)) => format!("{argument}: {why}"),
+                (false, None) => format!("{argument}: {value:?} is not a valid value"),
+            }
+        }
+        ErrorKind::NoEquals | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
+            let (argument, wanted) = (text(ContextKind::InvalidArg), text(ContextKind::ExpectedNumValues));
+            format!("{argument} needs {wanted} values and got {}", text(ContextKind::ActualNumValues))
+        }
+        ErrorKind::TooManyValues => {
+            format!(
+                "{:?} is one value too many for {}",
+                text(ContextKind::InvalidValue),
+                text(ContextKind::InvalidArg)
+            )
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let missing = match of(ContextKind::InvalidArg) {
+                Some(ContextValue::Strings(all)) => all.join(" "),
+                Some(one) => one.to_string(),
+                None => String::new(),
+            };
+            format!("missing: {missing}")
+        }
+        ErrorKind::ArgumentConflict => {
+            format!("{} cannot be used with {}", text(ContextKind::InvalidArg), text(ContextKind::PriorArg))
+        }
+        ErrorKind::InvalidUtf8 => not_utf_8(arguments),
+        // A kind of error that clap adds later: use the first line of its text, without its prefix.
+        _ => error.kind().to_string(),
+    };
+    let mut failure = Failure::new(Exit::Usage, message);
+    failure.hints = hints(error);
+    let help = if verb.is_empty() { "devplat --help".to_owned() } else { format!("devplat {verb} --help") };
+    failure.hint(format!("run `{help}` for the arguments"))
+}
+
+fn hints(error: &clap::Error) -> Vec<String> {
+    let mut hints = Vec::new();
+    let suggested =
+        [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    for kind in suggested {
+        let words: Vec<String> = match error.get(kind) {
+            Some(ContextValue::String(word)) => vec![word.clone()],
+            Some(ContextValue::Strings(words)) => words.clone(),
+            _ => Vec::new(),
+        };
+        if !words.is_empty() {
+            hints.push(format!("did you mean {}?", words.join(" or ")));
         }
     }
-    Failure { hints, ..Failure::new(Exit::Usage, message) }
+    if let Some(ContextValue::Strings(values)) = error.get(ContextKind::ValidValue)
+        && !values.is_empty()
+    {
+        hints.push(format!("possible values: {}", values.join(", ")));
+    }
+    hints
 }
 
-fn hint(line: &str) -> Option<Cow<'_, str>> {
-    if let Some(tip) = line.strip_prefix("tip: ") {
-        return Some(tip.into());
+/// Returns the verb on the command line, with its subcommand; empty if there is none.
+fn verb(arguments: &[OsString]) -> String {
+    use clap::CommandFactory;
+    let mut command = super::Program::command();
+    let mut verb: Vec<String> = Vec::new();
+    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        let Some(below) = command.find_subcommand(argument).cloned() else { continue };
+        verb.push(argument.to_owned());
+        command = below;
     }
-    if let Some(values) = line.strip_prefix("[possible values: ") {
-        return Some(format!("possible values: {}", values.trim_end_matches(']')).into());
-    }
-    if let Some(usage) = line.strip_prefix("Usage: ") {
-        return Some(format!("usage: {usage}").into());
-    }
-    let more = line.strip_prefix("For more information, ")?;
-    Some(format!("for more information, {}", more.trim_end_matches('.')).into())
+    verb.join(" ")
 }
 
-/// For whom the output is, of a command line that clap gave up on, maybe before it came to `--output`.
+/// Names the value that is not UTF-8, which clap does not: one of devplat's variables, or an argument.
+fn not_utf_8(arguments: &[OsString]) -> String {
+    let variable = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .find(|(name, value)| name.starts_with("DEVPLAT_") && value.to_str().is_none());
+    match (variable, arguments.iter().find(|argument| argument.to_str().is_none())) {
+        (Some((name, _)), _) => format!("the value of ${name} is not UTF-8"),
+        (None, Some(argument)) => format!("argument {} is not UTF-8", argument.to_string_lossy()),
+        (None, None) => "an argument is not UTF-8".to_owned(),
+    }
+}
+
+/// Reads the output format of a command line that clap rejects, perhaps before it has parsed `--output`.
 fn format(mut args: impl Iterator<Item = OsString>, variable: Option<OsString>) -> Format {
     let mut found = variable.map(|value| value.to_string_lossy().into_owned());
     while let Some(arg) = args.next() {
@@ -85,7 +169,7 @@ fn format(mut args: impl Iterator<Item = OsString>, variable: Option<OsString>) 
     found.and_then(|value| Format::from_str(&value, false).ok()).unwrap_or_default()
 }
 
-/// What follows `--output`, or `-o` behind the other short options, in one argument.
+/// Returns the rest of an argument after `--output`, or after `-o` and other short options.
 fn of_output(arg: &str) -> Option<&str> {
     match arg.strip_prefix("--") {
         Some(long) => long.strip_prefix("output").filter(|value| value.is_empty() || value.starts_with('=')),
@@ -95,41 +179,48 @@ fn of_output(arg: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use super::*;
 
-    use super::{super::Program, *};
-
-    fn told_for(line: &str) -> String {
-        let error = Program::try_parse_from(line.split_whitespace()).unwrap_err();
+    fn reported_for(line: &str) -> String {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let error = super::super::parse(&arguments).unwrap_err();
         assert!(error.use_stderr(), "{error}");
-        let Failure { exit, message, causes, hints } = failure(&error);
-        assert_eq!(exit, Exit::Usage);
-        assert!(hints.iter().any(|hint| hint.ends_with("try '--help'")), "{hints:?}");
-        format!("$ {line}\n{}\n", crate::ui::error_text(&message, &causes, &hints))
+        let failure = failure(&error, &arguments);
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(
+            failure.hints.iter().any(|hint| hint.contains("--help` for the arguments")),
+            "{:?}",
+            failure.hints
+        );
+        format!("$ {line}\n{}\n", crate::ui::error_text(&failure))
     }
 
     #[test]
-    fn mistakes_on_the_command_line_are_told_with_what_was_probably_meant() {
+    fn mistakes_are_reported_with_suggestions() {
         let all: Vec<String> = [
             "devplat pln",
             "devplat plan --nmae x",
             "devplat plan --output jsn",
             "devplat plan --name My_Platform",
             "devplat plan --name",
-            "devplat users",
             "devplat users add",
             "devplat users add alice --key a.pub bob",
             "devplat port-forward --port many",
             "devplat completions fihs",
+            "devplat destroy --forget --lose-data",
+            "devplat doctor --context x",
+            "devplat --name x profiles list",
+            "devplat --output json completions bash",
+            "devplat render --images one two",
         ]
         .into_iter()
-        .map(told_for)
+        .map(reported_for)
         .collect();
         insta::assert_snapshot!(all.join("\n"));
     }
 
     #[test]
-    fn mistake_is_json_where_json_is_asked_for_wherever_that_stands() {
+    fn mistake_is_json_if_any_argument_requests_json() {
         let asked = |line: &str| format(line.split_whitespace().map(OsString::from), None);
         for json in [
             "plan --nmae x --output json",
@@ -149,5 +240,14 @@ mod tests {
         }
         assert_eq!(format(std::iter::empty(), Some("json".into())), Format::Json);
         assert_eq!(format(["-ohuman".into()].into_iter(), Some("json".into())), Format::Human);
+    }
+
+    #[test]
+    fn name_and_output_before_the_verb_apply_to_it() {
+        let arguments: Vec<OsString> =
+            ["devplat", "--name", "loc", "-o", "json", "status"].into_iter().map(OsString::from).collect();
+        let mut program = super::super::parse(&arguments).unwrap();
+        assert_eq!(program.verb.name().unwrap().get().as_str(), "loc");
+        assert_eq!(program.output().format(), Format::Json);
     }
 }

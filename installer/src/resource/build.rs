@@ -1,83 +1,141 @@
-//! The bytes of an image, put together in devplat's cache. They stay when a platform goes: the next one needs
-//! them again.
+//! The bytes of an image, assembled in devplat's cache. They stay when a platform is deleted, because the next one
+//! needs them.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
-
-use devplat_image::{ImageName, Stored};
-
-use super::Progress;
-use crate::{
-    failure::{Exit, Failure},
-    plan::Verdict,
-    tool::{debian, scratch::Scratch},
-    world::{DevImage, Ingredients},
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
-/// An image to be put together.
+use devplat_image::{ImageName, Stored};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
+use devplat_tool::{debian, scratch::Scratch};
+
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use crate::{
+    failure::{Exit, Failure},
+    platform::{DevImage, PlatformInputs},
+    world::World,
+};
+
+/// The kind.
+pub(super) const BUILD: KindName = KindName::new("image {}");
+
+/// An image to assemble.
 #[derive(Clone)]
-pub struct Build {
-    /// Which.
-    pub image: ImageName,
-    pub(super) ingredients: Arc<Ingredients>,
+pub(crate) struct Build {
+    image: ImageName,
+    inputs: Arc<PlatformInputs>,
+}
+
+impl Kind for Build {
+    const NAME: KindName = BUILD;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = None;
+    const DELETE: Option<super::kind::Remove<Self>> = None;
+    type Fields = ();
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        let images = inputs.images().into_iter();
+        Ok(images.map(|image| Self { image, inputs: Arc::clone(inputs) }).collect())
+    }
+
+    fn id(&self) -> Id {
+        BUILD.named(self.image.as_str())
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(match self.image {
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(1),
+            ImageName::Base => Duration::from_mins(1),
+        })
+    }
+
+    async fn find(_: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let mut seen = Vec::new();
+        for build in wanted.of::<Self>() {
+            if let Some(stored) = build.inputs.stored(build.image)? {
+                seen.push(Seen::ours(build.id(), stored.manifest.digest.to_string(), (), Some(())));
+            }
+        }
+        Ok(seen)
+    }
+
+    fn compare(&self, _: &Seen<Self>) -> Verdict {
+        // The image was found by its key, so it is the wanted one.
+        Verdict::Same
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 impl Build {
-    pub(super) fn usual(&self) -> Duration {
-        match self.image {
-            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(1),
-            ImageName::Base => Duration::from_mins(1),
-        }
-    }
-
-    pub(super) fn observe(&self) -> Verdict {
-        let key = self.ingredients.key(self.image);
-        if self.ingredients.store.find(self.image, &key).is_some() { Verdict::Same } else { Verdict::Absent }
-    }
-
-    pub(super) async fn create(&self, progress: &Progress) -> Result<(), Failure> {
-        let ingredients = Arc::clone(&self.ingredients);
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let image = self.image;
-        let rootfs = match (image, &ingredients.dev_image) {
-            (ImageName::Base, DevImage::Debian(recipe)) => {
-                let notes = ingredients.store.folder().join("scratch");
-                let folder = Scratch::new(&notes).map_err(|error| failed(&error, image))?;
-                let target = folder.path().join("root.tar");
-                debian::bootstrap(recipe, &target, |step| progress.tell(step)).await?;
-                progress.tell("making a layer of it");
-                Some((folder, target))
-            }
+        let rootfs = match (image, &self.inputs.dev_image) {
+            (ImageName::Base, DevImage::Debian(recipe)) => Some(self.bootstrap(recipe, cx).await?),
             (ImageName::Base, DevImage::Reference(_))
             | (ImageName::Operator | ImageName::Bastion | ImageName::Agent, _) => None,
         };
-        let work = move || -> Result<Stored, Failure> {
-            let key = ingredients.key(image);
-            let programs = match image {
-                ImageName::Operator => &ingredients.programs.operator,
-                ImageName::Bastion => &ingredients.programs.bastion,
-                ImageName::Agent | ImageName::Base => &ingredients.programs.agent,
-            };
-            let paths: Vec<&std::path::Path> = programs.paths.iter().map(PathBuf::as_path).collect();
-            let stored = match &rootfs {
-                Some((_folder, target)) => {
-                    let tar = std::fs::File::open(target).map_err(|error| failed(&error, image))?;
-                    ingredients.store.assemble_base(&key, std::io::BufReader::new(tar))
-                }
-                None => ingredients.store.assemble_programs(image, &key, &paths),
-            };
-            stored.map_err(|error| {
-                Failure::of(Exit::PartWay, &error).hint(
-                    "free some space or name another folder in DEVPLAT_CACHE_DIR, then run the same command",
-                )
-            })
+        let inputs = Arc::clone(&self.inputs);
+        let work = async move {
+            let assembling = tokio::task::spawn_blocking(move || assemble(&inputs, image, rootfs.as_ref()));
+            assembling.await.map_err(|error| Failure::of(Exit::Internal, &error))?
         };
-        let stored =
-            tokio::task::spawn_blocking(work).await.map_err(|error| Failure::of(Exit::Internal, &error))?;
-        stored.map(|_| ())
+        let physical = |stored: &Stored| Some(Physical(stored.manifest.digest.to_string()));
+        let stored = cx.call(format!("assemble image {image}"), physical, work).await?;
+        Ok(Physical(stored.manifest.digest.to_string()))
+    }
+
+    async fn bootstrap(
+        &self,
+        recipe: &devplat_image::base::Recipe,
+        cx: &Cx,
+    ) -> Result<(Scratch, PathBuf), Failure> {
+        let notes = self.inputs.store.folder().join("scratch");
+        let folder = Scratch::new(&notes)?;
+        let target = folder.path().join("root.tar");
+        let report = |step: &str| cx.report(step);
+        debian::bootstrap(&cx.world.surroundings, recipe, &target, report).await?;
+        cx.report("compressing the layer");
+        Ok((folder, target))
     }
 }
 
-fn failed(error: &std::io::Error, image: ImageName) -> Failure {
-    Failure::of(Exit::PartWay, error)
-        .while_doing(format!("cannot put image {image} together"))
-        .hint("free some space where temporary files go (TMPDIR), then run the same command")
+fn assemble(
+    inputs: &PlatformInputs,
+    image: ImageName,
+    rootfs: Option<&(Scratch, PathBuf)>,
+) -> Result<Stored, Failure> {
+    let key = inputs.key(image);
+    let programs = match image {
+        ImageName::Operator => &inputs.programs.operator,
+        ImageName::Bastion => &inputs.programs.bastion,
+        ImageName::Agent | ImageName::Base => &inputs.programs.agent,
+    };
+    let stored = match rootfs {
+        Some((_folder, target)) => {
+            let tar = std::fs::File::open(target).map_err(|error| {
+                Failure::of(Exit::PartWay, &error)
+                    .while_doing(format!("cannot assemble image {image}"))
+                    .hint("free some space where temporary files go (TMPDIR), then run the same command")
+            })?;
+            inputs.store.assemble_base(&key, std::io::BufReader::new(tar))
+        }
+        None => {
+            let paths: Vec<&Path> = programs.paths.iter().map(PathBuf::as_path).collect();
+            inputs.store.assemble_programs(image, &key, &paths)
+        }
+    };
+    stored.map_err(Failure::from)
 }

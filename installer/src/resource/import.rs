@@ -1,146 +1,275 @@
-//! An image in the nodes of a local cluster, under a name with its digest: what is there is what is meant.
+//! An image in the nodes of a local cluster, under a name with its digest, so that an existing image is the wanted one.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use devplat_image::{ImageName, Stored, write_archive};
-use devplat_profile::PlatformName;
+use devplat_image::{Digest, ImageName, Stored, write_archive};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
+use devplat_tool::{
+    docker::{Container, Engine, EngineError},
+    local::{Maker, containerd},
+    minikube,
+};
 
-use super::Progress;
+use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD};
 use crate::{
     failure::{Exit, Failure},
-    plan::Verdict,
-    tool::docker,
-    ui::size,
-    world::{Ingredients, World},
+    platform::{Delivery, NodeImport, PlatformInputs},
+    world::World,
 };
 
-/// What containerd is reached by in a node; named in what `ctr` says when it is not.
-const SOCKET: &str = "containerd.sock";
-/// How long containerd may take from the start of its node on.
-const SOCKET_PATIENCE: Duration = Duration::from_secs(30);
+/// The kind.
+pub(super) const IMPORT: KindName = KindName::new("image {} in the nodes");
 
-/// An image to be in the nodes.
+/// How long containerd may take to answer after the start of a node.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An image to import into the nodes.
 #[derive(Clone)]
-pub struct Import {
-    /// Which.
-    pub image: ImageName,
-    pub(super) ingredients: Arc<Ingredients>,
+pub(crate) struct Import {
+    image: ImageName,
+    by: NodeImport,
+    inputs: Arc<PlatformInputs>,
+}
+
+impl Kind for Import {
+    const NAME: KindName = IMPORT;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Cluster;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
+    /// Never, because running dev servers may use an older image. The kubelet deletes unused images.
+    const DELETE: Option<super::kind::Remove<Self>> = None;
+    type Fields = ();
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        let Delivery::Nodes(by) = &inputs.delivery else { return Ok(Vec::new()) };
+        let images = inputs.images().into_iter();
+        Ok(images.map(|image| Self { image, by: by.clone(), inputs: Arc::clone(inputs) }).collect())
+    }
+
+    fn id(&self) -> Id {
+        IMPORT.named(self.image.as_str())
+    }
+
+    fn edges(&self) -> Edges {
+        let cluster = CLUSTER.single();
+        Edges {
+            needs: vec![BUILD.named(self.image.as_str()), cluster.clone()],
+            dies_with: Some(cluster.clone()),
+            seen_through: Some(cluster),
+            ..Edges::default()
+        }
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        let usual = match self.image {
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(1),
+            ImageName::Base => Duration::from_secs(5),
+        };
+        let takes = match self.by {
+            NodeImport::Engine { .. } => Takes::Engine,
+            NodeImport::Minikube { .. } => Takes::Tool("minikube"),
+        };
+        Facts::lasting(usual).taking([takes])
+    }
+
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let looks = wanted.of::<Self>().into_iter().map(|import| async move {
+            let Some(stored) = import.inputs.stored(import.image)? else { return Ok(None) };
+            let there = import.is_there(&stored, world).await?;
+            let reference = stored.local_reference().to_string();
+            Ok::<_, Failure>(there.then(|| Seen::ours(import.id(), reference, (), Some(()))))
+        });
+        Ok(futures::future::try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    fn compare(&self, _: &Seen<Self>) -> Verdict {
+        // The image was found by its digest in every node, so it is the wanted one.
+        Verdict::Same
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 impl Import {
-    pub(super) fn usual(&self) -> Duration {
-        match self.image {
-            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(1),
-            ImageName::Base => Duration::from_secs(5),
+    /// Imports the image unless the nodes have it, because the creation of the cluster may already have imported it.
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let stored = self.inputs.needed(self.image)?;
+        let physical = Physical(stored.local_reference().to_string());
+        if self.is_there(&stored, &cx.world).await? {
+            return Ok(physical);
         }
-    }
-
-    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
-        Ok(if self.is_there(&world.platform).await? { Verdict::Same } else { Verdict::Absent })
-    }
-
-    /// Brings it in, unless it is there: a cluster may have got it before it was stopped.
-    pub(super) async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
-        if self.is_there(&world.platform).await? {
-            return Ok(());
-        }
-        let stored = self.stored().ok_or_else(|| {
-            Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
-        })?;
-        bring_in(vec![stored], &world.platform, |what| progress.tell(what)).await
-    }
-
-    async fn is_there(&self, platform: &PlatformName) -> Result<bool, Failure> {
-        let Some(stored) = self.stored() else { return Ok(false) };
-        let wanted = stored.local_reference().to_string();
-        let nodes = docker::nodes(platform.as_str()).await?;
-        if nodes.is_empty() {
-            return Err(Failure::new(Exit::PartWay, format!("cluster {platform} has no node any more")));
-        }
-        for node in nodes {
-            if !images_of(&node.name).await?.contains(&wanted) {
-                return Ok(false);
+        let report = |what: &str| cx.report(what);
+        let call = format!("import image {} into the nodes", self.image);
+        match &self.by {
+            NodeImport::Engine { label } => {
+                let engine = cx.world.engine()?;
+                let nodes = nodes(engine, label).await?;
+                let work = bring_in(vec![stored], engine, &nodes, report);
+                cx.call(call, |()| Some(physical.clone()), work).await?;
+            }
+            NodeImport::Minikube { profile } => {
+                let work = load_into_minikube(stored, profile, &cx.world);
+                cx.call(call, |()| Some(physical.clone()), work).await?;
             }
         }
-        Ok(true)
+        Ok(physical)
     }
 
-    fn stored(&self) -> Option<Stored> {
-        self.ingredients.store.find(self.image, &self.ingredients.key(self.image))
+    async fn is_there(&self, stored: &Stored, world: &World) -> Result<bool, Failure> {
+        let reference = stored.local_reference().to_string();
+        match &self.by {
+            NodeImport::Engine { label } => {
+                let engine = world.engine()?;
+                let nodes = nodes(engine, label).await?;
+                usable(&nodes, label, world)?;
+                for node in &nodes {
+                    if !images(engine, node, world).await?.contains(&reference) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            NodeImport::Minikube { .. } => {
+                let client = world.client().await?;
+                Ok(devplat_kubernetes::capabilities::nodes_have_image(&client, &reference).await?)
+            }
+        }
     }
 }
 
-/// Brings all images that are put together already into the nodes of a cluster that is still being made. What goes
-/// wrong here is not told: the images' own steps look, and do what is missing.
-pub(super) async fn bring_in_early(ingredients: &Ingredients, platform: &PlatformName, tell: impl Fn(&str)) {
-    let images = ingredients.images().into_iter();
-    let stored = images.filter_map(|image| ingredients.store.find(image, &ingredients.key(image))).collect();
-    let _ = bring_in(stored, platform, tell).await;
+/// Returns the label on every container of a cluster.
+pub(super) fn node_label(maker: Maker, name: &str) -> String {
+    format!("{}={name}", maker.cluster_label())
 }
 
-async fn bring_in(images: Vec<Stored>, platform: &PlatformName, tell: impl Fn(&str)) -> Result<(), Failure> {
-    let bytes = images.iter().map(Stored::size).sum();
-    tell(&archiving(bytes));
-    let archive = tokio::task::spawn_blocking(move || -> std::io::Result<_> {
-        // Without a name, so that a killed run leaves none behind.
-        let mut file = tempfile::tempfile()?;
-        write_archive(&images, std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
-        Ok(Arc::new(file))
-    });
-    let archive = archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?.map_err(|error| {
-        Failure::of(Exit::PartWay, &error)
-            .while_doing("cannot write images to a temporary file")
-            .hint("free some space where temporary files go (TMPDIR), then run the same command")
-    })?;
-    for node in docker::nodes(platform.as_str()).await? {
-        tell(&importing(bytes, &node.name));
-        docker::exec(&node.name)
-            .args(["ctr", "-n", "k8s.io", "images", "import", "-"])
-            .stdin_file(Arc::clone(&archive))
-            .run()
-            .await
-            .map_err(|error| docker::explain(&error))?;
+/// Lists the containers with this label that are nodes, without load balancers and registries.
+pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>, Failure> {
+    let containers = engine.containers(label).await?;
+    let is_node = |one: &Container| [Maker::Kind, Maker::K3d].into_iter().any(|maker| maker.role(one).is_some());
+    Ok(containers.into_iter().filter(is_node).collect())
+}
+
+/// Fails unless there are nodes and all of them are running. devplat starts only nodes of its own clusters.
+fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure> {
+    if nodes.is_empty() {
+        let why = format!("there is no longer a node with label {label}");
+        return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
+    }
+    let stopped: Vec<&str> =
+        nodes.iter().filter(|node| !node.running).map(|node| node.name.as_str()).collect();
+    if stopped.is_empty() {
+        return Ok(());
+    }
+    let names = stopped.join(" ");
+    match &world.named {
+        None => Err(Failure::new(Exit::PartWay, format!("stopped in the meantime: {names}"))
+            .hint("run the same command again: it starts them")),
+        Some(_) => Err(Failure::new(Exit::Missing, format!("nodes of the cluster are stopped: {names}"))
+            .hint(format!("start them: `docker start {names}`"))),
+    }
+}
+
+/// Imports all assembled images into the nodes of a cluster that is still being created. A failure is only reported,
+/// because the images' own steps check the nodes again.
+pub(super) async fn bring_in_early(inputs: &PlatformInputs, engine: &Engine, label: &str, report: impl Fn(&str)) {
+    let stored: Vec<Stored> =
+        inputs.images().into_iter().filter_map(|image| inputs.stored(image).ok().flatten()).collect();
+    if stored.is_empty() {
+        return;
+    }
+    let outcome = async {
+        let nodes = nodes(engine, label).await?;
+        bring_in(stored, engine, &nodes, &report).await
+    };
+    if let Err(failure) = outcome.await {
+        report(&format!("importing images later: {}", failure.one_line()));
+        tracing::debug!(why = %failure.one_line(), "images were not imported early");
+    }
+}
+
+/// Imports the missing ones of `images` into each node, without layers that its containerd has.
+async fn bring_in(
+    images: Vec<Stored>,
+    engine: &Engine,
+    nodes: &[Container],
+    report: impl Fn(&str),
+) -> Result<(), Failure> {
+    let images = Arc::new(images);
+    for node in nodes {
+        // If the node cannot list its blobs, send all of them; the import reports the reason.
+        let has = containerd::blobs(engine, &node.name).await.unwrap_or_default();
+        let all = has.is_empty();
+        match import(&images, engine, node, has, &report).await {
+            // The node's garbage collection has deleted a blob in the meantime.
+            Err(failure) if !all => {
+                report(&format!("importing all again: {}", failure.one_line()));
+                import(&images, engine, node, HashSet::new(), &report).await?;
+            }
+            outcome => outcome?,
+        }
     }
     Ok(())
 }
 
-fn archiving(bytes: u64) -> String {
-    format!("writing {} to one archive", size(bytes))
+/// Imports `images` without the blobs that the node `has`.
+async fn import(
+    images: &Arc<Vec<Stored>>,
+    engine: &Engine,
+    node: &Container,
+    has: HashSet<Digest>,
+    report: impl Fn(&str),
+) -> Result<(), Failure> {
+    let lacks = images.iter().flat_map(Stored::blobs).filter(|blob| !has.contains(&blob.digest));
+    let bytes: u64 = lacks.map(|blob| blob.size).sum();
+    report(&format!("importing {} into {}", indicatif::DecimalBytes(bytes), node.name));
+    let source = Arc::clone(images);
+    let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
+        // A file without a name, so that a killed run leaves no file.
+        let mut file = tempfile::tempfile()?;
+        write_archive(&source, &has, std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
+        Ok(Arc::new(file))
+    });
+    let archive = archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?;
+    let archive = archive.map_err(|failure| failure.while_doing("cannot write images to a temporary file"))?;
+    let names: Vec<String> = images.iter().map(|image| image.local_reference().to_string()).collect();
+    Ok(containerd::import(engine, &node.name, &names, archive).await?)
 }
 
-fn importing(bytes: u64, node: &str) -> String {
-    format!("importing {} into {node}", size(bytes))
+async fn load_into_minikube(stored: Stored, profile: &str, world: &World) -> Result<(), Failure> {
+    let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
+        let mut file = tempfile::Builder::new().prefix("devplat-image-").suffix(".tar").tempfile()?;
+        write_archive(&[stored], &HashSet::new(), std::io::BufWriter::new(file.as_file_mut()))?;
+        Ok(file)
+    });
+    let archive = archive
+        .await
+        .map_err(|error| Failure::of(Exit::Internal, &error))?
+        .map_err(|failure| failure.while_doing("cannot write an image to a temporary file"))?;
+    Ok(minikube::load(&world.surroundings, profile, archive.path()).await?)
 }
 
-async fn images_of(node: &str) -> Result<BTreeSet<String>, Failure> {
-    let begun = Instant::now();
+/// Waits until containerd answers, and returns the complete images of a node.
+async fn images(engine: &Engine, node: &Container, world: &World) -> Result<BTreeSet<String>, Failure> {
+    let begun = tokio::time::Instant::now();
     loop {
-        let list = docker::exec(node).args(["ctr", "-n", "k8s.io", "images", "ls", "-q"]).run().await;
-        match list {
-            Ok(output) => return Ok(output.stdout.lines().map(str::to_owned).collect()),
-            // A node that somebody has just started.
-            Err(error) if error.said().contains(SOCKET) && begun.elapsed() < SOCKET_PATIENCE => {
-                tokio::time::sleep(Duration::from_millis(300)).await;
+        match containerd::images(engine, &node.name).await {
+            Ok(images) => return Ok(images),
+            Err(EngineError::Exec { .. }) if begun.elapsed() < PATIENCE => {
+                world.pause(Duration::from_millis(300)).await?;
             }
-            Err(error) => return Err(docker::explain(&error)),
+            Err(error @ EngineError::Exec { .. }) => {
+                return Err(Failure::from(error)
+                    .hint(format!("read `docker logs {}`, then run the same command again", node.name)));
+            }
+            Err(error) => return Err(error.into()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_much_goes_where_is_told() {
-        assert_eq!(archiving(60_200_000), "writing 60 MB to one archive");
-        assert_eq!(
-            importing(60_200_000, "devplat-control-plane"),
-            "importing 60 MB into devplat-control-plane"
-        );
     }
 }

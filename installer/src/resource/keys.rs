@@ -1,67 +1,130 @@
-//! Keys of users that are made on this machine, so that the platform can be tried at once. Their public halves go into
-//! the cluster; a key that was lost is made anew, and the old one then lets nobody in.
+//! Keys of users that are generated on this machine, so that the new platform can be tried immediately. The public keys
+//! go into the cluster.
 
-use std::{io::Write as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use devplat_keys::UserKey;
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
+use devplat_profile::UserName;
 
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted};
 use crate::{
     failure::{Exit, Failure},
-    plan::Verdict,
-    world::Ingredients,
+    platform::PlatformInputs,
+    state::StateFolder,
+    world::World,
 };
 
-pub(super) const USUAL: Duration = Duration::from_secs(1);
+/// The kind.
+pub(super) const KEYS: KindName = KindName::new("keys of users");
 
-/// The keys that the profile asks to be made.
+/// The keys that the profile requests with `generateKey`.
 #[derive(Clone)]
-pub struct Keys {
-    pub(super) ingredients: Arc<Ingredients>,
+pub(crate) struct GeneratedKeys {
+    users: Vec<UserName>,
+    state: StateFolder,
+    platform: String,
 }
 
-impl Keys {
-    pub(super) fn observe(&self) -> Verdict {
-        let missing: Vec<String> = self.missing().map(|name| format!("user {name} has none yet")).collect();
-        if missing.is_empty() {
-            Verdict::Same
-        } else if missing.len() == self.ingredients.users_with_made_keys().count() {
-            Verdict::Absent
-        } else {
-            Verdict::Differs(missing)
-        }
+impl Kind for GeneratedKeys {
+    const NAME: KindName = KEYS;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|keys, cx| Box::pin(keys.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|keys, cx| Box::pin(keys.create(cx)));
+    /// They are deleted with the state folder.
+    const DELETE: Option<super::kind::Remove<Self>> = None;
+    /// Users without a key.
+    type Fields = Vec<UserName>;
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        Ok(vec![Self {
+            users: inputs.users_with_generated_keys().cloned().collect(),
+            state: inputs.state.clone(),
+            platform: inputs.platform.to_string(),
+        }])
     }
 
-    pub(super) fn create(&self) -> Result<(), Failure> {
-        let state = &self.ingredients.state;
-        state.make_ssh()?;
-        for name in self.missing() {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(|error| {
-                Failure::new(Exit::Missing, format!("no random numbers for the key of user {name}: {error}"))
-            })?;
-            let key = UserKey::from_seed(seed, &format!("{name}@{}", self.ingredients.platform));
-            let path = state.user_key(name);
-            // The public half last: whoever finds it has both.
-            let written = write_whole(&path, &key.private_text())
-                .and_then(|()| write_whole(&path.with_extension("pub"), &(key.public_text() + "\n")));
-            written.map_err(|error| {
-                Failure::of(Exit::Missing, &error)
-                    .while_doing(format!("cannot write {}", path.display()))
-                    .hint("name another folder in DEVPLAT_STATE_DIR")
-            })?;
+    fn id(&self) -> Id {
+        KEYS.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(Duration::from_secs(1))
+    }
+
+    async fn find(_: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let mut seen = Vec::new();
+        for keys in wanted.of::<Self>() {
+            let missing = keys.missing()?;
+            if missing.len() < keys.users.len() || keys.users.is_empty() {
+                let folder = keys.state.path().join("ssh").display().to_string();
+                seen.push(Seen::ours(KEYS.single(), folder, missing, Some(())));
+            }
         }
+        Ok(seen)
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        if seen.fields.is_empty() {
+            return Verdict::Same;
+        }
+        let missing = seen.fields.iter();
+        Verdict::Differs(missing.map(|user| Change::in_place(format!("user {user} has no key"))).collect())
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
         Ok(())
     }
-
-    fn missing(&self) -> impl Iterator<Item = &str> {
-        let made = self.ingredients.made_keys();
-        self.ingredients.users_with_made_keys().filter(move |name| !made.contains_key(*name))
-    }
 }
 
-/// Beside its place, for its user alone, then moved there.
-pub(super) fn write_whole(path: &std::path::Path, text: &str) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path).map_err(std::io::Error::from).map(|_| ())
+impl GeneratedKeys {
+    /// Returns the users whose public key is absent. An unreadable public key is an error.
+    fn missing(&self) -> Result<Vec<UserName>, Failure> {
+        let mut missing = Vec::new();
+        for user in &self.users {
+            if self.state.read(&self.state.user_key(user.as_str()).with_extension("pub"))?.is_none() {
+                missing.push(user.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        self.state.make_ssh()?;
+        for user in self.missing()? {
+            let path = self.state.user_key(user.as_str());
+            // A run that was killed between the two files left the private key. Its public key may already be in a
+            // cluster, so never overwrite it.
+            let key = match self.state.read(&path)? {
+                Some(text) => UserKey::from_private_text(&text).map_err(|error| {
+                    Failure::of(Exit::Missing, &error)
+                        .while_doing(format!("{} is not a private key", path.display()))
+                        .hint(format!("move {} away, then run the same command", path.display()))
+                })?,
+                None => self.generate(&user)?,
+            };
+            cx.call(format!("write {}", path.display()), |()| None, async {
+                self.state.write(&path, &key.private_text())?;
+                // Write the public key last, so that it shows that both files exist.
+                self.state.write(&path.with_extension("pub"), &(key.public_text() + "\n"))
+            })
+            .await?;
+        }
+        Ok(Physical(self.state.path().join("ssh").display().to_string()))
+    }
+
+    fn generate(&self, user: &UserName) -> Result<UserKey, Failure> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| {
+            Failure::new(Exit::Missing, format!("cannot generate the key of user {user}: {error}"))
+        })?;
+        Ok(UserKey::from_seed(seed, &format!("{user}@{}", self.platform)))
+    }
 }

@@ -1,58 +1,175 @@
-//! The Docker network of a platform's cluster: one of its own, so that it goes when the platform goes.
+//! The Docker network of a platform's cluster. kind shares its network between clusters, and k3d can leave its network
+//! behind; this one is deleted with the platform.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use devplat_profile::PlatformName;
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Takes, Verdict};
+use devplat_profile::{Cluster, PlatformName};
+use devplat_tool::docker::EngineError;
+use ipnet::{IpNet, Ipv4Net};
 
+use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry::REGISTRY, ownership};
 use crate::{
     failure::{Exit, Failure},
-    plan::Verdict,
-    tool::docker,
+    platform::PlatformInputs,
     world::World,
 };
 
-pub(super) const USUAL: Duration = Duration::from_secs(1);
+/// The kind.
+pub(super) const NETWORK: KindName = KindName::new("network");
+
+/// Returns the name of a platform's network.
+pub(super) fn network_name(platform: &PlatformName) -> String {
+    format!("devplat-{platform}")
+}
 
 /// A Docker network.
 #[derive(Debug, Clone)]
-pub struct Network {
+pub(crate) struct Network {
     name: String,
+    subnet: Option<Ipv4Net>,
+    /// The key of the range in the profile.
+    key: &'static str,
+}
+
+impl Kind for Network {
+    const NAME: KindName = NETWORK;
+    const GONE_FIRST: &'static [KindName] = &[CLUSTER, REGISTRY];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|network, cx| Box::pin(network.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = None;
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    /// Its address ranges.
+    type Fields = Vec<String>;
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        let (subnet, key) = match &inputs.profile.cluster {
+            Cluster::Kind(kind) => (kind.subnet, "cluster.kind.subnet"),
+            Cluster::K3d(k3d) => (k3d.subnet, "cluster.k3d.subnet"),
+            Cluster::Existing(_) => return Ok(Vec::new()),
+        };
+        let subnet = match subnet {
+            None => None,
+            Some(IpNet::V4(subnet)) => Some(subnet),
+            Some(IpNet::V6(subnet)) => {
+                let why = format!("subnet {subnet} is an IPv6 range; nodes need an IPv4 range");
+                return Err(Failure::new(Exit::Usage, why).hint("name a range such as 10.89.0.0/24"));
+            }
+        };
+        Ok(vec![Self { name: network_name(&inputs.platform), subnet, key }])
+    }
+
+    fn id(&self) -> Id {
+        NETWORK.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(Duration::from_secs(1)).taking([Takes::Engine])
+    }
+
+    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(engine) = &world.engine else { return Ok(Vec::new()) };
+        let Some(network) = engine.network(&network_name(&world.platform)).await? else {
+            return Ok(Vec::new());
+        };
+        let owner = ownership::of_labels(&format!("Docker network {}", network.name), &network.labels, world);
+        let seen = Seen::ours(NETWORK.single(), network.name, network.subnets, Some(()));
+        Ok(vec![Seen { owner, ..seen }])
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        match self.subnet {
+            Some(subnet) if !seen.fields.contains(&subnet.to_string()) => {
+                let was = seen.fields.join(", ");
+                let change = Change::old_first(format!("its range is {was}; the profile wants {subnet}"));
+                Verdict::Differs(vec![change.losing("the cluster in it with its dev servers and homes")])
+            }
+            _ => Verdict::Same,
+        }
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 impl Network {
-    pub(super) fn of(platform: &PlatformName) -> Self {
-        Self { name: super::network_name(platform) }
-    }
-
-    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
-        Ok(match docker::network(&self.name).await? {
-            None => Verdict::Absent,
-            Some(network) if network.platform.as_deref() == Some(world.platform.as_str()) => Verdict::Same,
-            Some(_) => Verdict::Foreign(format!("Docker network {} was made by somebody else", self.name)),
-        })
-    }
-
-    pub(super) async fn create(&self, world: &World) -> Result<(), Failure> {
-        if self.observe(world).await? == Verdict::Same {
-            return Ok(());
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let engine = cx.world.engine()?;
+        let labels = ownership::own(&cx.world).labels();
+        let physical = Physical(self.name.clone());
+        let work = async {
+            let made = engine.create_network(&self.name, &labels, self.subnet).await;
+            made.map_err(|error| self.failed(error))
+        };
+        let call = format!("create Docker network {}", self.name);
+        match cx.call(call, |()| Some(physical.clone()), work).await {
+            Ok(()) => Ok(physical),
+            // The engine may have created it although its answer was lost.
+            Err(failure) => match Self::find(&cx.world, &Wanted::new(&[])).await?.pop() {
+                Some(Seen { owner: Owner::Ours, .. }) => Ok(physical),
+                _ => Err(failure),
+            },
         }
-        docker::create_network(&self.name, world.platform.as_str()).await
     }
+}
 
-    pub(super) async fn delete(&self, world: &World) -> Result<(), Failure> {
-        if self.observe(world).await? != Verdict::Same {
-            return Ok(());
+impl Network {
+    /// If the engine has no free range, the hint names one that is free.
+    fn failed(&self, error: EngineError) -> Failure {
+        let free = match &error {
+            EngineError::NoAddressRange { free, .. } => *free,
+            _ => None,
+        };
+        let failure = Failure::from(error);
+        match free {
+            Some(range) => failure.hint(format!("or name a range that is free here: --set {}={range}", self.key)),
+            None => failure,
         }
-        // The cluster's own node is gone by now: who is in there still is somebody else's.
-        let users = docker::containers_in(&self.name).await?;
-        if !users.is_empty() {
-            let users = users.join(", ");
-            return Err(Failure::new(Exit::Left, format!("still used by container {users}")).hint(format!(
-                "stop it, or `docker network disconnect {} CONTAINER`, then run `{}` again",
-                self.name,
-                world.command("destroy")
-            )));
-        }
-        docker::delete_network(&self.name).await
+    }
+}
+
+async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
+    let (engine, name) = (cx.world.engine()?, &seen.physical.0);
+    let still_ours = Network::find(&cx.world, &Wanted::new(&[])).await?;
+    if !matches!(still_ours.first(), Some(Seen { owner: Owner::Ours, .. })) {
+        return Ok(());
+    }
+    // The platform's own containers are already deleted, so the remaining ones are not devplat's.
+    let attached = engine.network(name).await?.map(|network| network.attached).unwrap_or_default();
+    if !attached.is_empty() {
+        let users: Vec<&str> = attached.iter().map(|one| one.name.as_str()).collect();
+        return Err(Failure::new(Exit::Left, format!("container {} still uses it", users.join(", "))).hint(
+            format!(
+                "stop it, or `docker network disconnect {name} CONTAINER`, then run `{}` again",
+                cx.world.command("destroy")
+            ),
+        ));
+    }
+    cx.call(format!("delete Docker network {name}"), |()| None, engine.remove_network(name)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engine_without_ranges_gets_one_that_is_free_in_the_hint() {
+        let network = Network { name: "devplat-a".to_owned(), subnet: None, key: "cluster.kind.subnet" };
+        let full = |free: Option<&str>| EngineError::NoAddressRange {
+            networks: 30,
+            unused: 2,
+            free: free.map(|range| range.parse().unwrap()),
+        };
+        let hints = network.failed(full(Some("10.200.0.0/20"))).hints.join("; ");
+        assert!(hints.contains("docker network prune"), "{hints}");
+        assert!(hints.ends_with("--set cluster.kind.subnet=10.200.0.0/20"), "{hints}");
+        assert_eq!(network.failed(full(None)).hints.len(), 1);
     }
 }

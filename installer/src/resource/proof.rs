@@ -1,146 +1,158 @@
-//! The proof, as a step like any other: done once for each state of the releases, and written down in the cluster,
-//! so that an interrupted run does it and an unchanged platform does not.
+//! The proof that the platform works, as a step. It runs once for each state of the releases and is recorded in the
+//! cluster, so that an interrupted proof is repeated and an unchanged platform is not proved again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use devplat_keys::HostRefusal;
-use devplat_kubernetes::{
-    door::{Door, ssh::SshError},
-    proof::{self, ProofError},
-    release,
-};
+use devplat_kubernetes::{bastion::Route, proof, release as kubernetes_release};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{
-    Api,
-    api::{ObjectMeta, Patch, PatchParams},
-};
 
-use super::{Progress, ResourceId, trial::TrialKey};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    proof_server::{PROOF_SERVER, ProofKey},
+    release, ssh_config,
+    ssh_config::SSH_CONFIG,
+};
 use crate::{
     failure::{Exit, Failure},
-    plan::Verdict,
-    world::{Ingredients, World},
+    platform::PlatformInputs,
+    world::{Ref, World},
 };
 
-pub(super) const USUAL: Duration = Duration::from_secs(4);
-
-/// Where it is written down what was proved.
-const RECORD: &str = "devplat-proof";
+/// The kind.
+pub(super) const PROOF: KindName = KindName::new("proof");
 
 /// The proof that a platform works.
 #[derive(Clone)]
-pub struct Proof {
-    pub(super) ingredients: Arc<Ingredients>,
-    pub(super) key: TrialKey,
+pub(crate) struct Proof {
+    inputs: Arc<PlatformInputs>,
+}
+
+/// The result of the last proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Proved {
+    /// Exactly these releases were proved.
+    AsItIs,
+    /// Other releases were proved, before a change.
+    Before,
+    /// The platform was never proved.
+    Never,
+}
+
+impl Kind for Proof {
+    const NAME: KindName = PROOF;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Cluster;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|proof, cx| Box::pin(proof.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|proof, cx| Box::pin(proof.create(cx)));
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    type Fields = Proved;
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        Ok(vec![Self { inputs: Arc::clone(inputs) }])
+    }
+
+    fn id(&self) -> Id {
+        PROOF.single()
+    }
+
+    fn edges(&self) -> Edges {
+        let releases = ReleaseName::ALL.into_iter().map(release::id);
+        let needs = releases.chain([SSH_CONFIG.single(), PROOF_SERVER.single()]).collect();
+        let cluster = CLUSTER.single();
+        Edges { needs, dies_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(Duration::from_secs(4))
+    }
+
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let proved = match wanted.of::<Self>().pop() {
+            Some(proof) => proved(&proof.inputs, world).await?,
+            None => match recorded(world).await? {
+                Some(_) => Proved::Before,
+                None => Proved::Never,
+            },
+        };
+        if proved == Proved::Never {
+            return Ok(Vec::new());
+        }
+        let seen = Seen::ours(PROOF.single(), "ConfigMap devplat-system/devplat-proof", proved, Some(()));
+        Ok(vec![Seen { dies_with: super::dies_with_of(world), ..seen }])
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        match seen.fields {
+            Proved::AsItIs => Verdict::Same,
+            Proved::Before | Proved::Never => {
+                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
+            }
+        }
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 impl Proof {
-    #[expect(clippy::unused_self, reason = "like every other resource")]
-    pub(super) fn needs(&self) -> Vec<ResourceId> {
-        let releases = ReleaseName::ALL.into_iter().map(ResourceId::Release);
-        releases.chain([ResourceId::Access, ResourceId::Trial]).collect()
-    }
-
-    pub(super) async fn observe(&self, world: &World) -> Result<Verdict, Failure> {
-        observe(&self.ingredients, world).await
-    }
-
-    pub(super) async fn create(&self, world: &World, progress: &Progress) -> Result<(), Failure> {
-        let client = world.client().await?;
-        let tell = |waiting: &devplat_kubernetes::Waiting| progress.tell(waiting);
-        let door = super::access::door_of(&self.ingredients, world)
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let physical = Physical("ConfigMap devplat-system/devplat-proof".to_owned());
+        let (client, platform) = (cx.world.client().await?, cx.world.platform.as_str());
+        let route = ssh_config::route(&self.inputs, &cx.world)
             .await?
             .ok_or_else(|| Failure::new(Exit::PartWay, "the bastion has no address"))?;
-        let host = match &door {
-            Door::Address { host, .. } => host.clone(),
-            Door::PortForward => "localhost".to_owned(),
+        let host = match &route {
+            Route::Address { host, .. } => host.clone(),
+            Route::PortForward => "localhost".to_owned(),
         };
-        let way = proof::Way { door: &door, host: &host };
-        let key = self
-            .key
-            .get()
-            .ok_or_else(|| Failure::new(Exit::Internal, "there is no dev server to prove it with"))?;
-        proof::finish(&client, world.platform.as_str(), way, key, &tell)
-            .await
-            .map_err(|error| unproved(&error))?;
-        let Some(digest) = digest(&self.ingredients)? else { return Ok(()) };
-        let record = ConfigMap {
-            metadata: ObjectMeta {
-                name: Some(RECORD.to_owned()),
-                labels: Some(BTreeMap::from([
-                    ("app.kubernetes.io/managed-by".to_owned(), "devplat".to_owned()),
-                    (release::PLATFORM_LABEL.to_owned(), world.platform.to_string()),
-                ])),
-                ..ObjectMeta::default()
-            },
-            data: Some(BTreeMap::from([("digest".to_owned(), digest)])),
-            ..ConfigMap::default()
-        };
-        let records: Api<ConfigMap> = Api::namespaced(client, release::NAMESPACE);
-        let params = PatchParams::apply(release::FIELD_MANAGER).force();
-        records
-            .patch(RECORD, &params, &Patch::Apply(&record))
-            .await
-            .map(|_| ())
-            .map_err(|error| read_failed(&error))
+        let key: ProofKey = cx.world.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
+        let key = key.get().ok_or_else(|| {
+            Failure::new(Exit::PartWay, "there is no dev server to prove the platform with")
+                .hint("run the same command again: it creates one")
+        })?;
+        let way = proof::Way { route: &route, host: &host };
+        proof::finish(&client, platform, way, key, cx).await.map_err(unproved)?;
+        let Some(digest) = digest(&self.inputs)? else { return Ok(physical) };
+        let record = proof::record(&client, platform, &digest, cx);
+        cx.call("write ConfigMap devplat-system/devplat-proof", |()| Some(physical.clone()), record).await?;
+        Ok(physical)
     }
 }
 
-/// Whether this very platform was proved.
-pub(super) async fn observe(ingredients: &Ingredients, world: &World) -> Result<Verdict, Failure> {
-    let Some(digest) = digest(ingredients)? else { return Ok(Verdict::Absent) };
-    let records: Api<ConfigMap> = Api::namespaced(world.client().await?, release::NAMESPACE);
-    let record = records.get_opt(RECORD).await.map_err(|error| read_failed(&error))?;
-    let proved = record.and_then(|record| record.data?.remove("digest"));
-    Ok(match proved {
-        Some(proved) if proved == digest => Verdict::Same,
-        Some(_) => Verdict::Differs(vec!["what was proved has changed".to_owned()]),
-        None => Verdict::Absent,
+/// Reads the result of the last proof.
+pub(super) async fn proved(inputs: &PlatformInputs, world: &World) -> Result<Proved, Failure> {
+    let recorded = recorded(world).await?;
+    Ok(match (recorded, digest(inputs)?) {
+        (None, _) => Proved::Never,
+        (Some(recorded), Some(digest)) if recorded == digest => Proved::AsItIs,
+        (Some(_), _) => Proved::Before,
     })
 }
 
-/// What is proved: these very releases.
-fn digest(ingredients: &Ingredients) -> Result<Option<String>, Failure> {
+async fn recorded(world: &World) -> Result<Option<String>, Failure> {
+    Ok(proof::recorded(&world.client().await?, world).await?)
+}
+
+/// Returns the digest of the releases, which the proof records.
+fn digest(inputs: &PlatformInputs) -> Result<Option<String>, Failure> {
     let mut all = Vec::new();
     for name in ReleaseName::ALL {
-        let Some(release) = ingredients.release(name)? else { return Ok(None) };
-        all.extend(release.objects);
+        let Some(kubernetes_release::Release { objects, .. }) = inputs.release(name)? else { return Ok(None) };
+        all.extend(objects);
     }
     Ok(Some(devplat_render::digest(&all)))
 }
 
-pub(super) fn unproved(error: &ProofError) -> Failure {
-    let failure =
-        Failure::of(Exit::PartWay, error).while_doing("the platform is installed but does not work");
-    // The address of a load balancer is known only once it is there.
-    if let ProofError::Ssh { user: _, source: SshError::Host(HostRefusal::Name { wanted, given: _ }) } = error
-    {
-        return failure.hint(format!(
-            "put {wanted} into bastion.hostNames of the profile, then run `devplat up` again"
-        ));
-    }
-    failure.hint("`devplat status` tells what is not ready; the same command tries the proof again")
+pub(super) fn unproved(error: proof::ProofError) -> Failure {
+    Failure::from(error).while_doing("the platform is installed but does not work")
 }
 
-fn read_failed(error: &kube::Error) -> Failure {
-    Failure::of(Exit::PartWay, error)
-        .while_doing(format!("cannot read or write ConfigMap {}/{RECORD}", release::NAMESPACE))
-        .hint("does the cluster answer? `devplat status` tells")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn address_that_the_host_certificate_lacks_is_told_with_where_it_belongs() {
-        let wanted = "lb.example.com".to_owned();
-        let source = SshError::Host(HostRefusal::Name { wanted, given: "localhost".to_owned() });
-        let failure = unproved(&ProofError::Ssh { user: "devplat-proof".to_owned(), source });
-        assert_eq!(
-            failure.hints,
-            ["put lb.example.com into bastion.hostNames of the profile, then run `devplat up` again"]
-        );
-    }
+async fn delete(cx: &Cx) -> Result<(), Failure> {
+    let client = cx.world.client().await?;
+    let work = proof::forget(&client, cx.world.platform.as_str(), cx);
+    cx.call("delete ConfigMap devplat-system/devplat-proof", |()| None, work).await
 }

@@ -1,52 +1,186 @@
-//! An image in a registry that the nodes pull from, by digest, pushed only where it is missing.
+//! An image in a registry that the nodes pull from, by digest. It is pushed only if the registry lacks it.
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_image::{ImageName, Reference, Stored};
+use devplat_image::{Digest, ImageName, Reference};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
+use devplat_tool::registry::{Manner, Part, Place, Step};
 
-use super::Progress;
+use super::{
+    Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD, local_registry, local_registry::REGISTRY,
+};
 use crate::{
     failure::{Exit, Failure},
-    plan::Verdict,
-    tool::registry::Place,
-    world::Ingredients,
+    platform::{Delivery, PlatformInputs},
+    world::World,
 };
 
-/// An image to be in a registry.
+/// The kind.
+pub(super) const PUSH: KindName = KindName::new("image {} in the registry");
+
+/// An image to push to a registry.
 #[derive(Clone)]
-pub struct Push {
-    /// Which.
-    pub image: ImageName,
-    /// Host and path below which it goes.
-    pub prefix: String,
-    pub(super) ingredients: Arc<Ingredients>,
+pub(crate) struct Push {
+    image: ImageName,
+    inputs: Arc<PlatformInputs>,
 }
 
-impl Push {
-    pub(super) fn usual(&self) -> Duration {
-        match self.image {
-            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(3),
-            ImageName::Base => Duration::from_secs(30),
+impl Kind for Push {
+    const NAME: KindName = PUSH;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|push, cx| Box::pin(push.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = None;
+    /// Never: other clusters may use images in the user's registry, and those in a local registry are deleted with it.
+    const DELETE: Option<super::kind::Remove<Self>> = None;
+    type Fields = ();
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        match inputs.delivery {
+            Delivery::Nodes(_) => Ok(Vec::new()),
+            Delivery::LocalRegistry(_) | Delivery::Registry(_) => {
+                let images = inputs.images().into_iter();
+                Ok(images.map(|image| Self { image, inputs: Arc::clone(inputs) }).collect())
+            }
         }
     }
 
-    pub(super) async fn observe(&self) -> Result<Verdict, Failure> {
-        let Some(stored) = self.stored() else { return Ok(Verdict::Absent) };
-        Ok(if self.place(&stored)?.holds().await? { Verdict::Same } else { Verdict::Absent })
+    fn id(&self) -> Id {
+        PUSH.named(self.image.as_str())
     }
 
-    pub(super) async fn create(&self, progress: &Progress) -> Result<(), Failure> {
-        let stored = self.stored().ok_or_else(|| {
-            Failure::new(Exit::Internal, format!("image {} is not put together", self.image))
+    fn edges(&self) -> Edges {
+        let local = match self.inputs.delivery {
+            Delivery::LocalRegistry(_) => Some(REGISTRY.single()),
+            Delivery::Registry(_) | Delivery::Nodes(_) => None,
+        };
+        let needs = [BUILD.named(self.image.as_str())].into_iter().chain(local.clone()).collect();
+        Edges { needs, dies_with: local.clone(), seen_through: None, ..Edges::default() }
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        let local = matches!(self.inputs.delivery, Delivery::LocalRegistry(_));
+        Facts::lasting(match self.image {
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent if local => Duration::from_secs(1),
+            ImageName::Base if local => Duration::from_secs(2),
+            ImageName::Operator | ImageName::Bastion | ImageName::Agent => Duration::from_secs(3),
+            ImageName::Base => Duration::from_secs(30),
+        })
+    }
+
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let all = wanted.of::<Self>();
+        let mut stored = Vec::new();
+        for push in &all {
+            stored.extend(push.inputs.stored(push.image)?.map(|stored| (push, stored)));
+        }
+        if let (true, Some(push)) = (stored.is_empty(), all.first()) {
+            push.answers(world).await?;
+        }
+        let looks = stored.into_iter().map(|(push, stored)| async move {
+            let digest = &stored.manifest.digest;
+            let Some(place) = push.place(digest, world, |_| ()).await? else { return Ok(None) };
+            let there = place.holds().await?;
+            let physical = || push.inputs.reference(&stored);
+            Ok::<_, Failure>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
+        });
+        Ok(futures::future::try_join_all(looks).await?.into_iter().flatten().collect())
+    }
+
+    fn compare(&self, _: &Seen<Self>) -> Verdict {
+        // The image was found by its digest, so it is the wanted one.
+        Verdict::Same
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl Push {
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let stored = self.inputs.needed(self.image)?;
+        let digest = &stored.manifest.digest;
+        let place = self.place(digest, &cx.world, |step| cx.report(told(step))).await?.ok_or_else(|| {
+            Failure::new(Exit::PartWay, "the local registry is not running")
+                .hint("run the same command again, which starts it")
         })?;
-        self.place(&stored)?.push(&stored, |what| progress.tell(what)).await
+        let physical = Physical(self.inputs.reference(&stored));
+        let call = format!("push image {}", self.image);
+        let push = async {
+            let pushed = place.push(&stored, |step| cx.report(told(step))).await;
+            let Err(error) = pushed else { return Ok(()) };
+            match (&self.inputs.delivery, &cx.world.engine) {
+                // The registry then answers 500, with the reason only as text.
+                (Delivery::LocalRegistry(_), Some(engine)) => match engine.full_disk(call.clone()).await {
+                    Some(full) => Err(Failure::from(full)),
+                    None => Err(error.into()),
+                },
+                _ => Err(error.into()),
+            }
+        };
+        cx.call(call.clone(), |()| Some(physical.clone()), push).await?;
+        Ok(physical)
     }
 
-    fn place(&self, stored: &Stored) -> Result<Place, Failure> {
-        Place::of(&Reference::in_registry(&self.prefix, self.image, &stored.manifest.digest))
+    /// Fails if the user's registry does not answer or rejects the credentials, so that this is reported before the
+    /// assembly of images, which takes minutes.
+    async fn answers(&self, world: &World) -> Result<(), Failure> {
+        match &self.inputs.delivery {
+            Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
+            Delivery::Registry(_) => match self.place(&Digest::of(b""), world, |_| ()).await? {
+                Some(place) => Ok(place.accepts().await?),
+                None => Ok(()),
+            },
+        }
     }
 
-    fn stored(&self) -> Option<Stored> {
-        self.ingredients.store.find(self.image, &self.ingredients.key(self.image))
+    /// Returns the place of the image with this digest; `None` while the local registry is not running.
+    async fn place(
+        &self,
+        digest: &Digest,
+        world: &World,
+        tell: impl Fn(Step<'_>),
+    ) -> Result<Option<Place>, Failure> {
+        let (prefix, manner) = match &self.inputs.delivery {
+            Delivery::Nodes(_) => return Ok(None),
+            Delivery::Registry(registry) => {
+                (registry.push.clone(), Manner { plain_http: registry.plain_http, ..Manner::default() })
+            }
+            Delivery::LocalRegistry(_) => {
+                let known = world.outputs.get(&local_registry::address());
+                let address = match known {
+                    Some(address) => Some(address),
+                    // The finders of both kinds run concurrently.
+                    None => local_registry::Registry::find(world, &Wanted::new(&[]))
+                        .await?
+                        .pop()
+                        .and_then(|seen| seen.output),
+                };
+                let Some(address) = address else { return Ok(None) };
+                (format!("{}/devplat", address.0), Manner { plain_http: true, ..Manner::default() })
+            }
+        };
+        let reference = Reference::in_registry(&prefix, self.image, digest);
+        Ok(Some(Place::of(&reference, manner, &world.surroundings, tell).await?))
+    }
+}
+
+/// Describes a step of a push, for progress reports.
+fn told(step: Step<'_>) -> String {
+    match step {
+        Step::AskingHelper { program } => format!("asking {program} for credentials"),
+        Step::Present(part) => format!("{} is already in the registry", named(part)),
+        Step::Pushing { part, bytes } => format!("pushing {}, {}", named(part), indicatif::DecimalBytes(bytes)),
+        Step::Manifest => "pushing the manifest".to_owned(),
+    }
+}
+
+fn named(part: Part) -> String {
+    match part {
+        Part::Layer { number, of } => format!("layer {number} of {of}"),
+        Part::Configuration => "the configuration".to_owned(),
     }
 }

@@ -1,82 +1,84 @@
-//! What can be told while a long operation runs. Its JSON is an interface: fields are added, never changed.
+//! Events of long operations. Their JSON is an interface: fields may be added, but never changed.
 
 use serde::Serialize;
 
-use crate::plan::Action;
+use devplat_plan::Action;
 
-/// One thing that happened.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// What will be done, before it is.
+    /// The plan, before its first step.
     Planned {
         /// How many steps change something.
         changes: usize,
         /// How long they usually take.
         usual_seconds: f64,
     },
-    /// A step was begun.
+    /// A step started.
     Begun {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// What is done to it.
+        /// The action.
         action: Action,
-        /// How long that usually takes.
+        /// The usual duration.
         usual_seconds: f64,
     },
-    /// What a running step waits for or does right now.
+    /// The progress of a running step has changed.
     Waiting {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// In words for a person.
+        /// The progress, as text.
         what: String,
     },
-    /// A step is over.
+    /// A step has succeeded.
     Done {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// What was done to it.
+        /// The action.
         action: Action,
         /// How long it took.
         seconds: f64,
     },
     /// A step failed.
     Failed {
-        /// Which resource.
+        /// The id of the resource.
         step: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// The user asked to stop; what runs is finished first.
+    /// The user asked to stop; steps that must end are finished.
     Stopping {
-        /// The steps that still run.
+        /// The steps that are still running.
         running: Vec<String>,
     },
-    /// The platform stands and was proved to work.
+    /// The platform is ready and proved to work.
     Ready {
         /// The platform's name.
         name: String,
-        /// The line to type next.
+        /// The next command line.
         next: String,
-        /// From start to now.
+        /// The time since the start.
         seconds: f64,
-        /// Whether anything was changed.
+        /// Whether any resource was changed.
         changed: bool,
     },
-    /// The platform is gone, and nothing of it was found any more.
+    /// The platform was deleted, and a second search found no leftovers.
     Destroyed {
         /// The platform's name.
         name: String,
-        /// From start to now.
+        /// The found and deleted resources.
+        deleted: Vec<String>,
+        /// The time since the start.
         seconds: f64,
     },
     /// The command failed.
     Error {
-        /// What failed.
+        /// The message: what failed.
         message: String,
-        /// Why, outermost first.
+        /// The causes, outermost first.
         causes: Vec<String>,
-        /// What to do.
+        /// The hints.
         hints: Vec<String>,
         /// The exit status that follows.
         exit: u8,

@@ -1,135 +1,174 @@
-//! The only place that prints. What a command found goes to standard output, how it goes on to standard error;
-//! with `--output json` both are JSON on standard output, one document or event a line.
+//! The only module that prints. Results go to standard output, progress goes to standard error. With `--output json`,
+//! both are JSON on standard output, one document or event per line.
 
 mod event;
 mod prompt;
+mod quiet;
 mod show;
 mod terminal;
 
 pub use event::Event;
 pub use prompt::Answer;
+pub use show::{duration, verdict};
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use clap::ValueEnum;
 use terminal::Bars;
 
-/// For whom the output is.
+use crate::failure::Failure;
+
+/// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
     /// For people.
     #[default]
     Human,
-    /// For machines: JSON documents and events, one a line.
+    /// For machines: JSON documents and events, one per line.
     Json,
 }
 
-/// Where everything that devplat says goes through. Clones speak through the same mouth.
+/// The output of devplat. Clones share it.
 #[derive(Clone)]
 pub struct Ui {
-    inner: Arc<Mouth>,
+    output: Arc<Output>,
 }
 
-enum Mouth {
+enum Output {
     Terminal(Bars),
     Plain,
     Json,
+    Recorded(Mutex<Record>),
+}
+
+/// The output of a run, kept for a test.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    /// Its events.
+    pub events: Vec<Event>,
+    /// Its documents and texts.
+    pub said: Vec<String>,
 }
 
 impl Ui {
-    /// Speaks as `format` asks and as the terminal at standard error allows.
+    /// Returns an output in `format`, with bars if standard error is a terminal.
     pub fn new(format: Format) -> Self {
-        let inner = match format {
-            Format::Json => Mouth::Json,
-            Format::Human if io::stderr().is_terminal() => Mouth::Terminal(Bars::new()),
-            Format::Human => Mouth::Plain,
+        let output = match format {
+            Format::Json => Output::Json,
+            Format::Human if io::stderr().is_terminal() => Output::Terminal(Bars::new()),
+            Format::Human => Output::Plain,
         };
-        Self { inner: Arc::new(inner) }
+        Self { output: Arc::new(output) }
     }
 
-    /// Whether JSON is wanted.
+    /// Returns an output that prints nothing and keeps everything.
+    pub fn recording() -> Self {
+        Self { output: Arc::new(Output::Recorded(Mutex::default())) }
+    }
+
+    /// Returns the kept output so far; empty unless this is [`Ui::recording`].
+    pub fn record(&self) -> Record {
+        match &*self.output {
+            Output::Recorded(record) => record.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Output::Terminal(_) | Output::Plain | Output::Json => Record::default(),
+        }
+    }
+
+    /// Returns whether the format is JSON.
     pub fn is_json(&self) -> bool {
-        matches!(*self.inner, Mouth::Json)
+        matches!(*self.output, Output::Json)
     }
 
-    /// Tells how a long operation goes on.
-    pub fn tell(&self, event: &Event) {
-        match &*self.inner {
-            Mouth::Terminal(bars) => bars.tell(event),
-            Mouth::Plain => {
+    /// Reports the progress of a long operation.
+    pub fn report(&self, event: &Event) {
+        match &*self.output {
+            Output::Terminal(bars) => bars.report(event),
+            Output::Plain => {
                 if let Some(line) = show::plain(event) {
                     to_stderr(&line);
                 }
             }
-            Mouth::Json => to_stdout(&serde_json::to_string(event).expect("an event is JSON")),
+            Output::Json => to_stdout(&serde_json::to_string(event).expect("an event is JSON")),
+            Output::Recorded(_) => self.keep(|record| record.events.push(event.clone())),
         }
     }
 
-    /// Says what was asked for, as it is: a document, a table, a manifest.
+    /// Prints a result as it is, such as a table or a manifest.
     pub fn say(&self, text: &str) {
-        to_stdout(text.trim_end_matches('\n'));
+        let text = text.trim_end_matches('\n');
+        match &*self.output {
+            Output::Recorded(_) => self.keep(|record| record.said.push(text.to_owned())),
+            Output::Terminal(_) | Output::Plain | Output::Json => to_stdout(text),
+        }
     }
 
-    /// Says what was asked for as one JSON document.
+    /// Prints a result as one JSON document: on one line for machines, indented for people.
     pub fn document(&self, value: &impl serde::Serialize) {
-        to_stdout(&serde_json::to_string_pretty(value).expect("a document is JSON"));
+        let text = match &*self.output {
+            Output::Json => serde_json::to_string(value),
+            Output::Terminal(_) | Output::Plain | Output::Recorded(_) => serde_json::to_string_pretty(value),
+        };
+        self.say(&text.expect("a document is JSON"));
     }
 
-    /// A remark for people, kept from machines.
+    /// Prints a remark for people; not with JSON.
     pub fn remark(&self, text: &str) {
-        match &*self.inner {
-            Mouth::Terminal(bars) => bars.remark(text),
-            Mouth::Plain => to_stderr(text),
-            Mouth::Json => {}
+        match &*self.output {
+            Output::Terminal(bars) => bars.remark(text),
+            Output::Plain => to_stderr(text),
+            Output::Json => {}
+            Output::Recorded(_) => self.keep(|record| record.said.push(text.to_owned())),
         }
     }
 
-    /// Asks a question that takes yes or no.
-    pub fn confirm(&self, question: &str) -> Answer {
-        match &*self.inner {
-            Mouth::Terminal(bars) => bars.paused(|| prompt::ask(question)),
-            Mouth::Plain | Mouth::Json => Answer::NobodyThere,
+    /// Asks a yes-or-no question. A request to stop ends it.
+    pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Answer {
+        match &*self.output {
+            Output::Terminal(bars) => bars.paused(|| prompt::ask(question, stopped)),
+            Output::Plain | Output::Json | Output::Recorded(_) => Answer::NoTerminal,
         }
     }
 
-    /// An error with its causes, then what to do.
-    pub fn error(&self, message: &str, causes: &[String], hints: &[String], exit: u8) {
-        if self.is_json() {
-            self.tell(&Event::Error {
-                message: message.to_owned(),
-                causes: causes.to_vec(),
-                hints: hints.to_vec(),
-                exit,
+    /// Prints a failure with its causes, then its hints.
+    pub fn error(&self, failure: &Failure) {
+        let Failure { exit, message, causes, hints, cause: _ } = failure;
+        if let Output::Json | Output::Recorded(_) = &*self.output {
+            self.report(&Event::Error {
+                message: message.clone(),
+                causes: causes.clone(),
+                hints: hints.clone(),
+                exit: exit.status(),
             });
             return;
         }
-        if let Mouth::Terminal(bars) = &*self.inner {
+        if let Output::Terminal(bars) = &*self.output {
             bars.clear();
         }
         to_stderr(&show::error(message, causes, hints, io::stderr().is_terminal() && colours()));
     }
+
+    fn keep(&self, keep: impl FnOnce(&mut Record)) {
+        if let Output::Recorded(record) = &*self.output {
+            keep(&mut record.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
 }
 
-/// A number of bytes as people say it.
-pub fn size(bytes: u64) -> String {
-    show::size(bytes)
-}
-
-/// An error as text without colours, as it comes to where no terminal is.
+/// Returns a failure as text without colours, as it is printed without a terminal.
 #[cfg(test)]
-pub(crate) fn error_text(message: &str, causes: &[String], hints: &[String]) -> String {
-    show::error(message, causes, hints, false)
+pub(crate) fn error_text(failure: &Failure) -> String {
+    show::error(&failure.message, &failure.causes, &failure.hints, false)
 }
 
-/// Whether colours are wanted: `NO_COLOR` says no.
-fn colours() -> bool {
+/// Returns whether to use colours; `NO_COLOR` switches them off.
+pub fn colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A reader that went away (`devplat status | head -1`) is no failure of ours.
+/// Prints a line. A closed pipe (`devplat status | head -1`) is not a failure of devplat.
 fn to_stdout(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -1,28 +1,35 @@
-//! Questions to a person at a terminal.
+//! Questions to the user at a terminal.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-/// What came of a question.
+use crate::stdin;
+
+/// The answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// Yes.
     Yes,
     /// Anything but yes.
     No,
-    /// Nobody can answer: no terminal.
-    NobodyThere,
+    /// There is no terminal for the question.
+    NoTerminal,
+    /// The user asked to stop.
+    Stopped,
 }
 
-pub(super) fn ask(question: &str) -> Answer {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Answer::NobodyThere;
+pub(super) fn ask(question: &str, stopped: &dyn Fn() -> bool) -> Answer {
+    if !io::stdin().is_terminal() {
+        return Answer::NoTerminal;
     }
     let mut err = io::stderr().lock();
     let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
-    let mut line = String::new();
-    match stdin.lock().read_line(&mut line) {
-        Ok(_) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => Answer::Yes,
-        Ok(_) | Err(_) => Answer::No,
+    let read = || {
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map(|_| line)
+    };
+    match stdin::apart(read, stopped) {
+        Some(Ok(line)) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => Answer::Yes,
+        Some(Ok(_) | Err(_)) => Answer::No,
+        None => Answer::Stopped,
     }
 }

@@ -1,57 +1,67 @@
-//! Events and errors as lines of text.
+//! Formats events, errors and verdicts as lines of text.
 
 use std::fmt::Write as _;
 
+use devplat_plan::Verdict;
+use jiff::{
+    SignedDuration,
+    fmt::friendly::{Designator, Spacing, SpanPrinter},
+};
 use owo_colors::OwoColorize;
 
 use super::Event;
 
-/// An event as one or more plain lines; nothing where a person needs no word of it.
+/// Returns an event as one or more plain lines; `None` for events that are shown in another way.
 pub(super) fn plain(event: &Event) -> Option<String> {
     Some(match event {
         Event::Planned { changes: 0, .. } => "nothing to change".to_owned(),
+        Event::Planned { changes: 1, usual_seconds } => format!("1 step, about {}", duration(*usual_seconds)),
         Event::Planned { changes, usual_seconds } => {
-            format!("{changes} to do, usually {}", duration(*usual_seconds))
+            format!("{changes} steps, about {}", duration(*usual_seconds))
         }
         Event::Begun { step, action, usual_seconds } => {
-            format!("{action} {step} (usually {})", duration(*usual_seconds))
+            format!("{action} {step} (about {})", duration(*usual_seconds))
         }
         Event::Waiting { step, what } => format!("{step}: {what}"),
         Event::Done { step, action, seconds } => format!("{step}: {action} done in {}", duration(*seconds)),
         Event::Failed { step, why } => format!("{step}: failed: {why}"),
         Event::Stopping { running } if running.is_empty() => "stopping".to_owned(),
         Event::Stopping { running } => {
-            format!("stopping: finishing {} first; Ctrl-C again to abandon", running.join(", "))
+            format!("stopping: finishing {}; Ctrl-C again to abandon", running.join(", "))
         }
         Event::Ready { name, next, seconds, changed } => {
             let how = if *changed { "in" } else { "unchanged, checked in" };
             format!("ready: platform {name} ({how} {})\n\nnext:\n  {next}", duration(*seconds))
         }
-        Event::Destroyed { name, seconds } => {
-            format!("destroyed: nothing of platform {name} is left ({})", duration(*seconds))
+        Event::Destroyed { name, deleted, seconds } => {
+            let what = deleted.join(", ");
+            format!("destroyed: {what} of platform {name}; nothing is left ({})", duration(*seconds))
         }
         Event::Error { .. } => return None,
     })
 }
 
-/// A time as people say it.
-pub(super) fn duration(seconds: f64) -> String {
+/// Formats a duration: tenths of seconds below a minute, then minutes and seconds.
+pub fn duration(seconds: f64) -> String {
     if seconds < 60.0 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0)
+        return format!("{seconds:.1} s");
+    }
+    let whole = SignedDuration::try_from_secs_f64(seconds.round()).unwrap_or(SignedDuration::MAX);
+    let printer = SpanPrinter::new().designator(Designator::Compact).spacing(Spacing::BetweenUnits);
+    printer.duration_to_string(&whole).replace('m', " min").replace('s', " s").replace('h', " h")
+}
+
+/// Formats a verdict.
+pub fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Same => "as wanted".to_owned(),
+        Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        Verdict::Unfit(why) => why.join("; "),
+        Verdict::Unknown(why) => why.clone(),
     }
 }
 
-/// A number of bytes as people say it.
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{} kB", bytes.div_ceil(1000)),
-        1_000_000.. => format!("{} MB", (bytes + 500_000) / 1_000_000),
-    }
-}
-
-/// The chain of an error, then its hints.
+/// Formats the chain of an error, then its hints.
 pub(super) fn error(message: &str, causes: &[String], hints: &[String], colours: bool) -> String {
     let (error, hint) = if colours {
         ("error:".red().bold().to_string(), "hint:".cyan().bold().to_string())
@@ -91,17 +101,9 @@ mod tests {
     }
 
     #[test]
-    fn times_are_said_as_people_do() {
+    fn durations_are_in_seconds_or_minutes() {
         assert_eq!(duration(3.04), "3.0 s");
         assert_eq!(duration(75.2), "1 min 15 s");
-    }
-
-    #[test]
-    fn sizes_are_said_as_people_do() {
-        for (bytes, said) in
-            [(0, "0 kB"), (12, "1 kB"), (999_999, "1000 kB"), (1_000_000, "1 MB"), (59_600_000, "60 MB")]
-        {
-            assert_eq!(size(bytes), said);
-        }
+        assert_eq!(duration(3600.0), "1 h");
     }
 }

@@ -1,46 +1,55 @@
-//! Bars on a terminal, one for each running step.
+//! Progress bars on a terminal, one for each running step, up to the number that fits a screen.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::{Event, show};
+use super::{Event, quiet::Quiet, show};
 
-/// The bars of the steps that run.
+/// The maximum number of bars; with more running steps, one bar counts the rest.
+const MOST: usize = 10;
+/// The key of that bar.
+const REST: &str = "";
+
+/// The bars of the steps that are running.
 pub(super) struct Bars {
     all: MultiProgress,
-    running: Mutex<HashMap<String, ProgressBar>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: BTreeMap<String, ProgressBar>,
+    undrawn: Vec<String>,
+    quiet: Option<Quiet>,
 }
 
 impl Bars {
     pub(super) fn new() -> Self {
-        Self { all: MultiProgress::new(), running: Mutex::default() }
+        Self { all: MultiProgress::new(), state: Mutex::default() }
     }
 
-    pub(super) fn tell(&self, event: &Event) {
+    pub(super) fn report(&self, event: &Event) {
         match event {
             Event::Begun { step, action, usual_seconds } => {
-                let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
-                    .unwrap_or_else(|_| ProgressStyle::default_spinner());
-                let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
-                bar.set_prefix(format!("{action} {step}"));
-                bar.set_message(format!("(usually {})", show::duration(*usual_seconds)));
-                bar.enable_steady_tick(Duration::from_millis(120));
-                self.running().insert(step.clone(), bar);
+                let mut state = self.state();
+                if state.quiet.is_none() {
+                    state.quiet = Quiet::start();
+                }
+                let usual = format!("(about {})", show::duration(*usual_seconds));
+                self.draw(&mut state, step, format!("{action} {step}"), usual);
             }
             Event::Waiting { step, what } => {
-                if let Some(bar) = self.running().get(step) {
+                if let Some(bar) = self.state().running.get(step) {
                     bar.set_message(what.clone());
                 }
             }
             Event::Done { step, .. } | Event::Failed { step, .. } => {
-                if let Some(bar) = self.running().remove(step) {
-                    bar.finish_and_clear();
-                }
+                Self::erase(&mut self.state(), step);
                 self.line(event);
             }
             Event::Ready { .. } | Event::Destroyed { .. } => {
@@ -51,19 +60,62 @@ impl Bars {
         }
     }
 
+    fn draw(&self, state: &mut State, step: &str, prefix: String, message: String) {
+        if state.running.len() >= MOST {
+            state.undrawn.push(step.to_owned());
+            let count = state.undrawn.len();
+            let rest = state.running.entry(REST.to_owned()).or_insert_with(|| self.bar(String::new()));
+            rest.set_message(format!("and {count} more"));
+            return;
+        }
+        let bar = self.bar(prefix);
+        bar.set_message(message);
+        state.running.insert(step.to_owned(), bar);
+    }
+
+    fn bar(&self, prefix: String) -> ProgressBar {
+        let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
+        bar.set_prefix(prefix);
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+
+    fn erase(state: &mut State, step: &str) {
+        if let Some(bar) = state.running.remove(step) {
+            bar.finish_and_clear();
+        }
+        state.undrawn.retain(|undrawn| undrawn != step);
+        match (state.undrawn.len(), state.running.get(REST)) {
+            (0, Some(_)) => {
+                if let Some(rest) = state.running.remove(REST) {
+                    rest.finish_and_clear();
+                }
+            }
+            (count, Some(rest)) => rest.set_message(format!("and {count} more")),
+            (_, None) => {}
+        }
+    }
+
     pub(super) fn remark(&self, text: &str) {
-        // A terminal that went away is no failure of ours.
+        // A closed terminal is not a failure of devplat.
         let _ = self.all.println(text);
     }
 
     pub(super) fn paused<T>(&self, during: impl FnOnce() -> T) -> T {
+        // Switch the echo on, so that the user sees the answer.
+        self.state().quiet = None;
         self.all.suspend(during)
     }
 
     pub(super) fn clear(&self) {
-        for (_, bar) in self.running().drain() {
+        let mut state = self.state();
+        for bar in std::mem::take(&mut state.running).into_values() {
             bar.finish_and_clear();
         }
+        state.undrawn.clear();
+        state.quiet = None;
     }
 
     fn line(&self, event: &Event) {
@@ -72,7 +124,7 @@ impl Bars {
         }
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<String, ProgressBar>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

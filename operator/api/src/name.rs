@@ -48,6 +48,8 @@ pub const RESTART_ANNOTATION: &str = "devserver.io/restart";
 pub const KEYS_ANNOTATION: &str = "devserver.io/keys";
 /// Annotation on a namespace that outlived its DevUser because homes are in it.
 pub const KEPT_ANNOTATION: &str = "devserver.io/kept-for-homes";
+/// The label with the Pod Security level that Kubernetes enforces in a namespace.
+pub const POD_SECURITY_LABEL: &str = "pod-security.kubernetes.io/enforce";
 
 /// ClusterRole (shipped with the operator) that each user is bound to in the own namespace.
 pub const USER_ROLE: &str = "devserver-user";

@@ -25,6 +25,8 @@ pub(crate) struct NamespaceFacts {
     pub(crate) user: Option<String>,
     /// Whether it outlived its user.
     pub(crate) kept: bool,
+    /// Whether it has a label with a Pod Security level, whoever set it.
+    pub(crate) pod_security: bool,
     /// Whether its deletion was asked for.
     pub(crate) deleting: bool,
 }
@@ -36,6 +38,7 @@ impl Observed for NamespaceFacts {
         Self {
             user: meta::label(&raw.metadata, name::USER_LABEL),
             kept: meta::annotation(&raw.metadata, name::KEPT_ANNOTATION).is_some(),
+            pod_security: meta::label(&raw.metadata, name::POD_SECURITY_LABEL).is_some(),
             deleting: raw.metadata.deletion_timestamp.is_some(),
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct Snapshot {
     pub(super) policy: Child<PolicyFacts>,
     /// What in the namespace must not be lost; only looked for when the user is being deleted.
     pub(super) holds: Option<Held>,
+    /// Pod Security level of namespaces of users.
+    pub(super) pod_security: Option<String>,
     pub(super) now: Timestamp,
 }
 
@@ -171,7 +173,7 @@ fn no_keys(keys: &str) -> String {
 fn plan_access(snapshot: &Snapshot, slug: &Slug) -> Vec<Action> {
     let Snapshot { user, namespace, account, binding, flavor_reader, bastion_token, keys, policy, .. } =
         snapshot;
-    let wanted = manifests(slug, &user.name, &user.keys);
+    let wanted = manifests(slug, &user.name, &user.keys, snapshot.pod_security.as_deref());
     let own = format!("{}/{}", slug.namespace(), slug.service_account());
     let bastion = format!("{}/{}", name::BASTION_NAMESPACE, name::BASTION);
     let right = |bound: &Child<Bound>, role: &str, account: &str| {
@@ -183,7 +185,10 @@ fn plan_access(snapshot: &Snapshot, slug: &Slug) -> Vec<Action> {
         actions.push(Action::AddFinalizer);
     }
     let kept = namespace.ours().is_some_and(|facts| facts.kept);
-    if kept || namespace.ours().is_none() {
+    // A cluster's own default may be a level that no dev server passes.
+    let unlabelled =
+        snapshot.pod_security.is_some() && namespace.ours().is_some_and(|facts| !facts.pod_security);
+    if kept || unlabelled || namespace.ours().is_none() {
         // Without the note that it was kept: an apply takes back what it no longer names.
         actions.push(Action::Apply(Part::Namespace, wanted.namespace));
     }
@@ -223,6 +228,7 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
         // It stays: what runs in a namespace that is kept is no more open than before.
         policy: _,
         holds,
+        pod_security: _,
         now: _,
     } = snapshot;
     if !user.finalizers.iter().any(|finalizer| finalizer == name::USER_FINALIZER) {

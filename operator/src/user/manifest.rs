@@ -25,8 +25,12 @@ pub(super) struct Manifests {
 }
 
 /// For `user`, who has `keys`.
-pub(super) fn manifests(slug: &Slug, user: &str, keys: &str) -> Manifests {
+pub(super) fn manifests(slug: &Slug, user: &str, keys: &str, pod_security: Option<&str>) -> Manifests {
     let namespace = slug.namespace();
+    let mut namespace_labels = labels(slug, "user-namespace");
+    if let Some(level) = pod_security {
+        namespace_labels[name::POD_SECURITY_LABEL] = level.into();
+    }
     let subjects =
         json!([{"kind": "ServiceAccount", "name": slug.service_account(), "namespace": namespace}]);
     let role =
@@ -37,7 +41,7 @@ pub(super) fn manifests(slug: &Slug, user: &str, keys: &str) -> Manifests {
             "kind": "Namespace",
             "metadata": {
                 "name": namespace,
-                "labels": labels(slug, "user-namespace"),
+                "labels": namespace_labels,
                 "annotations": {"devserver.io/user-name": user},
             },
         }),
@@ -122,7 +126,7 @@ mod tests {
     #[test]
     fn objects_of_a_user_are_the_ones_reviewed() {
         let Manifests { namespace, account, binding, flavor_reader, bastion_token, keys, policy } =
-            manifests(&Slug::of("alice"), "alice", "ssh-ed25519 AAAA alice\n");
+            manifests(&Slug::of("alice"), "alice", "ssh-ed25519 AAAA alice\n", Some("baseline"));
         insta::assert_yaml_snapshot!([
             namespace,
             account,

@@ -107,6 +107,7 @@ async fn fetch(
         keys,
         policy,
         holds,
+        pod_security: context.defaults.pod_security.clone(),
         now: Timestamp::now(),
     })
 }
@@ -144,7 +145,8 @@ async fn act(
         Action::Delete(Part::Policy) => Ok(()),
         Action::TellPods(hash) => tell_pods(context, slug, &hash).await,
         Action::KeepNamespace => {
-            let mut body = manifests(slug, &user.name, &user.keys).namespace;
+            let level = context.defaults.pod_security.as_deref();
+            let mut body = manifests(slug, &user.name, &user.keys, level).namespace;
             body["metadata"]["annotations"][name::KEPT_ANNOTATION] = "true".into();
             let written = cluster.apply(&stores.namespaces, &places.namespace, &body).await?;
             wake(context, written.change);

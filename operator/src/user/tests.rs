@@ -35,6 +35,7 @@ fn new_user() -> Snapshot {
         keys: Child::Absent,
         policy: Child::Absent,
         holds: None,
+        pod_security: Some("baseline".into()),
         now: Timestamp::UNIX_EPOCH,
     }
 }
@@ -47,7 +48,8 @@ fn granted() -> Snapshot {
     let bound = |role: &str| bound_to("dev-alice/user-alice", role);
     let mut snapshot = new_user();
     Arc::make_mut(&mut snapshot.user).finalizers = vec![name::USER_FINALIZER.into()];
-    snapshot.namespace = Child::Ours(Arc::default());
+    snapshot.namespace =
+        Child::Ours(Arc::new(NamespaceFacts { pod_security: true, ..NamespaceFacts::default() }));
     snapshot.account = Child::Ours(Arc::default());
     snapshot.binding = bound(name::USER_ROLE);
     snapshot.flavor_reader = bound(name::FLAVOR_READER_ROLE);
@@ -225,4 +227,13 @@ fn a_foreign_network_policy_is_left_alone_and_the_user_told() {
     let decision = decide(&snapshot);
     assert!(decision.actions.is_empty());
     assert!(decision.status.unwrap().conditions[0].message.contains("NetworkPolicy \"devservers\""));
+}
+
+#[test]
+fn namespace_without_a_pod_security_level_gets_the_configured_one() {
+    let mut snapshot = granted();
+    snapshot.namespace = Child::Ours(Arc::default());
+    assert_eq!(applied(&decide(&snapshot)), [Part::Namespace]);
+    snapshot.pod_security = None;
+    assert_eq!(applied(&decide(&snapshot)), []);
 }

@@ -1,4 +1,4 @@
-/* The process that holds a pod's namespaces: does nothing, reaps what is left to it, leaves when told. */
+/* The process that holds a pod's namespaces: does nothing, reaps orphans, ends on SIGINT and SIGTERM. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-//! devctl, as a program that cargo builds along with the tests of it on a real API server.
+//! devctl, as a program that cargo builds together with its tests on a real API server.
 
 use std::process::ExitCode;
 

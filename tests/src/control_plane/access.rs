@@ -1,4 +1,4 @@
-//! Who may enter: a few users with tokens from a file, all of them administrators.
+//! Access to the API server: a few users with tokens from a file, all of them administrators.
 
 use std::{
     fs,
@@ -11,25 +11,26 @@ use kube::config::{
     AuthInfo, Cluster, Context as Entry, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext,
 };
 
-/// The user that tests are.
+/// The user of tests.
 pub const ADMINISTRATOR: &str = "administrator";
-/// The user that Kubernetes' own programs are; the audit log leaves them out.
+/// The user of Kubernetes' own programs, which the audit log leaves out.
 pub(super) const KUBERNETES: &str = "kubernetes";
-/// Users for whoever needs to be told apart in the audit log.
+/// Users for clients that the audit log must distinguish.
 const OTHERS: [&str; 2] = ["operator-a", "operator-b"];
 
-/// What gets somebody in.
+/// A bearer token.
 #[derive(Clone)]
 pub struct Token(pub String);
 
 impl Token {
-    /// The token of a user of the file. It opens a server that lives for minutes on an address of this machine only.
+    /// Returns the token of a user of the file. It is not a secret: the server lives for minutes and listens only on
+    /// loopback.
     pub fn of(user: &str) -> Self {
         Self(format!("{user}-token"))
     }
 }
 
-/// The way in.
+/// The files for access to the API server.
 #[derive(Debug, Clone)]
 pub(super) struct Access {
     folder: PathBuf,
@@ -54,7 +55,7 @@ impl Access {
         self.folder.join("tokens.csv")
     }
 
-    /// The kubeconfig for Kubernetes' own programs.
+    /// Returns the kubeconfig for Kubernetes' own programs.
     pub(super) fn file(&self) -> PathBuf {
         self.folder.join("kubeconfig")
     }
@@ -63,7 +64,7 @@ impl Access {
         let name = "test".to_owned();
         let cluster = Cluster {
             server: Some(format!("https://{}", self.server)),
-            // The API server makes it when it starts.
+            // The API server creates it at its start.
             certificate_authority: Some(self.folder.join("certificates/apiserver.crt").display().to_string()),
             ..Cluster::default()
         };

@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use super::{Parts, access::KUBERNETES};
 use crate::binaries;
 
-/// Controllers that clean up.
+/// Controllers that delete objects.
 const CLEANING: [&str; 3] =
     ["namespace-controller", "garbage-collector-controller", "persistentvolumeclaim-protection-controller"];
-/// Controllers that make pods, or refuse to.
+/// Controllers that create pods, and those that limit them.
 const MAKING: [&str; 4] = [
     "deployment-controller",
     "replicaset-controller",
@@ -22,7 +22,7 @@ const MAKING: [&str; 4] = [
     "resourcequota-controller",
 ];
 
-/// What is the same for all of them.
+/// The settings that all programs share.
 #[derive(Debug, Clone)]
 pub(super) struct Arguments {
     pub(super) folder: PathBuf,
@@ -59,14 +59,14 @@ impl Arguments {
             format!("--initial-advertise-peer-urls={peer}"),
             format!("--initial-cluster=default={peer}"),
             "--log-level=warn".to_owned(),
-            // Nobody needs the data after a crash.
+            // No test needs the data after a crash.
             "--unsafe-no-fsync".to_owned(),
         ]
     }
 
     pub(super) fn api_server(&self, tokens: &Path) -> Vec<String> {
         let certificates = self.folder.join("certificates");
-        // It makes a key for its certificate, which does for service accounts too.
+        // The key of its own certificate also signs tokens of service accounts.
         let key = certificates.join("apiserver.key");
         vec![
             format!("--etcd-servers=http://{}", self.etcd),
@@ -81,9 +81,12 @@ impl Arguments {
             "--authorization-mode=RBAC".to_owned(),
             format!("--audit-policy-file={}", self.policy().display()),
             format!("--audit-log-path={}", self.audit_log().display()),
-            // Nodes that no kubelet reports from would stay tainted.
+            // Without a kubelet that reports, nodes would stay tainted.
             "--disable-admission-plugins=TaintNodesByCondition".to_owned(),
             "--endpoint-reconciler-type=none".to_owned(),
+            // For tests with policies that change applied objects.
+            "--feature-gates=MutatingAdmissionPolicy=true".to_owned(),
+            "--runtime-config=admissionregistration.k8s.io/v1beta1=true".to_owned(),
         ]
     }
 
@@ -110,7 +113,7 @@ impl Arguments {
         let folder = stages.parent().context("a stage is in a folder")?;
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            // A class of our own is in its place.
+            // nodes.rs creates the default class instead.
             if !path.ends_with("storage-class.yaml") {
                 arguments.push(format!("--config={}", path.display()));
             }
@@ -119,7 +122,7 @@ impl Arguments {
     }
 }
 
-/// For programs that would rather be one of several.
+/// Arguments of programs with leader election, which one replica does not need.
 fn client_of(kubeconfig: &Path) -> Vec<String> {
     vec![
         format!("--kubeconfig={}", kubeconfig.display()),

@@ -1,5 +1,5 @@
-//! A control plane: etcd and an API server, with as much around them as a test needs. No kubelet: pods on nodes of
-//! kwok's become ready as soon as they have a node, and on one further node nothing happens to them by itself.
+//! A control plane: etcd and an API server, with the controllers that a test needs. There is no kubelet: kwok reports
+//! pods on its nodes as ready as soon as they are scheduled. On one further node, tests report the status of pods.
 
 mod access;
 mod arguments;
@@ -20,26 +20,26 @@ pub use self::{
 };
 use crate::{audit::Audit, binaries, folder::Folder, port, process::Process, waiting::until};
 
-/// How long an API server may take to its first answer.
+/// How long the first answer of an API server may take.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How often a start is tried: somebody else may take a port in between.
+/// How often a start is tried: another process may take a port in between.
 const ATTEMPTS: usize = 3;
-/// What a program says then.
+/// The message of a program whose port is taken.
 const TAKEN: &str = "address already in use";
 
-/// What runs beside the API server.
+/// The programs beside the API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parts {
-    /// Namespaces and what has an owner get cleaned up. There are no pods.
+    /// Controllers that delete namespaces and owned objects. There are no pods.
     Cleaning,
-    /// Everything but a kubelet: Deployments lead to pods, claims to volumes.
+    /// All except a kubelet: Deployments lead to pods, claims to volumes.
     Everything,
 }
 
-/// A control plane. It ends when dropped, and with the test program.
+/// A control plane. It stops when dropped, and with the test program.
 #[derive(Debug)]
 pub struct ControlPlane {
-    // Before the folder, so that they end before it goes.
+    // Before the folder, so that the programs end before their folder is deleted.
     processes: Vec<Process>,
     access: Access,
     audit: Audit,
@@ -47,7 +47,7 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts one, and waits until it can be used.
+    /// Starts a control plane and waits until it is ready.
     pub async fn start(parts: Parts) -> Result<Self> {
         let mut attempt = 1;
         loop {
@@ -80,22 +80,22 @@ impl ControlPlane {
         Ok(plane)
     }
 
-    /// The administrator's way in.
+    /// Returns the administrator's kubeconfig.
     pub fn kubeconfig(&self) -> Kubeconfig {
         self.access.kubeconfig(&Token::of(ADMINISTRATOR))
     }
 
-    /// The way in with `token`.
+    /// Returns a kubeconfig with `token`.
     pub fn kubeconfig_with(&self, token: &Token) -> Kubeconfig {
         self.access.kubeconfig(token)
     }
 
-    /// The administrator's client, for the runtime that runs now.
+    /// Returns the administrator's client, for the current runtime.
     pub async fn client(&self) -> Result<Client> {
         client(self.kubeconfig()).await
     }
 
-    /// What the API server was asked so far.
+    /// Returns the audit log.
     pub fn audit(&self) -> &Audit {
         &self.audit
     }
@@ -110,7 +110,7 @@ impl ControlPlane {
         let kubeconfig = self.kubeconfig();
         let processes = &mut self.processes;
         let ready = until("the API server", PATIENCE, async || {
-            // One that has ended will never answer.
+            // Fail early if the API server has ended.
             if let Some(error) = processes.iter_mut().find_map(|process| process.check().err()) {
                 return Ok(Err(error));
             }
@@ -122,14 +122,14 @@ impl ControlPlane {
     }
 }
 
-/// A client with `kubeconfig`, for the runtime that runs now.
+/// Returns a client with `kubeconfig`, for the current runtime.
 pub async fn client(kubeconfig: Kubeconfig) -> Result<Client> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }
 
 async fn ask(kubeconfig: Kubeconfig) -> Result<()> {
-    // A status that is none of success is an error.
+    // A status other than success is an error.
     client(kubeconfig).await?.request_text(http::Request::get("/readyz").body(Vec::new())?).await?;
     Ok(())
 }

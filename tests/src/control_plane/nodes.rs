@@ -1,13 +1,13 @@
-//! Nodes and storage that nobody has to provide.
+//! Simulated nodes and storage.
 
 use anyhow::Result;
 use k8s_openapi::api::{core::v1::Node, storage::v1::StorageClass};
 use kube::{Api, Client, api::PostParams};
 use serde_json::{Value, json};
 
-/// The annotation of nodes that kwok plays the kubelet of.
+/// The annotation of nodes whose kubelet kwok simulates.
 pub(super) const KWOK: &str = "kwok.x-k8s.io/node=fake";
-/// Label and taint (with value `true`) of the node on which nothing happens to pods by itself: tests say what does.
+/// The label and the taint (with value `true`) of the node on which tests report the status of pods.
 pub const SILENT: &str = "test.devplat.dev/silent";
 /// The default StorageClass. Its volumes can grow.
 pub const STORAGE_CLASS: &str = "kwok-volume";
@@ -34,7 +34,7 @@ pub(super) async fn create(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// With room for any test and measurement; a new node has none before its status says so.
+/// Creates a node with room for all tests and measurements. The room is in its status, so that is written as well.
 async fn create_node(client: &Client, mut node: Value) -> Result<()> {
     let room = json!({"cpu": "10000", "memory": "100Ti", "pods": "10000"});
     node["status"] = json!({

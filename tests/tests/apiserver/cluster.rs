@@ -1,4 +1,4 @@
-//! The clusters that tests share. A test has a client of its own: a client belongs to the runtime of its test.
+//! The clusters that tests share. Each test has its own client, because a client belongs to the runtime of its test.
 
 use devplat_tests::{
     audit::Entry,
@@ -12,7 +12,7 @@ use super::{
     releases,
 };
 
-/// One without devplat, for tests that bring it along.
+/// A cluster without devplat, for tests that install it.
 pub(crate) mod bare {
     use super::{Client, ControlPlane, Kubeconfig, OnceCell, Parts, control_plane};
 
@@ -27,7 +27,7 @@ pub(crate) mod bare {
     }
 }
 
-/// One with devplat and a running operator, which has the rights that it gets from `devplat up` and no others.
+/// A cluster with devplat and a running operator, which has exactly the rights that `devplat up` gives it.
 pub(crate) struct Platform {
     pub(crate) plane: ControlPlane,
     pub(crate) operator: Operator,
@@ -44,7 +44,7 @@ pub(crate) async fn platform() -> &'static Platform {
     PLATFORM.get_or_init(start).await
 }
 
-/// One with devplat and no operator, for tests that start and end their own; to one test at a time.
+/// A cluster with devplat but without an operator, for tests that start and stop their own. One test at a time uses it.
 pub(crate) struct Quiet {
     pub(crate) plane: &'static ControlPlane,
     _turn: MutexGuard<'static, ()>,
@@ -62,14 +62,14 @@ impl Quiet {
         self.plane.client().await.unwrap()
     }
 
-    /// What its operators wrote so far, their leases aside.
+    /// Returns the writes of its operators so far, without their leases.
     pub(crate) fn writes(&self) -> Vec<Entry> {
         let mut entries = self.plane.audit().entries().unwrap();
         entries.retain(|entry| entry.is_write() && entry.user.username.starts_with("operator-"));
         entries
     }
 
-    /// An operator whose writes can be told from those of others.
+    /// Returns an operator whose writes the audit log distinguishes from those of others.
     pub(crate) fn operator(&self, user: &str) -> Operator {
         self.operator_with(user, operator::defaults())
     }

@@ -1,8 +1,12 @@
-//! Contexts that do not work, each told as what it is.
+//! Contexts that do not work, each with its own error.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use devplat_kubernetes::context::{self, Context, ContextError, Reached};
+use devplat_kubernetes::{
+    Steady,
+    connect::{NoPlugins, ProxyRules},
+    context::{self, Context, ContextError, Reached},
+};
 use kube::config::Kubeconfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -12,13 +16,13 @@ use tokio::{
 use super::cluster::bare;
 
 #[tokio::test]
-async fn administrator_is_let_in() {
+async fn administrator_has_access() {
     let reached = reach(bare::kubeconfig().await).await.unwrap();
     assert!(reached.version.starts_with("v1."), "{reached:?}");
 }
 
 #[tokio::test]
-async fn user_without_rights_is_told_which_are_missing() {
+async fn missing_rights_are_listed() {
     let mut kubeconfig = bare::kubeconfig().await;
     each_user(&mut kubeconfig, |user| {
         user.impersonate = Some("nobody".to_owned());
@@ -28,11 +32,11 @@ async fn user_without_rights_is_told_which_are_missing() {
     let ContextError::Forbidden { missing, .. } = &error else { panic!("{error}") };
     assert!(missing.contains(&"get/create/patch/delete namespaces".to_owned()), "{missing:?}");
     assert!(missing.contains(&"get/create/patch/delete customresourcedefinitions".to_owned()));
-    assert!(error.hint().contains("administrator"), "{}", error.hint());
+    assert!(error.hints()[0].contains("administrator"), "{:?}", error.hints());
 }
 
 #[tokio::test]
-async fn unknown_token_is_told() {
+async fn unknown_token_is_reported() {
     let mut kubeconfig = bare::kubeconfig().await;
     each_user(&mut kubeconfig, |user| {
         *user = kube::config::AuthInfo { token: Some("made-up".to_owned().into()), ..Default::default() };
@@ -42,7 +46,7 @@ async fn unknown_token_is_told() {
 }
 
 #[tokio::test]
-async fn certificate_that_is_not_trusted_is_told() {
+async fn untrusted_certificate_is_reported() {
     let mut kubeconfig = bare::kubeconfig().await;
     for cluster in &mut kubeconfig.clusters {
         let cluster = cluster.cluster.as_mut().unwrap();
@@ -55,8 +59,8 @@ async fn certificate_that_is_not_trusted_is_told() {
 }
 
 #[tokio::test]
-async fn server_that_is_not_there_is_told() {
-    // Bound and let go of: nobody listens there.
+async fn absent_server_is_reported() {
+    // A port that was bound and released, so that no process listens on it.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -66,7 +70,7 @@ async fn server_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
-async fn server_that_never_answers_is_given_up() {
+async fn server_without_answers_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let error = tokio::time::timeout(Duration::from_secs(20), reach(plain(&address.to_string())))
@@ -77,7 +81,7 @@ async fn server_that_never_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn version_that_does_not_fit_is_told_with_those_that_do() {
+async fn unsupported_version_is_reported_with_the_supported_ones() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let old = tokio::spawn(answer_with_version(listener, "24"));
@@ -95,8 +99,9 @@ async fn version_that_does_not_fit_is_told_with_those_that_do() {
 
 async fn reach(kubeconfig: Kubeconfig) -> Result<Reached, ContextError> {
     let context: Context = context::find(&kubeconfig, None)?.expect("there is a current context");
-    let client = context::client(&kubeconfig, &context.name).await?;
-    context::reach(&client, &context).await
+    let client =
+        context::client(&kubeconfig, &context.name, &ProxyRules::default(), Arc::new(NoPlugins)).await?;
+    context::reach(&client, &context, &Steady).await
 }
 
 fn each_user(kubeconfig: &mut Kubeconfig, change: impl Fn(&mut kube::config::AuthInfo)) {
@@ -115,7 +120,7 @@ fn plain(address: &str) -> Kubeconfig {
     .unwrap()
 }
 
-/// A server that says to every request which version it is.
+/// Answers every request with a version.
 async fn answer_with_version(listener: TcpListener, minor: &str) {
     let body = serde_json::json!({
         "major": "1", "minor": minor, "gitVersion": format!("v1.{minor}.1"), "gitCommit": "",
@@ -131,7 +136,7 @@ async fn answer_with_version(listener: TcpListener, minor: &str) {
     }
 }
 
-/// A certificate authority that signed nothing, in base64 as a kubeconfig has it. Its key was thrown away.
+/// An unrelated certificate authority, in base64 as in a kubeconfig. Its key no longer exists.
 const OTHER_AUTHORITY: &str = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJlakNDQVNHZ0F3SUJBZ0lVWG0wVWV1MmoyVFZZcW1LQndvT2NZRDBm\
      ZUZvd0NnWUlLb1pJemowRUF3SXcKRWpFUU1BNEdBMVVFQXd3SFlXNXZkR2hsY2pBZ0Z3MHlOakV4TWpNeU1UTTNOREZhR0E4\
      eU1USTJNVEF6TURJeApNemMwTVZvd0VqRVFNQTRHQTFVRUF3d0hZVzV2ZEdobGNqQlpNQk1HQnlxR1NNNDlBZ0VHQ0NxR1NN\

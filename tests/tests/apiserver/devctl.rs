@@ -1,5 +1,5 @@
-//! devctl as a user of the platform calls it: as a program, in the bastion's environment, with a token of the user's
-//! own ServiceAccount and so with the rights that users really have.
+//! devctl as users call it: as a program, in the bastion's environment, with a token of the user's own ServiceAccount
+//! and therefore with the real rights of users.
 
 use std::{fs, time::Duration};
 
@@ -17,10 +17,10 @@ use super::{
     namespace::{Namespace, becomes, make},
 };
 
-/// Longer than anything here takes.
+/// A limit that no call here reaches.
 const BOUND: Duration = Duration::from_mins(1);
 
-/// A user who is logged in.
+/// A user with a login.
 struct User {
     platform: &'static Platform,
     name: String,
@@ -28,7 +28,7 @@ struct User {
 }
 
 impl User {
-    /// A new one.
+    /// Creates a user.
     async fn new(name: &str) -> Self {
         let platform = platform().await;
         let client = platform.plane.client().await.unwrap();
@@ -43,12 +43,12 @@ impl User {
         Self { platform, name: name.to_owned(), token: answer.status.unwrap().token }
     }
 
-    /// A call of devctl as the bastion makes it.
+    /// Returns a call of devctl as the bastion makes it.
     fn call(&self, args: &[&str]) -> Call {
         self.in_bastion(Call::new(env!("CARGO_BIN_EXE_devplat-test-devctl")).args(args.iter().copied()))
     }
 
-    /// The same call, in the environment that the bastion gives.
+    /// Returns the same call with the environment that the bastion sets.
     fn in_bastion(&self, call: Call) -> Call {
         let kubeconfig = self.platform.plane.kubeconfig();
         let cluster = kubeconfig.clusters[0].cluster.clone().unwrap();
@@ -60,13 +60,13 @@ impl User {
             .env("DEVCTL_NAMESPACE", format!("dev-{}", self.name))
     }
 
-    /// What devctl says to that, which has to end with `status`.
+    /// Runs devctl, which must exit with `status`, and returns its output.
     fn says(&self, status: i32, line: &str) -> Ended {
         let args: Vec<&str> = line.split(' ').collect();
         self.call(&args).run(BOUND).unwrap().expect(status).unwrap()
     }
 
-    /// What it asked the API server so far.
+    /// Returns the user's requests to the API server so far.
     fn asked(&self) -> Vec<Entry> {
         let user = format!("system:serviceaccount:dev-{0}:user-{0}", self.name);
         let mut entries = self.platform.plane.audit().entries().unwrap();
@@ -119,7 +119,7 @@ async fn rights_of_a_user_are_enough_for_every_verb() {
 }
 
 #[tokio::test]
-async fn second_server_of_the_same_name_and_unknown_flavors_are_refused_clearly() {
+async fn taken_name_and_unknown_flavor_are_rejected_with_a_hint() {
     let user = User::new("devctl-refused").await;
     user.says(0, "create mydev");
     let second = user.says(2, "create mydev");
@@ -137,21 +137,21 @@ async fn second_server_of_the_same_name_and_unknown_flavors_are_refused_clearly(
 }
 
 #[tokio::test]
-async fn wait_ends_with_what_was_waited_for() {
+async fn wait_times_out_with_the_last_reason() {
     let user = User::new("devctl-wait").await;
     let space = user.space().await;
     let spec = json!({"nodeSelector": {"example.com/nowhere": "true"}});
     super::namespace::flavor(&space.client, "devctl-nowhere", spec).await;
     let late = user.says(4, "create mydev --flavor devctl-nowhere --wait --timeout 15");
     assert!(late.stderr.contains("mydev is not ready after 15 s\n  because: Unschedulable: "), "{late:?}");
-    // Elsewhere than on a terminal a line for each change.
+    // Without a terminal, devctl prints a line for each change.
     assert!(late.stderr.contains("mydev: Starting"), "{late:?}");
     assert!(user.says(0, "describe mydev").stdout.starts_with("mydev is not ready yet: Unschedulable"));
     user.says(0, "delete mydev --force --wait");
 }
 
 #[tokio::test]
-async fn what_is_somebody_elses_is_not_shown() {
+async fn servers_of_other_users_are_not_shown() {
     let user = User::new("devctl-nosy").await;
     let refused = user.says(3, "list -n dev-devctl-once");
     assert!(refused.stderr.contains("you may not do that"), "{refused:?}");
@@ -159,7 +159,7 @@ async fn what_is_somebody_elses_is_not_shown() {
 }
 
 #[tokio::test]
-async fn token_that_is_not_good_and_a_server_that_is_away_are_told() {
+async fn invalid_token_and_unreachable_server_are_reported() {
     let user = User::new("devctl-away").await;
     let unknown = user.call(&["list"]).env("DEVCTL_TOKEN", "made-up").run(BOUND).unwrap().expect(3).unwrap();
     assert!(
@@ -172,7 +172,7 @@ async fn token_that_is_not_good_and_a_server_that_is_away_are_told() {
 }
 
 #[tokio::test]
-async fn printed_kubeconfig_works_elsewhere() {
+async fn printed_kubeconfig_works_outside_the_bastion() {
     let user = User::new("devctl-file").await;
     let printed = user.says(0, "kubeconfig").stdout;
     assert!(printed.contains("# The token in it ends at "), "{printed}");
@@ -192,18 +192,18 @@ async fn printed_kubeconfig_works_elsewhere() {
 }
 
 #[tokio::test]
-async fn prompt_takes_verbs_until_it_is_left() {
+async fn prompt_runs_verbs_until_exit() {
     let user = User::new("devctl-prompt").await;
     user.says(0, "create mydev");
     let program = env!("CARGO_BIN_EXE_devplat-test-devctl");
-    // A terminal that reads what is typed from a file.
+    // A terminal whose input comes from a file.
     let call =
         Call::new("script").args(["-qec", program, "/dev/null"]).input("list\nnosuch\nhelp logs\nexit\n");
     let typed = user.in_bastion(call).env("TERM", "dumb").run(BOUND).unwrap().expect(0).unwrap().stdout;
     for said in ["devctl-prompt> ", "mydev", "unrecognized subcommand 'nosuch'", "Usage: devctl logs"] {
         assert!(typed.contains(said), "{said}: {typed}");
     }
-    // Nobody can be there without one.
+    // The prompt needs a terminal.
     let nobody = user.call(&[]).run(BOUND).unwrap().expect(2).unwrap();
     assert!(nobody.stderr.contains("the prompt needs a terminal"), "{nobody:?}");
     user.says(0, "delete mydev --force");

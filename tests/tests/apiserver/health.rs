@@ -1,4 +1,4 @@
-//! What the operator says of itself over HTTP.
+//! The operator's health checks and metrics over HTTP.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn operator_that_has_seen_everything_is_alive_and_ready() {
+async fn operator_with_full_caches_is_alive_and_ready() {
     let operator = &platform().await.operator;
     for path in ["/healthz", "/readyz"] {
         let ok = until(path, PATIENCE, async || match operator.get(path).await? {
@@ -25,7 +25,7 @@ async fn operator_that_has_seen_everything_is_alive_and_ready() {
 }
 
 #[tokio::test]
-async fn operator_counts_what_it_does() {
+async fn operator_counts_writes_and_reconciles() {
     let operator = &platform().await.operator;
     until("a counted write", PATIENCE, async || {
         let writes = operator.metric("devplat_operator_writes_total").await?;
@@ -47,8 +47,8 @@ async fn operator_counts_what_it_does() {
 }
 
 #[tokio::test]
-async fn operator_without_a_cluster_is_alive_and_says_what_it_waits_for() {
-    // Nobody listens there.
+async fn operator_without_a_cluster_is_alive_and_lists_missing_kinds() {
+    // No process listens on this port.
     let nowhere = Kubeconfig::from_yaml(
         "apiVersion: v1\nkind: Config\ncurrent-context: none\n\
          clusters: [{name: none, cluster: {server: 'http://127.0.0.1:1'}}]\n\

@@ -1,4 +1,4 @@
-//! Two replicas: one works, the other takes over, and never do both.
+//! Two replicas: one leads, the other takes over, and never do both write.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use super::{
 
 const FIRST: &str = "operator-a";
 const SECOND: &str = "operator-b";
-/// About how long a handover takes, with room for a busy machine. Shorter than a term of 15 s.
+/// How long a handover may take on a busy machine; shorter than the lease of 15 s.
 const HANDOVER: Duration = Duration::from_secs(8);
 
 #[tokio::test]
-async fn replica_that_is_told_to_end_hands_over_at_once() {
+async fn stopping_replica_hands_over_before_its_lease_ends() {
     let quiet = quiet().await;
     let begun = Timestamp::now();
     let (first, second) = two(&quiet).await;
@@ -38,7 +38,7 @@ async fn replica_that_is_told_to_end_hands_over_at_once() {
 }
 
 #[tokio::test]
-async fn replica_that_dies_is_followed_after_its_term() {
+async fn killed_replica_is_replaced_after_its_lease_ends() {
     let quiet = quiet().await;
     let begun = Timestamp::now();
     let (first, second) = two(&quiet).await;
@@ -58,7 +58,7 @@ async fn replica_whose_lease_is_taken_stops_working() {
     let first = quiet.operator(FIRST);
     until("it to lead", PATIENCE, async || first.leads().await).await.unwrap();
     let leases: Api<Lease> = Api::namespaced(quiet.client().await, operator::NAMESPACE);
-    let taken = Patch::Merge(json!({"spec": {"holderIdentity": "somebody"}}));
+    let taken = Patch::Merge(json!({"spec": {"holderIdentity": "another"}}));
     leases.patch(operator::NAME, &PatchParams::default(), &taken).await.unwrap();
     until("it to step down", PATIENCE, async || match first.leads().await {
         Err(seen) if seen.starts_with("leader: ") => Ok(()),
@@ -70,7 +70,7 @@ async fn replica_whose_lease_is_taken_stops_working() {
     let stepped_down = Timestamp::now();
     let space = Namespace::on(quiet.client().await, "leader-taken").await;
     space.server("mydev", json!({})).await;
-    // Nobody renews for somebody, whose term so comes to an end.
+    // No process renews the taken lease, so it expires.
     let ready = async {
         space.ready("mydev").await;
     };
@@ -90,7 +90,7 @@ async fn replica_whose_lease_is_taken_stops_working() {
     first.stop();
 }
 
-/// The first leads and the second waits, both having seen everything.
+/// Starts two operators with full caches. The first leads and the second waits.
 async fn two(quiet: &Quiet) -> (Operator, Operator) {
     let first = quiet.operator(FIRST);
     until("the first to lead", PATIENCE, async || first.leads().await).await.unwrap();
@@ -105,7 +105,7 @@ async fn two(quiet: &Quiet) -> (Operator, Operator) {
     (first, second)
 }
 
-/// A namespace in which a dev server became ready.
+/// Returns a namespace in which a dev server became ready.
 async fn works(quiet: &Quiet, name: &str) -> Namespace {
     let space = Namespace::on(quiet.client().await, name).await;
     space.server("mydev", json!({})).await;
@@ -113,7 +113,7 @@ async fn works(quiet: &Quiet, name: &str) -> Namespace {
     space
 }
 
-/// Who wrote to `space` as an operator.
+/// Returns the operators that wrote to `space`.
 fn writers(quiet: &Quiet, space: &Namespace, since: Timestamp) -> Vec<String> {
     let mut users: Vec<String> = quiet
         .writes()

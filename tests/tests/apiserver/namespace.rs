@@ -1,4 +1,4 @@
-//! A namespace of a cluster with an operator in it, and what a test does and sees there.
+//! A namespace of a cluster with an operator, and the calls of tests in it.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -21,25 +21,25 @@ use serde_json::{Value, json};
 
 use super::cluster::platform;
 
-/// How long anything may take that is on its way.
+/// How long a change may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
-/// A namespace. What is left in it goes with its cluster.
+/// A namespace. Its objects are deleted with its cluster.
 pub(crate) struct Namespace {
     pub(crate) client: Client,
     pub(crate) name: String,
 }
 
 impl Namespace {
-    /// A new one on the shared platform.
+    /// Creates a namespace on the shared platform.
     pub(crate) async fn new(name: &str) -> Self {
         Self::on(platform().await.plane.client().await.unwrap(), name).await
     }
 
-    /// A new one.
+    /// Creates a namespace.
     pub(crate) async fn on(client: Client, name: &str) -> Self {
         make::<Object>(&Api::all(client.clone()), json!({"metadata": {"name": name}})).await;
-        // Pods are refused without it.
+        // The API server rejects pods without it.
         let account = async || {
             let accounts: Api<k8s_openapi::api::core::v1::ServiceAccount> =
                 Api::namespaced(client.clone(), name);
@@ -53,48 +53,48 @@ impl Namespace {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Makes `object`.
+    /// Creates `object`.
     pub(crate) async fn make<K: Local>(&self, object: Value) -> K {
         make(&self.api(), object).await
     }
 
-    /// The object of that name.
+    /// Reads the object `name`.
     pub(crate) async fn get<K: Local>(&self, name: &str) -> K {
         self.api().get(name).await.unwrap()
     }
 
-    /// Changes an object as `patch` says.
+    /// Patches an object.
     pub(crate) async fn change<K: Local>(&self, name: &str, patch: Value) -> K {
         self.api().patch(name, &PatchParams::default(), &Patch::Merge(patch)).await.unwrap()
     }
 
-    /// Asks for the object's end.
+    /// Requests the deletion of the object.
     pub(crate) async fn delete<K: Local>(&self, name: &str) {
         self.api::<K>().delete(name, &DeleteParams::default()).await.unwrap();
     }
 
-    /// Waits until the object has gone.
+    /// Waits until the object is gone.
     pub(crate) async fn gone<K: Local>(&self, name: &str) {
         gone(&self.api::<K>(), name).await;
     }
 
-    /// Waits until the object is as `wanted`, and gives it.
+    /// Waits until `wanted` accepts the object, and returns it.
     pub(crate) async fn becomes<K: Local>(&self, name: &str, what: &str, wanted: impl Fn(&K) -> bool) -> K {
         becomes(&self.api(), name, what, wanted).await
     }
 
-    /// Names of all objects of a kind.
+    /// Returns the names of all objects of a kind.
     pub(crate) async fn names<K: Local>(&self) -> Vec<String> {
         let list = self.api::<K>().list(&ListParams::default()).await.unwrap();
         list.items.iter().map(ResourceExt::name_any).collect()
     }
 
-    /// Makes a dev server.
+    /// Creates a dev server.
     pub(crate) async fn server(&self, name: &str, spec: Value) -> DevServer {
         self.make(json!({"metadata": {"name": name}, "spec": spec})).await
     }
 
-    /// Waits until the dev server can be used, as its spec is now.
+    /// Waits until the dev server is ready with its current spec.
     pub(crate) async fn ready(&self, name: &str) -> DevServer {
         self.becomes(name, "to be ready", |server: &DevServer| {
             let status = server.status.clone().unwrap_or_default();
@@ -103,14 +103,14 @@ impl Namespace {
         .await
     }
 
-    /// Waits until the dev server says so, and gives the message.
+    /// Waits until the dev server has this condition, and returns its message.
     pub(crate) async fn says(&self, name: &str, kind: ConditionType, status: &str, reason: Reason) -> String {
         let wanted = |server: &DevServer| said(server, kind, status, reason).is_some();
-        let server = self.becomes(name, &format!("to say {kind}={status} {reason}"), wanted).await;
+        let server = self.becomes(name, &format!("to report {kind}={status} {reason}"), wanted).await;
         said(&server, kind, status, reason).unwrap()
     }
 
-    /// Waits for a pod of the dev server that has a node and isn't on its way out.
+    /// Waits for a scheduled pod of the dev server that is not being deleted.
     pub(crate) async fn pod(&self, server: &str) -> Pod {
         let pods: Api<Pod> = self.api();
         let params = ListParams::default().labels(&format!("devserver={server}"));
@@ -130,19 +130,19 @@ impl Namespace {
         .unwrap()
     }
 
-    /// Plays the kubelet: says how it is with a pod.
+    /// Acts as the kubelet: reports the status of a pod.
     pub(crate) async fn report(&self, pod: &str, status: Value) {
         let patch = Patch::Strategic(json!({"status": status}));
         self.api::<Pod>().patch_status(pod, &PatchParams::default(), &patch).await.unwrap();
     }
 
-    /// Plays the kubelet: ends a pod.
+    /// Acts as the kubelet: ends a pod.
     pub(crate) async fn end(&self, pod: &str) {
         self.api::<Pod>().delete(pod, &DeleteParams::default().grace_period(0)).await.unwrap();
     }
 }
 
-/// What every object that a test looks at can do.
+/// The traits of all objects that tests use.
 pub(crate) trait Kind:
     Resource<DynamicType = ()> + DeserializeOwned + Serialize + Clone + Debug
 {
@@ -155,24 +155,24 @@ pub(crate) trait Local: Kind + Resource<Scope = NamespaceResourceScope> {}
 
 impl<K: Kind + Resource<Scope = NamespaceResourceScope>> Local for K {}
 
-/// Makes an object.
+/// Creates an object.
 pub(crate) async fn make<K: Kind>(api: &Api<K>, object: Value) -> K {
     api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap()
 }
 
-/// Waits until an object is as `wanted`, and gives it.
+/// Waits until `wanted` accepts an object, and returns it.
 pub(crate) async fn becomes<K: Kind>(api: &Api<K>, name: &str, what: &str, wanted: impl Fn(&K) -> bool) -> K {
     until(format!("{name} {what}"), PATIENCE, async || match api.get_opt(name).await {
         Ok(Some(object)) if wanted(&object) => Ok(object),
         Ok(Some(object)) => Err(shown(&object)),
-        Ok(None) => Err("nothing of that name".to_owned()),
+        Ok(None) => Err("no object of that name".to_owned()),
         Err(error) => Err(error.to_string()),
     })
     .await
     .unwrap()
 }
 
-/// Waits until an object has gone.
+/// Waits until an object is gone.
 pub(crate) async fn gone<K: Kind>(api: &Api<K>, name: &str) {
     until(format!("the end of {name}"), PATIENCE, async || match api.get_opt(name).await {
         Ok(None) => Ok(()),
@@ -183,13 +183,13 @@ pub(crate) async fn gone<K: Kind>(api: &Api<K>, name: &str) {
     .unwrap();
 }
 
-/// The message of a condition, if it is as wanted and about the spec as it is now.
+/// Returns the message of a condition if it has this status and reason for the current spec.
 pub(crate) fn said(server: &DevServer, kind: ConditionType, status: &str, reason: Reason) -> Option<String> {
     let conditions = &server.status.as_ref()?.conditions;
     message(conditions, server.metadata.generation, kind, status, reason)
 }
 
-/// The message of a condition in a list, if it is as wanted and about `generation`.
+/// Returns the message of a condition in a list if it has this status and reason for `generation`.
 pub(crate) fn message(
     conditions: &[Condition],
     generation: Option<i64>,
@@ -202,14 +202,14 @@ pub(crate) fn message(
     (so && found.observed_generation == generation).then(|| found.message.clone())
 }
 
-/// Makes a flavor that asks for little, with `more` in its spec.
+/// Creates a flavor with small requests, with `more` in its spec.
 pub(crate) async fn flavor(client: &Client, name: &str, more: Value) -> DevServerFlavor {
     let mut spec = json!({"resources": {"requests": {"cpu": "100m"}, "limits": {"memory": "1Gi"}}});
     spec.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     make(&Api::all(client.clone()), json!({"metadata": {"name": name}, "spec": spec})).await
 }
 
-/// Everything but what nobody reads.
+/// Returns an object as text, without fields that do not help in messages.
 fn shown(object: &impl Serialize) -> String {
     let mut value = serde_json::to_value(object).unwrap();
     if let Some(metadata) = value["metadata"].as_object_mut() {

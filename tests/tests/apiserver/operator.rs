@@ -1,4 +1,4 @@
-//! Operators in this process, each on a thread of its own, since clients belong to a runtime.
+//! Operators in this process, each on its own thread, because clients belong to a runtime.
 
 use std::{collections::BTreeMap, net::SocketAddr, thread};
 
@@ -21,7 +21,7 @@ pub(crate) const NAMESPACE: &str = "devserver-operator-system";
 /// Its ServiceAccount, and its Lease.
 pub(crate) const NAME: &str = "devserver-operator";
 
-/// A running operator. Dropped, it ends as one that is told to.
+/// A running operator. Dropping it stops the operator as SIGTERM does.
 pub(crate) struct Operator {
     address: SocketAddr,
     shutdown: CancellationToken,
@@ -29,17 +29,18 @@ pub(crate) struct Operator {
     thread: Option<thread::JoinHandle<Option<Result<(), devplat_operator::Error>>>>,
 }
 
-/// What servers get in tests.
+/// Returns the defaults of dev servers in tests.
 pub(crate) fn defaults() -> Defaults {
     Defaults {
         agent_image: "devplat.local/agent".to_owned(),
         image: "devplat.local/base".to_owned(),
         home_size: Amount::parse("10Gi").unwrap(),
         storage_class: None,
+        pod_security: Some("baseline".to_owned()),
     }
 }
 
-/// What the operator's pod would be let in with.
+/// Returns a token of the operator's ServiceAccount.
 pub(crate) async fn token(client: &Client) -> Token {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
     let request = TokenRequest::default();
@@ -48,12 +49,12 @@ pub(crate) async fn token(client: &Client) -> Token {
 }
 
 impl Operator {
-    /// Starts one that calls itself `identity` in elections.
+    /// Starts an operator with `identity` in leader election.
     pub(crate) fn start(kubeconfig: Kubeconfig, identity: &str, defaults: Defaults) -> Self {
         Self::start_with(kubeconfig, identity, defaults, &[])
     }
 
-    /// The same, with a bastion that is known as `names` outside.
+    /// The same, with the external names of the bastion.
     pub(crate) fn start_with(
         kubeconfig: Kubeconfig,
         identity: &str,
@@ -80,33 +81,33 @@ impl Operator {
         Self { address, shutdown, death, thread: Some(thread) }
     }
 
-    /// Tells it to end, and waits until it has.
+    /// Stops the operator and waits until it has ended.
     pub(crate) fn stop(mut self) {
         self.shutdown.cancel();
         let ended = self.thread.take().unwrap().join().unwrap();
         assert!(matches!(ended, Some(Ok(()))), "{ended:?}");
     }
 
-    /// Ends it as a SIGKILL does: between two steps, without a word to anybody.
+    /// Ends the operator as SIGKILL does: between two steps and without releasing its lease.
     pub(crate) fn die(mut self) {
         self.death.cancel();
         let ended = self.thread.take().unwrap().join().unwrap();
         assert!(ended.is_none(), "{ended:?}");
     }
 
-    /// Status and body of the answer to a GET.
+    /// Returns status and body of the answer to a GET.
     pub(crate) async fn get(&self, path: &str) -> Result<(u16, String), String> {
         get(self.address, path).await.map_err(|error| format!("no answer: {error}"))
     }
 
-    /// A metric's values by its labels, as they are written.
+    /// Returns a metric's values by its labels.
     pub(crate) async fn metric(&self, name: &str) -> Result<BTreeMap<String, u64>, String> {
         let (_, text) = self.get("/metrics").await?;
         let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
         Ok(lines.map(|(labels, value)| (labels.to_owned(), value.parse().unwrap())).collect())
     }
 
-    /// Whether it leads.
+    /// Succeeds if the operator leads.
     pub(crate) async fn leads(&self) -> Result<(), String> {
         let leader = self.metric("devplat_operator_leader").await?;
         if leader.values().eq([&1]) { Ok(()) } else { Err(format!("leader: {leader:?}")) }

@@ -1,44 +1,160 @@
-//! The proof that a platform works, and one that does not.
+//! The proof, on a platform that works and on one that does not.
 
 use std::time::Duration;
 
+use devplat_api::condition::Reason;
 use devplat_api::{DevServer, DevUser};
 use devplat_kubernetes::{
-    door::Door,
+    Steady,
+    bastion::Route,
     proof::{self, NAME, Patience, ProofError, Way},
 };
-use devplat_tests::{control_plane, port};
-use kube::Api;
+use devplat_tests::{control_plane, port, waiting::until};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, DynamicObject, PostParams},
+};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
-use super::cluster::platform;
+use super::{cluster::platform, namespace::Namespace};
+
+/// Only one proof at a time can run in a cluster.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 const PATIENCE: Patience = Patience { seen: Duration::from_mins(1), ready: Duration::from_mins(1) };
 
 #[tokio::test]
-async fn a_platform_that_nobody_gets_into_is_not_proved_and_the_proofs_server_goes() {
+async fn failed_proof_deletes_its_server_and_user() {
+    let _turn = TURN.lock().await;
     let platform = platform().await;
     let client = platform.plane.client().await.unwrap();
-    let key = proof::begin(&client, "proved", "cpu-small", PATIENCE, &|_| ()).await.unwrap();
+    let key = proof::begin(&client, "proved", "cpu-small", PATIENCE, &Steady).await.unwrap();
 
     let entries = platform.plane.audit().entries().unwrap();
     let made = entries.iter().find(|entry| {
         let what = &entry.object_ref;
         entry.verb == "create" && what.resource == "devservers" && what.namespace == "dev-devplat-proof"
     });
-    // The administrator asks, with the rights of the user alone.
-    let made = made.expect("somebody made the proof's server");
+    // The administrator creates the server with only the user's rights.
+    let made = made.expect("the audit log has the creation of the proof's server");
     assert_eq!(made.response_status.code, 201);
     let asked = made.impersonated_user.as_ref().map(|user| user.username.as_str());
     assert_eq!(asked, Some("system:serviceaccount:dev-devplat-proof:user-devplat-proof"));
 
     let [free] = port::free().unwrap();
-    let door = Door::Address { host: "127.0.0.1".to_owned(), port: free.port() };
-    let way = Way { door: &door, host: "localhost" };
-    let error = proof::finish(&client, "proved", way, &key, &|_| ()).await.unwrap_err();
+    let route = Route::Address { host: "127.0.0.1".to_owned(), port: free.port() };
+    let way = Way { route: &route, host: "localhost" };
+    let error = proof::finish(&client, "proved", way, &key, &Steady).await.unwrap_err();
     assert!(matches!(&error, ProofError::Ssh { user, source: _ } if user == NAME), "{error:?}");
     let servers: Api<DevServer> = Api::namespaced(client.clone(), "dev-devplat-proof");
     assert!(servers.get_opt(NAME).await.unwrap().is_none(), "it is left");
     let users: Api<DevUser> = Api::all(control_plane::client(platform.plane.kubeconfig()).await.unwrap());
     let user = users.get_opt(NAME).await.unwrap();
     assert!(user.is_none_or(|user| user.metadata.deletion_timestamp.is_some()), "its user stays");
+}
+
+#[tokio::test]
+async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
+    let _turn = TURN.lock().await;
+    let client = platform().await.plane.client().await.unwrap();
+    let policy = Policy::deny_pods(&client, "dev-devplat-proof").await;
+    let start = tokio::time::Instant::now();
+    let error = proof::begin(&client, "proved", "cpu-small", PATIENCE, &Steady).await.unwrap_err();
+    let ProofError::Hopeless { reason: Reason::Forbidden, message, .. } = &error else { panic!("{error:?}") };
+    assert!(message.contains("no pods in this test"), "{message}");
+    assert!(error.hints()[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{:?}", error.hints());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    policy.remove(&client).await;
+    proof::clear(&client, "proved", &Steady).await.unwrap();
+}
+
+/// A `ValidatingAdmissionPolicy` with its binding.
+struct Policy(&'static str);
+
+impl Policy {
+    /// Creates a policy that denies all pods of a namespace.
+    async fn deny_pods(client: &Client, namespace: &str) -> Self {
+        let policy = Self("proof-without-pods");
+        let probe = Namespace::new("proof-probe").await;
+        let group = "admissionregistration.k8s.io/v1";
+        policy
+            .create(
+                client,
+                json!({
+                    "apiVersion": group, "kind": "ValidatingAdmissionPolicy",
+                    "spec": {
+                        "failurePolicy": "Fail",
+                        "matchConstraints": {
+                            "namespaceSelector": {"matchExpressions": [{
+                                "key": "kubernetes.io/metadata.name", "operator": "In",
+                                "values": [namespace, probe.name],
+                            }]},
+                            "objectSelector": {"matchExpressions": [
+                                {"key": "unaffected", "operator": "DoesNotExist"}
+                            ]},
+                            "resourceRules": [{
+                                "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+                                "resources": ["pods"],
+                            }],
+                        },
+                        "validations": [
+                            {"expression": "false", "message": "no pods in this test", "reason": "Forbidden"}
+                        ],
+                    },
+                }),
+            )
+            .await;
+        policy
+            .create(
+                client,
+                json!({
+                    "apiVersion": group, "kind": "ValidatingAdmissionPolicyBinding",
+                    "spec": {"policyName": policy.0, "validationActions": ["Deny"]},
+                }),
+            )
+            .await;
+        // The API server applies a new policy only after a moment.
+        let pods: Api<Pod> = probe.api();
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {"name": "probe"}, "spec": {"containers": [{"name": "a", "image": "b"}]},
+        }))
+        .unwrap();
+        let dry = PostParams { dry_run: true, field_manager: None };
+        until("the policy to deny", Duration::from_secs(30), async || match pods.create(&dry, &pod).await {
+            Err(kube::Error::Api(status)) if status.message.contains("no pods in this test") => Ok(()),
+            outcome => Err(format!("{:?}", outcome.map(|_| ()))),
+        })
+        .await
+        .unwrap();
+        policy
+    }
+
+    async fn create(&self, client: &Client, mut object: Value) {
+        object["metadata"] = json!({"name": self.0});
+        let object: DynamicObject = serde_json::from_value(object).unwrap();
+        self.api(client, &object.types.clone().unwrap().kind)
+            .create(&PostParams::default(), &object)
+            .await
+            .unwrap();
+    }
+
+    async fn remove(self, client: &Client) {
+        for kind in ["ValidatingAdmissionPolicyBinding", "ValidatingAdmissionPolicy"] {
+            self.api(client, kind).delete(self.0, &DeleteParams::default()).await.unwrap();
+        }
+    }
+
+    #[expect(clippy::unused_self, reason = "reads better beside the others")]
+    fn api(&self, client: &Client, kind: &str) -> Api<DynamicObject> {
+        let kind = kube::core::GroupVersionKind::gvk("admissionregistration.k8s.io", "v1", kind);
+        let mut resource = kube::api::ApiResource::from_gvk(&kind);
+        resource.plural = if kind.kind.ends_with("Binding") {
+            "validatingadmissionpolicybindings".to_owned()
+        } else {
+            "validatingadmissionpolicies".to_owned()
+        };
+        Api::all_with(client.clone(), &resource)
+    }
 }

@@ -1,15 +1,18 @@
-//! What `devplat up` applies, as its own templates and its own profile give it.
+//! The releases of `devplat up`, rendered from the shipped templates and a shipped profile.
 
 use std::collections::BTreeMap;
 
-use devplat_kubernetes::release::{self, Release};
+use devplat_kubernetes::{
+    Steady,
+    release::{self, Release},
+};
 use devplat_render::{Images, Input, ReleaseName, Templates};
 use kube::{Client, api::DynamicObject};
 
-/// The platform of the clusters that have one from the start.
+/// The platform of the clusters that start with one.
 const PLATFORM: &str = "test";
 
-/// The releases of the profile `kind`.
+/// Renders the releases of the profile `kind`.
 pub(crate) fn rendered(platform: &str) -> Vec<Release> {
     let sources = devplat_profile::Sources { shipped: Some("kind".to_owned()), ..Default::default() };
     let profile = devplat_profile::load(&sources).unwrap().profile;
@@ -27,15 +30,15 @@ pub(crate) fn rendered(platform: &str) -> Vec<Release> {
     ReleaseName::ALL.map(|name| of(platform, name.as_str(), templates.release(name, input).unwrap())).to_vec()
 }
 
-/// A release of `objects`.
+/// Returns a release of `objects`.
 pub(crate) fn of(platform: &str, name: &str, objects: Vec<DynamicObject>) -> Release {
     let digest = devplat_render::digest(&objects);
     Release { platform: platform.to_owned(), name: name.to_owned(), objects, digest }
 }
 
-/// Applies all of it. The Deployment of the operator is among it: kwok's pods of it do nothing.
+/// Applies all releases. The operator's Deployment is among them, but kwok's pods do not run it.
 pub(crate) async fn install(client: &Client) {
     for release in rendered(PLATFORM) {
-        release::apply(client, &release, &|_| {}).await.unwrap();
+        release::apply(client, &release, &Steady).await.unwrap();
     }
 }

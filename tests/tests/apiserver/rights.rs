@@ -1,5 +1,5 @@
-//! The operator's rights: as many as it needs, and no more. The operator of the shared platform has exactly those
-//! that `devplat up` gives it, and what it does with them is in the audit log.
+//! The operator has exactly the rights that it needs. The operator of the shared platform has those that `devplat up`
+//! gives it, and the audit log records their use.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ use super::{
     operator,
 };
 
-/// What may be done: verb, and `group/resource` with the name where only one is meant.
+/// A right: the verb, and `group/resource`, with the name if the right is for one object.
 type Right = (String, String);
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn every_right_of_the_operator_is_used_and_none_is_missing() {
     let client = platform.plane.client().await.unwrap();
     tokio::select! {
         () = everything_that_an_operator_does(&client) => {}
-        // Without a right the operator gets nowhere, and this says which.
+        // Without a right the operator would not become ready; this reports the missing one.
         refused = refusal(platform) => panic!("refused: {refused:#?}"),
     }
 
@@ -48,13 +48,13 @@ async fn every_right_of_the_operator_is_used_and_none_is_missing() {
     assert_eq!(refused(platform), [""; 0]);
 }
 
-/// What the operator was forbidden so far.
+/// Returns the operator's forbidden requests so far.
 fn refused(platform: &Platform) -> Vec<String> {
     let entries = of_the_operator(platform.plane.audit().entries().unwrap());
     entries.iter().filter(|entry| entry.annotations.decision == "forbid").map(Entry::line).collect()
 }
 
-/// Waits until something is forbidden.
+/// Waits until a request is forbidden.
 async fn refusal(platform: &Platform) -> Vec<String> {
     until("a refusal", PATIENCE * 10, async || match refused(platform) {
         none if none.is_empty() => Err("none"),
@@ -65,7 +65,7 @@ async fn refusal(platform: &Platform) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn operator_has_no_rights_but_those_roles() {
+async fn operator_has_only_the_rights_of_its_roles() {
     let client = platform().await.plane.client().await.unwrap();
     let is_operator = |subjects: &Option<Vec<Subject>>| {
         subjects.iter().flatten().any(|subject| {
@@ -85,7 +85,7 @@ async fn operator_has_no_rights_but_those_roles() {
     assert_eq!(roles, namespaces.map(|namespace| (namespace.to_owned(), operator::NAME)));
 }
 
-/// A user and a flavor come, her rights get lost, a server of hers comes, is changed, and all of it goes.
+/// Creates a user and a flavor, deletes the user's rights, creates and changes a server, and deletes all of them.
 async fn everything_that_an_operator_does(client: &Client) {
     let (users, flavors) = (Api::<DevUser>::all(client.clone()), Api::<DevServerFlavor>::all(client.clone()));
     make(&users, json!({"metadata": {"name": "rita"}, "spec": {"sshKeys": ["ssh-ed25519 AAAA"]}})).await;
@@ -94,7 +94,7 @@ async fn everything_that_an_operator_does(client: &Client) {
     namespace::flavor(client, "rights", json!({})).await;
 
     let space = Namespace { client: client.clone(), name: "dev-rita".to_owned() };
-    // What was deleted by hand is looked for, since it could be somebody else's by now.
+    // For a deleted object the operator reads the name again, because a foreign object could have it by now.
     space.delete::<ServiceAccount>("user-rita").await;
     let (binding, keys, policy) =
         (name::USER_ROLE_BINDING, name::AUTHORIZED_KEYS_CONFIG_MAP, name::NETWORK_POLICY);
@@ -111,12 +111,12 @@ async fn everything_that_an_operator_does(client: &Client) {
     let none = Patch::Merge(json!({"spec": {"sshKeys": []}}));
     users.patch("rita", &PatchParams::default(), &none).await.unwrap();
     let told = |pod: &Pod| pod.annotations().contains_key(name::KEYS_ANNOTATION);
-    space.becomes(&space.pod("mydev").await.name_any(), "to be told of the keys", told).await;
+    space.becomes(&space.pod("mydev").await.name_any(), "to have the new keys' annotation", told).await;
     let other =
         json!({"spec": {"ports": [{"name": "ssh", "port": 22, "protocol": "TCP", "targetPort": 8080}]}});
     let changed = space.change::<Service>("mydev-ssh", other).await.resource_version();
     let mended = |service: &Service| service.resource_version() != changed;
-    space.becomes("mydev-ssh", "to be put right", mended).await;
+    space.becomes("mydev-ssh", "to be restored", mended).await;
     space.change::<DevServer>("mydev", json!({"spec": {"persistentHomeSize": "20Gi"}})).await;
     let grown = |claim: &PersistentVolumeClaim| {
         let resources = claim.spec.as_ref().unwrap().resources.as_ref().unwrap();
@@ -171,7 +171,7 @@ fn of_the_operator(entries: Vec<Entry>) -> Vec<Entry> {
     entries.into_iter().filter(|entry| entry.user.username == user).collect()
 }
 
-/// The rights that it took to get that answer.
+/// Returns the rights that the request needed.
 fn used(entry: &Entry) -> Vec<Right> {
     let object = &entry.object_ref;
     if entry.annotations.decision != "allow" {
@@ -183,10 +183,10 @@ fn used(entry: &Entry) -> Vec<Right> {
     }
     let right = |verb: &str, what: &str| (verb.to_owned(), what.to_owned());
     let mut rights = vec![right(&entry.verb, &what), right(&entry.verb, &format!("{what} {}", object.name))];
-    // An apply that made something: the API server asked within it for the right to create.
+    // An apply that created an object also needed the right to create.
     if entry.verb == "patch" && entry.response_status.code == 201 {
         rights.extend([right("create", &what), right("create", &format!("{what} {}", object.name))]);
-        // And, since the operator has not itself what it gives to users, for the right to give it.
+        // The operator grants rights that it does not have, which needs the right to bind.
         match (object.resource.as_str(), object.name.as_str()) {
             ("rolebindings", name::BASTION_TOKEN_BINDING) => rights.push(bind(name::BASTION_TOKEN_ROLE)),
             ("rolebindings", _) => rights.push(bind(name::USER_ROLE)),

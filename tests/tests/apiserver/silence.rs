@@ -1,5 +1,5 @@
-//! Where there is nothing to do, the operator writes nothing: not when it starts, not when it looks again. And what
-//! runs goes on, whatever operator comes.
+//! An operator with nothing to do writes nothing, neither at its start nor at a resync, and a new version of the
+//! operator does not restart running servers.
 
 use devplat_api::{
     DevServer, DevServerFlavor, DevUser,
@@ -37,13 +37,13 @@ async fn restart_of_the_operator_writes_nothing() {
 }
 
 #[tokio::test]
-async fn another_look_at_what_is_as_it_should_be_writes_nothing() {
+async fn resync_of_an_unchanged_cluster_writes_nothing() {
     let quiet = quiet().await;
     let operator = started(quiet.operator(FIRST)).await;
     let space = settled(&quiet, "silence-look", "sonja").await;
     let before = looks(&operator, "DevServer").await.unwrap();
     let begun = Timestamp::now();
-    // A flavor that comes or goes has all servers looked at.
+    // The creation or deletion of a flavor reconciles all servers.
     let flavors = Api::<DevServerFlavor>::all(space.client.clone());
     namespace::flavor(&space.client, "silence", json!({})).await;
     flavors.delete("silence", &DeleteParams::default()).await.unwrap();
@@ -61,7 +61,7 @@ async fn another_look_at_what_is_as_it_should_be_writes_nothing() {
 }
 
 #[tokio::test]
-async fn new_server_costs_seven_writes_or_six_with_a_flavor_of_its_own() {
+async fn new_server_needs_seven_writes_or_six_with_its_own_flavor() {
     let quiet = quiet().await;
     let operator = started(quiet.operator(FIRST)).await;
     let client = quiet.client().await;
@@ -76,14 +76,15 @@ async fn new_server_costs_seven_writes_or_six_with_a_flavor_of_its_own() {
     idle(&operator).await;
     let writes = server_made(&quiet, &operator, &space, "mydev", json!({})).await;
     assert_eq!(writes.len(), 7, "{writes:#?}");
-    // Where nobody else does, the first server closes the namespace to others.
+    // In a namespace without a user, the first server adds the NetworkPolicy.
     let first = server_made(&quiet, &operator, &nobodys, "mydev", json!({})).await;
     assert_eq!(first.len(), 8, "{first:#?}");
     let second = server_made(&quiet, &operator, &nobodys, "other", json!({})).await;
     assert_eq!(second.len(), 7, "{second:#?}");
     let named = server_made(&quiet, &operator, &space, "named", json!({"flavor": "cpu-small"})).await;
     assert_eq!(named.len(), 6, "{named:#?}");
-    // A pod that comes before its keys waits for the kubelet's next attempt; one before its home might find another's.
+    // A pod that is created before its keys waits for the kubelet's next attempt; one before its home could mount a
+    // foreign claim.
     let place = |what: &str| writes.iter().position(|line| line.contains(what)).unwrap();
     for before in ["create secrets", "create persistentvolumeclaims"] {
         assert!(place(before) < place("create deployments"), "{writes:#?}");
@@ -92,7 +93,7 @@ async fn new_server_costs_seven_writes_or_six_with_a_flavor_of_its_own() {
 }
 
 #[tokio::test]
-async fn new_server_says_what_it_waits_for_where_no_operator_runs() {
+async fn new_server_reports_that_it_waits_for_an_operator() {
     let quiet = quiet().await;
     let space = Namespace::on(quiet.client().await, "silence-nobody").await;
     space.server("mydev", json!({})).await;
@@ -102,7 +103,7 @@ async fn new_server_says_what_it_waits_for_where_no_operator_runs() {
     let [ready] = &status.conditions[..] else { panic!("{:?}", status.conditions) };
     let said = (&*ready.type_, &*ready.status, &*ready.reason, &*ready.message);
     assert_eq!(said, ("Ready", "Unknown", "Starting", "waiting for the operator to make it"));
-    // What it says then is of now.
+    // The transition time must come from the operator, not from the CRD's default.
     let operator = started(quiet.operator(FIRST)).await;
     let status = space.ready("mydev").await.status.unwrap();
     let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
@@ -125,7 +126,7 @@ async fn upgrade_of_the_operator_restarts_no_server() {
     new.stop();
 }
 
-/// What is written for a new server until nothing is left to do.
+/// Returns the writes for a new server until there is nothing left to do.
 async fn server_made(
     quiet: &Quiet,
     operator: &Operator,
@@ -141,7 +142,7 @@ async fn server_made(
     writes.filter(|line| line.contains(&format!("{}/", space.name))).collect()
 }
 
-/// A namespace with a ready server, a user beside it, and nothing left to do.
+/// Creates a namespace with a ready server, and a user, and waits until there is nothing left to do.
 async fn settled(quiet: &Quiet, name: &str, user: &str) -> Namespace {
     let space = Namespace::on(quiet.client().await, name).await;
     space.server("mydev", json!({})).await;
@@ -167,8 +168,8 @@ async fn looked_at_everything(operator: &Operator, space: &Namespace) {
         ("DevUser", count::<DevUser>(&space.client).await),
     ];
     for (kind, there) in there {
-        assert!(there > 0, "no {kind} to look at");
-        until(format!("a look at each {kind}"), PATIENCE, async || {
+        assert!(there > 0, "no {kind} to reconcile");
+        until(format!("a reconcile of each {kind}"), PATIENCE, async || {
             let looks = looks(operator, kind).await?;
             if looks >= there { Ok(()) } else { Err(format!("{looks} of {there}")) }
         })
@@ -178,7 +179,7 @@ async fn looked_at_everything(operator: &Operator, space: &Namespace) {
     idle(operator).await;
 }
 
-/// Waits until nothing waits to be looked at.
+/// Waits until the operator's queue is empty.
 async fn idle(operator: &Operator) {
     until("an empty queue", PATIENCE, async || {
         let depth = operator.metric("devplat_operator_queue_depth").await?;
@@ -198,7 +199,7 @@ async fn looks(operator: &Operator, kind: &str) -> Result<u64, String> {
     Ok(looks.get(&format!("{{kind=\"{kind}\"}}")).copied().unwrap_or_default())
 }
 
-/// What operators wrote.
+/// Returns the writes of operators.
 fn written(quiet: &Quiet, since: Timestamp) -> Vec<String> {
     let writes = quiet.writes().into_iter().filter(|entry| entry.request_received_timestamp >= since);
     writes.map(|entry| entry.line()).collect()

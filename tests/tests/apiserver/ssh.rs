@@ -1,4 +1,4 @@
-//! The SSH authorities: made once, kept, and behind every key of the platform.
+//! The SSH authorities: created once, kept, and the signers of every key of the platform.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ use super::{
 };
 
 const NOW: u64 = 1_800_000_000;
-/// A pod hangs for half a minute before the operator doubts its keys.
+/// Longer than the half minute that a pod hangs before the operator checks its keys.
 const LONG: Duration = Duration::from_secs(90);
 
 #[tokio::test]
-async fn server_gets_keys_that_the_host_authority_vouches_for() {
+async fn server_gets_keys_signed_by_the_host_authority() {
     let space = Namespace::new("ssh-server").await;
     let server = space.server("mydev", json!({})).await;
     space.ready("mydev").await;
@@ -44,7 +44,7 @@ async fn server_gets_keys_that_the_host_authority_vouches_for() {
     let command = pod.containers[0].command.as_ref().unwrap();
     assert!(command.ends_with(&["--principal", "ssh-server/mydev"].map(str::to_owned)), "{command:?}");
 
-    // The same name is the same machine to whoever knows it, and no two share a key.
+    // A server of the same name keeps its host key, because clients know it, and no two servers share a key.
     space.delete::<DevServer>("mydev").await;
     space.gone::<DevServer>("mydev").await;
     assert_eq!(space.names::<Secret>().await, [""; 0]);
@@ -59,7 +59,7 @@ async fn server_gets_keys_that_the_host_authority_vouches_for() {
 }
 
 #[tokio::test]
-async fn keys_deleted_before_the_pod_has_them_are_made_again() {
+async fn keys_deleted_before_the_pod_has_them_are_recreated() {
     let space = Namespace::new("ssh-keys-gone").await;
     let flavor = super::server::silent_flavor(&space).await;
     space.server("mydev", json!({"flavor": flavor})).await;
@@ -78,7 +78,7 @@ async fn keys_deleted_before_the_pod_has_them_are_made_again() {
 }
 
 #[tokio::test]
-async fn bastion_gets_what_dev_servers_trust_and_what_its_clients_do() {
+async fn bastion_gets_keys_that_servers_and_clients_trust() {
     let client = platform().await.plane.client().await.unwrap();
     let public = public(&client).await;
     let secret = bastion_keys(&client).await;
@@ -93,7 +93,7 @@ async fn bastion_gets_what_dev_servers_trust_and_what_its_clients_do() {
 }
 
 #[tokio::test]
-async fn another_operator_goes_on_with_the_same_authorities() {
+async fn new_operator_keeps_the_authorities() {
     let quiet = quiet().await;
     let client = quiet.client().await;
     let first = leading(&quiet, &["a.example.com"]).await;
@@ -101,7 +101,7 @@ async fn another_operator_goes_on_with_the_same_authorities() {
     let seed = seed(&client).await.data;
     first.stop();
 
-    // A name less and a name more are signed; the key stays. And what was lost comes back.
+    // A changed list of names gets a new signature, the key stays, and deleted objects are recreated.
     authorities(&client).delete(name::AUTHORITIES_CONFIG_MAP, &DeleteParams::default()).await.unwrap();
     let second = leading(&quiet, &["b.example.com"]).await;
     let after = signed_for(&client, "b.example.com").await;
@@ -113,7 +113,7 @@ async fn another_operator_goes_on_with_the_same_authorities() {
 }
 
 #[tokio::test]
-async fn seed_that_is_none_is_left_alone_and_nothing_is_made_until_it_is_gone() {
+async fn invalid_seed_is_not_changed_and_blocks_new_keys() {
     let quiet = quiet().await;
     let client = quiet.client().await;
     let seeds: Api<Secret> = Api::namespaced(client.clone(), operator::NAMESPACE);
@@ -133,7 +133,7 @@ async fn seed_that_is_none_is_left_alone_and_nothing_is_made_until_it_is_gone() 
     operator.stop();
 }
 
-/// What everybody may know.
+/// The public keys of the platform.
 struct Public {
     host: PublicKey,
     session: String,
@@ -157,12 +157,12 @@ async fn bastion_keys(client: &Client) -> Secret {
     becomes(&api, name::BASTION_KEYS_SECRET, "to be there", |_| true).await
 }
 
-/// The bastion's Secret once it is good for `host`.
+/// Waits until the bastion's certificate is valid for `host`, and returns its Secret.
 async fn signed_for(client: &Client, host: &str) -> Secret {
     let authority = public(client).await.host;
     let api = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
     let good = |secret: &Secret| vouch(&identity(secret).0, &authority, host, NOW).is_ok();
-    becomes(&api, name::BASTION_KEYS_SECRET, &format!("to be good for {host}"), good).await
+    becomes(&api, name::BASTION_KEYS_SECRET, &format!("to be valid for {host}"), good).await
 }
 
 async fn seed(client: &Client) -> Secret {
@@ -170,7 +170,7 @@ async fn seed(client: &Client) -> Secret {
     api.get(name::HOST_AUTHORITY_SECRET).await.unwrap()
 }
 
-/// The Secret that the Deployment of `mydev` names.
+/// Returns the Secret that the Deployment of `mydev` names.
 async fn secret_of(space: &Namespace) -> Secret {
     let deployment: Deployment = space.get("mydev").await;
     let volumes = deployment.spec.unwrap().template.spec.unwrap().volumes.unwrap();

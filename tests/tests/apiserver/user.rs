@@ -1,4 +1,4 @@
-//! Users: a namespace each, the rights that devctl needs there, and no others.
+//! Users: each has a namespace and exactly the rights that devctl needs in it.
 
 use devplat_api::{
     DevServer, DevUser,
@@ -38,7 +38,7 @@ async fn new_user_gets_a_namespace_an_account_and_rights() {
 }
 
 #[tokio::test]
-async fn name_that_is_no_label_gets_a_namespace_of_its_own() {
+async fn name_that_is_not_a_label_gets_its_own_namespace() {
     let client = client().await;
     let dotted = ready(&client, "grace.hopper").await.status.unwrap().namespace.unwrap();
     let dashed = ready(&client, "grace-hopper").await.status.unwrap().namespace.unwrap();
@@ -47,7 +47,7 @@ async fn name_that_is_no_label_gets_a_namespace_of_its_own() {
 }
 
 #[tokio::test]
-async fn user_may_what_devctl_needs_at_home_and_nothing_elsewhere() {
+async fn user_has_the_rights_for_devctl_only_in_the_own_namespace() {
     let client = client().await;
     ready(&client, "barbara").await;
     ready(&client, "other").await;
@@ -62,7 +62,10 @@ async fn user_may_what_devctl_needs_at_home_and_nothing_elsewhere() {
     ] {
         for verb in verbs.split(' ') {
             assert!(may(&client, "barbara", verb, what, "dev-barbara").await, "{verb} {what} at home");
-            assert!(!may(&client, "barbara", verb, what, "dev-other").await, "{verb} {what} at somebody's");
+            assert!(
+                !may(&client, "barbara", verb, what, "dev-other").await,
+                "{verb} {what} in another user's namespace"
+            );
             assert!(!may(&client, "barbara", verb, what, "").await, "{verb} {what} everywhere");
         }
     }
@@ -94,7 +97,7 @@ async fn user_may_what_devctl_needs_at_home_and_nothing_elsewhere() {
 }
 
 #[tokio::test]
-async fn user_makes_and_deletes_a_server_with_the_own_token() {
+async fn user_creates_and_deletes_a_server_with_the_own_token() {
     let client = client().await;
     ready(&client, "evelyn").await;
     let account: Api<ServiceAccount> = Api::namespaced(client.clone(), "dev-evelyn");
@@ -116,7 +119,7 @@ async fn user_makes_and_deletes_a_server_with_the_own_token() {
 }
 
 #[tokio::test]
-async fn keys_of_a_user_are_where_the_servers_mount_them_and_pods_are_told_of_others() {
+async fn changed_keys_reach_the_mounted_configmap_and_the_pods() {
     let client = client().await;
     let (one, other) = ("ssh-ed25519 AAAA1 katherine", "ssh-ed25519 AAAA2 katherine");
     make_user(&client, "katherine", json!({"sshKeys": [one]})).await;
@@ -131,14 +134,14 @@ async fn keys_of_a_user_are_where_the_servers_mount_them_and_pods_are_told_of_ot
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
     let pod = space.pod("mydev").await;
-    assert!(!pod.annotations().contains_key(name::KEYS_ANNOTATION), "it came after the keys");
+    assert!(!pod.annotations().contains_key(name::KEYS_ANNOTATION), "the pod is newer than the keys");
     let users: Api<DevUser> = Api::all(client.clone());
     let both = Patch::Merge(json!({"spec": {"sshKeys": [one, other]}}));
     users.patch("katherine", &PatchParams::default(), &both).await.unwrap();
     let keys = format!("{one}\n{other}\n");
     space.becomes(map, "to hold both keys", |map| holds(map, &keys)).await;
     let told = |pod: &Pod| pod.annotations().contains_key(name::KEYS_ANNOTATION);
-    space.becomes(&pod.name_any(), "to be told", told).await;
+    space.becomes(&pod.name_any(), "to have the annotation", told).await;
     assert_eq!(space.pod("mydev").await.uid(), pod.uid());
 
     let wipe = Patch::Merge(json!({"data": {(name::AUTHORIZED_KEYS): "somebody's"}}));
@@ -147,7 +150,7 @@ async fn keys_of_a_user_are_where_the_servers_mount_them_and_pods_are_told_of_ot
 }
 
 #[tokio::test]
-async fn network_of_a_user_opened_by_hand_is_closed_again() {
+async fn manually_opened_network_policy_is_restored() {
     let client = client().await;
     ready(&client, "annie").await;
     let policies: Api<NetworkPolicy> = Api::namespaced(client, "dev-annie");
@@ -159,7 +162,7 @@ async fn network_of_a_user_opened_by_hand_is_closed_again() {
 }
 
 #[tokio::test]
-async fn bastion_may_act_as_a_user_and_as_nobody_else() {
+async fn bastion_may_create_tokens_only_of_users() {
     let client = client().await;
     ready(&client, "margaret").await;
     let bastion = "system:serviceaccount:devserver-bastion:bastion";
@@ -184,7 +187,7 @@ async fn deleted_user_loses_everything() {
 }
 
 #[tokio::test]
-async fn home_outlives_its_user_and_is_there_when_the_user_comes_back() {
+async fn home_outlives_its_user_and_returns_with_the_user() {
     let client = client().await;
     ready(&client, "mary").await;
     let space = Namespace { client: client.clone(), name: "dev-mary".to_owned() };
@@ -199,7 +202,7 @@ async fn home_outlives_its_user_and_is_there_when_the_user_comes_back() {
     gone::<RoleBinding>(&space.api(), name::USER_ROLE_BINDING).await;
     gone::<RoleBinding>(&space.api(), name::BASTION_TOKEN_BINDING).await;
     gone::<ConfigMap>(&space.api(), name::AUTHORIZED_KEYS_CONFIG_MAP).await;
-    // What would run there is no more open than before.
+    // The namespace keeps its NetworkPolicy.
     space.get::<NetworkPolicy>(name::NETWORK_POLICY).await;
     let kept = |space: &Object| space.annotations().contains_key(name::KEPT_ANNOTATION);
     let spaces: Api<Object> = Api::all(client.clone());
@@ -207,12 +210,12 @@ async fn home_outlives_its_user_and_is_there_when_the_user_comes_back() {
     assert!(!may(&client, "mary", "list", "apps.devservers.io/devservers", "dev-mary").await);
 
     ready(&client, "mary").await;
-    becomes(&spaces, "dev-mary", "to be taken up again", |space| !kept(space)).await;
+    becomes(&spaces, "dev-mary", "to be in use again", |space| !kept(space)).await;
     assert_eq!(space.get::<PersistentVolumeClaim>("mydev-home").await.uid(), home.uid());
 }
 
 #[tokio::test]
-async fn user_who_comes_back_at_once_gets_everything_again() {
+async fn user_recreated_immediately_gets_all_objects_again() {
     let client = client().await;
     ready(&client, "radia").await;
     delete(&client, "radia").await;
@@ -223,7 +226,7 @@ async fn user_who_comes_back_at_once_gets_everything_again() {
 }
 
 #[tokio::test]
-async fn foreign_namespace_of_the_name_is_left_alone_until_it_goes() {
+async fn foreign_namespace_is_not_changed_and_blocks_the_user() {
     let client = client().await;
     let spaces: Api<Object> = Api::all(client.clone());
     let before = make(&spaces, json!({"metadata": {"name": "dev-sophie"}})).await;
@@ -243,7 +246,7 @@ async fn foreign_namespace_of_the_name_is_left_alone_until_it_goes() {
 }
 
 #[tokio::test]
-async fn limits_are_refused_until_they_exist() {
+async fn limits_are_rejected_as_unsupported() {
     let client = client().await;
     make_user(&client, "limited", json!({"limits": {"devServers": 1}})).await;
     let said = says(&client, "limited", ConditionType::Accepted, "False", Reason::NotSupportedYet).await;
@@ -252,7 +255,7 @@ async fn limits_are_refused_until_they_exist() {
 }
 
 #[tokio::test]
-async fn rights_changed_or_deleted_by_hand_are_put_right() {
+async fn manually_changed_or_deleted_rights_are_restored() {
     let client = client().await;
     ready(&client, "hedy").await;
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), "dev-hedy");
@@ -298,18 +301,19 @@ async fn says(client: &Client, name: &str, kind: ConditionType, status: &str, re
         let conditions = user.status.clone().unwrap_or_default().conditions;
         message(&conditions, user.metadata.generation, kind, status, reason)
     };
-    let what = format!("to say {kind}={status} {reason}");
+    let what = format!("to report {kind}={status} {reason}");
     let user = becomes(&Api::all(client.clone()), name, &what, |user| said(user).is_some()).await;
     said(&user).unwrap()
 }
 
-/// Whether `user` may `verb` `what` (`group/resource[/subresource]`) in `namespace`; in all of them where it is empty.
+/// Returns whether `user` may `verb` `what` (`group/resource[/subresource]`) in `namespace`; an empty one means all
+/// namespaces.
 async fn may(client: &Client, user: &str, verb: &str, what: &str, namespace: &str) -> bool {
     let account = format!("system:serviceaccount:dev-{user}:user-{user}");
     allowed(client, &account, verb, what, namespace).await
 }
 
-/// The same for any ServiceAccount, by the name that it has as a user.
+/// The same for any ServiceAccount, by its user name.
 async fn allowed(client: &Client, account: &str, verb: &str, what: &str, namespace: &str) -> bool {
     let mut parts = what.split('/');
     let mut part = || parts.next().unwrap_or_default();

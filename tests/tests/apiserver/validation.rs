@@ -1,4 +1,4 @@
-//! What the CRDs refuse by themselves: at once, and with a message that says what is wrong and what would be right.
+//! Objects that the CRDs reject, each with a message that names the mistake and a valid value.
 
 use devplat_api::{DevServer, DevServerFlavor, DevUser};
 use kube::{
@@ -13,7 +13,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn name_too_long_for_what_is_made_from_it_is_refused() {
+async fn server_name_that_is_too_long_is_rejected() {
     let name = "a".repeat(53);
     assert_eq!(
         refused_server(&name, json!({})).await,
@@ -26,7 +26,7 @@ async fn name_too_long_for_what_is_made_from_it_is_refused() {
 }
 
 #[tokio::test]
-async fn name_that_no_service_could_have_is_refused() {
+async fn server_name_that_is_not_a_label_is_rejected() {
     for name in ["2fast", "a.b"] {
         assert_eq!(
             refused_server(name, json!({})).await,
@@ -40,7 +40,7 @@ async fn name_that_no_service_could_have_is_refused() {
 }
 
 #[tokio::test]
-async fn second_server_of_a_name_is_told_that_it_exists() {
+async fn second_server_of_the_same_name_is_rejected() {
     let space = Namespace::new("validation-twin").await;
     space.server("twin", json!({})).await;
     let twin: DevServer = serde_json::from_value(json!({"metadata": {"name": "twin"}, "spec": {}})).unwrap();
@@ -51,7 +51,7 @@ async fn second_server_of_a_name_is_told_that_it_exists() {
 }
 
 #[tokio::test]
-async fn size_that_is_no_quantity_is_refused() {
+async fn size_that_is_not_a_quantity_is_rejected() {
     for size in ["10GB", "-1Gi", "10 Gi", "lots"] {
         let said = refused_server("mydev", json!({"persistentHomeSize": size})).await;
         assert_eq!(
@@ -69,13 +69,13 @@ async fn size_that_is_no_quantity_is_refused() {
 }
 
 #[tokio::test]
-async fn distributed_settings_without_the_mode_are_refused() {
+async fn distributed_settings_without_the_mode_are_rejected() {
     let said = refused_server("mydev", json!({"distributed": {"worldSize": 2}})).await;
     assert_eq!(said, invalid_server("spec", "distributed settings need mode: distributed"));
 }
 
 #[tokio::test]
-async fn word_that_is_none_of_the_possible_ones_is_refused_with_those() {
+async fn unknown_value_is_rejected_with_the_known_ones() {
     let said = refused_server("mydev", json!({"mode": "several"})).await;
     let rest = r#"spec.mode: Unsupported value: "several": supported values: "standalone", "distributed""#;
     assert!(
@@ -88,7 +88,7 @@ async fn word_that_is_none_of_the_possible_ones_is_refused_with_those() {
 }
 
 #[tokio::test]
-async fn field_that_does_not_exist_is_refused_by_name() {
+async fn unknown_field_is_rejected_by_name() {
     let said =
         match try_make_with(&servers().await, "fieldValidation=Strict", "mydev", json!({"flavour": "x"}))
             .await
@@ -100,7 +100,7 @@ async fn field_that_does_not_exist_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_changed_is_refused_with_what_to_do() {
+async fn change_of_an_immutable_field_is_rejected_with_a_remedy() {
     let space = Namespace::new("validation-change").await;
     space.server("mydev", json!({"owner": "alice", "persistentHomeSize": "10Gi"})).await;
     for (change, message) in [
@@ -120,7 +120,7 @@ async fn what_cannot_be_changed_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn flavor_that_promises_more_than_it_allows_is_refused() {
+async fn flavor_with_a_request_above_its_limit_is_rejected() {
     let flavor = |request: &str, limit: &str| json!({"resources": {"requests": {"memory": request}, "limits": {"memory": limit}}});
     assert_eq!(
         refused::<DevServerFlavor>(Api::all(client().await), "huge", flavor("2Gi", "2G")).await,
@@ -131,7 +131,7 @@ async fn flavor_that_promises_more_than_it_allows_is_refused() {
 }
 
 #[tokio::test]
-async fn flavor_with_a_name_too_long_for_a_spec_is_refused() {
+async fn flavor_name_that_is_too_long_is_rejected() {
     let name = "a".repeat(64);
     assert_eq!(
         refused::<DevServerFlavor>(Api::all(client().await), &name, json!({"resources": {}})).await,
@@ -143,14 +143,14 @@ async fn flavor_with_a_name_too_long_for_a_spec_is_refused() {
 }
 
 #[tokio::test]
-async fn amount_in_a_flavor_that_is_no_quantity_is_refused_with_its_place() {
+async fn flavor_amount_that_is_not_a_quantity_is_rejected_with_its_place() {
     let spec = json!({"resources": {"limits": {"cpu": "two"}}});
     let said = refused::<DevServerFlavor>(Api::all(client().await), "words", spec).await;
     assert!(said.contains("spec.resources.limits.cpu: Invalid value: \"two\""), "{said}");
 }
 
 #[tokio::test]
-async fn key_with_options_is_refused() {
+async fn key_with_options_is_rejected() {
     let said = refused::<DevUser>(
         Api::all(client().await),
         "alice",
@@ -184,7 +184,7 @@ async fn accepted_server(name: &str, spec: Value) {
     accepted::<DevServer>(servers().await, name, spec).await;
 }
 
-/// What the server says to an object that it refuses.
+/// Returns the API server's message for an object that it rejects.
 async fn refused<K: Kind>(api: Api<K>, name: &str, spec: Value) -> String {
     match try_make(&api, name, spec).await {
         Err(kube::Error::Api(status)) => {
@@ -199,7 +199,7 @@ async fn accepted<K: Kind>(api: Api<K>, name: &str, spec: Value) {
     try_make(&api, name, spec).await.unwrap();
 }
 
-/// Makes it for trial, as JSON: the types would not let everything through.
+/// Creates an object by dry run, as JSON, because the types do not allow invalid values.
 async fn try_make<K: Kind>(api: &Api<K>, name: &str, spec: Value) -> kube::Result<Value> {
     try_make_with(api, "fieldValidation=Ignore", name, spec).await
 }

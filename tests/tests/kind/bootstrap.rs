@@ -1,4 +1,4 @@
-//! What `quickstart` and `check` do to a machine, as far as that can be seen without changing one.
+//! The changes of `quickstart` and `check` to a machine, as far as a test can run without changing one.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::shared::{LONG, platform};
 
 const MACHINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bootstrap/machine.sh");
 
-/// An engine that lets in only whoever joined its group, and the commands of an administrator as far as they matter.
+/// Stand-ins for an engine that only members of its group may use, and for the administrator's commands.
 const STAND_INS: &str = r#"
 mkdir -p "$HOME/stand-ins" "$HOME/joining/elsewhere"
 docker='[[ -e $HOME/joined ]] || { echo "permission denied while trying to connect" >&2; exit 1; }'
@@ -33,8 +33,8 @@ compgen -e DEVPLAT_ > "$HOME/before"
 bash ../begin --quick 'two words'
 "#;
 
-/// devplat takes every variable `DEVPLAT_…` for a value of the profile, so none may be left over from joining.
-pub(crate) fn a_user_who_joins_the_docker_group_goes_on_with_what_was_asked_for() -> Result<()> {
+/// devplat reads every variable `DEVPLAT_…` as a value of the profile, so the script must not leave any.
+pub(crate) fn script_continues_after_the_user_joins_the_docker_group() -> Result<()> {
     let platform = platform()?;
     let script = format!("set -euo pipefail\n{STAND_INS}");
     let ended = platform

@@ -1,5 +1,5 @@
-//! The page for developers: its commands, typed one after the other as a developer who has what the page says. What no
-//! machine can type is marked in the page, and counted here.
+//! The page for developers: runs its commands one after the other, as a developer who meets the page's requirements.
+//! Sections that a test cannot run are marked in the page, and counted here.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use crate::{readme::blocks_of, shared::ready, ssh::run};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/developers.md");
-/// How a section says that it is nothing for a machine.
+/// The mark of a section that a test cannot run.
 const BY_HAND: &str = "<!-- by hand: ";
 
 pub(crate) fn every_section_is_run_or_marked() -> Result<()> {
@@ -20,9 +20,9 @@ pub(crate) fn every_section_is_run_or_marked() -> Result<()> {
             == [
                 "the line that the platform engineer gives -->",
                 "VS Code and JetBrains Gateway -->",
-                "what is seen where something is wrong -->",
+                "the signs of failures -->",
             ],
-        "marked as nothing for a machine: {marked:?}"
+        "sections that are marked as manual: {marked:?}"
     );
     for section in sections {
         let (runs, by_hand) = (section.contains("\n```sh\n"), section.contains(BY_HAND));
@@ -43,7 +43,7 @@ pub(crate) fn commands_of_the_page_work() -> Result<()> {
     ended.expect(0).map(|_| ())
 }
 
-/// A line as somebody types it who then leaves what it opened. Ports are this machine's, where some may be taken.
+/// Returns a line as typed by a user who then closes the opened program, with free ports of this machine.
 fn typed(line: &str) -> String {
     let bare = line.split("  #").next().unwrap_or_default().trim_end();
     let bare = &bare.replace("https://api.example.com", "\"$API\"");
@@ -59,7 +59,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// What the page begins with: a key that is registered, a host that is known, and some files.
+/// The requirements of the page: a registered key, a known host, and some files.
 const DEVELOPER: &str = r#"
 host=$(sed -n 's/^ *HostName //p' "$CONFIG"); port=$(sed -n 's/^ *Port //p' "$CONFIG")
 engineer=$HOME; export HOME="$HOME/developer"; mkdir -p "$HOME"/{.ssh,bin,src,data}; cd "$HOME"
@@ -106,7 +106,7 @@ git() { ssh mydev git init -q --bare project.git; command git "$@"; }
 fusermount() { cat ~/mydev/model.py ~/mydev/data/one ~/mydev/src/code > brought; command fusermount "$@"; }
 "#;
 
-/// What must have come of it.
+/// Checks of the results.
 const AFTERWARDS: &str = r#"
 is "$(paste -sd ' ' brought)" 'print("model") one code'
 [[ -d project/.git ]] || fail "nothing was cloned"

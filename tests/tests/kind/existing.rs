@@ -1,4 +1,4 @@
-//! A cluster that somebody else made, with a registry that its nodes pull from: what comes into it goes again.
+//! A foreign cluster with a registry that its nodes pull from: a platform is installed into it and removed again.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -10,15 +10,17 @@ use devplat_tests::{
     port,
     process::Process,
 };
+use rustix::process::Signal;
 
 use crate::{
     input::{error_in, said},
+    killed::{began, forget_journal},
     lane::docker_changes,
     readme::blocks,
     shared::{LONG, at_rest, with_shared_cache},
 };
 
-pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_trace() -> Result<()> {
+pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Result<()> {
     let platform = with_shared_cache("guest")?;
     let _changes = docker_changes();
     let registry = Registry::start(platform)?;
@@ -29,10 +31,10 @@ pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_
     let up = ["up", "--profile", "existing", "--context", &context, "--set", &prefix];
 
     let asked = run(&up)?.expect(2)?;
-    said(platform, "existing without a word", &error_in(&asked.stderr));
-    ensure!(objects(platform)? == before, "something was made without a word");
+    said(platform, "existing without confirmation", &error_in(&asked.stderr));
+    ensure!(objects(platform)? == before, "objects were created without a confirmation");
 
-    // As the README says it.
+    // The commands of the README.
     let block = blocks("sh existing")?.concat();
     ensure!(block.contains("my-cluster") && block.contains("registry.example/team"), "{block}");
     let block = block
@@ -61,12 +63,63 @@ pub(crate) fn platform_comes_into_a_cluster_of_somebody_else_and_goes_without_a_
         "left: {kept:?}"
     );
     let lost: Vec<&String> = before.difference(&after).collect();
-    ensure!(lost.is_empty(), "taken away, though not devplat's: {lost:?}");
+    ensure!(lost.is_empty(), "deleted although not devplat's: {lost:?}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    images_come_into_the_nodes(platform, &context, &after)?;
+    announced_registry_is_used(platform, &context, &registry)?;
     platform.sweep()
 }
 
-/// The only way in there. The command's end is the end of it, with a status that says how.
+/// Without a registry in the profile, images are imported into the nodes through Docker. After a kill in a step, with
+/// or without the journal, the next run continues.
+fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &BTreeSet<String>) -> Result<()> {
+    let up = ["up", "--profile", "existing", "--context", context, "--yes"];
+    for (turn, step) in ["create release crds", "create release operator", "create proof"].iter().enumerate()
+    {
+        let running = platform.devplat(&up)?.start()?;
+        began(&running, step)?;
+        running.signal(Signal::KILL)?;
+        ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed in {step}");
+        if turn % 2 == 0 {
+            forget_journal(platform)?;
+        }
+    }
+    platform.run(&up)?.expect(0)?;
+    let again = platform.run(&up)?.expect(0)?;
+    ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    let image = operators_image(platform)?;
+    ensure!(image.starts_with("devplat.local/"), "{image}");
+    let running = platform.devplat(&["destroy", "--yes"])?.start()?;
+    began(&running, "delete release bastion")?;
+    running.signal(Signal::KILL)?;
+    running.wait(LONG)?;
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    let after = at_rest(|| objects(platform))?;
+    ensure!(after == *before, "differs: {:?}", after.symmetric_difference(before).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// KEP-1755: a cluster announces the registry that its nodes pull from, with its address on this machine.
+fn announced_registry_is_used(platform: &Platform, context: &str, registry: &Registry) -> Result<()> {
+    let announced = format!("--from-literal=localRegistryHosting.v1=host: \"{}\"", registry.address);
+    let object = ["--namespace", "kube-public", "configmap", "local-registry-hosting"];
+    kubectl(platform, &["create", object[0], object[1], object[2], object[3], &announced])?;
+    platform.run(&["up", "--profile", "existing", "--context", context, "--yes"])?.expect(0)?;
+    let image = operators_image(platform)?;
+    ensure!(image.starts_with(&registry.address), "{image}");
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    // The announcement is not devplat's, so it stays.
+    kubectl(platform, &["delete", object[0], object[1], object[2], object[3]])?;
+    Ok(())
+}
+
+fn operators_image(platform: &Platform) -> Result<String> {
+    let path = "jsonpath={.spec.template.spec.containers[0].image}";
+    let namespace = "devserver-operator-system";
+    kubectl(platform, &["get", "--namespace", namespace, "deployment", "devserver-operator", "-o", path])
+}
+
+/// The only way to the bastion in this cluster. The forward ends with its command and returns its status.
 fn port_forward_leads_in(platform: &Platform) -> Result<()> {
     let [port] = port::free()?;
     let script = format!(
@@ -120,7 +173,7 @@ impl Registry {
     }
 }
 
-/// A cluster by kind alone, whose node finds the registry; its context is in the user's own kubeconfig.
+/// Creates a kind cluster without devplat, whose node knows the registry. Its context is in the user's own kubeconfig.
 fn make_cluster(platform: &Platform, registry: &Registry) -> Result<String> {
     bare::create(platform)?;
     let name = &platform.name;
@@ -137,8 +190,8 @@ fn make_cluster(platform: &Platform, registry: &Registry) -> Result<String> {
     Ok(format!("kind-{name}"))
 }
 
-/// The names of all objects in the cluster that are not made anew all the time.
-fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
+/// Returns the names of all objects in the cluster, without those that are recreated all the time.
+pub(crate) fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
     let kinds = kubectl(platform, &["api-resources", "--verbs=list", "-o", "name"])?;
     let passing = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];
     let kinds: Vec<&str> = kinds.lines().filter(|kind| !passing.contains(kind)).collect();
@@ -148,7 +201,7 @@ fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
     Ok(said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect())
 }
 
-fn kubectl(platform: &Platform, args: &[&str]) -> Result<String> {
+pub(crate) fn kubectl(platform: &Platform, args: &[&str]) -> Result<String> {
     let file: PathBuf = platform.home().join(".kube/config");
     let call = platform.call(binaries::command("kubectl")?)?.env("KUBECONFIG", file).args(args);
     Ok(call.run(LONG)?.expect(0)?.stdout)

@@ -1,4 +1,4 @@
-//! Platforms whose making or end is cut off, at every step: by SIGKILL, with the journal lost as well, and by Ctrl-C.
+//! Interrupted `up` and `destroy`, at every step: by SIGKILL, also with a lost journal, and by Ctrl-C.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -17,9 +17,9 @@ use crate::{
     shared::{LONG, new_platform, platform, ready, up, with_shared_cache},
 };
 
-/// Each step of a platform's making is killed in, one after the other, every second time with the journal lost as
-/// well; each `up` goes on from what it finds.
-pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
+/// Kills `up` in each step, one after the other, and deletes the journal every second time. Each `up` continues from
+/// the resources that it finds.
+pub(crate) fn up_converges_after_a_kill_in_any_step() -> Result<()> {
     let _changes = docker_changes();
     let platform = platform()?;
     let mut left = steps(platform)?;
@@ -49,12 +49,12 @@ pub(crate) fn killed_at_any_step_the_next_up_converges() -> Result<()> {
     Ok(())
 }
 
-/// Seen in the middle of it: what is neither done nor waits for the other.
-pub(crate) fn images_are_put_together_while_the_cluster_starts() -> Result<()> {
+/// Both steps must be running at the same time.
+pub(crate) fn images_are_assembled_while_the_cluster_starts() -> Result<()> {
     let platform = new_platform("at-once")?;
     let _changes = docker_changes();
     let running = platform.devplat(&UP)?.start()?;
-    until("the cluster and the largest image to be made at once", LONG, || {
+    until("the cluster and the largest image to be made concurrently", LONG, || {
         let said = running.stderr()?;
         ensure!(!said.contains("error:") && !said.contains("cluster: create done"), "{said}");
         ensure!(!said.contains("image devserver-base: create done"), "{said}");
@@ -67,11 +67,11 @@ pub(crate) fn images_are_put_together_while_the_cluster_starts() -> Result<()> {
     nothing_is_left(platform)
 }
 
-/// From nothing each time, so that what is half made is all that there is; every second time with the journal lost.
-pub(crate) fn killed_while_it_is_made_the_next_destroy_leaves_nothing() -> Result<()> {
+/// Each run starts without a platform, so that only half-made resources exist; every second one loses its journal.
+pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
     let platform = with_shared_cache("cut-short")?;
     let _changes = docker_changes();
-    // What a line has to begin with; the second time in the cluster, its node runs already.
+    // The beginnings of lines. At the second line of the cluster, its node is already running.
     for (turn, step) in ["create network", "create cluster", "cluster: starting", "create release operator"]
         .into_iter()
         .enumerate()
@@ -83,17 +83,17 @@ pub(crate) fn killed_while_it_is_made_the_next_destroy_leaves_nothing() -> Resul
             Ok(said.lines().any(|line| line.starts_with(step)).then_some(()))
         })?;
         running.signal(Signal::KILL)?;
-        ensure!(running.wait(LONG)?.status.is_none(), "it was over before it was killed");
+        ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed");
         if turn % 2 == 1 {
             forget_journal(platform)?;
         }
-        platform.run(&["destroy", "--yes"])?.expect(0)?;
+        destroyed(platform)?;
         nothing_is_left(platform).with_context(|| format!("killed in {step:?}"))?;
     }
     Ok(())
 }
 
-pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Result<()> {
+pub(crate) fn destroy_finishes_after_a_kill_in_destroy() -> Result<()> {
     let platform = ready()?;
     let _changes = docker_changes();
     let mut left: BTreeSet<String> = ["cluster", "network"].map(str::to_owned).into();
@@ -105,36 +105,42 @@ pub(crate) fn killed_while_it_destroys_the_next_destroy_leaves_nothing() -> Resu
         left.remove(&step);
         forget_journal(platform)?;
     }
-    let last = platform.run(&["destroy", "--yes"])?.expect(0)?;
-    ensure!(last.stderr.contains("destroyed: nothing of platform"), "{}", last.stderr);
+    // The last kill may have come before or after the last deletion.
+    let last = platform.run(&["destroy", "--yes"])?;
+    if last.status == Some(0) {
+        ensure!(last.stderr.contains("nothing is left"), "{}", last.stderr);
+    }
+    let again = if last.status == Some(0) { platform.run(&["destroy", "--yes"])? } else { last };
+    let again = again.expect(2)?;
+    ensure!(again.stderr.contains("is neither known nor found here"), "{}", again.stderr);
     nothing_is_left(platform)
 }
 
-pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Result<()> {
+pub(crate) fn interrupted_up_can_be_continued_or_destroyed() -> Result<()> {
     let platform = with_shared_cache("interrupted")?;
     let _alone = docker_is_mine();
     let before = platform.traces()?;
-    // Once: what runs is finished, nothing new is begun.
+    // After the first signal, calls that must not be interrupted are finished, waits end, and no step starts.
     let running = platform.devplat(&UP)?.start()?;
     began(&running, "create cluster")?;
     running.signal(Signal::INT)?;
     let ended = running.wait(LONG)?.expect(4)?;
-    ensure!(ended.stderr.contains("cluster: create done"), "{}", ended.stderr);
+    ensure!(ended.stderr.contains("cluster: created; not waiting until it is ready"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("create release"), "{}", ended.stderr);
     said(platform, "interrupted", &error_in(&ended.stderr));
-    // Twice: what runs is given up.
+    // After the second signal, running steps are abandoned.
     let running = platform.devplat(&UP)?.start()?;
     began(&running, "create release operator")?;
     running.signal(Signal::INT)?;
-    until("the word that it stops", Duration::from_secs(10), || {
+    until("the report that it stops", Duration::from_secs(10), || {
         Ok(running.stderr()?.contains("Ctrl-C again").then_some(()))
     })?;
     running.signal(Signal::INT)?;
     let ended = running.wait(Duration::from_secs(10))?;
-    // It may just have been over with that step.
+    // That step may just have ended.
     ensure!(ended.status == Some(4), "{ended:?}");
-    interrupted_before_the_proof_leaves_no_dev_server(platform)?;
-    somebody_in_its_network_is_told_and_left_alone(platform)?;
+    interrupt_before_the_proof_leaves_no_dev_server(platform)?;
+    foreign_container_in_its_network_is_reported_and_kept(platform)?;
     platform.run(&["destroy", "--yes"])?.expect(0)?;
     let after = platform.traces()?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
@@ -142,13 +148,13 @@ pub(crate) fn interrupted_up_says_how_to_go_on_and_destroy_takes_it_away() -> Re
     Ok(())
 }
 
-/// With a bastion that takes its time, so that the dev server for the proof is there before it.
-fn interrupted_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Result<()> {
+/// The bastion is slow to become ready, so that the dev server of the proof exists before it is.
+fn interrupt_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Result<()> {
     let folder = platform.home().join("slow");
     fs::create_dir_all(folder.join("bastion"))?;
     let template = include_str!("../../../templates/bastion/deployment.yaml.hbs");
     let probe = "readinessProbe:\n";
-    ensure!(template.contains(probe), "the bastion has no readiness probe any more");
+    ensure!(template.contains(probe), "the bastion no longer has a readiness probe");
     let slow = template.replace(probe, "readinessProbe:\n            initialDelaySeconds: 40\n");
     fs::write(folder.join("bastion/deployment.yaml.hbs"), slow)?;
     let folder = folder.display().to_string();
@@ -166,7 +172,7 @@ fn interrupted_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Res
     Ok(())
 }
 
-fn somebody_in_its_network_is_told_and_left_alone(platform: &Platform) -> Result<()> {
+fn foreign_container_in_its_network_is_reported_and_kept(platform: &Platform) -> Result<()> {
     let (node, guest) = (format!("{}-control-plane", platform.name), format!("{}-guest", platform.name));
     let image = platform.docker(&["inspect", "--format", "{{.Config.Image}}", &node])?;
     let network = format!("devplat-{}", platform.name);
@@ -181,7 +187,21 @@ fn somebody_in_its_network_is_told_and_left_alone(platform: &Platform) -> Result
     Ok(())
 }
 
-/// The names of the steps that `up` would do now.
+/// Runs destroy. A run that was killed before its first step has left nothing to destroy.
+pub(crate) fn destroyed(platform: &Platform) -> Result<()> {
+    let ended = platform.run(&["destroy", "--yes"])?;
+    match ended.status {
+        Some(0) => {
+            let nothing = ended.stderr.contains("; nothing is left")
+                || ended.stderr.contains("no resource of platform");
+            ensure!(nothing, "{}", ended.stderr);
+        }
+        Some(_) | None => bail!("{ended:?}"),
+    }
+    Ok(())
+}
+
+/// Returns the names of the steps in the current plan.
 fn steps(platform: &Platform) -> Result<BTreeSet<String>> {
     let said = platform.run(&["plan", "--profile", "kind", "--output", "json"])?.expect(0)?.stdout;
     let plan: Value = serde_json::from_str(&said)?;
@@ -190,15 +210,15 @@ fn steps(platform: &Platform) -> Result<BTreeSet<String>> {
     Ok(acts.filter_map(|step| step["id"].as_str()).map(str::to_owned).collect())
 }
 
-/// Undoes a step that was over before its run was killed in another one, so that it comes again.
+/// Undoes a step that ended before its run was killed in another step, so that the next run repeats it.
 fn undo(platform: &Platform, step: &str) -> Result<()> {
     match step {
         "keys of users" => return Ok(fs::remove_file(platform.state().join("ssh/demo.pub"))?),
         "ssh configuration" => return Ok(fs::remove_file(platform.state().join("ssh/config"))?),
+        "kubeconfig" => return Ok(fs::remove_file(platform.kubeconfig())?),
         _ => {}
     }
-    let image =
-        step.strip_prefix("image ").with_context(|| format!("{step} was over before it was killed in"))?;
+    let image = step.strip_prefix("image ").with_context(|| format!("{step} ended before the kill"))?;
     match image.strip_suffix(" in the nodes") {
         Some(image) => {
             let node = format!("{}-control-plane", platform.name);
@@ -212,7 +232,7 @@ fn undo(platform: &Platform, step: &str) -> Result<()> {
     }
 }
 
-/// Takes the record of an image out of devplat's store.
+/// Deletes the record of an image in devplat's store.
 fn forget_image(platform: &Platform, image: &str) -> Result<()> {
     let store = platform.cache().join("images");
     let read = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).ok()?).ok();
@@ -233,10 +253,10 @@ fn forget_image(platform: &Platform, image: &str) -> Result<()> {
     Ok(())
 }
 
-/// Kills a run as soon as it has begun one of `steps`, and gives which; nothing where it ended before.
+/// Kills a run as soon as it has begun one of `steps`, and returns the step; `None` if the run ended before.
 fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Option<String>> {
-    // What begins together is over sooner or later: the soonest first, and what can be undone again last, unless it is
-    // dear to do it again.
+    // Of steps that begin together, kill in the shortest first. Steps that `undo` can repeat come last, except the base
+    // image, which takes long to assemble again.
     let rank = |step: &str| match step.split_once(' ') {
         None => 0,
         Some(("image", "devserver-base")) => 1,
@@ -247,7 +267,7 @@ fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Opti
     until("a step to kill it in", LONG, || {
         let said = running.stderr()?;
         let begun = said.lines().filter_map(|line| {
-            let (begun, _) = line.split_once(" (usually")?;
+            let (begun, _) = line.split_once(" (about")?;
             let (_, step) = begun.split_once(' ')?;
             steps.contains(step).then_some(step)
         });
@@ -262,21 +282,21 @@ fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Opti
 pub(crate) fn began(running: &Running, step: &str) -> Result<()> {
     until(step, LONG, || {
         let said = running.stderr()?;
-        let begun = said.lines().any(|line| line.starts_with(&format!("{step} (usually")));
+        let begun = said.lines().any(|line| line.starts_with(&format!("{step} (about")));
         ensure!(begun || !said.contains("error:"), "{said}");
         Ok(begun.then_some(()))
     })
 }
 
-fn forget_journal(platform: &Platform) -> Result<()> {
+pub(crate) fn forget_journal(platform: &Platform) -> Result<()> {
     match fs::remove_file(platform.state().join("journal.jsonl")) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Neither in Docker nor among devplat's own files.
-fn nothing_is_left(platform: &Platform) -> Result<()> {
+/// Checks that there are no leftovers in Docker and among devplat's files.
+pub(crate) fn nothing_is_left(platform: &Platform) -> Result<()> {
     let traces = platform.traces()?;
     ensure!(!traces.contains(&platform.name), "{traces}");
     ensure!(traces.contains("kubeconfig: None"), "{traces}");

@@ -1,5 +1,5 @@
-//! Lanes: tests in the same one share a platform and run one after the other, in their order. The lanes run beside each
-//! other: while one waits for Kubernetes, another has the processors. What Docker has is theirs together.
+//! Lanes: the tests of a lane share a platform and run one after the other, in their order. The lanes run concurrently:
+//! while one waits for Kubernetes, another uses the processors. All lanes share the Docker engine.
 
 use std::{
     cell::Cell,
@@ -8,28 +8,28 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Which tests run one after the other.
+/// A group of tests that run one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// What makes a platform, and how it stays.
+    /// Creation and use of a platform.
     Life,
-    /// Everything over SSH.
+    /// Tests over SSH.
     WayIn,
-    /// What ends with nothing left, and what is told before anything is made.
+    /// Tests that end without a platform, and failures before the first step.
     Ends,
 }
 
-/// A place in a lane.
+/// The position of a test in a lane.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) lane: Lane,
-    /// Of the tests that run in this lane, how many come before.
+    /// The number of earlier tests in this lane.
     pub(crate) before: usize,
-    /// What has to be over in another lane.
+    /// The number of tests of another lane that must have ended.
     pub(crate) after: Option<(Lane, usize)>,
 }
 
-/// How many tests of a lane are over.
+/// The number of ended tests of a lane.
 struct Progress {
     over: Mutex<usize>,
     changed: Condvar,
@@ -37,7 +37,7 @@ struct Progress {
 
 static PROGRESS: [Progress; 3] = [const { Progress { over: Mutex::new(0), changed: Condvar::new() } }; 3];
 
-/// Held by who looks at all that Docker has, and by who makes clusters or takes them away.
+/// Tests that compare all Docker objects hold this exclusively; tests that create or delete clusters share it.
 static DOCKER: RwLock<()> = RwLock::new(());
 
 thread_local! {
@@ -45,21 +45,21 @@ thread_local! {
 }
 
 impl Lane {
-    /// The lane of the test that asks.
+    /// Returns the lane of the current test.
     pub(crate) fn here() -> Result<Self> {
         HERE.get().context("only a test has a lane, in its own thread")
     }
 }
 
 impl Place {
-    /// Waits until it is this one's turn, and runs `test`.
+    /// Waits until it is this test's turn, and runs `test`.
     pub(crate) fn run<T>(self, test: impl FnOnce() -> T) -> T {
         for (lane, tests) in [(self.lane, self.before)].into_iter().chain(self.after) {
             let Progress { over, changed } = &PROGRESS[lane as usize];
-            let over = over.lock().expect("nobody panics while holding this");
+            let over = over.lock().expect("no test panics while it holds this");
             drop(changed.wait_while(over, |over| *over < tests));
         }
-        // The next one's turn comes, too, if this one panics.
+        // The next test also gets its turn if this one panics.
         let _turn = Turn(&PROGRESS[self.lane as usize]);
         HERE.set(Some(self.lane));
         test()
@@ -70,17 +70,17 @@ struct Turn(&'static Progress);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        *self.0.over.lock().expect("nobody panics while holding this") += 1;
+        *self.0.over.lock().expect("no test panics while it holds this") += 1;
         self.0.changed.notify_all();
     }
 }
 
-/// Held while a cluster is made or taken away.
+/// Held while a cluster is created or deleted.
 pub(crate) fn docker_changes() -> RwLockReadGuard<'static, ()> {
     DOCKER.read().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Held while all that Docker has is compared with what it had before. Nobody else changes it meanwhile.
+/// Held while the Docker objects are compared with earlier ones. No other test changes them in the meantime.
 pub(crate) fn docker_is_mine() -> RwLockWriteGuard<'static, ()> {
     DOCKER.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The life of a platform: looked at, used, changed, stopped, started again.
+//! The life of a platform: observed, used, changed, stopped and started again.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ pub(crate) fn second_up_writes_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Each file below `folder`, with its size and when it was last written.
+/// Returns each file below `folder`, with its size and the time of its last write.
 fn written(folder: &Path) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
@@ -53,7 +53,7 @@ fn written(folder: &Path) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
     Ok(all)
 }
 
-pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
+pub(crate) fn status_lists_every_part_and_the_next_line() -> Result<()> {
     let platform = ready()?;
     let said_json = serde_json::to_string_pretty(&status(platform)?)?;
     said(platform, "status json", &said_json);
@@ -62,11 +62,11 @@ pub(crate) fn status_names_every_part_and_the_next_line() -> Result<()> {
     Ok(())
 }
 
-/// What the base image of dev servers has, a command of each package.
+/// A command of each package in the base image of dev servers.
 const PACKAGES: &str = "set -e; echo in $HOME; python3 --version; for one in bash ls git rsync ssh tmux curl ps; do command -v $one; done; test -s /etc/ssl/certs/ca-certificates.crt";
 
-/// As it is printed: it signs in, and what is typed behind it is done.
-pub(crate) fn line_to_type_next_works() -> Result<()> {
+/// The printed line signs in, and runs a command that is appended to it.
+pub(crate) fn next_command_line_works() -> Result<()> {
     let platform = ready()?;
     let status = status(platform)?;
     let next = status["next"].as_str().context("no next line")?;
@@ -81,7 +81,7 @@ pub(crate) fn line_to_type_next_works() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn second_server_of_the_same_name_is_refused() -> Result<()> {
+pub(crate) fn second_server_of_the_same_name_is_rejected() -> Result<()> {
     let platform = ready()?;
     let example = example(platform)?;
     let apply = |verb: &str| platform.kubectl_ended(&[verb, "-f", &example]);
@@ -113,8 +113,8 @@ pub(crate) fn unknown_flavor_is_a_condition_of_its_server() -> Result<()> {
     Ok(())
 }
 
-/// The cache is on a file system of one MiB: there is no room for the image of the operator.
-pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
+/// The cache is on a file system of one MiB, which has no room for the operator's image.
+pub(crate) fn full_disk_is_reported_and_leaves_no_partial_file() -> Result<()> {
     let platform = ready()?;
     let small = platform.home().join("small");
     fs::create_dir_all(&small)?;
@@ -124,7 +124,7 @@ pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
     } else {
         &["--mount", "--map-root-user", "sh", "-euc", &script, "sh"]
     };
-    // The base image would take long to find out, as it is put together elsewhere.
+    // The assembly of the base image uses another folder and would take long to fail.
     let set = "devServers.image=registry.example/dev:1";
     let ended = platform
         .devplat(&[&UP[..], &["--set", set]].concat())?
@@ -132,7 +132,7 @@ pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
         .through(on_path("unshare")?, new_mounts)
         .run(LONG)?
         .expect(4)?;
-    // All are put together at once; which of them finds the disk full first is chance.
+    // The images are assembled concurrently, so any of them may be the first to find the disk full.
     said(
         platform,
         "full disk",
@@ -144,22 +144,22 @@ pub(crate) fn full_disk_is_told_and_leaves_nothing_half_made() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn two_runs_at_once_do_not_meet() -> Result<()> {
+pub(crate) fn concurrent_run_is_rejected() -> Result<()> {
     let platform = ready()?;
-    // Something to do, so that the first holds the platform for a while.
+    // A change, so that the first run holds the lock for a while.
     platform.kubectl(&["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"])?;
     let first = platform.devplat(&UP)?.start()?;
     began(&first, "create dev server for the proof")?;
     for verb in [&UP[..], &["destroy", "--yes"]] {
         let second = platform.run(verb)?.expect(2)?;
         ensure!(second.stderr.contains("is working on this platform"), "{}", second.stderr);
-        said(platform, "two runs at once", &digits_out(&second.stderr));
+        said(platform, "concurrent run", &digits_out(&second.stderr));
     }
     first.wait(LONG)?.expect(0)?;
     Ok(())
 }
 
-pub(crate) fn events_are_json_a_line() -> Result<()> {
+pub(crate) fn events_are_json_lines() -> Result<()> {
     let platform = ready()?;
     platform.kubectl(&["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"])?;
     let said = platform.run(&["up", "--profile", "kind", "--yes", "--output", "json"])?.expect(0)?;
@@ -167,7 +167,7 @@ pub(crate) fn events_are_json_a_line() -> Result<()> {
     let events: Vec<Value> = said.stdout.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     let kinds: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
     let waiting = kinds.iter().filter(|kind| **kind == "waiting").count();
-    ensure!(waiting > 0, "what is waited for is not told: {kinds:?}");
+    ensure!(waiting > 0, "no event of a wait: {kinds:?}");
     let others: Vec<&str> = kinds.into_iter().filter(|kind| *kind != "waiting").collect();
     // The dev server for the proof, then the proof.
     ensure!(others == ["planned", "begun", "done", "begun", "done", "ready"], "{others:?}");
@@ -188,7 +188,7 @@ pub(crate) fn bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe() -> Result
     let spins = |frame: &&str| frame.contains(|one| ('\u{2801}'..='\u{28ff}').contains(&one));
     let frames: Vec<&str> = shown.split(['\r', '\n']).filter(spins).collect();
     for step in ["create dev server for the proof", "create proof"] {
-        ensure!(frames.iter().any(|frame| frame.contains(step)), "no bar of {step:?}: {shown:?}");
+        ensure!(frames.iter().any(|frame| frame.contains(step)), "no bar for {step:?}: {shown:?}");
     }
     ensure!(shown.contains("ready: platform"), "{shown:?}");
     platform.kubectl(&proof_again)?;
@@ -197,12 +197,12 @@ pub(crate) fn bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe() -> Result
     Ok(())
 }
 
-pub(crate) fn journal_cut_off_or_gone_changes_nothing() -> Result<()> {
+pub(crate) fn truncated_or_lost_journal_changes_nothing() -> Result<()> {
     let platform = ready()?;
     let journal = platform.state().join("journal.jsonl");
     let text = fs::read(&journal)?;
     let before = at_rest(|| versions(platform))?;
-    // In the middle of its last line, of its first line, and before it.
+    // Cut in its last line, in its first line, and before it.
     for length in [text.len() - 10, 5, 0] {
         fs::write(&journal, &text[..length])?;
         up(platform)?.expect(0)?;
@@ -212,7 +212,7 @@ pub(crate) fn journal_cut_off_or_gone_changes_nothing() -> Result<()> {
     unchanged(&before, &versions(platform)?)
 }
 
-pub(crate) fn drift_is_mended() -> Result<()> {
+pub(crate) fn drift_is_repaired() -> Result<()> {
     let platform = ready()?;
     let operator = ["--namespace", "devserver-operator-system", "deployment/devserver-operator"];
     platform.kubectl(&["scale", "--replicas=0", operator[0], operator[1], operator[2]])?;
@@ -231,8 +231,8 @@ pub(crate) fn drift_is_mended() -> Result<()> {
     Ok(())
 }
 
-/// As after a restart of the machine.
-pub(crate) fn stopped_node_is_started_and_homes_are_there() -> Result<()> {
+/// Stops the node, as a restart of the machine does.
+pub(crate) fn stopped_node_is_started_and_homes_are_kept() -> Result<()> {
     let platform = ready()?;
     platform.kubectl(&["apply", "-f", &example(platform)?])?;
     let in_server =
@@ -249,14 +249,14 @@ pub(crate) fn stopped_node_is_started_and_homes_are_there() -> Result<()> {
         until("the dev server's home", Duration::from_mins(2), || Ok(in_server("cat /home/dev/file").ok()))?;
     ensure!(kept == "kept\n", "{kept}");
     containers_are_made(platform)?;
-    // Started by hand, and asked about before anything in it answers.
+    // The node is started manually, and `status` runs before the API server answers.
     platform.docker(&["restart", &format!("{}-control-plane", platform.name)])?;
     up(platform)?.expect(0)?;
     Ok(())
 }
 
-/// With the old cgroups, runc freezes a container for a moment while it makes it. Where its node is stopped in that
-/// moment, the container stays frozen, and nothing short of thawing it by hand ends the node.
+/// With control groups v1, runc freezes a container for a moment while it creates it. If the node is stopped in that
+/// moment, the container stays frozen, and the node cannot end until the container is thawed manually.
 fn containers_are_made(platform: &Platform) -> Result<()> {
     let ready = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
     until("every pod to be ready", Duration::from_mins(2), || {
@@ -265,14 +265,14 @@ fn containers_are_made(platform: &Platform) -> Result<()> {
     })
 }
 
-pub(crate) fn user_without_rights_is_told_which_are_missing() -> Result<()> {
+pub(crate) fn missing_rights_are_listed() -> Result<()> {
     let platform = ready()?;
     let text = fs::read_to_string(platform.kubeconfig())?;
     let file = platform.home().join("nobody.yaml");
     let context = format!("kind-{}", platform.name);
     fs::write(
         &file,
-        text.replace("  user:\n", "  user:\n    as: nobody\n    as-groups: [system:authenticated]\n"),
+        text.replace("  user:\n", "  user:\n    as: stranger\n    as-groups: [system:authenticated]\n"),
     )?;
     let set = "images.registry=localhost:1/team";
     let ended = platform
@@ -305,7 +305,7 @@ fn unchanged(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>
     Ok(())
 }
 
-/// The version of every object in the cluster that devplat could have written, by name.
+/// Returns the version of every object in the cluster that devplat could have written, by name.
 fn versions(platform: &Platform) -> Result<BTreeMap<String, String>> {
     let kinds = "namespaces,configmaps,secrets,serviceaccounts,services,persistentvolumeclaims,deployments,replicasets,\
                  roles,rolebindings,clusterroles,clusterrolebindings,poddisruptionbudgets,customresourcedefinitions,\
@@ -316,7 +316,7 @@ fn versions(platform: &Platform) -> Result<BTreeMap<String, String>> {
     for line in said.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
         let [kind, namespace, name, version, _] = words[..] else { bail!("cannot read {line:?}") };
-        // The kubelet tells about its node again and again.
+        // The kubelet updates the status of its node all the time.
         if kind != "Node" {
             found.insert(format!("{kind} {namespace}/{name}"), version.to_owned());
         }

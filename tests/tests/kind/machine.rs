@@ -1,4 +1,4 @@
-//! What can be missing on a machine, or be in the way there. Each is told before anything is made.
+//! Missing programs and other obstacles on a machine. Each is reported before the first step.
 
 use std::{
     fs,
@@ -23,14 +23,14 @@ use crate::{
 
 const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
 
-pub(crate) fn absent_docker_is_told() -> Result<()> {
+pub(crate) fn absent_docker_is_reported() -> Result<()> {
     let platform = platform()?;
     let ended = platform.devplat(&UP)?.env("PATH", only(platform, &[])?).run(LONG)?.expect(3)?;
     said(platform, "absent docker", &ended.stderr);
     Ok(())
 }
 
-pub(crate) fn stopped_docker_is_told() -> Result<()> {
+pub(crate) fn stopped_docker_is_reported() -> Result<()> {
     let platform = platform()?;
     let socket = format!("unix://{}/no.sock", platform.home().display());
     let ended = platform.devplat(&UP)?.env("DOCKER_HOST", socket).run(LONG)?.expect(3)?;
@@ -38,11 +38,11 @@ pub(crate) fn stopped_docker_is_told() -> Result<()> {
     Ok(())
 }
 
-/// The engine's socket is there and not for everybody: what somebody meets who is not in the group docker.
-pub(crate) fn docker_without_permission_is_told() -> Result<()> {
+/// The engine's socket exists, but only its group may use it: the case of a user who is not in the group docker.
+pub(crate) fn docker_without_permission_is_reported() -> Result<()> {
     let platform = Platform::new("nobody")?;
     let call = if rustix::process::geteuid().is_root() {
-        // Programs and home have to be where nobody may go.
+        // Programs and home must be in folders that the unprivileged user may enter.
         let folder = platform.home().join("open");
         copy_programs(&platform, &folder)?;
         for open in [platform.home(), &folder] {
@@ -65,8 +65,8 @@ pub(crate) fn docker_without_permission_is_told() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn absent_kind_is_told() -> Result<()> {
-    // Of which nothing is there yet: how much is to do is said, too.
+pub(crate) fn absent_kind_is_reported() -> Result<()> {
+    // There is no platform yet, so the number of steps is printed as well.
     let platform = Platform::new("no-kind")?;
     let path = only(&platform, &["docker"])?;
     let ended = platform.devplat(&UP)?.env("PATH", path).run(LONG)?.expect(3)?;
@@ -74,7 +74,7 @@ pub(crate) fn absent_kind_is_told() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn taken_port_is_told_before_anything_is_made() -> Result<()> {
+pub(crate) fn taken_port_is_reported_before_the_first_step() -> Result<()> {
     let platform = Platform::new("taken-port")?;
     let _alone = docker_is_mine();
     let before = platform.traces()?;
@@ -82,12 +82,15 @@ pub(crate) fn taken_port_is_told_before_anything_is_made() -> Result<()> {
     let port = listener.local_addr()?.port().to_string();
     let set = format!("cluster.kind.apiServerPort={port}");
     let ended = platform.run(&["up", "--profile", "kind", "--yes", "--set", &set])?.expect(3)?;
-    said(&platform, "taken port", &ended.stderr.replace(&port, "PORT"));
-    ensure!(platform.traces()? == before, "something was made");
+    let process = format!("(process {})", std::process::id());
+    let said_by = ended.stderr.replace(&port, "PORT").replace(&process, "(process NUMBER)");
+    let name = said_by.split("taken by ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default();
+    said(&platform, "taken port", &said_by.replace(name, "PROGRAM"));
+    ensure!(platform.traces()? == before, "Docker objects were created");
     Ok(())
 }
 
-pub(crate) fn doctor_names_what_is_missing() -> Result<()> {
+pub(crate) fn doctor_lists_missing_programs() -> Result<()> {
     let platform = platform()?;
     platform.run(&["doctor"])?.expect(0)?;
     let ended =
@@ -97,7 +100,7 @@ pub(crate) fn doctor_names_what_is_missing() -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn context_that_is_not_there_is_told() -> Result<()> {
+pub(crate) fn absent_context_is_reported() -> Result<()> {
     let platform = platform()?;
     with_kubeconfig(platform, "http://127.0.0.1:1")?;
     let plan = ["plan", "--profile", "existing", "--set", "images.registry=registry.example/team"];
@@ -106,9 +109,9 @@ pub(crate) fn context_that_is_not_there_is_told() -> Result<()> {
     forget_kubeconfig(platform)
 }
 
-pub(crate) fn context_that_does_not_answer_is_told() -> Result<()> {
+pub(crate) fn context_without_an_answer_is_reported() -> Result<()> {
     let platform = platform()?;
-    // Bound and let go of: nobody listens there.
+    // A port that was bound and released, so that no process listens on it.
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     with_kubeconfig(platform, &format!("http://{address}"))?;
     let ended = platform.run(&existing())?.expect(3)?;
@@ -116,11 +119,11 @@ pub(crate) fn context_that_does_not_answer_is_told() -> Result<()> {
     forget_kubeconfig(platform)
 }
 
-pub(crate) fn context_of_an_unsupported_version_is_told() -> Result<()> {
+pub(crate) fn context_of_an_unsupported_version_is_reported() -> Result<()> {
     let platform = platform()?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?.to_string();
-    // Ends with this program.
+    // The thread ends with this program.
     thread::Builder::new().spawn(move || answer_as_old(&listener))?;
     with_kubeconfig(platform, &format!("http://{address}"))?;
     let ended = platform.run(&existing())?.expect(3)?;
@@ -128,19 +131,19 @@ pub(crate) fn context_of_an_unsupported_version_is_told() -> Result<()> {
     forget_kubeconfig(platform)
 }
 
-/// A container that kind takes for a node of a cluster of that name.
-pub(crate) fn cluster_of_somebody_else_is_left_alone() -> Result<()> {
+/// The container has kind's label, so kind treats it as a node of a cluster of that name.
+pub(crate) fn foreign_cluster_is_not_changed() -> Result<()> {
     let platform = Platform::new("foreign")?;
     let _alone = docker_is_mine();
     let node = format!("{}-control-plane", platform.name);
     let label = format!("io.x-k8s.kind.cluster={}", platform.name);
     let image = platform.docker(&["images", "--quiet"])?;
-    let image = image.lines().next().context("Docker has no image at all")?;
+    let image = image.lines().next().context("Docker has no images")?;
     platform.docker(&["create", "--name", &node, "--label", &label, image, "sleep"])?;
     let before = platform.traces()?;
-    expect_failure(&platform, &UP, 2, "cluster of somebody else")?;
-    let destroyed = platform.run(&["destroy", "--yes"])?.expect(0)?;
-    ensure!(platform.traces()? == before, "it was touched: {destroyed:?}");
+    expect_failure(&platform, &UP, 2, "foreign cluster")?;
+    let destroyed = platform.run(&["destroy", "--yes"])?.expect(2)?;
+    ensure!(platform.traces()? == before, "the foreign container was changed: {destroyed:?}");
     platform.docker(&["rm", &node])?;
     Ok(())
 }
@@ -183,8 +186,8 @@ fn answer_as_old(listener: &TcpListener) {
     }
 }
 
-/// A `PATH` with those commands alone.
-fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
+/// Returns a `PATH` with only these commands.
+pub(crate) fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
     let folder = platform.home().join(format!("only-{}", commands.join("-")));
     fs::create_dir_all(&folder)?;
     for command in commands {
@@ -204,8 +207,8 @@ fn copy_programs(platform: &Platform, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Without a word about a profile, a cluster in the current context is named, and nothing is done to it.
-pub(crate) fn current_cluster_is_recognised_and_left_alone() -> Result<()> {
+/// Without a profile, devplat names the cluster of the current context and does not change it.
+pub(crate) fn current_cluster_is_recognised_and_not_changed() -> Result<()> {
     let platform = platform()?;
     let local = "https://127.0.0.1:6443";
     let eks = "https://ABCDEF.gr7.eu-west-1.eks.amazonaws.com";
@@ -226,6 +229,6 @@ pub(crate) fn current_cluster_is_recognised_and_left_alone() -> Result<()> {
     }
     forget_kubeconfig(platform)?;
     let plan = platform.run(&["plan"])?.expect(0)?;
-    ensure!(plan.stderr.contains("no cluster in the kubeconfig: profile kind"), "{}", plan.stderr);
+    ensure!(plan.stderr.contains("the kubeconfig names no cluster: using profile kind"), "{}", plan.stderr);
     Ok(())
 }

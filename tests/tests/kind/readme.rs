@@ -1,4 +1,4 @@
-//! The README's own commands, typed one after the other in one shell, from a machine with nothing on it.
+//! The README's commands, typed one after the other in one shell, on a machine without a platform.
 
 use std::fs;
 
@@ -14,12 +14,12 @@ pub(crate) fn commands_of_the_readme_work() -> Result<()> {
     let blocks = blocks("sh")?;
     let (first, others) = blocks.split_first().context("the README has commands")?;
     let commands: Vec<&str> = first.lines().filter_map(|line| line.split_whitespace().next()).collect();
-    // These two are what calls this test, and what whoever reads on has run.
+    // The first two run this test, or have run before it.
     ensure!(commands == ["./quickstart", "./check"], "the README begins with {commands:?}");
-    // In the README it is the default name's, and whoever is let in has a key.
+    // The README uses the default name, and expects a user with a key.
     let (state, host) = (format!("devplat/{}/", platform.name), format!("@{}", platform.name));
     let script = others.concat().replace("devplat/devplat/", &state).replace("@devplat", &host);
-    // The line that ends in a shell has what is typed; the others read nothing of it.
+    // Only the line that opens a shell reads the typed input; the others read nothing.
     let quiet = |line: &str| {
         let runs = line.starts_with("ssh ") && !line.ends_with(&host);
         format!("{line}{}\n", if runs { " </dev/null" } else { "" })
@@ -27,16 +27,16 @@ pub(crate) fn commands_of_the_readme_work() -> Result<()> {
     let script: String = script.lines().map(quiet).collect();
     let key = "mkdir -p ~/.ssh && ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519";
     let typed = platform.type_in(&format!("set -x\n{key}\n{script}"))?.expect(0)?.stdout;
-    ensure!(typed.contains("destroyed: nothing of platform"), "{typed}");
+    ensure!(typed.contains("; nothing is left"), "{typed}");
     Ok(())
 }
 
-/// The blocks of the README that are marked as `language`.
+/// Returns the blocks of the README that are marked as `language`.
 pub(crate) fn blocks(language: &str) -> Result<Vec<String>> {
     blocks_of(README, language)
 }
 
-/// The blocks of a page that are marked as `language`.
+/// Returns the blocks of a page that are marked as `language`.
 pub(crate) fn blocks_of(page: &str, language: &str) -> Result<Vec<String>> {
     let text = fs::read_to_string(page)?;
     let mut blocks = Vec::new();

@@ -1,4 +1,4 @@
-//! The platform that the tests of a lane look at, made when the first of them asks.
+//! The platform that the tests of a lane share, created on the first use.
 
 use std::{
     sync::{Mutex, OnceLock},
@@ -15,22 +15,22 @@ use devplat_tests::{
 
 use crate::lane::{Lane, docker_changes};
 
-/// Longer than `up` ever took.
+/// A limit that `up` never reached.
 pub(crate) const LONG: Duration = Duration::from_mins(5);
 
-/// How long nothing may happen in a cluster for it to be at rest.
+/// How long a cluster must be unchanged to be at rest.
 const REST: Duration = Duration::from_secs(5);
 
-/// Names of platforms that were or will be made, each with what there was before.
+/// The platforms of this run; [`clear_up`] deletes their leftovers.
 static MADE: Mutex<Vec<&'static Platform>> = Mutex::new(Vec::new());
 
-/// The platform of this test's lane, which need not be there yet.
+/// Returns the platform of this test's lane, which may not be created yet.
 pub(crate) fn platform() -> Result<&'static Platform> {
     static PLATFORMS: [OnceLock<Result<&'static Platform, String>>; 3] = [const { OnceLock::new() }; 3];
     let lane = Lane::here()?;
     let made = PLATFORMS[lane as usize].get_or_init(|| {
         let made = match lane {
-            // Its images are among what is killed and undone.
+            // The tests of this lane kill and undo the assembly of images, so its cache is not shared.
             Lane::Life => new_platform("life"),
             Lane::WayIn => with_shared_cache("way-in"),
             Lane::Ends => with_shared_cache("ends"),
@@ -40,12 +40,12 @@ pub(crate) fn platform() -> Result<&'static Platform> {
     made.clone().map_err(|message| anyhow!(message))
 }
 
-/// Another one.
+/// Returns another platform.
 pub(crate) fn new_platform(suffix: &str) -> Result<&'static Platform> {
     Ok(remembered(Platform::new(suffix)?))
 }
 
-/// One that finds what others of this kind put together.
+/// Returns a platform whose cache others share.
 pub(crate) fn with_shared_cache(suffix: &str) -> Result<&'static Platform> {
     static CACHE: OnceLock<Result<Folder, String>> = OnceLock::new();
     let cache = CACHE.get_or_init(|| Folder::new().map_err(|error| format!("{error:#}")));
@@ -59,7 +59,7 @@ fn remembered(platform: Platform) -> &'static Platform {
     platform
 }
 
-/// The platform of this test's lane, ready.
+/// Returns the platform of this test's lane, created and ready.
 pub(crate) fn ready() -> Result<&'static Platform> {
     let platform = platform()?;
     let _changes = (!platform.kubeconfig().exists()).then(docker_changes);
@@ -67,12 +67,12 @@ pub(crate) fn ready() -> Result<&'static Platform> {
     Ok(platform)
 }
 
-/// `devplat up` on a kind cluster.
+/// Runs `devplat up` on a kind cluster.
 pub(crate) fn up(platform: &Platform) -> Result<Ended> {
     platform.run(&["up", "--profile", "kind", "--yes"])
 }
 
-/// What `look` sees once Kubernetes itself is done with what went before: the same for a while.
+/// Waits until the result of `look` stays the same, because Kubernetes has finished earlier changes, and returns it.
 pub(crate) fn at_rest<T: PartialEq + Clone>(look: impl Fn() -> Result<T>) -> Result<T> {
     let mut last = (look()?, Instant::now());
     until("the cluster to be at rest", LONG, || {
@@ -84,9 +84,9 @@ pub(crate) fn at_rest<T: PartialEq + Clone>(look: impl Fn() -> Result<T>) -> Res
     })
 }
 
-/// Takes away what tests left that failed; what did not fail left nothing.
+/// Deletes the leftovers of failed tests.
 pub(crate) fn clear_up() -> Result<()> {
-    let made = MADE.lock().map_err(|_| anyhow!("a test broke off"))?;
+    let made = MADE.lock().map_err(|_| anyhow!("a test has panicked"))?;
     for platform in made.iter() {
         platform.run(&["destroy", "--yes"])?;
         bare::delete(platform)?;

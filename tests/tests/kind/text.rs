@@ -1,4 +1,4 @@
-//! What devplat says without touching anything: help, completions, profiles, manifests.
+//! The output of verbs that change nothing: help, completions, profiles, manifests.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::shared::platform;
 
-/// Without it the profile `existing` is not whole.
+/// The profile `existing` needs this value.
 const REGISTRY: &str = "images.registry=registry.example/team";
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -14,7 +14,7 @@ pub(crate) fn help_of_every_verb_is_as_reviewed() -> Result<()> {
     let platform = platform()?;
     let mut all = String::new();
     let mut open = vec![Vec::new()];
-    // Each names those below it: no list of them here that a new one could be missing from.
+    // Each help lists its subcommands, so this test needs no list that could lack a new verb.
     while let Some(verb) = open.pop() {
         let args: Vec<&str> = verb.iter().map(String::as_str).chain(["--help"]).collect();
         let said = platform.run(&args)?.expect(0)?.stdout;
@@ -29,23 +29,23 @@ pub(crate) fn help_of_every_verb_is_as_reviewed() -> Result<()> {
     Ok(())
 }
 
-/// The verbs that a help names, but for `help` itself.
+/// Returns the verbs in a help text, without `help` itself.
 fn verbs(help: &str) -> Result<Vec<String>> {
     let Some((_, below)) = help.split_once("\nCommands:\n") else { return Ok(Vec::new()) };
     let names = below
         .lines()
         .take_while(|line| !line.is_empty())
-        // What is indented further goes on with the line above.
+        // A line that is indented further continues the line above.
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .map(str::to_owned);
     let names: Vec<String> = names.collect();
-    ensure!(!names.is_empty(), "no verb is named:\n{help}");
+    ensure!(!names.is_empty(), "the help lists no verb:\n{help}");
     Ok(names)
 }
 
-pub(crate) fn completions_are_made_for_every_shell() -> Result<()> {
+pub(crate) fn completions_are_printed_for_every_shell() -> Result<()> {
     for (shell, mark) in
         [("bash", "complete -F"), ("zsh", "#compdef devplat"), ("fish", "complete -c devplat")]
     {
@@ -64,12 +64,12 @@ pub(crate) fn shipped_profiles_are_listed_and_shown_with_origins() -> Result<()>
         show.extend(needs.iter().flat_map(|set| ["--set", set]));
         let shown = platform.run(&show)?.expect(0)?.stdout;
         let replicas = shown.lines().find(|line| line.contains("replicas")).context("no replicas shown")?;
-        ensure!(replicas.contains("--set"), "where it comes from is not shown: {replicas}");
+        ensure!(replicas.contains("--set"), "the origin is not shown: {replicas}");
     }
     Ok(())
 }
 
-pub(crate) fn schema_is_the_one_that_is_checked_in() -> Result<()> {
+pub(crate) fn schema_in_the_repository_is_current() -> Result<()> {
     let said = platform()?.run(&["profiles", "schema"])?.expect(0)?.stdout;
     let checked_in = fs::read_to_string(Path::new(REPOSITORY).join("profiles/schema.json"))?;
     ensure!(said.trim() == checked_in.trim(), "profiles/schema.json is not what devplat prints");

@@ -1,146 +1,34 @@
-//! Which cluster a context of a kubeconfig names, and whether devplat can work with it.
+//! Contexts of a kubeconfig: the cluster that a context names, and whether devplat can use it.
 
+mod error;
 mod provider;
 mod reach;
 
-pub use provider::Provider;
-pub use reach::{NEWEST, OLDEST, Reached, answer, kubelet_spoke, reach};
+use std::sync::Arc;
 
 use kube::{
-    client::AuthError,
-    config::{KubeConfigOptions, Kubeconfig},
+    Client,
+    config::{AuthInfo, Kubeconfig},
 };
 
-use std::time::Duration;
+use crate::connect::{self, ConnectError, Entry, Plugins, ProxyRules, TokenSource};
+pub use error::ContextError;
+pub use provider::Provider;
+pub(crate) use reach::architectures;
+pub use reach::{IMAGE_ARCHITECTURE, NEWEST, OLDEST, Reached, WRITTEN, answer, kubelet_spoke, reach};
 
 /// A context and the cluster behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
     /// The context's name.
     pub name: String,
-    /// Where its API server is.
+    /// The address of the API server.
     pub server: String,
-    /// Who made the cluster, as far as names tell.
+    /// The provider of the cluster, as far as names show it.
     pub provider: Provider,
 }
 
-/// Why a cluster cannot be worked with.
-#[derive(Debug, thiserror::Error)]
-pub enum ContextError {
-    /// No context of that name.
-    #[error("there is no context {name:?} in the kubeconfig")]
-    Absent {
-        /// The name looked for.
-        name: String,
-        /// The ones there are.
-        known: Vec<String>,
-    },
-    /// The program that the kubeconfig names for logging in is not on this machine, or does not start.
-    #[error("context {name:?} logs in with the program {program:?}, which does not start")]
-    Plugin {
-        /// The context.
-        name: String,
-        /// The program.
-        program: String,
-        /// Why it does not start.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// One end does not accept the other's certificate.
-    #[error(
-        "cluster of context {name:?} at {server} and its kubeconfig do not trust each other's certificates"
-    )]
-    Untrusted {
-        /// The context.
-        name: String,
-        /// Where the server is.
-        server: String,
-        /// What does not fit.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The entry cannot be used: a certificate that does not parse, a file that is not there.
-    #[error("context {name:?} cannot be used")]
-    Unusable {
-        /// The context.
-        name: String,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// Its server does not answer.
-    #[error("cluster of context {name:?} at {server} does not answer")]
-    Unreachable {
-        /// The context.
-        name: String,
-        /// Where the server should be.
-        server: String,
-        /// What happened.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The server does not know who is asking.
-    #[error("cluster of context {name:?} does not accept its credentials: {said}")]
-    Unauthorized {
-        /// The context.
-        name: String,
-        /// What the server says.
-        said: String,
-    },
-    /// Not enough rights to install.
-    #[error("the user of context {name:?} may not {}", .missing.join(", nor "))]
-    Forbidden {
-        /// The context.
-        name: String,
-        /// The rights that are missing.
-        missing: Vec<String>,
-    },
-    /// Too old, or newer than was ever tried.
-    #[error(
-        "cluster of context {name:?} runs Kubernetes {found}; devplat works with 1.{OLDEST} to 1.{NEWEST}"
-    )]
-    Version {
-        /// The context.
-        name: String,
-        /// Its version.
-        found: String,
-    },
-}
-
-impl ContextError {
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Absent { known, .. } if known.is_empty() => "the kubeconfig has no contexts".to_owned(),
-            Self::Absent { known, name } => match nearest(name, known) {
-                Some(near) => format!("did you mean {near}? there are: {}", known.join(", ")),
-                None => format!("there are: {}", known.join(", ")),
-            },
-            Self::Unusable { name, .. } => {
-                format!("make `kubectl --context {name} get nodes` work first")
-            }
-            Self::Plugin { program, .. } => {
-                format!("install {program}, or put it on the PATH, then run the same command")
-            }
-            Self::Untrusted { .. } => {
-                "was the cluster made anew? have its maker write the kubeconfig again".to_owned()
-            }
-            Self::Unreachable { .. } => "is the cluster running, and reachable from here?".to_owned(),
-            Self::Unauthorized { .. } => {
-                "log in again as your cluster asks for, then run the same command".to_owned()
-            }
-            Self::Forbidden { .. } => {
-                "ask the cluster's administrator for cluster-admin, or let them run devplat".to_owned()
-            }
-            Self::Version { .. } => "upgrade the cluster, or name another with --context".to_owned(),
-        }
-    }
-}
-
-/// The name that a mistyped one was most likely meant to be.
-fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
-    let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
-    let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (best.0 > 0.8).then_some(best.1)
-}
-
-/// The context of that name, or the current one; nothing where there is no current one.
+/// Returns the context `name`, or the current one; `None` if there is no current context.
 pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Context>, ContextError> {
     let Some(name) = name
         .map(str::to_owned)
@@ -162,32 +50,60 @@ pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Contex
     Ok(Some(Context { name, server, provider }))
 }
 
-/// A client for that context.
-///
-/// Where the kubeconfig says so, kube starts the program that logs in.
-pub async fn client(kubeconfig: &Kubeconfig, name: &str) -> Result<kube::Client, ContextError> {
-    let unusable = |source: Box<dyn std::error::Error + Send + Sync>| ContextError::Unusable {
-        name: name.to_owned(),
-        source,
+/// Returns a client for that context. If the kubeconfig has a credential plugin, `plugins` runs it.
+pub async fn client(
+    kubeconfig: &Kubeconfig,
+    name: &str,
+    proxies: &ProxyRules,
+    plugins: Arc<dyn Plugins>,
+) -> Result<Client, ContextError> {
+    let entry = entry(kubeconfig, name)?;
+    connect::client(entry, proxies, plugins, None).await.map_err(|error| unusable(name, error))
+}
+
+/// Returns a client for the cluster of that context that logs in with `source` in place of the context's user.
+pub async fn client_with(
+    kubeconfig: &Kubeconfig,
+    name: &str,
+    proxies: &ProxyRules,
+    source: Arc<dyn TokenSource>,
+) -> Result<Client, ContextError> {
+    let entry = entry(kubeconfig, name)?;
+    let no_plugins = Arc::new(connect::NoPlugins);
+    connect::client(entry, proxies, no_plugins, Some(source)).await.map_err(|error| unusable(name, error))
+}
+
+/// Returns the cluster and the user that a context names. As in kubectl, a user that does not exist has no credentials.
+fn entry(kubeconfig: &Kubeconfig, name: &str) -> Result<Entry, ContextError> {
+    let find = kubeconfig.contexts.iter().find(|context| context.name == name);
+    let Some(context) = find else {
+        let known = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
+        return Err(ContextError::Absent { name: name.to_owned(), known });
     };
-    let options = KubeConfigOptions { context: Some(name.to_owned()), ..KubeConfigOptions::default() };
-    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
-        .await
-        .map_err(|error| unusable(Box::new(error)))?;
-    config.connect_timeout = Some(Duration::from_secs(5));
-    config.read_timeout = Some(Duration::from_mins(1));
-    let program = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
-    kube::Client::try_from(config).map_err(|error| match (error, program) {
-        (kube::Error::Auth(source @ AuthError::AuthExecStart(_)), Some(program)) => {
-            ContextError::Plugin { name: name.to_owned(), program, source: Box::new(source) }
+    let context = context.context.clone().unwrap_or_default();
+    let cluster = kubeconfig.clusters.iter().find(|one| one.name == context.cluster);
+    let cluster = cluster
+        .and_then(|one| one.cluster.clone())
+        .ok_or_else(|| ContextError::NoCluster { name: name.to_owned(), cluster: context.cluster.clone() })?;
+    let user = kubeconfig.auth_infos.iter().find(|one| Some(&one.name) == context.user.as_ref());
+    let user: AuthInfo = user.and_then(|one| one.auth_info.clone()).unwrap_or_default();
+    Ok(Entry { cluster, user, namespace: context.namespace })
+}
+
+fn unusable(name: &str, error: ConnectError) -> ContextError {
+    let name = name.to_owned();
+    match error {
+        ConnectError::Credentials(source) => ContextError::Credentials { name, source },
+        error @ (ConnectError::NoServer | ConnectError::Address { .. } | ConnectError::Other(_)) => {
+            ContextError::Unusable { name, source: Box::new(error) }
         }
-        (error, _) => unusable(Box::new(error)),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::{CredentialError, NoPlugins, PluginError};
 
     fn kubeconfig() -> Kubeconfig {
         Kubeconfig::from_yaml(
@@ -207,39 +123,37 @@ mod tests {
     }
 
     #[test]
-    fn absent_context_tells_the_ones_there_are() {
+    fn absent_context_is_reported_with_those_that_exist() {
         let error = find(&kubeconfig(), Some("prod")).unwrap_err();
         assert_eq!(error.to_string(), r#"there is no context "prod" in the kubeconfig"#);
-        assert_eq!(error.hint(), "there are: kind-a");
+        assert_eq!(error.hints(), ["there are: kind-a"]);
     }
 
     #[test]
-    fn mistyped_context_tells_the_nearest() {
+    fn mistyped_context_is_reported_with_the_nearest() {
         let error = find(&kubeconfig(), Some("kind-b")).unwrap_err();
-        assert_eq!(error.hint(), "did you mean kind-a? there are: kind-a");
-    }
-
-    #[tokio::test]
-    async fn missing_login_program_is_named() {
-        let mut kubeconfig = kubeconfig();
-        kubeconfig.auth_infos = serde_saphyr::from_str(
-            "[{name: kind-a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, \
-             command: devplat-no-such-program, interactiveMode: Never}}}]",
-        )
-        .unwrap();
-        let error = client(&kubeconfig, "kind-a").await.err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            r#"context "kind-a" logs in with the program "devplat-no-such-program", which does not start"#
-        );
-        assert_eq!(
-            error.hint(),
-            "install devplat-no-such-program, or put it on the PATH, then run the same command"
-        );
+        assert_eq!(error.hints(), ["did you mean kind-a? there are: kind-a"]);
     }
 
     #[test]
     fn empty_kubeconfig_has_no_context() {
         assert_eq!(find(&Kubeconfig::default(), None).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn absent_plugin_is_reported_with_its_install_hint() {
+        let mut kubeconfig = kubeconfig();
+        kubeconfig.auth_infos = serde_saphyr::from_str(
+            "[{name: kind-a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, \
+             command: plug, interactiveMode: Never, installHint: get it from the intranet}}}]",
+        )
+        .unwrap();
+        let proxies = ProxyRules::default();
+        let error = client(&kubeconfig, "kind-a", &proxies, Arc::new(NoPlugins)).await.err().unwrap();
+        let ContextError::Credentials { source: CredentialError::Plugin(plugin), .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert!(matches!(plugin, PluginError::Absent { .. }), "{plugin:?}");
+        assert_eq!(error.hints(), ["get it from the intranet"]);
     }
 }

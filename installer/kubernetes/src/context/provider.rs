@@ -1,29 +1,29 @@
-//! Who made a cluster, told by the names that each maker gives.
+//! The provider of a cluster, guessed from names. The module `recognition` asks the cluster itself.
 
 use std::fmt;
 
-/// Who made a cluster.
+/// The provider of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provider {
-    /// kind, on somebody's machine.
+    /// kind, on a machine.
     Kind(String),
-    /// k3d, on somebody's machine.
+    /// k3d, on a machine.
     K3d(String),
-    /// minikube, on somebody's machine.
+    /// minikube, on a machine.
     Minikube(String),
     /// Amazon EKS.
     Eks {
-        /// Name of the cluster.
+        /// The name of the cluster.
         name: String,
-        /// Its region.
+        /// The region of the cluster.
         region: String,
     },
-    /// Somebody else.
+    /// Another.
     Other,
 }
 
 impl Provider {
-    /// Tells it from the names of context and cluster and from the server's address.
+    /// Recognises the provider by the names of context and cluster and by the server's address.
     pub(super) fn of(context: &str, cluster: &str, server: &str) -> Self {
         if let Some(name) = cluster.strip_prefix("kind-") {
             return Self::Kind(name.to_owned());
@@ -51,7 +51,7 @@ impl Provider {
         Self::Other
     }
 
-    /// The name that the maker knows the cluster by; nothing where nobody tells.
+    /// Returns the provider's name for the cluster.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Kind(name) | Self::K3d(name) | Self::Minikube(name) | Self::Eks { name, region: _ } => {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn makers_are_told_by_the_names_they_give() {
+    fn providers_are_recognised_by_the_names_they_give() {
         for (context, cluster, server, shown, name) in [
             ("kind-a", "kind-a", "https://127.0.0.1:34567", "kind cluster a", Some("a")),
             ("k3d-b", "k3d-b", "https://0.0.0.0:6550", "k3d cluster b", Some("b")),

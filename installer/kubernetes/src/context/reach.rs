@@ -1,40 +1,53 @@
-//! Asking a cluster: does it answer, who are we to it, may we install, does its version fit.
+//! Checks a cluster before an install: that it answers, that the user has the rights, and that version and architecture
+//! fit.
 
-use std::{future::Future, time::Duration};
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    time::{Duration, SystemTime},
+};
 
 use futures::future::try_join_all;
 use http::Request;
-use k8s_openapi::{
-    api::{
-        authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-        coordination::v1::Lease,
-    },
-    jiff::Timestamp,
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    coordination::v1::Lease,
+    core::v1::Node,
 };
-use kube::{Api, Client, api::PostParams};
+use kube::{
+    Api, Client,
+    api::{ListParams, PostParams},
+};
 
 use super::{Context, ContextError};
-use crate::{Error, call::untrusted};
+use crate::{
+    CallError, ObjectRef,
+    call::{Call, Class, ConnectionCause, ConnectionError, Verb, bounded, call_error, classify},
+    pace::{Pace, stoppable},
+};
 
-/// Oldest minor version. Everything devplat uses is older (the youngest is CEL's `quantity()`, of 1.29): this is
-/// the oldest that a cloud still sells support for.
+/// Oldest minor version: the oldest one that a cloud provider still supports. The newest feature that devplat needs is
+/// CEL's `quantity()`, of 1.29.
 pub const OLDEST: u32 = 31;
-/// Newest minor version. What devplat uses is in API groups of version 1, which no release has ever taken away;
-/// newer ones are refused because nobody has tried.
+/// Newest minor version. Newer ones are rejected because they are not tested. devplat uses only API groups of version
+/// 1, which no release has ever removed.
 pub const NEWEST: u32 = 37;
 
-/// How long a cluster has to answer.
+/// The architecture of devplat's images, as in `nodeInfo.architecture`.
+pub const IMAGE_ARCHITECTURE: &str = "amd64";
+
+/// How long the check may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// A cluster that answers and lets us install.
+/// A cluster that answers and gives the user the rights to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
     /// Its version, such as `v1.34.3`.
     pub version: String,
 }
 
-/// What an install writes: group, resource.
-const WRITTEN: [(&str, &str); 12] = [
+/// The resources that an install writes, with their groups. A test compares them with the rendered templates.
+pub const WRITTEN: [(&str, &str); 12] = [
     ("", "namespaces"),
     ("", "configmaps"),
     ("", "serviceaccounts"),
@@ -49,133 +62,192 @@ const WRITTEN: [(&str, &str); 12] = [
     ("apps.devservers.io", "devserverflavors"),
 ];
 
-/// How each of them is written: server-side apply is a patch that may create.
+/// The verbs that each of them needs: server-side apply is a patch that may create.
 const VERBS: [&str; 4] = ["get", "create", "patch", "delete"];
 
-/// Asks an API server once whether it is ready to answer, its own rules about rights included.
-pub async fn answer(client: &Client) -> Result<(), Error> {
-    let failed = |source| Error {
-        what: "ask the API server whether it is ready".to_owned(),
-        source: Box::new(source),
-    };
+/// Asks an API server once whether it is ready. `/readyz` includes RBAC.
+pub async fn answer(client: &Client) -> Result<(), CallError> {
+    let failed = |error| call_error("ask the API server whether it is ready", None, error);
     let question = Request::get("/readyz").body(Vec::new()).expect("a path makes a request");
     match tokio::time::timeout(PATIENCE, client.request_text(question)).await {
         Ok(answer) => answer.map(drop).map_err(failed),
-        Err(elapsed) => Err(failed(kube::Error::Service(Box::new(elapsed)))),
+        Err(_) => Err(failed(kube::Error::Service(Box::new(slow())))),
     }
 }
 
-/// Whether the kubelet of `node` has spoken since `started`: before that, what the cluster says of pods there is from
-/// before.
-pub async fn kubelet_spoke(client: &Client, node: &str, started: Timestamp) -> Result<bool, Error> {
-    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
-    let lease = leases.get_opt(node).await.map_err(|source| Error {
-        what: format!("read Lease kube-node-lease/{node}"),
-        source: Box::new(source),
-    })?;
-    let renewed = lease.and_then(|lease| lease.spec?.renew_time);
-    Ok(renewed.is_some_and(|renewed| renewed.0 > started))
+fn slow() -> ConnectionError {
+    ConnectionError { server: None, proxy: None, cause: ConnectionCause::Slow(PATIENCE) }
 }
 
-/// Asks the cluster of `context` everything that an install needs to know.
-pub async fn reach(client: &Client, context: &Context) -> Result<Reached, ContextError> {
-    let version = bounded(context, client.apiserver_version()).await?;
+/// Returns whether the kubelet of `node` has renewed its lease since `started`. Until then, the status of the pods on
+/// this node is outdated.
+pub async fn kubelet_spoke(client: &Client, node: &str, started: SystemTime) -> Result<bool, CallError> {
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
+    let object = ObjectRef::new("coordination.k8s.io/v1", "Lease", Some("kube-node-lease"), node);
+    let lease = bounded(&Call::new(Verb::Read, &object), PATIENCE, leases.get_opt(node)).await?;
+    let renewed = lease.and_then(|lease| lease.spec?.renew_time);
+    Ok(renewed.is_some_and(|renewed| SystemTime::from(renewed.0) > started))
+}
+
+/// Checks that the cluster of `context` meets the needs of an install.
+pub async fn reach(client: &Client, context: &Context, pace: &dyn Pace) -> Result<Reached, ContextError> {
+    let ask = Ask { client, context, pace };
+    let version = ask.bounded(client.apiserver_version()).await?;
     if !supported(&version.major, &version.minor) {
         return Err(ContextError::Version { name: context.name.clone(), found: version.git_version });
     }
-    // Mostly it is an administrator who installs; then one question answers all.
-    if !allowed(client, context, "*", "*", "*").await? {
-        let missing = missing(client, context).await?;
+    // Most users that install are administrators; for them one review is enough.
+    if !ask.allowed("*", "*", "*").await? {
+        let missing = ask.missing().await?;
         if !missing.is_empty() {
             return Err(ContextError::Forbidden { name: context.name.clone(), missing });
         }
     }
+    ask.architectures().await?;
     Ok(Reached { version: version.git_version })
 }
 
-/// The rights that an install needs and the user has not.
-async fn missing(client: &Client, context: &Context) -> Result<Vec<String>, ContextError> {
-    let mut missing = Vec::new();
-    for (group, resource) in WRITTEN {
-        let asked = VERBS.map(|verb| allowed(client, context, verb, group, resource));
-        let answers = try_join_all(asked).await?;
-        let denied: Vec<&str> =
-            VERBS.iter().zip(answers).filter(|(_, allowed)| !allowed).map(|(verb, _)| *verb).collect();
-        if !denied.is_empty() {
-            missing.push(format!("{} {resource}", denied.join("/")));
-        }
-    }
-    // The proof makes a dev server as its user would.
-    if !allowed(client, context, "impersonate", "", "serviceaccounts").await? {
-        missing.push("impersonate serviceaccounts".to_owned());
-    }
-    Ok(missing)
+struct Ask<'a> {
+    client: &'a Client,
+    context: &'a Context,
+    pace: &'a dyn Pace,
 }
 
-/// Some clouds append a sign to the minor version: `33+`.
+impl Ask<'_> {
+    /// Returns the rights that an install needs and the user does not have.
+    async fn missing(&self) -> Result<Vec<String>, ContextError> {
+        let mut missing = Vec::new();
+        for (group, resource) in WRITTEN {
+            let asked = VERBS.map(|verb| self.allowed(verb, group, resource));
+            let answers = try_join_all(asked).await?;
+            let denied: Vec<&str> =
+                VERBS.iter().zip(answers).filter(|(_, allowed)| !allowed).map(|(verb, _)| *verb).collect();
+            if !denied.is_empty() {
+                missing.push(format!("{} {resource}", denied.join("/")));
+            }
+        }
+        // The proof creates a dev server with the rights of its user.
+        if !self.allowed("impersonate", "", "serviceaccounts").await? {
+            missing.push("impersonate serviceaccounts".to_owned());
+        }
+        Ok(missing)
+    }
+
+    async fn allowed(&self, verb: &str, group: &str, resource: &str) -> Result<bool, ContextError> {
+        let review = SelfSubjectAccessReview {
+            spec: SelfSubjectAccessReviewSpec {
+                resource_attributes: Some(ResourceAttributes {
+                    verb: Some(verb.to_owned()),
+                    group: Some(group.to_owned()),
+                    resource: Some(resource.to_owned()),
+                    ..ResourceAttributes::default()
+                }),
+                ..SelfSubjectAccessReviewSpec::default()
+            },
+            ..SelfSubjectAccessReview::default()
+        };
+        let api: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
+        let answer = self.bounded(api.create(&PostParams::default(), &review)).await?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
+    }
+
+    /// Fails if no node can run the images. If nodes cannot be listed or do not report an architecture, it succeeds.
+    async fn architectures(&self) -> Result<(), ContextError> {
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let found = match self.bounded(nodes.list(&ListParams::default())).await {
+            Ok(nodes) => architectures(&nodes.items),
+            Err(ContextError::Forbidden { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        if found.is_empty() || found.contains(IMAGE_ARCHITECTURE) {
+            return Ok(());
+        }
+        Err(ContextError::Architecture {
+            name: self.context.name.clone(),
+            found: found.into_iter().collect(),
+        })
+    }
+
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, ContextError> {
+        let name = self.context.name.clone();
+        let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| ContextError::Unreachable {
+            name: self.context.name.clone(),
+            server: self.context.server.clone(),
+            source,
+        };
+        let class = match stoppable(self.pace, tokio::time::timeout(PATIENCE, call)).await? {
+            Err(_) => return Err(unreachable(Box::new(slow()))),
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => classify(error),
+        };
+        Err(match class {
+            Class::Unauthorized(source) => ContextError::Unauthorized { name, source },
+            Class::Forbidden(answer) => ContextError::Forbidden { name, missing: vec![answer.message] },
+            Class::Credentials(source) => ContextError::Credentials { name, source },
+            Class::Untrusted(source) => ContextError::Untrusted { name, source },
+            class => unreachable(Box::new(class)),
+        })
+    }
+}
+
+/// Returns the architectures of the nodes that accept pods without special tolerations.
+pub(crate) fn architectures(nodes: &[Node]) -> BTreeSet<String> {
+    let takes_pods = |node: &&Node| {
+        let Some(spec) = &node.spec else { return true };
+        // Kubernetes sets and removes its own taints, such as not-ready, so they do not exclude a node.
+        let closed = |key: &str| !key.starts_with("node.kubernetes.io/");
+        let tainted = spec
+            .taints
+            .iter()
+            .flatten()
+            .any(|taint| taint.effect != "PreferNoSchedule" && closed(&taint.key));
+        !tainted && spec.unschedulable != Some(true)
+    };
+    nodes
+        .iter()
+        .filter(takes_pods)
+        .filter_map(|node| Some(node.status.as_ref()?.node_info.as_ref()?.architecture.clone()))
+        .filter(|architecture| !architecture.is_empty())
+        .collect()
+}
+
+/// Returns whether the version is supported. Some cloud providers append a sign to the minor version: `33+`.
 fn supported(major: &str, minor: &str) -> bool {
     let minor = minor.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>();
     major == "1" && minor.is_ok_and(|minor| (OLDEST..=NEWEST).contains(&minor))
 }
 
-async fn allowed(
-    client: &Client,
-    context: &Context,
-    verb: &str,
-    group: &str,
-    resource: &str,
-) -> Result<bool, ContextError> {
-    let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(ResourceAttributes {
-                verb: Some(verb.to_owned()),
-                group: Some(group.to_owned()),
-                resource: Some(resource.to_owned()),
-                ..ResourceAttributes::default()
-            }),
-            ..SelfSubjectAccessReviewSpec::default()
-        },
-        ..SelfSubjectAccessReview::default()
-    };
-    let api: Api<SelfSubjectAccessReview> = Api::all(client.clone());
-    let answer = bounded(context, api.create(&PostParams::default(), &review)).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
-}
-
-async fn bounded<T>(
-    context: &Context,
-    call: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, ContextError> {
-    let unreachable = |source: Box<dyn std::error::Error + Send + Sync>| ContextError::Unreachable {
-        name: context.name.clone(),
-        server: context.server.clone(),
-        source,
-    };
-    let name = || context.name.clone();
-    match tokio::time::timeout(PATIENCE, call).await {
-        Err(_) => Err(unreachable(format!("no answer after {} s", PATIENCE.as_secs()).into())),
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(kube::Error::Api(status))) if status.code == 401 => {
-            Err(ContextError::Unauthorized { name: name(), said: status.message })
-        }
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => {
-            Err(ContextError::Forbidden { name: name(), missing: vec![status.message] })
-        }
-        Ok(Err(kube::Error::Auth(error))) => {
-            Err(ContextError::Unusable { name: name(), source: Box::new(error) })
-        }
-        Ok(Err(error)) if untrusted(&error) => Err(ContextError::Untrusted {
-            name: name(),
-            server: context.server.clone(),
-            source: Box::new(error),
-        }),
-        Ok(Err(error)) => Err(unreachable(Box::new(error))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_nodes_that_accept_pods_have_architectures() {
+        let node = |architecture: &str, taint: Option<&str>| -> Node {
+            let taints: Vec<_> = taint
+                .into_iter()
+                .map(|key| serde_json::json!({"key": key, "effect": "NoSchedule"}))
+                .collect();
+            let info = serde_json::json!({
+                "architecture": architecture, "bootID": "", "containerRuntimeVersion": "", "kernelVersion": "",
+                "kubeProxyVersion": "", "kubeletVersion": "", "machineID": "", "operatingSystem": "",
+                "osImage": "", "systemUUID": ""
+            });
+            serde_json::from_value(serde_json::json!({
+                "spec": {"taints": taints}, "status": {"nodeInfo": info}
+            }))
+            .unwrap()
+        };
+        let found = architectures(&[
+            node("arm64", None),
+            node("amd64", Some("node-role.kubernetes.io/control-plane")),
+            node("riscv64", Some("node.kubernetes.io/not-ready")),
+        ]);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["arm64", "riscv64"]);
+    }
 
     #[test]
     fn versions_are_supported_from_the_oldest_to_the_newest() {

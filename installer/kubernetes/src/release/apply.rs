@@ -1,6 +1,5 @@
-//! Bringing a release into the cluster. Killed anywhere, it can be done again: the inventory knows all that may
-//! be there before the first object is written. Nothing is sent for an object that is as it should be, and nothing
-//! at all where all of them are.
+//! Applies a release. A run that is killed at any point can be repeated, because the inventory lists all objects before
+//! the first one is written. Objects that are as wanted are not sent, and if all are, nothing is written.
 
 use std::time::Duration;
 
@@ -10,29 +9,29 @@ use kube::{
 };
 
 use super::{
-    Release, ReleaseError,
+    Release, ReleaseError, gone,
     inventory::{self, Inventory, Place},
-    observe::{Found, Survey, survey},
-    readiness, remove,
+    look::{Found, Survey, survey},
+    remove, wait,
 };
 use crate::{
-    ObjectRef,
-    call::{New, retried_with},
-    waiting::Tell,
+    ObjectRef, Pace,
+    call::{ApiServer, Call, New, Verb},
 };
 
-/// How long a CRD may take until objects of it are accepted.
+/// How long a CRD may take until its objects are accepted.
 const CRD_PATIENCE: Duration = Duration::from_mins(1);
-/// How long what is being deleted, by an interrupted destroy perhaps, may take to be gone.
+/// How long objects that are already being deleted, for example by an interrupted destroy, may take to be gone.
 const LEAVING_PATIENCE: Duration = Duration::from_mins(2);
 
-/// Applies every object of `release` that is missing or differs, then takes away what its inventory has and it
-/// has not.
+/// Applies every object of `release` that is missing, differs, or cannot be compared; then prunes the objects that only
+/// the inventory lists.
 ///
-/// Nothing is written where one of its names is somebody else's.
-pub async fn apply(client: &Client, release: &Release, tell: Tell<'_>) -> Result<(), ReleaseError> {
+/// If an object that is not ours has one of its names, nothing is written.
+pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Result<(), ReleaseError> {
+    let server = ApiServer { client, pace };
     let Release { platform, name, objects, digest } = release;
-    let Survey { namespace, inventory: before, found } = settled(client, release, tell).await?;
+    let Survey { namespace, inventory: before, found } = settled(server, release).await?;
     let before = before.ours().unwrap_or_default();
     let wanted = release.refs();
     let done = Inventory { objects: wanted.clone(), digest: digest.clone() };
@@ -40,7 +39,7 @@ pub async fn apply(client: &Client, release: &Release, tell: Tell<'_>) -> Result
         .iter()
         .zip(&found)
         .filter(|(_, (_, found))| match found {
-            Found::Missing | Found::Drifted(_) => true,
+            Found::Missing | Found::Drifted(_) | Found::Unknown(_) => true,
             Found::Same(_) | Found::Foreign | Found::Leaving(_) => false,
         })
         .map(|(object, _)| object.clone())
@@ -53,61 +52,55 @@ pub async fn apply(client: &Client, release: &Release, tell: Tell<'_>) -> Result
         return Ok(());
     }
     if namespace == Place::Free {
-        inventory::create_namespace(client, platform).await?;
+        inventory::create_namespace(server, platform).await?;
     }
     if !as_wanted {
         let intent = Inventory { objects: [wanted, surplus.clone()].concat(), digest: String::new() };
         if before != intent {
-            inventory::write(client, platform, name, &intent).await?;
+            inventory::write(server, platform, name, &intent).await?;
         }
         let (kinds, others): (Vec<DynamicObject>, Vec<DynamicObject>) =
             changes.into_iter().partition(makes_room);
-        apply_each(client, &kinds).await?;
+        apply_each(server, &kinds).await?;
         let crds: Vec<DynamicObject> = objects.iter().filter(|object| is_crd(object)).cloned().collect();
         let crds =
             Release { platform: platform.clone(), name: name.clone(), objects: crds, digest: String::new() };
-        readiness::wait_ready(client, &crds, CRD_PATIENCE, tell).await?;
-        apply_each(client, &others).await?;
+        wait::wait_ready(client, &crds, CRD_PATIENCE, pace).await?;
+        apply_each(server, &others).await?;
         for object in surplus.iter().rev() {
-            remove::delete_ours(client, object, platform).await?;
+            remove::delete_ours(server, object, platform).await?;
         }
     }
-    Ok(inventory::write(client, platform, name, &done).await?)
+    Ok(inventory::write(server, platform, name, &done).await?)
 }
 
-/// What there is, with nothing foreign among it, and after what was being deleted is gone.
-async fn settled(client: &Client, release: &Release, tell: Tell<'_>) -> Result<Survey, ReleaseError> {
-    let found = survey(client, release).await?;
+/// Waits until objects that are being deleted are gone, and returns the existing ones. Fails if one of them is foreign.
+async fn settled(server: ApiServer<'_>, release: &Release) -> Result<Survey, ReleaseError> {
+    let found = survey(server, release).await?;
     let leaving = found.leaving(release);
     let found = if leaving.is_empty() {
         found
     } else {
-        remove::wait_gone(client, &leaving, &release.platform, LEAVING_PATIENCE, tell).await??;
-        survey(client, release).await?
+        gone::wait_gone(server, &leaving, &release.platform, LEAVING_PATIENCE).await??;
+        survey(server, release).await?
     };
     let foreign = found.foreign(release);
     if foreign.is_empty() { Ok(found) } else { Err(ReleaseError::Foreign(foreign)) }
 }
 
-async fn apply_each(client: &Client, objects: &[DynamicObject]) -> Result<(), ReleaseError> {
+async fn apply_each(server: ApiServer<'_>, objects: &[DynamicObject]) -> Result<(), ReleaseError> {
     for object in objects {
         let reference = ObjectRef::of(object);
-        let api = reference.api(client);
-        retried_with(
-            New::Kind,
-            || format!("apply {reference}"),
-            || async {
-                api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object))
-                    .await
-                    .map(|_| ())
-            },
-        )
-        .await?;
+        let api = reference.api(server.client);
+        let attempt = || async {
+            api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
+        };
+        server.call_new(New::Kind, &Call::new(Verb::Apply, &reference), attempt).await?;
     }
     Ok(())
 }
 
-/// Whether others of the same release may lie in it or be of its kind.
+/// Returns whether other objects of the release may need this namespace or this CRD.
 fn makes_room(object: &DynamicObject) -> bool {
     object.types.as_ref().is_some_and(|types| types.kind == "Namespace") || is_crd(object)
 }

@@ -1,4 +1,4 @@
-//! What users have in a cluster: what would be lost, or left behind, when the platform goes.
+//! The data of users in a cluster, which removing the platform deletes or leaves behind.
 
 use std::fmt;
 
@@ -7,24 +7,24 @@ use kube::{Client, ResourceExt, api::ListParams};
 
 use super::PLATFORM_LABEL;
 use crate::{
-    Error, ObjectRef,
-    call::{if_there, retried},
+    Error, ObjectRef, Pace,
+    call::{ApiServer, Call, Verb, if_there},
 };
 
-/// What users have.
+/// The data of users.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Data {
-    /// Their dev servers; without devplat's own, which proves that the platform works.
+    /// Dev servers, without the proof's.
     pub servers: Vec<ObjectRef>,
-    /// The users themselves.
+    /// Users.
     pub users: Vec<ObjectRef>,
-    /// The claims that hold homes, of servers that are there and of servers that went.
+    /// The claims of homes, also of deleted servers.
     pub homes: Vec<ObjectRef>,
 }
 
 impl Data {
-    /// Whether any of it goes when the kinds (CRDs) go. Homes stay.
-    pub fn goes_with_kinds(&self) -> bool {
+    /// Returns whether deleting the CRDs would delete data. Homes stay.
+    pub fn deleted_with_crds(&self) -> bool {
         !(self.servers.is_empty() && self.users.is_empty())
     }
 }
@@ -57,8 +57,9 @@ fn place(object: &ObjectRef) -> String {
     }
 }
 
-/// What users have in the cluster of `platform`.
-pub async fn data(client: &Client, platform: &str) -> Result<Data, Error> {
+/// Finds the data of users in the cluster of `platform`.
+pub async fn data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Data, Error> {
+    let server = ApiServer { client, pace };
     let not_ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}!={platform}"));
     let homes = ListParams::default().labels(&format!(
         "{}={},{}={},{}=home",
@@ -69,42 +70,36 @@ pub async fn data(client: &Client, platform: &str) -> Result<Data, Error> {
         name::COMPONENT
     ));
     let (servers, users, homes) = futures::try_join!(
-        list(client, API_VERSION, "DevServer", &not_ours),
-        list(client, API_VERSION, "DevUser", &not_ours),
-        list(client, "v1", "PersistentVolumeClaim", &homes),
+        list(server, API_VERSION, "DevServer", &not_ours),
+        list(server, API_VERSION, "DevUser", &not_ours),
+        list(server, "v1", "PersistentVolumeClaim", &homes),
     )?;
     Ok(Data { servers, users, homes })
 }
 
-/// Every object that only the operator can let go.
-pub(super) async fn custom_resources(client: &Client) -> Result<Vec<ObjectRef>, Error> {
+/// Lists the objects that have finalizers of the operator.
+pub(super) async fn custom_resources(server: ApiServer<'_>) -> Result<Vec<ObjectRef>, Error> {
     let any = ListParams::default();
     let (servers, users) = futures::try_join!(
-        list(client, API_VERSION, "DevServer", &any),
-        list(client, API_VERSION, "DevUser", &any)
+        list(server, API_VERSION, "DevServer", &any),
+        list(server, API_VERSION, "DevUser", &any)
     )?;
     Ok([servers, users].concat())
 }
 
 const API_VERSION: &str = "apps.devservers.io/v1";
 
-/// The objects of a kind, in all namespaces; none where there is no such kind.
+/// Lists the objects of a kind in all namespaces; none if the API server does not serve the kind.
 pub(super) async fn list(
-    client: &Client,
+    server: ApiServer<'_>,
     api_version: &str,
     kind: &str,
     which: &ListParams,
 ) -> Result<Vec<ObjectRef>, Error> {
-    let any = ObjectRef {
-        api_version: api_version.to_owned(),
-        kind: kind.to_owned(),
-        namespace: None,
-        name: String::new(),
-    };
-    let api = any.api(client);
-    let found =
-        retried(|| format!("list {kind} objects"), || async { if_there(api.list_metadata(which).await) })
-            .await?;
+    let any = ObjectRef::all(api_version, kind, None);
+    let api = any.api(server.client);
+    let call = Call::new(Verb::List, &any);
+    let found = server.call(&call, || async { if_there(api.list_metadata(which).await) }).await?;
     let objects = found.into_iter().flatten();
     Ok(objects
         .map(|object| ObjectRef { namespace: object.namespace(), name: object.name_any(), ..any.clone() })
@@ -116,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_is_told_by_number_and_name() {
+    fn data_is_shown_by_number_and_name() {
         let server = |name: &str| ObjectRef {
             api_version: API_VERSION.to_owned(),
             kind: "DevServer".to_owned(),
@@ -129,7 +124,7 @@ mod tests {
             homes: Vec::new(),
         };
         assert_eq!(data.to_string(), "4 dev servers (dev-ann/a, dev-ann/b, dev-ann/c, …), 1 user (ann)");
-        assert!(data.goes_with_kinds());
+        assert!(data.deleted_with_crds());
         assert_eq!(Data::default().to_string(), "nothing");
     }
 }

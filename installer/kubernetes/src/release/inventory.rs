@@ -1,40 +1,40 @@
-//! What belongs to a release, written down in the cluster: before anything is applied, all that there was and all
-//! that there will be; afterwards, what there is.
+//! The inventory of a release, a ConfigMap in the cluster. Before the first object is applied, it lists all old and all
+//! new objects; afterwards, the existing ones.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
     api::{ListParams, ObjectMeta, Patch, PatchParams},
 };
 
 use super::{FIELD_MANAGER, PLATFORM_LABEL};
 use crate::{
     Error, ObjectRef,
-    call::{New, if_there, retried, retried_with},
+    call::{ApiServer, Call, New, Verb, if_there},
 };
 
-/// Where inventories lie.
+/// The namespace of inventories.
 pub const NAMESPACE: &str = "devplat-system";
-/// What the names of inventories begin with.
+/// The prefix of their names.
 const PREFIX: &str = "devplat-release-";
 
-/// What is at a place where something of ours should be.
+/// The object that has a name that we need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place<T> {
-    /// Nothing.
+    /// The name is free.
     Free,
-    /// Something of somebody else's, or of another platform's.
+    /// An object that is not devplat's, or another platform's.
     Foreign,
-    /// Something of ours that is being deleted.
+    /// Ours, and being deleted.
     Leaving(T),
     /// Ours.
     Ours(T),
 }
 
 impl<T> Place<T> {
-    /// What is there, if it is ours and stays.
+    /// Returns the value if the object is ours and not being deleted.
     pub(crate) fn ours(self) -> Option<T> {
         match self {
             Self::Ours(value) => Some(value),
@@ -42,7 +42,7 @@ impl<T> Place<T> {
         }
     }
 
-    /// What is there, if it is ours, on its way out or not.
+    /// Returns the value if the object is ours, being deleted or not.
     pub(crate) fn known(self) -> Option<T> {
         match self {
             Self::Ours(value) | Self::Leaving(value) => Some(value),
@@ -62,10 +62,10 @@ impl<T> Place<T> {
     }
 }
 
-/// What an inventory says.
+/// The content of an inventory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Inventory {
-    /// Everything that may be there.
+    /// All objects that may exist.
     pub(crate) objects: Vec<ObjectRef>,
     /// The digest of the release that was applied last; empty while one is being applied.
     pub(crate) digest: String,
@@ -77,36 +77,30 @@ pub(crate) fn name(release: &str) -> String {
 
 /// The ConfigMap that holds the inventory of `release`.
 pub(crate) fn reference(release: &str) -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "ConfigMap".to_owned(),
-        namespace: Some(NAMESPACE.to_owned()),
-        name: name(release),
-    }
+    ObjectRef::config_map(NAMESPACE, &name(release))
 }
 
 /// The namespace of all inventories.
 pub(crate) fn namespace_reference() -> ObjectRef {
-    ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: "Namespace".to_owned(),
-        namespace: None,
-        name: NAMESPACE.to_owned(),
-    }
+    ObjectRef::namespace(NAMESPACE)
 }
 
-pub(crate) async fn read(client: &Client, platform: &str, release: &str) -> Result<Place<Inventory>, Error> {
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
+pub(crate) async fn read(
+    server: ApiServer<'_>,
+    platform: &str,
+    release: &str,
+) -> Result<Place<Inventory>, Error> {
+    let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let name = name(release);
-    let found =
-        retried(|| format!("read ConfigMap {NAMESPACE}/{name}"), || async { if_there(api.get(&name).await) })
-            .await?;
+    let call = Call::new(Verb::Read, &reference(release));
+    let found = server.call(&call, || async { if_there(api.get(&name).await) }).await?;
     Ok(found.map_or(Place::Free, |ConfigMap { metadata, data, .. }| {
         Place::of(&metadata, platform, || parse(&data.unwrap_or_default()))
     }))
 }
 
-/// One that does not parse says nothing, and is written anew by the next apply: labels still tell what is ours.
+/// Parses an inventory. A damaged one counts as empty, and the next apply writes it again; labels still identify our
+/// objects.
 fn parse(data: &BTreeMap<String, String>) -> Inventory {
     let text = |key: &str| data.get(key).map(String::as_str).unwrap_or_default();
     serde_json::from_str(text("objects"))
@@ -114,18 +108,17 @@ fn parse(data: &BTreeMap<String, String>) -> Inventory {
         .unwrap_or_default()
 }
 
-/// What is where the namespace of all inventories should be.
-pub(crate) async fn read_namespace(client: &Client, platform: &str) -> Result<Place<()>, Error> {
-    let api: Api<Namespace> = Api::all(client.clone());
-    let found =
-        retried(|| format!("read Namespace {NAMESPACE}"), || async { if_there(api.get(NAMESPACE).await) })
-            .await?;
+/// Looks for the namespace of all inventories.
+pub(crate) async fn read_namespace(server: ApiServer<'_>, platform: &str) -> Result<Place<()>, Error> {
+    let api: Api<Namespace> = Api::all(server.client.clone());
+    let call = Call::new(Verb::Read, &namespace_reference());
+    let found = server.call(&call, || async { if_there(api.get(NAMESPACE).await) }).await?;
     Ok(found.map_or(Place::Free, |Namespace { metadata, .. }| Place::of(&metadata, platform, || ())))
 }
 
-/// Makes the namespace of all inventories.
-pub(crate) async fn create_namespace(client: &Client, platform: &str) -> Result<(), Error> {
-    let api: Api<Namespace> = Api::all(client.clone());
+/// Creates the namespace of all inventories.
+pub(crate) async fn create_namespace(server: ApiServer<'_>, platform: &str) -> Result<(), Error> {
+    let api: Api<Namespace> = Api::all(server.client.clone());
     let namespace = Namespace {
         metadata: ObjectMeta {
             name: Some(NAMESPACE.to_owned()),
@@ -134,33 +127,29 @@ pub(crate) async fn create_namespace(client: &Client, platform: &str) -> Result<
         },
         ..Namespace::default()
     };
-    retried(
-        || format!("create Namespace {NAMESPACE}"),
-        || async { api.patch(NAMESPACE, &apply_params(), &Patch::Apply(&namespace)).await.map(|_| ()) },
-    )
-    .await
+    let call = Call::new(Verb::Apply, &namespace_reference());
+    let attempt =
+        || async { api.patch(NAMESPACE, &apply_params(), &Patch::Apply(&namespace)).await.map(|_| ()) };
+    server.call(&call, attempt).await
 }
 
-/// Every release of `platform` that has an inventory.
-pub(crate) async fn all(client: &Client, platform: &str) -> Result<Vec<String>, Error> {
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
+/// Returns every release of `platform` that has an inventory.
+pub(crate) async fn all(server: ApiServer<'_>, platform: &str) -> Result<Vec<String>, Error> {
+    let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let selector = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
-    let maps = retried(
-        || format!("list ConfigMaps in {NAMESPACE}"),
-        || async { api.list_metadata(&selector).await },
-    )
-    .await?;
+    let call = Call::new(Verb::List, &ObjectRef::all("v1", "ConfigMap", Some(NAMESPACE)));
+    let maps = server.call(&call, || async { api.list_metadata(&selector).await }).await?;
     let names = maps.items.iter().map(ResourceExt::name_any);
     Ok(names.filter_map(|name| name.strip_prefix(PREFIX).map(str::to_owned)).collect())
 }
 
 pub(crate) async fn write(
-    client: &Client,
+    server: ApiServer<'_>,
     platform: &str,
     release: &str,
     inventory: &Inventory,
 ) -> Result<(), Error> {
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
+    let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let Inventory { objects, digest } = inventory;
     let map = ConfigMap {
         metadata: ObjectMeta {
@@ -174,12 +163,10 @@ pub(crate) async fn write(
         ])),
         ..ConfigMap::default()
     };
-    retried_with(
-        New::Kind,
-        || format!("write ConfigMap {NAMESPACE}/{}", map.name_any()),
-        || async { api.patch(&map.name_any(), &apply_params(), &Patch::Apply(&map)).await.map(|_| ()) },
-    )
-    .await
+    let call = Call::new(Verb::Apply, &reference(release));
+    let attempt =
+        || async { api.patch(&map.name_any(), &apply_params(), &Patch::Apply(&map)).await.map(|_| ()) };
+    server.call_new(New::Kind, &call, attempt).await
 }
 
 pub(crate) fn labels(platform: &str) -> BTreeMap<String, String> {
@@ -190,7 +177,7 @@ pub(crate) fn labels(platform: &str) -> BTreeMap<String, String> {
     ])
 }
 
-/// Forced: what carries our label is ours, and a field that somebody else changed is drift to be mended.
+/// Parameters of a forced apply: an object with our label is ours, and a field that another client changed is drift.
 pub(crate) fn apply_params() -> PatchParams {
     PatchParams::apply(FIELD_MANAGER).force()
 }
@@ -200,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn broken_inventory_is_not_taken_for_a_finished_release() {
+    fn damaged_inventory_does_not_count_as_applied() {
         let data = |objects: &str| {
             parse(&BTreeMap::from([
                 ("objects".to_owned(), objects.to_owned()),

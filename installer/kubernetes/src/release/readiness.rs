@@ -1,96 +1,60 @@
-//! Whether what was applied works, and if not, why: what Kubernetes says, in words.
+//! The readiness of an applied object, and the reason if it is not ready.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::{
-    api::{
-        apps::v1::Deployment,
-        core::v1::{ContainerStateTerminated, ContainerStatus, Pod},
-    },
+    api::{apps::v1::Deployment, core::v1::Pod},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
-    Api, Client, ResourceExt,
+    Api, ResourceExt,
     api::{DynamicObject, ListParams},
 };
 use serde::de::DeserializeOwned;
 
-use super::{Release, ReleaseError, observe::leaving};
+use super::pods::{Trouble, trouble};
 use crate::{
     Error, ObjectRef, Waiting,
-    call::{if_there, retried},
-    waiting::Tell,
+    call::{ApiServer, Call, Verb},
 };
 
-/// Something was not ready in time.
-#[derive(Debug, thiserror::Error)]
-#[error("gave up after {} s {waiting}", .after.as_secs())]
-pub struct NotReady {
-    /// How long it was waited for.
-    pub after: Duration,
-    /// What for, and the last reason.
-    pub waiting: Waiting,
+/// An object that is not ready yet.
+pub(super) struct Unready {
+    pub(super) waiting: Waiting,
+    /// The message of the `ReplicaSet` controller, if admission rejects the pods.
+    pub(super) rejected: Option<String>,
+    /// How long this reason may last before the wait ends, if that is known.
+    pub(super) may_last: Option<Duration>,
 }
 
-/// How often is looked.
-const PERIOD: Duration = Duration::from_millis(250);
-
-/// Waits until every object of `release` works, and tells what is waited for each time that changes.
-pub async fn wait_ready(
-    client: &Client,
-    release: &Release,
-    patience: Duration,
-    tell: Tell<'_>,
-) -> Result<(), ReleaseError> {
-    let start = Instant::now();
-    for object in &release.objects {
-        let reference = ObjectRef::of(object);
-        let api = reference.api(client);
-        let mut told = None;
-        loop {
-            let live = retried(
-                || format!("read {reference}"),
-                || async { if_there(api.get(&reference.name).await) },
-            )
-            .await?;
-            let waiting = match live {
-                Some(live) => of(client, &reference, &live).await?,
-                None => {
-                    Some(Waiting { object: reference.clone(), progress: "absent".to_owned(), reason: None })
-                }
-            };
-            let Some(waiting) = waiting else { break };
-            if start.elapsed() > patience {
-                return Err(NotReady { after: start.elapsed(), waiting }.into());
-            }
-            if told.as_ref() != Some(&waiting) {
-                tell(&waiting);
-                told = Some(waiting);
-            }
-            tokio::time::sleep(PERIOD).await;
-        }
+impl Unready {
+    pub(super) fn waiting(waiting: Waiting) -> Self {
+        Self { waiting, rejected: None, may_last: None }
     }
-    Ok(())
 }
 
-/// What keeps `live` from working; nothing where it works, or is of a kind that just is.
-pub(crate) async fn of(
-    client: &Client,
+/// Returns why `live` is not ready yet; `None` if it is ready or its kind has no readiness.
+pub(super) async fn of(
+    server: ApiServer<'_>,
     reference: &ObjectRef,
     live: &DynamicObject,
-) -> Result<Option<Waiting>, Error> {
+) -> Result<Option<Unready>, Error> {
     if live.metadata.deletion_timestamp.is_some() {
-        return Ok(Some(leaving(reference.clone(), live.finalizers())));
+        return Ok(Some(Unready::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
     }
     match reference.kind.as_str() {
         "Deployment" => {
             let Some(deployment) = typed::<Deployment>(live) else { return Ok(None) };
             let Some(progress) = replicas(&deployment) else { return Ok(None) };
-            let reason = match refused(&deployment) {
-                Some(reason) => Some(reason),
-                None => reason(client, reference, &deployment).await?,
+            let rejected = rejected(&deployment);
+            let trouble = match &rejected {
+                Some(message) => Some(format!("pods rejected: {message}").into()),
+                None => reason(server, reference, &deployment).await?,
             };
-            Ok(Some(Waiting { object: reference.clone(), progress, reason }))
+            let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
+            let reason = trouble.map(|trouble| trouble.why);
+            let waiting = Waiting { object: reference.clone(), progress, reason };
+            Ok(Some(Unready { waiting, rejected, may_last }))
         }
         "CustomResourceDefinition" => {
             let established = typed::<CustomResourceDefinition>(live).is_some_and(|crd| {
@@ -104,7 +68,7 @@ pub(crate) async fn of(
                 progress: "not established".to_owned(),
                 reason: None,
             };
-            Ok((!established).then(waiting))
+            Ok((!established).then(|| Unready::waiting(waiting())))
         }
         _ => Ok(None),
     }
@@ -114,7 +78,7 @@ fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
     serde_json::from_value(serde_json::to_value(object).ok()?).ok()
 }
 
-/// How many are ready of how many, where not all are, or not all of them of the newest template.
+/// Returns the number of ready replicas, unless all replicas of the newest template are ready.
 fn replicas(deployment: &Deployment) -> Option<String> {
     let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
@@ -126,91 +90,29 @@ fn replicas(deployment: &Deployment) -> Option<String> {
         .then(|| format!("{} of {wanted} ready", if seen { ready } else { 0 }))
 }
 
-/// Why no pod gets made, where that is so: a quota, a policy, an admission webhook.
-fn refused(deployment: &Deployment) -> Option<String> {
+/// Returns why no pod is created, if so: a quota, a policy, an admission webhook.
+fn rejected(deployment: &Deployment) -> Option<String> {
     let conditions = deployment.status.as_ref()?.conditions.as_deref()?;
     let failure = conditions
         .iter()
         .find(|condition| condition.type_ == "ReplicaFailure" && condition.status == "True")?;
-    Some(format!("pods refused: {}", failure.message.as_deref().unwrap_or("no reason given")))
+    Some(failure.message.clone().unwrap_or_else(|| "no reason given".to_owned()))
 }
 
 async fn reason(
-    client: &Client,
+    server: ApiServer<'_>,
     reference: &ObjectRef,
     deployment: &Deployment,
-) -> Result<Option<String>, Error> {
-    let selector = deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.selector.match_labels.as_ref())
-        .map(|labels| {
-            labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
-        })
-        .unwrap_or_default();
+) -> Result<Option<Trouble>, Error> {
+    let labels = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
+    let selector: Vec<String> =
+        labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+    let own = ListParams::default().labels(&selector.join(","));
     let namespace = reference.namespace.as_deref().unwrap_or("default");
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let pods = retried(
-        || format!("list pods of {reference}"),
-        || async { api.list(&ListParams::default().labels(&selector)).await },
-    )
-    .await?;
+    let api: Api<Pod> = Api::namespaced(server.client.clone(), namespace);
+    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
+    let pods = server.call(&call, || async { api.list(&own).await }).await?;
     Ok(pods.items.iter().find_map(trouble))
-}
-
-/// What keeps a pod from being ready, in words; nothing where it is ready or on its way.
-pub(crate) fn trouble(pod: &Pod) -> Option<String> {
-    let status = pod.status.as_ref()?;
-    let conditions = status.conditions.as_deref().unwrap_or_default();
-    if let Some(condition) =
-        conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
-    {
-        let message = condition.message.as_deref().unwrap_or("no node fits");
-        return Some(format!("unschedulable: {message}"));
-    }
-    let mut containers =
-        status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
-    containers.find_map(container_trouble)
-}
-
-fn container_trouble(status: &ContainerStatus) -> Option<String> {
-    let state = status.state.as_ref()?;
-    let name = &status.name;
-    if let Some(waiting) = &state.waiting {
-        let message = waiting.message.as_deref().unwrap_or_default();
-        return match waiting.reason.as_deref()? {
-            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" => {
-                Some(format!("image pull: {message}"))
-            }
-            "CrashLoopBackOff" => {
-                let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
-                Some(match last {
-                    Some(last) => format!("{} again and again", ended(name, last)),
-                    None => format!("container {name} ends again and again"),
-                })
-            }
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(format!("container {name} cannot start: {message}"))
-            }
-            _ => None,
-        };
-    }
-    if let Some(terminated) = &state.terminated {
-        return (terminated.exit_code != 0).then(|| ended(name, terminated));
-    }
-    let starting = status.started == Some(false);
-    (state.running.is_some() && !status.ready && !starting)
-        .then(|| format!("container {name} runs, and does not say yet that it is ready"))
-}
-
-/// How a container ended, with its last words where the kubelet kept them.
-fn ended(name: &str, last: &ContainerStateTerminated) -> String {
-    let words = last.message.as_deref().unwrap_or_default().trim();
-    let words = words.lines().last().map(|line| format!(" ({line})")).unwrap_or_default();
-    match last.reason.as_deref() {
-        Some("OOMKilled") => format!("container {name} needs more memory than its limit, and ends"),
-        _ => format!("container {name} ends with status {}{words}", last.exit_code),
-    }
 }
 
 #[cfg(test)]
@@ -219,10 +121,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn pod(status: serde_json::Value) -> Pod {
-        serde_json::from_value(json!({"metadata": {"name": "a"}, "status": status})).unwrap()
-    }
 
     fn deployment(generation: i64, status: serde_json::Value) -> Deployment {
         serde_json::from_value(json!({
@@ -234,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn deployment_is_ready_when_all_of_its_newest_template_are() {
+    fn deployment_is_ready_when_all_pods_of_its_newest_template_are() {
         let ready =
             json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2});
         assert_eq!(replicas(&deployment(2, ready.clone())), None);
@@ -245,51 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_are_refused_are_told() {
+    fn rejected_pods_are_reported() {
         let refusal = json!({"conditions": [
             {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods"}
         ]});
-        assert_eq!(refused(&deployment(1, refusal)).unwrap(), "pods refused: exceeded quota: pods");
-        assert_eq!(refused(&deployment(1, json!({"conditions": []}))), None);
-    }
-
-    #[test]
-    fn container_that_runs_and_is_not_ready_is_told_after_its_start() {
-        let running = |ready: bool, started: bool| {
-            pod(json!({"containerStatuses": [{
-                "name": "operator", "image": "", "imageID": "", "restartCount": 0,
-                "ready": ready, "started": started, "state": {"running": {}}
-            }]}))
-        };
-        assert_eq!(trouble(&running(true, true)), None);
-        assert_eq!(trouble(&running(false, false)), None);
-        assert_eq!(
-            trouble(&running(false, true)).unwrap(),
-            "container operator runs, and does not say yet that it is ready"
-        );
-    }
-
-    #[test]
-    fn reasons_are_in_words_that_people_use() {
-        let waiting = |reason: &str| {
-            pod(json!({"containerStatuses": [{
-                "name": "operator", "image": "", "imageID": "", "ready": false, "restartCount": 3,
-                "state": {"waiting": {"reason": reason, "message": "no such host"}},
-                "lastState": {"terminated": {"exitCode": 101, "message": "starting\nno lease\n"}}
-            }]}))
-        };
-        assert_eq!(trouble(&waiting("ImagePullBackOff")).unwrap(), "image pull: no such host");
-        assert_eq!(
-            trouble(&waiting("CrashLoopBackOff")).unwrap(),
-            "container operator ends with status 101 (no lease) again and again"
-        );
-        assert_eq!(trouble(&waiting("ContainerCreating")), None);
-        let unschedulable = pod(json!({"conditions": [
-            {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
-        ]}));
-        assert_eq!(
-            trouble(&unschedulable).unwrap(),
-            "unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
-        );
+        assert_eq!(rejected(&deployment(1, refusal)).unwrap(), "exceeded quota: pods");
+        assert_eq!(rejected(&deployment(1, json!({"conditions": []}))), None);
     }
 }

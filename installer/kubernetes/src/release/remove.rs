@@ -1,243 +1,226 @@
-//! Taking a release out of the cluster, and finding what is left of a platform.
+//! Deletes a release from the cluster, and finds the leftovers of a platform.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 use kube::{
     Client, ResourceExt,
-    api::{DeleteParams, DynamicObject, ListParams, PartialObjectMeta, Preconditions},
+    api::{DeleteParams, ListParams, Preconditions},
 };
 
-use super::{NotReady, PLATFORM_LABEL, data::Data, inventory, is_ours, observe::leaving};
+use super::{
+    NotReady, PLATFORM_LABEL,
+    data::{self, Data},
+    gone::{wait_gone, wait_while},
+    inventory, is_ours,
+    kinds::{HELD, KINDS},
+};
 use crate::{
-    Error, ObjectRef,
-    call::{absent, if_there, retried},
-    waiting::Tell,
+    CallError, Error, ObjectRef, Pace,
+    call::{ApiServer, Call, Verb, absent, if_there},
+    pace::Stopped,
 };
 
-/// The kinds that devplat applies, in an order in which they can be deleted.
-const KINDS: [(&str, &str); 14] = [
-    ("apps.devservers.io/v1", "DevServer"),
-    ("apps.devservers.io/v1", "DevUser"),
-    ("apps.devservers.io/v1", "DevServerFlavor"),
-    ("apps/v1", "Deployment"),
-    ("policy/v1", "PodDisruptionBudget"),
-    ("v1", "Service"),
-    ("v1", "ServiceAccount"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
-    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "ClusterRole"),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
-    ("v1", "ConfigMap"),
-    ("v1", "Namespace"),
-];
-
-/// Those of them that finalizers of the operator may hold; they come first.
-const HELD: [&str; 3] = ["DevServer", "DevUser", "DevServerFlavor"];
-
-/// Whether what users have may be deleted along.
+/// Whether data of users may be deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataLoss {
-    /// No: where users have anything, nothing is deleted.
+    /// No: if users have data, nothing is deleted.
     Refused,
-    /// Yes: somebody confirmed it.
+    /// Yes: the user confirmed it.
     Allowed,
 }
 
-/// Why a release could not be taken away.
+/// The reason why a release could not be removed.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
-    /// Users have something that would go along, and nobody allowed that.
+    /// The removal would delete data of users, which is not allowed.
     #[error("users still have {0}")]
     Data(Data),
     /// A call failed.
     #[error(transparent)]
-    Call(#[from] Error),
-    /// It was not gone in time.
+    Call(#[from] CallError),
+    /// An object was not gone in time.
     #[error(transparent)]
     NotGone(#[from] NotReady),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
-/// Deletes everything in the release's inventory that is still ours, last applied first, and waits until it is
-/// gone.
+impl From<Error> for RemoveError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Call(error) => Self::Call(error),
+            Error::Stopped(stopped) => Self::Stopped(stopped),
+        }
+    }
+}
+
+/// Deletes all objects in the release's inventory that are still ours, last applied first, and waits until they are
+/// gone. With the last release, the namespace of the inventories is deleted as well.
 ///
-/// With the kinds go all objects of these kinds: what users have is looked at first. Finalizers want their
-/// operator: flavors and servers have to go before it.
+/// Deleting a CRD deletes all its objects, so the data of users is checked first. Finalizers need the operator, so
+/// flavors and servers must be deleted before it.
 pub async fn remove(
     client: &Client,
     platform: &str,
     release: &str,
     data: DataLoss,
     patience: Duration,
-    tell: Tell<'_>,
+    pace: &dyn Pace,
 ) -> Result<(), RemoveError> {
-    let Some(inventory) = inventory::read(client, platform, release).await?.known() else { return Ok(()) };
-    refuse_data_loss(client, platform, &inventory.objects, data).await?;
-    remove_all(client, platform, &inventory.objects, patience, tell).await?;
-    Ok(delete_ours(client, &inventory::reference(release), platform).await?)
+    let server = ApiServer { client, pace };
+    let Some(inventory) = inventory::read(server, platform, release).await?.known() else { return Ok(()) };
+    refuse_data_loss(server, platform, &inventory.objects, data).await?;
+    remove_all(server, platform, &inventory.objects, patience).await?;
+    delete_ours(server, &inventory::reference(release), platform).await?;
+    remove_namespace(client, platform, patience, pace).await
 }
 
-/// Deletes everything that carries the label of `platform`, and waits until it is gone: for a cluster whose
-/// inventories are lost.
+/// Deletes all objects with the label of `platform` and waits until they are gone, for a cluster whose inventories are
+/// lost.
 pub async fn remove_leftovers(
     client: &Client,
     platform: &str,
     data: DataLoss,
     patience: Duration,
-    tell: Tell<'_>,
+    pace: &dyn Pace,
 ) -> Result<(), RemoveError> {
-    let mut objects = leftovers(client, platform).await?;
-    refuse_data_loss(client, platform, &objects, data).await?;
-    // What finalizers hold goes while their operator is there.
+    let server = ApiServer { client, pace };
+    let objects = leftovers(client, platform, pace).await?;
+    refuse_data_loss(server, platform, &objects, data).await?;
+    remove_in_order(server, platform, objects, patience).await
+}
+
+/// Deletes the objects that [`super::strays`] found and that are still ours, and waits until they are gone.
+pub async fn remove_strays(
+    client: &Client,
+    platform: &str,
+    strays: &[ObjectRef],
+    patience: Duration,
+    pace: &dyn Pace,
+) -> Result<(), RemoveError> {
+    remove_in_order(ApiServer { client, pace }, platform, strays.to_vec(), patience).await
+}
+
+/// Deletes `objects`, which are in the order of [`KINDS`].
+async fn remove_in_order(
+    server: ApiServer<'_>,
+    platform: &str,
+    mut objects: Vec<ObjectRef>,
+    patience: Duration,
+) -> Result<(), RemoveError> {
+    // Delete objects with finalizers first, while their operator is running.
     let held = objects.iter().take_while(|object| HELD.contains(&object.kind.as_str())).count();
     let mut held: Vec<ObjectRef> = objects.drain(..held).collect();
     held.reverse();
-    remove_all(client, platform, &held, patience, tell).await?;
+    remove_all(server, platform, &held, patience).await?;
     objects.reverse();
-    remove_all(client, platform, &objects, patience, tell).await
+    remove_all(server, platform, &objects, patience).await
 }
 
-/// Deletes every dev server and every user of the cluster, whoever made them, and waits until they are gone; homes
-/// that are to be kept stay. Their operator has to be there still.
+/// Returns whether the cluster has any dev server or user.
+pub async fn has_custom_resources(client: &Client, pace: &dyn Pace) -> Result<bool, Error> {
+    Ok(!data::custom_resources(ApiServer { client, pace }).await?.is_empty())
+}
+
+/// Deletes all dev servers and all users of the cluster, of any origin, and waits until they are gone; homes that the
+/// user wants to keep stay. The operator must still be running.
 pub async fn remove_custom_resources(
     client: &Client,
     patience: Duration,
-    tell: Tell<'_>,
+    pace: &dyn Pace,
 ) -> Result<(), RemoveError> {
-    let objects = super::data::custom_resources(client).await?;
+    let server = ApiServer { client, pace };
+    let objects = data::custom_resources(server).await?;
     for object in &objects {
         let api = object.api(client);
-        retried(
-            || format!("delete {object}"),
-            || async { if_there(api.delete(&object.name, &DeleteParams::background()).await).map(|_| ()) },
-        )
-        .await?;
+        let attempt =
+            || async { if_there(api.delete(&object.name, &DeleteParams::background()).await).map(|_| ()) };
+        server.call(&Call::new(Verb::Delete, object), attempt).await?;
     }
-    Ok(wait_while(client, &objects, |_| true, patience, tell).await??)
+    Ok(wait_while(server, &objects, |_| true, patience).await??)
 }
 
-/// Deletes the namespace of the inventories, unless one is still in it.
+/// Deletes the namespace of the inventories, unless it still holds one.
 pub async fn remove_namespace(
     client: &Client,
     platform: &str,
     patience: Duration,
-    tell: Tell<'_>,
+    pace: &dyn Pace,
 ) -> Result<(), RemoveError> {
-    if !inventory::all(client, platform).await?.is_empty() {
+    let server = ApiServer { client, pace };
+    if !inventory::all(server, platform).await?.is_empty() {
         return Ok(());
     }
     let namespace = inventory::namespace_reference();
-    delete_ours(client, &namespace, platform).await?;
-    Ok(wait_gone(client, &[namespace], platform, patience, tell).await??)
+    delete_ours(server, &namespace, platform).await?;
+    Ok(wait_gone(server, &[namespace], platform, patience).await??)
 }
 
-/// Every object in the cluster that carries the label of `platform`, in an order in which they can be deleted.
-pub async fn leftovers(client: &Client, platform: &str) -> Result<Vec<ObjectRef>, Error> {
+/// Returns all objects in the cluster with the label of `platform`, in an order in which they can be deleted.
+pub async fn leftovers(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Vec<ObjectRef>, Error> {
+    let server = ApiServer { client, pace };
     let ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
     let lists: Vec<_> =
-        KINDS.iter().map(|(api_version, kind)| super::data::list(client, api_version, kind, &ours)).collect();
+        KINDS.iter().map(|(api_version, kind)| data::list(server, api_version, kind, &ours)).collect();
     Ok(try_join_all(lists).await?.concat())
 }
 
-/// With the kinds go all objects of these kinds.
+/// Fails if deleting CRDs would delete data of users, because deleting a CRD deletes all its objects.
 async fn refuse_data_loss(
-    client: &Client,
+    server: ApiServer<'_>,
     platform: &str,
     objects: &[ObjectRef],
-    data: DataLoss,
+    loss: DataLoss,
 ) -> Result<(), RemoveError> {
     let takes_data = objects.iter().any(|object| object.kind == "CustomResourceDefinition");
-    if !takes_data || data == DataLoss::Allowed {
+    if !takes_data || loss == DataLoss::Allowed {
         return Ok(());
     }
-    let data = super::data::data(client, platform).await?;
-    if data.goes_with_kinds() { Err(RemoveError::Data(data)) } else { Ok(()) }
+    let found = data::data(server.client, platform, server.pace).await?;
+    if found.deleted_with_crds() { Err(RemoveError::Data(found)) } else { Ok(()) }
 }
 
 /// Deletes `objects`, the last first.
 async fn remove_all(
-    client: &Client,
+    server: ApiServer<'_>,
     platform: &str,
     objects: &[ObjectRef],
     patience: Duration,
-    tell: Tell<'_>,
 ) -> Result<(), RemoveError> {
     for object in objects.iter().rev() {
-        delete_ours(client, object, platform).await?;
+        delete_ours(server, object, platform).await?;
     }
-    Ok(wait_gone(client, objects, platform, patience, tell).await??)
+    Ok(wait_gone(server, objects, platform, patience).await??)
 }
 
-/// Deletes `object` if it is there and ours at this very moment.
-pub(super) async fn delete_ours(client: &Client, object: &ObjectRef, platform: &str) -> Result<(), Error> {
-    let api = object.api(client);
-    let live =
-        retried(|| format!("read {object}"), || async { if_there(api.get_metadata(&object.name).await) })
-            .await?;
+/// Deletes `object` if it exists and is ours.
+pub(super) async fn delete_ours(
+    server: ApiServer<'_>,
+    object: &ObjectRef,
+    platform: &str,
+) -> Result<(), Error> {
+    let live = server.metadata(object).await?;
     let Some(live) = live.filter(|live| is_ours(live, platform)) else { return Ok(()) };
-    // The same object that was looked at: one made anew in between is another's.
+    // The UID as precondition: an object of this name that is created in between may not be ours.
     let params = DeleteParams {
         preconditions: Some(Preconditions { uid: live.uid(), resource_version: None }),
         ..DeleteParams::background()
     };
-    retried(
-        || format!("delete {object}"),
-        || async {
-            match api.delete(&object.name, &params).await {
-                Ok(_) => Ok(()),
-                Err(error) if absent(&error) || other_object(&error) => Ok(()),
-                Err(error) => Err(error),
-            }
-        },
-    )
-    .await
+    let api = object.api(server.client);
+    let attempt = || async {
+        match api.delete(&object.name, &params).await {
+            Ok(_) => Ok(()),
+            Err(error) if absent(&error) || other_object(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    };
+    server.call(&Call::new(Verb::Delete, object), attempt).await
 }
 
-/// Whether the object of that name is not the one meant. A namespace on its way out says so with the same code.
+/// Returns whether the precondition failed: another object has the name now. The API server answers the same code for a
+/// namespace that is being deleted.
 fn other_object(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
-}
-
-/// Waits until none of `objects` that are ours is there any more.
-pub(super) async fn wait_gone(
-    client: &Client,
-    objects: &[ObjectRef],
-    platform: &str,
-    patience: Duration,
-    tell: Tell<'_>,
-) -> Result<Result<(), NotReady>, Error> {
-    wait_while(client, objects, |live| is_ours(live, platform), patience, tell).await
-}
-
-async fn wait_while(
-    client: &Client,
-    objects: &[ObjectRef],
-    meant: impl Fn(&PartialObjectMeta<DynamicObject>) -> bool,
-    patience: Duration,
-    tell: Tell<'_>,
-) -> Result<Result<(), NotReady>, Error> {
-    let start = Instant::now();
-    for object in objects {
-        let api = object.api(client);
-        let mut told = None;
-        loop {
-            let live = retried(
-                || format!("read {object}"),
-                || async { if_there(api.get_metadata(&object.name).await) },
-            )
-            .await?;
-            let Some(live) = live.filter(|live| meant(live)) else { break };
-            let waiting = leaving(object.clone(), live.finalizers());
-            if start.elapsed() > patience {
-                return Ok(Err(NotReady { after: start.elapsed(), waiting }));
-            }
-            if told.as_ref() != Some(&waiting) {
-                tell(&waiting);
-                told = Some(waiting);
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
-    }
-    Ok(Ok(()))
 }

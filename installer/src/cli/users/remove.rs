@@ -1,65 +1,59 @@
-//! `devplat users remove`: the dev servers of a user first, so that nothing keeps their namespace but homes, then the
-//! user. Killed before the user is gone, the same command goes on.
+//! `devplat users remove`: deletes the dev servers of a user first, so that only homes keep the namespace, then the
+//! user. If the run is killed before the user is gone, the same command continues.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use devplat_api::{DevServer, DevUser, server::HomeRetention};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
 };
+use tokio::time::Instant;
 
-use super::{Global, call_failed};
+use super::{super::confirm::confirm, Remove, call_failure};
 use crate::{
     failure::{Exit, Failure},
-    ui::{Answer, Ui},
+    host::Host,
     world::World,
 };
 
-/// How long dev servers may take to be gone: their processes get 30 s to end.
+/// How long dev servers may take to be gone: their processes have 30 s to end.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// How often is looked.
+/// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(300);
 
 pub(super) async fn remove(
-    global: &Global,
     world: &World,
     api: &Api<DevUser>,
-    user: &str,
-    ui: &Ui,
+    remove: &Remove,
+    host: &Host,
 ) -> Result<(), Failure> {
-    let live = api.get_opt(user).await.map_err(|error| call_failed(&error))?;
+    let Remove { user, answers, at: _ } = remove;
+    let failed = |error| call_failure(error, &format!("read DevUser {user}"), &world.command("up"));
+    let live = api.get_opt(user).await.map_err(failed)?;
     let Some(live) = live else {
         return Err(Failure::new(Exit::Usage, format!("there is no user {user:?}"))
-            .hint(format!("`{}` names them", world.command("users list"))));
+            .hint(format!("`{}` lists them", world.command("users list"))));
     };
     if live.labels().contains_key(devplat_kubernetes::release::PLATFORM_LABEL) {
         return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
-            .hint("take them out of the profile, then run `devplat up`"));
+            .hint(format!("remove the user from the profile, then run `{}`", world.command("up"))));
     }
-    // Named once it is the user's: one of the same name may be somebody else's.
+    // Use the namespace in the status: one with the expected name may belong to another owner.
     let namespace = live.status.and_then(|status| status.namespace);
     let client = world.client().await?;
     let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
-    let theirs = list(servers.as_ref()).await?;
-    if !global.yes {
-        match ui.confirm(&question(user, &theirs)) {
-            Answer::Yes => {}
-            Answer::No => return Err(Failure::new(Exit::Usage, "nothing was done")),
-            Answer::NobodyThere => {
-                return Err(Failure::new(Exit::Usage, "nothing was done: nobody is here to confirm it")
-                    .hint("--yes confirms it"));
-            }
-        }
-    }
-    delete_servers(servers.as_ref(), user, theirs, ui).await?;
-    api.delete(user, &DeleteParams::default()).await.map_err(|error| call_failed(&error))?;
-    ui.say(&format!("user {user} is kept out from now on"));
-    // What they made in the last moment.
-    delete_servers(servers.as_ref(), user, list(servers.as_ref()).await?, ui).await
+    let theirs = list(servers.as_ref(), world).await?;
+    confirm(&question(user, &theirs), "nothing was done", answers.yes, host)?;
+    delete_servers(servers.as_ref(), user, theirs, world, host).await?;
+    let deleted = api.delete(user, &DeleteParams::default()).await;
+    deleted.map_err(|error| call_failure(error, &format!("delete DevUser {user}"), &world.command("up")))?;
+    host.ui.say(&format!("removed user {user}"));
+    // Dev servers that the user created in the meantime.
+    delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
 }
 
-/// What is asked; names homes that go, since nobody expects that of a home.
+/// Returns the question. It lists homes that will be deleted, which the administrator may not expect.
 fn question(user: &str, servers: &[DevServer]) -> String {
     let going: Vec<String> = servers
         .iter()
@@ -72,27 +66,31 @@ fn question(user: &str, servers: &[DevServer]) -> String {
     let homes = if going.is_empty() {
         "Homes stay.".to_owned()
     } else {
-        format!("Homes stay, but not of {}: their owner wanted them deleted together.", going.join(", "))
+        format!("Homes stay, except those of {}, whose homeRetention is Delete.", going.join(", "))
     };
     match servers.len() {
-        0 => format!("keep {user} out? They have no dev server. Homes stay."),
-        1 => format!("keep {user} out, and delete their dev server? {homes}"),
-        count => format!("keep {user} out, and delete their {count} dev servers? {homes}"),
+        0 => format!("remove user {user}? They have no dev server. Homes stay."),
+        1 => format!("remove user {user} and delete their dev server? {homes}"),
+        count => format!("remove user {user} and delete their {count} dev servers? {homes}"),
     }
 }
 
-async fn list(servers: Option<&Api<DevServer>>) -> Result<Vec<DevServer>, Failure> {
+async fn list(servers: Option<&Api<DevServer>>, world: &World) -> Result<Vec<DevServer>, Failure> {
     let Some(servers) = servers else { return Ok(Vec::new()) };
-    let all = servers.list(&ListParams::default()).await.map_err(|error| call_failed(&error))?;
+    let all = servers
+        .list(&ListParams::default())
+        .await
+        .map_err(|error| call_failure(error, "list DevServers", &world.command("up")))?;
     Ok(all.items)
 }
 
-/// Deletes them, and waits until all that there are in the namespace are gone.
+/// Deletes the dev servers and waits until the namespace has none.
 async fn delete_servers(
     servers: Option<&Api<DevServer>>,
     user: &str,
     theirs: Vec<DevServer>,
-    ui: &Ui,
+    world: &World,
+    host: &Host,
 ) -> Result<(), Failure> {
     let Some(servers) = servers else { return Ok(()) };
     let begun = Instant::now();
@@ -105,11 +103,14 @@ async fn delete_servers(
                 match servers.delete(&name, &DeleteParams::default()).await {
                     Ok(_) => {}
                     Err(kube::Error::Api(status)) if status.code == 404 => {}
-                    Err(error) => return Err(call_failed(&error)),
+                    Err(error) => {
+                        let what = format!("delete DevServer {name}");
+                        return Err(call_failure(error, &what, &world.command("up")));
+                    }
                 }
             }
             if !told.contains(&name) {
-                ui.remark(&format!("deleting dev server {name} of {user}"));
+                host.ui.remark(&format!("deleting dev server {name} of {user}"));
                 told.push(name);
             }
         }
@@ -118,15 +119,18 @@ async fn delete_servers(
             return Err(Failure::new(
                 Exit::PartWay,
                 format!(
-                    "dev servers of {user} are not gone after {} s: {}",
+                    "dev servers of {user} were not gone after {} s: {}",
                     PATIENCE.as_secs(),
                     names.join(", ")
                 ),
             )
-            .hint("`devplat status` tells whether the operator works; the same command goes on"));
+            .hint(format!(
+                "check the operator with `{}`, then run the same command again",
+                world.command("status")
+            )));
         }
-        tokio::time::sleep(PERIOD).await;
-        left = list(Some(servers)).await?;
+        world.pause(PERIOD).await?;
+        left = list(Some(servers), world).await?;
     }
     Ok(())
 }
@@ -142,18 +146,18 @@ mod tests {
     }
 
     #[test]
-    fn question_names_the_homes_that_go() {
-        assert_eq!(question("bob", &[]), "keep bob out? They have no dev server. Homes stay.");
+    fn question_lists_the_homes_that_will_be_deleted() {
+        assert_eq!(question("bob", &[]), "remove user bob? They have no dev server. Homes stay.");
         let kept = server("kept", HomeRetention::Retain);
         assert_eq!(
             question("bob", std::slice::from_ref(&kept)),
-            "keep bob out, and delete their dev server? Homes stay."
+            "remove user bob and delete their dev server? Homes stay."
         );
         let going = server("going", HomeRetention::Delete);
         assert_eq!(
             question("bob", &[kept, going]),
-            "keep bob out, and delete their 2 dev servers? Homes stay, but not of going: their owner wanted them \
-             deleted together."
+            "remove user bob and delete their 2 dev servers? Homes stay, except those of going, whose homeRetention \
+            is Delete."
         );
     }
 }

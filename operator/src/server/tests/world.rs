@@ -72,6 +72,7 @@ pub(super) fn new_server(spec: DevServerSpec) -> Snapshot {
             image: "devplat.local/devserver-base@sha256:b1".into(),
             home_size: Amount::parse("10Gi").unwrap(),
             storage_class: None,
+            pod_security: None,
         },
         now: at(0),
     }

@@ -1,5 +1,5 @@
-// A registry whose images lie in a folder: distribution without its drivers for three clouds, which take most of the
-// time to compile.
+// The distribution registry with only its storage driver for folders. The drivers for three clouds take most of the time to
+// compile.
 package main
 
 import (
@@ -9,6 +9,6 @@ import (
 )
 
 func main() {
-	// It says what was wrong itself.
+	// It reports its errors itself.
 	_ = registry.RootCmd.Execute()
 }

@@ -1,4 +1,4 @@
-//! How large an image is that devplat put together, as its store has it written down.
+//! The size of an image that devplat assembled, from the record in its store.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// The sum of the blobs of `image` in `cache`, in MiB.
+/// Returns the sum of the blobs of `image` in `cache`, in MiB.
 #[expect(clippy::cast_precision_loss, reason = "an image has less than 2^52 bytes")]
 pub(crate) fn size(cache: &Path, image: &str) -> Result<f64> {
     for entry in fs::read_dir(cache.join("images"))? {

@@ -1,10 +1,10 @@
-//! What machine the figures are of.
+//! A description of the measured machine.
 
 use std::{fs, thread};
 
 use anyhow::{Context, Result};
 
-/// Processor, cores, memory and kernel; no name of the machine.
+/// Returns processor, cores, memory and kernel, without the machine's name.
 pub(crate) fn describe() -> Result<String> {
     let cpu = line("/proc/cpuinfo", "model name")?;
     let memory: u64 = line("/proc/meminfo", "MemTotal")?.trim_end_matches(" kB").parse()?;

@@ -1,9 +1,10 @@
-//! The figures of the README, measured on this machine: each beside its named peer in the same run, as medians with
-//! their spread. Nothing here passes or fails.
+//! Measures the figures of the README on this machine, each beside its named peer in the same run, as medians with
+//! their spread. A missed goal does not change the exit status.
 
 mod figure;
 mod image;
 mod kind;
+mod local;
 mod machine;
 mod operator;
 mod ssh;
@@ -13,37 +14,41 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
+use figure::table;
+
 /// Measure devplat on this machine.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// What to measure; everything where missing
+    /// Parts to measure; all of them if missing
     #[arg(value_enum)]
     what: Vec<What>,
-    /// How often each pair is measured
+    /// Number of runs of each pair
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// How many dev servers are made at once
+    /// Number of dev servers that are created together
     #[arg(long, default_value_t = 1000)]
     servers: usize,
-    /// How long nothing happens before writes are counted, in minutes
+    /// Idle time in which writes are counted, in minutes
     #[arg(long, default_value_t = 10)]
     idle_minutes: u64,
-    /// Where the table goes
+    /// Folder for the table
     #[arg(long, default_value = "bench-results")]
     to: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
-    /// `up`, `up` again and `destroy` beside kind itself, and a dev server's start
+    /// `up`, `status`, `plan` and `destroy` on k3d and kind beside bare clusters, and the delivery of images
+    Local,
+    /// A dev server's start, and the operator's memory and image, on a kind cluster
     Kind,
-    /// The way in over SSH beside OpenSSH's sshd
+    /// Logins and transfers over SSH beside OpenSSH's sshd
     Ssh,
     /// Many dev servers beside a plain client, on kwok's nodes
     Operator,
 }
 
-/// The only place that prints.
+/// The only function that prints.
 #[expect(clippy::print_stdout, reason = "the program's answer")]
 pub(crate) fn say(text: &str) {
     println!("{text}");
@@ -52,14 +57,17 @@ pub(crate) fn say(text: &str) {
 fn main() -> Result<()> {
     let Arguments { what, runs, servers, idle_minutes, to } = Arguments::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let what = if what.is_empty() { vec![What::Kind, What::Ssh, What::Operator] } else { what };
+    let what = if what.is_empty() { vec![What::Local, What::Kind, What::Ssh, What::Operator] } else { what };
     for what in what {
-        let (name, figures) = match what {
-            What::Kind => ("kind", runtime.block_on(kind::measure(runs))?),
-            What::Ssh => ("ssh", ssh::measure(runs)?),
-            What::Operator => ("operator", runtime.block_on(operator::measure(runs, servers, idle_minutes))?),
+        let (name, table) = match what {
+            What::Local => ("local", runtime.block_on(local::measure(runs))?),
+            What::Kind => ("kind", table(&runtime.block_on(kind::measure())?)),
+            What::Ssh => ("ssh", table(&ssh::measure(runs)?)),
+            What::Operator => {
+                ("operator", table(&runtime.block_on(operator::measure(runs, servers, idle_minutes))?))
+            }
         };
-        let table = format!("{}\n{}", machine::describe()?, figure::table(&figures));
+        let table = format!("{}\n{table}", machine::describe()?);
         say(&table);
         fs::create_dir_all(&to)?;
         let file = to.join(format!("{name}-{}.md", jiff::Timestamp::now().strftime("%Y-%m-%d-%H%M")));

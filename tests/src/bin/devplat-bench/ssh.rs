@@ -1,4 +1,4 @@
-//! The way in over SSH, beside OpenSSH's own sshd in the same container, reached without a bastion.
+//! Measures SSH through bastion and agent beside OpenSSH's own sshd in the same container, without a bastion.
 
 use std::{fs, time::Duration};
 
@@ -13,12 +13,13 @@ use crate::{
     image, say,
 };
 
-/// Longer than anything here ever took.
+/// A limit that no step here ever reached.
 const LONG: Duration = Duration::from_mins(15);
-/// Ports of the node that lead to sshd.
+/// The port of the node that leads to sshd.
 const SSHD: u16 = 30999;
 
-/// What each script begins with: `ours` goes through the bastion, `theirs` straight to sshd; `seconds` runs and times.
+/// The beginning of each script. `ours` connects through the bastion, `theirs` directly to sshd; `seconds` runs and
+/// times a command.
 const PRELUDE: &str = r#"
 set -euo pipefail
 cd "$HOME"
@@ -36,7 +37,7 @@ cpu() { docker exec "$NAME-control-plane" sh -c "for p in \$(pgrep -x '$1'); do 
 rss() { docker exec "$NAME-control-plane" sh -c "for p in \$(pgrep -x '$1'); do sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' /proc/\$p/status; done" | awk '{ t += $1 } END { print t }'; }
 "#;
 
-/// Puts OpenSSH's server, as Debian has it, into the dev server, and starts it there.
+/// Installs Debian's OpenSSH server in the dev server and starts it.
 const INSTALL_SSHD: &str = r#"
 mkdir -p debs sshd-files && cd debs
 apt-get download -q openssh-server libwrap0 libnsl2 libtirpc3 libtirpc-common openssh-sftp-server >/dev/null
@@ -94,9 +95,9 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn all(&self) -> Result<Vec<Figure>> {
-        // The first one has a home that is still to be made, and an image that is in no cache.
+        // The first dev server needs a new home and an image that no cache has, so it is not measured.
         self.script("me create box --flavor cpu-medium --wait >/dev/null")?;
-        // Before anything else: memory that was given back is there for whoever comes later.
+        // First, because later sessions would reuse the freed memory of earlier ones.
         let idle_sessions = self.idle_sessions()?;
         self.script(INSTALL_SSHD)?;
         let mut all = vec![
@@ -125,7 +126,7 @@ impl Bench<'_> {
             &format!("{FIRST}\nnew_home; start"),
         )?);
         all.push(self.number(
-            "DevServer created until first byte over SSH, its home there",
+            "DevServer created until first byte over SSH, existing home",
             "at most 3 s",
             "s",
             &format!("{FIRST}\nstart"),
@@ -137,7 +138,7 @@ impl Bench<'_> {
             let name = if image == "devplat-agent" {
                 "size of the agent's image"
             } else {
-                "size of the bastion's image, devctl in it"
+                "size of the bastion's image, with devctl"
             };
             all.push(Figure {
                 name,
@@ -149,7 +150,7 @@ impl Bench<'_> {
         Ok(all)
     }
 
-    /// Two commands in turn; what is measured is A over B, or B over A where more speed is better.
+    /// Runs two commands in turn and returns A over B, or B over A if the figure is a speed.
     fn ratio(
         &self,
         name: &'static str,
@@ -160,7 +161,7 @@ impl Bench<'_> {
         before: &str,
     ) -> Result<Figure> {
         let (mut ours, mut theirs) = (Series::default(), Series::default());
-        // Once for nothing.
+        // One run that is not measured.
         self.script(&format!("{before}\n{a} 3>/dev/null; {b} 3>/dev/null"))?;
         for _ in 0..self.runs {
             let numbers = self.script(&format!("{before}\nseconds {a}; seconds {b}"))?;
@@ -185,7 +186,7 @@ impl Bench<'_> {
         Ok(told(Figure { name, goal, measured, from: all.spread() }))
     }
 
-    /// Of programs that have just started, and once: for the same reason.
+    /// Measures idle sessions, once and of programs that have just started: later sessions would reuse freed memory.
     fn idle_sessions(&self) -> Result<[Figure; 2]> {
         let numbers = self.script(IDLE)?;
         let [bastion, agent] = numbers[..] else { bail!("idle sessions: {numbers:?}") };
@@ -199,7 +200,7 @@ impl Bench<'_> {
         ])
     }
 
-    /// Runs a script; gives the numbers that it wrote to descriptor 3.
+    /// Runs a script and returns the numbers that it writes to descriptor 3.
     fn script(&self, script: &str) -> Result<Vec<f64>> {
         let platform = self.platform;
         let file = platform.home().join("numbers");
@@ -251,7 +252,7 @@ Host target
 C
 ";
 
-/// Small files lie in memory, there: on a disk, much of the time would go to where others were deleted a moment ago.
+/// The small files are in memory: on a disk, deleting the files of the previous run would slow down the next one.
 const SFTP: &str = r#"
 [[ -d small ]] || { mkdir small; for n in $(seq 10000); do echo "$n" > "small/$n"; done; }
 [[ -f big ]] || head -c 1073741824 /dev/zero > big
@@ -266,7 +267,7 @@ a=$(cpu devplat-bastion); ours 'head -c 1073741824 /dev/zero' > /dev/null; b=$(c
 awk -v a="$a" -v b="$b" 'BEGIN { print b - a }' >&3
 "#;
 
-/// Logins by four at once, and the processor time that they cost each server.
+/// Logins by four clients concurrently, and the processor time that they cost each server.
 const HANDSHAKES: &str = r#"
 many() { for m in 1 2 3 4; do (for n in $(seq 25); do "$1" -N -o ExitOnForwardFailure=yes -o PermitLocalCommand=no -W 127.0.0.1:9 </dev/null >/dev/null 2>&1 || true; done) & done; wait; }
 ours_login() { ssh -F "$CONFIG" "${common[@]}" "$@" "demo@$NAME"; }
@@ -277,8 +278,8 @@ c=$(sshd_cpu); many theirs_login; sleep 1; d=$(sshd_cpu)
 awk -v a="$a" -v b="$b" -v c="$c" -v d="$d" 'BEGIN { o = b - a; if (o < 0.01) o = 0.01; print (d - c) / o }' >&3
 "#;
 
-/// KiB that each of 80 sessions with one open channel costs the bastion, and the agent. A user may have 100 in a replica,
-/// and many who log in at once are turned away by chance.
+/// The KiB that each of 80 sessions with one open channel costs the bastion, and the agent. A user may have 100
+/// sessions per replica, and the bastion rejects some of many concurrent logins at random.
 const IDLE: &str = r#"
 rm -rf idle; mkdir idle; mkfifo idle/never; exec 7<>idle/never
 for n in $(seq 10); do ours true; done; sleep 5; bastion=$(rss devplat-bastion); agent=$(rss devplat-agent)
@@ -311,7 +312,7 @@ new_home() {
 first() { me create first > /dev/null; for n in $(seq 200); do [[ $(ssh -F "$CONFIG" "${common[@]}" "demo+first@$NAME" 'echo 1' 2>/dev/null) == 1 ]] && return; sleep 0.05; done; return 1; }
 "#;
 
-/// Said as soon as it is known: what breaks later takes none of it along.
+/// Prints a figure as soon as it is measured, so that a later failure does not lose it.
 fn told(figure: Figure) -> Figure {
     let Figure { name, goal, measured, from } = &figure;
     say(&format!("{name}: {measured} (goal {goal}; {from})"));

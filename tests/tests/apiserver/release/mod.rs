@@ -1,14 +1,18 @@
-//! Releases on a real API server: what gets applied, what is left alone, what a killed run leaves.
+//! Releases on a real API server: applied, foreign and interrupted ones.
 
 mod apply;
 mod foreign;
 mod interrupted;
+mod kinds;
+mod mutation;
+mod pods;
+mod webhook;
 mod whole;
 
 use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use devplat_kubernetes::{
-    ObjectRef,
+    ObjectRef, Steady,
     release::{self, DataLoss, Release, State},
 };
 use kube::{
@@ -22,11 +26,27 @@ use super::{cluster::bare, releases};
 
 const PLATFORM: &str = "release-test";
 const PATIENCE: Duration = Duration::from_mins(1);
+const STANDING: &str = "standing";
 
-/// One after the other: what is in the cluster belongs to one platform, and so to one test at a time.
+/// The tests run one after the other, because the objects in the cluster belong to one platform.
 static TURN: LazyLock<tokio::sync::Mutex<()>> = LazyLock::new(tokio::sync::Mutex::default);
 
+/// Takes a turn in the cluster. A release without objects keeps the namespace of the inventories, whose deletion takes
+/// seconds, from being deleted with each test's own release.
 async fn start() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
+    let (turn, client) = turn().await;
+    apply(&client, &release(STANDING, [])).await;
+    (turn, client)
+}
+
+/// Takes a turn in a cluster that has no release.
+async fn alone() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
+    let (turn, client) = turn().await;
+    remove(&client, STANDING).await;
+    (turn, client)
+}
+
+async fn turn() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
     (TURN.lock().await, bare::client().await)
 }
 
@@ -34,6 +54,7 @@ fn as_wanted() -> State {
     State::Present {
         missing: Vec::new(),
         drifted: Vec::new(),
+        unknown: Vec::new(),
         surplus: Vec::new(),
         recorded: true,
         not_ready: Vec::new(),
@@ -131,14 +152,14 @@ async fn delete(client: &Client, object: &ObjectRef) {
 }
 
 async fn apply(client: &Client, wanted: &Release) {
-    release::apply(client, wanted, &|_| {}).await.unwrap();
+    release::apply(client, wanted, &Steady).await.unwrap();
 }
 
 async fn remove(client: &Client, name: &str) {
-    release::remove(client, PLATFORM, name, DataLoss::Refused, PATIENCE, &|_| {}).await.unwrap();
+    release::remove(client, PLATFORM, name, DataLoss::Refused, PATIENCE, &Steady).await.unwrap();
 }
 
-/// The versions of all objects of a release, then of its inventory.
+/// Returns the versions of all objects of a release, then of its inventory.
 async fn versions(client: &Client, wanted: &Release) -> Vec<Option<String>> {
     let mut versions = Vec::new();
     let objects = wanted.objects.iter().map(ObjectRef::of);
@@ -148,10 +169,10 @@ async fn versions(client: &Client, wanted: &Release) -> Vec<Option<String>> {
     versions
 }
 
-/// Brings about what a killed run leaves: an inventory of what it meant to have, and some of it.
+/// Creates the state after a kill: an inventory of the wanted objects, and some of the objects.
 async fn killed(client: &Client, name: &str, meant: &[&str], there: &[&str]) {
     let empty = release(name, []);
-    // The namespace of the inventories, as the run itself makes it.
+    // Creates the namespace of the inventories, as the run itself does.
     apply(client, &empty).await;
     let meant: Vec<ObjectRef> = meant.iter().map(|name| map(name)).collect();
     let data = json!({"data": {"objects": serde_json::to_string(&meant).unwrap(), "digest": ""}});

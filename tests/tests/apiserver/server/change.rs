@@ -1,4 +1,4 @@
-//! What a user changes on a dev server takes effect.
+//! Changes of a dev server's spec.
 
 use devplat_api::DevServer;
 use k8s_openapi::api::{
@@ -24,7 +24,7 @@ async fn another_image_replaces_the_pod_and_keeps_the_home() {
 }
 
 #[tokio::test]
-async fn what_a_user_no_longer_wants_is_gone_from_the_machine() {
+async fn removed_volume_and_command_leave_the_deployment() {
     let space = Namespace::new("change-less").await;
     let more = json!({"sharedVolumeClaimName": "datasets", "command": ["sleep", "infinity"]});
     space.server("mydev", more).await;
@@ -47,7 +47,7 @@ async fn what_a_user_no_longer_wants_is_gone_from_the_machine() {
 }
 
 #[tokio::test]
-async fn server_restarts_when_its_user_says_so() {
+async fn server_restarts_on_request() {
     let space = ready("change-restart").await;
     let before = space.pod("mydev").await;
     let annotation = json!({"metadata": {"annotations": {(devplat_api::name::RESTART_ANNOTATION): "now"}}});
@@ -58,7 +58,7 @@ async fn server_restarts_when_its_user_says_so() {
 }
 
 #[tokio::test]
-async fn server_without_ssh_has_no_service_and_gets_it_when_it_wants_it() {
+async fn service_is_created_when_ssh_is_enabled() {
     let space = ready("change-ssh").await;
     let pod = space.pod("mydev").await;
     space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
@@ -67,13 +67,13 @@ async fn server_without_ssh_has_no_service_and_gets_it_when_it_wants_it() {
     assert_eq!((without.service_name, without.ssh_endpoint), (None, None));
     space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": true}})).await;
     space.becomes("mydev-ssh", "to be there", |_: &Service| true).await;
-    // The agent is told when it starts whether there is SSH.
+    // The agent reads at its start whether SSH is enabled.
     space.ready("mydev").await;
     assert_ne!(space.pod("mydev").await.uid(), pod.uid());
 }
 
 #[tokio::test]
-async fn home_grows_and_the_pod_stays() {
+async fn home_grows_without_a_new_pod() {
     let space = ready("change-home").await;
     let pod = space.pod("mydev").await;
     space.change::<DevServer>("mydev", json!({"spec": {"persistentHomeSize": "20Gi"}})).await;
@@ -86,7 +86,7 @@ async fn home_grows_and_the_pod_stays() {
 }
 
 #[tokio::test]
-async fn command_and_owner_reach_the_machine() {
+async fn command_and_owner_are_set_in_the_deployment() {
     let space = Namespace::new("change-command").await;
     let spec = json!({"owner": "alice@example.com", "command": ["sh", "-c", "train"]});
     space.server("mydev", spec).await;

@@ -1,4 +1,4 @@
-//! What somebody changed by hand is mended.
+//! Manual changes of children are reverted.
 
 use devplat_api::DevServer;
 use k8s_openapi::{
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::super::namespace::Namespace;
 
 #[tokio::test]
-async fn server_scaled_by_hand_runs_again() {
+async fn manually_scaled_deployment_is_scaled_back() {
     let space = ready("drift-scale").await;
     space.change::<Deployment>("mydev", json!({"spec": {"replicas": 0}})).await;
     let one = |deployment: &Deployment| deployment.spec.as_ref().unwrap().replicas == Some(1);
@@ -23,7 +23,7 @@ async fn server_scaled_by_hand_runs_again() {
 }
 
 #[tokio::test]
-async fn machine_changed_by_hand_is_put_right() {
+async fn manually_changed_deployment_is_restored() {
     let space = ready("drift-machine").await;
     let before: Deployment = space.get("mydev").await;
     let other = json!({"spec": {"template": {"spec": {"nodeSelector": {"no": "such"}}}}});
@@ -37,7 +37,7 @@ async fn machine_changed_by_hand_is_put_right() {
 }
 
 #[tokio::test]
-async fn machine_deleted_by_hand_is_made_again() {
+async fn manually_deleted_deployment_is_recreated() {
     let space = ready("drift-machine-gone").await;
     let before = space.get::<Deployment>("mydev").await;
     space.delete::<Deployment>("mydev").await;
@@ -50,7 +50,7 @@ async fn machine_deleted_by_hand_is_made_again() {
 }
 
 #[tokio::test]
-async fn service_changed_by_hand_is_put_right() {
+async fn manually_changed_service_is_restored() {
     let space = ready("drift-service").await;
     let other =
         json!({"spec": {"ports": [{"name": "ssh", "port": 22, "protocol": "TCP", "targetPort": 8080}]}});
@@ -63,7 +63,7 @@ async fn service_changed_by_hand_is_put_right() {
 }
 
 #[tokio::test]
-async fn service_deleted_by_hand_is_made_again() {
+async fn manually_deleted_service_is_recreated() {
     let space = ready("drift-service-gone").await;
     let before = space.get::<Service>("mydev-ssh").await;
     space.delete::<Service>("mydev-ssh").await;
@@ -71,7 +71,7 @@ async fn service_deleted_by_hand_is_made_again() {
 }
 
 #[tokio::test]
-async fn status_wiped_by_hand_is_said_again() {
+async fn manually_cleared_status_is_written_again() {
     let space = ready("drift-status").await;
     let wipe = Patch::Merge(json!({"status": null}));
     space.api::<DevServer>().patch_status("mydev", &PatchParams::default(), &wipe).await.unwrap();

@@ -1,4 +1,4 @@
-//! Dev servers and flavors that come, change and go.
+//! Dev servers and the life of their flavors.
 
 use devplat_api::{
     DevServer, DevServerFlavor,
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::super::namespace::{self, Namespace, becomes, gone, message};
 
 #[tokio::test]
-async fn unknown_flavor_is_told_and_once_it_is_made_the_server_goes_on() {
+async fn unknown_flavor_is_reported_until_it_exists() {
     let space = Namespace::new("flavor-unknown").await;
     space.server("mydev", json!({"flavor": "flavor-late"})).await;
     for kind in [ConditionType::FlavorResolved, ConditionType::Ready] {
@@ -29,7 +29,7 @@ async fn unknown_flavor_is_told_and_once_it_is_made_the_server_goes_on() {
 }
 
 #[tokio::test]
-async fn nearly_right_flavor_is_told_with_the_right_one() {
+async fn mistyped_flavor_is_reported_with_the_nearest() {
     let space = Namespace::new("flavor-typo").await;
     space.server("mydev", json!({"flavor": "cpu-smal"})).await;
     let said = space.says("mydev", ConditionType::FlavorResolved, "False", Reason::FlavorNotFound).await;
@@ -42,7 +42,7 @@ async fn nearly_right_flavor_is_told_with_the_right_one() {
 }
 
 #[tokio::test]
-async fn flavor_in_use_stays_until_its_last_server_goes() {
+async fn flavor_in_use_stays_until_its_last_server_is_deleted() {
     let space = Namespace::new("flavor-used").await;
     let flavors: Api<DevServerFlavor> = Api::all(space.client.clone());
     namespace::flavor(&space.client, "flavor-used", json!({})).await;
@@ -54,7 +54,7 @@ async fn flavor_in_use_stays_until_its_last_server_goes() {
     flavors.delete("flavor-used", &DeleteParams::default()).await.unwrap();
     let said = in_use(&flavors, "flavor-used", "True", Reason::Kept).await;
     assert_eq!(said, "not deleted while dev servers use it: flavor-used/mydev");
-    // The one that has it keeps it; nobody else gets it.
+    // The server that uses the flavor keeps it; a new server cannot use it.
     space.server("late", json!({"flavor": "flavor-used"})).await;
     let said = space.says("late", ConditionType::FlavorResolved, "False", Reason::FlavorDeleting).await;
     assert!(said.starts_with(r#"flavor "flavor-used" is being deleted; flavors: "#), "{said}");
@@ -66,7 +66,7 @@ async fn flavor_in_use_stays_until_its_last_server_goes() {
 }
 
 #[tokio::test]
-async fn flavor_that_no_server_uses_goes_at_once() {
+async fn unused_flavor_is_deleted_immediately() {
     let space = Namespace::new("flavor-unused").await;
     let flavors: Api<DevServerFlavor> = Api::all(space.client.clone());
     namespace::flavor(&space.client, "flavor-unused", json!({})).await;
@@ -76,7 +76,7 @@ async fn flavor_that_no_server_uses_goes_at_once() {
 }
 
 #[tokio::test]
-async fn changed_flavor_waits_for_a_restart_that_the_user_asks_for() {
+async fn changed_flavor_takes_effect_at_a_restart() {
     let space = Namespace::new("flavor-changed").await;
     let flavors: Api<DevServerFlavor> = Api::all(space.client.clone());
     namespace::flavor(&space.client, "flavor-changed", json!({})).await;
@@ -106,7 +106,7 @@ async fn in_use(flavors: &Api<DevServerFlavor>, name: &str, status: &str, reason
         let conditions = flavor.status.clone().unwrap_or_default().conditions;
         message(&conditions, flavor.metadata.generation, ConditionType::InUse, status, reason)
     };
-    let what = format!("to say InUse={status} {reason}");
+    let what = format!("to report InUse={status} {reason}");
     let flavor = becomes(flavors, name, &what, |flavor| said(flavor).is_some()).await;
     said(&flavor).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What somebody else made is never touched, even where it has the name that a dev server needs.
+//! Foreign objects with the name of a child are never changed.
 
 use devplat_api::{
     DevServer,
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::super::namespace::Namespace;
 
 #[tokio::test]
-async fn foreign_deployment_of_the_name_is_left_alone() {
+async fn foreign_deployment_is_not_changed() {
     let space = Namespace::new("foreign-deployment").await;
     make_their_deployment(&space).await;
     space.server("mydev", json!({})).await;
@@ -23,7 +23,7 @@ async fn foreign_deployment_of_the_name_is_left_alone() {
     assert_eq!(after.metadata.labels, None);
     assert_eq!(space.names::<PersistentVolumeClaim>().await, [""; 0]);
 
-    // Nor is it taken down with the server.
+    // It also stays when the server is deleted.
     space.delete::<DevServer>("mydev").await;
     space.gone::<DevServer>("mydev").await;
     let after: Deployment = space.get("mydev").await;
@@ -31,7 +31,7 @@ async fn foreign_deployment_of_the_name_is_left_alone() {
 }
 
 #[tokio::test]
-async fn server_goes_on_when_a_foreign_deployment_has_gone() {
+async fn server_continues_once_a_foreign_deployment_is_gone() {
     let space = Namespace::new("foreign-gone").await;
     make_their_deployment(&space).await;
     space.server("mydev", json!({})).await;
@@ -41,7 +41,7 @@ async fn server_goes_on_when_a_foreign_deployment_has_gone() {
 }
 
 #[tokio::test]
-async fn foreign_service_of_the_name_is_left_alone() {
+async fn foreign_service_is_not_changed() {
     let space = Namespace::new("foreign-service").await;
     let theirs = json!({"metadata": {"name": "mydev-ssh"}, "spec": {"ports": [{"port": 80}]}});
     let before: Service = space.make(theirs).await;
@@ -49,28 +49,28 @@ async fn foreign_service_of_the_name_is_left_alone() {
     says_taken(&space, r#"Service "mydev-ssh""#).await;
     assert_eq!(space.get::<Service>("mydev-ssh").await, before);
     assert_eq!(space.names::<Deployment>().await, [""; 0]);
-    // Without SSH it needs no Service, and so nothing is in its way.
+    // Without SSH the server needs no Service, so the foreign one does not block it.
     space.change::<DevServer>("mydev", json!({"spec": {"enableSSH": false}})).await;
     space.ready("mydev").await;
     assert_eq!(space.get::<Service>("mydev-ssh").await, before);
 }
 
 #[tokio::test]
-async fn foreign_claim_of_the_name_is_left_alone() {
+async fn foreign_claim_is_not_changed() {
     let space = Namespace::new("foreign-claim").await;
     let theirs = json!({
         "metadata": {"name": "mydev-home"},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "resources": {"requests": {"storage": "1Gi"}},
-            // Of no class, so that nothing but the operator could change it.
+            // Without a class, so that only the operator could change it.
             "storageClassName": ""
         }
     });
     space.make::<PersistentVolumeClaim>(theirs).await;
     space.server("mydev", json!({"homeRetention": "Delete"})).await;
     says_taken(&space, r#"PersistentVolumeClaim "mydev-home""#).await;
-    // No pod ever sees what is in it.
+    // No pod ever mounts it.
     assert_eq!(space.names::<Deployment>().await, [""; 0]);
     let before: PersistentVolumeClaim = space.get("mydev-home").await;
     space.delete::<DevServer>("mydev").await;
@@ -78,7 +78,7 @@ async fn foreign_claim_of_the_name_is_left_alone() {
     assert_eq!(space.get::<PersistentVolumeClaim>("mydev-home").await, before);
 }
 
-/// One of somebody else's, with the name of the server's.
+/// Creates a foreign Deployment with the name of the server's.
 async fn make_their_deployment(space: &Namespace) {
     let theirs = json!({
         "metadata": {"name": "mydev"},

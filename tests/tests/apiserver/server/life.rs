@@ -1,4 +1,4 @@
-//! The life of a dev server, and what outlives it.
+//! The life of a dev server and of its home.
 
 use devplat_api::{
     DevServer,
@@ -17,7 +17,7 @@ use serde_json::json;
 use super::super::namespace::{Namespace, gone, said};
 
 #[tokio::test]
-async fn new_server_becomes_ready_and_has_a_machine_a_home_and_a_service() {
+async fn new_server_becomes_ready_with_deployment_home_and_service() {
     let space = Namespace::new("life-ready").await;
     space.server("mydev", json!({})).await;
     let server = space.ready("mydev").await;
@@ -55,7 +55,7 @@ async fn new_server_becomes_ready_and_has_a_machine_a_home_and_a_service() {
 }
 
 #[tokio::test]
-async fn namespace_of_no_user_is_closed_as_a_users_is_as_long_as_there_are_servers() {
+async fn network_policy_exists_while_a_namespace_has_servers() {
     let space = Namespace::new("life-network").await;
     let policy = name::NETWORK_POLICY;
     for server in ["mydev", "other"] {
@@ -89,7 +89,7 @@ async fn namespace_of_no_user_is_closed_as_a_users_is_as_long_as_there_are_serve
 }
 
 #[tokio::test]
-async fn deletion_leaves_nothing_but_the_home() {
+async fn deletion_leaves_only_the_home() {
     let space = Namespace::new("life-end").await;
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
@@ -102,7 +102,7 @@ async fn deletion_leaves_nothing_but_the_home() {
 }
 
 #[tokio::test]
-async fn home_goes_with_its_server_when_that_is_asked_for() {
+async fn home_is_deleted_with_its_server_on_request() {
     let space = Namespace::new("life-home-end").await;
     space.server("mydev", json!({"homeRetention": "Delete"})).await;
     space.ready("mydev").await;
@@ -113,7 +113,7 @@ async fn home_goes_with_its_server_when_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn server_of_the_same_name_gets_the_home_again() {
+async fn new_server_of_the_same_name_gets_the_old_home() {
     let space = Namespace::new("life-again").await;
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
@@ -129,7 +129,7 @@ async fn server_of_the_same_name_gets_the_home_again() {
 }
 
 #[tokio::test]
-async fn server_deleted_at_once_leaves_no_machine_behind() {
+async fn server_deleted_right_after_its_creation_leaves_no_deployment() {
     let space = Namespace::new("life-short").await;
     space.server("mydev", json!({})).await;
     space.delete::<DevServer>("mydev").await;
@@ -138,7 +138,7 @@ async fn server_deleted_at_once_leaves_no_machine_behind() {
 }
 
 #[tokio::test]
-async fn servers_of_the_same_name_in_two_namespaces_have_nothing_in_common() {
+async fn servers_of_the_same_name_in_two_namespaces_are_separate() {
     let (one, two) = tokio::join!(Namespace::new("life-one"), Namespace::new("life-two"));
     one.server("mydev", json!({})).await;
     two.server("mydev", json!({})).await;
@@ -151,15 +151,15 @@ async fn servers_of_the_same_name_in_two_namespaces_have_nothing_in_common() {
 }
 
 #[tokio::test]
-async fn server_is_there_until_its_pod_has_ended() {
+async fn server_exists_until_its_pod_has_ended() {
     let space = Namespace::new("life-slow").await;
     space.server("mydev", json!({"flavor": super::silent_flavor(&space).await})).await;
     let pod = space.pod("mydev").await.name_any();
     super::run(&space, &pod).await;
     space.ready("mydev").await;
     space.delete::<DevServer>("mydev").await;
-    // Nobody ends the pod on that node, so it goes on with its end.
-    space.becomes(&pod, "to be going", |pod: &Pod| pod.metadata.deletion_timestamp.is_some()).await;
+    // No kubelet ends the pod on that node, so it stays in deletion.
+    space.becomes(&pod, "to be in deletion", |pod: &Pod| pod.metadata.deletion_timestamp.is_some()).await;
     space.gone::<Deployment>("mydev").await;
     let server: DevServer = space.get("mydev").await;
     assert_eq!(server.finalizers(), [name::SERVER_FINALIZER]);
@@ -169,7 +169,7 @@ async fn server_is_there_until_its_pod_has_ended() {
 }
 
 #[tokio::test]
-async fn pod_that_goes_is_followed_by_another() {
+async fn deleted_pod_is_replaced() {
     let space = Namespace::new("life-pod").await;
     space.server("mydev", json!({})).await;
     let before = space.ready("mydev").await.status.unwrap().pod_names;
@@ -183,7 +183,7 @@ async fn pod_that_goes_is_followed_by_another() {
 }
 
 #[tokio::test]
-async fn namespace_that_goes_takes_its_servers_along() {
+async fn servers_are_deleted_with_their_namespace() {
     let space = Namespace::new("life-space").await;
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
@@ -193,7 +193,7 @@ async fn namespace_that_goes_takes_its_servers_along() {
 }
 
 #[tokio::test]
-async fn server_that_somebody_else_holds_loses_its_machine_and_gets_no_other() {
+async fn server_with_a_foreign_finalizer_loses_its_deployment() {
     let space = Namespace::new("life-held").await;
     space.server("mydev", json!({})).await;
     space.ready("mydev").await;
@@ -201,7 +201,7 @@ async fn server_that_somebody_else_holds_loses_its_machine_and_gets_no_other() {
     space.change::<DevServer>("mydev", both).await;
     space.delete::<DevServer>("mydev").await;
     let held = |server: &DevServer| server.finalizers() == ["example.com/held"];
-    space.becomes("mydev", "to be held by somebody else only", held).await;
+    space.becomes("mydev", "to have only the foreign finalizer", held).await;
     nothing_but_homes(&space).await;
     space.change::<DevServer>("mydev", json!({"metadata": {"finalizers": []}})).await;
     space.gone::<DevServer>("mydev").await;

@@ -1,4 +1,4 @@
-//! Dev servers, from making to end, by an operator with the rights that it really gets.
+//! Dev servers from creation to deletion, by an operator with its real rights.
 
 mod change;
 mod drift;
@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::namespace::{self, Namespace};
 
-/// A flavor, of this namespace only, whose pods go to the node on which nothing happens by itself.
+/// Creates a flavor for this namespace whose pods are scheduled to the node without a simulated kubelet.
 pub(crate) async fn silent_flavor(space: &Namespace) -> String {
     let name = format!("{}-silent", space.name);
     let spec = json!({
@@ -24,7 +24,7 @@ pub(crate) async fn silent_flavor(space: &Namespace) -> String {
     name
 }
 
-/// Plays the kubelet: has a pod run and be ready.
+/// Acts as the kubelet: reports a pod as running and ready.
 async fn run(space: &Namespace, pod: &str) {
     space
         .report(

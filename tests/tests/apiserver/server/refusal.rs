@@ -1,4 +1,4 @@
-//! What the CRD lets pass and the operator refuses, each with the field and what to do.
+//! Specs that the CRD accepts and the operator rejects, each with the field and the remedy.
 
 use devplat_api::{
     DevServer,
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::super::namespace::{self, Namespace, becomes, message};
 
 #[tokio::test]
-async fn what_is_not_supported_yet_is_refused_by_field() {
+async fn unsupported_fields_are_rejected_by_name() {
     let space = Namespace::new("refusal-spec").await;
     for (name, spec, field) in [
         (
@@ -38,7 +38,7 @@ async fn what_is_not_supported_yet_is_refused_by_field() {
 }
 
 #[tokio::test]
-async fn server_that_was_refused_is_made_once_it_asks_for_something_possible() {
+async fn rejected_server_is_created_once_its_spec_is_valid() {
     let space = Namespace::new("refusal-mended").await;
     space.server("mydev", json!({"lifecycle": {"autoShutdown": true}})).await;
     let said = space.says("mydev", ConditionType::Ready, "False", Reason::NotSupportedYet).await;
@@ -48,7 +48,7 @@ async fn server_that_was_refused_is_made_once_it_asks_for_something_possible() {
 }
 
 #[tokio::test]
-async fn server_that_was_refused_can_be_deleted() {
+async fn rejected_server_can_be_deleted() {
     let space = Namespace::new("refusal-end").await;
     space.server("mydev", json!({"lifecycle": {"autoShutdown": true}})).await;
     space.says("mydev", ConditionType::Ready, "False", Reason::NotSupportedYet).await;
@@ -57,12 +57,12 @@ async fn server_that_was_refused_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn flavor_with_gpus_is_refused_and_so_is_a_server_with_it() {
+async fn flavor_with_gpus_and_its_servers_are_rejected() {
     let space = Namespace::new("refusal-gpu").await;
     let name = "refusal-gpu";
     namespace::flavor(&space.client, name, json!({"gpu": {"count": 1}})).await;
     let flavors = kube::Api::all(space.client.clone());
-    becomes(&flavors, name, "to be refused", |flavor: &devplat_api::DevServerFlavor| {
+    becomes(&flavors, name, "to be rejected", |flavor: &devplat_api::DevServerFlavor| {
         let conditions = flavor.status.clone().unwrap_or_default().conditions;
         let generation = flavor.metadata.generation;
         let said =

@@ -1,4 +1,4 @@
-//! What goes wrong in a cluster is told in the words of whoever found it, and over once it is.
+//! Failures in a cluster are reported with the message of the component that found them, until they pass.
 
 use devplat_api::{
     DevServer,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::namespace::{self, Namespace};
 
 #[tokio::test]
-async fn server_that_no_node_takes_says_so_in_the_schedulers_words() {
+async fn unschedulable_server_quotes_the_scheduler() {
     let space = Namespace::new("trouble-node").await;
     namespace::flavor(&space.client, "trouble-node", json!({"nodeSelector": {"no": "such"}})).await;
     space.server("mydev", json!({"flavor": "trouble-node"})).await;
@@ -22,13 +22,13 @@ async fn server_that_no_node_takes_says_so_in_the_schedulers_words() {
         assert!(said.contains("1 node(s) didn't match Pod's node affinity/selector"), "{said}");
     }
     assert_eq!(space.get::<DevServer>("mydev").await.status.unwrap().phase, Phase::Pending);
-    // Nothing runs yet, so nobody is asked before it is changed.
+    // No pod is running yet, so the change takes effect without a requested restart.
     space.change::<DevServer>("mydev", json!({"spec": {"flavor": "cpu-small"}})).await;
     space.ready("mydev").await;
 }
 
 #[tokio::test]
-async fn image_that_cannot_be_pulled_is_told_until_it_can() {
+async fn failed_image_pull_is_reported_until_it_succeeds() {
     let (space, pod) = on_the_silent_node("trouble-image").await;
     space.report(&pod, waiting("devserver", "ErrImagePull", "no such host")).await;
     let said = space.says("mydev", ConditionType::Ready, "False", Reason::ImagePull).await;
@@ -39,7 +39,7 @@ async fn image_that_cannot_be_pulled_is_told_until_it_can() {
 }
 
 #[tokio::test]
-async fn container_that_ends_again_and_again_is_told_with_its_end() {
+async fn crash_loop_is_reported_with_the_exit_status() {
     let (space, pod) = on_the_silent_node("trouble-crash").await;
     let mut status = waiting("devserver", "CrashLoopBackOff", "back-off 10s");
     status["containerStatuses"][0]["lastState"] =
@@ -52,7 +52,7 @@ async fn container_that_ends_again_and_again_is_told_with_its_end() {
 }
 
 #[tokio::test]
-async fn ssh_that_does_not_answer_is_told_until_it_does() {
+async fn silent_ssh_is_reported_until_it_answers() {
     let (space, pod) = on_the_silent_node("trouble-ssh").await;
     let running = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
     space.report(&pod, container(&running, &json!({}), 0)).await;
@@ -63,7 +63,7 @@ async fn ssh_that_does_not_answer_is_told_until_it_does() {
 }
 
 #[tokio::test]
-async fn container_whose_agent_was_killed_is_told_when_it_runs_again() {
+async fn killed_agent_is_reported_after_the_restart() {
     let (space, pod) = on_the_silent_node("trouble-killed").await;
     let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
     let mut status = container(&json!({"running": {}}), &killed, 1);
@@ -74,7 +74,7 @@ async fn container_whose_agent_was_killed_is_told_when_it_runs_again() {
 }
 
 #[tokio::test]
-async fn agent_that_cannot_be_installed_is_told_apart_from_the_machine() {
+async fn failed_installation_of_the_agent_is_reported_as_such() {
     let (space, pod) = on_the_silent_node("trouble-agent").await;
     let status = json!({"phase": "Pending", "initContainerStatuses": [{
         "name": "install-agent", "image": "", "imageID": "", "restartCount": 0, "ready": false,
@@ -86,7 +86,7 @@ async fn agent_that_cannot_be_installed_is_told_apart_from_the_machine() {
 }
 
 #[tokio::test]
-async fn pod_that_stops_being_ready_is_told() {
+async fn pod_that_stops_being_ready_is_reported() {
     let (space, pod) = on_the_silent_node("trouble-ready").await;
     super::run(&space, &pod).await;
     space.ready("mydev").await;
@@ -99,7 +99,7 @@ async fn pod_that_stops_being_ready_is_told() {
 }
 
 #[tokio::test]
-async fn pod_that_a_quota_forbids_is_told_until_there_is_room() {
+async fn quota_that_rejects_the_pod_is_reported_until_it_has_room() {
     let space = Namespace::new("trouble-pods").await;
     quota(&space, json!({"pods": "0"})).await;
     space.server("mydev", json!({})).await;
@@ -113,7 +113,7 @@ async fn pod_that_a_quota_forbids_is_told_until_there_is_room() {
 }
 
 #[tokio::test]
-async fn home_that_a_quota_forbids_is_told_until_there_is_room() {
+async fn quota_that_rejects_the_home_is_reported_until_it_has_room() {
     let space = Namespace::new("trouble-home").await;
     quota(&space, json!({"requests.storage": "5Gi"})).await;
     space.server("mydev", json!({})).await;
@@ -126,7 +126,7 @@ async fn home_that_a_quota_forbids_is_told_until_there_is_room() {
 }
 
 #[tokio::test]
-async fn keys_that_a_quota_forbids_are_told_until_there_is_room() {
+async fn quota_that_rejects_the_keys_is_reported_until_it_has_room() {
     let space = Namespace::new("trouble-keys").await;
     quota(&space, json!({"secrets": "0"})).await;
     space.server("mydev", json!({})).await;
@@ -158,7 +158,7 @@ fn waiting(container: &str, reason: &str, message: &str) -> Value {
     }]})
 }
 
-/// It counts once the controller has said how much is used.
+/// Creates a quota. It takes effect once the controller has reported its use.
 async fn quota(space: &Namespace, hard: Value) {
     space.make::<ResourceQuota>(json!({"metadata": {"name": "tight"}, "spec": {"hard": hard}})).await;
     let counted = |quota: &ResourceQuota| quota.status.as_ref().is_some_and(|status| status.used.is_some());

@@ -1,10 +1,10 @@
-//! Much at once: a GiB each way, many channels, many sessions.
+//! Heavy load: a GiB each way, many channels, many sessions.
 
 use anyhow::Result;
 
 use super::works;
 
-pub(crate) fn a_gib_goes_each_way_unharmed_while_other_channels_are_busy() -> Result<()> {
+pub(crate) fn gib_each_way_is_intact_beside_busy_channels() -> Result<()> {
     works(
         r#"
         master=("${ssh[@]}" -o "ControlPath=$HOME/bulk-%C")
@@ -27,7 +27,7 @@ P
         counts() { for n in $(seq 50); do wc -l < "talk.$n"; done; }
         # All of them went on since `before`, by so many lines at least.
         went_on() { # LINES BEFORE
-            paste <(cat <<<"$2") <(counts) | awk -v lines="$1" '$2 - $1 < lines { print "channel " NR ": " $1 " and then " $2; bad = 1 } END { exit bad }' || fail "a channel stands still"
+            paste <(cat <<<"$2") <(counts) | awk -v lines="$1" '$2 - $1 < lines { print "channel " NR ": " $1 " and then " $2; bad = 1 } END { exit bad }' || fail "a channel is stuck"
         }
         # The same bytes on both sides, made from a key, so that nobody stores them.
         stream='openssl enc -aes-128-ctr -nosalt -pass pass:devplat -pbkdf2 < /dev/zero 2>/dev/null | head -c 1073741824'
@@ -45,7 +45,7 @@ P
     )
 }
 
-pub(crate) fn short_commands_come_by_the_thousand() -> Result<()> {
+pub(crate) fn thousands_of_short_commands_work() -> Result<()> {
     works(
         r#"
         for m in 1 2 3 4; do "${ssh[@]}" -o "ControlPath=$HOME/short-$m" -o ControlMaster=yes -N -f "demo+box@$NAME"; done

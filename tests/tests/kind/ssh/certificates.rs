@@ -1,10 +1,10 @@
-//! Certificates of an authority that the profile names, with what is wrong with them told apart by nobody outside.
+//! User certificates of an authority in the profile. All invalid certificates get the same answer.
 
 use anyhow::Result;
 
 use super::works;
 
-pub(crate) fn certificates_of_the_profiles_authority_let_in_and_wrong_ones_do_not() -> Result<()> {
+pub(crate) fn only_valid_certificates_of_the_profiles_authority_are_accepted() -> Result<()> {
     works(
         r#"
         mkdir -p signed; cd signed

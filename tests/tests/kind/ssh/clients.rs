@@ -1,4 +1,4 @@
-//! Other programs that speak SSH, and those that ride on it.
+//! Other SSH clients, and programs that use SSH.
 
 use anyhow::Result;
 
@@ -33,7 +33,7 @@ pub(crate) fn files_are_copied_by_scp_sftp_rsync_and_git() -> Result<()> {
     )
 }
 
-pub(crate) fn a_home_is_mounted_by_sshfs() -> Result<()> {
+pub(crate) fn home_is_mounted_by_sshfs() -> Result<()> {
     works(
         r#"
         mkdir -p mnt
@@ -47,7 +47,7 @@ pub(crate) fn a_home_is_mounted_by_sshfs() -> Result<()> {
     )
 }
 
-pub(crate) fn paramiko_asyncssh_and_plink_come_in() -> Result<()> {
+pub(crate) fn paramiko_asyncssh_and_plink_sign_in() -> Result<()> {
     works(
         r#"
         export HOST PORT
@@ -91,9 +91,9 @@ P
     )
 }
 
-pub(crate) fn vs_codes_way_in_works() -> Result<()> {
-    // `ssh -T -D PORT host bash`, a script on standard input that starts a server on the pod's loopback and says its
-    // port, then connections to it through the proxy, while the script's session stays.
+pub(crate) fn connections_of_vs_code_work() -> Result<()> {
+    // `ssh -T -D PORT host bash` with a script on standard input that starts a server on the pod's loopback and prints
+    // its port; then connections to it through the proxy, while the script's session stays open.
     works(
         r#"
         socks=$(free_port)
@@ -122,7 +122,7 @@ pub(crate) fn ssh_audit_finds_no_failure() -> Result<()> {
         r#"
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
         ssh-audit -n "$HOST:$PORT" > audit || true
-        grep -q '(gen) banner' audit || fail "no audit: $(cat audit)"
+        grep -q '(gen) banner' audit || fail "ssh-audit printed no banner: $(cat audit)"
         grep '\[fail\]' audit && fail "see above" || true
         "#,
     )

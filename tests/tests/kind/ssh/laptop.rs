@@ -1,23 +1,24 @@
-//! devctl on somebody's own machine: it runs the system's `ssh`, with the configuration that devplat wrote.
+//! devctl on a developer's machine: it runs the system's `ssh`, with the configuration that devplat wrote.
 
 use anyhow::Result;
 
 use super::works;
 
-/// Where `ssh` reads that configuration, as by `Include` in `~/.ssh/config`, which it looks up without asking HOME.
+/// Makes `ssh` read that configuration. `ssh` finds `~/.ssh/config` without HOME, so an `Include` there cannot be
+/// tested.
 const LAPTOP: &str = r#"
 mkdir -p laptop/bin laptop/.config/devctl; cp "$(command -v devctl)" laptop/bin/devctl
 printf '#!/bin/sh\nexec %s -F "%s" "$@"\n' "$(command -v ssh)" "$CONFIG" > laptop/bin/ssh; chmod +x laptop/bin/ssh
 laptop() { env -i HOME="$HOME/laptop" PATH="$HOME/laptop/bin:$PATH" TERM="$TERM" "$@"; }
 "#;
 
-pub(crate) fn devctl_on_a_laptop_leads_into_the_dev_server() -> Result<()> {
+pub(crate) fn devctl_on_a_laptop_connects_to_the_dev_server() -> Result<()> {
     works(&format!(
         r#"{LAPTOP}
         # Nothing is known yet, and that is told.
         laptop devctl ssh box -- true 2>said && fail "led nowhere" || is $? 2
         grep -q 'where is the bastion' said && grep -q 'config.yaml' said || fail "$(cat said)"
-        laptop devctl --host "$NAME" ssh box -- true 2>said && fail "led in as nobody" || true
+        laptop devctl --host "$NAME" ssh box -- true 2>said && fail "connected without a user" || true
         printf 'host: %s\nuser: demo\n' "$NAME" > laptop/.config/devctl/config.yaml
         # Output, errors and status are the command's; on pipes there is no terminal.
         is "$(laptop devctl ssh box -- 'echo $DEVSERVER_NAME; echo oops >&2; test -t 0 || exit 7' 2>err || echo $?)" $'box\n7'
@@ -38,7 +39,7 @@ pub(crate) fn devctl_on_a_laptop_leads_into_the_dev_server() -> Result<()> {
     ))
 }
 
-pub(crate) fn devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_bastions() -> Result<()> {
+pub(crate) fn devctl_on_a_laptop_uses_the_bastions_kubeconfig() -> Result<()> {
     works(&format!(
         r#"{LAPTOP}
         api=$(kubectl config view --minify -o 'jsonpath={{.clusters[0].cluster.server}}')
@@ -59,10 +60,10 @@ pub(crate) fn devctl_on_a_laptop_asks_the_api_server_with_a_kubeconfig_of_the_ba
         logs devserver-bastion app.kubernetes.io/name=bastion > bastion.log
         logs devserver-operator-system app.kubernetes.io/name=devserver-operator > operator.log
         logs dev-demo devserver=box > agent.log
-        grep -q '"event":"login"' bastion.log || fail "nobody came in, says the bastion"
+        grep -q '"event":"login"' bastion.log || fail "the bastion logged no login"
         [[ -s operator.log && -s agent.log ]] || fail "an empty log"
         grep -E 'eyJ|PRIVATE KEY' bastion.log operator.log agent.log && fail "a secret, see above" || true
-        grep -q eyJ laptop/kubeconfig || fail "tokens look otherwise: nothing was looked for"
+        grep -q eyJ laptop/kubeconfig || fail "tokens have another format: the search above proves nothing"
         "#
     ))
 }

@@ -1,4 +1,4 @@
-//! Real SSH clients, unchanged, on the way through the bastion into a dev server.
+//! Real, unmodified SSH clients that connect through the bastion to a dev server.
 
 pub(crate) mod bulk;
 pub(crate) mod certificates;
@@ -20,7 +20,8 @@ use devplat_tests::{
 
 use crate::shared::{LONG, ready};
 
-/// What every script here begins with. `box` goes into the dev server, `me` to devctl, `node` into the kind node.
+/// The beginning of every script. `box` runs a command in the dev server, `me` runs devctl, `node` runs one in the kind
+/// node.
 const PRELUDE: &str = r#"
 set -euo pipefail
 cd "$HOME"
@@ -34,14 +35,14 @@ has() { local all; all=$(cat); [[ $all == *"$1"* ]]; }
 # A port of this machine that nobody listens on.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 # Waits up to 10 s for a port of this machine.
-await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.1; done; fail "nobody listens on $1"; }
+await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.1; done; fail "no process listens on $1"; }
 # Ends what a script started, however it ends.
 started=()
 cleanup() { for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }
 trap cleanup EXIT
 "#;
 
-/// The platform, with a dev server `box` of user `demo`.
+/// Returns the platform, with a dev server `box` of user `demo`.
 pub(crate) fn boxed() -> Result<&'static Platform> {
     static MADE: OnceLock<Result<&'static Platform, String>> = OnceLock::new();
     let made = MADE.get_or_init(|| make().map_err(|error| format!("{error:#}")));
@@ -70,7 +71,7 @@ pub(crate) fn run(platform: &Platform, script: &str) -> Result<Ended> {
     call.run(LONG)
 }
 
-/// Runs a script that has to end well.
+/// Runs a script that must succeed.
 pub(crate) fn works(script: &str) -> Result<()> {
     run(boxed()?, script)?.expect(0).map(|_| ())
 }

@@ -1,11 +1,10 @@
-//! Who reaches the ports of a dev server's pod, and what its pod reaches: what users' network policies say, on a
-//! cluster that holds them.
+//! Connections to and from a dev server's pod, on a cluster that enforces the `NetworkPolicies` of users.
 
 use anyhow::Result;
 
 use super::works;
 
-pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
+pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
     works(
         r#"
         # A server of somebody else's, another one of the same user's, and a port that anybody may open in `box`.
@@ -68,7 +67,7 @@ pub(crate) fn a_servers_ports_are_out_of_reach_of_other_pods() -> Result<()> {
     )
 }
 
-pub(crate) fn a_pod_reaches_the_api_server_and_the_metadata_address() -> Result<()> {
+pub(crate) fn pod_reaches_the_api_server_and_the_metadata_address() -> Result<()> {
     works(
         r#"
         # The node has that address itself here, so that nobody asks for the metadata of the machine below.
@@ -84,7 +83,7 @@ pub(crate) fn a_pod_reaches_the_api_server_and_the_metadata_address() -> Result<
         port=$(free_port)
         "${ssh[@]}" -N -L "$port:kubernetes.default.svc:443" "demo+box@$NAME" & started+=($!)
         await_port "$port"
-        curl -sk --max-time 10 "https://127.0.0.1:$port/version" | has gitVersion || fail "no API server"
+        curl -sk --max-time 10 "https://127.0.0.1:$port/version" | has gitVersion || fail "the API server does not answer"
         "#,
     )
 }

@@ -1,4 +1,4 @@
-//! OpenSSH's own client: all that it can ask of a server.
+//! OpenSSH's own client: all its requests to a server.
 
 use anyhow::Result;
 
@@ -112,7 +112,7 @@ s = socket.socket(socket.AF_UNIX); s.connect(\"theirs.sock\"); print(s.recv(99).
     )
 }
 
-pub(crate) fn one_connection_carries_many_sessions_and_an_agent() -> Result<()> {
+pub(crate) fn one_connection_has_many_sessions_and_an_agent() -> Result<()> {
     works(
         r#"
         master=("${ssh[@]}" -o "ControlPath=$HOME/cm-%C")
@@ -125,12 +125,12 @@ pub(crate) fn one_connection_carries_many_sessions_and_an_agent() -> Result<()> 
         ssh-keygen -q -t ed25519 -N '' -C forwarded-key -f forwarded
         ssh-add -q forwarded
         "${ssh[@]}" -A "demo+box@$NAME" 'ssh-add -l' | has forwarded-key || fail "no forwarded key"
-        box 'ssh-add -l' 2>/dev/null | has forwarded-key && fail "an agent that nobody asked for" || true
+        box 'ssh-add -l' 2>/dev/null | has forwarded-key && fail "an agent without -A" || true
         "#,
     )
 }
 
-pub(crate) fn jump_goes_end_to_end_with_the_users_own_key() -> Result<()> {
+pub(crate) fn jump_is_end_to_end_encrypted_with_the_users_own_key() -> Result<()> {
     works(
         r#"
         cat > jump <<C
@@ -143,9 +143,11 @@ Host box
   StrictHostKeyChecking yes
 C
         is "$(ssh -F jump -o BatchMode=yes -J "demo@$NAME" box 'echo $DEVSERVER_NAME')" box
+        # With the configuration that devplat writes, and nothing else: the user `dev` and the authority come of it.
+        is "$("${ssh[@]}" -J "demo@$NAME" box 'echo $(id -un) $DEVSERVER_NAME')" "dev box"
         # Nowhere else: not to the API server, not to the metadata service of a cloud.
         for target in kubernetes.default.svc:443 169.254.169.254:80 127.0.0.1:8080; do
-            "${ssh[@]}" -W "$target" "demo@$NAME" </dev/null 2>refused && fail "went to $target" || true
+            "${ssh[@]}" -W "$target" "demo@$NAME" </dev/null 2>refused && fail "connected to $target" || true
             grep -qi 'prohibited\|refused' refused || fail "$target: $(cat refused)"
         done
         "#,

@@ -1,4 +1,4 @@
-//! Parts that go away in the middle of sessions.
+//! Components that end during sessions.
 
 use anyhow::Result;
 
@@ -14,14 +14,14 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
         docker exec "$node" sh -c 'mv /etc/kubernetes/manifests/kube-apiserver.yaml /kind/'
         trap 'docker exec "$node" sh -c "test ! -e /kind/kube-apiserver.yaml || mv /kind/kube-apiserver.yaml /etc/kubernetes/manifests/"; cleanup' EXIT
         for _ in $(seq 60); do kubectl get --raw /livez >/dev/null 2>&1 || break; sleep 0.5; done
-        kubectl get --raw /livez >/dev/null 2>&1 && fail "the API server answers still" || true
+        kubectl get --raw /livez >/dev/null 2>&1 && fail "the API server still answers" || true
         before=$(wc -l < ticks); sleep 2; after=$(wc -l < ticks)
-        ((after > before)) || fail "the open session stands still"
+        ((after > before)) || fail "the open session is stuck"
         is "$(box echo in)" in
         me devctl list 2>said && fail "devctl works without an API server" || true
         # From the bastion, which gets no token, or from devctl, which has one still.
         grep -qE 'the API server( at https://[^ ]+)? (cannot be reached|does not answer|gave no answer within)' said || fail "$(cat said)"
-        grep -qE 'open sessions go on|sessions with them go on' said || fail "no word on open sessions: $(cat said)"
+        grep -qE 'open sessions go on|sessions with them go on' said || fail "the message does not mention open sessions: $(cat said)"
         docker exec "$node" sh -c 'mv /kind/kube-apiserver.yaml /etc/kubernetes/manifests/'
         for _ in $(seq 120); do kubectl get --raw /readyz >/dev/null 2>&1 && break; sleep 0.5; done
         kubectl get --raw /readyz >/dev/null
@@ -32,7 +32,7 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
     )
 }
 
-pub(crate) fn sessions_outlive_a_drained_replica_and_end_with_a_killed_one_alone() -> Result<()> {
+pub(crate) fn sessions_outlive_a_drained_replica_but_not_a_killed_one() -> Result<()> {
     works(
         r#"
         bastions=(-n devserver-bastion -l app.kubernetes.io/name=bastion)
@@ -57,14 +57,14 @@ pub(crate) fn sessions_outlive_a_drained_replica_and_end_with_a_killed_one_alone
             done
             is "${#pid[@]}" 2
         }
-        ticks_on() { local before; before=$(wc -l < "$1"); sleep 1; (($(wc -l < "$1") > before)) || fail "$1 stands still: $(cat "$1.said")"; }
+        ticks_on() { local before; before=$(wc -l < "$1"); sleep 1; (($(wc -l < "$1") > before)) || fail "$1 is stuck: $(cat "$1.said")"; }
 
         # One is told to go: its session goes on to its end, and everybody new comes in by the other.
         spread gentle 100
         read -r gone stays <<<"${!pid[*]}"
         kubectl -n devserver-bastion delete pod "$gone" --wait=false >/dev/null
         for n in 1 2 3 4 5; do is "$(box echo "in $n")" "in $n"; done
-        [[ -n $(kubectl -n devserver-bastion get pod "$gone" -o 'jsonpath={.metadata.deletionTimestamp}') ]] || fail "$gone is not told to go"
+        [[ -n $(kubectl -n devserver-bastion get pod "$gone" -o 'jsonpath={.metadata.deletionTimestamp}') ]] || fail "$gone is not being deleted"
         ticks_on "${file[$gone]}"
         for replica in "$gone" "$stays"; do
             wait "${pid[$replica]}" || fail "the session by $replica was cut off: $(cat "${file[$replica]}.said")"
@@ -91,7 +91,7 @@ pub(crate) fn sessions_outlive_a_drained_replica_and_end_with_a_killed_one_alone
     )
 }
 
-pub(crate) fn a_pod_deleted_under_a_session_ends_it_and_comes_back() -> Result<()> {
+pub(crate) fn deleted_pod_ends_its_session_and_comes_back() -> Result<()> {
     works(
         r#"
         box 'echo kept > over'

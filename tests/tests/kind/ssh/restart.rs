@@ -1,10 +1,10 @@
-//! The agent ends in the midst of a session: the container starts again, and everybody hears of it.
+//! The agent ends during a session: the container starts again, and user and administrator get a report.
 
 use anyhow::Result;
 
 use super::works;
 
-pub(crate) fn an_agent_killed_in_its_pod_is_told_and_comes_back() -> Result<()> {
+pub(crate) fn killed_agent_is_reported_and_comes_back() -> Result<()> {
     works(
         r#"
         mkdir -p killed-agent; cd killed-agent

@@ -1,4 +1,4 @@
-//! Making, awaiting and deleting many at once.
+//! Creates, awaits and deletes many objects concurrently.
 
 use std::{
     collections::BTreeSet,
@@ -25,14 +25,14 @@ use serde_json::json;
 
 use super::{LONG, NAMESPACE};
 
-/// How many calls a plain client has under way at once.
+/// The number of concurrent calls of the plain client.
 const AT_ONCE: usize = 32;
 
 pub(super) fn name(number: usize) -> String {
     format!("server-{number}")
 }
 
-/// Makes dev servers as `devctl create` does, which holds them from the creating call on.
+/// Creates dev servers as `devctl create` does, with the finalizer set in the creating call.
 pub(super) async fn create_servers(client: &Client, count: usize) -> Result<()> {
     let servers: Api<DevServer> = Api::namespaced(client.clone(), NAMESPACE);
     each(count, |number| {
@@ -63,7 +63,7 @@ pub(super) async fn delete_servers(client: &Client, count: usize) -> Result<()> 
     none_left::<DevServer>(client).await?;
     none_left::<Deployment>(client).await?;
     none_left::<Pod>(client).await?;
-    // The API server's own stays.
+    // The API server's own ConfigMap stays.
     let services: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
     until_listed(&services, 1).await
 }
@@ -121,7 +121,7 @@ where
     let mut ready = BTreeSet::new();
     while ready.len() < count {
         let object =
-            tokio::time::timeout(LONG, seen.try_next()).await.context("nothing happens any more")??;
+            tokio::time::timeout(LONG, seen.try_next()).await.context("no event within the limit")??;
         let object = object.context("the watch ended")?;
         let name = object.name_any();
         if is_ready(&object) {

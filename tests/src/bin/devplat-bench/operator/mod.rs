@@ -1,6 +1,6 @@
-//! Many dev servers at once on kwok's nodes, beside a plain client that makes the same Deployments, claims,
-//! Services and Secrets: how much later, for how much memory and processor, with how many writes. Both begin with a
-//! control plane of their own each time, and take turns in who comes first: the machine is not always equally fast.
+//! Measures many dev servers on kwok's nodes beside a plain client that creates the same Deployments, claims, Services
+//! and Secrets: time, memory, processor time and writes. Each run of either has a new control plane, and they take
+//! turns in going first, because the machine's speed varies.
 
 mod load;
 mod model;
@@ -21,18 +21,18 @@ use crate::{
     say,
 };
 
-/// Where all dev servers are.
+/// The namespace of all dev servers.
 const NAMESPACE: &str = "default";
 /// How long a restarted operator is watched for writes that it need not make.
 const AFTER_RESTART: Duration = Duration::from_secs(30);
-/// Longer than anything here ever took.
+/// A limit that no step here ever reached.
 const LONG: Duration = Duration::from_mins(15);
 
-/// Measures `runs` times, each with that many dev servers.
+/// Measures `runs` times with `servers` dev servers each.
 pub(crate) async fn measure(runs: usize, servers: usize, idle_minutes: u64) -> Result<Vec<Figure>> {
     let bench = Bench { platform: Platform::new("bench")?, servers };
     let (mut ours, mut plain) = (Ours::default(), Series::default());
-    // What the plain client makes is what the operator made.
+    // The plain client creates copies of the operator's objects.
     let begun = bench.by_operator(&mut ours).await?;
     let model = Model::read(&begun.client).await?;
     let (begun, needless) = bench.restart(begun, idle_minutes).await?;
@@ -56,7 +56,7 @@ struct Bench {
     servers: usize,
 }
 
-/// What was measured with the operator, in the order of the runs.
+/// The measurements with the operator, in the order of the runs.
 #[derive(Default)]
 struct Ours {
     ready: Series,
@@ -75,7 +75,7 @@ struct Begun {
     operator: Operator,
 }
 
-/// What a restarted operator wrote, though there was nothing to do.
+/// The writes of a restarted operator that had nothing to do.
 struct NeedlessWrites {
     at_restart: usize,
     idle: usize,
@@ -172,7 +172,7 @@ fn figures(ours: &Ours, plain: &Series, needless: &NeedlessWrites, servers: usiz
     writes.from = format!("{kinds}; {}", writes.from);
     vec![
         Figure {
-            name: "DevServers until every pod and every DevServer is Ready, over a plain client making the same objects",
+            name: "DevServers until every pod and every DevServer is Ready, over a plain client that creates the same objects",
             goal: "at most 1.25",
             measured: format!("{:.2}", ready.median() / plain.median()),
             from: format!(
@@ -196,7 +196,7 @@ fn figures(ours: &Ours, plain: &Series, needless: &NeedlessWrites, servers: usiz
             measured: idle.to_string(),
             from: format!("{idle_minutes} minutes; {once}"),
         },
-        figure("delete them all, until only the kept homes are left", "at most 30 s", deletion, "s"),
+        figure("deletion of all of them, until only the kept homes are left", "at most 30 s", deletion, "s"),
         figure("memory of an idle operator, no dev server yet", "20 MiB", idle_memory, "MiB"),
     ]
 }

@@ -1,4 +1,4 @@
-//! What the plain client makes.
+//! The objects that the plain client creates.
 
 use anyhow::{Context, Result};
 use k8s_openapi::api::{
@@ -13,7 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{NAMESPACE, load};
 
-/// What the operator made for one dev server, to be made again by others.
+/// The operator's objects of one dev server, as the model for copies.
 pub(super) struct Model {
     deployment: Deployment,
     home: PersistentVolumeClaim,
@@ -46,7 +46,7 @@ impl Model {
         Ok(Self { deployment, home, service, keys })
     }
 
-    /// Makes `count` of each, under names of their own.
+    /// Creates `count` copies of each object, with unique names.
     pub(super) async fn create(&self, client: &Client, count: usize) -> Result<()> {
         let old = self.deployment.name_any();
         load::each(count, |number| {
@@ -68,7 +68,7 @@ impl Model {
     }
 }
 
-/// The same object for another server: its name and whatever else is called after it.
+/// Returns a copy of an object for another server, with the server's name replaced everywhere.
 fn named<K: Resource<DynamicType = ()> + Serialize + DeserializeOwned>(
     model: &K,
     old: &str,

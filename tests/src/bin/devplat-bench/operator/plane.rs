@@ -1,4 +1,4 @@
-//! The control plane that all of it happens on.
+//! The control plane of a run.
 
 use std::{fs, path::PathBuf};
 
@@ -17,7 +17,7 @@ use kube::{
 
 use super::LONG;
 
-/// A control plane with devplat's kinds and flavors.
+/// Starts a control plane with devplat's CRDs and flavors.
 pub(super) async fn start(platform: &Platform) -> Result<ControlPlane> {
     let plane = ControlPlane::start(Parts::Everything).await?;
     let client = plane.client().await?;
@@ -42,7 +42,7 @@ pub(super) async fn start(platform: &Platform) -> Result<ControlPlane> {
     Ok(plane)
 }
 
-/// For whoever takes the place of that file.
+/// Writes a kubeconfig for `user`.
 pub(super) fn write_kubeconfig(
     platform: &Platform,
     user: &str,

@@ -1,4 +1,4 @@
-//! The operator's own program: what it takes of the machine, and what it wrote.
+//! The operator's program: its use of the machine, and its writes.
 
 use std::{collections::BTreeMap, fs};
 
@@ -15,10 +15,10 @@ use rustix::process::Signal;
 
 use super::{LONG, plane};
 
-/// The user that it is in the audit log.
+/// Its user in the audit log.
 const OPERATOR: &str = "operator-a";
 
-/// The operator's own program.
+/// A running operator.
 pub(super) struct Operator(Running);
 
 impl Operator {
@@ -49,7 +49,7 @@ impl Operator {
         self.0.wait(LONG)?.expect(0).map(|_| ())
     }
 
-    /// A line of its `/proc/PID/status`, in MiB.
+    /// Returns a line of its `/proc/PID/status`, in MiB.
     pub(super) fn memory(&self, key: &str) -> Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
@@ -57,7 +57,7 @@ impl Operator {
         Ok(kib / 1024.0)
     }
 
-    /// Processor time so far, in seconds: user and system, in hundredths.
+    /// Returns its processor time so far, user and system, in seconds. The kernel counts hundredths.
     pub(super) fn processor(&self) -> Result<f64> {
         let text = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
         let (_, after) = text.rsplit_once(") ").context("no such line")?;
@@ -66,7 +66,7 @@ impl Operator {
     }
 }
 
-/// How often it wrote.
+/// Returns the number of its writes.
 pub(super) fn writes(plane: &ControlPlane) -> Result<usize> {
     Ok(own_writes(plane)?.len())
 }
@@ -77,7 +77,7 @@ fn own_writes(plane: &ControlPlane) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// What the operator wrote, for each server.
+/// Returns the number of writes per server, by kind of object.
 pub(super) fn kinds_of_writes(plane: &ControlPlane, servers: usize) -> Result<String> {
     let mut kinds = BTreeMap::<String, usize>::new();
     let mut refused = 0;

@@ -1,0 +1,140 @@
+//! The route to the bastion from this machine, and the authority that signs its host key.
+
+pub mod ssh;
+
+use std::time::Duration;
+
+use devplat_api::name;
+use devplat_keys::PublicKey;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
+use kube::{Api, Client, api::ListParams};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use crate::{
+    CallError, Error, ObjectRef, Pace,
+    call::{ApiServer, Call, Verb, if_there},
+    pace::{Stopped, stoppable},
+};
+
+/// How long opening a TCP connection may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// The route to the bastion from this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// At an address.
+    Address {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// Only through the API server.
+    PortForward,
+}
+
+/// Bytes in both directions.
+pub trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
+
+/// The reason why the bastion is not reachable.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The address does not answer.
+    #[error("cannot connect to {host}:{port}")]
+    Connect {
+        /// Host name or address.
+        host: String,
+        /// Port.
+        port: u16,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// No replica is ready.
+    #[error("no pod of the bastion in namespace {} is ready", name::BASTION_NAMESPACE)]
+    NoPod,
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl From<Error> for RouteError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Call(error) => Self::Call(error),
+            Error::Stopped(stopped) => Self::Stopped(stopped),
+        }
+    }
+}
+
+impl Route {
+    /// Opens a connection.
+    pub async fn connect(&self, client: &Client, pace: &dyn Pace) -> Result<Box<dyn Bytes>, RouteError> {
+        match self {
+            Self::Address { host, port } => {
+                let failed = |source| RouteError::Connect { host: host.clone(), port: *port, source };
+                let connect = TcpStream::connect((host.as_str(), *port));
+                let stream = match stoppable(pace, tokio::time::timeout(CONNECT, connect)).await? {
+                    Ok(outcome) => outcome.map_err(failed)?,
+                    Err(elapsed) => return Err(failed(elapsed.into())),
+                };
+                // SSH mostly sends small packets, each of which waits for an answer, so Nagle's algorithm would delay
+                // them.
+                let _ = stream.set_nodelay(true);
+                Ok(Box::new(stream))
+            }
+            Self::PortForward => forwarded(ApiServer { client, pace }).await,
+        }
+    }
+}
+
+/// The address that the cluster's cloud gave to the bastion's load balancer; `None` while it has none.
+pub async fn load_balancer(client: &Client, pace: &dyn Pace) -> Result<Option<String>, Error> {
+    let services: Api<Service> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
+    let object = ObjectRef::new("v1", "Service", Some(name::BASTION_NAMESPACE), name::BASTION);
+    let call = Call::new(Verb::Read, &object);
+    let attempt = || async { if_there(services.get(name::BASTION).await) };
+    let service = ApiServer { client, pace }.call(&call, attempt).await?;
+    let ingress = service.and_then(|service| service.status?.load_balancer?.ingress).unwrap_or_default();
+    Ok(ingress.into_iter().find_map(|one| one.hostname.or(one.ip)))
+}
+
+/// The public key of the platform's host authority; `None` while the operator has not created it.
+pub async fn host_authority(client: &Client, pace: &dyn Pace) -> Result<Option<PublicKey>, Error> {
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
+    let object = ObjectRef::config_map(name::BASTION_NAMESPACE, name::AUTHORITIES_CONFIG_MAP);
+    let call = Call::new(Verb::Read, &object);
+    let attempt = || async { if_there(maps.get(name::AUTHORITIES_CONFIG_MAP).await) };
+    let map = ApiServer { client, pace }.call(&call, attempt).await?;
+    let line = map.and_then(|map| map.data?.remove(name::HOST_AUTHORITY));
+    Ok(line.and_then(|line| PublicKey::from_openssh(line.trim()).ok()))
+}
+
+/// A connection to a ready replica, through the API server.
+async fn forwarded(server: ApiServer<'_>) -> Result<Box<dyn Bytes>, RouteError> {
+    let pods: Api<Pod> = Api::namespaced(server.client.clone(), name::BASTION_NAMESPACE);
+    let ours = ListParams::default().labels(&format!("app.kubernetes.io/name={}", name::BASTION));
+    let list = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(name::BASTION_NAMESPACE)));
+    let all = server.call(&list, || async { pods.list(&ours).await }).await?;
+    let pod = all.items.iter().find(|pod| ready(pod)).ok_or(RouteError::NoPod)?;
+    let pod = pod.metadata.name.clone().unwrap_or_default();
+    let object = ObjectRef::new("v1", "Pod", Some(name::BASTION_NAMESPACE), &pod);
+    let forward = Call::new(Verb::ForwardPort, &object);
+    let attempt = || async { pods.portforward(&pod, &[name::SSH_TARGET_PORT]).await };
+    let mut forwarder = server.call(&forward, attempt).await?;
+    let stream = forwarder.take_stream(name::SSH_TARGET_PORT).ok_or(RouteError::NoPod)?;
+    Ok(Box::new(stream))
+}
+
+fn ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}

@@ -1,0 +1,276 @@
+//! The error of a call to the API server, classified by HTTP code, `Status.reason` and the types in the source
+//! chain, never by message text.
+
+use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+
+use kube::core::Status;
+
+use crate::{ObjectRef, admission::AdmissionRefusal, connect::CredentialError, pace::Stopped};
+
+/// The error of a function that only makes calls.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The user asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// A call that failed permanently.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what}")]
+pub struct CallError {
+    /// The call, such as `apply Deployment a/b`.
+    pub what: String,
+    /// The object of the call, if it has one.
+    pub object: Option<ObjectRef>,
+    /// The kind of failure, with its cause.
+    #[source]
+    pub class: Box<Class>,
+}
+
+impl CallError {
+    /// Whether a new login may help.
+    pub fn is_login(&self) -> bool {
+        matches!(*self.class, Class::Unauthorized(_) | Class::Credentials(_))
+    }
+
+    /// Whether the API server does not serve the kind.
+    pub fn is_kind_absent(&self) -> bool {
+        matches!(*self.class, Class::KindNotServed(_))
+    }
+
+    /// The remedies.
+    pub fn hints(&self) -> Vec<String> {
+        super::hints(self)
+    }
+}
+
+/// The kinds of failures, each with its cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Class {
+    /// No answer: connection refused, name not found, timeout.
+    #[error(transparent)]
+    Unreachable(ConnectionError),
+    /// One end does not trust the other's certificate.
+    #[error(transparent)]
+    Untrusted(ConnectionError),
+    /// 401: the API server does not accept the credentials.
+    #[error(transparent)]
+    Unauthorized(Answer),
+    /// 403: the user does not have the right.
+    #[error(transparent)]
+    Forbidden(Answer),
+    /// 404 with reason `NotFound`: there is no such object.
+    #[error(transparent)]
+    NotFound(Answer),
+    /// 404 without that reason: the API server does not serve the kind. If the kind is devplat's, no platform is
+    /// installed.
+    #[error(transparent)]
+    KindNotServed(Answer),
+    /// 409: the name is taken, or another version of the object exists.
+    #[error(transparent)]
+    Conflict(Answer),
+    /// 400 or 422: the API server rejects the content.
+    #[error(transparent)]
+    Invalid(Answer),
+    /// Admission: a policy, a quota, or a webhook whose service does not answer.
+    #[error(transparent)]
+    Admission(Box<AdmissionRefusal>),
+    /// 429 for as long as the call was retried.
+    #[error(transparent)]
+    TooManyRequests(Answer),
+    /// 5xx for as long as the call was retried.
+    #[error(transparent)]
+    ServerError(Answer),
+    /// The credentials of the kubeconfig cannot be used.
+    #[error(transparent)]
+    Credentials(CredentialError),
+    /// Anything else.
+    #[error(transparent)]
+    Other(Box<dyn StdError + Send + Sync>),
+}
+
+/// An answer of the API server that is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status code.
+    pub code: u16,
+    /// `Status.reason`, such as `Forbidden`; may be empty.
+    pub reason: String,
+    /// `Status.message`, the API server's own text.
+    pub message: String,
+    /// `Status.details.kind`: the resource that the answer is about. Answers of webhooks have none.
+    pub resource: Option<String>,
+}
+
+impl StdError for Answer {}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, reason, message, resource: _ } = self;
+        write!(f, "the API server answered {code}")?;
+        if !reason.is_empty() {
+            write!(f, " {reason}")?;
+        }
+        // An answer such as a bare 401 repeats its reason as message.
+        if message.is_empty() || message == reason { Ok(()) } else { write!(f, ": {message}") }
+    }
+}
+
+impl From<Status> for Answer {
+    fn from(status: Status) -> Self {
+        let Status { status: _, code, message, metadata: _, reason, details } = status;
+        // The reason that kube sets for an answer that is not a Status; the message then holds the API server's text.
+        let reason = if reason == NOT_A_STATUS { String::new() } else { reason };
+        let resource = details.map(|details| details.kind).filter(|kind| !kind.is_empty());
+        Self { code, reason, message: message.trim().to_owned(), resource }
+    }
+}
+
+/// The reason that kube gives to an answer that is not a `Status`.
+const NOT_A_STATUS: &str = "Failed to parse error data";
+
+/// A connection that failed.
+#[derive(Debug)]
+pub struct ConnectionError {
+    /// The address of the API server, if known.
+    pub server: Option<String>,
+    /// The proxy in between, with its origin, such as `http://proxy:3128, from HTTPS_PROXY`.
+    pub proxy: Option<String>,
+    /// The cause.
+    pub cause: ConnectionCause,
+}
+
+/// The causes of a failed connection.
+#[derive(Debug)]
+pub enum ConnectionCause {
+    /// It timed out.
+    Slow(Duration),
+    /// The connection was refused, or broke.
+    Broken(Box<dyn StdError + Send + Sync>),
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, proxy, cause } = self;
+        let server = server.as_deref().unwrap_or("the API server");
+        match cause {
+            ConnectionCause::Slow(after) => {
+                write!(f, "no answer from {server} after {} s", after.as_secs())?;
+            }
+            ConnectionCause::Broken(_) => write!(f, "cannot connect to {server}")?,
+        }
+        match proxy {
+            Some(proxy) => write!(f, " through proxy {proxy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for ConnectionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.cause {
+            ConnectionCause::Slow(_) => None,
+            ConnectionCause::Broken(source) => Some(source.as_ref()),
+        }
+    }
+}
+
+/// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.
+pub fn call_error(what: impl Into<String>, object: Option<ObjectRef>, error: kube::Error) -> CallError {
+    CallError { what: what.into(), object, class: Box::new(classify(error)) }
+}
+
+/// Returns the class of a failure.
+pub(crate) fn classify(error: kube::Error) -> Class {
+    match error {
+        kube::Error::Api(status) => classify_answer((*status).into()),
+        kube::Error::Service(source) => classify_transport(source),
+        kube::Error::HyperError(source) => classify_transport(Box::new(source)),
+        kube::Error::ReadEvents(source) => classify_transport(Box::new(source)),
+        kube::Error::RustlsTls(source) => {
+            Class::Credentials(CredentialError::Tls { source: Arc::new(source) })
+        }
+        kube::Error::SerdeError(source) => Class::Other(Box::new(source)),
+        kube::Error::FromUtf8(source) => Class::Other(Box::new(source)),
+        kube::Error::HttpError(source) => Class::Other(Box::new(source)),
+        kube::Error::BuildRequest(source) => Class::Other(Box::new(source)),
+        kube::Error::UpgradeConnection(source) => Class::Other(Box::new(source)),
+        kube::Error::Auth(source) => Class::Other(plain(&source)),
+        other => Class::Other(plain(&other)),
+    }
+}
+
+/// Returns the first line of an error, cut before the debug text of Rust that it may contain.
+fn plain(error: &dyn StdError) -> Box<dyn StdError + Send + Sync> {
+    let text = error.to_string();
+    let end = text.find(['{', '(']).unwrap_or(text.len());
+    text[..end].trim().trim_end_matches(':').to_owned().into()
+}
+
+fn classify_answer(answer: Answer) -> Class {
+    match answer.code {
+        400 | 422 => Class::Invalid(answer),
+        401 => Class::Unauthorized(answer),
+        403 => Class::Forbidden(answer),
+        404 if answer.reason == "NotFound" => Class::NotFound(answer),
+        404 => Class::KindNotServed(answer),
+        409 => Class::Conflict(answer),
+        429 => Class::TooManyRequests(answer),
+        500..=599 => Class::ServerError(answer),
+        _ => Class::Other(Box::new(answer)),
+    }
+}
+
+fn classify_transport(source: Box<dyn StdError + Send + Sync>) -> Class {
+    let source = match source.downcast::<CredentialError>() {
+        Ok(error) => return Class::Credentials(*error),
+        Err(source) => source,
+    };
+    let connection = match source.downcast::<ConnectionError>() {
+        Ok(connection) => *connection,
+        Err(source) => ConnectionError { server: None, proxy: None, cause: ConnectionCause::Broken(source) },
+    };
+    if untrusted(&connection) { Class::Untrusted(connection) } else { Class::Unreachable(connection) }
+}
+
+/// Returns whether one end does not trust the other's certificate. An `io::Error` leaves the error that it holds out of
+/// its source chain, so this looks into it.
+pub(crate) fn untrusted(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = Some(error);
+    // The limit ends the loop if a source chain leads back to itself.
+    for _ in 0..32 {
+        let Some(error) = next else { return false };
+        if let Some(rustls) = error.downcast_ref::<rustls::Error>() {
+            return matches!(
+                rustls,
+                rustls::Error::InvalidCertificate(_)
+                    | rustls::Error::AlertReceived(_)
+                    | rustls::Error::NoCertificatesPresented
+                    | rustls::Error::UnsupportedNameType
+            );
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(held) => Some(held),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+/// Returns whether the object or its kind is absent.
+pub(crate) fn absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Converts the error of an absent object into `None`.
+pub(crate) fn if_there<T>(result: Result<T, kube::Error>) -> Result<Option<T>, kube::Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if absent(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,311 @@
+//! The capabilities of a cluster, read concurrently. Each may be unknown, because the user may lack a right.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use k8s_openapi::{
+    api::{
+        core::v1::{Container, Node, Pod, PodSpec, ResourceQuota, SecurityContext, Service},
+        storage::v1::StorageClass,
+    },
+    apimachinery::pkg::apis::meta::v1::APIGroupList,
+};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ListParams, ObjectMeta, PostParams},
+};
+
+use crate::{
+    CallError, ObjectRef, admission,
+    call::{Call, Class, Verb, bounded},
+    context::Context,
+    hosting::{self, Hosting},
+    recognition::{Evidence, NodeFacts, Recognition, recognise},
+};
+
+/// How long one read may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The annotation of the StorageClass that claims without a class get.
+const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+
+/// The capabilities of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its version, such as `v1.34.3`.
+    pub version: String,
+    /// Its distribution, with the facts that decided.
+    pub recognition: Recognition,
+    /// The `StorageClasses` that are marked as default: none, one, or by mistake several.
+    pub default_storage_classes: Vec<String>,
+    /// Whether claims without a class get a volume.
+    pub storage: Storage,
+    /// A sign that Services of type `LoadBalancer` get an address.
+    pub load_balancer: Option<LoadBalancerEvidence>,
+    /// Whether it serves pod metrics.
+    pub metrics: bool,
+    /// The level of Pod Security in a namespace without labels; `None` if it cannot be tried.
+    pub pod_security: Option<PodSecurityLevel>,
+    /// The `ResourceQuotas` of all namespaces.
+    pub quotas: Vec<ObjectRef>,
+    /// The architectures of the nodes that take pods.
+    pub architectures: BTreeSet<String>,
+    /// The names of its nodes, in order.
+    pub nodes: BTreeSet<String>,
+    /// The container runtimes of its nodes, such as `containerd`, without versions.
+    pub runtimes: BTreeSet<String>,
+    /// The registry that it announces.
+    pub registry_hosting: Option<Hosting>,
+}
+
+/// Whether claims without a class get a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// One class is the default.
+    Default(String),
+    /// Several classes are the default; Kubernetes uses the newest.
+    SeveralDefaults(Vec<String>),
+    /// There are classes, but none is the default.
+    NoDefault(Vec<String>),
+    /// There is no class.
+    None,
+    /// The user may not list them.
+    Unknown,
+}
+
+/// A sign that Services of type `LoadBalancer` get an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadBalancerEvidence {
+    /// This Service has one.
+    Service(ObjectRef),
+    /// The distribution has load balancers.
+    Distribution,
+}
+
+/// A level of Pod Security.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PodSecurityLevel {
+    /// Everything is accepted.
+    Privileged,
+    /// Privileged pods are rejected.
+    Baseline,
+    /// Pods without a hardened security context are rejected, too.
+    Restricted,
+}
+
+/// Reads the capabilities of the cluster of `context`, concurrently. Fails only if its version cannot be read.
+pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, CallError> {
+    let version = Call::new(Verb::Read, &ObjectRef::new("v1", "Version", None, "of the API server"));
+    let (version, groups, nodes, classes, services, quotas, pod_security, registry_hosting) = tokio::join!(
+        bounded(&version, PATIENCE, client.apiserver_version()),
+        Box::pin(groups(client)),
+        Box::pin(list::<Node>(client, "v1", "Node")),
+        Box::pin(list::<StorageClass>(client, "storage.k8s.io/v1", "StorageClass")),
+        Box::pin(list::<Service>(client, "v1", "Service")),
+        Box::pin(list::<ResourceQuota>(client, "v1", "ResourceQuota")),
+        Box::pin(pod_security(client)),
+        Box::pin(hosting::read(client)),
+    );
+    let version = version?.git_version;
+    let api_groups: BTreeSet<String> =
+        groups.into_iter().flat_map(|list| list.groups).map(|group| group.name).collect();
+    let nodes = nodes.unwrap_or_default();
+    let metrics = api_groups.contains("metrics.k8s.io");
+    let recognition = recognise(&Evidence {
+        api_groups,
+        git_version: version.clone(),
+        nodes: nodes.iter().map(facts).collect(),
+        context_name: context.name.clone(),
+        server: context.server.clone(),
+    });
+    let storage = classes.as_deref().map_or(Storage::Unknown, storage);
+    let default_storage_classes = match &storage {
+        Storage::Default(class) => vec![class.clone()],
+        Storage::SeveralDefaults(classes) => classes.clone(),
+        Storage::NoDefault(_) | Storage::None | Storage::Unknown => Vec::new(),
+    };
+    let load_balancer = services.iter().flatten().find_map(balanced).map(LoadBalancerEvidence::Service);
+    let by_distribution =
+        recognition.distribution.consequences().exposure == crate::recognition::Exposure::LoadBalancer;
+    Ok(Capabilities {
+        version,
+        load_balancer: load_balancer
+            .or_else(|| by_distribution.then_some(LoadBalancerEvidence::Distribution)),
+        recognition,
+        default_storage_classes,
+        storage,
+        metrics,
+        pod_security,
+        quotas: quotas.unwrap_or_default().iter().map(quota).collect(),
+        architectures: crate::context::architectures(&nodes),
+        runtimes: nodes.iter().filter_map(runtime).collect(),
+        nodes: nodes.iter().map(ResourceExt::name_any).collect(),
+        registry_hosting: registry_hosting.ok().flatten(),
+    })
+}
+
+/// Returns whether every node reports the image of this reference. A kubelet reports its 50 largest images.
+pub async fn nodes_have_image(client: &Client, reference: &str) -> Result<bool, CallError> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Node", None));
+    let nodes = bounded(&call, PATIENCE, nodes.list(&ListParams::default())).await?;
+    let has = |node: &Node| {
+        let images = node.status.as_ref().and_then(|status| status.images.as_ref());
+        images
+            .into_iter()
+            .flatten()
+            .flat_map(|image| image.names.iter().flatten())
+            .any(|name| name == reference)
+    };
+    Ok(!nodes.items.is_empty() && nodes.items.iter().all(has))
+}
+
+async fn groups(client: &Client) -> Option<APIGroupList> {
+    tokio::time::timeout(PATIENCE, client.list_api_groups()).await.ok()?.ok()
+}
+
+/// Lists the objects of a kind, up to a limit; `None` if the user may not list them.
+async fn list<K>(client: &Client, api_version: &str, kind: &str) -> Option<Vec<K>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
+{
+    let api: Api<K> = Api::all(client.clone());
+    let call = Call::new(Verb::List, &ObjectRef::all(api_version, kind, None));
+    let some = ListParams::default().limit(1000);
+    bounded(&call, PATIENCE, api.list(&some)).await.ok().map(|list| list.items)
+}
+
+/// Returns `containerd` for `containerd://2.1.4`.
+fn runtime(node: &Node) -> Option<String> {
+    let version = &node.status.as_ref()?.node_info.as_ref()?.container_runtime_version;
+    version.split_once("://").map(|(name, _)| name.to_owned())
+}
+
+fn facts(node: &Node) -> NodeFacts {
+    let info = node.status.as_ref().and_then(|status| status.node_info.clone()).unwrap_or_default();
+    NodeFacts {
+        name: node.name_any(),
+        provider_id: node.spec.as_ref().and_then(|spec| spec.provider_id.clone()),
+        labels: node.labels().clone(),
+        runtime: info.container_runtime_version,
+        os_image: info.os_image,
+        arch: info.architecture,
+    }
+}
+
+fn storage(classes: &[StorageClass]) -> Storage {
+    let names = |of: &mut dyn Iterator<Item = &StorageClass>| of.map(ResourceExt::name_any).collect();
+    let mut defaults: Vec<String> = names(
+        &mut classes
+            .iter()
+            .filter(|class| class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true")),
+    );
+    match (defaults.len(), classes.len()) {
+        (_, 0) => Storage::None,
+        (0, _) => Storage::NoDefault(names(&mut classes.iter())),
+        (1, _) => Storage::Default(defaults.remove(0)),
+        _ => Storage::SeveralDefaults(defaults),
+    }
+}
+
+fn balanced(service: &Service) -> Option<ObjectRef> {
+    let wanted = service.spec.as_ref()?.type_.as_deref() == Some("LoadBalancer");
+    let addresses = service.status.as_ref()?.load_balancer.as_ref()?.ingress.as_ref()?;
+    let has_one = addresses.iter().any(|one| one.ip.is_some() || one.hostname.is_some());
+    (wanted && has_one)
+        .then(|| ObjectRef::new("v1", "Service", service.namespace().as_deref(), &service.name_any()))
+}
+
+fn quota(quota: &ResourceQuota) -> ObjectRef {
+    ObjectRef::new("v1", "ResourceQuota", quota.namespace().as_deref(), &quota.name_any())
+}
+
+/// Tries pods in the namespace `default`, because no API reports the level that the API server's configuration sets.
+async fn pod_security(client: &Client) -> Option<PodSecurityLevel> {
+    let plain = pod(None);
+    let privileged = pod(Some(true));
+    let restricted = admission::hardened(&plain);
+    let (restricted, plain, privileged) =
+        tokio::join!(accepted(client, &restricted), accepted(client, &plain), accepted(client, &privileged));
+    // If even a hardened pod is rejected, another policy is the reason.
+    restricted?.then_some(())?;
+    Some(match (plain?, privileged?) {
+        (true, true) => PodSecurityLevel::Privileged,
+        (true, false) => PodSecurityLevel::Baseline,
+        (false, _) => PodSecurityLevel::Restricted,
+    })
+}
+
+fn pod(privileged: Option<bool>) -> Pod {
+    let security_context = privileged
+        .map(|privileged| SecurityContext { privileged: Some(privileged), ..SecurityContext::default() });
+    Pod {
+        metadata: ObjectMeta { name: Some("devplat-trial".to_owned()), ..ObjectMeta::default() },
+        spec: Some(PodSpec {
+            automount_service_account_token: Some(false),
+            containers: vec![Container {
+                name: "trial".to_owned(),
+                image: Some("devplat.local/trial".to_owned()),
+                security_context,
+                ..Container::default()
+            }],
+            ..PodSpec::default()
+        }),
+        ..Pod::default()
+    }
+}
+
+/// Returns whether the API server accepts a pod in a dry run; `None` if that is unknown.
+async fn accepted(client: &Client, pod: &Pod) -> Option<bool> {
+    let api: Api<Pod> = Api::namespaced(client.clone(), "default");
+    let dry = PostParams { dry_run: true, field_manager: None };
+    let call = Call::new(Verb::Try, &ObjectRef::new("v1", "Pod", Some("default"), "devplat-trial"));
+    match bounded(&call, PATIENCE, api.create(&dry, pod)).await {
+        Ok(_) => Some(true),
+        // An API server without `--allow-privileged` answers 422 to privileged pods.
+        Err(error) => matches!(*error.class, Class::Forbidden(_) | Class::Invalid(_)).then_some(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn class(name: &str, default: bool) -> StorageClass {
+        let annotations: BTreeMap<&str, &str> =
+            if default { BTreeMap::from([(DEFAULT_CLASS, "true")]) } else { BTreeMap::new() };
+        serde_json::from_value(
+            json!({"metadata": {"name": name, "annotations": annotations}, "provisioner": "x"}),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn storage_follows_from_the_number_of_default_classes() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for (classes, expected) in [
+            (vec![], Storage::None),
+            (vec![class("a", false)], Storage::NoDefault(names(&["a"]))),
+            (vec![class("a", false), class("b", true)], Storage::Default("b".to_owned())),
+            (vec![class("a", true), class("b", true)], Storage::SeveralDefaults(names(&["a", "b"]))),
+        ] {
+            assert_eq!(storage(&classes), expected);
+        }
+    }
+
+    #[test]
+    fn service_with_an_address_is_evidence_of_load_balancers() {
+        let service = |kind: &str, ingress: serde_json::Value| -> Service {
+            serde_json::from_value(json!({
+                "metadata": {"name": "a", "namespace": "b"}, "spec": {"type": kind},
+                "status": {"loadBalancer": {"ingress": ingress}}
+            }))
+            .unwrap()
+        };
+        assert!(balanced(&service("LoadBalancer", json!([{"ip": "10.0.0.1"}]))).is_some());
+        assert!(balanced(&service("LoadBalancer", json!([]))).is_none());
+        assert!(balanced(&service("ClusterIP", json!([{"ip": "10.0.0.1"}]))).is_none());
+    }
+}

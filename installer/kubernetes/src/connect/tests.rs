@@ -1,0 +1,306 @@
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use kube::config::Kubeconfig;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+use super::*;
+use crate::{
+    call::{Class, call_error, chain},
+    context::{self, ContextError},
+};
+
+const VERSION: &str = r#"{"major":"1","minor":"34","gitVersion":"v1.34.3","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#;
+const UNAUTHORIZED: &str = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#;
+
+/// An API server that accepts `tokens`. It stops when dropped.
+struct Server {
+    address: String,
+    tokens: Arc<Mutex<Vec<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    async fn start(token: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let tokens = Arc::new(Mutex::new(vec![token.to_owned()]));
+        let accepted = Arc::clone(&tokens);
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(serve(stream, Arc::clone(&accepted)));
+            }
+        });
+        Self { address, tokens, task }
+    }
+
+    fn accept_only(&self, token: &str) {
+        *self.tokens.lock().unwrap() = vec![token.to_owned()];
+    }
+}
+
+async fn serve(mut stream: TcpStream, tokens: Arc<Mutex<Vec<String>>>) {
+    while let Some(head) = head(&mut stream).await {
+        let allowed = tokens
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|token| head.to_lowercase().contains(&format!("authorization: bearer {token}\r\n")));
+        let (status, body) = if allowed { ("200 OK", VERSION) } else { ("401 Unauthorized", UNAUTHORIZED) };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads the head of the next request; `None` if the client hangs up.
+async fn head(stream: &mut TcpStream) -> Option<String> {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        read.push(stream.read_u8().await.ok()?);
+    }
+    String::from_utf8(read).ok()
+}
+
+/// A plugin that prints one answer after the other, then the last one forever.
+struct Scripted {
+    answers: Mutex<VecDeque<Result<String, PluginError>>>,
+    calls: AtomicUsize,
+}
+
+impl Scripted {
+    fn new(answers: impl IntoIterator<Item = Result<String, PluginError>>) -> Arc<Self> {
+        Arc::new(Self { answers: Mutex::new(answers.into_iter().collect()), calls: AtomicUsize::new(0) })
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+impl Plugins for Scripted {
+    fn terminal(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, _: &'a PluginCall) -> BoxFuture<'a, Result<String, PluginError>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let mut answers = self.answers.lock().unwrap();
+        let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
+        Box::pin(async move { answer.unwrap() })
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as a plugin answers")]
+fn credential(token: &str, expires: Option<Timestamp>) -> Result<String, PluginError> {
+    let expires = expires.map(|end| format!(r#","expirationTimestamp":"{end}""#)).unwrap_or_default();
+    Ok(format!(
+        r#"{{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{{"token":"{token}"{expires}}}}}"#
+    ))
+}
+
+fn kubeconfig(server: &str, cluster: &str, user: &str) -> Kubeconfig {
+    Kubeconfig::from_yaml(&format!(
+        "clusters: [{{name: c, cluster: {{server: '{server}'{cluster}}}}}]\n\
+         contexts: [{{name: test, context: {{cluster: c, user: u}}}}]\nusers: [{{name: u, user: {user}}}]\n"
+    ))
+    .unwrap()
+}
+
+const PLUGIN: &str = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: plug}}";
+
+async fn with_plugin(server: &Server, plugins: &Arc<Scripted>) -> Result<Client, ContextError> {
+    let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", PLUGIN);
+    let plugins: Arc<dyn Plugins> = Arc::clone(plugins) as _;
+    context::client(&kubeconfig, "test", &ProxyRules::default(), plugins).await
+}
+
+#[tokio::test]
+async fn plugin_is_asked_once_for_many_calls() {
+    let server = Server::start("one").await;
+    let plugin = Scripted::new([credential("one", None)]);
+    let client = with_plugin(&server, &plugin).await.unwrap();
+    let calls = (0..8).map(|_| client.apiserver_version());
+    futures::future::try_join_all(calls).await.unwrap();
+    assert_eq!(plugin.calls(), 1);
+}
+
+#[tokio::test]
+async fn rejected_token_is_renewed_once_and_the_calls_are_repeated() {
+    let server = Server::start("one").await;
+    let plugin = Scripted::new([credential("one", None), credential("two", None)]);
+    let client = with_plugin(&server, &plugin).await.unwrap();
+    client.apiserver_version().await.unwrap();
+    server.accept_only("two");
+    let calls = (0..8).map(|_| client.apiserver_version());
+    futures::future::try_join_all(calls).await.unwrap();
+    assert_eq!(plugin.calls(), 2);
+}
+
+#[tokio::test]
+async fn token_that_stays_rejected_is_an_error_after_one_renewal() {
+    let server = Server::start("other").await;
+    let plugin = Scripted::new([credential("one", None)]);
+    let client = with_plugin(&server, &plugin).await.unwrap();
+    let error = call_error("ask", None, client.apiserver_version().await.unwrap_err());
+    assert!(matches!(*error.class, Class::Unauthorized(_)), "{error:?}");
+    assert_eq!(plugin.calls(), 2);
+}
+
+#[tokio::test]
+async fn token_is_renewed_before_it_expires() {
+    let server = Server::start("two").await;
+    let soon = Timestamp::now() + Duration::from_secs(5);
+    let later = Timestamp::now() + Duration::from_mins(10);
+    let plugin = Scripted::new([credential("one", Some(soon)), credential("two", Some(later))]);
+    let client = with_plugin(&server, &plugin).await.unwrap();
+    for _ in 0..3 {
+        client.apiserver_version().await.unwrap();
+    }
+    assert_eq!(plugin.calls(), 2);
+}
+
+#[tokio::test]
+async fn failing_plugin_is_quoted_and_not_asked_again_immediately() {
+    let server = Server::start("one").await;
+    let failure = PluginError::Failed {
+        program: "plug".to_owned(),
+        status: "exit status 1".to_owned(),
+        stderr: "your session has ended; run corp-login\n".to_owned(),
+    };
+    let plugin = Scripted::new([credential("one", None), Err(failure)]);
+    let client = with_plugin(&server, &plugin).await.unwrap();
+    server.accept_only("two");
+    let calls = (0..4).map(|_| client.apiserver_version());
+    let outcomes = futures::future::join_all(calls).await;
+    for outcome in outcomes {
+        let error = call_error("ask", None, outcome.unwrap_err());
+        let Class::Credentials(source) = error.class.as_ref() else { panic!("{error:?}") };
+        assert_eq!(
+            source.to_string(),
+            "credential plugin plug failed: exit status 1: your session has ended; run corp-login"
+        );
+    }
+    assert_eq!(plugin.calls(), 2);
+}
+
+#[tokio::test]
+async fn token_file_is_read_again_after_a_rejection() {
+    let server = Server::start("one").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    fs::write(&file, "one\n").unwrap();
+    let user = format!("{{tokenFile: '{}'}}", file.display());
+    let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", &user);
+    let client =
+        context::client(&kubeconfig, "test", &ProxyRules::default(), Arc::new(NoPlugins)).await.unwrap();
+    client.apiserver_version().await.unwrap();
+    fs::write(&file, "two\n").unwrap();
+    server.accept_only("two");
+    client.apiserver_version().await.unwrap();
+}
+
+#[tokio::test]
+async fn expired_client_certificate_is_reported_before_any_call() {
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/src/connect/testdata/expired.pem");
+    let user = format!("{{client-certificate: '{certificate}', client-key-data: a2V5}}");
+    let kubeconfig = kubeconfig("https://127.0.0.1:1", "", &user);
+    let error = context::client(&kubeconfig, "test", &ProxyRules::default(), Arc::new(NoPlugins)).await;
+    let error = error.err().unwrap();
+    assert_eq!(
+        chain(&error),
+        "cannot log in to the cluster of context \"test\": your client certificate expired on 2025-01-01"
+    );
+}
+
+fn proxied(origin: &str, proxy: &str) -> ProxyRules {
+    ProxyRules::from_variables([(origin.to_owned(), proxy.to_owned())])
+}
+
+/// A proxy that forwards every request to `server` and counts them.
+async fn proxy(server: &str) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let count = Arc::new(AtomicUsize::new(0));
+    let (server, counted) = (server.to_owned(), Arc::clone(&count));
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            counted.fetch_add(1, Ordering::Relaxed);
+            let mut onward = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(async move {
+                assert!(head(&mut stream).await.unwrap().starts_with("CONNECT "));
+                stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let _ = copy_bidirectional(&mut stream, &mut onward).await;
+            });
+        }
+    });
+    (address, count)
+}
+
+#[tokio::test]
+async fn proxy_that_is_needed_is_used() {
+    let server = Server::start("one").await;
+    let (address, count) = proxy(&server.address).await;
+    let kubeconfig = kubeconfig("http://192.0.2.1:6443", "", "{token: one}");
+    let rules = proxied("HTTP_PROXY", &address);
+    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    client.apiserver_version().await.unwrap();
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn proxy_of_the_kubeconfig_wins() {
+    let server = Server::start("one").await;
+    let (address, count) = proxy(&server.address).await;
+    let own = format!(", proxy-url: 'http://{address}'");
+    let kubeconfig = kubeconfig("http://192.0.2.1:6443", &own, "{token: one}");
+    let rules = proxied("HTTP_PROXY", "http://127.0.0.1:1");
+    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    client.apiserver_version().await.unwrap();
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn dead_proxy_is_named_with_its_variable() {
+    let kubeconfig = kubeconfig("https://192.0.2.1:6443", "", "{token: one}");
+    let rules = proxied("HTTPS_PROXY", "http://127.0.0.1:1");
+    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    let error = call_error("ask", None, client.apiserver_version().await.unwrap_err());
+    let text = chain(&error);
+    assert!(
+        text.starts_with(
+            "cannot ask: cannot connect to https://192.0.2.1:6443 through proxy http://127.0.0.1:1, from HTTPS_PROXY"
+        ),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn server_on_this_machine_is_reached_past_a_dead_proxy() {
+    let server = Server::start("one").await;
+    let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", "{token: one}");
+    let rules = proxied("HTTP_PROXY", "http://127.0.0.1:1");
+    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    client.apiserver_version().await.unwrap();
+}

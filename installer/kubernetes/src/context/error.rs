@@ -1,0 +1,161 @@
+//! The reasons why a cluster cannot be used, with the remedies.
+
+use std::error::Error as StdError;
+
+use super::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
+use crate::{
+    call::{Answer, Class, ConnectionError},
+    connect::CredentialError,
+    pace::Stopped,
+};
+
+/// The reason why a cluster cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// No context of that name.
+    #[error("there is no context {name:?} in the kubeconfig")]
+    Absent {
+        /// The name.
+        name: String,
+        /// The contexts that exist.
+        known: Vec<String>,
+    },
+    /// The context names a cluster that the kubeconfig does not have.
+    #[error("context {name:?} names cluster {cluster:?}, which the kubeconfig does not have")]
+    NoCluster {
+        /// The context.
+        name: String,
+        /// The cluster.
+        cluster: String,
+    },
+    /// The credentials cannot be used.
+    #[error("cannot log in to the cluster of context {name:?}")]
+    Credentials {
+        /// The context.
+        name: String,
+        /// The reason.
+        source: CredentialError,
+    },
+    /// One end does not trust the other's certificate.
+    #[error("cluster of context {name:?} and its kubeconfig do not trust each other's certificates")]
+    Untrusted {
+        /// The context.
+        name: String,
+        /// The connection.
+        source: ConnectionError,
+    },
+    /// The entry cannot be used: an address that does not parse.
+    #[error("context {name:?} cannot be used")]
+    Unusable {
+        /// The context.
+        name: String,
+        /// The reason.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The API server does not answer.
+    #[error("cluster of context {name:?} at {server} does not answer")]
+    Unreachable {
+        /// The context.
+        name: String,
+        /// The address of the API server.
+        server: String,
+        /// The reason.
+        source: Box<dyn StdError + Send + Sync>,
+    },
+    /// The API server does not accept the credentials.
+    #[error("cluster of context {name:?} does not accept its credentials")]
+    Unauthorized {
+        /// The context.
+        name: String,
+        /// The API server's answer.
+        source: Answer,
+    },
+    /// The user does not have the rights to install.
+    #[error("the user of context {name:?} may not {}", .missing.join(", nor "))]
+    Forbidden {
+        /// The context.
+        name: String,
+        /// The missing rights.
+        missing: Vec<String>,
+    },
+    /// The version is too old, or newer than any tested one.
+    #[error(
+        "cluster of context {name:?} runs Kubernetes {found}; devplat works with 1.{OLDEST} to 1.{NEWEST}"
+    )]
+    Version {
+        /// The context.
+        name: String,
+        /// The version.
+        found: String,
+    },
+    /// No node can run the images.
+    #[error(
+        "no node of the cluster of context {name:?} runs images of {IMAGE_ARCHITECTURE}: they have {}",
+        .found.join(", ")
+    )]
+    Architecture {
+        /// The context.
+        name: String,
+        /// The architectures of its nodes.
+        found: Vec<String>,
+    },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl ContextError {
+    /// Whether a new login may help.
+    pub fn is_login(&self) -> bool {
+        matches!(self, Self::Credentials { .. } | Self::Unauthorized { .. })
+    }
+
+    /// The remedies.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Absent { known, .. } if known.is_empty() => "the kubeconfig has no contexts".to_owned(),
+            Self::Absent { known, name } => match nearest(name, known) {
+                Some(near) => format!("did you mean {near}? there are: {}", known.join(", ")),
+                None => format!("there are: {}", known.join(", ")),
+            },
+            Self::Credentials { name: _, source } => return source.hints(),
+            Self::NoCluster { name, .. } | Self::Unusable { name, .. } => {
+                format!("make `kubectl --context {name} get nodes` work first")
+            }
+            Self::Untrusted { .. } => {
+                "if the cluster was recreated, get its new kubeconfig from the tool that created it"
+                    .to_owned()
+            }
+            Self::Unreachable { source, .. } if through_a_proxy(source.as_ref()) => {
+                "check the proxy, or exclude the API server with NO_PROXY".to_owned()
+            }
+            Self::Unreachable { .. } => {
+                "check that the cluster is running and reachable from here".to_owned()
+            }
+            Self::Unauthorized { .. } => "log in to the cluster again, then run the same command".to_owned(),
+            Self::Forbidden { .. } => {
+                "ask the cluster's administrator for the right cluster-admin, or to run devplat".to_owned()
+            }
+            Self::Version { .. } => "upgrade the cluster, or name another with --context".to_owned(),
+            Self::Architecture { .. } => {
+                format!("add a node of {IMAGE_ARCHITECTURE}, or name another cluster with --context")
+            }
+            Self::Stopped(_) => return Vec::new(),
+        };
+        vec![hint]
+    }
+}
+
+fn through_a_proxy(source: &(dyn StdError + Send + Sync + 'static)) -> bool {
+    match source.downcast_ref::<Class>() {
+        Some(Class::Unreachable(connection)) => connection.proxy.is_some(),
+        Some(_) | None => false,
+    }
+}
+
+/// Returns the known name that is nearest to a mistyped one.
+fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
+    let alike = |known: &'a String| (strsim::jaro_winkler(name, known), known.as_str());
+    let best = known.iter().map(alike).max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (best.0 > 0.8).then_some(best.1)
+}

@@ -1,0 +1,106 @@
+//! Waits until the operator reports the proof's user or dev server as ready or permanently failed.
+
+use std::time::Duration;
+
+use devplat_api::condition::Reason;
+use tokio::time::Instant;
+
+use super::{Patience, ProofError, steps::Proof};
+use crate::{
+    ObjectRef, Waiting,
+    call::{Call, Verb},
+    pace::Reporter,
+};
+
+/// The period between two checks.
+const PERIOD: Duration = Duration::from_millis(200);
+/// How long a permanent reason must persist before the wait ends: the operator's cache may lag behind objects that were
+/// just created.
+const FINAL: Duration = Duration::from_secs(5);
+/// The same for failures that the kubelet retries.
+const STUBBORN: Duration = Duration::from_mins(1);
+
+impl Proof<'_> {
+    /// Waits until `object` reports that it is ready.
+    pub(super) async fn ready(&self, object: &ObjectRef, patience: Patience) -> Result<(), ProofError> {
+        let start = Instant::now();
+        let mut reporter = Reporter::new(self.server.pace);
+        let mut standing: Option<(Reason, Instant)> = None;
+        let api = object.api(self.server.client);
+        loop {
+            let call = Call::new(Verb::Read, object);
+            let live = self.server.call(&call, || async { api.get(&object.name).await }).await?;
+            let conditions = live.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+            if ready.is_some_and(|ready| ready["status"] == "True") {
+                return Ok(());
+            }
+            let text = |key: &str| ready.and_then(|ready| ready[key].as_str()).map(str::to_owned);
+            let waiting = Waiting {
+                object: object.clone(),
+                progress: text("reason").unwrap_or_else(|| "not seen by the operator yet".to_owned()),
+                reason: text("message").filter(|message| !message.is_empty()),
+            };
+            let reason = Reason::ALL.iter().copied().find(|reason| waiting.progress == reason.as_str());
+            if let Some((reason, end)) = reason.and_then(|reason| Some((reason, limit(reason)?))) {
+                let since = match standing {
+                    Some((before, since)) if before == reason => since,
+                    _ => Instant::now(),
+                };
+                standing = Some((reason, since));
+                if since.elapsed() >= end {
+                    let message = waiting.reason.unwrap_or_default();
+                    return Err(ProofError::Hopeless { object: object.clone(), reason, message });
+                }
+            } else {
+                standing = None;
+            }
+            let patience = if ready.is_some() { patience.ready } else { patience.seen };
+            if start.elapsed() > patience {
+                return Err(ProofError::NotReady { after: start.elapsed(), last: waiting });
+            }
+            reporter.report(waiting);
+            self.server.pace.pause(PERIOD).await?;
+        }
+    }
+}
+
+/// Returns how long the wait goes on with a reason; `None` for temporary reasons.
+fn limit(reason: Reason) -> Option<Duration> {
+    match reason {
+        Reason::NotSupportedYet
+        | Reason::InvalidName
+        | Reason::InvalidSpec
+        | Reason::FlavorNotFound
+        | Reason::FlavorDeleting
+        | Reason::FlavorNotAccepted
+        | Reason::NoDefaultFlavor
+        | Reason::SeveralDefaultFlavors
+        | Reason::NameTaken
+        | Reason::VolumeLost
+        | Reason::Forbidden
+        | Reason::ApplyFailed => Some(FINAL),
+        Reason::ImagePull | Reason::AgentInstall | Reason::CrashLoop | Reason::ContainerConfig => {
+            Some(STUBBORN)
+        }
+        // A node or a volume may still come; the other reasons are not failures.
+        Reason::Valid
+        | Reason::Found
+        | Reason::FlavorGone
+        | Reason::Starting
+        | Reason::PodReady
+        | Reason::PodNotReady
+        | Reason::SshNotAnswering
+        | Reason::PodGone
+        | Reason::Restarting
+        | Reason::Unschedulable
+        | Reason::VolumePending
+        | Reason::Bound
+        | Reason::Terminating
+        | Reason::Used
+        | Reason::Unused
+        | Reason::TemplateChanged
+        | Reason::AccessGranted
+        | Reason::Kept => None,
+    }
+}

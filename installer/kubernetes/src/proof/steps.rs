@@ -1,0 +1,115 @@
+//! Creates and deletes the objects of the proof.
+
+use std::time::Duration;
+
+use devplat_api::{DevServer, DevServerSpec, DevUser, DevUserSpec, Slug, name, server::HomeRetention};
+use devplat_keys::UserKey;
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{DeleteParams, ObjectMeta, Patch, PostParams, Request},
+    core::request::Error as RequestError,
+};
+
+use super::{NAME, ProofError, server_ref, user_ref};
+use crate::{
+    ObjectRef,
+    call::{ApiServer, Call, Class, New, Verb, if_there},
+    release::{self, NotReady, PLATFORM_LABEL},
+};
+
+/// How long deleted objects may take to be gone.
+const GONE_PATIENCE: Duration = Duration::from_mins(1);
+
+pub(super) struct Proof<'a> {
+    pub(super) server: ApiServer<'a>,
+    pub(super) platform: &'a str,
+    pub(super) namespace: String,
+}
+
+impl Proof<'_> {
+    fn meta(&self) -> ObjectMeta {
+        let labels = Some(release::labels(self.platform));
+        ObjectMeta { name: Some(NAME.to_owned()), labels, ..ObjectMeta::default() }
+    }
+
+    pub(super) async fn create_user(&self, key: &UserKey) -> Result<(), ProofError> {
+        let spec = DevUserSpec { ssh_keys: vec![key.public_text()], ..DevUserSpec::default() };
+        let mut user = DevUser::new(NAME, spec);
+        user.metadata = self.meta();
+        let api: Api<DevUser> = Api::all(self.server.client.clone());
+        let attempt =
+            || async { api.patch(NAME, &release::apply_params(), &Patch::Apply(&user)).await.map(|_| ()) };
+        Ok(self.server.call(&Call::new(Verb::Apply, &user_ref()), attempt).await?)
+    }
+
+    pub(super) async fn create_server(&self, flavor: &str) -> Result<(), ProofError> {
+        let mut server = DevServer::new(NAME, DevServerSpec::default());
+        server.spec.flavor = Some(flavor.to_owned());
+        server.spec.home_retention = HomeRetention::Delete;
+        server.spec.enable_ssh = true;
+        server.metadata = self.meta();
+        server.metadata.finalizers = Some(vec![name::SERVER_FINALIZER.to_owned()]);
+        let call = Call { on_behalf: Some(NAME), ..Call::new(Verb::Create, &server_ref()) };
+        let body = serde_json::to_vec(&server).map_err(|error| call.failed(Class::Other(Box::new(error))))?;
+        let attempt = || async {
+            let request = self.as_user(&body).map_err(kube::Error::BuildRequest)?;
+            match self.server.client.request::<DevServer>(request).await.map(|_| ()) {
+                // `clear` has deleted older objects, so this is ours: the answer to an earlier attempt was lost.
+                Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+                outcome => outcome,
+            }
+        };
+        Ok(self.server.call_new(New::Right, &call, attempt).await?)
+    }
+
+    /// Returns the request that creates a server with only the rights of its user.
+    fn as_user(&self, server: &[u8]) -> Result<http::Request<Vec<u8>>, RequestError> {
+        let account = Slug::of(NAME).service_account();
+        let namespace = &self.namespace;
+        let path = DevServer::url_path(&(), Some(namespace));
+        let mut request = Request::new(path).create(&PostParams::default(), server.to_vec())?;
+        let headers = [
+            ("impersonate-user", format!("system:serviceaccount:{namespace}:{account}")),
+            ("impersonate-group", "system:serviceaccounts".to_owned()),
+            ("impersonate-group", format!("system:serviceaccounts:{namespace}")),
+            ("impersonate-group", "system:authenticated".to_owned()),
+        ];
+        for (header, value) in headers {
+            let value = value.parse().expect("names of Kubernetes make a header");
+            request.headers_mut().append(header, value);
+        }
+        Ok(request)
+    }
+
+    /// Deletes the server with its home and waits until it is gone, then deletes the user without waiting for its
+    /// namespace.
+    pub(super) async fn remove(&self) -> Result<(), ProofError> {
+        for object in [server_ref(), user_ref()] {
+            let Some(live) = self.server.metadata(&object).await? else { continue };
+            if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
+                return Err(ProofError::Foreign(object));
+            }
+            let api = object.api(self.server.client);
+            let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
+            self.server.call(&Call::new(Verb::Delete, &object), attempt).await?;
+            if object.kind == "DevServer" {
+                self.wait_gone(&[object, self.claim_ref()]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until all deleted objects are gone.
+    pub(super) async fn gone(&self) -> Result<(), ProofError> {
+        self.wait_gone(&[user_ref(), ObjectRef::namespace(&self.namespace)]).await
+    }
+
+    async fn wait_gone(&self, objects: &[ObjectRef]) -> Result<(), ProofError> {
+        let outcome = release::wait_while(self.server, objects, |_| true, GONE_PATIENCE).await?;
+        outcome.map_err(|NotReady { after, waiting }| ProofError::NotGone { after, last: waiting })
+    }
+
+    fn claim_ref(&self) -> ObjectRef {
+        ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
+    }
+}

@@ -1,0 +1,177 @@
+//! Finds all objects of a release and of its inventory, without writing. Drift is found by an apply with `dryRun=All`
+//! and a comparison of its answer with the live object, so that both have the API server's defaults and conversions,
+//! and the mutations of webhooks and policies.
+
+use std::fmt;
+
+use futures::future::try_join_all;
+use kube::{
+    ResourceExt,
+    api::{DynamicObject, Patch, PatchParams},
+};
+use tokio::sync::OnceCell;
+
+use super::{
+    Release, compare,
+    inventory::{self, Inventory, Place},
+    is_ours, readiness,
+};
+use crate::{
+    CallError, Error, ObjectRef, Waiting,
+    admission::{BrokenWebhook, RefusalKind, webhooks::Broken},
+    call::{Answer, ApiServer, Call, Class, Verb, if_there},
+};
+
+/// The number of concurrent calls. More are not faster against a server on the same machine.
+const AT_ONCE: usize = 16;
+
+/// The reason why an object cannot be compared with the wanted one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// A webhook cannot answer.
+    Webhook(BrokenWebhook),
+    /// The API server rejects the dry run.
+    Rejected(Answer),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Webhook(webhook) => write!(f, "cannot be compared: {webhook}"),
+            Self::Rejected(answer) => write!(f, "cannot be compared: {answer}"),
+        }
+    }
+}
+
+/// The object that was found under a wanted name.
+pub(super) enum Found {
+    Missing,
+    Foreign,
+    Leaving(Waiting),
+    Same(Option<Waiting>),
+    Drifted(Vec<String>),
+    /// It is ours, but cannot be compared.
+    Unknown(Reason),
+}
+
+/// The found objects, in the order of the release's objects.
+pub(super) struct Survey {
+    pub(super) namespace: Place<()>,
+    pub(super) inventory: Place<Inventory>,
+    pub(super) found: Vec<(ObjectRef, Found)>,
+}
+
+impl Survey {
+    /// Returns the objects that exist and are not ours.
+    pub(super) fn foreign(&self, release: &Release) -> Vec<ObjectRef> {
+        let mut foreign = self.those(|found| matches!(found, Found::Foreign));
+        if self.namespace == Place::Foreign {
+            foreign.push(inventory::namespace_reference());
+        } else if self.inventory == Place::Foreign {
+            foreign.push(inventory::reference(&release.name));
+        }
+        foreign
+    }
+
+    /// Returns our objects that are being deleted, which cannot be created again before they are gone.
+    pub(super) fn leaving(&self, release: &Release) -> Vec<ObjectRef> {
+        let mut leaving = self.those(|found| matches!(found, Found::Leaving(_)));
+        if matches!(self.namespace, Place::Leaving(())) {
+            leaving.push(inventory::namespace_reference());
+        } else if matches!(self.inventory, Place::Leaving(_)) {
+            leaving.push(inventory::reference(&release.name));
+        }
+        leaving
+    }
+
+    fn those(&self, which: impl Fn(&Found) -> bool) -> Vec<ObjectRef> {
+        self.found.iter().filter(|(_, found)| which(found)).map(|(object, _)| object.clone()).collect()
+    }
+}
+
+/// Finds all objects of `release` and of its inventory, concurrently.
+pub(super) async fn survey(server: ApiServer<'_>, release: &Release) -> Result<Survey, Error> {
+    let Release { platform, name, objects, digest: _ } = release;
+    let looker = Looker { server, platform, broken: OnceCell::new() };
+    let (namespace, inventory, found) = futures::try_join!(
+        inventory::read_namespace(server, platform),
+        inventory::read(server, platform, name),
+        looker.look_at_all(objects)
+    )?;
+    Ok(Survey { namespace, inventory, found })
+}
+
+struct Looker<'a> {
+    server: ApiServer<'a>,
+    platform: &'a str,
+    /// The broken webhooks, searched for after the first failed dry run. Objects that they match are not tried.
+    broken: OnceCell<Broken>,
+}
+
+impl Looker<'_> {
+    async fn look_at_all(&self, objects: &[DynamicObject]) -> Result<Vec<(ObjectRef, Found)>, Error> {
+        let mut found = Vec::with_capacity(objects.len());
+        for some in objects.chunks(AT_ONCE) {
+            let looks: Vec<_> = some.iter().map(|object| self.look(object)).collect();
+            found.extend(try_join_all(looks).await?);
+        }
+        Ok(found)
+    }
+
+    async fn look(&self, object: &DynamicObject) -> Result<(ObjectRef, Found), Error> {
+        let reference = ObjectRef::of(object);
+        let Some(live) = self.server.read(&reference).await? else {
+            return Ok((reference, Found::Missing));
+        };
+        if !is_ours(&live, self.platform) {
+            return Ok((reference, Found::Foreign));
+        }
+        if live.metadata.deletion_timestamp.is_some() {
+            let waiting = Waiting::deletion(reference.clone(), live.finalizers());
+            return Ok((reference, Found::Leaving(waiting)));
+        }
+        let call = Call::new(Verb::Compare, &reference);
+        if let Some(broken) = self.broken.get()
+            && let Some(webhook) = broken.hit_labelled(&reference, live.labels(), call.verb.operations())
+        {
+            return Ok((reference, Found::Unknown(Reason::Webhook(webhook.clone()))));
+        }
+        let params = PatchParams { dry_run: true, ..inventory::apply_params() };
+        let api = reference.api(self.server.client);
+        let attempt = || async { if_there(api.patch(&reference.name, &params, &Patch::Apply(object)).await) };
+        let applied = match self.server.call(&call, attempt).await {
+            Ok(applied) => applied,
+            Err(Error::Call(error)) => {
+                let reason = self.reason(error).await?;
+                return Ok((reference, Found::Unknown(reason)));
+            }
+            Err(error) => return Err(error),
+        };
+        // The object was deleted between the two calls.
+        let Some(applied) = applied else { return Ok((reference, Found::Missing)) };
+        let fields = compare::difference(&live, &applied);
+        if !fields.is_empty() {
+            return Ok((reference, Found::Drifted(fields)));
+        }
+        let unready = readiness::of(self.server, &reference, &live).await?;
+        Ok((reference, Found::Same(unready.map(|unready| unready.waiting))))
+    }
+
+    /// Returns the reason of a failed dry run, or the error if the failure is not specific to the object.
+    async fn reason(&self, error: CallError) -> Result<Reason, Error> {
+        let CallError { what, object, class } = error;
+        match *class {
+            Class::Admission(refusal) => {
+                self.broken.get_or_init(|| Broken::find(self.server.client)).await;
+                Ok(match refusal.kind {
+                    RefusalKind::Webhook(webhook) => Reason::Webhook(webhook),
+                    _ => Reason::Rejected(refusal.answer),
+                })
+            }
+            Class::Forbidden(answer) | Class::Invalid(answer) | Class::Conflict(answer) => {
+                Ok(Reason::Rejected(answer))
+            }
+            class => Err(CallError { what, object, class: Box::new(class) }.into()),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Waits until a release is ready. A wait ends early if a failure is permanent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kube::{Client, api::DynamicObject};
+use tokio::time::Instant;
+
+use super::{
+    Release, ReleaseError,
+    readiness::{self, Unready},
+};
+use crate::{
+    Error, ObjectRef, Pace, Waiting,
+    admission::{AdmissionRefusal, PodTrial, RefusalKind, try_pods},
+    call::ApiServer,
+    pace::Reporter,
+};
+
+/// The period between two checks.
+const PERIOD: Duration = Duration::from_millis(250);
+/// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
+const REFUSED: Duration = Duration::from_secs(5);
+/// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
+const UNCONFIRMED: Duration = Duration::from_secs(20);
+
+/// An object that was not ready in time.
+#[derive(Debug, thiserror::Error)]
+#[error("gave up after {} s {waiting}", .after.as_secs())]
+pub struct NotReady {
+    /// The limit.
+    pub after: Duration,
+    /// The object, and the last reason.
+    pub waiting: Waiting,
+}
+
+/// Waits until every object of `release` is ready.
+pub async fn wait_ready(
+    client: &Client,
+    release: &Release,
+    patience: Duration,
+    pace: &dyn Pace,
+) -> Result<(), ReleaseError> {
+    let server = ApiServer { client, pace };
+    let start = Instant::now();
+    let mut reporter = Reporter::new(pace);
+    for object in &release.objects {
+        let reference = ObjectRef::of(object);
+        let mut rejection = Rejection::default();
+        let mut standing = Standing::default();
+        loop {
+            let live = server.read(&reference).await?;
+            let unready = match &live {
+                Some(live) => readiness::of(server, &reference, live).await?,
+                None => Some(Unready::waiting(Waiting::absent(reference.clone()))),
+            };
+            let Some(Unready { waiting, rejected, may_last }) = unready else { break };
+            reporter.report(waiting.clone());
+            match (rejected, &live) {
+                (Some(message), Some(live)) => {
+                    Box::pin(rejection.judge(server, &reference, live, message)).await?;
+                }
+                (Some(_) | None, _) => rejection = Rejection::default(),
+            }
+            let stands = standing.lasts(may_last);
+            if stands || start.elapsed() > patience {
+                return Err(NotReady { after: start.elapsed(), waiting }.into());
+            }
+            pace.pause(PERIOD).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The time since which there is a permanent reason.
+#[derive(Default)]
+struct Standing(Option<Instant>);
+
+impl Standing {
+    /// Returns whether it has lasted as long as it may.
+    fn lasts(&mut self, may_last: Option<Duration>) -> bool {
+        let Some(may_last) = may_last else {
+            self.0 = None;
+            return false;
+        };
+        self.0.get_or_insert_with(Instant::now).elapsed() > may_last
+    }
+}
+
+/// Rejected pods, and the time of the first rejection.
+#[derive(Default)]
+struct Rejection {
+    since: Option<Instant>,
+    tried: bool,
+    refusal: Option<AdmissionRefusal>,
+}
+
+impl Rejection {
+    /// Fails if the rejection is permanent. Pod Security and absent webhooks do not change by themselves.
+    async fn judge(
+        &mut self,
+        server: ApiServer<'_>,
+        object: &ObjectRef,
+        live: &DynamicObject,
+        message: String,
+    ) -> Result<(), ReleaseError> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if !self.tried {
+            self.refusal = confirm(server, live).await?;
+            self.tried = true;
+        }
+        let patience = match self.refusal.as_ref().map(|refusal| &refusal.kind) {
+            Some(RefusalKind::PodSecurity) => Duration::ZERO,
+            Some(
+                RefusalKind::ResourceQuota { .. }
+                | RefusalKind::LimitRange { .. }
+                | RefusalKind::Webhook(_)
+                | RefusalKind::WebhookDenied
+                | RefusalKind::Other,
+            ) => REFUSED,
+            None => UNCONFIRMED,
+        };
+        if since.elapsed() < patience {
+            return Ok(());
+        }
+        let refusal = self.refusal.take();
+        let message = refusal.as_ref().map_or(message, ToString::to_string);
+        Err(ReleaseError::Refused { object: object.clone(), message, refusal: refusal.map(Box::new) })
+    }
+}
+
+/// Tries a pod of the Deployment now, because its condition may be outdated.
+async fn confirm(server: ApiServer<'_>, live: &DynamicObject) -> Result<Option<AdmissionRefusal>, Error> {
+    let Some(trial) = PodTrial::of(live, BTreeMap::new()) else { return Ok(None) };
+    match try_pods(server.client, &[trial], server.pace).await {
+        Ok(refusals) => Ok(refusals.into_iter().next()),
+        // Without a trial, use the condition's message.
+        Err(Error::Call(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{call::tests::client, pace::Steady};
+
+    /// Returns how long the wait for a Deployment takes whose only pod waits for `reason`.
+    async fn waited_for(reason: &'static str) -> (Duration, String) {
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "a", "namespace": "n", "generation": 1},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "a"}}, "template": {}},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1}
+        });
+        let object: DynamicObject = serde_json::from_value(deployment.clone()).unwrap();
+        let client = client(move |request| {
+            if request.uri().path().ends_with("/pods") {
+                let waiting = json!({"waiting": {"reason": reason, "message": "no such host"}});
+                let container = json!({
+                    "name": "a", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": waiting
+                });
+                let pod = json!({"metadata": {"name": "a"}, "status": {"containerStatuses": [container]}});
+                return (200, json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": [pod]}));
+            }
+            (200, deployment.clone())
+        });
+        let release = Release {
+            platform: "devplat".to_owned(),
+            name: "operator".to_owned(),
+            objects: vec![object],
+            digest: String::new(),
+        };
+        let begun = Instant::now();
+        let error = wait_ready(&client, &release, Duration::from_mins(5), &Steady).await.unwrap_err();
+        (begun.elapsed(), error.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn image_that_does_not_come_is_not_waited_for_to_the_end() {
+        for (reason, from, to) in
+            [("ImagePullBackOff", 60, 90), ("InvalidImageName", 5, 20), ("ContainerCreating", 300, 330)]
+        {
+            let (waited, error) = waited_for(reason).await;
+            assert!((from..to).contains(&waited.as_secs()), "{reason}: {waited:?}");
+            assert_eq!(error.contains("image pull: no such host"), reason != "ContainerCreating", "{error}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Why there is no plan.
+
+use crate::{Action, Foreigner, Id, Loss};
+
+/// A reason against a plan: it would touch a resource of another owner, or destroy data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Blocked {
+    /// The name is taken.
+    #[error("{id} is not devplat's: {who}")]
+    Foreign {
+        /// The resource whose name is taken.
+        id: Id,
+        /// The object that has the name.
+        who: Foreigner,
+    },
+    /// The change destroys data, which the user has not allowed.
+    #[error("cannot change {id} without losing {loss}: {why}")]
+    LosesData {
+        /// The resource that would be deleted.
+        id: Id,
+        /// The difference, or the reason for the deletion.
+        why: String,
+        /// The data that would be lost.
+        loss: Loss,
+    },
+    /// An action that devplat does not implement for this kind.
+    #[error("devplat does not {action} {id}: {why}")]
+    Cannot {
+        /// The resource.
+        id: Id,
+        /// The action.
+        action: Action,
+        /// The reason for the action.
+        why: String,
+    },
+    /// The user named a resource that the platform cannot use.
+    #[error("{id} cannot be used: {}", .why.join("; "))]
+    Unfit {
+        /// The resource.
+        id: Id,
+        /// The reasons.
+        why: Vec<String>,
+    },
+}

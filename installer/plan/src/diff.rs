@@ -1,0 +1,331 @@
+//! Compares wanted resources with found ones: the step that each resource gets, and the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    Action, Blocked, Change, Foreigner, Graph, How, Id, Inventory, Owner, Plan, Planned, Sight, State, Step,
+    StepId, Verdict, change::joined,
+};
+
+/// The losses of data that the user has agreed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// None.
+    Nothing,
+    /// Those of the named resources.
+    Of(BTreeSet<Id>),
+    /// All.
+    Everything,
+}
+
+impl Allowed {
+    fn includes(&self, id: &Id) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Of(ids) => ids.contains(id),
+            Self::Everything => true,
+        }
+    }
+}
+
+/// Returns the steps from the found resources to the wanted ones, or every reason against them.
+///
+/// Resources that are ours and no longer wanted are deleted, after all other steps. An empty graph deletes all of them.
+pub fn diff<R: Planned>(
+    wanted: &Graph<R>,
+    seen: &Inventory,
+    allowed: &Allowed,
+) -> Result<Plan, Vec<Blocked>> {
+    let mut planner = Planner::new(allowed, seen);
+    for resource in wanted.iter() {
+        planner.provide(resource);
+    }
+    planner.remove_surplus(|id| wanted.get(id).is_some());
+    planner.finish()
+}
+
+struct Planner<'a> {
+    allowed: &'a Allowed,
+    seen: &'a Inventory,
+    steps: Vec<Step>,
+    /// Deletions. They follow the other steps, unless another resource replaces the deleted one.
+    deletions: Vec<(Step, &'a Sight)>,
+    blocked: Vec<Blocked>,
+    /// The step after which a wanted resource exists.
+    provided: BTreeMap<Id, StepId>,
+    /// Resources that exist only after their step, with whether the step replaces an older resource.
+    created: BTreeMap<Id, bool>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(allowed: &'a Allowed, seen: &'a Inventory) -> Self {
+        Self {
+            allowed,
+            seen,
+            steps: Vec::new(),
+            deletions: Vec::new(),
+            blocked: Vec::new(),
+            provided: BTreeMap::new(),
+            created: BTreeMap::new(),
+        }
+    }
+
+    fn provide<R: Planned>(&mut self, resource: &R) {
+        let id = resource.id();
+        let seen: &'a Inventory = self.seen;
+        let sights: &'a [Sight] = seen.get(&id).map_or(&[], Vec::as_slice);
+        let holder = resource.edges().dies_with;
+        if let Some(replaced) = holder.as_ref().and_then(|holder| self.created.get(holder)) {
+            let reason = match (replaced, holder) {
+                (true, Some(holder)) => format!("{holder} is replaced"),
+                (_, _) => "absent".to_owned(),
+            };
+            return self.create(resource, 0, reason, None);
+        }
+        if let Some(who) = foreign(sights) {
+            return self.blocked.push(Blocked::Foreign { id, who: who.clone() });
+        }
+        // A foreign resource with the same name is not a double.
+        let mut ours: Vec<&Sight> = sights.iter().filter(|sight| !is_foreign(sight)).collect();
+        ours.sort_by_key(|sight| (sight.generation, &sight.physical));
+        let Some(live) = ours.pop() else {
+            return self.create(resource, 0, "absent".to_owned(), None);
+        };
+        for double in ours {
+            let why = format!("{} replaces it", live.physical);
+            match &double.loses {
+                Some(loss) if !self.allowed.includes(&id) => {
+                    let why = format!("{} is a double of {}", double.physical, live.physical);
+                    self.blocked.push(Blocked::LosesData { id: id.clone(), why, loss: loss.clone() });
+                }
+                Some(_) | None => drop(self.delete(&id, double, why, true)),
+            }
+        }
+        self.bring_to(resource, live);
+    }
+
+    /// Plans the steps from `live` to the wanted resource.
+    fn bring_to<R: Planned>(&mut self, resource: &R, live: &'a Sight) {
+        let id = resource.id();
+        match (&live.state, &live.verdict) {
+            (State::Coming, _) => self.step(resource, live, Action::Check, "is being created".to_owned()),
+            (State::Leaving, _) => {
+                self.step(resource, live, Action::Check, "is being deleted; created after that".to_owned());
+            }
+            (State::Failed(why), _) if live.owner == Owner::Adopted => {
+                self.blocked.push(Blocked::Unfit { id, why: vec![why.clone()] });
+            }
+            (State::Failed(why), _) => self.replace_old_first(resource, live, why.clone()),
+            (State::Ready | State::Degraded(_), None) => {
+                self.step(resource, live, Action::Check, "not compared".to_owned());
+            }
+            (State::Ready | State::Degraded(_), Some(Verdict::Unknown(why))) => {
+                self.step(resource, live, Action::Check, why.clone());
+            }
+            (State::Ready | State::Degraded(_), Some(Verdict::Unfit(why))) => {
+                self.blocked.push(Blocked::Unfit { id, why: why.clone() });
+            }
+            (State::Ready, Some(Verdict::Same)) => self.settle(resource, live, "as wanted".to_owned()),
+            (State::Degraded(faults), Some(Verdict::Same)) => {
+                self.settle(resource, live, format!("as wanted, degraded: {}", faults.join("; ")));
+            }
+            (State::Ready | State::Degraded(_), Some(Verdict::Differs(changes))) => {
+                self.change(resource, live, changes);
+            }
+        }
+    }
+
+    /// Keeps a resource that is as wanted, unless it embeds one that is replaced.
+    fn settle<R: Planned>(&mut self, resource: &R, live: &'a Sight, reason: String) {
+        let embeds = resource.edges().embeds;
+        match embeds.into_iter().find(|embedded| self.created.get(embedded) == Some(&true)) {
+            Some(replaced) => {
+                let change = Change::old_first(format!("{replaced}, which it refers to, is replaced"));
+                self.change(resource, live, &[change]);
+            }
+            None => self.step(resource, live, Action::Keep, reason),
+        }
+    }
+
+    fn change<R: Planned>(&mut self, resource: &R, live: &'a Sight, changes: &[Change]) {
+        let id = resource.id();
+        let reason = joined(changes);
+        if live.owner == Owner::Adopted {
+            let why = changes.iter().map(ToString::to_string).collect();
+            return self.blocked.push(Blocked::Unfit { id, why });
+        }
+        if !self.allowed.includes(&id)
+            && let Some(loss) = changes.iter().find_map(|change| change.loses.clone())
+        {
+            return self.blocked.push(Blocked::LosesData { id, why: reason, loss });
+        }
+        match changes.iter().map(|change| change.how).max().unwrap_or(How::InPlace) {
+            How::InPlace if resource.can().update => self.step(resource, live, Action::Update, reason),
+            How::InPlace => {
+                self.blocked.push(Blocked::Cannot { id, action: Action::Update, why: reason });
+            }
+            How::NewFirst => {
+                self.create(resource, live.generation + 1, reason, None);
+                self.delete(&id, live, "replaced".to_owned(), true);
+            }
+            How::OldFirst => self.replace_old_first(resource, live, reason),
+        }
+    }
+
+    fn replace_old_first<R: Planned>(&mut self, resource: &R, live: &'a Sight, reason: String) {
+        let id = resource.id();
+        let deletion = self.delete(&id, live, reason, false);
+        self.create(resource, live.generation + 1, "replaces the deleted one".to_owned(), deletion);
+    }
+
+    fn create<R: Planned>(
+        &mut self,
+        resource: &R,
+        generation: u32,
+        reason: String,
+        deletion: Option<StepId>,
+    ) {
+        let id = resource.id();
+        if !resource.can().create {
+            return self.blocked.push(Blocked::Cannot { id, action: Action::Create, why: reason });
+        }
+        self.created.insert(id.clone(), generation > 0);
+        let step = StepId { id, generation, deletes: false };
+        self.push(resource, step, Action::Create, reason, deletion);
+    }
+
+    fn step<R: Planned>(&mut self, resource: &R, live: &Sight, action: Action, reason: String) {
+        let step = StepId { id: resource.id(), generation: live.generation, deletes: false };
+        self.push(resource, step, action, reason, None);
+    }
+
+    fn push<R: Planned>(
+        &mut self,
+        resource: &R,
+        id: StepId,
+        action: Action,
+        reason: String,
+        deletion: Option<StepId>,
+    ) {
+        let needs = resource.edges().needs;
+        let after =
+            needs.iter().filter_map(|need| self.provided.get(need).cloned()).chain(deletion).collect();
+        let usual = match action {
+            Action::Keep => std::time::Duration::ZERO,
+            Action::Create | Action::Update | Action::Check | Action::Replace | Action::Delete => {
+                resource.facts(action).usual
+            }
+        };
+        self.provided.insert(id.id.clone(), id.clone());
+        self.steps.push(Step { id, action, reason, after, usual });
+    }
+
+    /// Plans a deletion: at the end, or before the step that replaces the resource.
+    fn delete(&mut self, id: &Id, sight: &'a Sight, reason: String, at_the_end: bool) -> Option<StepId> {
+        if !sight.can.delete {
+            let blocked = Blocked::Cannot { id: id.clone(), action: Action::Delete, why: reason };
+            self.blocked.push(blocked);
+            return None;
+        }
+        let step_id = StepId { id: id.clone(), generation: sight.generation, deletes: true };
+        let step = Step {
+            id: step_id.clone(),
+            action: Action::Delete,
+            reason,
+            after: Vec::new(),
+            usual: sight.usual_deletion,
+        };
+        if at_the_end {
+            self.deletions.push((step, sight));
+        } else {
+            self.steps.push(step);
+        }
+        Some(step_id)
+    }
+
+    /// Plans the deletion of resources that are no longer wanted: ours, and those that a deleted resource caused.
+    fn remove_surplus(&mut self, is_wanted: impl Fn(&Id) -> bool) {
+        let seen: &'a Inventory = self.seen;
+        let surplus: Vec<(&Id, &Sight)> = seen
+            .iter()
+            .filter(|(id, _)| !is_wanted(id))
+            .flat_map(|(id, sights)| sights.iter().map(move |sight| (id, sight)))
+            .collect();
+        let ours: BTreeSet<&Id> =
+            surplus.iter().filter(|(_, sight)| sight.owner == Owner::Ours).map(|(id, _)| *id).collect();
+        for (id, sight) in surplus {
+            let going = match &sight.owner {
+                Owner::Ours => true,
+                Owner::Caused { by } => ours.contains(by),
+                Owner::Adopted | Owner::Foreign(_) => false,
+            };
+            let along = sight
+                .dies_with
+                .as_ref()
+                .is_some_and(|holder| ours.contains(holder) || self.created.get(holder) == Some(&true));
+            if !going || along {
+                continue;
+            }
+            let reason = "no longer wanted".to_owned();
+            match &sight.loses {
+                Some(loss) if !self.allowed.includes(id) => {
+                    let blocked = Blocked::LosesData { id: id.clone(), why: reason, loss: loss.clone() };
+                    self.blocked.push(blocked);
+                }
+                Some(_) | None => drop(self.delete(id, sight, reason, true)),
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<Plan, Vec<Blocked>> {
+        if !self.blocked.is_empty() {
+            return Err(self.blocked);
+        }
+        let others: Vec<StepId> = self
+            .steps
+            .iter()
+            .filter(|step| !matches!(step.action, Action::Keep | Action::Delete))
+            .map(|step| step.id.clone())
+            .collect();
+        let going: Vec<StepId> = self.deletions.iter().map(|(step, _)| step.id.clone()).collect();
+        let mut waiting: Vec<Step> = self
+            .deletions
+            .into_iter()
+            .map(|(mut step, sight)| {
+                let first = going.iter().filter(|other| {
+                    let Sight { gone_first, gone_first_ids, .. } = sight;
+                    let named = gone_first.contains(&other.id.kind()) || gone_first_ids.contains(&other.id);
+                    **other != step.id && named
+                });
+                step.after = first.chain(&others).cloned().collect();
+                step
+            })
+            .collect();
+        while !waiting.is_empty() {
+            let open: Vec<StepId> = waiting.iter().map(|step| step.id.clone()).collect();
+            let free = waiting.iter().position(|step| !step.after.iter().any(|id| open.contains(id)));
+            // A circle is a mistake in the kinds, which one of their tests finds; any order is better than none.
+            self.steps.push(waiting.remove(free.unwrap_or(0)));
+        }
+        Ok(Plan { steps: self.steps })
+    }
+}
+
+/// Returns the owner of the first resource with this id, if none of them is the platform's.
+fn foreign(sights: &[Sight]) -> Option<&Foreigner> {
+    let mut whose = None;
+    for sight in sights {
+        match &sight.owner {
+            Owner::Ours | Owner::Adopted | Owner::Caused { .. } => return None,
+            Owner::Foreign(who) => whose = Some(who),
+        }
+    }
+    whose
+}
+
+fn is_foreign(sight: &Sight) -> bool {
+    match &sight.owner {
+        Owner::Foreign(_) => true,
+        Owner::Ours | Owner::Adopted | Owner::Caused { .. } => false,
+    }
+}

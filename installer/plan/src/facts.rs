@@ -1,0 +1,41 @@
+//! The duration and the needs of a step as data, so that a plan is checked before its first step.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// The data about a step that is known before it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// How long it usually takes, as measured on two cores.
+    pub usual: Duration,
+    /// The machine's resources that it needs.
+    pub takes: Vec<Takes>,
+}
+
+/// A resource of the machine that a step needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Takes {
+    /// A Docker engine that answers.
+    Engine,
+    /// A Docker engine on a machine that runs programs of this architecture, such as `amd64`.
+    EngineOf(&'static str),
+    /// A program, by its name.
+    Tool(&'static str),
+    /// A TCP port of this machine that is free.
+    FreePort(SocketAddr),
+    /// This many free inotify instances of the user.
+    InotifyInstances(u32),
+}
+
+impl Facts {
+    /// A step that usually takes this long and needs nothing else.
+    pub fn lasting(usual: Duration) -> Self {
+        Self { usual, takes: Vec::new() }
+    }
+
+    /// The same step, which also needs `what`.
+    #[must_use]
+    pub fn taking(mut self, what: impl IntoIterator<Item = Takes>) -> Self {
+        self.takes.extend(what);
+        self
+    }
+}

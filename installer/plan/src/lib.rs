@@ -1,0 +1,63 @@
+//! The planner: takes wanted and found resources and returns the steps in between. It is pure: no code here talks to a
+//! cluster or an account, or reads a clock, the environment or a file. The same input gives the same plan everywhere.
+
+mod blocked;
+mod change;
+mod diff;
+mod estimate;
+mod facts;
+mod graph;
+mod id;
+mod sight;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use blocked::Blocked;
+pub use change::{Change, Detail, How, Loss};
+pub use diff::{Allowed, diff};
+pub use estimate::{Sum, estimate};
+pub use facts::{Facts, Takes};
+pub use graph::{Graph, GraphError};
+pub use id::{Id, KindName, Name};
+pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict};
+pub use step::{Action, Plan, Step, StepId};
+
+/// The dependencies of a resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edges {
+    /// Resources that must be ready before this one is created or updated.
+    pub needs: Vec<Id>,
+    /// The resource that this one lies in: deleting that one deletes this one, and creating it creates this one again.
+    pub dies_with: Option<Id>,
+    /// The resource without which this one cannot be looked at.
+    pub seen_through: Option<Id>,
+    /// Resources whose physical id is part of this one: replacing them replaces this one.
+    pub embeds: Vec<Id>,
+}
+
+/// The actions that a kind of resource implements. The planner never plans another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Can {
+    /// Whether devplat creates it.
+    pub create: bool,
+    /// Whether devplat changes it in place.
+    pub update: bool,
+    /// Whether devplat deletes it.
+    pub delete: bool,
+}
+
+/// A wanted resource, as the planner sees it.
+pub trait Planned {
+    /// Its id, unique within a platform.
+    fn id(&self) -> Id;
+
+    /// Its dependencies.
+    fn edges(&self) -> Edges;
+
+    /// The actions that its kind implements.
+    fn can(&self) -> Can;
+
+    /// The usual duration and the needs of an action.
+    fn facts(&self, doing: Action) -> Facts;
+}

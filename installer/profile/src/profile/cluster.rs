@@ -1,0 +1,134 @@
+//! The cluster that a platform runs in.
+
+use std::{fmt, net::IpAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::image::NodeImage;
+use crate::{ExistingDelivery, LocalDelivery};
+
+/// The cluster that a platform runs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Cluster {
+    /// A cluster that devplat creates with kind.
+    Kind(KindCluster),
+    /// A cluster that devplat creates with k3d.
+    K3d(K3dCluster),
+    /// An existing cluster. devplat installs into it and never deletes it.
+    Existing(ExistingCluster),
+}
+
+impl Cluster {
+    /// Returns the program that creates the cluster.
+    pub fn provider(&self) -> Provider {
+        match self {
+            Self::Kind(_) => Provider::Kind,
+            Self::K3d(_) => Provider::K3d,
+            Self::Existing(_) => Provider::Existing,
+        }
+    }
+}
+
+/// The program that creates a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Provider {
+    /// devplat, with kind, on this host.
+    Kind,
+    /// devplat, with k3d, on this host.
+    K3d,
+    /// The cluster exists already.
+    Existing,
+}
+
+impl Provider {
+    /// Returns the other providers that have a section of their own in a profile.
+    pub(crate) fn others(self) -> impl Iterator<Item = Self> {
+        [Self::Kind, Self::K3d].into_iter().filter(move |other| *other != self)
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kind => "kind",
+            Self::K3d => "k3d",
+            Self::Existing => "existing",
+        })
+    }
+}
+
+/// A cluster that devplat creates with kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KindCluster {
+    /// Image of the nodes.
+    pub node_image: NodeImage,
+    /// How many worker nodes there are beside the control plane; 0 to 20.
+    pub workers: u16,
+    /// Port of the API server on this host; a free one if missing.
+    pub api_server_port: Option<u16>,
+    /// Port of this host that leads to the bastion; a free one if missing.
+    pub ssh_port: Option<u16>,
+    /// Address of this host with that port.
+    pub ssh_address: IpAddr,
+    /// More ports of this host that lead to the control-plane node, sorted by port of this host.
+    pub port_mappings: Vec<PortMapping>,
+    /// Address range of the Docker network; Docker chooses one if missing.
+    pub subnet: Option<IpNet>,
+    /// A kind configuration file that devplat adds to.
+    pub config_file: Option<PathBuf>,
+    /// How images get to the nodes.
+    pub delivery: LocalDelivery,
+}
+
+/// A cluster that devplat creates with k3d.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct K3dCluster {
+    /// k3s image of the nodes.
+    pub image: NodeImage,
+    /// How many server nodes there are; 1 to 9.
+    pub servers: u16,
+    /// How many agent nodes there are; 0 to 20.
+    pub agents: u16,
+    /// Port of the API server on this host; a free one if missing.
+    pub api_server_port: Option<u16>,
+    /// Port of this host that leads to the bastion; a free one if missing.
+    pub ssh_port: Option<u16>,
+    /// Address of this host with that port.
+    pub ssh_address: IpAddr,
+    /// More ports of this host that lead to the first server node, sorted by port of this host.
+    pub port_mappings: Vec<PortMapping>,
+    /// Address range of the Docker network; Docker chooses one if missing.
+    pub subnet: Option<IpNet>,
+    /// A k3d configuration file that devplat adds to.
+    pub config_file: Option<PathBuf>,
+    /// How images get to the nodes.
+    pub delivery: LocalDelivery,
+}
+
+/// An existing cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExistingCluster {
+    /// The context in the kubeconfig that names it.
+    pub context: Option<String>,
+    /// How images get to the nodes.
+    pub delivery: ExistingDelivery,
+}
+
+/// A port of this host that leads to a port of a node.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PortMapping {
+    /// Port of this host.
+    pub host_port: u16,
+    /// Port of the node.
+    pub node_port: u16,
+    /// Address of this host with that port.
+    pub listen_address: IpAddr,
+}

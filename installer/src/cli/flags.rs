@@ -1,0 +1,149 @@
+//! Flags that several verbs take.
+
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args, parser::ValueSource};
+use devplat_profile::PlatformName;
+
+use crate::{request::Asked, ui::Format};
+
+/// Flags that are also accepted before the verb.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Before {
+    /// Name of the platform
+    #[arg(long = "name", id = "before_name", value_name = "NAME", hide = true)]
+    name: Option<PlatformName>,
+    /// For people or for machines
+    #[arg(
+        long = "output",
+        short = 'o',
+        id = "before_output",
+        value_enum,
+        value_name = "FORMAT",
+        hide = true
+    )]
+    output: Option<Format>,
+    /// Print more
+    #[arg(long = "verbose", short = 'v', id = "before_verbose", action = clap::ArgAction::Count, hide = true)]
+    pub(super) verbose: u8,
+}
+
+impl Before {
+    pub(super) fn given_name(&self, matches: &ArgMatches) -> Option<PlatformName> {
+        given(matches, "before_name").then(|| self.name.clone()).flatten()
+    }
+
+    pub(super) fn given_output(&self, matches: &ArgMatches) -> Option<Format> {
+        given(matches, "before_output").then_some(self.output).flatten()
+    }
+}
+
+fn given(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+/// The platform.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Name {
+    /// Name of the platform
+    #[arg(long, env = "DEVPLAT_NAME", value_name = "NAME", default_value_t = PlatformName::default())]
+    name: PlatformName,
+}
+
+impl Name {
+    pub(super) fn get(&self) -> PlatformName {
+        self.name.clone()
+    }
+
+    /// Takes the flags before the verb; flags after it override them.
+    pub(super) fn settle(&mut self, before: PlatformName) {
+        if self.name == PlatformName::default() {
+            self.name = before;
+        }
+    }
+}
+
+/// The format of the output.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Output {
+    /// For people, or for machines: JSON, one document or event per line
+    #[arg(long, short, env = "DEVPLAT_OUTPUT", value_enum, value_name = "FORMAT", default_value_t)]
+    output: Format,
+    /// Print more: -v the commands that are run, -vv everything
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+impl Output {
+    pub(super) fn format(&self) -> Format {
+        self.output
+    }
+
+    pub(super) fn settle(&mut self, before: Format) {
+        if self.output == Format::default() {
+            self.output = before;
+        }
+    }
+}
+
+/// The profile, with further values.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Layers {
+    /// Profile: the name of a shipped one (`devplat profiles list`), a file, or `-` for standard input
+    #[arg(long, env = "DEVPLAT_PROFILE", value_name = "NAME|FILE")]
+    pub(super) profile: Option<String>,
+    /// Set one value of the profile, such as operator.replicas=1; `\.` is a dot within a key
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// An existing cluster.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Context {
+    /// Context of an existing cluster
+    #[arg(long, env = "DEVPLAT_CONTEXT", value_name = "NAME")]
+    pub(super) context: Option<String>,
+}
+
+/// The input of a platform.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Platform {
+    #[command(flatten)]
+    pub(super) name: Name,
+    #[command(flatten)]
+    pub(super) layers: Layers,
+    #[command(flatten)]
+    pub(super) context: Context,
+    /// Folder with templates in place of devplat's own
+    #[arg(long, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
+    pub(super) templates: Option<PathBuf>,
+}
+
+/// Answers to questions.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Answers {
+    /// Answer questions with yes
+    #[arg(long, short, env = "DEVPLAT_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) yes: bool,
+}
+
+/// A platform of another account.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct TakeOver {
+    /// Continue with a platform that another account of this machine created
+    #[arg(long)]
+    pub(super) take_over: bool,
+}
+
+impl Platform {
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            name: self.name.get(),
+            profile: self.layers.profile.clone(),
+            set: self.layers.set.clone(),
+            context: self.context.context.clone(),
+            templates: self.templates.clone(),
+            ..Asked::default()
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `devplat ssh-config`: one managed block in `~/.ssh/config`, so that plain `ssh`, scp and editors find the platform.
+
+use clap::Args;
+
+use super::{
+    confirm::confirm,
+    flags::{Answers, Name, Output},
+};
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    request::{self, Asked, Purpose, Request},
+    resource::ssh_block,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  devplat ssh-config --yes          then: ssh demo@devplat, ssh demo+mydev@devplat
+  devplat ssh-config --remove
+
+The block includes a file that `devplat up` keeps current; `devplat destroy` removes both.";
+
+/// Add the platform to ~/.ssh/config, so that plain `ssh` finds it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct SshConfigArgs {
+    #[command(flatten)]
+    pub(super) name: Name,
+    /// Remove the block again
+    #[arg(long)]
+    remove: bool,
+    #[command(flatten)]
+    answers: Answers,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure> {
+    let asked = Asked { name: args.name.get(), yes: args.answers.yes, ..Asked::default() };
+    let state = asked.state(host)?;
+    let mut decisions = state.decisions()?;
+    if decisions.profile.is_none() {
+        return Err(Failure::new(Exit::Usage, format!("no platform {} is known here", asked.name))
+            .hint(format!("`{}` creates one; --name names another", asked.again("up"))));
+    }
+    let _locked = request::lock(&state)?;
+    let file = ssh_block::user_file(&host.surroundings)?;
+    if args.remove {
+        ssh_block::remove(&file, asked.name.as_str())?;
+        decisions.ssh_config = false;
+        state.remember(&decisions)?;
+        host.ui.remark(&format!("removed the block of platform {} from {}", asked.name, file.display()));
+        return Ok(());
+    }
+    let question = format!("add a block for platform {} to {}?", asked.name, file.display());
+    confirm(&question, "nothing was changed", asked.yes, host)?;
+    decisions.ssh_config = true;
+    state.remember(&decisions)?;
+    let request = Request::make(&asked, host, Purpose::Look).await?;
+    crate::resource::reach_cluster(&request.world).await?;
+    ssh_block::write(&request.inputs, &request.world).await?;
+    host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
+    host.ui.say(&ssh_block::example(&request.inputs));
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! `devplat users list`.
+
+use devplat_api::DevUser;
+use kube::{Api, ResourceExt, api::ListParams};
+use serde::Serialize;
+
+use super::call_failure;
+use crate::{failure::Failure, host::Host, request::Asked};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    name: String,
+    keys: usize,
+    namespace: Option<String>,
+    ready: bool,
+    reason: String,
+}
+
+pub(super) async fn list(api: &Api<DevUser>, asked: &Asked, host: &Host) -> Result<(), Failure> {
+    let all = api.list(&ListParams::default()).await;
+    let all = all.map_err(|error| call_failure(error, "list DevUsers", &asked.again("up")))?;
+    let rows: Vec<Listed> = all.items.into_iter().map(listed).collect();
+    if host.ui.is_json() {
+        host.ui.document(&rows);
+        return Ok(());
+    }
+    let mut table = comfy_table::Table::new();
+    let header = ["USER", "KEYS", "NAMESPACE", "READY", "REASON"];
+    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    for Listed { name, keys, namespace, ready, reason } in rows {
+        let ready = if ready { "yes" } else { "no" };
+        table.add_row([name, keys.to_string(), namespace.unwrap_or_default(), ready.to_owned(), reason]);
+    }
+    host.ui.say(&table.to_string());
+    Ok(())
+}
+
+fn listed(user: DevUser) -> Listed {
+    let name = user.name_any();
+    let status = user.status.unwrap_or_default();
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    Listed {
+        name,
+        keys: user.spec.ssh_keys.len(),
+        namespace: status.namespace,
+        ready: ready.is_some_and(|ready| ready.status == "True"),
+        reason: ready.map_or("not seen by the operator yet".to_owned(), |ready| ready.reason.clone()),
+    }
+}

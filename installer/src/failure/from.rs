@@ -1,0 +1,261 @@
+//! Converts typed errors into failures with exit status and hints. All conversions are here, so that an error has the
+//! same text in every verb.
+
+use devplat_kubernetes::{
+    CallError, Stopped,
+    bastion::RouteError,
+    context::ContextError,
+    kubeconfig::KubeconfigError,
+    proof::ProofError,
+    release::{ReleaseError, RemoveError},
+};
+use devplat_tool::{
+    debian::DebianError,
+    docker::EngineError,
+    local::{ClusterError, containerd::ImportError},
+    minikube::MinikubeError,
+    process,
+    registry::RegistryError,
+};
+
+use super::{Cause, Exit, Failure};
+use crate::{journal, state::StateError};
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let exit = match &error {
+            EngineError::NotRunning { .. }
+            | EngineError::Forbidden { .. }
+            | EngineError::Unsupported { .. }
+            | EngineError::Context { .. }
+            | EngineError::PortTaken { .. }
+            | EngineError::NoAddressRange { .. } => Exit::Missing,
+            EngineError::NoSpace { .. }
+            | EngineError::Api { .. }
+            | EngineError::Exec { .. }
+            | EngineError::Broken { .. }
+            | EngineError::Slow { .. } => Exit::PartWay,
+        };
+        Self::of(exit, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<ClusterError> for Failure {
+    fn from(error: ClusterError) -> Self {
+        let exit = match &error {
+            ClusterError::Tool(_)
+            | ClusterError::TooOld { .. }
+            | ClusterError::PortTaken { .. }
+            | ClusterError::Inotify { .. } => Exit::Missing,
+            ClusterError::Config { .. } | ClusterError::AlreadyThere { .. } => Exit::Usage,
+            ClusterError::Engine { .. }
+            | ClusterError::ImageNotPulled { .. }
+            | ClusterError::NoSpace { .. }
+            | ClusterError::Other { .. } => Exit::PartWay,
+        };
+        let failure = Self::of(exit, &error).maybe_hint(error.hint());
+        match exit {
+            Exit::PartWay => failure.hint("run the same command again: it replaces the half-made cluster"),
+            Exit::Internal | Exit::Usage | Exit::Missing | Exit::Left => failure,
+        }
+    }
+}
+
+impl From<process::Error> for Failure {
+    fn from(error: process::Error) -> Self {
+        let exit = match &error {
+            process::Error::Absent { .. } | process::Error::Start { .. } => Exit::Missing,
+            process::Error::Failed { .. } | process::Error::Slow { .. } | process::Error::TooMuch { .. } => {
+                Exit::PartWay
+            }
+        };
+        Self::of(exit, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        let exit = match &error {
+            RegistryError::Reference { .. } => Exit::Usage,
+            RegistryError::Unauthorized { .. }
+            | RegistryError::Denied { .. }
+            | RegistryError::NotFound { .. }
+            | RegistryError::Unreachable { .. }
+            | RegistryError::Untrusted { .. }
+            | RegistryError::SpeaksPlainHttp { .. }
+            | RegistryError::Credentials { .. } => Exit::Missing,
+            RegistryError::NoSpace { .. } | RegistryError::Store { .. } | RegistryError::Other { .. } => {
+                Exit::PartWay
+            }
+        };
+        Self::of(exit, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<ImportError> for Failure {
+    fn from(error: ImportError) -> Self {
+        Self::of(Exit::PartWay, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<DebianError> for Failure {
+    fn from(error: DebianError) -> Self {
+        Self::of(Exit::Missing, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<MinikubeError> for Failure {
+    fn from(error: MinikubeError) -> Self {
+        Self::of(Exit::Missing, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<devplat_image::Error> for Failure {
+    fn from(error: devplat_image::Error) -> Self {
+        Self::of(Exit::PartWay, &error)
+            .hint(error.hint())
+            .hint("or name another folder in DEVPLAT_CACHE_DIR; then run the same command")
+    }
+}
+
+impl From<devplat_image::ArchiveError> for Failure {
+    fn from(error: devplat_image::ArchiveError) -> Self {
+        let hint = match &error {
+            devplat_image::ArchiveError::Blob { .. } | devplat_image::ArchiveError::Damaged { .. } => {
+                "run the same command again: it assembles the image again"
+            }
+            devplat_image::ArchiveError::Write(_) => {
+                "free some space where temporary files go (TMPDIR), then run the same command"
+            }
+        };
+        Self::of(Exit::PartWay, &error).hint(hint)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::of(Exit::PartWay, &error)
+            .hint("free some space where temporary files go (TMPDIR), then run the same command")
+    }
+}
+
+impl From<devplat_render::Error> for Failure {
+    fn from(error: devplat_render::Error) -> Self {
+        Self::of(Exit::Usage, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<journal::Error> for Failure {
+    fn from(error: journal::Error) -> Self {
+        match &error {
+            journal::Error::Newer { .. } => Self::of(Exit::Usage, &error)
+                .hint("use the newer devplat, or delete the journal: devplat finds the created resources without it"),
+            journal::Error::Damaged { path, .. } => Self::of(Exit::Usage, &error)
+                .hint(format!("delete {}: devplat finds the created resources without it", path.display())),
+            journal::Error::Io { .. } => Self::of(Exit::Missing, &error)
+                .hint("make the folder writable, or name another in DEVPLAT_STATE_DIR"),
+        }
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        let exit = match &error {
+            StateError::Io { .. } | StateError::OtherOwner { .. } => Exit::Missing,
+            StateError::Damaged { .. } | StateError::Held(_) => Exit::Usage,
+        };
+        let hint = error.hint();
+        Self::of(exit, &error).hint(hint)
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Self::stopped()
+    }
+}
+
+impl From<KubeconfigError> for Failure {
+    fn from(error: KubeconfigError) -> Self {
+        Self::of(Exit::Usage, &error).hint(error.hint())
+    }
+}
+
+impl From<devplat_kubernetes::Error> for Failure {
+    fn from(error: devplat_kubernetes::Error) -> Self {
+        match error {
+            devplat_kubernetes::Error::Call(error) => error.into(),
+            devplat_kubernetes::Error::Stopped(stopped) => stopped.into(),
+        }
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let cause = if error.is_login() { Cause::Login } else { Cause::Other };
+        let failure = Self::of(Exit::PartWay, &error).with_hints(error.hints());
+        Self { cause, ..failure }
+    }
+}
+
+impl From<ContextError> for Failure {
+    fn from(error: ContextError) -> Self {
+        let exit = match &error {
+            ContextError::Stopped(_) => return Self::stopped(),
+            ContextError::Absent { .. } | ContextError::NoCluster { .. } => Exit::Usage,
+            ContextError::Credentials { .. }
+            | ContextError::Untrusted { .. }
+            | ContextError::Unusable { .. }
+            | ContextError::Unreachable { .. }
+            | ContextError::Unauthorized { .. }
+            | ContextError::Forbidden { .. }
+            | ContextError::Version { .. }
+            | ContextError::Architecture { .. } => Exit::Missing,
+        };
+        let cause = if error.is_login() { Cause::Login } else { Cause::Other };
+        let failure = Self::of(exit, &error).with_hints(error.hints());
+        Self { cause, ..failure }
+    }
+}
+
+impl From<RouteError> for Failure {
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::Stopped(_) => Self::stopped(),
+            RouteError::Call(error) => error.into(),
+            RouteError::Connect { .. } | RouteError::NoPod => Self::of(Exit::PartWay, &error)
+                .hint("the status of the platform lists the parts that are not ready"),
+        }
+    }
+}
+
+impl From<ReleaseError> for Failure {
+    fn from(error: ReleaseError) -> Self {
+        let exit = match &error {
+            ReleaseError::Stopped(_) => return Self::stopped(),
+            ReleaseError::Foreign(_) => Exit::Usage,
+            ReleaseError::Call(_) | ReleaseError::NotReady(_) | ReleaseError::Refused { .. } => Exit::PartWay,
+        };
+        Self::of(exit, &error).with_hints(error.hints())
+    }
+}
+
+impl From<RemoveError> for Failure {
+    fn from(error: RemoveError) -> Self {
+        match error {
+            RemoveError::Stopped(_) => Self::stopped(),
+            RemoveError::Call(error) => error.into(),
+            RemoveError::Data(_) => Self::of(Exit::Usage, &error).hint("to delete it, add --lose-data"),
+            RemoveError::NotGone(_) => Self::of(Exit::PartWay, &error).hint("run the same command again"),
+        }
+    }
+}
+
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        if matches!(error, ProofError::Stopped(_)) {
+            return Self::stopped();
+        }
+        Self::of(Exit::PartWay, &error).with_hints(error.hints())
+    }
+}

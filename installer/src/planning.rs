@@ -1,0 +1,81 @@
+//! Makes a plan from a request: the wanted resources, the found ones, and the steps in between. All verbs that plan use
+//! this module.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
+
+use crate::{
+    failure::{Exit, Failure},
+    journal::{self, Journal},
+    observe::{Survey, observe},
+    platform::PlatformInputs,
+    resource::{self, AnyResource, Found},
+    world::World,
+};
+
+/// A plan with its input.
+pub struct Planned {
+    /// The wanted resources.
+    pub wanted: Graph<AnyResource>,
+    /// The found resources.
+    pub found: BTreeMap<Id, Vec<Found>>,
+    /// The steps.
+    pub plan: Plan,
+}
+
+/// Plans the steps from the found resources to the wanted ones.
+pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World) -> Result<Planned, Failure> {
+    let wanted = resource::desired(inputs)?;
+    unfinished(world)?;
+    let Survey { found, inventory, failures: _ } = observe(&wanted, world).await.whole()?;
+    let plan = diff(&wanted, &inventory, &Allowed::Nothing).map_err(|blocked| refuse(&blocked, world))?;
+    Ok(Planned { wanted, found, plan })
+}
+
+/// Plans the deletion of all resources of the platform.
+pub fn removal(survey: &Survey, allowed: &Allowed, world: &World) -> Result<Plan, Failure> {
+    diff(&Graph::<AnyResource>::empty(), &survey.inventory, allowed)
+        .map_err(|blocked| refuse_removal(&blocked, world))
+}
+
+/// Reads the unfinished steps of an earlier run. Fails if the journal cannot be read.
+pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
+    let entries = Journal::read(&world.state.journal())?;
+    Ok(journal::unfinished(&entries).into_iter().cloned().collect())
+}
+
+fn refuse(blocked: &[Blocked], world: &World) -> Failure {
+    let mut failure = Failure::new(Exit::Usage, "nothing was done");
+    failure.causes.extend(blocked.iter().map(ToString::to_string));
+    let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
+    if is(|one| matches!(one, Blocked::Foreign { .. })) {
+        failure = failure
+            .hint("choose another platform name with --name, or delete the resource that has its name");
+    }
+    if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
+        failure = failure.hint("add --take-over to continue with the platform of the other account");
+    }
+    if is(|one| matches!(one, Blocked::LosesData { .. })) {
+        failure = failure.hint(format!(
+            "run `{}`, which deletes its dev servers and homes, then `up` again",
+            world.command("destroy")
+        ));
+    }
+    if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
+        failure = failure.hint("change the profile, or the resources above");
+    }
+    failure
+}
+
+fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {
+    let mut failure = Failure::new(Exit::Usage, "nothing was deleted");
+    failure.causes.extend(blocked.iter().map(|one| match one {
+        Blocked::LosesData { id: _, why: _, loss } => format!("users still have {loss}"),
+        Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => one.to_string(),
+    }));
+    failure.hint(format!(
+        "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users and keeps homes",
+        world.command("destroy")
+    ))
+}

@@ -1,0 +1,174 @@
+//! The inputs of a platform, and the images and manifests that are made from them.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use devplat_image::{ImageName, Key, Reference, Store, Stored};
+use devplat_kubernetes::release::Release;
+use devplat_profile::{PlatformName, Profile, UserName};
+use devplat_render::{Images, Input, ReleaseName, Templates};
+
+use super::{Delivery, programs::AllPrograms};
+use crate::{
+    failure::{Exit, Failure},
+    state::StateFolder,
+};
+
+/// The default image of dev servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DevImage {
+    /// Assembled on this machine.
+    Debian(devplat_image::base::Recipe),
+    /// Pulled by the nodes.
+    Reference(String),
+}
+
+/// The input of images and manifests.
+pub struct PlatformInputs {
+    /// The platform.
+    pub platform: PlatformName,
+    /// The profile.
+    pub profile: Profile,
+    /// The delivery of images to the nodes.
+    pub delivery: Delivery,
+    /// The cluster configuration file that the profile names, with its content.
+    pub config_file: Option<(PathBuf, String)>,
+    /// The templates.
+    pub templates: Templates,
+    /// The store of images.
+    pub store: Store,
+    /// devplat's own programs.
+    pub programs: AllPrograms,
+    /// The state folder, which holds generated keys.
+    pub state: StateFolder,
+    /// The default image of dev servers.
+    pub dev_image: DevImage,
+    /// Whether `~/.ssh/config` should have a block for the platform.
+    pub ssh_block: bool,
+}
+
+impl PlatformInputs {
+    /// Returns the images that are assembled on this machine.
+    pub fn images(&self) -> Vec<ImageName> {
+        match self.dev_image {
+            DevImage::Debian(_) => {
+                vec![ImageName::Operator, ImageName::Bastion, ImageName::Agent, ImageName::Base]
+            }
+            DevImage::Reference(_) => vec![ImageName::Operator, ImageName::Bastion, ImageName::Agent],
+        }
+    }
+
+    /// Returns the users whose key is generated on this machine.
+    pub fn users_with_generated_keys(&self) -> impl Iterator<Item = &UserName> {
+        self.profile.users.iter().filter(|(_, user)| user.generate_key).map(|(name, _)| name)
+    }
+
+    /// Reads the generated public keys, by user.
+    pub fn generated_keys(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut keys = BTreeMap::new();
+        for name in self.users_with_generated_keys() {
+            let path = self.state.user_key(name.as_str()).with_extension("pub");
+            if let Some(text) = self.state.read(&path)? {
+                keys.insert(name.to_string(), text.trim().to_owned());
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Returns the key of an image.
+    pub fn key(&self, image: ImageName) -> Key {
+        match (image, &self.dev_image) {
+            (ImageName::Operator, _) => self.programs.operator.key.clone(),
+            (ImageName::Bastion, _) => self.programs.bastion.key.clone(),
+            (ImageName::Agent, _) => self.programs.agent.key.clone(),
+            (ImageName::Base, DevImage::Debian(recipe)) => Key::of_base(recipe),
+            (ImageName::Base, DevImage::Reference(_)) => {
+                unreachable!("the base image is in `images` only if it is assembled here")
+            }
+        }
+    }
+
+    /// Returns an assembled image; `None` if it is not assembled yet.
+    pub fn stored(&self, image: ImageName) -> Result<Option<Stored>, Failure> {
+        Ok(self.store.find(image, &self.key(image))?.whole())
+    }
+
+    /// The same, for steps after the one that assembles the image.
+    pub fn needed(&self, image: ImageName) -> Result<Stored, Failure> {
+        self.stored(image)?.ok_or_else(|| {
+            Failure::new(
+                Exit::PartWay,
+                format!("image {image} is no longer in {}", self.store.folder().display()),
+            )
+            .hint("run the same command again: it assembles the image again")
+        })
+    }
+
+    /// Returns the reference by which pods name an image.
+    pub fn reference(&self, stored: &Stored) -> String {
+        match self.delivery.pull_prefix(&self.platform) {
+            None => stored.local_reference().to_string(),
+            Some(prefix) => Reference::in_registry(&prefix, stored.name, &stored.manifest.digest).to_string(),
+        }
+    }
+
+    /// Returns the references of all images; `None` while one is not assembled yet.
+    pub fn references(&self) -> Result<Option<Images>, Failure> {
+        let of = |image| Ok::<_, Failure>(self.stored(image)?.map(|stored| self.reference(&stored)));
+        let dev_server = match &self.dev_image {
+            DevImage::Debian(_) => of(ImageName::Base)?,
+            DevImage::Reference(reference) => Some(reference.clone()),
+        };
+        let all = (of(ImageName::Operator)?, of(ImageName::Bastion)?, of(ImageName::Agent)?, dev_server);
+        Ok(match all {
+            (Some(operator), Some(bastion), Some(agent), Some(dev_server)) => {
+                Some(Images { operator, bastion, agent, dev_server })
+            }
+            _ => None,
+        })
+    }
+
+    /// Returns the manifests of a release; `None` while an image or a key that they name does not exist yet.
+    pub fn release(&self, name: ReleaseName) -> Result<Option<Release>, Failure> {
+        let images = match name {
+            // Their manifests name no image.
+            ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Users => stand_ins(),
+            ReleaseName::Operator | ReleaseName::Bastion => match self.references()? {
+                Some(images) => images,
+                None => return Ok(None),
+            },
+        };
+        let keys = self.generated_keys()?;
+        if name == ReleaseName::Users && keys.len() < self.users_with_generated_keys().count() {
+            return Ok(None);
+        }
+        let input =
+            Input { platform: &self.platform, profile: &self.profile, images: &images, made_keys: &keys };
+        let objects = self.templates.release(name, input)?;
+        let digest = devplat_render::digest(&objects);
+        Ok(Some(Release { platform: self.platform.to_string(), name: name.to_string(), objects, digest }))
+    }
+
+    /// Renders all releases once with stand-ins for the images, so that a mistake in a template is reported before the
+    /// first step.
+    pub fn check_templates(&self) -> Result<(), Failure> {
+        let (images, keys) = (stand_ins(), self.generated_keys()?);
+        let input =
+            Input { platform: &self.platform, profile: &self.profile, images: &images, made_keys: &keys };
+        for release in ReleaseName::ALL {
+            self.templates.release(release, input)?;
+        }
+        self.templates.example_object(input)?;
+        Ok(())
+    }
+}
+
+/// Returns references for manifests that are not applied.
+pub fn stand_ins() -> Images {
+    let name = |image: ImageName| format!("devplat.local/{image}");
+    Images {
+        operator: name(ImageName::Operator),
+        bastion: name(ImageName::Bastion),
+        agent: name(ImageName::Agent),
+        dev_server: name(ImageName::Base),
+    }
+}

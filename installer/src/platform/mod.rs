@@ -1,0 +1,9 @@
+//! The input of a platform: profile, templates, images and keys. Kinds of resources derive their wanted resources from
+//! it.
+
+mod delivery;
+mod inputs;
+pub mod programs;
+
+pub use delivery::{Delivery, NodeImport, REGISTRY_PORT, local_registry_host, local_registry_name};
+pub use inputs::{DevImage, PlatformInputs, stand_ins};

@@ -1,0 +1,61 @@
+//! devplat's own programs for the cluster, which are in the same folder as devplat.
+
+use std::path::{Path, PathBuf};
+
+use devplat_image::{ImageName, Key};
+
+use crate::failure::{Exit, Failure};
+
+/// The programs of one image, and its key.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The paths of the programs; the first one is the image's entrypoint.
+    pub paths: Vec<PathBuf>,
+    /// The key of the image.
+    pub key: Key,
+}
+
+/// The programs of each image.
+#[derive(Debug, Clone)]
+pub struct AllPrograms {
+    /// The operator.
+    pub operator: Programs,
+    /// The bastion, and devctl beside it.
+    pub bastion: Programs,
+    /// The agent.
+    pub agent: Programs,
+}
+
+impl AllPrograms {
+    /// Finds the programs in `folder`.
+    pub fn find(folder: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            operator: programs(folder, ImageName::Operator, &["devplat-operator"])?,
+            bastion: programs(folder, ImageName::Bastion, &["devplat-bastion", "devctl"])?,
+            agent: programs(folder, ImageName::Agent, &["devplat-agent"])?,
+        })
+    }
+}
+
+/// Returns the folder of the running program; a link to it is followed.
+pub fn own_folder() -> Result<PathBuf, Failure> {
+    let own = std::env::current_exe().and_then(std::fs::canonicalize).map_err(|error| {
+        Failure::of(Exit::Internal, &error).while_doing("cannot find the folder of devplat itself")
+    })?;
+    Ok(own.parent().unwrap_or(Path::new("/")).to_owned())
+}
+
+fn programs(folder: &Path, image: ImageName, names: &[&str]) -> Result<Programs, Failure> {
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    let all: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let key = Key::of_programs(image, &all).map_err(|error| {
+        let missing = paths.iter().find(|path| !path.is_file()).or(paths.first());
+        let missing = missing.map_or_else(String::new, |path| path.display().to_string());
+        Failure::of(Exit::Missing, &error)
+            .while_doing(format!("cannot read {missing}, which goes into the cluster"))
+            .hint(
+                "keep devplat, devplat-operator, devplat-bastion, devplat-agent and devctl in one folder; `cargo build --release` builds them all",
+            )
+    })?;
+    Ok(Programs { paths, key })
+}

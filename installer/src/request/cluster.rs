@@ -1,0 +1,70 @@
+//! The cluster that the user names, and the configuration files of local clusters.
+
+use std::{path::PathBuf, sync::Arc};
+
+use devplat_kubernetes::{
+    context::{self, Context},
+    kubeconfig,
+};
+use devplat_profile::Cluster;
+use kube::config::Kubeconfig;
+
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    world::NamedCluster,
+};
+
+/// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.
+pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
+    let files: Vec<PathBuf> = match host.surroundings.get("KUBECONFIG") {
+        Some(list) => std::env::split_paths(list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| host.folder.join(path))
+            .collect(),
+        None => host.surroundings.home.iter().map(|home| home.join(".kube/config")).collect(),
+    };
+    Ok(kubeconfig::load(&files)?)
+}
+
+/// Returns the cluster of the context with this name. Fails without a name: the current context is never used.
+pub(super) fn named(name: Option<String>, host: &Host) -> Result<NamedCluster, Failure> {
+    let kubeconfig = user_kubeconfig(host)?;
+    let found = match name {
+        Some(name) => context::find(&kubeconfig, Some(&name))?,
+        None => None,
+    };
+    match found {
+        Some(context) => Ok(NamedCluster { context, kubeconfig: Arc::new(kubeconfig) }),
+        None => {
+            let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+            let hint = if known.is_empty() {
+                "name its context with --context; your kubeconfig has none".to_owned()
+            } else {
+                format!("name its context with --context; there are: {}", known.join(", "))
+            };
+            Err(Failure::new(Exit::Usage, "no cluster is named").hint(hint))
+        }
+    }
+}
+
+/// Returns the current context, if there is one.
+pub(super) fn current(host: &Host) -> Result<Option<Context>, Failure> {
+    Ok(context::find(&user_kubeconfig(host)?, None)?)
+}
+
+/// Reads the configuration file that the profile names for kind or k3d.
+pub(super) fn config_file(cluster: &Cluster) -> Result<Option<(PathBuf, String)>, Failure> {
+    let path = match cluster {
+        Cluster::Kind(kind) => kind.config_file.clone(),
+        Cluster::K3d(k3d) => k3d.config_file.clone(),
+        Cluster::Existing(_) => None,
+    };
+    let Some(path) = path else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some((path, text))),
+        Err(error) => Err(Failure::of(Exit::Usage, &error)
+            .while_doing(format!("cannot read {}, which the profile names as configFile", path.display()))
+            .hint("a relative path counts from the folder of the profile")),
+    }
+}

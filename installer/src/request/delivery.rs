@@ -1,0 +1,193 @@
+//! Decides the delivery of images: by the profile, and for an existing cluster by facts of the cluster.
+
+use std::collections::BTreeSet;
+
+use devplat_kubernetes::{
+    capabilities,
+    hosting::Hosting,
+    recognition::{Delivery as Way, Distribution},
+};
+use devplat_profile::{Cluster, ExistingDelivery, LocalDelivery, RemoteRegistry};
+use devplat_tool::{
+    docker::{Container, Engine},
+    local::{Maker, api},
+    registry,
+};
+
+use super::minikube;
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    platform::{Delivery, NodeImport},
+    state::{Decisions, RememberedDelivery},
+    world::{ClusterAccess, World},
+};
+
+const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --set images.registry=registry.example/team (`docker login` first)";
+const NAME_ITS_ENGINE: &str =
+    "name the Docker engine that its nodes run in, with DOCKER_HOST or DOCKER_CONTEXT";
+
+/// Decides, and returns the decision to remember. If images are imported through an engine, adds it to the world.
+pub(super) async fn decide(
+    cluster: &Cluster,
+    before: &Decisions,
+    world: &mut World,
+    host: &Host,
+) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
+    let name = world.platform.to_string();
+    let local = |maker: Maker, delivery: &LocalDelivery| match delivery {
+        LocalDelivery::Nodes => {
+            Delivery::Nodes(NodeImport::Engine { label: format!("{}={name}", maker.cluster_label()) })
+        }
+        LocalDelivery::LocalRegistry(registry) => Delivery::LocalRegistry(registry.clone()),
+        LocalDelivery::Registry(registry) => Delivery::Registry(registry.clone()),
+    };
+    match cluster {
+        Cluster::Kind(kind) => Ok((local(Maker::Kind, &kind.delivery), None)),
+        Cluster::K3d(k3d) => Ok((local(Maker::K3d, &k3d.delivery), None)),
+        Cluster::Existing(existing) => match (&existing.delivery, &before.delivery) {
+            (ExistingDelivery::Registry(registry), _) => Ok((Delivery::Registry(registry.clone()), None)),
+            (ExistingDelivery::Auto, Some(known)) => {
+                let delivery = recalled(known);
+                if let Delivery::Nodes(NodeImport::Engine { label }) = &delivery {
+                    let engine = Engine::connect(&host.surroundings).await?;
+                    let containers = engine.containers(label).await?;
+                    // The shell may now select another engine, with a cluster of the same name.
+                    lead_there(&containers, &engine, world).await.map_err(|failure| {
+                        failure.while_doing("cannot import images into the nodes as before")
+                    })?;
+                    world.engine = Some(engine);
+                }
+                Ok((delivery, Some(known.clone())))
+            }
+            (ExistingDelivery::Auto, None) => found(world, host, true).await,
+            (ExistingDelivery::Nodes, _) => found(world, host, false).await,
+        },
+    }
+}
+
+fn recalled(known: &RememberedDelivery) -> Delivery {
+    match known {
+        RememberedDelivery::EngineNodes { label } => {
+            Delivery::Nodes(NodeImport::Engine { label: label.clone() })
+        }
+        RememberedDelivery::Minikube { profile } => {
+            Delivery::Nodes(NodeImport::Minikube { profile: profile.clone() })
+        }
+        RememberedDelivery::Registry { push, pull, plain_http } => Delivery::Registry(RemoteRegistry {
+            push: push.clone(),
+            pull: pull.clone(),
+            plain_http: *plain_http,
+        }),
+    }
+}
+
+/// Returns the delivery that the cluster offers: a registry that it announces (if `registry` may be used), or else
+/// import into its nodes.
+async fn found(
+    world: &mut World,
+    host: &Host,
+    registry: bool,
+) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
+    let named = world.named.clone().ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
+    let client = world.client_of(&ClusterAccess::named(&named)).await?;
+    let capabilities = capabilities::ask(&client, &named.context).await?;
+    if registry
+        && let Some(hosting) = &capabilities.registry_hosting
+        && let Some(remembered) = announced(hosting, host).await
+    {
+        return Ok((recalled(&remembered), Some(remembered)));
+    }
+    let distribution = &capabilities.recognition.distribution;
+    let of = format!("the nodes of context {:?} ({distribution})", named.context.name);
+    let imported = match (distribution.consequences().delivery, distribution) {
+        (Way::NodeImport, Distribution::Kind { name }) => {
+            engine_nodes(Maker::Kind, name, &capabilities.nodes, world, host).await
+        }
+        (Way::NodeImport, Distribution::K3d { name }) => {
+            engine_nodes(Maker::K3d, name, &capabilities.nodes, world, host).await
+        }
+        (Way::MinikubeImageLoad, Distribution::Minikube { name }) => {
+            minikube::usable(name, &capabilities.runtimes, host).await
+        }
+        (Way::NodeImport | Way::MinikubeImageLoad | Way::Registry, _) => {
+            let why = format!("images reach {of} only through a registry");
+            return Err(Failure::new(Exit::Usage, why).hint(NAME_A_REGISTRY));
+        }
+    };
+    let remembered = imported.map_err(|failure| {
+        failure.while_doing(format!("cannot import images into {of}")).hint(NAME_A_REGISTRY)
+    })?;
+    host.ui.remark(&format!("importing images into the nodes of the {distribution}"));
+    Ok((recalled(&remembered), Some(remembered)))
+}
+
+/// Returns the registry that a cluster announces, if it answers, because an announcement can outlive its registry.
+async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery> {
+    let push = hosting.host.as_ref()?;
+    let origin = "announced by the cluster in kube-public/local-registry-hosting";
+    match registry::answers_in_plain_http(push).await {
+        Ok(plain_http) => {
+            host.ui.remark(&format!("using registry {push}, {origin}"));
+            let pull = hosting.pull_address().unwrap_or(push);
+            let (push, pull) = (format!("{push}/devplat"), format!("{pull}/devplat"));
+            Some(RememberedDelivery::Registry { push, pull, plain_http })
+        }
+        Err(error) => {
+            host.ui.remark(&format!("registry {push}, {origin}, does not answer: {error}"));
+            None
+        }
+    }
+}
+
+/// Finds the nodes among the containers of this machine's engine. Both their names and the API server's address must
+/// match, or a tunnel or another Docker context would send the images to another cluster.
+async fn engine_nodes(
+    maker: Maker,
+    name: &str,
+    there: &BTreeSet<String>,
+    world: &mut World,
+    host: &Host,
+) -> Result<RememberedDelivery, Failure> {
+    let engine = Engine::connect(&host.surroundings).await?;
+    let label = format!("{}={name}", maker.cluster_label());
+    // The load balancer is included, because it has the API server's port if there is one.
+    let containers = engine.containers(&label).await?;
+    let nodes = containers.iter().filter(|one| maker.role(one).is_some());
+    let here: BTreeSet<String> = nodes.map(|node| node.name.clone()).collect();
+    if here != *there {
+        let list = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+        let endpoint = engine.endpoint();
+        let why = if here.is_empty() {
+            format!("the Docker engine at {endpoint} has no container of {}", list(there))
+        } else {
+            format!(
+                "the cluster has nodes {}; the Docker engine at {endpoint} has {}",
+                list(there),
+                list(&here)
+            )
+        };
+        return Err(Failure::new(Exit::Usage, why).hint(NAME_ITS_ENGINE));
+    }
+    lead_there(&containers, &engine, world).await?;
+    world.engine = Some(engine);
+    Ok(RememberedDelivery::EngineNodes { label })
+}
+
+/// Fails unless one of these containers publishes the API server's address of the named context.
+async fn lead_there(containers: &[Container], engine: &Engine, world: &World) -> Result<(), Failure> {
+    let server = world.named.as_ref().map(|named| named.context.server.clone()).unwrap_or_default();
+    if api::leads_to(&server, containers).await {
+        return Ok(());
+    }
+    let names: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+    let (endpoint, names) = (engine.endpoint(), names.join(", "));
+    let why = if names.is_empty() {
+        format!("the Docker engine at {endpoint} no longer has a container of it")
+    } else {
+        format!(
+            "{server} does not lead to {names} in the Docker engine at {endpoint}, but to a cluster with the same names"
+        )
+    };
+    Err(Failure::new(Exit::Usage, why).hint(NAME_ITS_ENGINE))
+}

@@ -1,0 +1,287 @@
+//! A request: the input of a verb, resolved once from arguments, environment, files and remembered decisions.
+
+mod cluster;
+mod delivery;
+mod detect;
+mod identity;
+mod minikube;
+mod profile;
+mod standing;
+
+pub use profile::{Recalled, load_profile, recall};
+pub use standing::{Standing, not_found, standing};
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use devplat_image::Store;
+use devplat_profile::{Cluster, DevServerImage, PlatformName};
+use devplat_render::Templates;
+use devplat_tool::{debian, docker::Engine};
+
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    platform::{DevImage, PlatformInputs, programs::AllPrograms},
+    state::{Decisions, EngineLock, Lock, LockError, Place, StateError, StateFolder},
+    world::{Parts, World},
+};
+
+/// The arguments of the command line, without the verb.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The platform.
+    pub name: PlatformName,
+    /// The profile: a shipped one, a file, or `-` for standard input.
+    pub profile: Option<String>,
+    /// Values of the profile.
+    pub set: Vec<String>,
+    /// The context of an existing cluster.
+    pub context: Option<String>,
+    /// A folder with templates in place of devplat's own.
+    pub templates: Option<PathBuf>,
+    /// Whether questions are answered with yes.
+    pub yes: bool,
+    /// Whether to continue with a platform of another account.
+    pub take_over: bool,
+}
+
+/// The input of verbs that create or compare.
+pub struct Request {
+    /// The input of the platform.
+    pub inputs: Arc<PlatformInputs>,
+    /// The world to act on.
+    pub world: Arc<World>,
+    /// The decisions to remember after the apply.
+    pub decisions: Decisions,
+    _engine_lock: Option<EngineLock>,
+}
+
+/// The purpose of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To change the platform, which needs the lock.
+    Change,
+    /// To observe the platform. A mistake in an unrelated variable is then only a remark.
+    Look,
+}
+
+impl Asked {
+    /// Returns the state folder of the platform.
+    pub fn state(&self, host: &Host) -> Result<StateFolder, Failure> {
+        Ok(StateFolder::below(&host.state_base()?, &self.name))
+    }
+
+    /// Returns the command line that continues, with all given arguments.
+    pub fn again(&self, verb: &str) -> String {
+        let Self { name, profile, set, context, templates, yes: _, take_over } = self;
+        let mut words = vec!["devplat".to_owned(), verb.to_owned()];
+        let mut option = |option: &str, value: &str| {
+            words.push(option.to_owned());
+            words.push(shlex::try_quote(value).map_or_else(|_| value.to_owned(), Into::into));
+        };
+        if *name != PlatformName::default() {
+            option("--name", name.as_str());
+        }
+        if let Some(profile) = profile {
+            option("--profile", profile);
+        }
+        if let Some(context) = context {
+            option("--context", context);
+        }
+        if let Some(templates) = templates {
+            option("--templates", &templates.display().to_string());
+        }
+        for set in set {
+            option("--set", set);
+        }
+        if *take_over {
+            words.push("--take-over".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// Locks the platform against other runs of this account. A folder that was created only for the lock is deleted after
+/// a failure.
+pub fn lock(state: &StateFolder) -> Result<Locked, Failure> {
+    let fresh = !state.exists();
+    Ok(Locked { _lock: state.lock()?, fresh, state: state.clone() })
+}
+
+/// A lock, and whether the state folder was created for it.
+pub struct Locked {
+    _lock: Lock,
+    fresh: bool,
+    state: StateFolder,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        if self.fresh {
+            // Deletes the folder only if it holds only the lock.
+            self.state.remove_if_unused();
+        }
+    }
+}
+
+impl Request {
+    /// Resolves the request.
+    pub async fn make(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Self, Failure> {
+        let state = asked.state(host)?;
+        let before = state.decisions()?;
+        let recalled = recall(asked, &before, host, purpose)?;
+        for remark in &recalled.loaded.remarks {
+            host.ui.remark(remark);
+        }
+        let profile = recalled.loaded.profile.clone();
+        one_cluster(asked, &profile.cluster)?;
+        let engine = match &profile.cluster {
+            Cluster::Kind(_) | Cluster::K3d(_) => Some(local_engine(host).await?),
+            Cluster::Existing(_) => None,
+        };
+        let named = match &profile.cluster {
+            Cluster::Kind(_) | Cluster::K3d(_) => None,
+            Cluster::Existing(existing) => {
+                let named = asked.context.clone().or_else(|| existing.context.clone());
+                Some(cluster::named(named.or_else(|| before.context.clone()), host)?)
+            }
+        };
+        let mut world = World::new(Parts {
+            platform: asked.name.clone(),
+            account: host.account.clone(),
+            take_over: asked.take_over,
+            state: state.clone(),
+            stop: host.stop.clone(),
+            now: host.now,
+            surroundings: host.surroundings.clone(),
+            engine,
+            named,
+            plugins: Arc::clone(&host.plugins),
+        });
+        let place = identity::place(&world).await?;
+        identity::check(&before, &place, &world)?;
+        let engine_lock = match (purpose, &place) {
+            (Purpose::Change, Place::Engine { id, .. }) => Some(engine_lock(id, &asked.name)?),
+            (Purpose::Change, Place::Cluster { .. }) | (Purpose::Look, _) => None,
+        };
+        let (delivery, remembered) = delivery::decide(&profile.cluster, &before, &mut world, host).await?;
+        let dev_image = dev_image(&profile.dev_servers.image, &before, host).await?;
+        let inputs = PlatformInputs {
+            platform: asked.name.clone(),
+            config_file: cluster::config_file(&profile.cluster)?,
+            delivery,
+            templates: templates(asked, host)?,
+            store: Store::new(host.cache()?.join("images")),
+            programs: AllPrograms::find(&host.programs)?,
+            state,
+            ssh_block: before.ssh_config,
+            profile,
+            dev_image,
+        };
+        inputs.check_templates()?;
+        let decisions = Decisions {
+            profile: Some(recalled.name),
+            profile_text: recalled.text,
+            set: recalled.sets,
+            context: world.named.as_ref().map(|named| named.context.name.clone()),
+            dev_server_image: Some(match &inputs.dev_image {
+                DevImage::Debian(_) => "debian".to_owned(),
+                DevImage::Reference(reference) => reference.clone(),
+            }),
+            place: Some(place),
+            account: Some(host.account.to_string()),
+            delivery: remembered,
+            ssh_config: before.ssh_config,
+        };
+        Ok(Self { inputs: Arc::new(inputs), world: Arc::new(world), decisions, _engine_lock: engine_lock })
+    }
+}
+
+/// Fails if the command line names an existing cluster and the profile creates one, because devplat cannot know which
+/// one is meant.
+fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
+    match (cluster, &asked.context) {
+        (Cluster::Existing(_), _) | (Cluster::Kind(_) | Cluster::K3d(_), None) => Ok(()),
+        (Cluster::Kind(_) | Cluster::K3d(_), Some(_)) => {
+            let provider = cluster.provider();
+            let why =
+                format!("--context names an existing cluster, but the profile creates one with {provider}");
+            Err(Failure::new(Exit::Usage, why).hint("leave --context out, or use --profile existing"))
+        }
+    }
+}
+
+/// Connects to the Docker engine of this machine.
+async fn local_engine(host: &Host) -> Result<Engine, Failure> {
+    let engine = Engine::connect(&host.surroundings).await?;
+    if engine.is_local() {
+        return Ok(engine);
+    }
+    let endpoint = engine.endpoint();
+    Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine, so the cluster's ports would be on that machine's 127.0.0.1"))
+        .hint("run devplat on that machine, or use an existing cluster: --profile existing --context NAME")
+        .hint("unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine"))
+}
+
+/// Locks the platform against other accounts in its Docker engine, if it uses one.
+pub async fn lock_engine(world: &World) -> Result<Option<EngineLock>, Failure> {
+    match &world.engine {
+        None => Ok(None),
+        Some(engine) => Ok(Some(engine_lock(&engine.info().await?.id, &world.platform)?)),
+    }
+}
+
+fn engine_lock(id: &str, platform: &PlatformName) -> Result<EngineLock, Failure> {
+    EngineLock::acquire(id, platform).map_err(|error| match error {
+        LockError::Held(holder) => StateError::Held(holder).into(),
+        LockError::Io(error) => Failure::of(Exit::Missing, &error).while_doing("cannot lock the platform"),
+    })
+}
+
+/// Reads the templates; those in the user's folder replace devplat's own.
+pub fn templates(asked: &Asked, host: &Host) -> Result<Templates, Failure> {
+    let mut overrides = BTreeMap::new();
+    if let Some(folder) = &asked.templates {
+        let folder = host.folder.join(folder);
+        read_templates(&folder, &folder, &mut overrides).map_err(|error| {
+            Failure::of(Exit::Usage, &error)
+                .while_doing(format!("cannot read templates in {}", folder.display()))
+                .hint("name a folder with files such as operator/deployment.yaml.hbs")
+        })?;
+    }
+    Ok(Templates::new(&overrides)?)
+}
+
+fn read_templates(root: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_templates(root, &path, out)?;
+        } else if path.extension().is_some_and(|extension| extension == "hbs") {
+            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            out.insert(name, std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// Resolves the image `auto`, once per platform, so that a temporary failure of the registry does not change the image.
+async fn dev_image(image: &DevServerImage, before: &Decisions, host: &Host) -> Result<DevImage, Failure> {
+    let debian = || Ok::<_, Failure>(DevImage::Debian(debian::recipe()?));
+    match image {
+        DevServerImage::Debian => debian(),
+        DevServerImage::Reference(reference) => Ok(DevImage::Reference(reference.clone())),
+        DevServerImage::Auto(reference) => match before.dev_server_image.as_deref() {
+            Some("debian") => debian(),
+            Some(decided) if decided == reference => Ok(DevImage::Reference(reference.clone())),
+            _ if detect::registry_answers(reference, host).await => {
+                Ok(DevImage::Reference(reference.clone()))
+            }
+            _ => debian(),
+        },
+    }
+}

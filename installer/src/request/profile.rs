@@ -1,0 +1,171 @@
+//! The profile of a run, with its layers joined.
+
+use std::path::{Path, PathBuf};
+
+use devplat_profile::{Loaded, ProfileFile, Sources, VariableMistakes, load};
+
+use super::{Asked, Purpose, detect};
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    state::Decisions,
+};
+
+/// The size limit of a profile on standard input.
+const LONGEST: u64 = 16 << 20;
+
+/// A given or remembered profile.
+pub struct Recalled {
+    /// The name of the shipped profile, or the absolute path of the user's file, or `-`.
+    pub name: String,
+    /// The text of the user's file.
+    pub text: Option<String>,
+    /// All values of `--set`, remembered ones first.
+    pub sets: Vec<String>,
+    /// The joined layers.
+    pub loaded: Loaded,
+}
+
+/// The source of a profile.
+enum Source {
+    Shipped(String),
+    File { name: String, path: Option<PathBuf>, text: String },
+}
+
+/// Loads the profile that the command line names, else the one of the last run with its values, else a proposed one.
+pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) -> Result<Recalled, Failure> {
+    let remembered = match &asked.profile {
+        Some(_) => &[][..],
+        None => &before.set[..],
+    };
+    let source = match (&asked.profile, &before.profile) {
+        (Some(named), _) => read(named, host)?,
+        (None, Some(known)) => recalled(known, before, host)?,
+        (None, None) if asked.context.is_some() => Source::Shipped("existing".to_owned()),
+        (None, None) => Source::Shipped(detect::propose(asked, host)?),
+    };
+    let mistakes = match purpose {
+        Purpose::Change => VariableMistakes::Refuse,
+        Purpose::Look => VariableMistakes::Remark,
+    };
+    let loaded = join(&source, &asked.set, remembered, mistakes, host)?;
+    let sets = once(&loaded.sets);
+    let (name, text) = match source {
+        Source::Shipped(name) => (name, None),
+        Source::File { name, path, text } => {
+            (path.map_or(name, |path| path.display().to_string()), Some(text))
+        }
+    };
+    Ok(Recalled { name, text, sets, loaded })
+}
+
+/// Keeps only the last of several values for one path.
+fn once(sets: &[String]) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for set in sets {
+        kept.retain(|known| known != set);
+        kept.push(set.clone());
+    }
+    kept
+}
+
+/// Loads the profile `named` and joins its layers.
+pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, Failure> {
+    join(&read(named, host)?, &asked.set, &[], VariableMistakes::Refuse, host)
+}
+
+fn join(
+    source: &Source,
+    sets: &[String],
+    remembered: &[String],
+    variable_mistakes: VariableMistakes,
+    host: &Host,
+) -> Result<Loaded, Failure> {
+    let mut sources = Sources {
+        shipped: None,
+        file: None,
+        same_named_file: false,
+        variables: host.profile_variables()?,
+        variable_mistakes,
+        remembered_sets: remembered.to_vec(),
+        sets: sets.to_vec(),
+        base_folder: host.folder.clone(),
+    };
+    match source {
+        Source::Shipped(name) => {
+            sources.same_named_file = host.folder.join(name).is_file();
+            sources.shipped = Some(name.clone());
+        }
+        Source::File { name, path, text } => {
+            let folder = path.as_deref().and_then(Path::parent).map(Path::to_owned);
+            sources.file = Some(ProfileFile { name: name.clone(), folder, text: text.clone() });
+        }
+    }
+    load(&sources).map_err(|mistakes| {
+        Failure::of(Exit::Usage, &mistakes).hint("`devplat profiles schema` describes every key")
+    })
+}
+
+/// Reads a shipped profile by its name, a file by a path or by its extension, or standard input for `-`.
+fn read(named: &str, host: &Host) -> Result<Source, Failure> {
+    if named == "-" {
+        let text = host.standard_input(LONGEST)?;
+        return Ok(Source::File { name: "standard input".to_owned(), path: None, text });
+    }
+    if !is_path(named) {
+        return Ok(Source::Shipped(named.to_owned()));
+    }
+    let path = host.folder.join(named);
+    let text = std::fs::read(&path).map_err(|error| unreadable(named, &error))?;
+    let text = utf_8(text, named)?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    let again = path.is_file() && can_be_read_again(&path);
+    Ok(Source::File { name: named.to_owned(), path: again.then_some(path), text })
+}
+
+fn utf_8(text: Vec<u8>, named: &str) -> Result<String, Failure> {
+    String::from_utf8(text).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::new(Exit::Usage, format!("profile {named} is not UTF-8 (at byte {at})"))
+            .hint("save the file as UTF-8")
+    })
+}
+
+/// Returns whether a path names the same file in a later run, which `<(…)` and `/dev/stdin` do not.
+fn can_be_read_again(path: &Path) -> bool {
+    path.is_absolute() && !path.starts_with("/dev") && !path.starts_with("/proc")
+}
+
+/// Reads a remembered profile. If its file is gone, uses the remembered text.
+fn recalled(known: &str, before: &Decisions, host: &Host) -> Result<Source, Failure> {
+    let Some(text) = &before.profile_text else { return read(known, host) };
+    let path = PathBuf::from(known);
+    let remembered = |path| Source::File { name: known.to_owned(), path, text: text.clone() };
+    if !can_be_read_again(&path) {
+        host.ui.remark(&format!("using the profile that the last `up` read from {known}"));
+        return Ok(remembered(None));
+    }
+    match std::fs::read(&path) {
+        Ok(text) => Ok(Source::File { name: known.to_owned(), path: Some(path), text: utf_8(text, known)? }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            host.ui.remark(&format!("profile {known} no longer exists: using its text of the last `up`"));
+            Ok(remembered(Some(path)))
+        }
+        Err(error) => Err(unreadable(known, &error)),
+    }
+}
+
+fn is_path(named: &str) -> bool {
+    named.contains('/') || Path::new(named).extension().is_some()
+}
+
+fn unreadable(named: &str, error: &std::io::Error) -> Failure {
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(Exit::Usage, format!("cannot read profile {named}: {why}"))
+        .hint("`devplat profiles list` lists the profiles that devplat ships")
+}

@@ -1,0 +1,183 @@
+//! Locates an existing platform: by the command line, else by remembered decisions, else by a search for its marks.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_kubernetes::identity;
+use devplat_profile::Cluster;
+use devplat_tool::docker::Engine;
+
+use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile};
+use crate::{
+    failure::{Exit, Failure},
+    host::Host,
+    state::{Decisions, Place, StateFolder},
+    world::{ClusterAccess, NamedCluster, Parts, World},
+};
+
+/// How long the search for a platform's marks in the contexts of a kubeconfig may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The maximum number of contexts that are searched.
+const MOST: usize = 20;
+
+/// A platform that exists, or that must be searched for.
+pub struct Standing {
+    /// The world to act on.
+    pub world: Arc<World>,
+    /// The remembered decisions.
+    pub decisions: Decisions,
+    /// Whether the command line or the decisions name its place. Otherwise it is searched for by its marks.
+    pub known: bool,
+    /// The searched places, for messages.
+    pub looked: Vec<String>,
+}
+
+/// The place of a platform.
+enum Where {
+    Named(NamedCluster),
+    Engine,
+}
+
+/// Locates the platform. Fails if its engine or cluster is not the one that it was created in.
+pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
+    let state = asked.state(host)?;
+    let decisions = state.decisions()?;
+    let (Some(place), known) = place(asked, &decisions, host)? else {
+        return Err(unnamed(asked, host).await);
+    };
+    let mut looked = vec![format!("state folder {}", state.path().display())];
+    let (engine, named) = match place {
+        Where::Named(named) => {
+            looked.push(format!("context {}", named.context.name));
+            (None, Some(named))
+        }
+        Where::Engine if known => {
+            let engine = local_engine(host).await?;
+            looked.push(format!("Docker engine at {}", engine.endpoint()));
+            (Some(engine), None)
+        }
+        // Neither the command line nor the decisions name a place, so an absent engine is not an error.
+        Where::Engine => match Engine::connect(&host.surroundings).await {
+            Ok(engine) => {
+                looked.push(format!("Docker engine at {}", engine.endpoint()));
+                (Some(engine), None)
+            }
+            Err(error) => {
+                looked.push(format!("Docker engine ({error})"));
+                (None, None)
+            }
+        },
+    };
+    let world = World::new(parts(asked, host, state, engine, named));
+    if decisions.place.is_some() && (world.engine.is_some() || world.named.is_some()) {
+        let now = places::place(&world).await.map_err(|failure| or_forget(failure, asked))?;
+        places::check(&decisions, &now, &world)?;
+    }
+    Ok(Standing { world: Arc::new(world), decisions, known, looked })
+}
+
+fn parts(
+    asked: &Asked,
+    host: &Host,
+    state: StateFolder,
+    engine: Option<Engine>,
+    named: Option<NamedCluster>,
+) -> Parts {
+    Parts {
+        platform: asked.name.clone(),
+        account: host.account.clone(),
+        take_over: asked.take_over,
+        state,
+        stop: host.stop.clone(),
+        now: host.now,
+        surroundings: host.surroundings.clone(),
+        engine,
+        named,
+        plugins: Arc::clone(&host.plugins),
+    }
+}
+
+/// Returns the place by the command line, else by the decisions, and whether one of them names it. `None` for an
+/// existing cluster without a context.
+fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Where>, bool), Failure> {
+    let named = |context: &String| cluster::named(Some(context.clone()), host).map(Where::Named);
+    let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
+    if asked.profile.is_some() {
+        let recalled = profile::recall(asked, decisions, host, Purpose::Look)?;
+        one_cluster(asked, &recalled.loaded.profile.cluster)?;
+        return match &recalled.loaded.profile.cluster {
+            Cluster::Kind(_) | Cluster::K3d(_) => Ok((Some(Where::Engine), true)),
+            Cluster::Existing(existing) => {
+                match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
+                    (Some(context), _) => Ok((Some(named(context)?), true)),
+                    (None, Some(context)) => Ok((Some(remembered(context)?), true)),
+                    (None, None) => Ok((None, false)),
+                }
+            }
+        };
+    }
+    if let Some(context) = &asked.context {
+        return Ok((Some(named(context)?), true));
+    }
+    match (&decisions.place, &decisions.context) {
+        (Some(Place::Cluster { .. }) | None, Some(context)) => Ok((Some(remembered(context)?), true)),
+        (Some(_), _) => Ok((Some(Where::Engine), true)),
+        (None, None) => Ok((Some(Where::Engine), decisions.profile.is_some())),
+    }
+}
+
+/// Adds the hint for an engine or a cluster that no longer exists.
+fn or_forget(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        return failure;
+    }
+    failure.hint(format!("if it no longer exists: `{} --forget`", asked.again("destroy")))
+}
+
+/// Returns the failure for a profile with an existing cluster but without a context.
+async fn unnamed(asked: &Asked, host: &Host) -> Failure {
+    match cluster::named(None, host) {
+        Ok(_) => Failure::new(Exit::Internal, "a cluster without a name was found"),
+        Err(failure) => with_carriers(failure, &carriers(asked, host).await, asked),
+    }
+}
+
+/// Returns the failure for a platform that is neither known nor found, with the searched places and the contexts that
+/// have its marks.
+pub async fn not_found(asked: &Asked, host: &Host, looked: &[String]) -> Failure {
+    let name = &asked.name;
+    let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
+        .while_looking(looked);
+    let carriers = carriers(asked, host).await;
+    if carriers.is_empty() {
+        return failure
+            .hint("if it is in an existing cluster, name its context: --context NAME")
+            .hint("if it has another name, add --name NAME");
+    }
+    with_carriers(failure, &carriers, asked)
+}
+
+fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked) -> Failure {
+    carriers.iter().fold(failure, |failure, context| {
+        let again = Asked { context: Some(context.clone()), ..asked.clone() }.again("destroy");
+        failure.hint(format!("context {context} has its marks: `{again}`"))
+    })
+}
+
+/// Returns the contexts of the user's kubeconfig whose clusters have marks of the platform. Clusters that do not answer
+/// are skipped.
+async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
+    let Ok(kubeconfig) = cluster::user_kubeconfig(host) else { return Vec::new() };
+    let contexts = kubeconfig.contexts.iter().take(MOST).map(|context| context.name.clone());
+    let asks = contexts.map(|name| async move {
+        let named = cluster::named(Some(name.clone()), host).ok()?;
+        let state = asked.state(host).ok()?;
+        let world = World::new(parts(asked, host, state, None, Some(named.clone())));
+        let answer = async {
+            let client = world.client_of(&ClusterAccess::named(&named)).await.ok()?;
+            let platforms = identity::platforms(&client).await.ok()?;
+            platforms.iter().any(|platform| platform == asked.name.as_str()).then_some(name)
+        };
+        tokio::time::timeout(PATIENCE, answer).await.ok().flatten()
+    });
+    futures::future::join_all(asks).await.into_iter().flatten().collect()
+}

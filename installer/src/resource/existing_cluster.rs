@@ -1,0 +1,70 @@
+//! A cluster that the user named by a context. devplat adopts it and never deletes it.
+
+use std::sync::Arc;
+
+use devplat_kubernetes::context;
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Verdict};
+use devplat_profile::Cluster;
+
+use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use crate::{
+    failure::{Exit, Failure},
+    platform::PlatformInputs,
+    world::{ClusterAccess, World},
+};
+
+/// An existing cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Existing;
+
+impl Kind for Existing {
+    const NAME: KindName = CLUSTER;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = None;
+    const UPDATE: Option<super::kind::Act<Self>> = None;
+    const DELETE: Option<super::kind::Remove<Self>> = None;
+    type Fields = ();
+    type Output = ClusterAccess;
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        Ok(match inputs.profile.cluster {
+            Cluster::Existing(_) => vec![Self],
+            Cluster::Kind(_) | Cluster::K3d(_) => Vec::new(),
+        })
+    }
+
+    fn id(&self) -> Id {
+        CLUSTER.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::default()
+    }
+
+    /// Checks that the cluster answers, that the user has the rights to install, and that version and nodes are
+    /// supported. The error names the failed check.
+    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(named) = &world.named else { return Ok(Vec::new()) };
+        let access = ClusterAccess::named(named);
+        let client = world.client_of(&access).await?;
+        context::reach(&client, &named.context, world).await?;
+        let seen = Seen::ours(CLUSTER.single(), named.context.name.clone(), (), Some(access));
+        Ok(vec![Seen { owner: Owner::Adopted, ..seen }])
+    }
+
+    fn compare(&self, _: &Seen<Self>) -> Verdict {
+        Verdict::Same
+    }
+
+    async fn settle(&self, cx: &Cx) -> Result<ClusterAccess, Failure> {
+        let named = cx.world.named.as_ref();
+        let named = named.ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
+        Ok(ClusterAccess::named(named))
+    }
+}

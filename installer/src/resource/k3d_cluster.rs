@@ -1,0 +1,292 @@
+//! The cluster that devplat creates with k3d: k3s in containers. Its SSH port leads directly to a node, because k3d's
+//! load balancer closes connections that are idle for 600 s.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, State, Takes, Verdict};
+use devplat_profile::{Cluster, K3dCluster, NodeImage};
+use devplat_tool::{
+    docker::Engine,
+    local::{
+        ClusterError, Maker, Mapping,
+        k3d::{self, K3d as Tool, Remains, Wanted as Creation},
+    },
+};
+use serde_json::{Value, json};
+
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    local_cluster::{self, Fields, mappings},
+    network, ownership,
+};
+use crate::{
+    failure::{Exit, Failure},
+    platform::{PlatformInputs, local_registry_host},
+    world::{ClusterAccess, World},
+};
+
+/// The stand-in for k3s that is built if no image registry is reachable (tests/kubernetes/k3s-image).
+const BUILT_IMAGE: &str = "devplat/k3s-stand-in:v1.34.3";
+/// The k3s that is pulled otherwise. Pinned, because k3d resolves other names with a channel server.
+const PUBLIC_IMAGE: &str = "docker.io/rancher/k3s:v1.34.3-k3s1";
+/// The stand-in for the image of k3d's tools container.
+const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
+
+/// A k3d cluster.
+#[derive(Clone)]
+pub(crate) struct K3dNodes {
+    spec: K3dCluster,
+    inputs: Arc<PlatformInputs>,
+}
+
+/// Returns k3d with its files in the state folder.
+pub(super) fn tool<'a>(engine: &'a Engine, world: &'a World) -> Tool<'a> {
+    Tool::new(engine, &world.surroundings, &world.scratch_kubeconfig, &world.scratch_folder)
+}
+
+impl Kind for K3dNodes {
+    const NAME: KindName = CLUSTER;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|cluster, cx| Box::pin(cluster.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(start(cx)));
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    type Fields = Fields;
+    type Output = ClusterAccess;
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        let Cluster::K3d(spec) = &inputs.profile.cluster else { return Ok(Vec::new()) };
+        let (name, limit) = (&inputs.platform, k3d::NAME_LIMIT);
+        if name.as_str().len() > limit {
+            let why = format!("platform name {name} is too long for k3d, whose limit is {limit} characters");
+            return Err(Failure::new(Exit::Usage, why).hint("choose a shorter name with --name"));
+        }
+        Ok(vec![Self { spec: spec.clone(), inputs: Arc::clone(inputs) }])
+    }
+
+    fn id(&self) -> Id {
+        CLUSTER.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges { needs: vec![network::NETWORK.single()], ..Edges::default() }
+    }
+
+    fn facts(&self, doing: Action) -> Facts {
+        // Measured on two cores, with the image pulled.
+        let usual = Facts::lasting(Duration::from_secs(15));
+        match doing {
+            Action::Create => {
+                let nodes = u32::from(self.spec.servers + self.spec.agents);
+                let ports = self.mappings();
+                usual.taking(local_cluster::takes(Maker::K3d, &ports, self.spec.api_server_port, nodes))
+            }
+            Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
+        }
+    }
+
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let found = match local_cluster::find(Maker::K3d, world, !wanted.is_empty()).await? {
+            Some(found) => Some(found),
+            None => half(world).await?,
+        };
+        Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        local_cluster::compare("cluster.k3d", &self.record(), &seen.fields)
+    }
+
+    async fn settle(&self, cx: &Cx) -> Result<ClusterAccess, Failure> {
+        local_cluster::settle(Maker::K3d, cx).await
+    }
+}
+
+impl K3dNodes {
+    fn mappings(&self) -> Vec<Mapping> {
+        mappings(&self.inputs, self.spec.ssh_port, self.spec.ssh_address, &self.spec.port_mappings)
+    }
+
+    /// Returns the configuration for the record, which later runs compare. Its keys are an interface to older versions.
+    fn record(&self) -> Value {
+        let K3dCluster {
+            image,
+            servers,
+            agents,
+            api_server_port,
+            ssh_port,
+            ssh_address,
+            port_mappings,
+            subnet: _,
+            config_file: _,
+            delivery: _,
+        } = &self.spec;
+        let bastion_port = match self.inputs.profile.bastion.exposure {
+            devplat_profile::Exposure::NodePort(port) => Some(port),
+            devplat_profile::Exposure::LoadBalancer | devplat_profile::Exposure::PortForward => None,
+        };
+        json!({
+            "image": image,
+            "servers": servers,
+            "agents": agents,
+            "apiServerPort": api_server_port,
+            "sshPort": ssh_port,
+            "sshAddress": ssh_address,
+            "portMappings": port_mappings,
+            "bastionPort": bastion_port,
+            "configFile": local_cluster::extra_digest(&self.inputs),
+        })
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let world = &cx.world;
+        let engine = world.engine()?;
+        let image = self.image(engine).await?;
+        let (owner, mappings) = (ownership::own(world), self.mappings());
+        let network = network::network_name(&world.platform);
+        // k3s reads it only at its start, so set it also if the delivery is another one for now.
+        let registries = registries(&local_registry_host(&world.platform));
+        let creation = Creation {
+            name: world.platform.as_str(),
+            network: &network,
+            image: &image,
+            cgroups: engine.info().await?.cgroups,
+            api_port: self.spec.api_server_port,
+            mappings: &mappings,
+            servers: self.spec.servers,
+            agents: self.spec.agents,
+            owner: &owner,
+            extra: local_cluster::extra(&self.inputs),
+            registries: Some(&registries),
+        };
+        world.make_scratch()?;
+        let physical = Physical(format!("k3d cluster {}", world.platform));
+        let mut tool = tool(engine, world);
+        if image == BUILT_IMAGE {
+            tool = tool.with_tools_image(BUILT_TOOLS);
+        }
+        let call = format!("k3d cluster create {}", world.platform);
+        let work = create_or_replace_half(&creation, tool, engine, cx);
+        cx.call(call, |()| Some(physical.clone()), work).await?;
+        local_cluster::finish(Maker::K3d, &self.record(), engine, cx).await?;
+        Ok(physical)
+    }
+
+    async fn image(&self, engine: &Engine) -> Result<String, Failure> {
+        Ok(match &self.spec.image {
+            NodeImage::Reference(reference) => reference.clone(),
+            NodeImage::Auto if engine.image(BUILT_IMAGE).await?.is_some() => BUILT_IMAGE.to_owned(),
+            NodeImage::Auto => PUBLIC_IMAGE.to_owned(),
+        })
+    }
+}
+
+/// Returns k3s's file registries.yaml with devplat's registry, which has no TLS.
+fn registries(host: &str) -> String {
+    format!("mirrors:\n  \"{host}\":\n    endpoint:\n    - \"http://{host}\"\n")
+}
+
+async fn create_or_replace_half(
+    creation: &Creation<'_>,
+    tool: Tool<'_>,
+    engine: &Engine,
+    cx: &Cx,
+) -> Result<(), Failure> {
+    match tool.create(creation, |step| cx.report(step)).await {
+        Ok(()) => Ok(()),
+        // Containers that a killed run had requested can appear after the plan was made.
+        Err(ClusterError::AlreadyThere { name }) => {
+            let late = K3dNodes::find(&cx.world, &Wanted::new(&[])).await?.pop();
+            let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
+            if !ours {
+                return Err(ClusterError::AlreadyThere { name }.into());
+            }
+            cx.report("deleting what an interrupted run left");
+            tool.delete(&name).await?;
+            Remains::of(engine, &name).await?.remove(engine).await?;
+            Ok(tool.create(creation, |step| cx.report(step)).await?)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Finds the objects that an interrupted `k3d cluster create` left before its first node. They do not have devplat's
+/// labels, so they are ours exactly if the platform's network is ours: devplat creates it before them and deletes it
+/// after them. A network that k3d created itself shows that devplat did not run it, because devplat passes a network.
+async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
+    let Some(engine) = &world.engine else { return Ok(None) };
+    let name = world.platform.as_str();
+    let remains = Remains::of(engine, name).await?;
+    if remains.is_empty() {
+        return Ok(None);
+    }
+    let network = engine.network(&network::network_name(&world.platform)).await?;
+    let what = format!("half of k3d cluster {name}");
+    let owner = match network {
+        Some(network) if remains.networks.is_empty() => ownership::of_labels(&what, &network.labels, world),
+        Some(_) | None => Owner::stranger(format!(
+            "{what}, which an interrupted `k3d cluster create` left; to delete it: {}",
+            by_hand(&remains)
+        )),
+    };
+    let fields = local_cluster::nothing_known();
+    let mut seen = Seen::<K3dNodes>::ours(CLUSTER.single(), what, fields, None);
+    seen.owner = owner;
+    seen.state = State::Failed("its creation was interrupted".to_owned());
+    seen.deletion = Facts::lasting(Duration::from_secs(2)).taking([Takes::Engine, Takes::Tool("k3d")]);
+    Ok(Some(seen))
+}
+
+/// Returns the commands that delete remains, because `k3d cluster delete` leaves some of them.
+fn by_hand(remains: &Remains) -> String {
+    let Remains { containers, volumes, networks } = remains;
+    let containers: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
+    let volumes: Vec<&str> = volumes.iter().map(|one| one.name.as_str()).collect();
+    let networks: Vec<&str> = networks.iter().map(|one| one.name.as_str()).collect();
+    [("docker rm --force", containers), ("docker volume rm", volumes), ("docker network rm", networks)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(command, names)| format!("`{command} {}`", names.join(" ")))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+async fn start(cx: &Cx) -> Result<Physical, Failure> {
+    local_cluster::start(Maker::K3d, cx).await?;
+    Ok(Physical(format!("k3d cluster {}", cx.world.platform)))
+}
+
+async fn delete(cx: &Cx) -> Result<(), Failure> {
+    let found = K3dNodes::find(&cx.world, &Wanted::new(&[])).await?.pop();
+    match found.map(|seen| seen.owner) {
+        None | Some(Owner::Adopted | Owner::Caused { .. }) => Ok(()),
+        Some(Owner::Ours) => {
+            cx.report("deleting its nodes");
+            cx.world.make_scratch()?;
+            let (engine, name) = (cx.world.engine()?, cx.world.platform.as_str());
+            let tool = tool(engine, &cx.world);
+            let work = async {
+                tool.delete(name).await?;
+                // `k3d cluster delete` leaves the objects that k3d created before its first node.
+                Remains::of(engine, name).await?.remove(engine).await?;
+                Ok::<_, Failure>(())
+            };
+            cx.call(format!("k3d cluster delete {name}"), |()| None, work).await
+        }
+        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_reach_the_registry_by_name_without_tls() {
+        assert_eq!(
+            registries("devplat-a-registry:5000"),
+            "mirrors:\n  \"devplat-a-registry:5000\":\n    endpoint:\n    - \"http://devplat-a-registry:5000\"\n"
+        );
+    }
+}

@@ -1,0 +1,381 @@
+//! The interface of a kind of resource, which each kind implements in one file: the wanted resources of a profile, and
+//! how to find, compare, create, change and delete them. The rest of the program uses the type-erased forms below.
+//! Adding a kind takes its file and one line in `mod.rs`.
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use devplat_plan::{
+    Action, Can, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Planned, Sight, State, Takes,
+    Verdict,
+};
+use futures::future::BoxFuture;
+
+use super::Cx;
+use crate::{failure::Failure, platform::PlatformInputs, world::World};
+
+/// Creates or changes a resource. It must end by itself; [`Kind::settle`] waits for the result.
+pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
+/// Deletes a found resource, after checking again that it is ours.
+pub(super) type Remove<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
+
+/// One kind of resource. No method has a default, so that every kind decides all of them.
+pub trait Kind: Clone + Send + Sync + 'static {
+    /// The name of the kind, with the label of its ids.
+    const NAME: KindName;
+    /// Kinds whose resources must all be gone before one of this kind can be deleted.
+    const GONE_FIRST: &'static [KindName];
+    /// The precondition of [`Kind::find`].
+    const SEEN: SeenThrough;
+    /// Properties for planning and apply.
+    const TRAITS: Traits;
+    /// Creates it; `None` if devplat never does.
+    const CREATE: Option<Act<Self>>;
+    /// Changes it in place; `None` if devplat never does.
+    const UPDATE: Option<Act<Self>>;
+    /// Deletes it; `None` if it is deleted only with another resource.
+    const DELETE: Option<Remove<Self>>;
+    /// The fields of a found resource that [`Kind::compare`] reads.
+    type Fields: Clone + Send + Sync + 'static;
+    /// The output for later steps.
+    type Output: Clone + Send + Sync + 'static;
+
+    /// Returns the resources of this kind that the profile wants.
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure>;
+    /// Its id.
+    fn id(&self) -> Id;
+    /// Its dependencies.
+    fn edges(&self) -> Edges;
+    /// The duration and the needs of an action on it.
+    fn facts(&self, doing: Action) -> Facts;
+    /// Finds the platform's resources of this kind, and foreign ones with the name of a wanted one. Changes nothing.
+    fn find(
+        world: &World,
+        wanted: &Wanted<'_>,
+    ) -> impl Future<Output = Result<Vec<Seen<Self>>, Failure>> + Send;
+    /// Compares it with a found resource. Pure.
+    fn compare(&self, seen: &Seen<Self>) -> Verdict;
+    /// Waits until it is ready for the resources that need it, and returns its output. May be dropped at any time.
+    fn settle(&self, cx: &Cx) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// The wanted resources during a search; none in a destroy.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a>(&'a [AnyResource]);
+
+impl<'a> Wanted<'a> {
+    /// Wraps these resources.
+    pub fn new(all: &'a [AnyResource]) -> Self {
+        Self(all)
+    }
+
+    /// Returns the wanted resources of one kind.
+    pub fn of<K: Kind>(&self) -> Vec<K> {
+        self.0.iter().filter_map(|any| any.inner.as_any().downcast_ref::<K>().cloned()).collect()
+    }
+
+    /// Returns whether no resource is wanted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The precondition of a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeenThrough {
+    /// No resource of the platform.
+    Nothing,
+    /// The platform's cluster, running.
+    Cluster,
+}
+
+/// Properties of a kind for planning and apply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traits {
+    /// Whether it is created only for later steps of the same run, and deleted if those do not run.
+    pub in_passing: bool,
+    /// Whether its creation can be interrupted at any moment without harm, so that Ctrl-C does not wait for it.
+    pub droppable: bool,
+    /// Whether `devplat status` lists it.
+    pub listed: bool,
+}
+
+/// A found resource.
+#[derive(Clone)]
+pub struct Seen<K: Kind> {
+    /// Its id.
+    pub id: Id,
+    /// The name by which its provider knows it.
+    pub physical: Physical,
+    /// Its owner.
+    pub owner: Owner,
+    /// Its state.
+    pub state: State,
+    /// The resource whose deletion deletes this one as well.
+    pub dies_with: Option<Id>,
+    /// The data that its deletion destroys.
+    pub loses: Option<Loss>,
+    /// Resources that must be gone before it can be deleted, besides the kinds in [`Kind::GONE_FIRST`].
+    pub gone_first: Vec<Id>,
+    /// The duration and the needs of its deletion.
+    pub deletion: Facts,
+    /// The fields that [`Kind::compare`] reads.
+    pub fields: K::Fields,
+    /// The output for later steps, if it is ready.
+    pub output: Option<K::Output>,
+}
+
+impl<K: Kind> Seen<K> {
+    /// Returns a resource of the platform that is ready and whose deletion destroys no data.
+    pub fn ours(id: Id, physical: impl Into<String>, fields: K::Fields, output: Option<K::Output>) -> Self {
+        Self {
+            id,
+            physical: Physical(physical.into()),
+            owner: Owner::Ours,
+            state: State::Ready,
+            dies_with: None,
+            loses: None,
+            gone_first: Vec::new(),
+            deletion: Facts::lasting(Duration::from_secs(1)),
+            fields,
+            output,
+        }
+    }
+}
+
+/// A wanted resource of any kind.
+#[derive(Clone)]
+pub struct AnyResource {
+    inner: Arc<dyn Erased>,
+}
+
+/// A found resource of any kind.
+#[derive(Clone)]
+pub struct Found {
+    /// Its id.
+    pub id: Id,
+    /// The sight for the planner, not yet compared.
+    pub sight: Sight,
+    /// The needs of its deletion.
+    pub takes: Vec<Takes>,
+    seen: Arc<dyn Any + Send + Sync>,
+    delete: Option<Deletion>,
+    store: Arc<dyn Fn(&World) + Send + Sync>,
+}
+
+type Deletion = Arc<dyn for<'a> Fn(&'a Cx) -> BoxFuture<'a, Result<(), Failure>> + Send + Sync>;
+
+type Finder = for<'a> fn(&'a World, Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
+
+/// A kind in type-erased form.
+pub struct KindEntry {
+    /// Its name.
+    pub name: KindName,
+    /// The precondition of a search.
+    pub seen: SeenThrough,
+    /// The kinds whose resources must be gone before one of this kind is deleted.
+    pub gone_first: &'static [KindName],
+    wanted: fn(&Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure>,
+    find: Finder,
+}
+
+impl KindEntry {
+    /// Returns the entry of `K`.
+    pub const fn of<K: Kind>() -> Self {
+        Self {
+            name: K::NAME,
+            seen: K::SEEN,
+            gone_first: K::GONE_FIRST,
+            wanted: wanted_of::<K>,
+            find: find_of::<K>,
+        }
+    }
+
+    /// Returns the resources of this kind that the profile wants.
+    pub fn wanted(&self, inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
+        (self.wanted)(inputs)
+    }
+
+    /// Finds the platform's resources of this kind, and foreign ones with the name of one in `wanted`.
+    pub async fn find(&self, world: &World, wanted: Wanted<'_>) -> Result<Vec<Found>, Failure> {
+        (self.find)(world, wanted).await
+    }
+}
+
+impl AnyResource {
+    /// Erases `resource`.
+    pub fn new<K: Kind>(resource: K) -> Self {
+        Self { inner: Arc::new(resource) }
+    }
+
+    /// Returns the properties of its kind.
+    pub fn traits(&self) -> Traits {
+        self.inner.traits()
+    }
+
+    /// Compares it with a found resource. A resource of another kind in the same role has to be replaced.
+    pub fn compare(&self, found: &Found) -> Verdict {
+        self.inner.compare(&*found.seen).unwrap_or_else(|| {
+            let made = format!("it was created as {}", found.sight.physical);
+            let loss = found.sight.loses.clone().map_or_else(String::new, |loss| loss.0);
+            Verdict::Differs(vec![Change::old_first(made).losing(loss)])
+        })
+    }
+
+    /// Returns its creation, or `None` if its kind is never created.
+    pub fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
+        self.inner.create(cx)
+    }
+
+    /// Returns its update, or `None` if its kind is never changed.
+    pub fn update<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
+        self.inner.update(cx)
+    }
+
+    /// Waits until it is ready, and stores its output.
+    pub async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
+        self.inner.settle(cx).await
+    }
+
+    /// Finds the resources with its id.
+    pub async fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
+        let id = self.id();
+        let found = self.inner.find(world, Wanted(std::slice::from_ref(self))).await?;
+        Ok(found.into_iter().filter(|found| found.id == id).collect())
+    }
+}
+
+impl Found {
+    /// Returns its deletion, or `None` if its kind is never deleted.
+    pub fn delete<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<(), Failure>>> {
+        self.delete.as_ref().map(|delete| delete(cx))
+    }
+
+    /// Stores its output, if it has one, for the resources that need it.
+    pub fn store_output(&self, world: &World) {
+        (self.store)(world);
+    }
+}
+
+impl Planned for AnyResource {
+    fn id(&self) -> Id {
+        self.inner.id()
+    }
+    fn edges(&self) -> Edges {
+        self.inner.edges()
+    }
+    fn can(&self) -> Can {
+        self.inner.can()
+    }
+    fn facts(&self, doing: Action) -> Facts {
+        self.inner.facts(doing)
+    }
+}
+
+/// The type-erased form of [`Kind`].
+trait Erased: Send + Sync {
+    fn id(&self) -> Id;
+    fn edges(&self) -> Edges;
+    fn can(&self) -> Can;
+    fn facts(&self, doing: Action) -> Facts;
+    fn traits(&self) -> Traits;
+    fn as_any(&self) -> &dyn Any;
+    fn compare(&self, seen: &(dyn Any + Send + Sync)) -> Option<Verdict>;
+    fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>>;
+    fn update<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>>;
+    fn settle<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
+    fn find<'a>(&'a self, world: &'a World, wanted: Wanted<'a>)
+    -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
+}
+
+impl<K: Kind> Erased for K {
+    fn id(&self) -> Id {
+        Kind::id(self)
+    }
+    fn edges(&self) -> Edges {
+        Kind::edges(self)
+    }
+    fn can(&self) -> Can {
+        can::<K>()
+    }
+    fn facts(&self, doing: Action) -> Facts {
+        Kind::facts(self, doing)
+    }
+    fn traits(&self) -> Traits {
+        K::TRAITS
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+    fn compare(&self, seen: &(dyn Any + Send + Sync)) -> Option<Verdict> {
+        seen.downcast_ref::<Seen<K>>().map(|seen| Kind::compare(self, seen))
+    }
+    fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
+        K::CREATE.map(|create| create(self, cx))
+    }
+    fn update<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
+        K::UPDATE.map(|update| update(self, cx))
+    }
+    fn settle<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let output = Kind::settle(self, cx).await?;
+            cx.world.outputs.put(Kind::id(self), output);
+            Ok(())
+        })
+    }
+    fn find<'a>(
+        &'a self,
+        world: &'a World,
+        wanted: Wanted<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Found>, Failure>> {
+        find_of::<K>(world, wanted)
+    }
+}
+
+fn can<K: Kind>() -> Can {
+    Can { create: K::CREATE.is_some(), update: K::UPDATE.is_some(), delete: K::DELETE.is_some() }
+}
+
+fn wanted_of<K: Kind>(inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
+    Ok(K::wanted(inputs)?.into_iter().map(AnyResource::new).collect())
+}
+
+fn find_of<'a, K: Kind>(world: &'a World, wanted: Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>> {
+    Box::pin(async move { Ok(K::find(world, &wanted).await?.into_iter().map(erase).collect()) })
+}
+
+fn erase<K: Kind>(seen: Seen<K>) -> Found {
+    let sight = Sight {
+        physical: seen.physical.clone(),
+        generation: 0,
+        owner: seen.owner.clone(),
+        state: seen.state.clone(),
+        verdict: None,
+        can: can::<K>(),
+        gone_first: K::GONE_FIRST,
+        gone_first_ids: seen.gone_first.clone(),
+        dies_with: seen.dies_with.clone(),
+        loses: seen.loses.clone(),
+        usual_deletion: seen.deletion.usual,
+    };
+    let takes = seen.deletion.takes.clone();
+    let (id, output) = (seen.id.clone(), seen.output.clone());
+    let store = {
+        let (id, output) = (id.clone(), std::sync::Mutex::new(output));
+        move |world: &World| {
+            let output = output.lock().ok().and_then(|output| output.clone());
+            if let Some(output) = output {
+                world.outputs.put(id.clone(), output);
+            }
+        }
+    };
+    let seen = Arc::new(seen);
+    let delete = K::DELETE.map(|delete| -> Deletion {
+        let seen = Arc::clone(&seen);
+        Arc::new(move |cx: &Cx| {
+            let seen = Arc::clone(&seen);
+            let cx = cx.clone();
+            Box::pin(async move { delete(&seen, &cx).await })
+        })
+    });
+    Found { id, sight, takes, seen, delete, store: Arc::new(store) }
+}

@@ -1,0 +1,457 @@
+//! The common code of kind and k3d clusters. Marks from the creating call identify the owner. A record in the first
+//! node, which is written last, shows that the creation was finished.
+
+use std::time::{Duration, SystemTime};
+
+use devplat_kubernetes::context;
+use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, State, Takes, Verdict};
+use devplat_profile::{Exposure, PortMapping};
+use devplat_tool::{
+    docker::{Container, Engine},
+    local::{ExtraConfig, Maker, Mapping, Owner as Mark, api},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{CLUSTER, Cx, Kind, Seen, Wanted, ownership};
+use crate::{
+    failure::{Exit, Failure},
+    platform::PlatformInputs,
+    world::{ClusterAccess, World},
+};
+
+/// How long the API server may take to answer after a start of the nodes.
+const START_PATIENCE: Duration = Duration::from_mins(2);
+/// How long the API server may reject the certificate in its own nodes, which happens while it starts.
+const REJECTED_PATIENCE: Duration = Duration::from_secs(10);
+/// The data that the deletion of a cluster destroys.
+pub(super) const LOSS: &str = "every dev server and home in it";
+
+/// The configuration of a finished cluster.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    platform: String,
+    spec: Value,
+}
+
+/// The known facts of a cluster in an engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    /// The configuration in its record; `None` if it was not read.
+    spec: Option<Value>,
+    /// Nodes that are not running.
+    stopped: Vec<String>,
+    /// Why its API server does not answer although the nodes are running.
+    asleep: Option<String>,
+}
+
+/// Returns the facts of a half-made cluster, which are none.
+pub(super) fn nothing_known() -> Fields {
+    Fields { spec: None, stopped: Vec::new(), asleep: None }
+}
+
+/// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
+/// names of kind's and of k3d's containers never conflict.
+pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
+    let same_maker = wanted.is_empty() || !wanted.of::<K>().is_empty();
+    match &seen.owner {
+        Owner::Foreign(_) => same_maker,
+        Owner::Ours | Owner::Adopted | Owner::Caused { .. } => true,
+    }
+}
+
+/// Finds the cluster of `maker` with the platform's name.
+pub(super) async fn find<K>(maker: Maker, world: &World, wanted: bool) -> Result<Option<Seen<K>>, Failure>
+where
+    K: Kind<Fields = Fields, Output = ClusterAccess>,
+{
+    let Some(engine) = &world.engine else { return Ok(None) };
+    let name = world.platform.as_str();
+    let nodes = maker.nodes(engine, name).await?;
+    let what = format!("{} cluster {name}", maker_name(maker));
+    let Some(first) = nodes.first() else { return labelled(maker, &what, world).await };
+    let owner = owner(&what, &nodes, world);
+    let mut seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
+    seen.owner = owner;
+    seen.loses = Some(Loss(LOSS.to_owned()));
+    seen.deletion =
+        Facts::lasting(Duration::from_secs(3)).taking([Takes::Engine, Takes::Tool(maker_name(maker))]);
+    if seen.owner != Owner::Ours {
+        return Ok(Some(seen));
+    }
+    match maker.read_record(engine, &first.name).await? {
+        None => {
+            seen.state = State::Failed("its creation was interrupted".to_owned());
+            seen.loses = None;
+            return Ok(Some(seen));
+        }
+        // A damaged record must not keep the user from deleting the cluster.
+        Some(record) if wanted => seen.fields.spec = Some(parse(&record, maker, first, world)?),
+        Some(_) => {}
+    }
+    seen.fields.stopped = nodes.iter().filter(|node| !node.running).map(|node| node.name.clone()).collect();
+    if wanted && seen.fields.stopped.is_empty() {
+        match awake(maker, &nodes, world).await? {
+            Ok(access) => seen.output = Some(access),
+            Err(why) => seen.fields.asleep = Some(why.to_string()),
+        }
+    }
+    Ok(Some(seen))
+}
+
+/// Finds containers that kind would delete by their label although they are not nodes: kind sets all labels of a node
+/// when it creates it. The half-made clusters of k3d are found in `k3d_cluster`.
+async fn labelled<K>(maker: Maker, what: &str, world: &World) -> Result<Option<Seen<K>>, Failure>
+where
+    K: Kind<Fields = Fields, Output = ClusterAccess>,
+{
+    let label = format!("{}={}", maker.cluster_label(), world.platform);
+    let containers = match maker {
+        Maker::Kind => world.engine()?.containers(&label).await?,
+        Maker::K3d => Vec::new(),
+    };
+    let Some(first) = containers.first() else { return Ok(None) };
+    let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
+    let owner =
+        Owner::stranger(format!("container {} has the label {label} and is not devplat's", first.name));
+    Ok(Some(Seen { owner, ..seen }))
+}
+
+/// Returns the owner of the cluster of `maker` with the platform's name, and the access to it if it is running.
+pub(super) async fn reach(
+    maker: Maker,
+    world: &World,
+) -> Result<Option<(Owner, Option<ClusterAccess>)>, Failure> {
+    let found = match maker {
+        Maker::Kind => find::<super::kind_cluster::KindNodes>(maker, world, true)
+            .await?
+            .map(|seen| (seen.owner, seen.output)),
+        Maker::K3d => find::<super::k3d_cluster::K3dNodes>(maker, world, true)
+            .await?
+            .map(|seen| (seen.owner, seen.output)),
+    };
+    Ok(found)
+}
+
+fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result<Value, Failure> {
+    let record: Record = serde_json::from_slice(record).map_err(|error| {
+        Failure::of(Exit::PartWay, &error)
+            .while_doing(format!("{} in container {} is damaged", maker.record_path(), node.name))
+            .hint(format!(
+                "`{}` deletes the cluster with {LOSS}; no other command does",
+                world.command("destroy")
+            ))
+    })?;
+    Ok(record.spec)
+}
+
+/// Returns the owner. All nodes must have the mark, because a node without it is not devplat's.
+fn owner(what: &str, nodes: &[Container], world: &World) -> Owner {
+    let owners = nodes.iter().map(|node| ownership::of_mark(what, Mark::of_node(node).as_ref(), world));
+    owners.into_iter().find(|owner| *owner != Owner::Ours).unwrap_or(Owner::Ours)
+}
+
+/// Compares the cluster with the profile. `key` is the section of the profile.
+pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
+    let mut changes: Vec<Change> =
+        fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
+    if changes.is_empty() {
+        changes.extend(fields.stopped.iter().map(|node| Change::in_place(format!("{node} is stopped"))));
+        changes.extend(fields.asleep.iter().map(Change::in_place));
+    }
+    if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
+}
+
+/// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older
+/// records lack newer keys.
+fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
+    let empty = serde_json::Map::new();
+    let (was, wanted) = (was.as_object().unwrap_or(&empty), wanted.as_object().unwrap_or(&empty));
+    let text = |value: Option<&Value>| value.filter(|value| !value.is_null()).map(ToString::to_string);
+    let mut keys: Vec<&String> = was.keys().chain(wanted.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    keys.into_iter()
+        .filter_map(|name| {
+            let (was, wanted) = (text(was.get(name)), text(wanted.get(name)));
+            let detail =
+                Detail::Field { name: format!("{key}.{name}"), was: was.clone(), wanted: wanted.clone() };
+            (was != wanted).then(|| Change { detail, how: How::OldFirst, loses: Some(Loss(LOSS.to_owned())) })
+        })
+        .collect()
+}
+
+/// Returns the access to a cluster whose nodes are running, or why it does not answer yet.
+async fn awake(
+    maker: Maker,
+    nodes: &[Container],
+    world: &World,
+) -> Result<Result<ClusterAccess, Unready>, Failure> {
+    let access = match kept(nodes, world).await? {
+        Some(access) => access,
+        None => fetched(maker, world).await?,
+    };
+    match asleep(&access, nodes, world).await? {
+        Asleep::No => return Ok(Ok(access)),
+        Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
+        // The certificate in the state folder has expired or is of another authority; the nodes have the current one.
+        Asleep::Unauthorized => {}
+    }
+    let access = fetched(maker, world).await?;
+    Ok(match asleep(&access, nodes, world).await? {
+        Asleep::No => Ok(access),
+        Asleep::Because(why) => Err(Unready::NotYet(why)),
+        Asleep::Unauthorized => Err(Unready::Rejected),
+    })
+}
+
+/// The reason why a running cluster does not answer.
+#[derive(Debug, thiserror::Error)]
+enum Unready {
+    /// A temporary reason.
+    #[error("{0}")]
+    NotYet(String),
+    /// Its certificates have expired, as after a year without an upgrade.
+    #[error("its API server rejects the certificate in its own nodes")]
+    Rejected,
+}
+
+/// Returns the kubeconfig in the state folder, if it leads to the cluster. Other programs may have added contexts to it
+/// and made one current.
+async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
+    let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
+    let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
+    let Some(server) = access.server() else { return Ok(None) };
+    Ok(api::leads_to(&server, nodes).await.then_some(access))
+}
+
+/// Fetches the kubeconfig from the nodes.
+async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> {
+    let engine = world.engine()?;
+    let name = world.platform.as_str();
+    let text = match maker {
+        Maker::Kind => super::kind_cluster::tool(engine, world).kubeconfig(name).await?,
+        Maker::K3d => super::k3d_cluster::tool(engine, world).kubeconfig(name).await?,
+    };
+    ClusterAccess::kept(&text).map_err(|error| {
+        Failure::of(Exit::Internal, &error)
+            .while_doing(format!("{} gave a kubeconfig that does not parse", maker_name(maker)))
+    })
+}
+
+/// Whether a running cluster answers.
+enum Asleep {
+    /// It answers.
+    No,
+    /// It does not answer, for this reason.
+    Because(String),
+    /// It rejects the credentials.
+    Unauthorized,
+}
+
+async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> Result<Asleep, Failure> {
+    let client = match access.connect(world).await {
+        Ok(client) => client,
+        // An expired certificate is found before any call.
+        Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),
+        Err(failure) => return Err(failure),
+    };
+    if let Err(error) = context::answer(&client).await {
+        let rejected = error.is_login();
+        return Ok(if rejected {
+            Asleep::Unauthorized
+        } else {
+            Asleep::Because("its API server is not ready".to_owned())
+        });
+    }
+    for node in nodes {
+        let Some(started) = node.started_at else { continue };
+        let since_epoch = Duration::from_millis(u64::try_from(started.as_millisecond()).unwrap_or_default());
+        let started = SystemTime::UNIX_EPOCH + since_epoch;
+        match context::kubelet_spoke(&client, &node.name, started).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return Ok(Asleep::Because(format!(
+                    "the kubelet of {} has not reported since it was started",
+                    node.name
+                )));
+            }
+            Err(error) => return Ok(Asleep::Because(error.to_string())),
+        }
+    }
+    Ok(Asleep::No)
+}
+
+/// Starts the stopped nodes, control planes first.
+pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
+    let engine = cx.world.engine()?;
+    for node in maker.nodes(engine, cx.world.platform.as_str()).await? {
+        if !node.running {
+            cx.report(format!("starting {}", node.name));
+            cx.call(format!("start container {}", node.name), |()| None, engine.start(&node.name)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the cluster answers, and returns the access to it.
+pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failure> {
+    let engine = cx.world.engine()?;
+    let begun = tokio::time::Instant::now();
+    let mut rejected_since = None;
+    loop {
+        let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
+        let why = match awake(maker, &nodes, &cx.world).await? {
+            Ok(access) => return Ok(access),
+            Err(why) => why,
+        };
+        let first = nodes.first().map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
+        match why {
+            Unready::NotYet(_) => rejected_since = None,
+            Unready::Rejected => {
+                let since = *rejected_since.get_or_insert_with(tokio::time::Instant::now);
+                if since.elapsed() > REJECTED_PATIENCE {
+                    return Err(Failure::new(Exit::PartWay, format!("the cluster cannot be used: {why}"))
+                        .hint(renewal(maker, &first)));
+                }
+            }
+        }
+        if begun.elapsed() > START_PATIENCE {
+            return Err(Failure::new(
+                Exit::PartWay,
+                format!("the cluster did not come up within {} s: {why}", START_PATIENCE.as_secs()),
+            )
+            .hint(format!("read `docker logs {first}`, then run the same command, which waits again")));
+        }
+        cx.report(format!("waiting for the cluster: {why}"));
+        cx.pause(Duration::from_millis(300)).await?;
+    }
+}
+
+/// Returns the hint for expired certificates.
+fn renewal(maker: Maker, node: &str) -> String {
+    match maker {
+        Maker::Kind => format!(
+            "if they expired: `docker exec {node} kubeadm certs renew all`, then `docker restart {node}`"
+        ),
+        // k3s renews its certificates at its start.
+        Maker::K3d => format!("if they expired: `docker restart {node}`"),
+    }
+}
+
+/// Writes the record of the finished cluster to the first node.
+pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
+    cx.report("writing its record");
+    let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
+    let first = nodes.first().ok_or_else(|| {
+        Failure::new(Exit::PartWay, "its nodes were deleted while it was created")
+            .hint("run the same command again")
+    })?;
+    let record = Record { platform: cx.world.platform.to_string(), spec: spec.clone() };
+    let text = serde_json::to_vec(&record).expect("a record is JSON");
+    let work = maker.write_record(engine, &first.name, &text);
+    cx.call(format!("write {} in {}", maker.record_path(), first.name), |()| None, work).await
+}
+
+/// Returns the mapping of the bastion's node port and the profile's own mappings. Port 0 of this machine takes a free
+/// one.
+pub(super) fn mappings(
+    inputs: &PlatformInputs,
+    ssh_port: Option<u16>,
+    ssh_address: std::net::IpAddr,
+    others: &[PortMapping],
+) -> Vec<Mapping> {
+    let bastion = match inputs.profile.bastion.exposure {
+        Exposure::NodePort(node_port) => {
+            Some(Mapping { address: ssh_address, host_port: ssh_port.unwrap_or(0), node_port })
+        }
+        Exposure::LoadBalancer | Exposure::PortForward => None,
+    };
+    let others = others.iter().map(|PortMapping { host_port, node_port, listen_address }| Mapping {
+        address: *listen_address,
+        host_port: *host_port,
+        node_port: *node_port,
+    });
+    bastion.into_iter().chain(others).collect()
+}
+
+/// Returns the needs of creating a cluster: the engine, the program and its ports.
+pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, nodes: u32) -> Vec<Takes> {
+    let api = api_port.map(|port| (std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port));
+    let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
+    let ports = ports.filter(|(_, port)| *port != 0).map(|address| Takes::FreePort(address.into()));
+    // kind uses the engine through the command docker.
+    let docker = match maker {
+        Maker::Kind => Some(Takes::Tool("docker")),
+        Maker::K3d => None,
+    };
+    let engine = Takes::EngineOf(context::IMAGE_ARCHITECTURE);
+    [engine, Takes::Tool(maker_name(maker)), Takes::InotifyInstances(nodes * INOTIFY_PER_NODE)]
+        .into_iter()
+        .chain(docker)
+        .chain(ports)
+        .collect()
+}
+
+/// systemd, containerd, kubelet and the control plane of one node open about this many (counted on a kind node).
+const INOTIFY_PER_NODE: u32 = 20;
+
+/// Returns the user's configuration file for kind or k3d.
+pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {
+    inputs.config_file.as_ref().map(|(path, text)| ExtraConfig { path, text })
+}
+
+/// Returns the digest of that file for the record.
+pub(super) fn extra_digest(inputs: &PlatformInputs) -> Option<String> {
+    let (_, text) = inputs.config_file.as_ref()?;
+    Some(devplat_image::Digest::of(text.as_bytes()).to_string())
+}
+
+/// Returns the program of `maker`.
+pub(super) fn maker_name(maker: Maker) -> &'static str {
+    match maker {
+        Maker::Kind => "kind",
+        Maker::K3d => "k3d",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(spec: Value) -> Fields {
+        Fields { spec: Some(spec), stopped: Vec::new(), asleep: None }
+    }
+
+    fn said(verdict: &Verdict) -> Vec<String> {
+        match verdict {
+            Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect(),
+            verdict => vec![format!("{verdict:?}")],
+        }
+    }
+
+    #[test]
+    fn older_record_without_newer_empty_keys_does_not_differ() {
+        let was = fields(json!({"nodeImage": "auto", "sshPort": null, "bastionPort": 30022}));
+        let wanted = json!({"nodeImage": "auto", "bastionPort": 30022});
+        assert_eq!(compare("cluster.kind", &wanted, &was), Verdict::Same);
+    }
+
+    #[test]
+    fn change_of_the_cluster_names_the_key_and_the_lost_data() {
+        let was = fields(json!({"workers": 1, "sshPort": 22}));
+        let verdict = compare("cluster.kind", &json!({"workers": 2, "sshPort": 22}), &was);
+        assert_eq!(said(&verdict), ["cluster.kind.workers is 1; the profile wants 2"]);
+        let Verdict::Differs(changes) = verdict else { panic!("it differs") };
+        assert_eq!(changes[0].loses, Some(Loss(LOSS.to_owned())));
+    }
+
+    #[test]
+    fn stopped_node_is_a_difference_in_place() {
+        let stopped = Fields { stopped: vec!["a-control-plane".to_owned()], ..fields(json!({})) };
+        assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-control-plane is stopped"]);
+    }
+}

@@ -1,0 +1,214 @@
+//! The registry that devplat runs beside a local cluster. Nodes pull from it by its container's name, so devplat sends
+//! each blob only once for all nodes.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Takes, Verdict};
+use devplat_profile::{LocalRegistry, NodeImage};
+use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, network, ownership};
+
+use crate::{
+    failure::{Exit, Failure},
+    platform::{Delivery, PlatformInputs, REGISTRY_PORT, local_registry_name},
+    world::{Ref, World},
+};
+
+/// The kind.
+pub(super) const REGISTRY: KindName = KindName::new("local registry");
+/// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
+const BUILT_IMAGE: &str = "devplat/registry:v3";
+/// The image that is pulled otherwise: the newest major version of the distribution registry.
+const PUBLIC_IMAGE: &str = "docker.io/library/registry:3";
+/// Only this machine pushes to it.
+const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+/// How long the registry may take to answer after its start.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The address to push to, such as `127.0.0.1:41234`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RegistryAddress(pub String);
+
+/// A registry in a container.
+#[derive(Debug, Clone)]
+pub(crate) struct Registry {
+    name: String,
+    network: String,
+    spec: LocalRegistry,
+}
+
+/// Returns the reference to the registry's address.
+pub(super) fn address() -> Ref<RegistryAddress> {
+    Ref::to(REGISTRY.single())
+}
+
+impl Kind for Registry {
+    const NAME: KindName = REGISTRY;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.start(cx)));
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    type Fields = Container;
+    type Output = RegistryAddress;
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        let Delivery::LocalRegistry(spec) = &inputs.delivery else { return Ok(Vec::new()) };
+        Ok(vec![Self {
+            name: local_registry_name(&inputs.platform),
+            network: network::network_name(&inputs.platform),
+            spec: spec.clone(),
+        }])
+    }
+
+    fn id(&self) -> Id {
+        REGISTRY.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges { needs: vec![network::NETWORK.single()], ..Edges::default() }
+    }
+
+    fn facts(&self, doing: Action) -> Facts {
+        let port = self.spec.host_port.filter(|_| doing == Action::Create);
+        let port = port.map(|port| Takes::FreePort((LOOPBACK, port).into()));
+        Facts::lasting(Duration::from_secs(1)).taking([Takes::Engine].into_iter().chain(port))
+    }
+
+    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(engine) = &world.engine else { return Ok(Vec::new()) };
+        let Some(container) = engine.container(&local_registry_name(&world.platform)).await? else {
+            return Ok(Vec::new());
+        };
+        let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, world);
+        let output = container.running.then(|| pushed_to(&container)).flatten();
+        let loses = Some(Loss("images that users pushed to it".to_owned()));
+        let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
+        Ok(vec![Seen { owner, loses, ..seen }])
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        let container = &seen.fields;
+        let mapped = container.configured.get(&REGISTRY_PORT).and_then(|all| all.first()).map(|one| one.port);
+        match (self.spec.host_port, mapped) {
+            (Some(wanted), mapped) if mapped != Some(wanted) => {
+                let was = mapped.map_or("no port".to_owned(), |port| format!("port {port}"));
+                let change = Change::old_first(format!("it has {was}; the profile wants {wanted}"));
+                Verdict::Differs(vec![change.losing("images that users pushed to it")])
+            }
+            _ if !container.running => Verdict::Differs(vec![Change::in_place("it is stopped")]),
+            _ => Verdict::Same,
+        }
+    }
+
+    async fn settle(&self, cx: &Cx) -> Result<RegistryAddress, Failure> {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let container = cx.world.engine()?.container(&self.name).await?;
+            let address = container.as_ref().and_then(pushed_to);
+            if let Some(RegistryAddress(address)) = &address
+                && answers(address).await
+            {
+                return Ok(RegistryAddress(address.clone()));
+            }
+            if begun.elapsed() > PATIENCE {
+                let why = format!("container {} did not answer within {} s", self.name, PATIENCE.as_secs());
+                return Err(Failure::new(Exit::PartWay, why)
+                    .hint(format!("read `docker logs {}`, then run the same command again", self.name)));
+            }
+            cx.report(format!("waiting for container {} to answer", self.name));
+            cx.pause(Duration::from_millis(100)).await?;
+        }
+    }
+}
+
+/// Returns whether the registry itself answers, because the engine accepts connections before the registry does.
+async fn answers(address: &str) -> bool {
+    let probe = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET /v2/ HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut start = [0; 12];
+        stream.read_exact(&mut start).await?;
+        Ok::<_, std::io::Error>(start)
+    };
+    match tokio::time::timeout(Duration::from_secs(2), probe).await {
+        Ok(Ok(start)) => start.starts_with(b"HTTP/1.") && start.ends_with(b" 200"),
+        Ok(Err(_)) | Err(_) => false,
+    }
+}
+
+impl Registry {
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let engine = cx.world.engine()?;
+        let image = self.image(cx).await?;
+        let labels = ownership::own(&cx.world).labels();
+        let binding = Binding { address: LOOPBACK, port: self.spec.host_port.unwrap_or(0) };
+        let container = NewContainer {
+            name: &self.name,
+            image: &image,
+            command: &[],
+            labels: &labels,
+            network: &self.network,
+            variables: &[],
+            ports: &[(REGISTRY_PORT, binding)],
+            volumes: &[],
+            restart: Restart::UnlessStopped,
+        };
+        let physical = Physical(self.name.clone());
+        let call = format!("create container {}", self.name);
+        cx.call(call, |()| Some(physical.clone()), engine.run_container(&container)).await?;
+        Ok(physical)
+    }
+
+    /// Returns the image to run, and pulls it if the engine does not have it.
+    async fn image(&self, cx: &Cx) -> Result<String, Failure> {
+        let engine = cx.world.engine()?;
+        let image = match &self.spec.image {
+            NodeImage::Reference(reference) => reference.as_str(),
+            NodeImage::Auto if engine.image(BUILT_IMAGE).await?.is_some() => BUILT_IMAGE,
+            NodeImage::Auto => PUBLIC_IMAGE,
+        };
+        if engine.image(image).await?.is_none() {
+            cx.report(format!("pulling {image}"));
+            let pull = engine.pull(image, |step| {
+                cx.report(format!(
+                    "pulling {image}: {} of {}",
+                    indicatif::DecimalBytes(step.done),
+                    indicatif::DecimalBytes(step.of)
+                ));
+            });
+            cx.call(format!("pull {image}"), |()| None, pull).await.map_err(|failure| {
+                failure.hint("name another image with --set images.local.image=REFERENCE, or use no registry: --set images.delivery=nodes")
+            })?;
+        }
+        Ok(image.to_owned())
+    }
+
+    async fn start(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let engine = cx.world.engine()?;
+        let call = format!("start container {}", self.name);
+        cx.call(call, |()| None, engine.start(&self.name)).await?;
+        Ok(Physical(self.name.clone()))
+    }
+}
+
+fn pushed_to(container: &Container) -> Option<RegistryAddress> {
+    let binding = container.bound.get(&REGISTRY_PORT)?.first()?;
+    (binding.port != 0).then(|| RegistryAddress(format!("{}:{}", binding.reached_at(), binding.port)))
+}
+
+async fn delete(seen: &Seen<Registry>, cx: &Cx) -> Result<(), Failure> {
+    let still = Registry::find(&cx.world, &Wanted::new(&[])).await?;
+    if !matches!(still.first(), Some(Seen { owner: Owner::Ours, .. })) {
+        return Ok(());
+    }
+    let (engine, name) = (cx.world.engine()?, &seen.physical.0);
+    cx.call(format!("delete container {name}"), |()| None, engine.remove_container(name)).await
+}

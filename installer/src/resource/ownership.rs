@@ -1,0 +1,99 @@
+//! The owner of a Docker object, by its marks.
+
+use std::collections::BTreeMap;
+
+use devplat_plan::{Foreigner, Owner};
+use devplat_tool::local::Owner as Mark;
+
+use crate::world::World;
+
+/// Returns the mark of this run's objects.
+pub(super) fn own(world: &World) -> Mark {
+    Mark { platform: world.platform.to_string(), account: Some(world.account.clone()) }
+}
+
+/// Returns the owner of an object with these labels. `what` names it in messages, such as `Docker network devplat-a`.
+pub(super) fn of_labels(what: &str, labels: &BTreeMap<String, String>, world: &World) -> Owner {
+    of_mark(what, Mark::of_labels(labels).as_ref(), world)
+}
+
+/// Returns the owner of an object with this mark.
+pub(super) fn of_mark(what: &str, mark: Option<&Mark>, world: &World) -> Owner {
+    let Some(Mark { platform, account }) = mark else {
+        return Owner::stranger(format!("{what} was not created by devplat"));
+    };
+    if *platform != world.platform.as_str() {
+        return Owner::stranger(format!("{what} belongs to platform {platform}"));
+    }
+    match account {
+        // Objects of an older devplat name no account.
+        None => Owner::Ours,
+        // Compare user IDs, because names of accounts can change.
+        Some(account) if account.uid == world.account.uid || world.take_over => Owner::Ours,
+        Some(account) => Owner::Foreign(Foreigner::Account(format!(
+            "{what} belongs to platform {platform} of account {} (uid {}) of this machine",
+            account.name, account.uid
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use devplat_kubernetes::connect::NoPlugins;
+    use devplat_profile::PlatformName;
+    use devplat_tool::{Surroundings, local::Account};
+
+    use super::*;
+    use crate::{
+        state::StateFolder,
+        world::{Parts, Stop},
+    };
+
+    /// Returns the world of account ada, uid 1000, with platform devplat.
+    fn world(take_over: bool) -> World {
+        let platform = PlatformName::default();
+        World::new(Parts {
+            state: StateFolder::below(Path::new("/nowhere"), &platform),
+            platform,
+            account: Account { uid: 1000, name: "ada".to_owned() },
+            take_over,
+            stop: Stop::default(),
+            now: jiff::Timestamp::now,
+            surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
+            engine: None,
+            named: None,
+            plugins: Arc::new(NoPlugins),
+        })
+    }
+
+    fn mark(account: Option<(u32, &str)>) -> Mark {
+        let account = account.map(|(uid, name)| Account { uid, name: name.to_owned() });
+        Mark { platform: "devplat".to_owned(), account }
+    }
+
+    #[test]
+    fn object_of_another_account_is_foreign_until_taken_over() {
+        let owner = |account, take_over| of_mark("network a", Some(&mark(account)), &world(take_over));
+        let Owner::Foreign(Foreigner::Account(why)) = owner(Some((4242, "other")), false) else {
+            panic!("it is not another account's")
+        };
+        assert!(why.contains("account other (uid 4242)"), "{why}");
+        assert_eq!(owner(Some((4242, "other")), true), Owner::Ours);
+        // A renamed account, and an object of an older devplat.
+        assert_eq!(owner(Some((1000, "ada-b")), false), Owner::Ours);
+        assert_eq!(owner(None, false), Owner::Ours);
+    }
+
+    #[test]
+    fn object_without_our_mark_is_always_foreign() {
+        let other = Mark { platform: "team-b".to_owned(), ..mark(Some((1000, "ada"))) };
+        for take_over in [false, true] {
+            for mark in [None, Some(&other)] {
+                let owner = of_mark("network a", mark, &world(take_over));
+                assert!(matches!(owner, Owner::Foreign(_)), "{owner:?}");
+            }
+        }
+    }
+}

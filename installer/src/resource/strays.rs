@@ -1,0 +1,80 @@
+//! Objects with the platform's label that no release has: the leftovers of a lost inventory.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_kubernetes::{ObjectRef, release};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Verdict};
+
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER, release::RELEASE, user_data::USER_DATA};
+use crate::{failure::Failure, platform::PlatformInputs, world::World};
+
+const STRAYS: KindName = KindName::new("objects in no release");
+
+/// How long the objects may take to be gone.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Objects that are in no release.
+#[derive(Debug, Clone)]
+pub(crate) struct Strays;
+
+impl Kind for Strays {
+    const NAME: KindName = STRAYS;
+    const GONE_FIRST: &'static [KindName] = &[RELEASE, USER_DATA, PROOF_SERVER];
+    const SEEN: SeenThrough = SeenThrough::Cluster;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: false };
+    const CREATE: Option<super::kind::Act<Self>> = None;
+    const UPDATE: Option<super::kind::Act<Self>> = None;
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    type Fields = Vec<ObjectRef>;
+    type Output = ();
+
+    fn wanted(_: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn id(&self) -> Id {
+        STRAYS.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(Duration::from_secs(4))
+    }
+
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let client = world.client().await?;
+        let mut rendered = Vec::new();
+        for release in wanted.of::<super::release::Release>() {
+            match release.rendered_if_possible()? {
+                Some(release) => rendered.push(release),
+                // A release whose objects are not known yet could have any object, so none is a stray.
+                None => return Ok(Vec::new()),
+            }
+        }
+        let strays = release::strays(&client, world.platform.as_str(), &rendered, world).await?;
+        if strays.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<String> = strays.iter().map(ToString::to_string).collect();
+        let seen = Seen::ours(STRAYS.single(), names.join(", "), strays, None);
+        Ok(vec![Seen { dies_with: super::dies_with_of(world), ..seen }])
+    }
+
+    fn compare(&self, _: &Seen<Self>) -> Verdict {
+        Verdict::Same
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+async fn delete(seen: &Seen<Strays>, cx: &Cx) -> Result<(), Failure> {
+    let client = cx.world.client().await?;
+    let platform = cx.world.platform.as_str();
+    let work = release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx);
+    cx.call(format!("delete {}", seen.physical), |()| None, work).await
+}

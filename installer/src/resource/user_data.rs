@@ -1,0 +1,85 @@
+//! Dev servers and users in an existing cluster, which users created. They are deleted before the operator, which
+//! removes their finalizers, and only if the user agrees.
+
+use std::{sync::Arc, time::Duration};
+
+use devplat_kubernetes::release;
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Loss, Owner, Verdict};
+use devplat_render::ReleaseName;
+
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER};
+use crate::{failure::Failure, platform::PlatformInputs, world::World};
+
+/// The kind.
+pub(super) const USER_DATA: KindName = KindName::new("dev servers and users");
+
+/// How long they may take to be gone: their processes have 30 s to end.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Dev servers and users.
+#[derive(Debug, Clone)]
+pub(crate) struct UserData;
+
+impl Kind for UserData {
+    const NAME: KindName = USER_DATA;
+    const GONE_FIRST: &'static [KindName] = &[PROOF_SERVER];
+    const SEEN: SeenThrough = SeenThrough::Cluster;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: false };
+    const CREATE: Option<super::kind::Act<Self>> = None;
+    const UPDATE: Option<super::kind::Act<Self>> = None;
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    type Fields = ();
+    type Output = ();
+
+    fn wanted(_: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn id(&self) -> Id {
+        USER_DATA.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(Duration::from_secs(10))
+    }
+
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        // Only a destroy reads them, because only it can delete them.
+        if !wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let client = world.client().await?;
+        let data = release::data(&client, world.platform.as_str(), world).await?;
+        let any = release::has_custom_resources(&client, world).await?;
+        if !any {
+            return Ok(Vec::new());
+        }
+        let loses = data.deleted_with_crds().then(|| Loss(data.to_string()));
+        let seen = Seen::ours(USER_DATA.single(), "DevServers and DevUsers", (), None);
+        Ok(vec![Seen {
+            owner: Owner::Caused { by: super::release::id(ReleaseName::Crds) },
+            dies_with: super::dies_with_of(world),
+            loses,
+            deletion: Facts::lasting(Duration::from_secs(10)),
+            ..seen
+        }])
+    }
+
+    fn compare(&self, _: &Seen<Self>) -> Verdict {
+        Verdict::Same
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+async fn delete(_: &Seen<UserData>, cx: &Cx) -> Result<(), Failure> {
+    let client = cx.world.client().await?;
+    let work = release::remove_custom_resources(&client, PATIENCE, cx);
+    cx.call("delete all DevServers and DevUsers", |()| None, work).await
+}

@@ -1,0 +1,144 @@
+//! Allows one run at a time for each platform. Runs of one account use a lock file in the state folder. Accounts that
+//! share a Docker engine use a socket in the kernel's abstract namespace, which leaves no file and ends with its
+//! process.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener, UnixStream},
+    },
+    path::Path,
+};
+
+use devplat_profile::PlatformName;
+use fs4::FileExt;
+
+/// A lock that a command holds while it works on a platform. The kernel releases it when the process ends in any way.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+/// A lock for all accounts of the machine, which a command holds while it works on a platform in a Docker engine.
+#[derive(Debug)]
+pub struct EngineLock {
+    _socket: UnixListener,
+}
+
+/// The reason why a lock was not acquired.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{0} is working on this platform")]
+    Held(Holder),
+    /// The file or the socket cannot be used.
+    #[error("cannot lock it")]
+    Io(#[source] std::io::Error),
+}
+
+/// The process that holds a lock, as far as the kernel shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    process: Option<u32>,
+    command: Option<String>,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.process, &self.command) {
+            (Some(process), Some(command)) => write!(f, "process {process}, `{command}`,"),
+            (Some(process), None) => write!(f, "process {process}"),
+            (None, _) => f.write_str("another devplat"),
+        }
+    }
+}
+
+impl Lock {
+    /// Locks the file at `path`, creating it if it is absent. The file stays empty.
+    pub fn acquire(path: &Path) -> Result<Self, LockError> {
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let file = opened.map_err(LockError::Io)?;
+        match FileExt::try_lock(&file) {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(fs4::TryLockError::WouldBlock) => Err(LockError::Held(holder_of(&file))),
+            Err(fs4::TryLockError::Error(error)) => Err(LockError::Io(error)),
+        }
+    }
+}
+
+impl EngineLock {
+    /// Locks `platform` in the engine with this id.
+    pub fn acquire(engine: &str, platform: &PlatformName) -> Result<Self, LockError> {
+        let name = format!("devplat/{engine}/{platform}");
+        let address = SocketAddr::from_abstract_name(name).map_err(LockError::Io)?;
+        match UnixListener::bind_addr(&address) {
+            Ok(socket) => Ok(Self { _socket: socket }),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                let process = UnixStream::connect_addr(&address)
+                    .ok()
+                    .and_then(|stream| rustix::net::sockopt::socket_peercred(&stream).ok())
+                    .and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
+                Err(LockError::Held(holder(process)))
+            }
+            Err(error) => Err(LockError::Io(error)),
+        }
+    }
+}
+
+/// Returns the process that holds the lock of `file`, from /proc/locks; unknown if it is in another container.
+fn holder_of(file: &File) -> Holder {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(about) = file.metadata() else { return holder(None) };
+    let (major, minor) = (rustix::fs::major(about.dev()), rustix::fs::minor(about.dev()));
+    let place = format!("{major:02x}:{minor:02x}:{}", about.ino());
+    // Such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:131090 0 EOF`.
+    let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+    let process = locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [_, "FLOCK", _, "WRITE", process, at, ..] = fields[..] else { return None };
+        (at == place).then(|| process.parse().ok()).flatten()
+    });
+    holder(process)
+}
+
+fn holder(process: Option<u32>) -> Holder {
+    let command = process.and_then(|process| {
+        let line = fs::read(format!("/proc/{process}/cmdline")).ok()?;
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut words = line.split_terminator('\0');
+        let program = Path::new(words.next()?).file_name()?.to_string_lossy().into_owned();
+        Some(std::iter::once(&*program).chain(words).collect::<Vec<_>>().join(" "))
+    });
+    Holder { process, command }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn second_run_reports_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = Lock::acquire(&path).unwrap();
+        let message = Lock::acquire(&path).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("process {}, `", std::process::id())), "{message}");
+        assert!(message.ends_with("`, is working on this platform"), "{message}");
+        drop(lock);
+        Lock::acquire(&path).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"", "the holder is written nowhere");
+    }
+
+    #[test]
+    fn lock_in_an_engine_is_exclusive_and_ends_with_its_holder() {
+        let platform = PlatformName::default();
+        let engine = format!("TEST-{}", std::process::id());
+        let lock = EngineLock::acquire(&engine, &platform).unwrap();
+        let message = EngineLock::acquire(&engine, &platform).unwrap_err().to_string();
+        assert!(message.starts_with(&format!("process {}, `", std::process::id())), "{message}");
+        EngineLock::acquire("ANOTHER", &platform).unwrap();
+        drop(lock);
+        EngineLock::acquire(&engine, &platform).unwrap();
+    }
+}

@@ -1,0 +1,181 @@
+//! The world that finders and steps act on: the Docker engine, the cluster and the state folder. It does not depend on
+//! the kinds of resources.
+
+mod access;
+mod outputs;
+mod stop;
+
+pub use access::{ClusterAccess, NamedCluster};
+pub use outputs::{Outputs, Ref};
+pub use stop::Stop;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use devplat_kubernetes::{Pace, Stopped, Waiting, connect};
+use devplat_plan::KindName;
+use devplat_profile::PlatformName;
+use devplat_tool::{Surroundings, docker::Engine, local::Account};
+use futures::future::BoxFuture;
+use tokio::sync::Mutex;
+
+use crate::{
+    failure::{Exit, Failure},
+    state::StateFolder,
+};
+
+/// The name of the platform's cluster, which clusters of all kinds share.
+pub const CLUSTER: KindName = KindName::new("cluster");
+
+/// The world around one platform.
+#[derive(Clone)]
+pub struct World {
+    /// The platform.
+    pub platform: PlatformName,
+    /// The account of this machine that devplat runs as.
+    pub account: Account,
+    /// Whether the user agreed to continue with a platform of another account.
+    pub take_over: bool,
+    /// The state folder of the platform.
+    pub state: StateFolder,
+    /// The outputs of resources, for the resources that need them.
+    pub outputs: Arc<Outputs>,
+    /// The user's requests to stop.
+    pub stop: Stop,
+    /// The time, for the journal.
+    pub now: fn() -> jiff::Timestamp,
+    /// The variables and the home folder that devplat was started with.
+    pub surroundings: Surroundings,
+    /// The Docker engine, if the platform uses one.
+    pub engine: Option<Engine>,
+    /// The cluster that the user named, if the platform is in one.
+    pub named: Option<NamedCluster>,
+    /// Runs the credential plugins of kubeconfigs.
+    pub plugins: Arc<dyn connect::Plugins>,
+    /// A folder for files that programs such as k3d always write.
+    pub scratch_folder: PathBuf,
+    /// The kubeconfig for kind and k3d, in place of the user's.
+    pub scratch_kubeconfig: PathBuf,
+    client: Arc<Mutex<Option<(ClusterAccess, kube::Client)>>>,
+}
+
+/// The parts of a world.
+pub struct Parts {
+    /// The platform.
+    pub platform: PlatformName,
+    /// The account of this machine that devplat runs as.
+    pub account: Account,
+    /// Whether the user agreed to continue with a platform of another account.
+    pub take_over: bool,
+    /// The state folder of the platform.
+    pub state: StateFolder,
+    /// The user's requests to stop.
+    pub stop: Stop,
+    /// The time, for the journal.
+    pub now: fn() -> jiff::Timestamp,
+    /// The variables and the home folder that devplat was started with.
+    pub surroundings: Surroundings,
+    /// The Docker engine, if the platform uses one.
+    pub engine: Option<Engine>,
+    /// The cluster that the user named, if the platform is in one.
+    pub named: Option<NamedCluster>,
+    /// Runs the credential plugins of kubeconfigs.
+    pub plugins: Arc<dyn connect::Plugins>,
+}
+
+impl World {
+    /// Returns a world without outputs.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { platform, account, take_over, state, stop, now, surroundings, engine, named, plugins } =
+            parts;
+        let scratch_folder = state.scratch();
+        let scratch_kubeconfig = scratch_folder.join("kubeconfig");
+        Self {
+            scratch_folder,
+            scratch_kubeconfig,
+            platform,
+            account,
+            take_over,
+            state,
+            outputs: Arc::default(),
+            stop,
+            now,
+            surroundings,
+            engine,
+            named,
+            plugins,
+            client: Arc::default(),
+        }
+    }
+
+    /// Returns the same world for work that a request to stop does not interrupt.
+    #[must_use]
+    pub fn unstoppable(&self) -> Self {
+        Self { stop: Stop::default(), ..self.clone() }
+    }
+
+    /// Returns the access to the platform's cluster; `None` if it does not exist or is not running.
+    pub fn cluster(&self) -> Option<ClusterAccess> {
+        self.outputs.get(&Ref::to(CLUSTER.single()))
+    }
+
+    /// Returns the Docker engine. Fails if the platform uses none.
+    pub fn engine(&self) -> Result<&Engine, Failure> {
+        self.engine.as_ref().ok_or_else(|| Failure::new(Exit::Internal, "this platform has no Docker engine"))
+    }
+
+    /// Returns a client of the platform's cluster. Fails if it is not running.
+    pub async fn client(&self) -> Result<kube::Client, Failure> {
+        let Some(access) = self.cluster() else {
+            return Err(Failure::new(Exit::PartWay, "the platform's cluster is not running")
+                .hint(format!("`{}` starts it", self.command("up"))));
+        };
+        self.client_of(&access).await
+    }
+
+    /// Returns a client of the cluster of `access`. The last client is kept, because its login may have run a plugin.
+    pub async fn client_of(&self, access: &ClusterAccess) -> Result<kube::Client, Failure> {
+        let mut kept = self.client.lock().await;
+        if let Some((of, client)) = &*kept
+            && of == access
+        {
+            return Ok(client.clone());
+        }
+        let client = access.connect(self).await?;
+        *kept = Some((access.clone(), client.clone()));
+        Ok(client)
+    }
+
+    /// Pauses for `period`, or until the user asks to stop.
+    pub fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = self.stop.until_asked() => Err(Stopped),
+                () = tokio::time::sleep(period) => Ok(()),
+            }
+        })
+    }
+
+    /// Creates the folder for files of programs.
+    pub fn make_scratch(&self) -> Result<(), Failure> {
+        Ok(self.state.make_scratch()?)
+    }
+
+    /// Returns the command line of `verb` for this platform.
+    pub fn command(&self, verb: &str) -> String {
+        if self.platform == PlatformName::default() {
+            format!("devplat {verb}")
+        } else {
+            format!("devplat {verb} --name {}", self.platform)
+        }
+    }
+}
+
+/// Finders wait through the world, because their waits are not progress of a step.
+impl Pace for World {
+    fn report(&self, _: &Waiting) {}
+
+    fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
+        World::pause(self, period)
+    }
+}

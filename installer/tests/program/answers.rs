@@ -1,0 +1,203 @@
+//! A Docker engine and an API server for tests, which send prepared answers over HTTP.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
+    net::{TcpListener, UnixListener},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// An answer.
+#[derive(Debug, Clone)]
+enum Answer {
+    Json(u16, String),
+    /// No answer; the connection stays open.
+    Silence,
+}
+
+/// Answers, by the beginning of the request line with a space at its end. The last added match is sent, or else 404.
+pub(crate) struct Answers {
+    answers: Mutex<Vec<(String, Answer)>>,
+    requests: watch::Sender<Vec<String>>,
+}
+
+/// A server that is running until it is dropped.
+pub(crate) struct Serving {
+    pub(crate) answers: Arc<Answers>,
+    /// Its address.
+    pub(crate) address: String,
+    /// Its unique id.
+    pub(crate) id: String,
+    task: JoinHandle<()>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Answers {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { answers: Mutex::default(), requests: watch::Sender::new(Vec::new()) })
+    }
+
+    pub(crate) fn give(&self, request: &str, status: u16, body: &Value) {
+        self.add(request, Answer::Json(status, body.to_string()));
+    }
+
+    pub(crate) fn be_silent_on(&self, request: &str) {
+        self.add(request, Answer::Silence);
+    }
+
+    fn add(&self, request: &str, answer: Answer) {
+        self.answers.lock().unwrap().insert(0, (request.to_owned(), answer));
+    }
+
+    /// Waits for a request with this beginning.
+    pub(crate) async fn asked(&self, request: &str) {
+        self.asked_any(&[request]).await;
+    }
+
+    /// Waits for a request with one of these beginnings.
+    pub(crate) async fn asked_any(&self, wanted: &[&str]) {
+        let mut requests = self.requests.subscribe();
+        let begins = |one: &String| wanted.iter().any(|wanted| one.starts_with(wanted));
+        let came = requests.wait_for(|all| all.iter().any(begins));
+        let came = tokio::time::timeout(Duration::from_mins(1), came).await.is_ok();
+        assert!(came, "{wanted:?} never came; those that came: {:#?}", self.requests());
+    }
+
+    /// Returns the received request lines.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.borrow().clone()
+    }
+
+    /// Returns the received request lines of writes.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let all = self.requests().into_iter();
+        all.filter(|one| !one.starts_with("GET ") && !one.starts_with("HEAD ")).collect()
+    }
+
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let mut stream = BufReader::new(stream);
+        let (mut head, mut line) = (String::new(), String::new());
+        while stream.read_line(&mut line).await.unwrap_or(0) > 2 {
+            head.push_str(&line);
+            line.clear();
+        }
+        let Some((request, _)) = head.lines().next().and_then(|line| line.rsplit_once(' ')) else { return };
+        let length =
+            head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        if stream.read_exact(&mut body).await.is_err() {
+            return;
+        }
+        let answer = {
+            let answers = self.answers.lock().unwrap();
+            let whole = format!("{request} ");
+            let found = answers.iter().find(|(wanted, _)| whole.starts_with(wanted.as_str()));
+            found.map_or_else(missing, |(_, answer)| answer.clone())
+        };
+        // A deleted object is no longer found.
+        if let (Some(path), Answer::Json(200..300, _)) = (request.strip_prefix("DELETE "), &answer) {
+            let path = path.split('?').next().unwrap_or_default();
+            self.answers.lock().unwrap().retain(|(wanted, _)| *wanted != format!("GET {path}"));
+        }
+        self.requests.send_modify(|all| all.push(request.to_owned()));
+        match answer {
+            Answer::Silence => std::future::pending().await,
+            Answer::Json(status, body) => {
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
+                let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        }
+    }
+}
+
+/// The answer for an absent object, of both the engine and an API server.
+fn missing() -> Answer {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "not there",
+        "reason": "NotFound", "details": {}, "code": 404
+    });
+    Answer::Json(404, status.to_string())
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Starts an engine without objects.
+pub(crate) fn engine() -> Serving {
+    // In the folder for temporary files, because the path of a socket must be short.
+    let folder = tempfile::tempdir().unwrap();
+    // Each test has its own engine id, because devplat locks a platform for the whole machine by that id.
+    let id = folder.path().display().to_string();
+    let socket = folder.path().join("docker.sock");
+    let answers = Answers::new();
+    answers.give("GET /_ping", 200, &json!("OK"));
+    answers.give("GET /info", 200, &json!({"ID": id, "DockerRootDir": "/", "CgroupVersion": "2"}));
+    answers.give("GET /containers/json", 200, &json!([]));
+    answers.give("GET /images/json", 200, &json!([]));
+    answers.give("GET /volumes?", 200, &json!({"Volumes": []}));
+    answers.give("GET /networks ", 200, &json!([]));
+    let listener = UnixListener::bind(&socket).unwrap();
+    let of = Arc::clone(&answers);
+    let task = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let of = Arc::clone(&of);
+            tokio::spawn(async move { of.serve(stream).await });
+        }
+    });
+    Serving { answers, address: format!("unix://{}", socket.display()), id, task, _folder: Some(folder) }
+}
+
+/// Starts an API server whose namespace `kube-system` has this UID, without other objects.
+pub(crate) async fn api_server(uid: &str) -> Serving {
+    let answers = Answers::new();
+    let none = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []});
+    answers.give("GET /api", 200, &none);
+    answers.give(
+        "GET /api/v1/namespaces/kube-system",
+        200,
+        &json!({"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "kube-system", "uid": uid}}),
+    );
+    answers.give(
+        "GET /version",
+        200,
+        &json!({"major": "1", "minor": "34", "gitVersion": "v1.34.0", "gitCommit": "",
+        "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": "linux/amd64"}),
+    );
+    let allowed = json!({"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1", "metadata": {},
+        "spec": {}, "status": {"allowed": true}});
+    answers.give("POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews", 201, &allowed);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let of = Arc::clone(&answers);
+    let task = tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let of = Arc::clone(&of);
+            tokio::spawn(async move { of.serve(stream).await });
+        }
+    });
+    Serving { answers, address, id: uid.to_owned(), task, _folder: None }
+}
+
+/// Returns a kubeconfig whose only context, `there`, names `server` and `user`'s credentials.
+pub(crate) fn kubeconfig(server: &str, user: &Value) -> String {
+    json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "there",
+        "clusters": [{"name": "there", "cluster": {"server": server}}],
+        "contexts": [{"name": "there", "context": {"cluster": "there", "user": "me"}}],
+        "users": [{"name": "me", "user": user}]
+    })
+    .to_string()
+}

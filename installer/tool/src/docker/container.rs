@@ -1,0 +1,275 @@
+//! Containers: reading, creating, starting and deleting them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
+
+use bollard::{
+    models::{
+        ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HostConfig, NetworkingConfig,
+        PortBinding, RestartPolicy, RestartPolicyNameEnum,
+    },
+    query_parameters::{
+        CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
+        StartContainerOptions, StopContainerOptions,
+    },
+};
+use jiff::Timestamp;
+
+use super::{Engine, EngineError, absent_is_done, absent_is_none, filters};
+
+/// A container, running or not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Container {
+    /// Its ID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The name of its image.
+    pub image: String,
+    /// The ID of that image.
+    pub image_id: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it is running and not paused.
+    pub running: bool,
+    /// The time of its last start, if it was ever started.
+    pub started_at: Option<Timestamp>,
+    /// Its exit status, if it ended.
+    pub exit_status: Option<i64>,
+    /// The targets of its mounts.
+    pub mounts: Vec<String>,
+    /// Its networks, with its address in each; the address is empty while it is stopped.
+    pub networks: BTreeMap<String, String>,
+    /// The ports of its configuration: ports of the host by the TCP port of the container. 0 takes a free port at each
+    /// start.
+    pub configured: BTreeMap<u16, Vec<Binding>>,
+    /// The ports of the host that lead to it now; empty while it is stopped.
+    pub bound: BTreeMap<u16, Vec<Binding>>,
+}
+
+/// An address and a port of the engine's host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Binding {
+    /// The address; unspecified for all addresses.
+    pub address: IpAddr,
+    /// The port; 0 for a free one.
+    pub port: u16,
+}
+
+impl Binding {
+    /// Returns the address to connect to from the engine's host: a port that is bound on all addresses is bound on
+    /// loopback as well.
+    pub fn reached_at(&self) -> IpAddr {
+        match self.address {
+            IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(std::net::Ipv4Addr::LOCALHOST),
+            IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+            address => address,
+        }
+    }
+}
+
+/// Whether the engine starts a container again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    /// Never.
+    No,
+    /// Always, also when the engine starts, unless the user stopped the container.
+    UnlessStopped,
+}
+
+/// A container to create.
+#[derive(Debug, Clone)]
+pub struct NewContainer<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its image, which the engine must have.
+    pub image: &'a str,
+    /// Its command; the image's own if empty.
+    pub command: &'a [String],
+    /// Its labels.
+    pub labels: &'a [(String, String)],
+    /// Its network.
+    pub network: &'a str,
+    /// Variables, as `NAME=value`.
+    pub variables: &'a [String],
+    /// Ports of the host, by the TCP port of the container.
+    pub ports: &'a [(u16, Binding)],
+    /// Volumes, by their mount point. An absent volume is created.
+    pub volumes: &'a [(String, String)],
+    /// Whether the engine starts it again.
+    pub restart: Restart,
+}
+
+impl Container {
+    /// Returns the binding of a port of the container: the present one, or else the configured one.
+    pub fn binding(&self, port: u16) -> Option<&Binding> {
+        let first = |all: &'_ BTreeMap<u16, Vec<Binding>>| all.get(&port).is_some_and(|all| !all.is_empty());
+        let all = if first(&self.bound) { &self.bound } else { &self.configured };
+        all.get(&port)?.first()
+    }
+}
+
+impl Engine {
+    /// Lists the containers with `label` (`key` or `key=value`), running or not, by name.
+    pub async fn containers(&self, label: &str) -> Result<Vec<Container>, EngineError> {
+        self.containers_filtered("label", label).await
+    }
+
+    /// Lists the containers in a network, running or not, by name.
+    pub async fn containers_of_network(&self, network: &str) -> Result<Vec<Container>, EngineError> {
+        self.containers_filtered("network", network).await
+    }
+
+    async fn containers_filtered(&self, key: &str, value: &str) -> Result<Vec<Container>, EngineError> {
+        let options =
+            ListContainersOptions { all: true, filters: Some(filters(key, value)), ..Default::default() };
+        let listed = self.docker.list_containers(Some(options)).await;
+        let listed = listed.map_err(self.error(format!("list containers of {key} {value}")))?;
+        let mut containers = Vec::new();
+        for id in listed.into_iter().filter_map(|container| container.id) {
+            // The container was deleted in between.
+            containers.extend(self.container(&id).await?);
+        }
+        containers.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(containers)
+    }
+
+    /// Reads the container of that name or ID.
+    pub async fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
+        let found = self.docker.inspect_container(name, None::<InspectContainerOptions>).await;
+        let found = found.map_err(self.error(format!("read container {name}")));
+        Ok(absent_is_none(found)?.map(Container::from))
+    }
+
+    /// Starts a container, or resumes a paused one. A running one is not changed.
+    pub async fn start(&self, name: &str) -> Result<(), EngineError> {
+        let started = self.docker.start_container(name, None::<StartContainerOptions>).await;
+        match started.map_err(self.error(format!("start container {name}"))) {
+            Ok(()) => Ok(()),
+            // The engine's answer for a container that is paused or being deleted.
+            Err(error) if error.is_conflict() => self.docker.unpause_container(name).await.map_err(|_| error),
+            Err(error) => match self.taken_port(name).await {
+                Some(taken) => Err(taken),
+                None => Err(self.explained(error).await),
+            },
+        }
+    }
+
+    /// Stops a container, which has `seconds` to end by itself.
+    pub async fn stop(&self, name: &str, seconds: u16) -> Result<(), EngineError> {
+        let options = StopContainerOptions { t: Some(i32::from(seconds)), ..Default::default() };
+        self.docker
+            .stop_container(name, Some(options))
+            .await
+            .map_err(self.error(format!("stop container {name}")))
+    }
+
+    /// Deletes a container, running or not, with its anonymous volumes.
+    pub async fn remove_container(&self, name: &str) -> Result<(), EngineError> {
+        let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+        let removed = self.docker.remove_container(name, Some(options)).await;
+        absent_is_done(removed.map_err(self.error(format!("delete container {name}"))))
+    }
+
+    /// Creates a container and starts it. Fails with a conflict if the name is taken. Deletes the container again if it
+    /// does not start.
+    pub async fn run_container(&self, wanted: &NewContainer<'_>) -> Result<(), EngineError> {
+        let options = CreateContainerOptions { name: Some(wanted.name.to_owned()), ..Default::default() };
+        let created = self.docker.create_container(Some(options), wanted.body()).await;
+        if let Err(error) = created.map_err(self.error(format!("create container {}", wanted.name))) {
+            return Err(self.explained(error).await);
+        }
+        if let Err(error) = self.start(wanted.name).await {
+            // The failed start is the error to report, not a failed deletion.
+            let _ = self.remove_container(wanted.name).await;
+            return Err(error);
+        }
+        Ok(())
+    }
+}
+
+impl NewContainer<'_> {
+    fn body(&self) -> ContainerCreateBody {
+        let Self { name: _, image, command, labels, network, variables, ports, volumes, restart } = self;
+        let restart = match restart {
+            Restart::No => RestartPolicyNameEnum::NO,
+            Restart::UnlessStopped => RestartPolicyNameEnum::UNLESS_STOPPED,
+        };
+        let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::default();
+        for (port, Binding { address, port: host_port }) in *ports {
+            let binding =
+                PortBinding { host_ip: Some(address.to_string()), host_port: Some(host_port.to_string()) };
+            bindings.entry(format!("{port}/tcp")).or_default().get_or_insert_default().push(binding);
+        }
+        ContainerCreateBody {
+            image: Some((*image).to_owned()),
+            cmd: (!command.is_empty()).then(|| command.to_vec()),
+            labels: Some(labels.iter().cloned().collect()),
+            env: Some(variables.to_vec()),
+            exposed_ports: Some(ports.iter().map(|(port, _)| format!("{port}/tcp")).collect()),
+            host_config: Some(HostConfig {
+                binds: Some(volumes.iter().map(|(volume, place)| format!("{volume}:{place}")).collect()),
+                network_mode: Some((*network).to_owned()),
+                port_bindings: Some(bindings),
+                restart_policy: Some(RestartPolicy { name: Some(restart), maximum_retry_count: None }),
+                ..Default::default()
+            }),
+            networking_config: Some(NetworkingConfig {
+                endpoints_config: Some([((*network).to_owned(), EndpointSettings::default())].into()),
+            }),
+            ..Default::default()
+        }
+    }
+}
+
+impl From<ContainerInspectResponse> for Container {
+    fn from(found: ContainerInspectResponse) -> Self {
+        let state = found.state.unwrap_or_default();
+        let config = found.config.unwrap_or_default();
+        let running = state.running.unwrap_or_default();
+        let network = found.network_settings.unwrap_or_default();
+        let networks = network.networks.into_iter().flatten();
+        Self {
+            id: found.id.unwrap_or_default(),
+            name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            image: config.image.unwrap_or_default(),
+            image_id: found.image.unwrap_or_default(),
+            labels: config.labels.unwrap_or_default().into_iter().collect(),
+            running: running && state.paused != Some(true),
+            // The engine reports the year 1 for a container that was never started.
+            started_at: state
+                .started_at
+                .and_then(|text| text.parse::<Timestamp>().ok())
+                .filter(|time| *time > Timestamp::UNIX_EPOCH),
+            exit_status: state.exit_code.filter(|_| !running),
+            mounts: found.mounts.into_iter().flatten().filter_map(|mount| mount.destination).collect(),
+            networks: networks.map(|(name, of)| (name, of.ip_address.unwrap_or_default())).collect(),
+            configured: bindings(found.host_config.and_then(|host| host.port_bindings)),
+            bound: bindings(network.ports),
+        }
+    }
+}
+
+fn bindings(raw: Option<HashMap<String, Option<Vec<PortBinding>>>>) -> BTreeMap<u16, Vec<Binding>> {
+    let binding = |raw: PortBinding| {
+        let address = match raw.host_ip.as_deref() {
+            None | Some("") => IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
+            Some(address) => address.parse().ok()?,
+        };
+        let port = match raw.host_port.as_deref() {
+            None | Some("") => 0,
+            Some(port) => port.parse().ok()?,
+        };
+        Some(Binding { address, port })
+    };
+    raw.into_iter()
+        .flatten()
+        .filter_map(|(port, all)| {
+            // k3d does not set the protocol of its API server's port; Docker's default is TCP.
+            let port = port.strip_suffix("/tcp").unwrap_or(&port).parse().ok()?;
+            Some((port, all.into_iter().flatten().filter_map(binding).collect()))
+        })
+        .collect()
+}

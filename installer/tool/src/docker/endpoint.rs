@@ -1,0 +1,254 @@
+//! Chooses the engine by the rules of Docker's own command, so that devplat, kind and k3d use the same one.
+
+use std::{fs, io, path::PathBuf};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::error::{ContextError, EngineError};
+use crate::{Surroundings, host};
+
+const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+
+/// An engine's address, and the name of the Docker context that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The context's name; `default` if the address comes from `DOCKER_HOST` or is Docker's default.
+    pub context: String,
+    /// The address.
+    pub address: Address,
+}
+
+/// The address of an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A socket of this machine.
+    Unix(PathBuf),
+    /// A host and its port.
+    Tcp {
+        /// `host:port`.
+        authority: String,
+        /// The folder with ca.pem, cert.pem and key.pem; without it, plain HTTP.
+        certificates: Option<PathBuf>,
+    },
+}
+
+impl Address {
+    /// Returns the address in the format of `DOCKER_HOST`.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Unix(path) => format!("unix://{}", path.display()),
+            Self::Tcp { authority, .. } => format!("tcp://{authority}"),
+        }
+    }
+
+    /// Returns whether the engine's ports are this machine's, by its address. A socket may be forwarded from another
+    /// machine; only the engine's host name shows that.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Tcp { authority, .. } => host::Host::of(authority).is_loopback_by_name(),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Returns the engine that Docker's command would use: `DOCKER_HOST`, else `DOCKER_CONTEXT`, else `currentContext`
+    /// of Docker's configuration, else the socket of this machine.
+    pub fn of(surroundings: &Surroundings) -> Result<Self, EngineError> {
+        let named = |context: &str| {
+            let context = context.to_owned();
+            move |why| EngineError::Context { context, why }
+        };
+        if let Some(host) = surroundings.text("DOCKER_HOST") {
+            let tls = surroundings.get("DOCKER_TLS_VERIFY").or(surroundings.get("DOCKER_TLS")).is_some();
+            let folder = surroundings
+                .get("DOCKER_CERT_PATH")
+                .map(PathBuf::from)
+                .or_else(|| surroundings.docker_folder());
+            let address = address(host, folder.filter(|_| tls), "default")?;
+            return Ok(Self { context: "default".to_owned(), address });
+        }
+        let name = match surroundings.text("DOCKER_CONTEXT") {
+            Some(name) => name.to_owned(),
+            None => current_context(surroundings)
+                .map_err(named("default"))?
+                .unwrap_or_else(|| "default".to_owned()),
+        };
+        if name == "default" {
+            return Ok(Self { context: name, address: Address::Unix(DEFAULT_SOCKET.into()) });
+        }
+        let (host, certificates) = context(surroundings, &name)?;
+        Ok(Self { address: address(&host, certificates, &name)?, context: name })
+    }
+}
+
+/// Reads the context that Docker's own configuration names.
+fn current_context(surroundings: &Surroundings) -> Result<Option<String>, ContextError> {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Config {
+        #[serde(default)]
+        current_context: String,
+    }
+    let Some(path) = surroundings.docker_folder().map(|folder| folder.join("config.json")) else {
+        return Ok(None);
+    };
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ContextError::Unreadable { path, source }),
+    };
+    let config = match serde_json::from_slice(&text) {
+        Ok(config) => config,
+        // Docker takes an empty file for an absent one.
+        Err(_) if text.trim_ascii().is_empty() => Config::default(),
+        Err(source) => return Err(ContextError::Malformed { path, source }),
+    };
+    Ok(Some(config.current_context).filter(|name| !name.is_empty()))
+}
+
+/// Reads the host that a context names, and the folder of its certificates.
+fn context(surroundings: &Surroundings, name: &str) -> Result<(String, Option<PathBuf>), EngineError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Meta {
+        endpoints: Endpoints,
+    }
+    #[derive(Deserialize)]
+    struct Endpoints {
+        docker: Docker,
+    }
+    #[derive(Deserialize)]
+    struct Docker {
+        #[serde(rename = "Host", default)]
+        host: String,
+        #[serde(rename = "SkipTLSVerify", default)]
+        skip_tls_verify: bool,
+    }
+    let failed = |why| EngineError::Context { context: name.to_owned(), why };
+    let folder = surroundings.docker_folder().unwrap_or_default().join("contexts");
+    let id = id(name);
+    let path = folder.join("meta").join(&id).join("meta.json");
+    let text = fs::read(&path).map_err(|source| {
+        failed(match source.kind() {
+            io::ErrorKind::NotFound => ContextError::Absent(path.clone()),
+            _ => ContextError::Unreadable { path: path.clone(), source },
+        })
+    })?;
+    let Meta { endpoints: Endpoints { docker: Docker { host, skip_tls_verify } } } =
+        serde_json::from_slice(&text).map_err(|source| failed(ContextError::Malformed { path, source }))?;
+    if skip_tls_verify {
+        return Err(EngineError::Unsupported {
+            endpoint: host,
+            what: "TLS without verification (SkipTLSVerify)",
+        });
+    }
+    let certificates = folder.join("tls").join(id).join("docker");
+    Ok((host, certificates.is_dir().then_some(certificates)))
+}
+
+/// Returns the name of a context's folder.
+fn id(name: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(name.as_bytes()).iter().fold(String::new(), |mut id, byte| {
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
+fn address(host: &str, certificates: Option<PathBuf>, context: &str) -> Result<Address, EngineError> {
+    let (scheme, rest) = host.split_once("://").unwrap_or(("tcp", host));
+    match scheme {
+        "unix" if rest.starts_with('/') => Ok(Address::Unix(rest.into())),
+        "tcp" | "http" | "https" if !rest.trim_end_matches('/').is_empty() => {
+            let authority = rest.trim_end_matches('/');
+            let usual = if certificates.is_some() { 2376 } else { 2375 };
+            let authority = match host::Host::of(authority).port {
+                Some(_) => authority.to_owned(),
+                None => format!("{authority}:{usual}"),
+            };
+            Ok(Address::Tcp { authority, certificates })
+        }
+        "ssh" => {
+            Err(EngineError::Unsupported { endpoint: host.to_owned(), what: "an engine reached over SSH" })
+        }
+        "npipe" | "fd" => {
+            Err(EngineError::Unsupported { endpoint: host.to_owned(), what: "this kind of address" })
+        }
+        _ => Err(EngineError::Context {
+            context: context.to_owned(),
+            why: ContextError::Address(host.to_owned()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// A folder of Docker's configuration with the context `second`, as `docker context create` writes it.
+    fn configured(current: &str) -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().unwrap();
+        let docker = home.path().join(".docker");
+        let meta = docker.join("contexts/meta").join(id("second"));
+        fs::create_dir_all(&meta).unwrap();
+        let text = r#"{"Name":"second","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///tmp/d2.sock","SkipTLSVerify":false}}}"#;
+        fs::write(meta.join("meta.json"), text).unwrap();
+        fs::write(docker.join("config.json"), format!("{{\"auths\":{{}},\"currentContext\":\"{current}\"}}"))
+            .unwrap();
+        let path = home.path().to_owned();
+        (home, path)
+    }
+
+    fn url(variables: &[(&str, &str)], home: &Path) -> String {
+        let surroundings = Surroundings::new(variables.iter().copied(), Some(home.to_owned()));
+        let Endpoint { context, address } = Endpoint::of(&surroundings).unwrap();
+        format!("{context} {}", address.url())
+    }
+
+    #[test]
+    fn engine_is_chosen_in_the_order_of_dockers_command() {
+        assert_eq!(id("second"), "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4");
+        let (_home, home) = configured("second");
+        assert_eq!(url(&[], &home), "second unix:///tmp/d2.sock");
+        assert_eq!(url(&[("DOCKER_CONTEXT", "default")], &home), "default unix:///var/run/docker.sock");
+        let both = [("DOCKER_CONTEXT", "second"), ("DOCKER_HOST", "tcp://10.9.0.2:2375")];
+        assert_eq!(url(&both, &home), "default tcp://10.9.0.2:2375");
+        assert_eq!(url(&[("DOCKER_HOST", "")], &home), "second unix:///tmp/d2.sock");
+        let (_home, home) = configured("");
+        assert_eq!(url(&[("DOCKER_CONTEXT", "second")], &home), "second unix:///tmp/d2.sock");
+        assert_eq!(url(&[], &home), "default unix:///var/run/docker.sock");
+        assert_eq!(url(&[], Path::new("/nowhere")), "default unix:///var/run/docker.sock");
+    }
+
+    #[test]
+    fn tcp_address_gets_the_usual_port_and_is_remote() {
+        let of = |host: &str, certificates: Option<PathBuf>| address(host, certificates, "default").unwrap();
+        assert_eq!(of("tcp://engine", None).url(), "tcp://engine:2375");
+        assert_eq!(of("engine", Some("/c".into())).url(), "tcp://engine:2376");
+        assert!(!of("tcp://10.9.0.2:2375", None).is_local());
+        assert!(of("tcp://127.0.0.1:2375", None).is_local() && of("tcp://[::1]:2375", None).is_local());
+    }
+
+    #[test]
+    fn unknown_and_malformed_contexts_are_different_errors() {
+        let (_home, home) = configured("gone");
+        let error = |variables: &[(&str, &str)]| {
+            Endpoint::of(&Surroundings::new(variables.iter().copied(), Some(home.clone()))).unwrap_err()
+        };
+        assert!(
+            matches!(error(&[]), EngineError::Context { context, why: ContextError::Absent(_) } if context == "gone")
+        );
+        assert!(matches!(error(&[("DOCKER_HOST", "ssh://me@engine")]), EngineError::Unsupported { .. }));
+        let nonsense = error(&[("DOCKER_HOST", "gopher://x")]);
+        assert!(matches!(nonsense, EngineError::Context { why: ContextError::Address(_), .. }), "{nonsense}");
+        fs::write(home.join(".docker/config.json"), "\n").unwrap();
+        assert_eq!(url(&[], &home), "default unix:///var/run/docker.sock");
+        fs::write(home.join(".docker/config.json"), "{\"currentContext\": ").unwrap();
+        let broken = error(&[]);
+        assert!(broken.to_string().contains("line 1 column"), "{broken}");
+    }
+}

@@ -1,0 +1,120 @@
+//! Reads and writes files of containers, running or not, through the engine's archive API.
+
+use std::{io::Read, path::Path};
+
+use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
+use futures::StreamExt;
+
+use super::{Engine, EngineError};
+
+/// The size limit of files: devplat reads only records and configurations.
+const LIMIT: usize = 4 << 20;
+
+impl Engine {
+    /// Reads a file of a container; `None` if the file does not exist. Fails with 404 if the container does not exist.
+    pub async fn read_file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
+        let doing = || format!("read {path} of container {container}");
+        let options = DownloadFromContainerOptions { path: path.to_owned() };
+        let mut parts = self.docker.download_from_container(container, Some(options));
+        let mut archive = Vec::new();
+        while let Some(part) = parts.next().await {
+            match part.map_err(self.error(doing())) {
+                Ok(part) => archive.extend_from_slice(&part),
+                // The engine answers the same for an absent file and for an absent container.
+                Err(error) if error.is_not_found() => {
+                    return if self.container(container).await?.is_some() { Ok(None) } else { Err(error) };
+                }
+                Err(error) => return Err(error),
+            }
+            if archive.len() > LIMIT {
+                return Err(damaged(doing(), format!("it is longer than {} MiB", LIMIT >> 20)));
+            }
+        }
+        file_in(&archive).map(Some).map_err(|why| damaged(doing(), why))
+    }
+
+    /// Writes a file of a container, readable by all users. Creates its folder, but not the folders above.
+    pub async fn write_file(&self, container: &str, path: &str, content: &[u8]) -> Result<(), EngineError> {
+        let doing = format!("write {path} in container {container}");
+        let archive = archive_of(path, content).map_err(|error| damaged(doing.clone(), error.to_string()))?;
+        let options = UploadToContainerOptions { path: "/".to_owned(), ..Default::default() };
+        let body = bollard::body_full(archive.into());
+        let written = self.docker.upload_to_container(container, Some(options), body).await;
+        match written.map_err(self.error(doing)) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explained(error).await),
+        }
+    }
+}
+
+fn damaged(doing: String, why: impl Into<String>) -> EngineError {
+    EngineError::Broken { doing, source: why.into().into() }
+}
+
+/// Reads the only file in an archive from the engine.
+fn file_in(archive: &[u8]) -> Result<Vec<u8>, String> {
+    let mut archive = tar::Archive::new(archive);
+    let mut entries = archive.entries().map_err(|error| error.to_string())?;
+    let mut entry = match entries.next() {
+        Some(entry) => entry.map_err(|error| format!("the engine sent a damaged archive: {error}"))?,
+        None => return Err("the engine sent an empty archive".to_owned()),
+    };
+    if !entry.header().entry_type().is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let size = entry.size();
+    let mut content = Vec::new();
+    entry.read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() as u64 == size {
+        Ok(content)
+    } else {
+        Err("the engine sent a damaged archive: it is truncated".to_owned())
+    }
+}
+
+/// Returns an archive with one file, to unpack at the root. The file's folder is in it only if it is not directly below
+/// the root, because unpacking changes the mode of existing folders.
+fn archive_of(path: &str, content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let path = Path::new(path.trim_start_matches('/'));
+    let mut archive = tar::Builder::new(Vec::new());
+    let header = |kind, mode, size| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(size);
+        header
+    };
+    if let Some(folder) = path.parent().filter(|folder| folder.components().count() > 1) {
+        archive.append_data(&mut header(tar::EntryType::Directory, 0o755, 0), folder, std::io::empty())?;
+    }
+    let mut file = header(tar::EntryType::Regular, 0o644, content.len() as u64);
+    archive.append_data(&mut file, path, content)?;
+    archive.into_inner()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_archive_reads_back() {
+        assert_eq!(file_in(&archive_of("/kind/devplat.json", b"{}").unwrap()).unwrap(), b"{}");
+        let nested = archive_of("/etc/devplat/cluster.json", b"{}").unwrap();
+        let names: Vec<String> = tar::Archive::new(nested.as_slice())
+            .entries()
+            .unwrap()
+            .map(|entry| entry.unwrap().path().unwrap().display().to_string())
+            .collect();
+        assert_eq!(names, ["etc/devplat", "etc/devplat/cluster.json"]);
+    }
+
+    #[test]
+    fn damaged_archive_is_an_error_and_not_an_absent_file() {
+        let whole = archive_of("/kind/devplat.json", &[b'x'; 2000]).unwrap();
+        assert!(file_in(&whole[..1024]).unwrap_err().contains("damaged"));
+        assert!(file_in(&[b'y'; 1024]).unwrap_err().contains("damaged"));
+        assert!(file_in(&[]).unwrap_err().contains("empty"));
+    }
+}

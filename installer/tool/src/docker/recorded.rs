@@ -1,0 +1,133 @@
+//! An engine for tests, which serves recorded answers over a socket.
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixListener, UnixStream},
+    task::JoinHandle,
+};
+
+use super::Engine;
+use crate::Surroundings;
+
+/// Answers, by the beginning of the request line without the API version. The first match is sent, or else 404.
+#[derive(Default, Clone)]
+pub(crate) struct Recorded {
+    answers: Vec<(String, u16, Vec<u8>)>,
+}
+
+/// A running engine.
+pub(crate) struct Serving {
+    engine: Engine,
+    requests: Arc<Mutex<Vec<String>>>,
+    stdin: Arc<Mutex<Vec<u8>>>,
+    task: JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Recorded {
+    pub(crate) fn new() -> Self {
+        Self::default().answer("GET /_ping", 200, "OK")
+    }
+
+    pub(crate) fn answer(mut self, request: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
+        self.answers.push((request.to_owned(), status, body.into()));
+        self
+    }
+
+    pub(crate) async fn serve(self) -> Serving {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let stdin = Arc::new(Mutex::new(Vec::new()));
+        let (log, input) = (Arc::clone(&requests), Arc::clone(&stdin));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (answers, log, input) = (self.answers.clone(), Arc::clone(&log), Arc::clone(&input));
+                tokio::spawn(async move { one(stream, &answers, &log, &input).await });
+            }
+        });
+        let engine = Engine::connect(&surroundings(&socket)).await.unwrap();
+        Serving { engine, requests, stdin, task, _folder: folder }
+    }
+}
+
+impl Serving {
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Returns the received request lines, without the first, which is the check of the connection.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap()[1..].to_vec()
+    }
+
+    /// Returns the bytes of upgraded connections, which are the standard input of commands in containers.
+    pub(crate) fn stdin(&self) -> Vec<u8> {
+        self.stdin.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Returns surroundings that select the engine at `socket`.
+pub(crate) fn surroundings(socket: &Path) -> Surroundings {
+    Surroundings::new([("DOCKER_HOST", format!("unix://{}", socket.display()))], None)
+}
+
+/// Returns a frame of a command's output: stream 1 is standard output, 2 is standard error.
+pub(crate) fn frame(stream: u8, text: &str) -> Vec<u8> {
+    let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+    [&[stream, 0, 0, 0], length.as_slice(), text.as_bytes()].concat()
+}
+
+async fn one(
+    stream: UnixStream,
+    answers: &[(String, u16, Vec<u8>)],
+    log: &Mutex<Vec<String>>,
+    input: &Mutex<Vec<u8>>,
+) {
+    let mut stream = BufReader::new(stream);
+    let (mut head, mut line) = (String::new(), String::new());
+    while stream.read_line(&mut line).await.unwrap_or(0) > 2 {
+        head.push_str(&line);
+        line.clear();
+    }
+    let Some(request) =
+        head.lines().next().and_then(|line| line.rsplit_once(' ')).map(|(request, _)| request)
+    else {
+        return;
+    };
+    log.lock().unwrap().push(request.to_owned());
+    let length =
+        head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.unwrap();
+    let found = answers.iter().find(|(wanted, ..)| request.starts_with(wanted.as_str()));
+    let missing = (String::new(), 404, br#"{"message":"not there"}"#.to_vec());
+    let (_, status, body) = found.unwrap_or(&missing);
+    if *status == 101 {
+        let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        input.lock().unwrap().extend(read);
+        stream.write_all(body).await.unwrap();
+    } else {
+        let head =
+            format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let body: &[u8] = if *status == 204 { b"" } else { body };
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(body).await.unwrap();
+    }
+    let _ = stream.shutdown().await;
+}

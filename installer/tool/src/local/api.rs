@@ -1,0 +1,64 @@
+//! Checks whether the address of an API server leads to nodes of this machine's engine. Many machines have clusters
+//! with the same names and ports, so only the whole address decides.
+
+use crate::{
+    docker::Container,
+    host::{Host, all_loopback},
+    ports,
+};
+
+/// The port of the API server in its node.
+const PORT: u16 = 6443;
+
+/// Returns whether `server`, from a kubeconfig, is an address of this machine with a port that leads to one of `nodes`.
+pub async fn leads_to(server: &str, nodes: &[Container]) -> bool {
+    let Some(host) = host(server) else { return false };
+    let published =
+        nodes.iter().filter_map(|node| node.binding(PORT)).any(|bound| Some(bound.port) == host.port);
+    if !published {
+        return false;
+    }
+    let Ok(addresses) = host.addresses(PORT).await else { return false };
+    let own = ports::own_addresses();
+    let here = |ip: std::net::IpAddr| ip.is_unspecified() || own.contains(&ip.to_canonical());
+    all_loopback(&addresses) || (!addresses.is_empty() && addresses.iter().all(|address| here(address.ip())))
+}
+
+fn host(server: &str) -> Option<Host> {
+    let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
+    let host = Host::of(rest.split('/').next()?);
+    host.port.is_some().then_some(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::Binding;
+
+    fn node(port: u16) -> Container {
+        let binding = Binding { address: "127.0.0.1".parse().unwrap(), port };
+        Container { configured: [(PORT, vec![binding])].into(), ..Container::default() }
+    }
+
+    #[tokio::test]
+    async fn address_of_this_machine_with_a_published_port_leads_to_the_node() {
+        let nodes = [Container::default(), node(6550)];
+        for server in [
+            "https://127.0.0.1:6550",
+            "https://localhost:6550/",
+            "https://0.0.0.0:6550",
+            "https://[::1]:6550",
+        ] {
+            assert!(leads_to(server, &nodes).await, "{server}");
+        }
+    }
+
+    #[tokio::test]
+    async fn same_port_of_another_machine_leads_elsewhere() {
+        let nodes = [node(6443)];
+        for server in ["https://192.0.2.7:6443", "https://127.0.0.1:16443", "https://127.0.0.1", "6443", ""] {
+            assert!(!leads_to(server, &nodes).await, "{server}");
+        }
+        assert!(!leads_to("https://127.0.0.1:6443", &[]).await);
+    }
+}

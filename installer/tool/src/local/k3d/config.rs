@@ -1,0 +1,192 @@
+//! The configuration for k3d: devplat's part on top of the user's.
+
+use serde_json::{Value, json};
+
+use super::wanted::Wanted;
+use crate::{
+    Surroundings,
+    docker::Cgroups,
+    local::{ConfigError, Mapping, overlay::Overlay},
+};
+
+/// Parts of k3s that devplat switches off: traefik takes ports 80 and 443, servicelb's load balancers are reachable
+/// only inside the node's container, and metrics-server is not needed.
+const DISABLED: [&str; 3] = ["traefik", "servicelb", "metrics-server"];
+
+/// How long k3d itself waits for its nodes before it deletes the cluster again.
+const K3D_LIMIT: &str = "15m0s";
+
+pub(super) fn config(
+    wanted: &Wanted<'_>,
+    surroundings: &Surroundings,
+    no_proxy: Option<&str>,
+) -> Result<String, ConfigError> {
+    let Wanted {
+        name,
+        network,
+        image,
+        cgroups,
+        api_port,
+        mappings,
+        servers,
+        agents,
+        owner,
+        extra,
+        registries,
+    } = wanted;
+    let mut config = Overlay::over(extra.as_ref().map(|extra| extra.text))?;
+    config.set("apiVersion", "k3d.io/v1alpha5")?;
+    config.set("kind", "Simple")?;
+    config.set("metadata.name", *name)?;
+    config.set("servers", *servers)?;
+    config.set("agents", *agents)?;
+    config.set("image", *image)?;
+    config.set("network", *network)?;
+    config.set("kubeAPI.hostIP", "127.0.0.1")?;
+    config.set("kubeAPI.host", "127.0.0.1")?;
+    if let Some(port) = api_port {
+        config.set("kubeAPI.hostPort", port.to_string())?;
+    }
+    config.set("options.k3d.wait", true)?;
+    // The load balancer closes idle connections after 10 minutes, which would end SSH sessions.
+    config.set("options.k3d.disableLoadbalancer", true)?;
+    config.set("options.kubeconfig.updateDefaultKubeconfig", false)?;
+    config.set("options.kubeconfig.switchCurrentContext", false)?;
+    if !config.has("options.k3d.timeout") {
+        config.set("options.k3d.timeout", K3D_LIMIT)?;
+    }
+    let labels = owner.labels().into_iter();
+    let labels =
+        labels.map(|(key, value)| json!({ "label": format!("{key}={value}"), "nodeFilters": ["all"] }));
+    config.prepend("options.runtime.labels", labels.collect())?;
+    let mut arguments: Vec<String> = DISABLED.iter().map(|part| format!("--disable={part}")).collect();
+    if *cgroups == Cgroups::V1 {
+        // From Kubernetes 1.35 on, kubelets reject control groups v1 by default.
+        arguments.push("--kubelet-arg=fail-cgroupv1=false".to_owned());
+    }
+    let arguments =
+        arguments.into_iter().map(|argument| json!({ "arg": argument, "nodeFilters": ["server:*"] }));
+    let mut arguments: Vec<Value> = arguments.collect();
+    if *cgroups == Cgroups::V1 && *agents > 0 {
+        arguments.push(json!({ "arg": "--kubelet-arg=fail-cgroupv1=false", "nodeFilters": ["agent:*"] }));
+    }
+    config.prepend("options.k3s.extraArgs", arguments)?;
+    let ports =
+        mappings.iter().map(|mapping| json!({ "port": port(mapping), "nodeFilters": ["server:0:direct"] }));
+    config.prepend("ports", ports.collect())?;
+    if let Some(no_proxy) = no_proxy {
+        // Unlike kind, k3d does not pass the shell's proxies to its nodes.
+        let proxies =
+            surroundings.proxies().map(|(name, value)| format!("{name}={}", value.to_string_lossy()));
+        let all = proxies.chain([format!("NO_PROXY={no_proxy}"), format!("no_proxy={no_proxy}")]);
+        config.prepend(
+            "env",
+            all.map(|variable| json!({ "envVar": variable, "nodeFilters": ["all"] })).collect(),
+        )?;
+    }
+    if let Some(registries) = registries {
+        config.set("registries.config", *registries)?;
+    }
+    Ok(config.text())
+}
+
+/// Returns a mapping in the format of Docker's command; without a host port, Docker takes a free one.
+fn port(mapping: &Mapping) -> String {
+    let Mapping { address, host_port, node_port } = mapping;
+    let address = match address {
+        std::net::IpAddr::V4(address) => address.to_string(),
+        std::net::IpAddr::V6(address) => format!("[{address}]"),
+    };
+    match host_port {
+        0 => format!("{address}::{node_port}"),
+        port => format!("{address}:{port}:{node_port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::local::{Account, ExtraConfig, Owner};
+
+    fn owner() -> Owner {
+        Owner { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
+    }
+
+    fn wanted<'a>(owner: &'a Owner, mappings: &'a [Mapping], extra: Option<&'a str>) -> Wanted<'a> {
+        Wanted {
+            name: "team-a",
+            network: "devplat-team-a",
+            image: "rancher/k3s:v1.34.3-k3s1",
+            cgroups: Cgroups::V2,
+            api_port: Some(6550),
+            mappings,
+            servers: 1,
+            agents: 0,
+            owner,
+            extra: extra.map(|text| ExtraConfig { path: "k3d.yaml".as_ref(), text }),
+            registries: None,
+        }
+    }
+
+    fn text(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
+        config(wanted, &Surroundings::default(), None)
+    }
+
+    #[test]
+    fn configuration_has_no_load_balancer_and_keeps_the_kubeconfig() {
+        let owner = owner();
+        let mappings = [
+            Mapping { address: "127.0.0.1".parse().unwrap(), host_port: 2222, node_port: 30022 },
+            Mapping { address: "::1".parse().unwrap(), host_port: 0, node_port: 30080 },
+        ];
+        insta::assert_snapshot!(text(&wanted(&owner, &mappings, None)).unwrap());
+    }
+
+    #[test]
+    fn volumes_ports_and_arguments_of_the_user_stay() {
+        let theirs = "\
+volumes: [{volume: '/data:/data', nodeFilters: ['server:*']}]
+ports: [{port: '127.0.0.1:8080:80', nodeFilters: ['server:0:direct']}]
+options:
+  k3d: {timeout: 60s}
+  k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ['server:*']}]}
+";
+        let owner = owner();
+        let wanted = Wanted { agents: 1, cgroups: Cgroups::V1, ..wanted(&owner, &[], Some(theirs)) };
+        insta::assert_snapshot!(text(&wanted).unwrap());
+    }
+
+    #[test]
+    fn nodes_get_the_shells_proxies() {
+        let owner = owner();
+        let surroundings = Surroundings::new([("HTTPS_PROXY", "http://proxy:3128")], None);
+        let config =
+            config(&wanted(&owner, &[], None), &surroundings, Some("localhost,10.43.0.0/16")).unwrap();
+        let value: Value = serde_saphyr::from_str(&config).unwrap();
+        let names: Vec<&str> =
+            value["env"].as_array().unwrap().iter().map(|entry| entry["envVar"].as_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "HTTPS_PROXY=http://proxy:3128",
+                "NO_PROXY=localhost,10.43.0.0/16",
+                "no_proxy=localhost,10.43.0.0/16"
+            ]
+        );
+    }
+
+    #[test]
+    fn different_value_for_a_key_of_devplats_is_a_conflict() {
+        let owner = owner();
+        let error = |theirs: &str| text(&wanted(&owner, &[], Some(theirs))).unwrap_err().to_string();
+        assert_eq!(
+            error("metadata: {name: other}"),
+            "metadata.name is \"other\"; devplat sets it to \"team-a\""
+        );
+        assert!(error("network: bridge").starts_with("network is"));
+        assert!(
+            error("options: {kubeconfig: {switchCurrentContext: true}}").starts_with("options.kubeconfig.")
+        );
+        assert!(error("apiVersion: k3d.io/v1alpha4").starts_with("apiVersion is"));
+    }
+}

@@ -1,0 +1,194 @@
+//! Runs the command k3d.
+
+mod config;
+mod remains;
+mod wanted;
+
+use std::{io::Write, path::Path, time::Duration};
+
+pub use remains::Remains;
+pub use wanted::{NAME_LIMIT, Wanted};
+
+use super::{ClusterError, Maker, diagnose::Attempt};
+use crate::{
+    Command, Surroundings,
+    docker::Engine,
+    process::{self, Line},
+};
+
+/// The oldest supported version of k3d.
+const OLDEST: (u64, u64, u64) = (5, 6, 0);
+/// The reason.
+const WHY_OLDEST: &str = "because older versions write outside XDG_CONFIG_HOME";
+
+/// How long `k3d cluster create` may take; its own limit is shorter.
+const CREATE_LIMIT: Duration = Duration::from_mins(25);
+/// How long its other commands may take.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// The ranges of addresses that k3s gives pods and services.
+const RANGES: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
+
+/// k3d on one engine.
+#[derive(Debug, Clone, Copy)]
+pub struct K3d<'a> {
+    engine: &'a Engine,
+    surroundings: &'a Surroundings,
+    kubeconfig: &'a Path,
+    folder: &'a Path,
+    tools_image: Option<&'a str>,
+}
+
+/// Returns k3d's version. Fails if it is too old.
+pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError> {
+    #[derive(serde::Deserialize)]
+    struct Versions {
+        k3d: String,
+    }
+    let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
+    let output = command.args(["version", "-o", "json"]).run().await;
+    let said = match output {
+        Ok(output) => output.stdout,
+        // k3d before 5.5 does not have this option. A k3d that also fails without the option does not work.
+        Err(process::Error::Failed { .. }) => {
+            let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
+            let output = command.args(["version"]).run().await.map_err(ClusterError::Tool)?;
+            let version = output.stdout.lines().find_map(|line| line.strip_prefix("k3d version "));
+            return Err(too_old(version.unwrap_or("before 5.5").trim().to_owned()));
+        }
+        Err(error) => return Err(ClusterError::Tool(error)),
+    };
+    let Ok(Versions { k3d }) = serde_json::from_str(&said) else {
+        return Err(too_old(said.trim().to_owned()));
+    };
+    match numbers(&k3d) {
+        // A k3d built by `go install` has no version to compare.
+        None => Ok(k3d),
+        Some(version) if version >= OLDEST => Ok(k3d),
+        Some(_) => Err(too_old(k3d)),
+    }
+}
+
+fn too_old(found: String) -> ClusterError {
+    ClusterError::TooOld { program: "k3d", found, needed: "5.6.0", reason: WHY_OLDEST }
+}
+
+fn numbers(version: &str) -> Option<(u64, u64, u64)> {
+    let version = version.trim_start_matches('v').split(['-', '+']).next()?;
+    let mut parts = version.split('.').map(|part| part.parse().ok());
+    Some((parts.next()??, parts.next()??, parts.next()??))
+}
+
+impl<'a> K3d<'a> {
+    /// Returns k3d with devplat's kubeconfig and folder in place of the user's.
+    pub fn new(
+        engine: &'a Engine,
+        surroundings: &'a Surroundings,
+        kubeconfig: &'a Path,
+        folder: &'a Path,
+    ) -> Self {
+        Self { engine, surroundings, kubeconfig, folder, tools_image: None }
+    }
+
+    /// Sets the image of k3d's tools container, for machines that cannot pull k3d's own.
+    #[must_use]
+    pub fn with_tools_image(self, image: &'a str) -> Self {
+        Self { tools_image: Some(image), ..self }
+    }
+
+    /// Creates the cluster and reports each of k3d's steps. It writes no kubeconfig; see [`K3d::kubeconfig`].
+    pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
+        let name = wanted.name;
+        let no_proxy = self.no_proxy(wanted).await?;
+        let config = config::config(wanted, self.surroundings, no_proxy.as_deref()).map_err(|source| {
+            let path = wanted.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
+            ClusterError::Config { program: "k3d", path, source }
+        })?;
+        let doing = || format!("create cluster {name}");
+        let file = self.config_file(&config);
+        let file = file.map_err(|error| ClusterError::Other { doing: doing(), said: error.to_string() })?;
+        let command = self.command().args(["cluster", "create", name, "--config"]).arg(file.path());
+        let made = command.deadline(CREATE_LIMIT).run_lines(|line| {
+            let (Line::Out(line) | Line::Err(line)) = line;
+            if let Some(step) = step(line) {
+                tell(&step);
+            }
+        });
+        let Err(error) = made.await else { return Ok(()) };
+        let ports = Attempt::ports(wanted.mappings, wanted.api_port);
+        let attempt = Attempt { maker: Maker::K3d, name, image: Some(wanted.image), ports };
+        Err(attempt.diagnose(self.engine, error).await)
+    }
+
+    /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
+    pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
+        let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
+        deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete k3d cluster {name}")))
+    }
+
+    /// Returns the kubeconfig of the cluster as text.
+    pub async fn kubeconfig(&self, name: &str) -> Result<String, ClusterError> {
+        let asked = self.command().args(["kubeconfig", "get", name]).deadline(LIMIT).run().await;
+        asked
+            .map(|output| output.stdout)
+            .map_err(|error| super::failed(error, || format!("get the kubeconfig of k3d cluster {name}")))
+    }
+
+    /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. Every k3d command parses
+    /// and writes the default kubeconfig and creates a folder in `XDG_CONFIG_HOME`, so both are set to devplat's own.
+    fn command(&self) -> Command {
+        let command = Command::new("k3d", self.surroundings).env_clear_prefix("K3D_");
+        let command =
+            ["LOG_LEVEL", "LOG_COLORS", "LOG_TIMESTAMPS"].into_iter().fold(command, Command::env_remove);
+        let command = self
+            .engine
+            .used_by(command)
+            .env("KUBECONFIG", self.kubeconfig.as_os_str())
+            .env("XDG_CONFIG_HOME", self.folder.as_os_str())
+            .envs(self.tools_image.map(|image| ("K3D_IMAGE_TOOLS", image)));
+        // The tools container gets the engine's socket. k3d looks for it only at the default path, unless DOCKER_SOCK
+        // is set.
+        let socket = self.engine.endpoint();
+        match socket.strip_prefix("unix://") {
+            Some(socket) => command.env("DOCKER_SOCK", socket),
+            None => command,
+        }
+    }
+
+    fn config_file(&self, text: &str) -> std::io::Result<tempfile::NamedTempFile> {
+        std::fs::create_dir_all(self.folder)?;
+        // k3d detects the format by the extension of the file name.
+        let mut file = tempfile::Builder::new().prefix("k3d-").suffix(".yaml").tempfile_in(self.folder)?;
+        file.write_all(text.as_bytes())?;
+        Ok(file)
+    }
+
+    async fn no_proxy(&self, wanted: &Wanted<'_>) -> Result<Option<String>, ClusterError> {
+        if self.surroundings.proxies().next().is_none() {
+            return Ok(None);
+        }
+        let name = wanted.name;
+        let network = self.engine.network(wanted.network).await;
+        let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
+        let own = RANGES.iter().map(|range| (*range).to_owned());
+        let subnets = network.into_iter().flat_map(|network| network.subnets);
+        let servers = (0..wanted.servers).map(|number| format!("k3d-{name}-server-{number}"));
+        let agents = (0..wanted.agents).map(|number| format!("k3d-{name}-agent-{number}"));
+        let services = [".svc".to_owned(), ".svc.cluster.local".to_owned()];
+        let more: Vec<String> = own.chain(subnets).chain(services).chain(servers).chain(agents).collect();
+        Ok(self.surroundings.no_proxy_with(&more))
+    }
+}
+
+/// Returns the step in a line of k3d's, such as `INFO[0000] Prep: Network`, without colours and seconds.
+fn step(line: &str) -> Option<String> {
+    let plain = process::without_colours(line);
+    let (level, rest) = plain.split_once('[')?;
+    let (seconds, text) = rest.split_once("] ")?;
+    let ours = level == "INFO" && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.trim().trim_end_matches('.').trim_end();
+    (ours && !text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

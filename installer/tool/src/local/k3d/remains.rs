@@ -1,0 +1,62 @@
+//! All Docker objects of a k3d cluster. An interrupted `k3d cluster create` leaves objects that `k3d cluster list` does
+//! not show and `k3d cluster delete` does not delete: k3d creates the network and the volume of images before the first
+//! node, and finds them only through nodes.
+
+use crate::docker::{Container, Engine, EngineError, Network, Volume};
+
+/// The Docker objects of a k3d cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// Its nodes, load balancer and tools container.
+    pub containers: Vec<Container>,
+    /// Its volume of images.
+    pub volumes: Vec<Volume>,
+    /// The network that k3d created for it, unless it was given one.
+    pub networks: Vec<Network>,
+}
+
+impl Remains {
+    /// Finds the objects of cluster `name` by label and by exact name.
+    pub async fn of(engine: &Engine, name: &str) -> Result<Self, EngineError> {
+        let mut containers = engine.containers(&format!("k3d.cluster={name}")).await?;
+        // k3d creates it before the first node, and it is the only container that may lack the label.
+        let tools = format!("k3d-{name}-tools");
+        if !containers.iter().any(|container| container.name == tools) {
+            containers.extend(engine.container(&tools).await?.filter(is_k3ds_container));
+        }
+        let volume = engine.volume(&format!("k3d-{name}-images")).await?;
+        let volumes = volume.into_iter().filter(|volume| is_k3ds(&volume.labels)).collect();
+        let network = engine.network(&format!("k3d-{name}")).await?;
+        let networks = network.into_iter().filter(|network| is_k3ds(&network.labels)).collect();
+        Ok(Self { containers, volumes, networks })
+    }
+
+    /// Returns whether there are no objects.
+    pub fn is_empty(&self) -> bool {
+        let Self { containers, volumes, networks } = self;
+        containers.is_empty() && volumes.is_empty() && networks.is_empty()
+    }
+
+    /// Deletes all objects: containers first, because they use the others.
+    pub async fn remove(&self, engine: &Engine) -> Result<(), EngineError> {
+        let Self { containers, volumes, networks } = self;
+        for container in containers {
+            engine.remove_container(&container.id).await?;
+        }
+        for volume in volumes {
+            engine.remove_volume(&volume.name).await?;
+        }
+        for network in networks {
+            engine.remove_network(&network.id).await?;
+        }
+        Ok(())
+    }
+}
+
+fn is_k3ds_container(container: &Container) -> bool {
+    is_k3ds(&container.labels)
+}
+
+fn is_k3ds(labels: &std::collections::BTreeMap<String, String>) -> bool {
+    labels.get("app").is_some_and(|app| app == "k3d")
+}

@@ -1,0 +1,134 @@
+//! k3d's environment, version, steps and remains.
+
+use super::*;
+use crate::{
+    docker::{Cgroups, recorded::Recorded},
+    local::{
+        Owner,
+        fake::{Fake, engine_without_containers},
+    },
+};
+
+#[test]
+fn steps_of_k3d_have_no_colours_and_seconds() {
+    let line = "\u{1b}[36mINFO\u{1b}[0m[0003] Starting node 'k3d-a-server-0'               ";
+    assert_eq!(step(line).as_deref(), Some("Starting node 'k3d-a-server-0'"));
+    assert_eq!(step("INFO[0000] Prep: Network").as_deref(), Some("Prep: Network"));
+    assert_eq!(step("\u{1b}[31mFATA\u{1b}[0m[0000] Failed to create cluster"), None);
+    assert_eq!(step("kubectl cluster-info"), None);
+}
+
+#[tokio::test]
+async fn version_before_5_6_is_too_old() {
+    async fn said(script: &str) -> Result<String, ClusterError> {
+        let fake = Fake::new("k3d", script).await;
+        version(&fake.surroundings([])).await
+    }
+    assert_eq!(said(r#"echo '{"k3d":"v5.8.3","k3s":"v1.31.5-k3s1"}'"#).await.unwrap(), "v5.8.3");
+    assert_eq!(said(r#"echo '{"k3d":"v5-dev","k3s":"latest"}'"#).await.unwrap(), "v5-dev");
+    let old = "[ $# = 1 ] || { echo 'unknown shorthand flag' >&2; exit 1; }; echo 'k3d version v5.4.6'; echo 'k3s version v1.24'";
+    for (script, found) in [(r#"echo '{"k3d":"v5.5.2","k3s":"v1.27"}'"#, "v5.5.2"), (old, "v5.4.6")] {
+        let error = said(script).await.unwrap_err();
+        assert!(matches!(error, ClusterError::TooOld { program: "k3d", .. }), "{error}");
+        let start = format!("k3d is version {found}; devplat needs 5.6.0 or later");
+        assert!(error.to_string().starts_with(&start), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn k3d_that_does_not_run_is_not_called_old() {
+    let fake = Fake::new("k3d", "echo 'No version is set for command k3d' >&2; exit 126").await;
+    let error = version(&fake.surroundings([])).await.unwrap_err();
+    assert!(matches!(error, ClusterError::Tool(_)), "{error}");
+    assert!(error.to_string().ends_with("exit status 126: No version is set for command k3d"), "{error}");
+}
+
+#[tokio::test]
+async fn variables_of_the_shell_do_not_reach_k3d() {
+    let script = "env; cat \"$5\" > \"$(dirname \"$0\")/config\"; printf 'INFO[0000] Prep: Network\\n'";
+    let fake = Fake::new("k3d", script).await;
+    let surroundings = fake.surroundings([
+        ("K3D_CONFIG", "/home/ada/k3d.yaml"),
+        ("K3D_FIX_DNS", "0"),
+        ("LOG_LEVEL", "error"),
+        ("KUBECONFIG", "/home/ada/.kube/config"),
+        ("DOCKER_HOST", "tcp://10.9.0.2:2375"),
+    ]);
+    let engine = engine_without_containers().await;
+    let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
+    let k3d =
+        K3d::new(engine.engine(), &surroundings, &kubeconfig, &folder).with_tools_image("devplat/k3d-tools");
+    let owner = Owner { platform: "team-a".to_owned(), account: None };
+    let wanted = Wanted {
+        name: "team-a",
+        network: "devplat-team-a",
+        image: "rancher/k3s:v1.34.3-k3s1",
+        cgroups: Cgroups::V2,
+        api_port: None,
+        mappings: &[],
+        servers: 1,
+        agents: 0,
+        owner: &owner,
+        extra: None,
+        registries: None,
+    };
+    let mut steps = Vec::new();
+    k3d.create(&wanted, |step| steps.push(step.to_owned())).await.unwrap();
+    assert_eq!(steps, ["Prep: Network"]);
+    let seen = fake.environment();
+    let get = |name: &str| seen.get(name).map(String::as_str);
+    assert_eq!((get("K3D_CONFIG"), get("K3D_FIX_DNS"), get("LOG_LEVEL")), (None, None, None));
+    assert_eq!(get("K3D_IMAGE_TOOLS"), Some("devplat/k3d-tools"));
+    assert_eq!((get("KUBECONFIG"), get("XDG_CONFIG_HOME")), (kubeconfig.to_str(), folder.to_str()));
+    assert_eq!(get("DOCKER_HOST"), Some(engine.engine().endpoint().as_str()));
+    let config = std::fs::read_to_string(fake.folder().join("config")).unwrap();
+    assert!(config.contains("k3d.io/v1alpha5"), "{config}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the configuration is deleted again");
+}
+
+/// Returns an engine in which `k3d cluster create` was killed after it had created its tools container.
+fn interrupted() -> Recorded {
+    Recorded::new()
+        .answer("GET /containers/json", 200, "[]")
+        .answer(
+            "GET /containers/k3d-team-a-tools/json",
+            200,
+            r#"{"Id":"t1","Name":"/k3d-team-a-tools","Config":{"Labels":{"app":"k3d"}}}"#,
+        )
+        .answer(
+            "GET /volumes/k3d-team-a-images",
+            200,
+            r#"{"Name":"k3d-team-a-images","Driver":"local","Mountpoint":"/v","Labels":{"app":"k3d","k3d.cluster":"team-a"},"Scope":"local","Options":null}"#,
+        )
+        .answer("GET /networks/k3d-team-a", 200, r#"{"Name":"k3d-team-a","Id":"n1","Labels":{"app":"k3d"}}"#)
+        .answer("DELETE /", 204, "")
+}
+
+#[tokio::test]
+async fn remains_of_an_interrupted_create_are_found_and_deleted() {
+    let recorded = interrupted().serve().await;
+    let engine = recorded.engine();
+    let remains = Remains::of(engine, "team-a").await.unwrap();
+    assert!(!remains.is_empty());
+    remains.remove(engine).await.unwrap();
+    let deleted: Vec<String> =
+        recorded.requests().into_iter().filter(|request| request.starts_with("DELETE")).collect();
+    assert_eq!(
+        deleted,
+        [
+            "DELETE /containers/t1?v=true&force=true&link=false",
+            "DELETE /volumes/k3d-team-a-images",
+            "DELETE /networks/n1"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn foreign_network_and_volume_with_k3ds_names_are_not_remains() {
+    let recorded = Recorded::new()
+        .answer("GET /containers/json", 200, "[]")
+        .answer("GET /networks/k3d-team-a", 200, r#"{"Name":"k3d-team-a","Id":"n1","Labels":{}}"#)
+        .serve()
+        .await;
+    assert!(Remains::of(recorded.engine(), "team-a").await.unwrap().is_empty());
+}

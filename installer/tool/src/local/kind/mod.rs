@@ -1,0 +1,131 @@
+//! Runs the command kind.
+
+mod config;
+mod wanted;
+
+use std::{
+    path::Path,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+pub use wanted::Wanted;
+
+use super::{ClusterError, Maker, diagnose::Attempt};
+use crate::{Command, Surroundings, docker::Engine};
+
+/// The step of kind, as [`create`] reports it, in which containerd is running in its nodes.
+pub const NODE_IS_UP: &str = "starting control-plane";
+
+/// kind's step for the node image; the image's name follows in parentheses.
+const IMAGE_STEP: &str = "ensuring node image (";
+
+/// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
+const CREATE_LIMIT: Duration = Duration::from_mins(30);
+/// How long its other commands may take.
+const LIMIT: Duration = Duration::from_mins(3);
+
+/// The ranges of addresses that kind gives pods and services.
+const RANGES: [&str; 2] = ["10.244.0.0/16", "10.96.0.0/16"];
+
+/// kind on one engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind<'a> {
+    engine: &'a Engine,
+    surroundings: &'a Surroundings,
+    kubeconfig: &'a Path,
+}
+
+/// Returns kind's version. Fails if kind is not installed.
+pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError> {
+    let asked = Command::new("kind", surroundings).args(["version", "-q"]).deadline(LIMIT).run().await;
+    Ok(asked.map_err(ClusterError::Tool)?.stdout.trim().to_owned())
+}
+
+impl<'a> Kind<'a> {
+    /// Returns kind with devplat's kubeconfig in place of the user's.
+    pub fn new(engine: &'a Engine, surroundings: &'a Surroundings, kubeconfig: &'a Path) -> Self {
+        Self { engine, surroundings, kubeconfig }
+    }
+
+    /// Creates the cluster, writes its kubeconfig and reports each of kind's steps.
+    pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
+        let config = config::config(wanted).map_err(|source| match &wanted.extra {
+            Some(extra) => ClusterError::Config { program: "kind", path: extra.path.to_owned(), source },
+            None => ClusterError::Config { program: "kind", path: "(none)".into(), source },
+        })?;
+        let no_proxy = self.no_proxy(wanted).await?;
+        let command = self.command().args(["create", "cluster", "--name", wanted.name, "--config", "-"]);
+        let command = command.arg("--kubeconfig").arg(self.kubeconfig).stdin(config).deadline(CREATE_LIMIT);
+        let command = command
+            .envs(no_proxy.iter().flat_map(|value| [("NO_PROXY", value), ("no_proxy", value)]))
+            .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", wanted.network);
+        let image = Mutex::new(wanted.image.map(str::to_owned));
+        let made = command.run_telling(|line| {
+            if let Some(step) = step(line) {
+                let named = step.strip_prefix(IMAGE_STEP).and_then(|rest| rest.strip_suffix(')'));
+                if let Some(named) = named {
+                    *image.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.to_owned());
+                }
+                tell(&step);
+            }
+        });
+        let Err(error) = made.await else { return Ok(()) };
+        let image = image.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ports = Attempt::ports(wanted.mappings, wanted.api_port);
+        let attempt = Attempt { maker: Maker::Kind, name: wanted.name, image: image.as_deref(), ports };
+        Err(attempt.diagnose(self.engine, error).await)
+    }
+
+    /// Deletes the cluster. An absent cluster is not an error.
+    pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
+        let command = self.command().args(["delete", "cluster", "--name", name, "--kubeconfig"]);
+        let deleted = command.arg(self.kubeconfig).deadline(LIMIT).run().await;
+        deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete kind cluster {name}")))
+    }
+
+    /// Returns the kubeconfig of the cluster as text.
+    pub async fn kubeconfig(&self, name: &str) -> Result<String, ClusterError> {
+        let asked = self.command().args(["get", "kubeconfig", "--name", name]).deadline(LIMIT).run().await;
+        asked
+            .map(|output| output.stdout)
+            .map_err(|error| super::failed(error, || format!("get the kubeconfig of kind cluster {name}")))
+    }
+
+    /// Returns a command of kind's on devplat's engine, regardless of the shell's variables.
+    fn command(&self) -> Command {
+        let command = Command::new("kind", self.surroundings).env_clear_prefix("KIND_");
+        self.engine
+            .used_by(command)
+            .env("KIND_EXPERIMENTAL_PROVIDER", "docker")
+            .env("KUBECONFIG", self.kubeconfig.as_os_str())
+    }
+
+    /// Returns `NO_PROXY` with the cluster's hosts added; `None` if no proxy is set.
+    async fn no_proxy(&self, wanted: &Wanted<'_>) -> Result<Option<String>, ClusterError> {
+        if self.surroundings.proxies().next().is_none() {
+            return Ok(None);
+        }
+        let name = wanted.name;
+        let network = self.engine.network(wanted.network).await;
+        let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
+        let own = RANGES.iter().map(|range| (*range).to_owned());
+        let nodes = [format!("{name}-control-plane"), ".svc".to_owned(), ".svc.cluster.local".to_owned()];
+        let workers = (1..=wanted.workers).map(|number| {
+            if number == 1 { format!("{name}-worker") } else { format!("{name}-worker{number}") }
+        });
+        let subnets = network.into_iter().flat_map(|network| network.subnets);
+        let more: Vec<String> = own.chain(subnets).chain(nodes).chain(workers).collect();
+        Ok(self.surroundings.no_proxy_with(&more))
+    }
+}
+
+/// Returns the step that kind begins, in lower case and without symbols.
+fn step(line: &str) -> Option<String> {
+    let text: String = line.trim().strip_prefix('•')?.chars().filter(char::is_ascii).collect();
+    let text = text.trim().trim_end_matches('.').trim();
+    (!text.is_empty()).then(|| text.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! kind's environment, its steps and the reasons for its failures.
+
+use super::*;
+use crate::{
+    docker::Cgroups,
+    local::{
+        Mapping, Owner,
+        fake::{Fake, engine_without_containers},
+    },
+};
+
+#[test]
+fn steps_of_kind_have_no_symbols() {
+    assert_eq!(step(" • Starting control-plane 🕹️  ...").as_deref(), Some(NODE_IS_UP));
+    assert_eq!(step(" ✓ Starting control-plane 🕹️"), None);
+    assert_eq!(step("Deleted nodes"), None);
+    let image = step(" • Ensuring node image (kindest/node:v1.34.0) 🖼  ...").unwrap();
+    assert_eq!(image.strip_prefix(IMAGE_STEP), Some("kindest/node:v1.34.0)"));
+}
+
+fn owner() -> Owner {
+    Owner { platform: "team-a".to_owned(), account: None }
+}
+
+fn wanted(owner: &Owner) -> Wanted<'_> {
+    Wanted {
+        name: "team-a",
+        network: "devplat-team-a",
+        image: None,
+        own_cni: false,
+        cgroups: Cgroups::V2,
+        api_port: None,
+        mappings: &[],
+        workers: 1,
+        owner,
+        extra: None,
+        registry_config: false,
+    }
+}
+
+#[tokio::test]
+async fn variables_of_the_shell_do_not_reach_kind() {
+    let fake = Fake::new("kind", "env; cat >/dev/null; echo ' • Preparing nodes 📦  ...' >&2").await;
+    let surroundings = fake.surroundings([
+        ("KIND_EXPERIMENTAL_PROVIDER", "podman"),
+        ("KIND_CLUSTER_NAME", "other"),
+        ("KUBECONFIG", "/home/ada/.kube/config"),
+        ("DOCKER_CONTEXT", "second"),
+        ("HTTPS_PROXY", "http://127.0.0.1:3128"),
+        ("NO_PROXY", "localhost"),
+    ]);
+    let engine = engine_without_containers().await;
+    let kubeconfig = fake.folder().join("kubeconfig");
+    let kind = Kind::new(engine.engine(), &surroundings, &kubeconfig);
+    let mut steps = Vec::new();
+    kind.create(&wanted(&owner()), |step| steps.push(step.to_owned())).await.unwrap();
+    assert_eq!(steps, ["preparing nodes"]);
+    let seen = fake.environment();
+    let get = |name: &str| seen.get(name).map(String::as_str);
+    assert_eq!(get("KIND_EXPERIMENTAL_PROVIDER"), Some("docker"));
+    assert_eq!(get("KIND_CLUSTER_NAME"), None);
+    assert_eq!(get("KIND_EXPERIMENTAL_DOCKER_NETWORK"), Some("devplat-team-a"));
+    assert_eq!(get("KUBECONFIG"), kubeconfig.to_str());
+    assert_eq!(get("DOCKER_HOST"), Some(engine.engine().endpoint().as_str()));
+    assert_eq!(get("DOCKER_CONTEXT"), None);
+    assert_eq!(
+        get("NO_PROXY"),
+        Some(
+            "localhost,10.244.0.0/16,10.96.0.0/16,172.18.0.0/16,team-a-control-plane,.svc,.svc.cluster.local,team-a-worker"
+        )
+    );
+}
+
+#[tokio::test]
+async fn image_that_kind_could_not_pull_is_named() {
+    let script = "echo ' • Ensuring node image (kindest/node:v1.37.0) 🖼  ...' >&2; echo 'ERROR: no such host' >&2; exit 1";
+    let fake = Fake::new("kind", script).await;
+    let surroundings = fake.surroundings([]);
+    let engine = engine_without_containers().await;
+    let kubeconfig = fake.folder().join("kubeconfig");
+    let error =
+        Kind::new(engine.engine(), &surroundings, &kubeconfig).create(&wanted(&owner()), |_| {}).await;
+    let error = error.unwrap_err();
+    let ClusterError::ImageNotPulled { image, said, .. } = &error else { panic!("{error}") };
+    assert_eq!(image, "kindest/node:v1.37.0");
+    assert!(said.contains("no such host"), "{said}");
+    assert!(error.hint().unwrap().contains("docker pull kindest/node:v1.37.0"));
+}
+
+#[tokio::test]
+async fn taken_port_is_reported_with_its_holder() {
+    let fake = Fake::new("kind", "echo 'ERROR: anything at all' >&2; exit 1").await;
+    let surroundings = fake.surroundings([]);
+    let engine = engine_without_containers().await;
+    let kubeconfig = fake.folder().join("kubeconfig");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let owner = owner();
+    let mappings = [Mapping { address: taken.ip(), host_port: taken.port(), node_port: 30022 }];
+    let wanted = Wanted { mappings: &mappings, ..wanted(&owner) };
+    let error =
+        Kind::new(engine.engine(), &surroundings, &kubeconfig).create(&wanted, |_| {}).await.unwrap_err();
+    let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
+    assert_eq!(*port, taken.port());
+    assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
+}

@@ -1,0 +1,431 @@
+//! The only module that starts processes. Every child runs in its own process group, so that Ctrl-C on the terminal
+//! signals only devplat, which then decides which steps to finish. Every child ends with devplat, even after SIGKILL,
+//! so that no orphan changes resources while the next run repairs them. This module never prints: it returns a child's
+//! output as data, up to a limit.
+
+mod capture;
+
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fmt,
+    fs::File,
+    io::{self, Seek},
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tokio::io::AsyncWriteExt;
+
+pub(crate) use capture::{last_lines, without_colours};
+
+use crate::Surroundings;
+
+/// The limit of a child's standard output: devplat reads only lists and configurations.
+const STDOUT_LIMIT: usize = 16 << 20;
+/// How long a child on this terminal may take to end after SIGTERM.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// A command line to run: program, arguments, environment and standard input.
+#[derive(Debug, Clone)]
+pub struct Command {
+    program: String,
+    args: Vec<OsString>,
+    variables: BTreeMap<OsString, OsString>,
+    surroundings: Surroundings,
+    folder: Option<OsString>,
+    stdin: Input,
+    deadline: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+enum Input {
+    Nothing,
+    Bytes(Vec<u8>),
+    File(Arc<File>),
+    Terminal,
+}
+
+/// The output of a child that exited with 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Standard output, as text.
+    pub stdout: String,
+    /// The end of standard error, as text.
+    pub stderr: String,
+}
+
+/// The way a failed child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The child exited with this status.
+    Status(i32),
+    /// This signal ended the child.
+    Signal(i32),
+}
+
+/// The reason why a command returned no output.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The program is not installed in any of the searched folders.
+    #[error("{program} is not installed: it is not in {path}")]
+    Absent {
+        /// The program.
+        program: String,
+        /// The searched folders, in order, separated by colons.
+        path: String,
+    },
+    /// The program could not be started, or its input or output failed.
+    #[error("cannot run {program}")]
+    Start {
+        /// The program.
+        program: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The program failed.
+    #[error("{line}: {ended}{}{said}", if said.is_empty() { "" } else { ": " })]
+    Failed {
+        /// The command line, for messages.
+        line: String,
+        /// The way it ended.
+        ended: Ended,
+        /// Its last lines of standard error, or else of standard output.
+        said: String,
+    },
+    /// The program reached its time limit and was killed.
+    #[error("{line}: timed out after {} s{}{said}", limit.as_secs(), if said.is_empty() { "" } else { "; its last lines: " })]
+    Slow {
+        /// The command line, for messages.
+        line: String,
+        /// The time limit.
+        limit: Duration,
+        /// Its last lines of standard error.
+        said: String,
+    },
+    /// The program wrote more to standard output than the limit.
+    #[error("{line}: wrote more than {} MiB to standard output", limit >> 20)]
+    TooMuch {
+        /// The command line, for messages.
+        line: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
+}
+
+impl Error {
+    /// Returns the last lines of the failed program; empty if it was never started.
+    pub fn said(&self) -> &str {
+        match self {
+            Self::Absent { .. } | Self::Start { .. } | Self::TooMuch { .. } => "",
+            Self::Failed { said, .. } | Self::Slow { said, .. } => said,
+        }
+    }
+
+    /// The remedy, where one is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Absent { program, .. } => Some(format!("install {program}, or add its folder to PATH")),
+            Self::Start { .. } | Self::Failed { .. } | Self::Slow { .. } | Self::TooMuch { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "exit status {status}"),
+            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
+        }
+    }
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Self {
+        match status.signal() {
+            Some(signal) => Self::Signal(signal),
+            None => Self::Status(status.code().unwrap_or_default()),
+        }
+    }
+}
+
+/// A line that a child wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// To standard output.
+    Out(&'a str),
+    /// To standard error.
+    Err(&'a str),
+}
+
+impl Command {
+    /// Returns a command with the variables of `surroundings` and without standard input.
+    pub fn new(program: &str, surroundings: &Surroundings) -> Self {
+        let mut variables = surroundings.variables.clone();
+        // The child must search the same folders as devplat: kind starts docker.
+        if let Ok(path) = std::env::join_paths(surroundings.folders()) {
+            variables.insert("PATH".into(), path);
+        }
+        Self {
+            program: program.to_owned(),
+            args: Vec::new(),
+            variables,
+            surroundings: surroundings.clone(),
+            folder: None,
+            stdin: Input::Nothing,
+            deadline: None,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets a variable of the child's environment.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets variables of the child's environment.
+    #[must_use]
+    pub fn envs<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Removes a variable from the child's environment.
+    #[must_use]
+    pub fn env_remove(mut self, name: &str) -> Self {
+        self.variables.remove(OsStr::new(name));
+        self
+    }
+
+    /// Removes all variables whose names begin with `prefix` from the child's environment.
+    #[must_use]
+    pub fn env_clear_prefix(mut self, prefix: &str) -> Self {
+        self.variables.retain(|name, _| !name.as_encoded_bytes().starts_with(prefix.as_bytes()));
+        self
+    }
+
+    /// Sets the child's working directory.
+    #[must_use]
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.as_os_str().to_owned());
+        self
+    }
+
+    /// Gives the child these bytes as standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Gives the child this file, from its beginning, as standard input.
+    #[must_use]
+    pub fn stdin_file(mut self, file: Arc<File>) -> Self {
+        self.stdin = Input::File(file);
+        self
+    }
+
+    /// Gives the child this terminal as standard input, for programs that ask the user.
+    #[must_use]
+    pub fn terminal_stdin(mut self) -> Self {
+        self.stdin = Input::Terminal;
+        self
+    }
+
+    /// Kills the child and its descendants after `limit`.
+    #[must_use]
+    pub fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// Runs the command to its end and returns its output.
+    ///
+    /// Dropping the future kills the child and its descendants.
+    pub async fn run(self) -> Result<Output, Error> {
+        self.run_lines(|_| {}).await
+    }
+
+    /// Like [`Command::run`], and passes each line of standard error to `tell` immediately.
+    pub async fn run_telling(self, mut tell: impl FnMut(&str)) -> Result<Output, Error> {
+        self.run_lines(|line| {
+            if let Line::Err(line) = line {
+                tell(line);
+            }
+        })
+        .await
+    }
+
+    /// Like [`Command::run`], and passes each line of output to `tell` immediately.
+    pub async fn run_lines(self, tell: impl FnMut(Line<'_>)) -> Result<Output, Error> {
+        let line = self.line();
+        let program = self.program.clone();
+        let started = |source| Error::Start { program: program.clone(), source };
+        let (stdin, bytes) = match &self.stdin {
+            Input::Nothing => (Stdio::null(), Vec::new()),
+            Input::Bytes(bytes) => (Stdio::piped(), bytes.clone()),
+            Input::Terminal => (Stdio::inherit(), Vec::new()),
+            Input::File(file) => {
+                let rewound = (&**file).rewind().and_then(|()| file.try_clone());
+                (Stdio::from(rewound.map_err(started)?), Vec::new())
+            }
+        };
+        tracing::debug!(command = %line, "run");
+        let deadline = self.deadline;
+        let in_our_group = matches!(self.stdin, Input::Terminal);
+        let mut command = self.prepare(true)?;
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Only the terminal's foreground process group may read from it.
+        if !in_our_group {
+            command.process_group(0);
+        }
+        let mut child = command.spawn().map_err(started)?;
+        // Drop this before the child: after the wait, the kernel may reuse its process ID.
+        let mut group = if in_our_group { Group(None) } else { Group::of(&child) };
+        let input = child.stdin.take();
+        let stdout = child.stdout.take().expect("standard output is piped above");
+        let stderr = child.stderr.take().expect("standard error is piped above");
+        let feed = async move {
+            if let Some(mut input) = input {
+                // Ignore a broken pipe: the child has ended without reading everything, and its exit status explains
+                // more.
+                let _ = input.write_all(&bytes).await;
+                let _ = input.shutdown().await;
+            }
+        };
+        let tell = Mutex::new(tell);
+        let tell = |line: Line<'_>| (tell.lock().unwrap_or_else(PoisonError::into_inner))(line);
+        let mut out = capture::Everything::new(STDOUT_LIMIT, |line| tell(Line::Out(line)));
+        let mut err = capture::Tail::new(|line| tell(Line::Err(line)));
+        let work = async {
+            let ((), read, told) = tokio::join!(feed, out.read(stdout), err.read(stderr));
+            let within = read?;
+            told?;
+            Ok::<_, io::Error>((within, if within { Some(child.wait().await?) } else { None }))
+        };
+        let ended = match deadline {
+            Some(limit) => match tokio::time::timeout(limit, work).await {
+                Ok(ended) => ended,
+                Err(_) => return Err(Error::Slow { line, limit, said: err.last_lines() }),
+            },
+            None => work.await,
+        };
+        let (true, Some(status)) = ended.map_err(started)? else {
+            return Err(Error::TooMuch { line, limit: STDOUT_LIMIT });
+        };
+        group.ended();
+        let (stdout, stderr) = (out.text(), err.text());
+        if status.success() {
+            return Ok(Output { stdout, stderr });
+        }
+        let said = if stderr.trim().is_empty() { last_lines(&stdout) } else { err.last_lines() };
+        Err(Error::Failed { line, ended: status.into(), said })
+    }
+
+    /// Runs the command on this terminal and returns its exit status, or 128 plus the signal that ended it. If `over`
+    /// ends first, the child gets SIGTERM and a moment to restore the terminal.
+    pub async fn on_this_terminal(self, over: impl Future<Output = ()>) -> Result<i32, Error> {
+        let program = self.program.clone();
+        let failed = |source| Error::Start { program: program.clone(), source };
+        // The child stays in our process group, so that it handles Ctrl-C itself.
+        let mut child = self.prepare(false)?.spawn().map_err(failed)?;
+        let status = tokio::select! {
+            status = child.wait() => status,
+            () = over => {
+                if let Some(id) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+                    // The child may already have ended.
+                    let _ = kill_process(id, Signal::TERM);
+                }
+                match tokio::time::timeout(LEAVE, child.wait()).await {
+                    Ok(status) => status,
+                    Err(_) => {
+                        child.start_kill().map_err(failed)?;
+                        child.wait().await
+                    }
+                }
+            }
+        };
+        let status = status.map_err(failed)?;
+        Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+
+    /// Prepares the child. If util-linux's setpriv is installed, it sets the parent-death signal, so that the kernel
+    /// ends the child with devplat, and then executes the program. (The system call itself would need unsafe code
+    /// here.)
+    fn prepare(self, dies_with_us: bool) -> Result<tokio::process::Command, Error> {
+        let Self { program, args, variables, surroundings, folder, stdin: _, deadline: _ } = self;
+        let Some(place) = surroundings.program(&program) else {
+            let folders = surroundings.folders();
+            let path =
+                folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(":");
+            return Err(Error::Absent { program, path });
+        };
+        let launcher = if dies_with_us { surroundings.program("setpriv") } else { None };
+        #[expect(clippy::disallowed_methods, reason = "this is the only module that starts processes")]
+        let mut command = tokio::process::Command::new(launcher.as_deref().unwrap_or(&place));
+        if launcher.is_some() {
+            command.args(["--pdeathsig", "KILL", "--"]).arg(&place);
+        }
+        if let Some(folder) = folder {
+            command.current_dir(folder);
+        }
+        command.args(args).env_clear().envs(variables).kill_on_drop(true);
+        Ok(command)
+    }
+
+    fn line(&self) -> String {
+        let mut line = self.program.clone();
+        for arg in &self.args {
+            line.push(' ');
+            line.push_str(&arg.to_string_lossy());
+        }
+        line
+    }
+}
+
+/// The process group of a child. Dropping it before the child has ended kills the group.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self(child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)))
+    }
+
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // The group may already have ended.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

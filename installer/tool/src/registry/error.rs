@@ -1,0 +1,227 @@
+//! Errors of a registry, classified by status codes, by the registry's own codes and by the types of errors behind a
+//! failed connection.
+
+use std::{error::Error as _, io};
+
+use oci_client::errors::{OciDistributionError, OciErrorCode};
+
+use super::credentials::CredentialsError;
+
+/// The reason why an image could not be found in a registry or pushed to it.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// The reference is not the reference of an image in a registry.
+    #[error("{reference:?} is not an image reference: {why}")]
+    Reference {
+        /// The reference.
+        reference: String,
+        /// Its mistake.
+        why: &'static str,
+    },
+    /// The registry requires credentials, or rejects the given ones.
+    #[error("registry {registry} answered 401: {}", if *with_credentials { "it rejects the credentials that `docker login` stored" } else { "it requires credentials, and `docker login` stored none for it" })]
+    Unauthorized {
+        /// The registry.
+        registry: String,
+        /// Whether credentials were sent.
+        with_credentials: bool,
+    },
+    /// The account does not have the right to push.
+    #[error("registry {registry} answered 403: this account may not push to {repository}")]
+    Denied {
+        /// The registry.
+        registry: String,
+        /// The repository.
+        repository: String,
+    },
+    /// The registry does not have the repository and does not create it on a push.
+    #[error("registry {registry} answered 404: it has no repository {repository}")]
+    NotFound {
+        /// The registry.
+        registry: String,
+        /// The repository.
+        repository: String,
+    },
+    /// The registry is not reachable.
+    #[error("cannot reach registry {registry}{}", proxy.as_ref().map(|proxy| format!(" (proxies: {proxy})")).unwrap_or_default())]
+    Unreachable {
+        /// The registry.
+        registry: String,
+        /// The proxies in the environment, with their variables.
+        proxy: Option<String>,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// This machine does not trust the registry's certificate.
+    #[error("registry {registry} has a certificate that is not trusted here: {why}")]
+    Untrusted {
+        /// The registry.
+        registry: String,
+        /// The reason.
+        why: rustls::Error,
+    },
+    /// The registry answers HTTPS with plain HTTP.
+    #[error("registry {registry} speaks plain HTTP, not HTTPS")]
+    SpeaksPlainHttp {
+        /// The registry.
+        registry: String,
+    },
+    /// The registry's storage is full.
+    #[error("registry {registry} answered 507: it has no space left")]
+    NoSpace {
+        /// The registry.
+        registry: String,
+    },
+    /// The credentials that Docker's configuration names cannot be read.
+    #[error("cannot get the credentials for registry {registry}")]
+    Credentials {
+        /// The registry.
+        registry: String,
+        /// The reason.
+        source: Box<CredentialsError>,
+    },
+    /// A blob cannot be read from the image store.
+    #[error("cannot read image {image} in the image store")]
+    Store {
+        /// The image.
+        image: String,
+        /// The reason.
+        source: io::Error,
+    },
+    /// The registry's answer was unexpected.
+    #[error("unexpected answer of registry {registry}")]
+    Other {
+        /// The registry.
+        registry: String,
+        /// Its answer.
+        source: Box<OciDistributionError>,
+    },
+}
+
+impl RegistryError {
+    /// The remedy, where one is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Reference { .. } => "write host and path, such as registry.example/team/devplat".to_owned(),
+            Self::Unauthorized { registry, .. } => {
+                format!("log in with `docker login {registry}`, then run the same command")
+            }
+            Self::Denied { registry, .. } => {
+                format!("log in with an account that may push: `docker login {registry}`")
+            }
+            Self::NotFound { repository, .. } => format!("create repository {repository} there first"),
+            Self::Unreachable { registry, .. } => {
+                format!("run `curl -v https://{registry}/v2/` to see the reason")
+            }
+            Self::Untrusted { .. } => {
+                "add its certificate authority to this machine's (on Debian: /usr/local/share/ca-certificates, \
+                then `sudo update-ca-certificates`)"
+                    .to_owned()
+            }
+            Self::SpeaksPlainHttp { .. } => {
+                "if plain HTTP is intended, set images.plainHttp to true and configure the nodes' container runtime for it".to_owned()
+            }
+            Self::NoSpace { .. } => "delete images there, or extend its storage".to_owned(),
+            Self::Credentials { source, .. } => return source.hint(),
+            Self::Store { .. } => {
+                "delete the image store, then run the same command, which assembles the images again".to_owned()
+            }
+            Self::Other { .. } => {
+                "read the registry's own log for the reason, such as a full disk, then run the same command"
+                    .to_owned()
+            }
+        })
+    }
+}
+
+/// The facts of a failed call.
+pub(super) struct Called<'a> {
+    pub(super) registry: &'a str,
+    pub(super) repository: &'a str,
+    pub(super) with_credentials: bool,
+    pub(super) proxy: Option<String>,
+}
+
+impl Called<'_> {
+    pub(super) fn explain(&self, error: OciDistributionError) -> RegistryError {
+        let registry = self.registry.to_owned();
+        let with_status = |status: u16| {
+            let (registry, repository) = (registry.clone(), self.repository.to_owned());
+            match status {
+                401 => {
+                    Some(RegistryError::Unauthorized { registry, with_credentials: self.with_credentials })
+                }
+                403 => Some(RegistryError::Denied { registry, repository }),
+                404 => Some(RegistryError::NotFound { registry, repository }),
+                507 => Some(RegistryError::NoSpace { registry }),
+                _ => None,
+            }
+        };
+        let known = match &error {
+            OciDistributionError::UnauthorizedError { .. }
+            | OciDistributionError::AuthenticationFailure(_) => with_status(401),
+            OciDistributionError::ServerError { code, .. } => with_status(*code),
+            OciDistributionError::RegistryError { envelope, .. } => {
+                envelope.errors.iter().find_map(|error| status_of(&error.code)).and_then(with_status)
+            }
+            OciDistributionError::RequestError(failed) => {
+                failed.status().map(|status| status.as_u16()).and_then(with_status)
+            }
+            _ => None,
+        };
+        if let Some(known) = known {
+            return known;
+        }
+        match tls_error(&error) {
+            Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+                return RegistryError::SpeaksPlainHttp { registry };
+            }
+            Some(why @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)) => {
+                return RegistryError::Untrusted { registry, why };
+            }
+            Some(_) | None => {}
+        }
+        match error {
+            OciDistributionError::RequestError(failed) if failed.is_connect() || failed.is_timeout() => {
+                // Skip this error: its text repeats those of its causes, with a URL in between.
+                RegistryError::Unreachable {
+                    registry,
+                    proxy: self.proxy.clone(),
+                    source: Box::new(failed.without_url()),
+                }
+            }
+            error => RegistryError::Other { registry, source: Box::new(error) },
+        }
+    }
+}
+
+/// Returns the HTTP status for a code of the OCI distribution specification.
+fn status_of(code: &OciErrorCode) -> Option<u16> {
+    match code {
+        OciErrorCode::Unauthorized => Some(401),
+        OciErrorCode::Denied => Some(403),
+        OciErrorCode::NameUnknown
+        | OciErrorCode::ManifestUnknown
+        | OciErrorCode::BlobUnknown
+        | OciErrorCode::ManifestBlobUnknown
+        | OciErrorCode::NotFound => Some(404),
+        _ => None,
+    }
+}
+
+/// Returns the TLS error behind a failed connection.
+fn tls_error(error: &OciDistributionError) -> Option<rustls::Error> {
+    let OciDistributionError::RequestError(failed) = error else { return None };
+    let mut cause = failed.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return Some(error.clone());
+        }
+        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            // `source` of an `io::Error` skips the error that it holds, so look into it.
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -1,0 +1,36 @@
+//! The steps of a push, for display by the caller.
+
+/// A step of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A credential helper has not answered for a while.
+    AskingHelper {
+        /// The helper.
+        program: &'a str,
+    },
+    /// The registry already has a part.
+    Present(Part),
+    /// A part is being pushed.
+    Pushing {
+        /// The part.
+        part: Part,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// The manifest is being pushed, which is the last step.
+    Manifest,
+}
+
+/// A part of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A layer.
+    Layer {
+        /// Its number, starting from 1.
+        number: usize,
+        /// The number of layers.
+        of: usize,
+    },
+    /// The configuration.
+    Configuration,
+}

@@ -1,0 +1,150 @@
+//! Pods that the cluster rejects: found before a release is applied, and reported within seconds afterwards.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use devplat_kubernetes::{
+    Steady,
+    admission::{AdmissionRefusal, PodTrial, RefusalKind, try_pods},
+    release::ReleaseError,
+};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace as Object, Pod, ResourceQuota, ResourceRequirements};
+use kube::{
+    Api, Client,
+    api::{DynamicObject, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+
+use super::{
+    super::{cluster::platform, namespace::Namespace},
+    ours, release,
+};
+
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+fn trial(namespace: &str, labels: &[(&str, &str)]) -> PodTrial {
+    let pod: Pod = serde_json::from_value(json!({"spec": {"serviceAccountName": "absent", "containers": [{
+        "name": "main", "image": "devplat.local/a",
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}},
+    }]}}))
+    .unwrap();
+    let namespace_labels: BTreeMap<String, String> =
+        labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    PodTrial { namespace: namespace.to_owned(), namespace_labels, pod }
+}
+
+async fn refusals(client: &Client, trial: PodTrial) -> Vec<AdmissionRefusal> {
+    try_pods(client, &[trial], &Steady).await.unwrap()
+}
+
+/// Creates a namespace whose pods must be hardened.
+async fn restricted(client: &Client, name: &str) -> Namespace {
+    let space = Namespace::on(client.clone(), name).await;
+    let label = json!({"metadata": {"labels": {ENFORCE: "restricted"}}});
+    let spaces: Api<Object> = Api::all(client.clone());
+    spaces.patch(name, &PatchParams::default(), &Patch::Merge(&label)).await.unwrap();
+    space
+}
+
+#[tokio::test]
+async fn pods_are_accepted_without_restrictions() {
+    let space = Namespace::new("trial-open").await;
+    assert_eq!(refusals(&space.client, trial("trial-open", &[])).await, []);
+    // The namespace does not exist, so one with the same policies is used.
+    assert_eq!(refusals(&space.client, trial("trial-absent", &[])).await, []);
+}
+
+#[tokio::test]
+async fn pod_security_is_reported_with_the_label_that_helps() {
+    let client = platform().await.plane.client().await.unwrap();
+    restricted(&client, "trial-restricted").await;
+    let found =
+        devplat_tests::waiting::until("a refusal", Duration::from_secs(30), async || {
+            match refusals(&client, trial("trial-restricted", &[])).await.as_slice() {
+                [one] if one.kind == RefusalKind::PodSecurity => Ok(one.clone()),
+                other => Err(format!("{other:?}")),
+            }
+        })
+        .await
+        .unwrap();
+    assert!(found.answer.message.contains("restricted"), "{found}");
+    assert!(found.hints()[0].contains("kubectl label namespace trial-restricted"), "{:?}", found.hints());
+    // The label that the release will set counts.
+    assert_eq!(refusals(&client, trial("trial-restricted", &[(ENFORCE, "baseline")])).await, []);
+    // A namespace that does not exist yet has the level of its future label.
+    let absent = refusals(&client, trial("trial-none", &[(ENFORCE, "restricted")])).await;
+    assert_eq!(absent.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&RefusalKind::PodSecurity]);
+    assert_eq!(absent[0].object.namespace.as_deref(), Some("trial-none"));
+}
+
+#[tokio::test]
+async fn dev_server_is_rejected_at_level_restricted() {
+    let client = platform().await.plane.client().await.unwrap();
+    let open = Namespace::new("trial-server").await;
+    let trial =
+        |namespace: &str| PodTrial::dev_server(namespace, BTreeMap::new(), ResourceRequirements::default());
+    assert_eq!(refusals(&client, trial(&open.name)).await, []);
+    let closed = restricted(&client, "trial-server-closed").await;
+    let found = refusals(&client, trial(&closed.name)).await;
+    assert_eq!(found.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&RefusalKind::PodSecurity]);
+}
+
+#[tokio::test]
+async fn quota_is_reported_with_its_resource() {
+    let space = Namespace::new("trial-quota").await;
+    let quota = json!({"metadata": {"name": "team"}, "spec": {"hard": {"limits.cpu": "4"}}});
+    space.make::<ResourceQuota>(quota).await;
+    let kind = first(&space, "trial-quota").await;
+    assert_eq!(
+        kind,
+        RefusalKind::ResourceQuota { name: "team".to_owned(), resource: "limits.cpu".to_owned() }
+    );
+}
+
+#[tokio::test]
+async fn limit_range_is_reported() {
+    let space = Namespace::new("trial-range").await;
+    let range = json!({
+        "metadata": {"name": "small"},
+        "spec": {"limits": [{"type": "Container", "max": {"memory": "100Mi"}}]},
+    });
+    space.make::<LimitRange>(range).await;
+    assert_eq!(first(&space, "trial-range").await, RefusalKind::LimitRange { name: "small".to_owned() });
+}
+
+async fn first(space: &Namespace, namespace: &str) -> RefusalKind {
+    devplat_tests::waiting::until("a refusal", Duration::from_secs(30), async || {
+        let found = refusals(&space.client, trial(namespace, &[])).await;
+        found.into_iter().next().map(|one| one.kind).ok_or("none")
+    })
+    .await
+    .unwrap()
+}
+
+fn deployment(namespace: &str, containers: &Value) -> DynamicObject {
+    ours(json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "rejected", "namespace": namespace},
+        "spec": {
+            "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": containers}},
+        },
+    }))
+}
+
+#[tokio::test]
+async fn wait_for_pods_rejected_by_pod_security_ends_within_seconds() {
+    let client = platform().await.plane.client().await.unwrap();
+    let space = restricted(&client, "trial-wait").await;
+    let object = deployment(&space.name, &json!([{"name": "main", "image": "a"}]));
+    super::create(&client, &object).await;
+    let start = Instant::now();
+    let wanted = release("rejected", [object]);
+    let error = release::wait_ready(&client, &wanted, Duration::from_mins(5), &Steady).await.unwrap_err();
+    let ReleaseError::Refused { refusal: Some(refusal), .. } = &error else { panic!("{error:?}") };
+    assert_eq!(refusal.kind, RefusalKind::PodSecurity);
+    assert!(error.hints()[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{:?}", error.hints());
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}

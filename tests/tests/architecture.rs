@@ -1,0 +1,139 @@
+//! The directions of imports in the workspace: the tables in [`table`] against the sources and the Cargo.toml files,
+//! and the absence of circles among the modules of a crate. The circles of crates in [`table::WITH_CIRCLES`] are
+//! printed: `cargo test -p devplat-tests --test architecture -- --nocapture`.
+
+#[cfg(test)]
+#[path = "architecture/circles.rs"]
+mod circles;
+#[cfg(test)]
+#[path = "architecture/examples.rs"]
+mod examples;
+#[cfg(test)]
+#[path = "architecture/manifest.rs"]
+mod manifest;
+#[cfg(test)]
+#[path = "architecture/modules.rs"]
+mod modules;
+#[cfg(test)]
+#[path = "architecture/paths.rs"]
+mod paths;
+#[cfg(test)]
+#[path = "architecture/resolve.rs"]
+mod resolve;
+#[cfg(test)]
+#[path = "architecture/source.rs"]
+mod source;
+#[cfg(test)]
+#[path = "architecture/table.rs"]
+mod table;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
+};
+
+use circles::circles;
+use manifest::Manifest;
+use modules::Crate;
+use resolve::Resolver;
+use source::{members, root, sources};
+use table::{CRATES, FOLDERS, NOT_YET, WITH_CIRCLES, WITHOUT_CIRCLES};
+
+/// The trees of modules of each member, parsed once for all tests: of its library, and of its program if that has
+/// modules of its own. Empty for a member that does not exist yet.
+fn crates(member: &str) -> &'static [Crate] {
+    static PARSED: OnceLock<BTreeMap<String, Vec<Crate>>> = OnceLock::new();
+    let parse = |member: String| {
+        let files = sources(&format!("{member}/src"));
+        let parsed =
+            ["lib.rs", "main.rs"].iter().filter_map(|start| Crate::parse(&member, start, &files)).collect();
+        (member, parsed)
+    };
+    PARSED.get_or_init(|| members().into_iter().map(parse).collect()).get(member).map_or(&[], Vec::as_slice)
+}
+
+fn circles_of(member: &str) -> Vec<String> {
+    crates(member).iter().flat_map(|parsed| circles(&Resolver::new(parsed))).collect()
+}
+
+#[test]
+fn modules_of_a_crate_have_no_circles() {
+    let found: Vec<String> = WITHOUT_CIRCLES.iter().flat_map(|member| circles_of(member)).collect();
+    assert!(found.is_empty(), "{} circles:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn circles_still_to_be_cut_are_printed() {
+    for member in WITH_CIRCLES {
+        let found = circles_of(member);
+        println!("{member}: {} circles\n{}", found.len(), found.join("\n"));
+    }
+}
+
+#[test]
+fn every_crate_is_in_one_list_of_circles_and_in_the_table() {
+    for member in members() {
+        let lists = WITHOUT_CIRCLES.iter().chain(WITH_CIRCLES).filter(|listed| **listed == member).count();
+        assert_eq!(lists, 1, "{member} is {lists} times in WITHOUT_CIRCLES and WITH_CIRCLES");
+        assert!(CRATES.iter().any(|known| known.folder == member), "{member} is not in CRATES");
+    }
+}
+
+#[test]
+fn folders_import_only_permitted_paths() {
+    let mut wrong = Vec::new();
+    for folder in FOLDERS {
+        let member = table::member_of(folder.place);
+        for parsed in crates(member) {
+            let resolver = Resolver::new(parsed);
+            for module in 0..parsed.modules.len() {
+                if folder.holds(&parsed.modules[module].file) {
+                    wrong.extend(resolver.forbidden(module, folder));
+                }
+            }
+        }
+    }
+    wrong.sort();
+    wrong.dedup();
+    assert!(wrong.is_empty(), "{} imports against the table:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn crates_depend_only_on_permitted_crates() {
+    let names: BTreeSet<&str> = CRATES.iter().map(|known| known.name).collect();
+    let wrong: Vec<String> = CRATES
+        .iter()
+        .filter(|known| exists(known.folder))
+        .flat_map(|known| {
+            let manifest = Manifest::read(&format!("{}/Cargo.toml", known.folder));
+            assert_eq!(manifest.name, known.name, "{}", known.folder);
+            known.wrong(&manifest, &names)
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{} dependencies against the table:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_folder_of_the_tables_exists_unless_it_is_not_there_yet() {
+    let folders = FOLDERS.iter().map(|known| known.place).chain(CRATES.iter().map(|known| known.folder));
+    for folder in folders.chain(WITHOUT_CIRCLES.iter().copied()) {
+        let planned = NOT_YET.iter().any(|planned| folder.starts_with(planned));
+        assert!(exists(folder) || planned, "{folder} does not exist: remove it from the tables");
+    }
+    for planned in NOT_YET {
+        assert!(!exists(planned), "{planned} exists now: remove it from NOT_YET");
+    }
+}
+
+#[test]
+fn folders_of_the_table_hold_modules() {
+    for folder in FOLDERS.iter().filter(|folder| exists(folder.place)) {
+        let parsed = crates(table::member_of(folder.place));
+        let held = parsed.iter().flat_map(|parsed| &parsed.modules).any(|module| folder.holds(&module.file));
+        assert!(held, "{} holds no module that the table could check", folder.place);
+    }
+}
+
+fn exists(folder: &str) -> bool {
+    root().join(folder).exists()
+}

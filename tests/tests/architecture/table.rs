@@ -1,0 +1,339 @@
+//! The permitted imports of each folder and the permitted dependencies of each crate.
+
+use std::collections::BTreeSet;
+
+use crate::manifest::Manifest;
+
+/// Folders that the lists below name and that do not exist yet. A test fails once one exists: remove it here then, and
+/// its rules hold.
+pub(crate) const NOT_YET: &[&str] = &[];
+
+/// Members without a circle of modules.
+pub(crate) const WITHOUT_CIRCLES: &[&str] = &[
+    "bastion/keys",
+    "bastion/transport",
+    "installer/image",
+    "installer/plan",
+    "installer/profile",
+    "installer/render",
+    "installer/tool",
+    "operator/api",
+];
+
+/// Members whose circles are still to be cut. A member moves to [`WITHOUT_CIRCLES`] once it has none.
+pub(crate) const WITH_CIRCLES: &[&str] =
+    &["bastion", "bastion/agent", "cli", "installer", "installer/kubernetes", "operator", "tests"];
+
+/// A rule for a folder.
+pub(crate) struct Folder {
+    /// The folder, or one file, in the workspace.
+    pub(crate) place: &'static str,
+    /// Files in it that the rule leaves out.
+    pub(crate) except: &'static [&'static str],
+    /// Paths that may not be imported. `std::fs` forbids everything in it, and `Instant::now` the same path with
+    /// any beginning.
+    pub(crate) never: &'static [&'static [&'static str]],
+    pub(crate) reason: &'static str,
+}
+
+const FILES: &[&str] = &["std::fs", "std::os", "tempfile", "tokio::fs"];
+const SURROUNDINGS: &[&str] = &["std::env", "std::process", "tokio::process", "std::thread"];
+const CLOCK: &[&str] = &["Instant::now", "SystemTime", "Timestamp::now", "Zoned::now", "tokio::time::sleep"];
+const NETWORK: &[&str] =
+    &["std::net::TcpStream", "std::net::TcpListener", "std::net::UdpSocket", "tokio::net"];
+const KUBERNETES: &[&str] = &["kube::Client", "kube::Api", "kube::client", "kube::api::Api", "kube::runtime"];
+const SSH: &[&str] = &["russh"];
+const OUTPUT: &[&str] = &["std::io::stdout", "println", "print", "dbg"];
+
+/// The rules. A path is listed at most once per folder and every folder below it.
+pub(crate) const FOLDERS: &[Folder] = &[
+    Folder {
+        place: "installer/plan/src",
+        except: &[],
+        never: &[
+            FILES,
+            SURROUNDINGS,
+            CLOCK,
+            NETWORK,
+            &["std::io", "std::time::Instant", "kube", "k8s_openapi", "tokio", "jiff"],
+            OUTPUT,
+        ],
+        reason: "the same input gives the same plan on any machine",
+    },
+    Folder {
+        place: "installer/profile/src",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, &["kube", "tokio"], OUTPUT],
+        reason: "a profile is read from texts that the caller brings",
+    },
+    Folder {
+        place: "installer/render/src",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "manifests depend on profile, images and templates alone",
+    },
+    Folder {
+        place: "installer/image/src",
+        except: &[],
+        never: &[SURROUNDINGS, NETWORK, &["kube", "tokio"], OUTPUT],
+        reason: "an image depends on its input alone, byte for byte",
+    },
+    Folder {
+        place: "installer/tool/src",
+        except: &[],
+        never: &[OUTPUT, &["kube"]],
+        reason: "tools answer in types; the caller decides and prints",
+    },
+    Folder {
+        place: "installer/src",
+        except: &["ui"],
+        never: &[OUTPUT],
+        reason: "ui is the one place that prints",
+    },
+    Folder {
+        place: "installer/src/resource",
+        except: &[],
+        never: &[&["crate::cli"]],
+        reason: "verbs use resources, not the other way round",
+    },
+    Folder {
+        place: "installer/src/ui",
+        except: &[],
+        never: &[&["crate::cli", "crate::resource", "crate::apply"], KUBERNETES],
+        reason: "ui shows events and knows none of their sources",
+    },
+    Folder {
+        place: "installer/kubernetes/src",
+        except: &["connect", "kubeconfig.rs"],
+        never: &[SURROUNDINGS, FILES, OUTPUT],
+        reason: "only what connects reads files: kubeconfigs and the certificates that they name",
+    },
+    Folder {
+        place: "operator/api/src",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "the API is types and names",
+    },
+    Folder {
+        place: "operator/src/observed",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "an observed object is reduced to facts, without a client",
+    },
+    Folder {
+        place: "operator/src/server",
+        except: &["reconcile.rs"],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "decisions are pure; reconcile.rs fetches and applies",
+    },
+    Folder {
+        place: "operator/src/user",
+        except: &["reconcile.rs"],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "decisions are pure; reconcile.rs fetches and applies",
+    },
+    Folder {
+        place: "operator/src/flavor",
+        except: &["reconcile.rs"],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "decisions are pure; reconcile.rs fetches and applies",
+    },
+    Folder {
+        place: "operator/src/lease/decide.rs",
+        except: &[],
+        // `tokio::time::Instant` is a value here; only the caller asks for the time.
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, OUTPUT],
+        reason: "the decision about the Lease is pure",
+    },
+    Folder {
+        place: "bastion/keys/src",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, SSH, &["kube", "tokio"], OUTPUT],
+        reason: "certificates are checked without a clock, a file or an SSH library",
+    },
+    Folder {
+        place: "bastion/src/policy",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, SSH, KUBERNETES, &["tokio", "rustix"], OUTPUT],
+        reason: "policies decide from facts that the caller brings",
+    },
+    Folder {
+        place: "bastion/src/directory/facts.rs",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, SSH, KUBERNETES, &["tokio"], OUTPUT],
+        reason: "facts are read from objects, without a client",
+    },
+    Folder {
+        place: "bastion/transport/src",
+        except: &[],
+        never: &[FILES, SURROUNDINGS, &["kube"], OUTPUT],
+        reason: "both ends set SSH up from constants",
+    },
+];
+
+impl Folder {
+    /// Whether the rule holds for `file`.
+    pub(crate) fn holds(&self, file: &str) -> bool {
+        let Some(rest) = file.strip_prefix(self.place) else { return false };
+        let inside = rest.is_empty() || rest.starts_with('/');
+        let rest = rest.trim_start_matches('/');
+        inside
+            && !self.except.iter().any(|out| {
+                rest.strip_prefix(out).is_some_and(|after| after.is_empty() || after.starts_with('/'))
+            })
+    }
+
+    /// The pattern that forbids `path`.
+    pub(crate) fn forbids(&self, path: &[String]) -> Option<&'static str> {
+        self.never.iter().flat_map(|group| group.iter()).copied().find(|pattern| {
+            let parts: Vec<&str> = pattern.split("::").collect();
+            // A pattern in lower case is the beginning of a path; one that begins with a type is any part of it.
+            let anywhere = parts[0].starts_with(char::is_uppercase);
+            path.windows(parts.len())
+                .take(if anywhere { usize::MAX } else { 1 })
+                .any(|window| window.iter().zip(&parts).all(|(segment, part)| segment == part))
+        })
+    }
+}
+
+/// A rule for the dependencies of a crate.
+pub(crate) struct Dependencies {
+    pub(crate) folder: &'static str,
+    pub(crate) name: &'static str,
+    /// Crates of this workspace that it may depend on.
+    pub(crate) ours: &'static [&'static str],
+    /// If given, the only other crates that it may depend on.
+    pub(crate) only: Option<&'static [&'static str]>,
+    /// Other crates that it may not depend on.
+    pub(crate) never: &'static [&'static str],
+}
+
+const CLIENTS: &[&str] = &["kube", "tokio", "hyper", "reqwest", "oci-client", "russh", "bollard"];
+const CLIENTS_WITHOUT_KUBE: &[&str] = &["tokio", "hyper", "reqwest", "oci-client", "russh", "bollard"];
+
+/// Every crate of the workspace.
+pub(crate) const CRATES: &[Dependencies] = &[
+    Dependencies {
+        folder: "installer/plan",
+        name: "devplat-plan",
+        ours: &[],
+        only: Some(&["serde", "thiserror"]),
+        never: &[],
+    },
+    Dependencies {
+        folder: "installer/tool",
+        name: "devplat-tool",
+        ours: &["devplat-image"],
+        only: None,
+        never: &["kube", "clap"],
+    },
+    Dependencies {
+        folder: "installer/profile",
+        name: "devplat-profile",
+        ours: &["devplat-api", "devplat-keys"],
+        only: None,
+        never: CLIENTS,
+    },
+    Dependencies {
+        folder: "installer/render",
+        name: "devplat-render",
+        ours: &["devplat-api", "devplat-profile"],
+        only: None,
+        never: CLIENTS_WITHOUT_KUBE,
+    },
+    Dependencies { folder: "installer/image", name: "devplat-image", ours: &[], only: None, never: CLIENTS },
+    Dependencies {
+        folder: "installer/kubernetes",
+        name: "devplat-kubernetes",
+        ours: &["devplat-api", "devplat-keys", "devplat-profile", "devplat-transport"],
+        only: None,
+        never: &["clap", "oci-client", "bollard"],
+    },
+    Dependencies {
+        folder: "installer",
+        name: "devplat",
+        ours: &[
+            "devplat-api",
+            "devplat-image",
+            "devplat-keys",
+            "devplat-kubernetes",
+            "devplat-plan",
+            "devplat-profile",
+            "devplat-render",
+            "devplat-tool",
+        ],
+        only: None,
+        never: &["axum"],
+    },
+    Dependencies {
+        folder: "operator/api",
+        name: "devplat-api",
+        ours: &[],
+        only: None,
+        never: CLIENTS_WITHOUT_KUBE,
+    },
+    Dependencies {
+        folder: "operator",
+        name: "devplat-operator",
+        ours: &["devplat-api", "devplat-keys"],
+        only: None,
+        never: &["russh", "oci-client", "bollard"],
+    },
+    Dependencies { folder: "bastion/keys", name: "devplat-keys", ours: &[], only: None, never: CLIENTS },
+    Dependencies {
+        folder: "bastion/transport",
+        name: "devplat-transport",
+        ours: &[],
+        only: Some(&["russh", "tokio"]),
+        never: &[],
+    },
+    Dependencies {
+        folder: "bastion/agent",
+        name: "devplat-agent",
+        ours: &["devplat-keys", "devplat-transport"],
+        only: None,
+        // The agent is in every dev server's pod and never talks to the cluster.
+        never: &["kube", "k8s-openapi"],
+    },
+    Dependencies {
+        folder: "bastion",
+        name: "devplat-bastion",
+        ours: &["devplat-api", "devplat-keys", "devplat-transport"],
+        only: None,
+        never: &["oci-client", "bollard", "handlebars"],
+    },
+    Dependencies {
+        folder: "cli",
+        name: "devctl",
+        ours: &["devplat-api"],
+        only: None,
+        never: &["russh", "oci-client", "bollard", "handlebars"],
+    },
+    Dependencies {
+        folder: "tests",
+        name: "devplat-tests",
+        ours: &["devctl", "devplat-api"],
+        only: None,
+        never: &[],
+    },
+];
+
+impl Dependencies {
+    /// The dependencies against the rule, as lines of text. `ours` has the names of all crates of the workspace.
+    pub(crate) fn wrong(&self, manifest: &Manifest, ours: &BTreeSet<&str>) -> Vec<String> {
+        let permitted = |name: &str| {
+            if ours.contains(name) {
+                self.ours.contains(&name)
+            } else {
+                self.only.is_none_or(|only| only.contains(&name)) && !self.never.contains(&name)
+            }
+        };
+        let wrong = manifest.dependencies.iter().filter(|name| !permitted(name));
+        wrong.map(|name| format!("{}/Cargo.toml: {name}", self.folder)).collect()
+    }
+}
+
+/// The member of the workspace that `folder` belongs to.
+pub(crate) fn member_of(folder: &str) -> &str {
+    folder.split_once("/src").map_or(folder, |(member, _)| member)
+}

@@ -1,0 +1,166 @@
+//! Obstacles for an existing platform: a platform of another provider beside it, stopped nodes, taken ports, missing
+//! programs; and a foreign k3d cluster.
+
+use std::{collections::BTreeSet, net::TcpListener};
+
+use anyhow::{Context, Result, ensure};
+use devplat_tests::{bare, call::until, platform::Platform};
+use serde_json::Value;
+
+use crate::{
+    existing::{kubectl, objects},
+    killed::{destroyed, nothing_is_left},
+    lane::{docker_changes, docker_is_mine},
+    life::status,
+    machine::only,
+    shared::{LONG, at_rest, ready, with_shared_cache},
+};
+
+const K3D: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
+
+/// All parts use one cluster.
+pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Result<()> {
+    let kind = ready()?;
+    let k3d = with_shared_cache("beside")?;
+    let _changes = docker_changes();
+    let before = containers(kind)?;
+    k3d.run(&K3D)?.expect(0)?;
+    for platform in [kind, k3d] {
+        signs_in(platform)?;
+    }
+    cluster_of_another_provider_is_rejected(k3d)?;
+    k3d_is_needed_only_to_create_and_to_delete(k3d)?;
+    paused_node_is_resumed(k3d)?;
+    port_of_a_stopped_node_is_taken(k3d)?;
+    signs_in(k3d)?;
+    destroyed(k3d)?;
+    nothing_is_left(k3d)?;
+    ensure!(containers(kind)? == before, "before: {before}after: {}", containers(kind)?);
+    signs_in(kind)
+}
+
+fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
+    let before = containers(platform)?;
+    let refused = platform.run(&["up", "--profile", "kind", "--yes"])?.expect(2)?.stderr;
+    let why = format!("it was created as k3d cluster {}", platform.name);
+    let hint = format!("`devplat destroy --name {}`", platform.name);
+    for expected in ["without losing every dev server and home in it", &why, &hint] {
+        ensure!(refused.contains(expected), "{expected} is not in: {refused}");
+    }
+    ensure!(containers(platform)? == before, "containers were created or deleted: {refused}");
+    // The rejected profile is not remembered.
+    nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)
+}
+
+fn k3d_is_needed_only_to_create_and_to_delete(platform: &Platform) -> Result<()> {
+    let before = containers(platform)?;
+    let without = |args: &[&str]| -> Result<_> {
+        platform.devplat(args)?.env("PATH", only(platform, &["docker"])?).run(LONG)
+    };
+    nothing_to_change(&without(&["up", "--yes"])?.expect(0)?.stderr)?;
+    let refused = without(&["destroy", "--yes"])?.expect(3)?.stderr;
+    ensure!(refused.contains("k3d is not installed") && refused.contains("hint: install k3d"), "{refused}");
+    ensure!(containers(platform)? == before, "containers were deleted: {refused}");
+    Ok(())
+}
+
+fn paused_node_is_resumed(platform: &Platform) -> Result<()> {
+    let node = node(platform);
+    platform.docker(&["pause", &node])?;
+    let status = platform.run(&["status"])?.expect(0)?.stdout;
+    ensure!(status.contains(&format!("{node} is stopped")), "{status}");
+    platform.run(&["up", "--yes"])?.expect(0)?;
+    Ok(())
+}
+
+/// Another program takes the port, as can happen between plan and apply or while the machine is off.
+fn port_of_a_stopped_node_is_taken(platform: &Platform) -> Result<()> {
+    let node = node(platform);
+    let bindings = platform.docker(&["inspect", "--format", "{{json .HostConfig.PortBindings}}", &node])?;
+    let bindings: Value = serde_json::from_str(&bindings)?;
+    // k3d does not set the protocol.
+    let api =
+        bindings.get("6443/tcp").or_else(|| bindings.get("6443")).context("no port of the API server")?;
+    let port: u16 = api[0]["HostPort"].as_str().context("no port of this machine")?.parse()?;
+    platform.docker(&["stop", &node])?;
+    let taken = TcpListener::bind(("127.0.0.1", port))?;
+    let refused = platform.run(&["up", "--yes"])?.expect(3)?.stderr;
+    let why = format!("cannot start container {node}: port 127.0.0.1:{port} of this machine is taken by ");
+    ensure!(
+        refused.contains(&why) && refused.contains("hint: stop the process that listens there"),
+        "{refused}"
+    );
+    drop(taken);
+    platform.run(&["up", "--yes"])?.expect(0)?;
+    Ok(())
+}
+
+/// Without a platform, no step begins if the program of a later step is missing.
+pub(crate) fn absent_k3d_is_reported_before_the_first_step() -> Result<()> {
+    let platform = Platform::new("no-k3d")?;
+    let _alone = docker_is_mine();
+    let before = platform.traces()?;
+    let path = only(&platform, &["docker"])?;
+    let refused = platform.devplat(&K3D)?.env("PATH", path).run(LONG)?.expect(3)?.stderr;
+    ensure!(refused.contains("k3d is not installed") && refused.contains("hint: install k3d"), "{refused}");
+    ensure!(platform.traces()? == before, "Docker objects were created: {refused}");
+    ensure!(!platform.state().join("decisions.json").exists(), "the decisions were written");
+    platform.sweep()
+}
+
+/// Foreign nodes get images through Docker. Nothing else in the cluster is changed, and no container is started or
+/// deleted.
+pub(crate) fn foreign_k3d_cluster_gets_images_and_is_not_changed() -> Result<()> {
+    let platform = with_shared_cache("k3d-guest")?;
+    let _changes = docker_changes();
+    bare::create_k3d(platform)?;
+    let (context, node) = (format!("k3d-{}", platform.name), node(platform));
+    let up = ["up", "--profile", "existing", "--context", &context, "--yes"];
+    platform.docker(&["stop", &node])?;
+    let refused = platform.run(&up)?.expect(3)?.stderr;
+    ensure!(refused.contains("does not answer") && refused.contains(&context), "{refused}");
+    ensure!(!platform.state().join("decisions.json").exists(), "the decisions were written");
+    platform.docker(&["start", &node])?;
+    until("the API server", LONG, || Ok(kubectl(platform, &["get", "--raw", "/readyz"]).ok()))?;
+    let before = at_rest(|| objects(platform))?;
+    let containers = containers(platform)?;
+    let first = platform.run(&up)?.expect(0)?.stderr;
+    let how = format!("importing images into the nodes of the k3d cluster {}", platform.name);
+    ensure!(first.contains(&how), "{first}");
+    nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)?;
+    platform.run(&["destroy", "--yes"])?.expect(0)?;
+    let after = at_rest(|| objects(platform))?;
+    let differs: BTreeSet<&String> = after.symmetric_difference(&before).collect();
+    ensure!(differs.iter().all(|name| name.starts_with("PersistentVolume")), "differs: {differs:?}");
+    ensure!(self::containers(platform)? == containers, "its containers were changed");
+    ensure!(!platform.state().exists(), "{} is left", platform.state().display());
+    bare::delete_k3d(platform)?;
+    platform.sweep()
+}
+
+fn node(platform: &Platform) -> String {
+    format!("k3d-{}-server-0", platform.name)
+}
+
+fn nothing_to_change(said: &str) -> Result<()> {
+    ensure!(said.contains("nothing to change"), "{said}");
+    Ok(())
+}
+
+/// Signs in with the command line of `devplat status`.
+fn signs_in(platform: &Platform) -> Result<()> {
+    let status = status(platform)?;
+    ensure!(status["ready"] == true, "{status:#}");
+    let line = status["ssh"].as_str().context("no line that signs in")?;
+    platform.type_in(&format!("{line} list </dev/null"))?.expect(0)?;
+    Ok(())
+}
+
+/// Returns the platform's containers, with the fields that change only if a container is changed.
+fn containers(platform: &Platform) -> Result<String> {
+    let all =
+        platform.docker(&["ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.CreatedAt}}"])?;
+    let mut own: Vec<&str> = all.lines().filter(|line| line.contains(&platform.name)).collect();
+    own.sort_unstable();
+    Ok(own.join("\n"))
+}

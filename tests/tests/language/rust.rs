@@ -1,0 +1,143 @@
+//! The prose of Rust source: comments, messages and names of tests.
+
+use crate::{
+    lexer::{Token, What, tokens},
+    message::message,
+    text::{Block, Kind, Paragraphs},
+};
+
+/// The prose of `source`. In a file of tests, every function whose name has four words or more counts as a test: the
+/// harness of tests/kind takes plain functions.
+pub(crate) fn blocks(source: &str, of_tests: bool) -> Vec<Block> {
+    let tokens = tokens(source);
+    let mut blocks = comments(&tokens);
+    blocks.extend(messages(&tokens));
+    blocks.extend(names(&tokens, of_tests));
+    blocks
+}
+
+fn comments(tokens: &[Token]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    // The comment that is open, with its mark and its last line: lines with one mark belong together.
+    let mut open: Option<(&str, usize, Paragraphs)> = None;
+    let mut end = |open: &mut Option<(&str, usize, Paragraphs)>| {
+        blocks.extend(open.take().map(|(_, _, paragraphs)| paragraphs.finish()).unwrap_or_default());
+    };
+    for Token { line, what } in tokens {
+        match what {
+            What::LineComment { text, alone } => {
+                let (mark, kind) = mark(text);
+                let goes_on = *alone
+                    && open.as_ref().is_some_and(|(before, last, _)| *before == mark && last + 1 == *line);
+                if !goes_on {
+                    end(&mut open);
+                }
+                let (_, last, paragraphs) = open.get_or_insert_with(|| (mark, *line, Paragraphs::new(kind)));
+                *last = *line;
+                paragraphs.line(*line, &text[mark.len()..]);
+            }
+            What::BlockComment(text) => {
+                let (text, kind) = (text.trim_matches(['/', '*', '!']), Kind::Comment);
+                let mut paragraphs = Paragraphs::new(kind);
+                for (index, part) in text.lines().enumerate() {
+                    paragraphs.line(line + index, part.trim().trim_start_matches("* "));
+                }
+                end(&mut open);
+                open = Some(("/*", *line, paragraphs));
+            }
+            What::Text(_) | What::RawText(_) | What::Word(_) | What::Sign(_) => {}
+        }
+    }
+    end(&mut open);
+    blocks
+}
+
+fn mark(comment: &str) -> (&'static str, Kind) {
+    if comment.starts_with("//!") {
+        ("//!", Kind::Doc)
+    } else if comment.starts_with("///") && !comment.starts_with("////") {
+        ("///", Kind::Doc)
+    } else {
+        ("//", Kind::Comment)
+    }
+}
+
+fn messages(tokens: &[Token]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (index, Token { line, what }) in tokens.iter().enumerate() {
+        let text = match what {
+            What::Text(text) => *text,
+            // Over several lines it is a script or a page.
+            What::RawText(text) if !text.contains('\n') => *text,
+            _ => continue,
+        };
+        let kind = match &tokens[..index] {
+            [.., Token { what: What::Word("error"), .. }, Token { what: What::Sign('('), .. }] => Kind::Error,
+            _ => Kind::Message,
+        };
+        blocks.extend(message(kind, *line, text));
+    }
+    blocks
+}
+
+fn names(tokens: &[Token], of_tests: bool) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut test = false;
+    for (index, Token { line, what }) in tokens.iter().enumerate() {
+        match (what, &tokens[..index]) {
+            // `#[test]` and `#[tokio::test]`, also with arguments.
+            (
+                What::Word("test"),
+                [.., Token { what: What::Sign('#'), .. }, Token { what: What::Sign('['), .. }]
+                | [.., Token { what: What::Word("tokio"), .. }, _, _],
+            ) => test = true,
+            (What::Word(name), [.., Token { what: What::Word("fn"), .. }]) => {
+                let words = name.split('_').filter(|word| !word.is_empty()).count();
+                if test || (of_tests && words >= 4) {
+                    blocks.push(Block::line(Kind::TestName, *line, &name.replace('_', " ")));
+                }
+                test = false;
+            }
+            _ => {}
+        }
+    }
+    blocks
+}
+
+#[test]
+fn lines_of_a_comment_are_one_paragraph_until_an_empty_one() {
+    let source =
+        "/// One line\n/// and its end.\n///\n/// Another `code`.\nfn a() {}\nlet x = 1; // By itself.\n";
+    let found: Vec<(Kind, String)> =
+        blocks(source, false).into_iter().map(|block| (block.kind, block.text)).collect();
+    assert_eq!(
+        found,
+        [
+            (Kind::Doc, "One line and its end.".to_owned()),
+            (Kind::Doc, "Another X.".to_owned()),
+            (Kind::Comment, "By itself.".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn strings_with_several_words_are_messages() {
+    let source =
+        "#[error(\"{path} is not a file\")]\nstruct A; let b = \"one/word\"; say(\"two `code` words here\");";
+    let found: Vec<(Kind, String)> =
+        blocks(source, false).into_iter().map(|block| (block.kind, block.text)).collect();
+    assert_eq!(
+        found,
+        [(Kind::Error, "X is not a file".to_owned()), (Kind::Message, "two X words here".to_owned()),]
+    );
+}
+
+#[test]
+fn test_functions_are_names_and_others_are_not() {
+    let source = "#[test]\nfn one_two() {}\n#[tokio::test(start_paused = true)]\nasync fn three_four() {}\n\
+                  fn helper_of_the_tests() {}";
+    let names =
+        |of_tests| -> Vec<String> { blocks(source, of_tests).into_iter().map(|block| block.text).collect() };
+    assert_eq!(names(false), ["one two", "three four"]);
+    assert_eq!(names(true), ["one two", "three four", "helper of the tests"]);
+}
