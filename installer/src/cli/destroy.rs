@@ -1,10 +1,10 @@
 //! `devplat destroy`: a plan without wanted resources. It reports as destroyed only resources that it found before and
 //! no longer finds afterwards.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use devplat_plan::{Allowed, Foreigner, Id, Owner};
+use devplat_plan::{Action, Allowed, Foreigner, Id, Owner};
 use tokio::time::Instant;
 
 use super::{
@@ -16,11 +16,12 @@ use crate::{
     check,
     failure::{Exit, Failure},
     host::Host,
+    journal::{self, Entry, Journal},
     observe::{Survey, observe},
     planning,
     request::{self, Asked, Standing},
     resource,
-    state::Decisions,
+    state::{Decisions, StateFolder},
     ui::Event,
     world::World,
 };
@@ -77,6 +78,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     }
     let locked = request::lock(&state)?;
     let looking = async {
+        await_killed_calls(&state, host).await?;
         let standing = request::standing(&asked, host).await?;
         let engine_lock = request::lock_engine(&standing.world).await?;
         let survey = observe(&devplat_plan::Graph::empty(), &standing.world).await.whole()?;
@@ -125,6 +127,37 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         seconds: start.elapsed().as_secs_f64(),
     });
     Ok(())
+}
+
+/// How long a receiver of a call may work on it after the caller was killed. Docker's engine creates a network within a
+/// second, also under load.
+const AFTER_A_KILL: Duration = Duration::from_secs(5);
+
+/// Waits if a run was killed in a call a moment ago: a look before its end would miss what it creates.
+async fn await_killed_calls(state: &StateFolder, host: &Host) -> Result<(), Failure> {
+    let entries = Journal::read(&state.journal())?;
+    let now = (host.now)();
+    for entry in journal::unanswered(&entries) {
+        let Some(left) = left_after_a_kill(entry, now) else { continue };
+        let call = entry.call.as_deref().unwrap_or_default();
+        host.ui.remark(&format!(
+            "a run was killed during `{call}`; looking in {} s, when it has ended",
+            left.as_secs() + 1
+        ));
+        tokio::time::sleep(left).await;
+        break;
+    }
+    Ok(())
+}
+
+/// Returns the rest of [`AFTER_A_KILL`] for a call; `None` if it is over or the call creates nothing. A time in the
+/// future, by another clock, counts as now.
+fn left_after_a_kill(entry: &Entry, now: jiff::Timestamp) -> Option<Duration> {
+    if entry.action == Action::Delete {
+        return None;
+    }
+    let past = Duration::try_from(now.duration_since(entry.at)).unwrap_or_default();
+    AFTER_A_KILL.checked_sub(past).filter(|left| !left.is_zero())
 }
 
 /// Returns the found resources of the platform.
@@ -228,5 +261,31 @@ fn question(parts: &[String], world: &World) -> String {
             "delete platform {} from {} (context {})?",
             world.platform, named.context.provider, named.context.name
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::journal::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn look_waits_for_the_rest_of_a_call_whose_run_was_killed() {
+        let now = jiff::Timestamp::from_second(1000).unwrap();
+        let entry = |action, at| Entry {
+            at: jiff::Timestamp::from_second(at).unwrap(),
+            step: "network".to_owned(),
+            action,
+            outcome: Outcome::Calling,
+            generation: 0,
+            call: Some("create Docker network devplat-a".to_owned()),
+            physical: None,
+        };
+        let left = |action, at| left_after_a_kill(&entry(action, at), now).map(|left| left.as_secs());
+        assert_eq!(left(Action::Create, 998), Some(3));
+        assert_eq!(left(Action::Create, 995), None);
+        assert_eq!(left(Action::Create, 1060), Some(5), "the clock was set back");
+        assert_eq!(left(Action::Delete, 998), None);
     }
 }

@@ -166,6 +166,19 @@ pub fn unfinished(entries: &[Entry]) -> Vec<&Entry> {
     last
 }
 
+/// Returns the last entry of each call that was about to be made and has no outcome: its run was killed, and the receiver
+/// may still be working on it.
+pub fn unanswered(entries: &[Entry]) -> Vec<&Entry> {
+    let mut open: Vec<&Entry> = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.call.is_some()) {
+        open.retain(|earlier| (&earlier.step, &earlier.call) != (&entry.step, &entry.call));
+        if entry.outcome == Outcome::Calling {
+            open.push(entry);
+        }
+    }
+    open
+}
+
 fn read_if_present(path: &Path) -> io::Result<Vec<u8>> {
     match std::fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -293,6 +306,20 @@ mod tests {
         let (_folder, path) = journal_with("{\"version\":1}\nrubbish\n");
         let error = Journal::open(&path).unwrap_err();
         assert!(error.to_string().starts_with("line 2 of journal "), "{error}");
+    }
+
+    #[test]
+    fn calls_without_an_outcome_are_unanswered() {
+        let call = |name: &str, outcome| Entry { call: Some(name.to_owned()), ..entry("network", outcome) };
+        let entries = [
+            entry("network", Outcome::Begun),
+            call("a", Outcome::Calling),
+            call("b", Outcome::Calling),
+            call("a", Outcome::Made),
+            call("c", Outcome::Calling),
+            call("c", Outcome::Failed("full".to_owned())),
+        ];
+        assert_eq!(unanswered(&entries), [&entries[2]]);
     }
 
     #[test]

@@ -144,7 +144,8 @@ Host box
 C
         is "$(ssh -F jump -o BatchMode=yes -J "demo@$NAME" box 'echo $DEVSERVER_NAME')" box
         # With the configuration that devplat writes, and nothing else: the user `dev` and the authority come of it.
-        is "$("${ssh[@]}" -J "demo@$NAME" box 'echo $(id -un) $DEVSERVER_NAME')" "dev box"
+        is "$("${ssh[@]}" -G -J "demo@$NAME" box | grep "^user ")" "user dev"
+        is "$("${ssh[@]}" -J "demo@$NAME" box 'echo $DEVSERVER_NAME')" box
         # Nowhere else: not to the API server, not to the metadata service of a cloud.
         for target in kubernetes.default.svc:443 169.254.169.254:80 127.0.0.1:8080; do
             "${ssh[@]}" -W "$target" "demo@$NAME" </dev/null 2>refused && fail "connected to $target" || true
