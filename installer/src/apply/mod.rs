@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use devplat_plan::{Action, Planned, State, Step, StepId, Verdict};
+use devplat_plan::{Action, Owner, Planned, State, Step, StepId, Verdict};
 
 use crate::{
     check::{CheckedPlan, With, Work},
@@ -269,6 +269,9 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
         let Some(live) = found.first() else {
             return resource.create(cx).ok_or_else(|| unplanned(step))?.await.map(drop);
         };
+        if let Owner::Foreign(_) = live.sight.owner {
+            return Err(changed(step, &format!("{} now belongs to another owner", live.sight.physical)));
+        }
         match &live.sight.state {
             State::Coming | State::Leaving if begun.elapsed() < PATIENCE => {
                 cx.report(format!("waiting for {}", live.sight.physical));
@@ -289,7 +292,11 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
                     {
                         resource.update(cx).ok_or_else(|| unplanned(step))?.await.map(drop)
                     }
-                    verdict @ (Verdict::Differs(_) | Verdict::Unfit(_) | Verdict::Unknown(_)) => {
+                    // The calls themselves show whether it can be changed, and a failure has their reason and remedy.
+                    Verdict::Unknown(_) => {
+                        resource.update(cx).ok_or_else(|| unplanned(step))?.await.map(drop)
+                    }
+                    verdict @ (Verdict::Differs(_) | Verdict::Unfit(_)) => {
                         Err(changed(step, &crate::ui::verdict(&verdict)))
                     }
                 };

@@ -51,7 +51,7 @@ pub(super) struct Destroy {
     #[arg(long)]
     lose_data: bool,
     /// Delete nothing, and forget what is remembered: for a cluster or an engine that no longer exists
-    #[arg(long, conflicts_with = "lose_data")]
+    #[arg(long, conflicts_with_all = ["lose_data", "set", "take_over"])]
     forget: bool,
     #[command(flatten)]
     answers: Answers,
@@ -244,6 +244,13 @@ fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
     let question = format!("forget platform {} without deleting its resources?", asked.name);
     confirm(&question, "nothing was forgotten", asked.yes, host)?;
     let locked = request::lock(&state)?;
+    // The block includes a file of the state folder.
+    if state.decisions().is_ok_and(|decisions| decisions.ssh_config) {
+        resource::ssh_block::remove(
+            &resource::ssh_block::user_file(&host.surroundings)?,
+            asked.name.as_str(),
+        )?;
+    }
     state.remove()?;
     drop(locked);
     host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.name));

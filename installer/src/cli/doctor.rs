@@ -110,7 +110,9 @@ fn inotify() -> Result<String, Failure> {
         return Err(Failure::new(Exit::Missing, format!("{used} of {max} are in use"))
             .hint(format!("sudo sysctl fs.inotify.max_user_instances={enough}")));
     }
-    Ok(format!("{used} of {max} in use"))
+    // Without root's rights, only the processes of this account can be counted.
+    let least = if found.complete { "" } else { "at least " };
+    Ok(format!("{least}{used} of {max} in use"))
 }
 
 fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> Finding {

@@ -42,6 +42,19 @@ fn given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
+/// Returns whether a flag was given after the verb. A value of a variable or a default does not count: a flag before the
+/// verb overrides both.
+pub(super) fn given_after(matches: &ArgMatches, id: &str) -> bool {
+    let mut level = matches;
+    while let Some((_, below)) = level.subcommand() {
+        if below.try_contains_id(id).is_ok() && given(below, id) {
+            return true;
+        }
+        level = below;
+    }
+    false
+}
+
 /// The platform.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Name {
@@ -55,11 +68,9 @@ impl Name {
         self.name.clone()
     }
 
-    /// Takes the flags before the verb; flags after it override them.
+    /// Takes the flag before the verb.
     pub(super) fn settle(&mut self, before: PlatformName) {
-        if self.name == PlatformName::default() {
-            self.name = before;
-        }
+        self.name = before;
     }
 }
 
@@ -79,10 +90,9 @@ impl Output {
         self.output
     }
 
+    /// Takes the flag before the verb.
     pub(super) fn settle(&mut self, before: Format) {
-        if self.output == Format::default() {
-            self.output = before;
-        }
+        self.output = before;
     }
 }
 

@@ -73,7 +73,6 @@ enum Verb {
     /// Print the manifests, or write them to a folder
     Render(render::Render),
     /// List, show and describe profiles
-    #[command(subcommand)]
     Profiles(profiles::Profiles),
     /// Add, list and remove developers
     #[command(subcommand)]
@@ -157,13 +156,15 @@ impl Program {
         let unused = |flag| Some((flag, verb.clone()));
         if let Some(name) = before.given_name(matches) {
             match of.name() {
-                Some(of) => of.settle(name),
+                Some(of) if !flags::given_after(matches, "name") => of.settle(name),
+                Some(_) => {}
                 None => return unused("--name"),
             }
         }
         if let Some(output) = before.given_output(matches) {
             match of.output() {
-                Some(of) => of.settle(output),
+                Some(of) if !flags::given_after(matches, "output") => of.settle(output),
+                Some(_) => {}
                 None => return unused("--output"),
             }
         }

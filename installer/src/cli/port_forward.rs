@@ -44,10 +44,14 @@ pub(super) struct PortForward {
 pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failure> {
     let PortForward { name, context, port, output: _, command } = forward;
     let asked = Asked { name: name.get(), context: context.context.clone(), ..Asked::default() };
-    let standing = request::standing(&asked, host).await?;
+    let reaching = async {
+        let standing = request::standing(&asked, host).await?;
+        reach_cluster(&standing.world).await?;
+        let client = standing.world.client().await?;
+        Ok((standing, client))
+    };
+    let (standing, client) = host.or_stopped(Box::pin(reaching)).await?;
     let world = &standing.world;
-    reach_cluster(world).await?;
-    let client = world.client().await?;
     let listener = TcpListener::bind(("127.0.0.1", *port)).await.map_err(|error| {
         Failure::of(Exit::Missing, &error).while_doing(format!("cannot listen on 127.0.0.1:{port}")).hint(
             "stop the process that listens there (`ss -ltnp` lists it), or name another port with --port",

@@ -11,8 +11,20 @@ use crate::{
 };
 
 /// List, show and describe profiles.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  devplat profiles                     the shipped profiles\n  devplat profiles show k3d            each value and where it comes from"
+)]
+pub(super) struct Profiles {
+    #[command(subcommand)]
+    what: Option<What>,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Profiles {
+enum What {
     /// List the profiles that devplat ships
     #[command(after_help = "Example:\n  devplat profiles list --output json")]
     List {
@@ -31,7 +43,7 @@ pub(super) enum Profiles {
 #[command(
     after_help = "Examples:\n  devplat profiles show k3d\n  devplat profiles show ./mine.yaml --set operator.replicas=1"
 )]
-pub(super) struct Show {
+struct Show {
     /// Name or file; that of --profile if missing
     #[arg(value_name = "NAME|FILE")]
     name: Option<String>,
@@ -43,27 +55,29 @@ pub(super) struct Show {
 
 impl Profiles {
     pub(super) fn output(&mut self) -> Option<&mut Output> {
-        match self {
-            Self::List { output } => Some(output),
-            Self::Show(show) => Some(&mut show.output),
-            Self::Schema => None,
+        match &mut self.what {
+            None => Some(&mut self.output),
+            Some(What::List { output }) => Some(output),
+            Some(What::Show(show)) => Some(&mut show.output),
+            Some(What::Schema) => None,
         }
     }
 
     pub(super) fn shared_output(&self) -> Option<&Output> {
-        match self {
-            Self::List { output } => Some(output),
-            Self::Show(show) => Some(&show.output),
-            Self::Schema => None,
+        match &self.what {
+            None => Some(&self.output),
+            Some(What::List { output }) => Some(output),
+            Some(What::Show(show)) => Some(&show.output),
+            Some(What::Schema) => None,
         }
     }
 }
 
 pub(super) fn run(profiles: &Profiles, host: &Host) -> Result<(), Failure> {
-    match profiles {
-        Profiles::List { output: _ } => list(host),
-        Profiles::Show(show) => return values(show, host),
-        Profiles::Schema => host.ui.document(&schema()),
+    match &profiles.what {
+        None | Some(What::List { output: _ }) => list(host),
+        Some(What::Show(show)) => return values(show, host),
+        Some(What::Schema) => host.ui.document(&schema()),
     }
     Ok(())
 }

@@ -38,12 +38,12 @@ pub(super) struct SshConfigArgs {
 pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure> {
     let asked = Asked { name: args.name.get(), yes: args.answers.yes, ..Asked::default() };
     let state = asked.state(host)?;
-    let mut decisions = state.decisions()?;
-    if decisions.profile.is_none() {
+    if state.decisions()?.profile.is_none() {
         return Err(Failure::new(Exit::Usage, format!("no platform {} is known here", asked.name))
             .hint(format!("`{}` creates one; --name names another", asked.again("up"))));
     }
     let _locked = request::lock(&state)?;
+    let mut decisions = state.decisions()?;
     let file = ssh_block::user_file(&host.surroundings)?;
     if args.remove {
         ssh_block::remove(&file, asked.name.as_str())?;

@@ -250,4 +250,17 @@ mod tests {
         assert_eq!(program.verb.name().unwrap().get().as_str(), "loc");
         assert_eq!(program.output().format(), Format::Json);
     }
+
+    #[test]
+    fn flag_before_the_verb_overrides_a_default_and_not_a_flag_after_it() {
+        let parsed = |line: &str| {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            super::super::parse(&arguments).unwrap()
+        };
+        let name = |line: &str| parsed(line).verb.name().unwrap().get().to_string();
+        assert_eq!(name("devplat --name a destroy --yes"), "a");
+        assert_eq!(name("devplat --name a destroy --name devplat"), "devplat", "the default, but named");
+        assert_eq!(name("devplat --name a users list --name b"), "b");
+        assert_eq!(parsed("devplat -o json status -o human").output().format(), Format::Human);
+    }
 }

@@ -18,6 +18,9 @@ use crate::{
 
 /// Add, list and remove developers.
 #[derive(Debug, Subcommand)]
+#[command(
+    after_help = "Examples:\n  devplat users add alice --key ~/.ssh/id_ed25519.pub\n  devplat users list\n  devplat users remove alice --yes"
+)]
 pub(super) enum Users {
     /// Add a developer, or replace their keys
     Add(add::Add),

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::{PlatformInputs, local_registry_host},
+    platform::{PlatformInputs, local_registry_host, local_registry_name},
     world::{ClusterAccess, World},
 };
 
@@ -147,6 +147,7 @@ impl K3dNodes {
         let network = network::network_name(&world.platform);
         // k3s reads it only at its start, so set it also if the delivery is another one for now.
         let registries = registries(&local_registry_host(&world.platform));
+        let direct = [local_registry_name(&world.platform)];
         let creation = Creation {
             name: world.platform.as_str(),
             network: &network,
@@ -156,6 +157,7 @@ impl K3dNodes {
             mappings: &mappings,
             servers: self.spec.servers,
             agents: self.spec.agents,
+            direct: &direct,
             owner: &owner,
             extra: local_cluster::extra(&self.inputs),
             registries: Some(&registries),

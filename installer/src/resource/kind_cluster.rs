@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::{Delivery, PlatformInputs},
+    platform::{Delivery, PlatformInputs, local_registry_name},
     world::{ClusterAccess, World},
 };
 
@@ -135,6 +135,7 @@ impl KindNodes {
         let (image, own_cni) = self.node_image(engine).await?;
         let (owner, mappings) = (ownership::own(world), self.mappings());
         let network = network::network_name(&world.platform);
+        let direct = [local_registry_name(&world.platform)];
         let creation = Creation {
             name: world.platform.as_str(),
             network: &network,
@@ -144,6 +145,7 @@ impl KindNodes {
             api_port: self.spec.api_server_port,
             mappings: &mappings,
             workers: self.spec.workers,
+            direct: &direct,
             owner: &owner,
             extra: local_cluster::extra(&self.inputs),
             registry_config: matches!(self.inputs.delivery, Delivery::LocalRegistry(_)),

@@ -150,7 +150,7 @@ impl Kind for Release {
                 match (changes.is_empty(), unknown.first()) {
                     (true, None) => Verdict::Same,
                     (true, Some((object, why))) => {
-                        Verdict::Unknown(format!("{object} cannot be compared: {why}"))
+                        Verdict::Unknown(format!("{object} {why}"))
                     }
                     (false, _) => Verdict::Differs(changes),
                 }

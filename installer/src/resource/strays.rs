@@ -8,7 +8,7 @@ use devplat_plan::{Action, Edges, Facts, Id, KindName, Verdict};
 use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER, release::RELEASE, user_data::USER_DATA};
 use crate::{failure::Failure, platform::PlatformInputs, world::World};
 
-const STRAYS: KindName = KindName::new("objects in no release");
+pub(super) const STRAYS: KindName = KindName::new("objects in no release");
 
 /// How long the objects may take to be gone.
 const PATIENCE: Duration = Duration::from_mins(5);

@@ -7,7 +7,7 @@ use devplat_kubernetes::release;
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Loss, Owner, Verdict};
 use devplat_render::ReleaseName;
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER};
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER, strays::STRAYS};
 use crate::{failure::Failure, platform::PlatformInputs, world::World};
 
 /// The kind.
@@ -59,9 +59,13 @@ impl Kind for UserData {
             return Ok(Vec::new());
         }
         let loses = data.deleted_with_crds().then(|| Loss(data.to_string()));
+        // The CRDs of a platform whose inventory is lost are strays, and are deleted as such.
+        let strays = release::strays(&client, world.platform.as_str(), &[], world).await?;
+        let crds_are_strays = strays.iter().any(|object| object.kind == "CustomResourceDefinition");
+        let by = if crds_are_strays { STRAYS.single() } else { super::release::id(ReleaseName::Crds) };
         let seen = Seen::ours(USER_DATA.single(), "DevServers and DevUsers", (), None);
         Ok(vec![Seen {
-            owner: Owner::Caused { by: super::release::id(ReleaseName::Crds) },
+            owner: Owner::Caused { by },
             dies_with: super::dies_with_of(world),
             loses,
             deletion: Facts::lasting(Duration::from_secs(10)),

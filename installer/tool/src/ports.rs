@@ -37,6 +37,10 @@ pub fn check(address: SocketAddr) -> Port {
         Ok(_) => Port::Free,
         Err(error) => match error.kind() {
             io::ErrorKind::AddrInUse => Port::InUse { holder: holder(Path::new("/proc"), address) },
+            // The kernel checks the permission first, so it does not report that the port is taken as well.
+            io::ErrorKind::PermissionDenied if taken(Path::new("/proc"), address) => {
+                Port::InUse { holder: holder(Path::new("/proc"), address) }
+            }
             io::ErrorKind::PermissionDenied => Port::NotPermitted,
             io::ErrorKind::AddrNotAvailable => {
                 Port::NotAnAddressHere { addresses: addresses(Path::new("/proc")) }
@@ -51,14 +55,22 @@ pub fn own_addresses() -> Vec<IpAddr> {
     addresses(Path::new("/proc"))
 }
 
+/// Returns whether a process of any user listens on `address`.
+fn taken(proc: &Path, address: SocketAddr) -> bool {
+    !sockets(proc, address).is_empty()
+}
+
+/// Returns the inodes of the sockets that listen on `address`.
+fn sockets(proc: &Path, address: SocketAddr) -> Vec<u64> {
+    let tables = if address.is_ipv4() { ["net/tcp", "net/tcp6"] } else { ["net/tcp6", "net/tcp"] };
+    let read = |table: &&str| fs::read_to_string(proc.join(table)).unwrap_or_default();
+    tables.iter().flat_map(|table| listeners(&read(table), address)).collect()
+}
+
 /// Returns the process that listens on `address`, as `name (process 42)`.
 fn holder(proc: &Path, address: SocketAddr) -> Option<String> {
-    let table = if address.is_ipv4() { ["net/tcp", "net/tcp6"] } else { ["net/tcp6", "net/tcp"] };
-    let sockets: Vec<String> = table
-        .iter()
-        .flat_map(|table| listeners(&fs::read_to_string(proc.join(table)).unwrap_or_default(), address))
-        .map(|inode| format!("socket:[{inode}]"))
-        .collect();
+    let sockets: Vec<String> =
+        sockets(proc, address).iter().map(|inode| format!("socket:[{inode}]")).collect();
     for entry in fs::read_dir(proc).ok()?.flatten() {
         let process = entry.path();
         if !entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit) {
@@ -140,6 +152,7 @@ mod tests {
     async fn port_in_use_names_its_holder() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        assert!(taken(Path::new("/proc"), address));
         let Port::InUse { holder: Some(holder) } = check(address) else { panic!("{:?}", check(address)) };
         assert!(holder.ends_with(&format!("(process {})", std::process::id())), "{holder}");
         drop(listener);

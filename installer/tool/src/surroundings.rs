@@ -66,12 +66,16 @@ impl Surroundings {
     }
 
     /// Returns the folders that are searched for programs: those of `PATH`, then those that ./quickstart links programs
-    /// into, which the `PATH` of cron and of systemd units lacks. Relative folders are skipped.
+    /// into, which the `PATH` of cron and of systemd units lacks. A `PATH` without the system's programs was made to
+    /// limit the search, so nothing is added to it. Relative folders are skipped.
     pub fn folders(&self) -> Vec<PathBuf> {
         let path = self.get("PATH").unwrap_or_default();
+        let limited =
+            !path.is_empty() && !std::env::split_paths(path).any(|folder| folder == Path::new("/usr/bin"));
         let home = self.home.as_ref().map(|home| home.join(".local/bin"));
         let more = home.into_iter().chain([PathBuf::from("/usr/local/bin")]);
         let mut folders = Vec::new();
+        let more = more.filter(|_| !limited);
         for folder in std::env::split_paths(path).chain(more) {
             if folder.is_absolute() && !folders.contains(&folder) {
                 folders.push(folder);
@@ -109,6 +113,14 @@ mod tests {
         assert_eq!(surroundings.program("wt-tool-program"), Some(program));
         assert_eq!(surroundings.folders()[0], Path::new("/usr/bin"));
         assert!(!surroundings.folders().contains(&PathBuf::from("relative")));
+    }
+
+    #[test]
+    fn path_without_the_systems_programs_limits_the_search() {
+        let folders = |path: &str| Surroundings::new([("PATH", path)], None).folders();
+        assert_eq!(folders("/opt/only"), [Path::new("/opt/only")]);
+        assert_eq!(folders("/usr/bin:/bin").last(), Some(&PathBuf::from("/usr/local/bin")), "cron's");
+        assert_eq!(folders("").last(), Some(&PathBuf::from("/usr/local/bin")));
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
     kubectl(platform, &["wait", "--for=condition=Ready", "--timeout=120s", "devserver/mydev"])?;
     let refused = run(&["destroy", "--yes"])?.expect(2)?;
     said(platform, "existing with data", &refused.stderr);
+    // Without the inventory, the CRDs are found by their labels, and dev servers are as safe.
+    kubectl(platform, &["-n", "devplat-system", "delete", "configmap", "devplat-release-crds"])?;
+    let refused = run(&["destroy", "--yes"])?.expect(2)?;
+    ensure!(refused.stderr.contains("mydev"), "{}", refused.stderr);
     kubectl(platform, &["exec", "deployment/mydev", "--", "true"])?;
 
     run(&["destroy", "--yes", "--lose-data"])?.expect(0)?;

@@ -13,7 +13,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use devplat_tests::platform::{Platform, on_path};
+use devplat_tests::{
+    binaries,
+    platform::{Platform, on_path},
+};
 
 use crate::{
     input::{expect_failure, said},
@@ -25,7 +28,7 @@ const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
 
 pub(crate) fn absent_docker_is_reported() -> Result<()> {
     let platform = platform()?;
-    let ended = platform.devplat(&UP)?.env("PATH", only(platform, &[])?).run(LONG)?.expect(3)?;
+    let ended = platform.devplat(&UP)?.env("PATH", only(platform, &["kind"])?).run(LONG)?.expect(3)?;
     said(platform, "absent docker", &ended.stderr);
     Ok(())
 }
@@ -193,7 +196,9 @@ pub(crate) fn only(platform: &Platform, commands: &[&str]) -> Result<PathBuf> {
     for command in commands {
         let link = folder.join(command);
         if !link.exists() {
-            symlink(on_path(command)?, link)?;
+            // kind and k3d are built for the tests.
+            let program = on_path(command).or_else(|_| binaries::command(command))?;
+            symlink(program, link)?;
         }
     }
     Ok(folder)

@@ -175,7 +175,13 @@ impl<'a> K3d<'a> {
         let servers = (0..wanted.servers).map(|number| format!("k3d-{name}-server-{number}"));
         let agents = (0..wanted.agents).map(|number| format!("k3d-{name}-agent-{number}"));
         let services = [".svc".to_owned(), ".svc.cluster.local".to_owned()];
-        let more: Vec<String> = own.chain(subnets).chain(services).chain(servers).chain(agents).collect();
+        let more: Vec<String> = own
+            .chain(subnets)
+            .chain(services)
+            .chain(servers)
+            .chain(agents)
+            .chain(wanted.direct.iter().cloned())
+            .collect();
         Ok(self.surroundings.no_proxy_with(&more))
     }
 }

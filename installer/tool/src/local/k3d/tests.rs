@@ -59,6 +59,7 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
     let k3d =
         K3d::new(engine.engine(), &surroundings, &kubeconfig, &folder).with_tools_image("devplat/k3d-tools");
     let owner = Owner { platform: "team-a".to_owned(), account: None };
+    let direct = ["devplat-team-a-registry".to_owned()];
     let wanted = Wanted {
         name: "team-a",
         network: "devplat-team-a",
@@ -68,6 +69,7 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
         mappings: &[],
         servers: 1,
         agents: 0,
+        direct: &direct,
         owner: &owner,
         extra: None,
         registries: None,

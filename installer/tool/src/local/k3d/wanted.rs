@@ -27,6 +27,8 @@ pub struct Wanted<'a> {
     pub servers: u16,
     /// How many agents it has.
     pub agents: u16,
+    /// Host names that its nodes reach without a proxy, such as a registry's.
+    pub direct: &'a [String],
     /// Its owner.
     pub owner: &'a Owner,
     /// The user's configuration, below devplat's.

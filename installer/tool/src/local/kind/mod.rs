@@ -115,7 +115,8 @@ impl<'a> Kind<'a> {
             if number == 1 { format!("{name}-worker") } else { format!("{name}-worker{number}") }
         });
         let subnets = network.into_iter().flat_map(|network| network.subnets);
-        let more: Vec<String> = own.chain(subnets).chain(nodes).chain(workers).collect();
+        let more: Vec<String> =
+            own.chain(subnets).chain(nodes).chain(workers).chain(wanted.direct.iter().cloned()).collect();
         Ok(self.surroundings.no_proxy_with(&more))
     }
 }

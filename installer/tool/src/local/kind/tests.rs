@@ -32,6 +32,7 @@ fn wanted(owner: &Owner) -> Wanted<'_> {
         api_port: None,
         mappings: &[],
         workers: 1,
+        direct: &[],
         owner,
         extra: None,
         registry_config: false,
@@ -53,7 +54,9 @@ async fn variables_of_the_shell_do_not_reach_kind() {
     let kubeconfig = fake.folder().join("kubeconfig");
     let kind = Kind::new(engine.engine(), &surroundings, &kubeconfig);
     let mut steps = Vec::new();
-    kind.create(&wanted(&owner()), |step| steps.push(step.to_owned())).await.unwrap();
+    let (owner, direct) = (owner(), ["devplat-team-a-registry".to_owned()]);
+    let wanted = Wanted { direct: &direct, ..wanted(&owner) };
+    kind.create(&wanted, |step| steps.push(step.to_owned())).await.unwrap();
     assert_eq!(steps, ["preparing nodes"]);
     let seen = fake.environment();
     let get = |name: &str| seen.get(name).map(String::as_str);
@@ -66,7 +69,7 @@ async fn variables_of_the_shell_do_not_reach_kind() {
     assert_eq!(
         get("NO_PROXY"),
         Some(
-            "localhost,10.244.0.0/16,10.96.0.0/16,172.18.0.0/16,team-a-control-plane,.svc,.svc.cluster.local,team-a-worker"
+            "localhost,10.244.0.0/16,10.96.0.0/16,172.18.0.0/16,team-a-control-plane,.svc,.svc.cluster.local,team-a-worker,devplat-team-a-registry"
         )
     );
 }

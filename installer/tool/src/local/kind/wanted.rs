@@ -24,6 +24,8 @@ pub struct Wanted<'a> {
     pub mappings: &'a [Mapping],
     /// The minimum number of workers besides its control plane.
     pub workers: u16,
+    /// Host names that its nodes reach without a proxy, such as a registry's.
+    pub direct: &'a [String],
     /// Its owner.
     pub owner: &'a Owner,
     /// The user's configuration, below devplat's.
