@@ -14,7 +14,7 @@ pub use wanted::Wanted;
 use super::{ClusterError, Maker, diagnose::Attempt};
 use crate::{Command, Surroundings, docker::Engine};
 
-/// The step of kind, as [`create`] reports it, in which containerd is running in its nodes.
+/// The step of kind, as [`Kind::create`] reports it, in which containerd is running in its nodes.
 pub const NODE_IS_UP: &str = "starting control-plane";
 
 /// kind's step for the node image; the image's name follows in parentheses.
