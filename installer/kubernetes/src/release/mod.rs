@@ -13,6 +13,7 @@ mod pods;
 mod readiness;
 mod remove;
 mod strays;
+mod unchanged;
 mod wait;
 
 pub use apply::apply;
