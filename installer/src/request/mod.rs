@@ -92,7 +92,8 @@ impl Asked {
         if let Some(context) = context {
             option("--context", context);
         }
-        if let Some(templates) = templates {
+        // destroy needs no templates.
+        if let Some(templates) = templates.as_ref().filter(|_| verb != "destroy") {
             option("--templates", &templates.display().to_string());
         }
         for set in set {
@@ -170,11 +171,12 @@ impl Request {
         };
         let (delivery, remembered) = delivery::decide(&profile.cluster, &before, &mut world, host).await?;
         let dev_image = dev_image(&profile.dev_servers.image, &before, host).await?;
+        let own_templates = own_templates(asked, &before, host)?;
         let inputs = PlatformInputs {
             platform: asked.name.clone(),
             config_file: cluster::config_file(&profile.cluster)?,
             delivery,
-            templates: templates(asked, host)?,
+            templates: Templates::new(&own_templates)?,
             store: Store::new(host.cache()?.join("images")),
             programs: AllPrograms::find(&host.programs)?,
             state,
@@ -196,6 +198,7 @@ impl Request {
             account: Some(host.account.to_string()),
             delivery: remembered,
             ssh_config: before.ssh_config,
+            templates: own_templates,
         };
         Ok(Self { inputs: Arc::new(inputs), world: Arc::new(world), decisions, _engine_lock: engine_lock })
     }
@@ -242,18 +245,22 @@ fn engine_lock(id: &str, platform: &PlatformName) -> Result<EngineLock, Failure>
     })
 }
 
-/// Reads the templates; those in the user's folder replace devplat's own.
-pub fn templates(asked: &Asked, host: &Host) -> Result<Templates, Failure> {
-    let mut overrides = BTreeMap::new();
-    if let Some(folder) = &asked.templates {
-        let folder = host.folder.join(folder);
-        read_templates(&folder, &folder, &mut overrides).map_err(|error| {
-            Failure::of(Exit::Usage, &error)
-                .while_doing(format!("cannot read templates in {}", folder.display()))
-                .hint("name a folder with files such as operator/deployment.yaml.hbs")
-        })?;
-    }
-    Ok(Templates::new(&overrides)?)
+/// Returns the user's templates by their names: those of the folder that the user names, else the remembered ones. An
+/// empty folder brings back devplat's own.
+pub fn own_templates(
+    asked: &Asked,
+    before: &Decisions,
+    host: &Host,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let Some(folder) = &asked.templates else { return Ok(before.templates.clone()) };
+    let folder = host.folder.join(folder);
+    let mut own = BTreeMap::new();
+    read_templates(&folder, &folder, &mut own).map_err(|error| {
+        Failure::of(Exit::Usage, &error)
+            .while_doing(format!("cannot read templates in {}", folder.display()))
+            .hint("name a folder with files such as operator/deployment.yaml.hbs")
+    })?;
+    Ok(own)
 }
 
 fn read_templates(root: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> std::io::Result<()> {

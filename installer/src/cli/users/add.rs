@@ -73,7 +73,7 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
             return Err(call_failure(error, &format!("apply DevUser {user}"), &world.command("up")));
         }
     }
-    host.ui.say(&format!("added user {user}"));
+    host.ui.outcome(&format!("added user {user}"), &serde_json::json!({"is": "added", "user": user}));
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn remove(
     delete_servers(servers.as_ref(), user, theirs, world, host).await?;
     let deleted = api.delete(user, &DeleteParams::default()).await;
     deleted.map_err(|error| call_failure(error, &format!("delete DevUser {user}"), &world.command("up")))?;
-    host.ui.say(&format!("removed user {user}"));
+    host.ui.outcome(&format!("removed user {user}"), &serde_json::json!({"is": "removed", "user": user}));
     // Dev servers that the user created in the meantime.
     delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
 }
