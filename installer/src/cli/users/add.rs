@@ -10,7 +10,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 
-use super::{Where, call_failure};
+use super::place::{Where, call_failure};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
