@@ -14,15 +14,15 @@ use devplat_tool::{
     minikube,
 };
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    names::{BUILD, IMPORT},
+};
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, NodeImport, PlatformInputs},
     world::World,
 };
-
-/// The kind.
-pub(super) const IMPORT: KindName = KindName::new("image {} in the nodes");
 
 /// How long containerd may take to answer after the start of a node.
 const PATIENCE: Duration = Duration::from_secs(30);

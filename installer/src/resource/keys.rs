@@ -7,16 +7,13 @@ use devplat_keys::UserKey;
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_profile::UserName;
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::KEYS};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
     world::World,
 };
-
-/// The kind.
-pub(super) const KEYS: KindName = KindName::new("keys of users");
 
 /// The keys that the profile requests with `generateKey`.
 #[derive(Clone)]

@@ -11,7 +11,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, network, ownership};
+use super::{
+    Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    names::{NETWORK, REGISTRY},
+    network, ownership,
+};
 
 use crate::{
     failure::{Exit, Failure},
@@ -19,8 +23,6 @@ use crate::{
     world::{Ref, World},
 };
 
-/// The kind.
-pub(super) const REGISTRY: KindName = KindName::new("local registry");
 /// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
 const BUILT_IMAGE: &str = "devplat/registry:v3";
 /// The image that is pulled otherwise: the newest major version of the distribution registry.
@@ -72,7 +74,7 @@ impl Kind for Registry {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![network::NETWORK.single()], ..Edges::default() }
+        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {

@@ -1,32 +1,27 @@
 //! The dev server of the proof. It is created as soon as the cluster has the CRDs, so that it starts while operator and
 //! bastion start. The proof deletes it.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_keys::UserKey;
 use devplat_kubernetes::proof::{self, Patience};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof::Proved, release};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{PROOF_SERVER, release_id},
+    proof::{ProofKey, Proved},
+    release,
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     world::World,
 };
 
-/// The kind.
-pub(super) const PROOF_SERVER: KindName = KindName::new("dev server for the proof");
-
 /// The operator may still be starting, and pulling an image takes minutes.
 const PATIENCE: Patience = Patience { seen: release::PATIENCE, ready: Duration::from_mins(10) };
-
-/// The key of the dev server's user, which is never on disk.
-pub(super) type ProofKey = Arc<OnceLock<UserKey>>;
 
 /// A user with a dev server, for the proof.
 #[derive(Clone)]
@@ -65,9 +60,9 @@ impl Kind for ProofServer {
     }
 
     fn edges(&self) -> Edges {
-        let images = self.inputs.images().into_iter().map(|image: ImageName| super::delivered(&self.inputs, image));
-        let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release::id);
-        let needs = releases.into_iter().chain(images).chain(super::pulled_through(&self.inputs)).collect();
+        let images = self.inputs.images().into_iter().map(|image: ImageName| edges::delivered(&self.inputs, image));
+        let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release_id);
+        let needs = releases.into_iter().chain(images).chain(edges::pulled_through(&self.inputs)).collect();
         let cluster = CLUSTER.single();
         Edges { needs, dies_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
     }
@@ -88,7 +83,7 @@ impl Kind for ProofServer {
         }
         let fields = Fields { proved, left };
         let seen = Seen::ours(PROOF_SERVER.single(), proof::NAME, fields, None);
-        Ok(vec![Seen { dies_with: super::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {

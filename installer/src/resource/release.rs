@@ -14,17 +14,14 @@ use devplat_render::ReleaseName;
 use kube::{Client, ResourceExt, api::DynamicObject};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD, keys::KEYS, proof::PROOF,
-    proof_server::PROOF_SERVER, user_data::USER_DATA,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{BUILD, KEYS, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     world::World,
 };
-
-/// The kind.
-pub(super) const RELEASE: KindName = KindName::new("release {}");
 
 /// How long a release may take to be ready, with pulls of images and starts of programs on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
@@ -49,11 +46,6 @@ pub(crate) enum Fields {
     Leftover,
 }
 
-/// Returns the id of a release.
-pub(super) fn id(name: ReleaseName) -> Id {
-    RELEASE.named(name.as_str())
-}
-
 impl Kind for Release {
     const NAME: KindName = RELEASE;
     const GONE_FIRST: &'static [KindName] = &[USER_DATA, PROOF_SERVER, PROOF];
@@ -70,28 +62,28 @@ impl Kind for Release {
     }
 
     fn id(&self) -> Id {
-        id(self.name)
+        release_id(self.name)
     }
 
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
         let mut needs = vec![cluster.clone()];
-        needs.extend(self.name.needs().iter().map(|release| id(*release)));
+        needs.extend(self.name.needs().iter().map(|release| release_id(*release)));
         match self.name {
             ReleaseName::Operator => {
                 let images = self.inputs.images().into_iter();
                 needs.extend(images.map(|image| BUILD.named(image.as_str())));
                 // Without the image in the nodes, the kubelet would try to pull it, fail, and back off.
-                needs.push(super::delivered(&self.inputs, devplat_image::ImageName::Operator));
-                needs.extend(super::pulled_through(&self.inputs));
+                needs.push(edges::delivered(&self.inputs, devplat_image::ImageName::Operator));
+                needs.extend(edges::pulled_through(&self.inputs));
             }
             ReleaseName::Bastion => {
-                needs.push(super::delivered(&self.inputs, devplat_image::ImageName::Bastion));
+                needs.push(edges::delivered(&self.inputs, devplat_image::ImageName::Bastion));
             }
             ReleaseName::Users => needs.push(KEYS.single()),
             ReleaseName::Crds | ReleaseName::Flavors => {}
         }
-        Edges { needs, dies_with: super::dies_with(&self.inputs), seen_through: Some(cluster), ..Edges::default() }
+        Edges { needs, dies_with: edges::dies_with(&self.inputs), seen_through: Some(cluster), ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
@@ -233,7 +225,13 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
     let needing = ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
-    Seen { owner, dies_with: super::dies_with_of(world), gone_first: needing.map(id).collect(), deletion, ..seen }
+    Seen {
+        owner,
+        dies_with: edges::dies_with_of(world),
+        gone_first: needing.map(release_id).collect(),
+        deletion,
+        ..seen
+    }
 }
 
 /// Returns whether `release` needs `base`, directly or through another one.

@@ -13,7 +13,8 @@ use devplat_tool::Surroundings;
 
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
-    ssh_config::{self, Host, SSH_CONFIG, quoted},
+    names::{SSH_BLOCK, SSH_CONFIG},
+    ssh_config::{self, Host, quoted},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -21,9 +22,6 @@ use crate::{
     state::{self, StateFolder},
     world::World,
 };
-
-/// The kind.
-pub(super) const SSH_BLOCK: KindName = KindName::new("block in ~/.ssh/config");
 
 /// The managed block.
 #[derive(Clone)]

@@ -11,7 +11,10 @@ use devplat_profile::{Cluster, Exposure};
 use devplat_render::ReleaseName;
 use devplat_tool::local::Maker;
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import, release};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
+    names::{SSH_CONFIG, release_id},
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
@@ -20,9 +23,6 @@ use crate::{
 
 pub(super) use text::{Host, quoted};
 pub use text::{next_line, ssh_line};
-
-/// The kind.
-pub(super) const SSH_CONFIG: KindName = KindName::new("ssh configuration");
 
 /// The port of `devplat port-forward` unless the user names another.
 pub const FORWARDED_PORT: u16 = 2222;
@@ -67,7 +67,7 @@ impl Kind for SshConfig {
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
         Edges {
-            needs: vec![release::id(ReleaseName::Bastion)],
+            needs: vec![release_id(ReleaseName::Bastion)],
             dies_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()

@@ -140,7 +140,7 @@ impl World {
         {
             return Ok(client.clone());
         }
-        let client = access.connect(self).await?;
+        let client = access.connect(&self.surroundings, &self.plugins).await?;
         *kept = Some((access.clone(), client.clone()));
         Ok(client)
     }

@@ -137,6 +137,22 @@ async fn profile_is_remembered_without_its_file_and_folder() {
 }
 
 #[tokio::test]
+async fn templates_are_remembered_without_their_folder() {
+    let machine = Machine::new();
+    machine.remember(&json!({
+        "profile": "kind",
+        "templates": {"example/devserver.yaml.hbs": "kind: DevServer # the team's\n"}
+    }));
+    let (status, said) = run(machine.devplat(&["render", "example"])).await;
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("the team's"), "{said}");
+    fs::create_dir(machine.at("none")).unwrap();
+    let (status, said) = run(machine.devplat(&["render", "example", "--templates", "../none"])).await;
+    assert_eq!(status, 0, "{said}");
+    assert!(!said.contains("the team's"), "an empty folder brings back devplat's own: {said}");
+}
+
+#[tokio::test]
 async fn profile_from_standard_input_is_read_once() {
     let (machine, engine) = (Machine::new(), engine());
     let of = |args: &[&str]| machine.devplat(args).env("DOCKER_HOST", &engine.address);

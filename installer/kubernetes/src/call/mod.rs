@@ -1,6 +1,7 @@
 //! Calls to an API server, with a description for errors, retries for temporary failures, and an end when the user asks
 //! to stop.
 
+mod answer;
 mod error;
 mod hint;
 mod retry;
@@ -9,7 +10,8 @@ pub(crate) mod tests;
 
 use std::fmt;
 
-pub use error::{Answer, CallError, Class, ConnectionCause, ConnectionError, Error, call_error};
+pub use answer::Answer;
+pub use error::{CallError, Class, ConnectionCause, ConnectionError, Error, call_error};
 pub(crate) use error::{absent, classify, if_there};
 pub use hint::hints;
 pub(crate) use retry::{ApiServer, New, bounded, chain};

@@ -4,42 +4,25 @@
 //! one.
 
 mod error;
+mod objects;
 mod ready;
 mod record;
 mod session;
 mod steps;
 
-use std::time::Duration;
-
 use devplat_api::Slug;
 use devplat_keys::UserKey;
 use kube::{Client, ResourceExt};
 
-use crate::{Error, ObjectRef, Pace, bastion::Route, call::ApiServer, release::PLATFORM_LABEL};
+use crate::{Error, Pace, call::ApiServer, release::PLATFORM_LABEL};
 pub use error::ProofError;
+pub use objects::NAME;
+pub(crate) use objects::objects;
+use objects::{server_ref, user_ref};
+pub use ready::Patience;
 pub use record::{forget, record, recorded};
+pub use session::Way;
 use steps::Proof;
-
-/// Name of the proof's user and of its dev server.
-pub const NAME: &str = "devplat-proof";
-
-/// How long the proof waits for an object.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Until the operator first reports a condition.
-    pub seen: Duration,
-    /// Until the object is ready; pulling an image takes minutes.
-    pub ready: Duration,
-}
-
-/// The way to the bastion from this machine.
-#[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
-    /// The route to the bastion.
-    pub route: &'a Route,
-    /// The name that its host certificate must be valid for.
-    pub host: &'a str,
-}
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
 /// the operator is still running. Objects of these names that are not ours stay.
@@ -144,18 +127,4 @@ impl<'a> Proof<'a> {
         }
         outcome
     }
-}
-
-/// The objects of the proof that carry the platform's label.
-pub(crate) fn objects() -> [ObjectRef; 2] {
-    [user_ref(), server_ref()]
-}
-
-fn user_ref() -> ObjectRef {
-    ObjectRef::new("apps.devservers.io/v1", "DevUser", None, NAME)
-}
-
-fn server_ref() -> ObjectRef {
-    let namespace = Slug::of(NAME).namespace();
-    ObjectRef::new("apps.devservers.io/v1", "DevServer", Some(&namespace), NAME)
 }

@@ -10,7 +10,10 @@ use kube::{
     core::request::Error as RequestError,
 };
 
-use super::{NAME, ProofError, server_ref, user_ref};
+use super::{
+    NAME, ProofError,
+    objects::{server_ref, user_ref},
+};
 use crate::{
     ObjectRef,
     call::{ApiServer, Call, Class, New, Verb, if_there},

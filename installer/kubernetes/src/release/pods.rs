@@ -9,6 +9,12 @@ const PULL: Duration = Duration::from_mins(1);
 /// The same for an invalid name or a pull policy, which retries do not change.
 const NEVER: Duration = Duration::from_secs(5);
 
+/// How long the kubelet may pause before it starts a container again: 80 s after the fourth failure, which is the first
+/// pause above this, about 2 min 30 s after the start.
+const CRASHES: Duration = Duration::from_secs(45);
+/// How long a container may lack its configuration, such as a Secret that the operator is about to create.
+const CONFIG: Duration = Duration::from_mins(1);
+
 /// The reason why a pod is not ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
@@ -56,11 +62,12 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
                     Some(last) => format!("{} repeatedly", ended(name, last)),
                     None => format!("container {name} ends repeatedly"),
                 };
-                Some(why.into())
+                Some(Trouble { why, may_last: Some(CRASHES) })
             }
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(format!("container {name} cannot start: {message}").into())
-            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Some(Trouble {
+                why: format!("container {name} cannot start: {message}"),
+                may_last: Some(CONFIG),
+            }),
             _ => None,
         };
     }
@@ -121,10 +128,10 @@ mod tests {
         let pull = trouble(&waiting("ImagePullBackOff")).unwrap();
         assert_eq!(pull, Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL) });
         assert_eq!(trouble(&waiting("InvalidImageName")).unwrap().may_last, Some(NEVER));
-        assert_eq!(
-            trouble(&waiting("CrashLoopBackOff")).unwrap().why,
-            "container operator ends with status 101 (no lease) repeatedly"
-        );
+        let crashes = trouble(&waiting("CrashLoopBackOff")).unwrap();
+        assert_eq!(crashes.why, "container operator ends with status 101 (no lease) repeatedly");
+        assert_eq!(crashes.may_last, Some(CRASHES));
+        assert_eq!(trouble(&waiting("CreateContainerConfigError")).unwrap().may_last, Some(CONFIG));
         assert_eq!(trouble(&waiting("ContainerCreating")), None);
         let unschedulable = pod(json!({"conditions": [
             {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}

@@ -6,7 +6,7 @@ use kube::{Client, api::DynamicObject};
 use tokio::time::Instant;
 
 use super::{
-    Release, ReleaseError,
+    NotReady, Release, ReleaseError,
     readiness::{self, Unready},
 };
 use crate::{
@@ -22,16 +22,6 @@ const PERIOD: Duration = Duration::from_millis(250);
 const REFUSED: Duration = Duration::from_secs(5);
 /// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
 const UNCONFIRMED: Duration = Duration::from_secs(20);
-
-/// An object that was not ready in time.
-#[derive(Debug, thiserror::Error)]
-#[error("gave up after {} s {waiting}", .after.as_secs())]
-pub struct NotReady {
-    /// The limit.
-    pub after: Duration,
-    /// The object, and the last reason.
-    pub waiting: Waiting,
-}
 
 /// Waits until every object of `release` is ready.
 pub async fn wait_ready(

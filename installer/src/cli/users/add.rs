@@ -10,7 +10,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 
-use super::{Where, call_failure};
+use super::place::{Where, call_failure};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -73,7 +73,7 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
             return Err(call_failure(error, &format!("apply DevUser {user}"), &world.command("up")));
         }
     }
-    host.ui.say(&format!("added user {user}"));
+    host.ui.outcome(&format!("added user {user}"), &serde_json::json!({"is": "added", "user": user}));
     Ok(())
 }
 
