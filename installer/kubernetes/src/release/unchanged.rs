@@ -14,7 +14,7 @@ pub(super) fn is_unchanged(wanted: &DynamicObject, live: &DynamicObject) -> bool
     agree(&fields, &wanted, &live)
 }
 
-/// Returns the fields that devplat last applied, in the format FieldsV1; `None` if it did so in another version of the
+/// Returns the fields that devplat last applied, in the format `FieldsV1`; `None` if it did so in another version of the
 /// API.
 fn owned_fields(wanted: &DynamicObject, live: &DynamicObject) -> Option<Value> {
     let version = &wanted.types.as_ref()?.api_version;
