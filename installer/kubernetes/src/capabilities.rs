@@ -36,6 +36,8 @@ pub struct Capabilities {
     pub recognition: Recognition,
     /// The `StorageClasses` that are marked as default: none, one, or by mistake several.
     pub default_storage_classes: Vec<String>,
+    /// All `StorageClasses`; `None` if the user may not list them.
+    pub storage_classes: Option<BTreeSet<String>>,
     /// Whether claims without a class get a volume.
     pub storage: Storage,
     /// A sign that Services of type `LoadBalancer` get an address.
@@ -116,6 +118,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         context_name: context.name.clone(),
         server: context.server.clone(),
     });
+    let storage_classes = classes.as_ref().map(|classes| classes.iter().map(ResourceExt::name_any).collect());
     let storage = classes.as_deref().map_or(Storage::Unknown, storage);
     let default_storage_classes = match &storage {
         Storage::Default(class) => vec![class.clone()],
@@ -131,6 +134,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
             .or_else(|| by_distribution.then_some(LoadBalancerEvidence::Distribution)),
         recognition,
         default_storage_classes,
+        storage_classes,
         storage,
         metrics,
         pod_security,

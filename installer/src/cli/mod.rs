@@ -1,6 +1,7 @@
 //! The command line: parses the arguments into a verb, one file per verb. Each verb accepts only the flags that it
 //! uses.
 
+mod cluster;
 mod completions;
 mod confirm;
 mod destroy;

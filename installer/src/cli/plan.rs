@@ -3,7 +3,10 @@
 use clap::Args;
 use devplat_plan::{Plan, Sum, estimate};
 
-use super::flags::{Output, Platform};
+use super::{
+    cluster,
+    flags::{Output, Platform},
+};
 use crate::{
     failure::Failure,
     host::Host,
@@ -34,6 +37,7 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
         host.ui.document(&planned.plan);
     } else {
         host.ui.say(&show(&planned.plan));
+        cluster::report(&request, host);
         for entry in planning::unfinished(&request.world)? {
             host.ui.remark(&format!("an earlier run did not finish: {} {}", entry.action, entry.step));
         }

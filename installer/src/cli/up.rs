@@ -5,6 +5,7 @@ use devplat_plan::estimate;
 use tokio::time::Instant;
 
 use super::{
+    cluster,
     confirm::confirm,
     flags::{Answers, Output, Platform, TakeOver},
 };
@@ -60,6 +61,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
         usual_seconds: estimate(&made.plan).usual.as_secs_f64(),
     });
     if changed {
+        cluster::report(&request, host);
         if let Some(named) = &world.named {
             let (provider, context) = (&named.context.provider, &named.context.name);
             let question = format!("install platform {} into {provider} (context {context})?", asked.name);

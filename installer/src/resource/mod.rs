@@ -3,6 +3,7 @@
 
 mod cx;
 mod edges;
+pub(crate) mod fitness;
 mod kind;
 mod names;
 mod ownership;
