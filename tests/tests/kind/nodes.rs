@@ -51,15 +51,8 @@ fn registry_beside_the_nodes_is_used_instead(platform: &Platform) -> Result<()> 
     let up = platform.run(&["up", "--yes", "--set", "images.delivery=registry"])?.expect(0)?;
     ensure!(up.stderr.contains("ready: platform"), "{}", up.stderr);
     let registry = format!("devplat-{}-registry:5000/", platform.name);
-    let operator = [
-        "-n",
-        "devserver-operator-system",
-        "get",
-        "pods",
-        "-o",
-        "jsonpath={.items[*].spec.containers[*].image}",
-    ];
-    let images = platform.kubectl(&operator)?;
+    let path = "jsonpath={.items[*].spec.template.spec.containers[*].image}";
+    let images = platform.kubectl(&["-n", "devserver-operator-system", "get", "deployments", "-o", path])?;
     ensure!(images.split(' ').all(|image| image.starts_with(&registry)), "{images}");
     let announced = platform.kubectl(&[
         "-n",
