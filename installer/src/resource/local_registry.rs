@@ -90,6 +90,9 @@ impl Kind for Registry {
         };
         let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, world);
         let output = container.running.then(|| pushed_to(&container)).flatten();
+        if let Some(RegistryAddress(address)) = &output {
+            await_answer(address).await;
+        }
         let loses = Some(Loss("images that users pushed to it".to_owned()));
         let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
         Ok(vec![Seen { owner, loses, ..seen }])
@@ -127,6 +130,15 @@ impl Kind for Registry {
             cx.report(format!("waiting for container {} to answer", self.name));
             cx.pause(Duration::from_millis(100)).await?;
         }
+    }
+}
+
+/// Waits a moment for a registry that another run has just started. Images are looked for in it next.
+async fn await_answer(address: &str) {
+    const MOMENT: Duration = Duration::from_secs(3);
+    let begun = tokio::time::Instant::now();
+    while !answers(address).await && begun.elapsed() < MOMENT {
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    killed::{destroyed, forget_journal, nothing_is_left},
+    killed::{destroyed, forget_journal_later, nothing_is_left},
     lane::{docker_changes, docker_is_mine},
     life::status,
     readme::blocks,
@@ -75,7 +75,7 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
     for (turn, step) in steps.into_iter().enumerate() {
         kill_at(platform, step)?;
         if turn % 2 == 1 {
-            forget_journal(platform)?;
+            forget_journal_later(platform)?;
         }
         destroyed(platform)?;
         nothing_is_left(platform).with_context(|| format!("killed in {step:?}"))?;

@@ -1,6 +1,11 @@
 //! Interrupted `up` and `destroy`, at every step: by SIGKILL, also with a lost journal, and by Ctrl-C.
 
-use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use devplat_tests::{
@@ -85,7 +90,7 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
         running.signal(Signal::KILL)?;
         ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed");
         if turn % 2 == 1 {
-            forget_journal(platform)?;
+            forget_journal_later(platform)?;
         }
         destroyed(platform)?;
         nothing_is_left(platform).with_context(|| format!("killed in {step:?}"))?;
@@ -188,6 +193,14 @@ fn foreign_container_in_its_network_is_reported_and_kept(platform: &Platform) ->
 }
 
 /// Runs destroy. A run that was killed before its first step has left nothing to destroy.
+/// Deletes the journal 5 s after a kill: without it, no run can know of a call that Docker is still working on.
+pub(crate) fn forget_journal_later(platform: &Platform) -> Result<()> {
+    let begun = Instant::now();
+    let over = || Ok((begun.elapsed() > Duration::from_secs(5)).then_some(()));
+    until("the killed run's last call to end", LONG, over)?;
+    forget_journal(platform)
+}
+
 pub(crate) fn destroyed(platform: &Platform) -> Result<()> {
     let ended = platform.run(&["destroy", "--yes"])?;
     match ended.status {
