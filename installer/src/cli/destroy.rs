@@ -137,15 +137,14 @@ const AFTER_A_KILL: Duration = Duration::from_secs(5);
 async fn await_killed_calls(state: &StateFolder, host: &Host) -> Result<(), Failure> {
     let entries = Journal::read(&state.journal())?;
     let now = (host.now)();
-    for entry in journal::unanswered(&entries) {
-        let Some(left) = left_after_a_kill(entry, now) else { continue };
-        let call = entry.call.as_deref().unwrap_or_default();
+    let unanswered = journal::unanswered(&entries).into_iter();
+    let waits = unanswered.filter_map(|entry| Some((left_after_a_kill(entry, now)?, entry.call.as_deref()?)));
+    if let Some((left, call)) = waits.max_by_key(|(left, _)| *left) {
+        let seconds = left.as_secs() + 1;
         host.ui.remark(&format!(
-            "a run was killed during `{call}`; looking in {} s, when it has ended",
-            left.as_secs() + 1
+            "a run was killed during `{call}`; waiting {seconds} s, in case it still has an effect"
         ));
         tokio::time::sleep(left).await;
-        break;
     }
     Ok(())
 }

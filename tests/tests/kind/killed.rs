@@ -192,7 +192,6 @@ fn foreign_container_in_its_network_is_reported_and_kept(platform: &Platform) ->
     Ok(())
 }
 
-/// Runs destroy. A run that was killed before its first step has left nothing to destroy.
 /// Deletes the journal 5 s after a kill: without it, no run can know of a call that Docker is still working on.
 pub(crate) fn forget_journal_later(platform: &Platform) -> Result<()> {
     let begun = Instant::now();
@@ -201,6 +200,7 @@ pub(crate) fn forget_journal_later(platform: &Platform) -> Result<()> {
     forget_journal(platform)
 }
 
+/// Runs destroy. A run that was killed before its first step has left nothing to destroy.
 pub(crate) fn destroyed(platform: &Platform) -> Result<()> {
     let ended = platform.run(&["destroy", "--yes"])?;
     match ended.status {
