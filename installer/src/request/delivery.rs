@@ -19,7 +19,7 @@ use crate::{
     host::Host,
     platform::{Delivery, NodeImport},
     state::{Decisions, RememberedDelivery},
-    world::{ClusterAccess, World},
+    world::World,
 };
 
 const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --set images.registry=registry.example/team (`docker login` first)";

@@ -35,12 +35,13 @@ pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(
     }
 }
 
-/// Returns whether a killed run left a user or a dev server.
+/// Returns whether a killed run left a user or a dev server. The operator finishes what is already being deleted.
 pub async fn is_left(client: &Client, platform: &str, pace: &dyn Pace) -> Result<bool, Error> {
     let server = ApiServer { client, pace };
     for object in objects() {
-        let live = server.metadata(&object).await?;
-        if live.is_some_and(|live| live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform)) {
+        let Some(live) = server.metadata(&object).await? else { continue };
+        let ours = live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform);
+        if ours && live.metadata.deletion_timestamp.is_none() {
             return Ok(true);
         }
     }
