@@ -71,6 +71,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         templates: None,
         yes: destroy.answers.yes,
         take_over: destroy.take_over.take_over,
+        lose: Vec::new(),
     };
     let state = asked.state(host)?;
     if destroy.forget {

@@ -145,6 +145,14 @@ pub(super) struct TakeOver {
     pub(super) take_over: bool,
 }
 
+/// Losses of data that the user agrees to.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Losing {
+    /// Change or delete this resource even if data is lost, such as `cluster`
+    #[arg(long, value_name = "RESOURCE")]
+    pub(super) lose: Vec<String>,
+}
+
 impl Platform {
     pub(super) fn asked(&self) -> Asked {
         Asked {

@@ -5,7 +5,7 @@ use devplat_plan::{Plan, Sum, estimate};
 
 use super::{
     cluster,
-    flags::{Output, Platform},
+    flags::{Losing, Output, Platform},
 };
 use crate::{
     failure::Failure,
@@ -27,12 +27,14 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) platform: Platform,
     #[command(flatten)]
+    losing: Losing,
+    #[command(flatten)]
     pub(super) output: Output,
 }
 
 pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
     let request = Request::make(&args.platform.asked(), host, Purpose::Look).await?;
-    let planned = planning::plan(&request.inputs, &request.world).await?;
+    let planned = planning::plan(&request.inputs, &request.world, &args.losing.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);
     } else {

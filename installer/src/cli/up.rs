@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     cluster,
     confirm::confirm,
-    flags::{Answers, Output, Platform, TakeOver},
+    flags::{Answers, Losing, Output, Platform, TakeOver},
 };
 use crate::{
     apply::Apply,
@@ -40,16 +40,23 @@ pub(super) struct Up {
     #[command(flatten)]
     take_over: TakeOver,
     #[command(flatten)]
+    losing: Losing,
+    #[command(flatten)]
     pub(super) output: Output,
 }
 
 pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
-    let asked = Asked { yes: up.answers.yes, take_over: up.take_over.take_over, ..up.platform.asked() };
+    let asked = Asked {
+        yes: up.answers.yes,
+        take_over: up.take_over.take_over,
+        lose: up.losing.lose.clone(),
+        ..up.platform.asked()
+    };
     let _locked = request::lock(&asked.state(host)?)?;
     let prepared = async {
         let request = Request::make(&asked, host, Purpose::Change).await?;
-        let made = planning::plan(&request.inputs, &request.world).await?;
+        let made = planning::plan(&request.inputs, &request.world, &asked.lose).await?;
         Ok((request, made))
     };
     let (request, made) =

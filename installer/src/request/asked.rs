@@ -23,6 +23,8 @@ pub struct Asked {
     pub yes: bool,
     /// Whether to continue with a platform of another account.
     pub take_over: bool,
+    /// Ids of resources whose data may be lost.
+    pub lose: Vec<String>,
 }
 
 /// The purpose of a request.
@@ -42,7 +44,7 @@ impl Asked {
 
     /// Returns the command line that continues, with all given arguments.
     pub fn again(&self, verb: &str) -> String {
-        let Self { name, profile, set, context, templates, yes: _, take_over } = self;
+        let Self { name, profile, set, context, templates, yes: _, take_over, lose } = self;
         let mut words = vec!["devplat".to_owned(), verb.to_owned()];
         let mut option = |option: &str, value: &str| {
             words.push(option.to_owned());
@@ -63,6 +65,10 @@ impl Asked {
         }
         for set in set {
             option("--set", set);
+        }
+        // destroy has its own flag for that.
+        for id in lose.iter().filter(|_| verb != "destroy") {
+            option("--lose", id);
         }
         if *take_over {
             words.push("--take-over".to_owned());

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use devplat_kubernetes::{Pace, Stopped, Waiting};
+use devplat_kubernetes::{NotRecorded, ObjectRef, Pace, Stopped, Waiting};
 use devplat_plan::{Action, Physical, StepId};
 use futures::future::BoxFuture;
 
@@ -123,5 +123,18 @@ impl Pace for Cx {
 
     fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
         self.world.pause(period)
+    }
+
+    /// Not synced: a killed run loses nothing by that, and after a power cut the objects are found by their labels.
+    fn calling(&self, call: &str) -> Result<(), NotRecorded> {
+        Ok(self.record(&[(Some(call.to_owned()), Outcome::Calling, None)], false)?)
+    }
+
+    fn called(&self, call: &str, object: &ObjectRef, failure: Option<&str>) -> Result<(), NotRecorded> {
+        let (outcome, physical) = match failure {
+            None => (Outcome::Made, Some(Physical(object.to_string()))),
+            Some(why) => (Outcome::Failed(why.to_owned()), None),
+        };
+        Ok(self.record(&[(Some(call.to_owned()), outcome, physical)], false)?)
     }
 }

@@ -120,8 +120,7 @@ impl Proof {
         let way = proof::Way { route: &route, host: &host };
         proof::finish(&client, platform, way, key, cx).await.map_err(unproved)?;
         let Some(digest) = digest(&self.inputs)? else { return Ok(physical) };
-        let record = proof::record(&client, platform, &digest, cx);
-        cx.call("write ConfigMap devplat-system/devplat-proof", |()| Some(physical.clone()), record).await?;
+        proof::record(&client, platform, &digest, cx).await?;
         Ok(physical)
     }
 }
@@ -156,6 +155,5 @@ pub(super) fn unproved(error: proof::ProofError) -> Failure {
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
-    let work = proof::forget(&client, cx.world.platform.as_str(), cx);
-    cx.call("delete ConfigMap devplat-system/devplat-proof", |()| None, work).await
+    Ok(proof::forget(&client, cx.world.platform.as_str(), cx).await?)
 }

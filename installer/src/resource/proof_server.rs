@@ -113,16 +113,11 @@ impl ProofServer {
         let platform = cx.world.platform.as_str();
         let physical = Physical(proof::NAME.to_owned());
         if super::proof::proved(&self.inputs, &cx.world).await? == Proved::AsItIs {
-            let work = proof::clear(&client, platform, cx);
-            cx.call("delete DevServer and DevUser devplat-proof", |()| None, work).await?;
+            proof::clear(&client, platform, cx).await?;
             return Ok(physical);
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
-        let work = proof::begin(&client, platform, flavor, PATIENCE, cx);
-        let key = cx
-            .call("create DevUser and DevServer devplat-proof", |_| Some(physical.clone()), work)
-            .await
-            .map_err(|failure| failure.while_doing("the platform is installed but does not work"))?;
+        let key = proof::begin(&client, platform, flavor, PATIENCE, cx).await.map_err(super::proof::unproved)?;
         self.key.set(key).map_err(|_| Failure::new(Exit::Internal, "the proof has two keys"))?;
         Ok(physical)
     }
@@ -130,6 +125,5 @@ impl ProofServer {
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
-    let work = proof::clear(&client, cx.world.platform.as_str(), cx);
-    cx.call("delete DevServer and DevUser devplat-proof", |()| None, work).await
+    Ok(proof::clear(&client, cx.world.platform.as_str(), cx).await?)
 }

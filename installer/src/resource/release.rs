@@ -162,8 +162,7 @@ impl Release {
         let rendered = self.rendered()?;
         let physical = Physical(format!("devplat-release-{}", self.name));
         self.try_pods(&client, &rendered, cx).await?;
-        let work = release::apply(&client, &rendered, cx);
-        cx.call(format!("apply release {}", self.name), |()| Some(physical.clone()), work).await?;
+        release::apply(&client, &rendered, cx).await?;
         Ok(physical)
     }
 
@@ -243,8 +242,7 @@ async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
     let (platform, name) = (cx.world.platform.as_str(), seen.id.name().as_str());
     // The plan ensures that users' objects are already deleted, or that their loss is allowed.
-    let work = release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx);
-    cx.call(format!("delete release {name}"), |()| None, work).await
+    Ok(release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await?)
 }
 
 impl Release {

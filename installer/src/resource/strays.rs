@@ -76,6 +76,5 @@ impl Kind for Strays {
 async fn delete(seen: &Seen<Strays>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
     let platform = cx.world.platform.as_str();
-    let work = release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx);
-    cx.call(format!("delete {}", seen.physical), |()| None, work).await
+    Ok(release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx).await?)
 }

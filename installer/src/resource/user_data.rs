@@ -84,6 +84,5 @@ impl Kind for UserData {
 
 async fn delete(_: &Seen<UserData>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
-    let work = release::remove_custom_resources(&client, PATIENCE, cx);
-    cx.call("delete all DevServers and DevUsers", |()| None, work).await
+    Ok(release::remove_custom_resources(&client, PATIENCE, cx).await?)
 }

@@ -33,6 +33,7 @@ pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Res
     paused_node_is_resumed(k3d)?;
     port_of_a_stopped_node_is_taken(k3d)?;
     signs_in(k3d)?;
+    cluster_is_replaced_if_its_loss_is_allowed(k3d)?;
     destroyed(k3d)?;
     nothing_is_left(k3d)?;
     ensure!(containers(kind)? == before, "before: {before}after: {}", containers(kind)?);
@@ -43,13 +44,21 @@ fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
     let before = containers(platform)?;
     let refused = platform.run(&["up", "--profile", "kind", "--yes"])?.expect(2)?.stderr;
     let why = format!("it was created as k3d cluster {}", platform.name);
-    let hint = format!("`devplat destroy --name {}`", platform.name);
-    for expected in ["without losing every dev server and home in it", &why, &hint] {
+    for expected in ["without losing every dev server and home in it", &why, "add --lose cluster"] {
         ensure!(refused.contains(expected), "{expected} is not in: {refused}");
     }
     ensure!(containers(platform)? == before, "containers were created or deleted: {refused}");
     // The rejected profile is not remembered.
     nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)
+}
+
+fn cluster_is_replaced_if_its_loss_is_allowed(platform: &Platform) -> Result<()> {
+    let typo = platform.run(&["plan", "--profile", "kind", "--lose", "clutser"])?.expect(2)?.stderr;
+    ensure!(typo.contains("no resource is named \"clutser\""), "{typo}");
+    let plan = platform.run(&["plan", "--profile", "kind", "--lose", "cluster"])?.expect(0)?.stdout;
+    ensure!(plan.contains("delete") && plan.contains("it was created as k3d cluster"), "{plan}");
+    platform.run(&["up", "--profile", "kind", "--lose", "cluster", "--yes"])?.expect(0)?;
+    signs_in(platform)
 }
 
 fn k3d_is_needed_only_to_create_and_to_delete(platform: &Platform) -> Result<()> {

@@ -47,6 +47,14 @@ impl Verb {
         }
     }
 
+    /// Returns whether a call with this verb changes an object.
+    pub(crate) fn changes(self) -> bool {
+        match self {
+            Self::Create | Self::Apply | Self::Delete => true,
+            Self::Read | Self::List | Self::Compare | Self::Try | Self::ForwardPort => false,
+        }
+    }
+
     /// The operations that webhooks match this verb by.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
