@@ -191,7 +191,11 @@ fn described(sight: &Sight) -> (bool, String) {
         State::Leaving => (false, "is being deleted".to_owned()),
         State::Failed(why) => (false, why.clone()),
         State::Ready => (sight.verdict == Some(devplat_plan::Verdict::Same), verdict()),
-        State::Degraded(faults) => (false, faults.join("; ")),
+        State::Degraded(faults) => match &sight.verdict {
+            // The differences have the faults in them.
+            Some(devplat_plan::Verdict::Differs(_)) => (false, verdict()),
+            Some(_) | None => (false, faults.join("; ")),
+        },
     }
 }
 

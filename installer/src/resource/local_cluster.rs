@@ -102,6 +102,10 @@ where
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
     }
+    let faults = faults(&seen.fields);
+    if !faults.is_empty() {
+        seen.state = State::Degraded(faults);
+    }
     Ok(Some(seen))
 }
 
@@ -146,10 +150,15 @@ pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
     let mut changes: Vec<Change> =
         fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
     if changes.is_empty() {
-        changes.extend(fields.stopped.iter().map(|node| Change::in_place(format!("{node} is stopped"))));
-        changes.extend(fields.asleep.iter().map(Change::in_place));
+        changes.extend(faults(fields).into_iter().map(Change::in_place));
     }
     if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
+}
+
+/// Returns why it cannot be used now although it exists.
+fn faults(fields: &Fields) -> Vec<String> {
+    let stopped = fields.stopped.iter().map(|node| format!("{node} is stopped"));
+    stopped.chain(fields.asleep.clone()).collect()
 }
 
 /// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older

@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Takes, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Takes, Verdict};
 use devplat_profile::{LocalRegistry, NodeImage};
 use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
 use tokio::{
@@ -31,6 +31,8 @@ const PUBLIC_IMAGE: &str = "docker.io/library/registry:3";
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// How long the registry may take to answer after its start.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Its fault while its container is not running.
+const STOPPED: &str = "it is stopped";
 
 /// The address to push to, such as `127.0.0.1:41234`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +96,10 @@ impl Kind for Registry {
             await_answer(address).await;
         }
         let loses = Some(Loss("images that users pushed to it".to_owned()));
+        let state =
+            if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
         let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
-        Ok(vec![Seen { owner, loses, ..seen }])
+        Ok(vec![Seen { owner, loses, state, ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -107,7 +111,7 @@ impl Kind for Registry {
                 let change = Change::old_first(format!("it has {was}; the profile wants {wanted}"));
                 Verdict::Differs(vec![change.losing("images that users pushed to it")])
             }
-            _ if !container.running => Verdict::Differs(vec![Change::in_place("it is stopped")]),
+            _ if !container.running => Verdict::Differs(vec![Change::in_place(STOPPED)]),
             _ => Verdict::Same,
         }
     }

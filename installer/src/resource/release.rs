@@ -8,7 +8,7 @@ use devplat_kubernetes::{
     proof,
     release::{self, DataLoss, State},
 };
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, State as Condition, Verdict};
 use devplat_profile::PodSecurity;
 use devplat_render::ReleaseName;
 use kube::{Client, ResourceExt, api::DynamicObject};
@@ -209,6 +209,13 @@ impl Release {
 }
 
 fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
+    let faults: Vec<String> = match &fields {
+        Fields::Compared(state) => match &**state {
+            State::Present { not_ready, .. } => not_ready.iter().map(ToString::to_string).collect(),
+            State::Absent | State::Foreign(_) => Vec::new(),
+        },
+        Fields::NotRendered | Fields::Leftover => Vec::new(),
+    };
     let owner = match &fields {
         Fields::Compared(state) => match &**state {
             State::Foreign(objects) => {
@@ -224,8 +231,10 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
     let needing = ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
+    let state = if faults.is_empty() { Condition::Ready } else { Condition::Degraded(faults) };
     Seen {
         owner,
+        state,
         dies_with: edges::dies_with_of(world),
         gone_first: needing.map(release_id).collect(),
         deletion,
