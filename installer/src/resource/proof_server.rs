@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_kubernetes::proof::{self, Patience};
+use devplat_kubernetes::proof::{self, Patience, Remains};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
 
@@ -73,7 +73,12 @@ impl Kind for ProofServer {
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let client = world.client().await?;
-        let left = proof::is_left(&client, world.platform.as_str(), world).await?;
+        let left = match proof::remains(&client, world.platform.as_str(), world).await? {
+            Remains::Left => true,
+            // A destroy waits until they are gone.
+            Remains::Leaving => wanted.is_empty(),
+            Remains::Nothing => false,
+        };
         let proved = match wanted.of::<Self>().pop() {
             None => false,
             Some(server) => super::proof::proved(&server.inputs, world).await? == Proved::AsItIs,

@@ -12,13 +12,16 @@ mod steps;
 
 use devplat_api::Slug;
 use devplat_keys::UserKey;
-use kube::{Client, ResourceExt};
+use kube::{
+    Client, ResourceExt,
+    api::{DynamicObject, PartialObjectMeta},
+};
 
-use crate::{Error, Pace, call::ApiServer, release::PLATFORM_LABEL};
+use crate::{Error, ObjectRef, Pace, call::ApiServer, release::PLATFORM_LABEL};
 pub use error::ProofError;
 pub use objects::NAME;
 pub(crate) use objects::objects;
-use objects::{server_ref, user_ref};
+use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
 pub use record::{forget, record, recorded};
 pub use session::Way;
@@ -35,17 +38,33 @@ pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(
     }
 }
 
-/// Returns whether a killed run left a user or a dev server. The operator finishes what is already being deleted.
-pub async fn is_left(client: &Client, platform: &str, pace: &dyn Pace) -> Result<bool, Error> {
+/// The remains of an earlier proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remains {
+    /// None.
+    Nothing,
+    /// They are being deleted, which needs no further call.
+    Leaving,
+    /// A killed run left a user or a dev server.
+    Left,
+}
+
+/// Finds the remains of an earlier proof.
+pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Remains, Error> {
     let server = ApiServer { client, pace };
+    let mut remains = Remains::Nothing;
     for object in objects() {
         let Some(live) = server.metadata(&object).await? else { continue };
-        let ours = live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform);
-        if ours && live.metadata.deletion_timestamp.is_none() {
-            return Ok(true);
+        if live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform) {
+            let leaving = live.metadata.deletion_timestamp.is_some();
+            remains = remains.max(if leaving { Remains::Leaving } else { Remains::Left });
         }
     }
-    Ok(false)
+    let namespace = server.metadata(&ObjectRef::namespace(&Slug::of(NAME).namespace())).await?;
+    let leaving = |live: &PartialObjectMeta<DynamicObject>| {
+        is_of_proof(live.labels()) && live.metadata.deletion_timestamp.is_some()
+    };
+    Ok(if namespace.is_some_and(|live| leaving(&live)) { remains.max(Remains::Leaving) } else { remains })
 }
 
 /// Creates the user and, as soon as the operator has granted its rights, a dev server of `flavor`; returns the user's
@@ -100,7 +119,7 @@ pub async fn begin(
 }
 
 /// The second half: signs in with the key of the first half, runs a command in the dev server, and deletes all objects
-/// of the proof, also after a failure.
+/// of the proof, also after a failure. Does not wait until they are gone.
 pub async fn finish(
     client: &Client,
     platform: &str,

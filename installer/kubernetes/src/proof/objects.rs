@@ -1,6 +1,8 @@
 //! The objects of the proof.
 
-use devplat_api::Slug;
+use std::collections::BTreeMap;
+
+use devplat_api::{Slug, name};
 
 use crate::ObjectRef;
 
@@ -10,6 +12,11 @@ pub const NAME: &str = "devplat-proof";
 /// The objects of the proof that carry the platform's label.
 pub(crate) fn objects() -> [ObjectRef; 2] {
     [user_ref(), server_ref()]
+}
+
+/// Returns whether the operator created the namespace with these labels for the proof's user.
+pub(super) fn is_of_proof(labels: &BTreeMap<String, String>) -> bool {
+    labels.get(name::USER_LABEL).is_some_and(|user| user == Slug::of(NAME).as_str())
 }
 
 pub(super) fn user_ref() -> ObjectRef {
