@@ -23,7 +23,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   devplat up --profile k3d
-  devplat up --profile kind --set operator.replicas=1
+  devplat up --profile kind --set operator.replicas=2
   devplat up --profile existing --context my-cluster --set images.registry=registry.example/team
   devplat up --profile ./platform.yaml --yes";
 

@@ -19,7 +19,7 @@ use super::{
     local_cluster::{self, Fields, mappings},
     local_tools,
     names::NETWORK,
-    network, ownership,
+    network, ownership, prefetch,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -166,7 +166,17 @@ impl K3dNodes {
             tool = tool.with_tools_image(BUILT_TOOLS);
         }
         let call = format!("k3d cluster create {}", world.platform);
-        let work = create_or_replace_half(&creation, tool, engine, cx);
+        let work = async {
+            let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
+            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, Maker::K3d, cx));
+            tokio::select! {
+                created = &mut creating => created,
+                pulled = &mut pulling => {
+                    tracing::debug!(?pulled, "pulled early");
+                    creating.await
+                }
+            }
+        };
         cx.call(call, |()| Some(physical.clone()), work).await?;
         local_cluster::finish(Maker::K3d, &self.record(), engine, cx).await?;
         Ok(physical)

@@ -99,7 +99,7 @@ impl Kind for Registry {
         let state =
             if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
         let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
-        Ok(vec![Seen { owner, loses, state, ..seen }])
+        Ok(vec![Seen { owner, state, loses, ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {

@@ -45,6 +45,7 @@ kinds! {
     build::Build,
     import::Import,
     push::Push,
+    prefetch::Prefetch,
     keys::GeneratedKeys,
     release::Release,
     user_data::UserData,

@@ -11,6 +11,7 @@ pub(super) const HOSTING: KindName = KindName::new("registry announcement");
 pub(super) const BUILD: KindName = KindName::new("image {}");
 pub(super) const IMPORT: KindName = KindName::new("image {} in the nodes");
 pub(super) const PUSH: KindName = KindName::new("image {} in the registry");
+pub(super) const PREFETCH: KindName = KindName::new("pull of {}");
 pub(super) const KEYS: KindName = KindName::new("keys of users");
 pub(super) const RELEASE: KindName = KindName::new("release {}");
 pub(super) const USER_DATA: KindName = KindName::new("dev servers and users");

@@ -44,6 +44,8 @@ pub(super) struct Snapshot {
 pub(super) enum Held {
     /// Dev servers, or volumes with somebody's data.
     Data,
+    /// Only dev servers or volumes that are being deleted.
+    Leaving,
     /// Neither.
     Nothing,
 }
@@ -85,6 +87,9 @@ pub(super) struct Decision {
 
 /// How often is looked whether somebody else's object still has a name that is needed: it is not watched.
 pub(super) const FOREIGN: Duration = Duration::from_secs(5);
+
+/// How often is looked whether dev servers and volumes that are being deleted are gone.
+pub(super) const LEAVING: Duration = Duration::from_secs(1);
 
 pub(super) fn decide(snapshot: &Snapshot) -> Decision {
     if snapshot.user.deleting { decide_deletion(snapshot) } else { decide_access(snapshot) }
@@ -253,6 +258,9 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
     match (namespace, holds) {
         (Child::Ours(facts), Some(Held::Nothing)) if !facts.deleting => {
             actions.push(Action::Delete(Part::Namespace));
+        }
+        (Child::Ours(facts), Some(Held::Leaving)) if !facts.deleting => {
+            return Decision { status: None, actions, recheck: Some(LEAVING) };
         }
         (Child::Ours(facts), Some(Held::Data)) if !facts.kept => actions.push(Action::KeepNamespace),
         (Child::Ours(_) | Child::Absent | Child::Foreign, _) => {}

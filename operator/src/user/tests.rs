@@ -5,7 +5,7 @@ use std::sync::Arc;
 use devplat_api::name;
 use k8s_openapi::jiff::Timestamp;
 
-use super::decide::{Action, Decision, FOREIGN, Held, Part, Snapshot, decide};
+use super::decide::{Action, Decision, FOREIGN, Held, LEAVING, Part, Snapshot, decide};
 use crate::{
     child::Child,
     digest::hash,
@@ -148,6 +148,21 @@ fn homes_outlive_their_user() {
 fn an_empty_namespace_goes_with_its_user() {
     let decision = decide(&deleted(Held::Nothing));
     assert!(decision.actions.contains(&Action::Delete(Part::Namespace)));
+}
+
+#[test]
+fn namespace_with_leaving_servers_is_judged_once_they_are_gone() {
+    let decision = decide(&deleted(Held::Leaving));
+    assert!(!decision.actions.contains(&Action::Delete(Part::Namespace)));
+    assert!(!decision.actions.contains(&Action::KeepNamespace));
+    assert!(!decision.actions.contains(&Action::RemoveFinalizer));
+    assert!(decision.actions.contains(&Action::Delete(Part::Binding)), "access goes at once");
+    assert_eq!(decision.recheck, Some(LEAVING));
+    // If somebody deletes the namespace, all of that goes with it.
+    let mut snapshot = deleted(Held::Leaving);
+    snapshot.namespace =
+        Child::Ours(Arc::new(NamespaceFacts { deleting: true, ..NamespaceFacts::default() }));
+    assert_eq!(decide(&snapshot).actions.last(), Some(&Action::RemoveFinalizer));
 }
 
 #[test]

@@ -227,7 +227,7 @@ pub(crate) fn drift_is_repaired() -> Result<()> {
         "-o",
         "jsonpath={.spec.replicas}",
     ])?;
-    ensure!(replicas == "2", "{replicas} replicas");
+    ensure!(replicas == "1", "{replicas} replicas");
     Ok(())
 }
 

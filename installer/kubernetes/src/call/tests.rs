@@ -171,9 +171,9 @@ async fn calls_that_change_objects_are_recorded_before_and_after() {
     let (pace, client) = (Stoppable::new(), quiet_client());
     let server = ApiServer { client: &client, pace: &pace };
     let apply = Call::new(Verb::Apply, &ObjectRef::config_map("a", "b"));
-    let made = AtomicUsize::new(0);
+    let calls = AtomicUsize::new(0);
     let make = || {
-        made.fetch_add(1, Ordering::Relaxed);
+        calls.fetch_add(1, Ordering::Relaxed);
         let intent = pace.recorded.lock().unwrap().last().unwrap().clone();
         assert_eq!(intent, "apply ConfigMap a/b");
         async { Ok(()) }
@@ -191,10 +191,10 @@ async fn calls_that_change_objects_are_recorded_before_and_after() {
     let last = pace.recorded.lock().unwrap().pop().unwrap();
     assert!(last.starts_with("delete ConfigMap a/b: failed: "), "{last}");
 
-    // What cannot be recorded is not done.
+    // A call is not made if its record cannot be written.
     let error = server.call(&apply, make).await.unwrap_err();
     assert!(chain(&error).contains("no space left"), "{error:?}");
-    assert_eq!(made.into_inner(), 1);
+    assert_eq!(calls.into_inner(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,13 +6,13 @@ use devplat_api::{DevServer, DevServerSpec, DevUser, DevUserSpec, Slug, name, se
 use devplat_keys::UserKey;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{DeleteParams, ObjectMeta, Patch, PostParams, Preconditions, Request},
+    api::{DeleteParams, ObjectMeta, Patch, PostParams, Request},
     core::request::Error as RequestError,
 };
 
 use super::{
     NAME, ProofError,
-    objects::{is_of_proof, objects, server_ref, user_ref},
+    objects::{server_ref, user_ref},
 };
 use crate::{
     ObjectRef,
@@ -84,43 +84,19 @@ impl Proof<'_> {
         Ok(request)
     }
 
-    /// Deletes the namespace, and with it the server and its home, then the user. Does not wait until they are gone.
-    ///
-    /// The namespace comes first, because the operator keeps the namespace of a deleted user that still has a server.
+    /// Deletes the server with its home, and the user, whose namespace the operator deletes once the server is gone. Does
+    /// not wait for that.
     pub(super) async fn remove(&self) -> Result<(), ProofError> {
-        let mut ours = None;
-        for object in objects() {
+        for object in [server_ref(), user_ref()] {
             let Some(live) = self.server.metadata(&object).await? else { continue };
             if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
                 return Err(ProofError::Foreign(object));
             }
-            ours = Some(());
+            let api = object.api(self.server.client);
+            let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
+            self.server.call(&Call::new(Verb::Delete, &object), attempt).await?;
         }
-        if ours.is_none() {
-            return Ok(());
-        }
-        let namespace = ObjectRef::namespace(&self.namespace);
-        let live = self.server.metadata(&namespace).await?;
-        if let Some(live) = live.filter(|live| is_of_proof(live.labels())) {
-            self.delete(&namespace, live.uid()).await?;
-        }
-        self.delete(&user_ref(), None).await
-    }
-
-    async fn delete(&self, object: &ObjectRef, uid: Option<String>) -> Result<(), ProofError> {
-        let params = DeleteParams {
-            preconditions: Some(Preconditions { uid, resource_version: None }),
-            ..DeleteParams::default()
-        };
-        let api = object.api(self.server.client);
-        let attempt = || async {
-            match if_there(api.delete(&object.name, &params).await) {
-                // The answer for a namespace that is already being deleted.
-                Err(kube::Error::Api(status)) if status.is_conflict() => Ok(()),
-                outcome => outcome.map(|_| ()),
-            }
-        };
-        Ok(self.server.call(&Call::new(Verb::Delete, object), attempt).await?)
+        Ok(())
     }
 
     /// Waits until all deleted objects are gone.

@@ -26,6 +26,15 @@ impl Maker {
     }
 }
 
+/// Has the kubelet's containerd pull an image, with the node's settings for registries. An image that the node has is
+/// looked up in the registry and not pulled again.
+pub async fn pull(engine: &Engine, node: &str, reference: &str) -> Result<(), EngineError> {
+    match engine.exec(node, &["crictl", "pull", reference], Stdin::Nothing).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(engine.explained(error).await),
+    }
+}
+
 /// The reason why a node does not have the imported images.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
