@@ -63,6 +63,7 @@ pub(super) struct Destroy {
 
 pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
+    destroy.layers.refuse_values_alone("destroy")?;
     let asked = Asked {
         name: destroy.name.get(),
         profile: destroy.layers.profile.clone(),

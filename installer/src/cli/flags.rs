@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use devplat_profile::PlatformName;
 
-use crate::{request::Asked, ui::Format};
+use crate::{
+    failure::{Exit, Failure},
+    request::Asked,
+    ui::Format,
+};
 
 /// Flags that are also accepted before the verb.
 #[derive(Debug, Clone, Args)]
@@ -105,6 +109,17 @@ pub(super) struct Layers {
     /// Set one value of the profile, such as operator.replicas=1; `\.` is a dot within a key
     #[arg(long, value_name = "PATH=VALUE")]
     pub(super) set: Vec<String>,
+}
+
+impl Layers {
+    /// Fails if values are given without a profile, for verbs that read only a given profile.
+    pub(super) fn refuse_values_alone(&self, verb: &str) -> Result<(), Failure> {
+        if self.set.is_empty() || self.profile.is_some() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Usage, format!("`devplat {verb}` uses --set only with --profile"))
+            .hint(format!("run `devplat {verb} --help` for the arguments")))
+    }
 }
 
 /// An existing cluster.

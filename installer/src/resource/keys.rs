@@ -125,3 +125,30 @@ impl GeneratedKeys {
         Ok(UserKey::from_seed(seed, &format!("{user}@{}", self.platform)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(folder: &std::path::Path) -> GeneratedKeys {
+        let state = StateFolder::below(folder, &"devplat".parse().unwrap());
+        state.make_ssh().unwrap();
+        GeneratedKeys { users: vec!["demo".parse().unwrap()], state, platform: "devplat".to_owned() }
+    }
+
+    #[test]
+    fn absent_public_key_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(keys(folder.path()).missing().unwrap().len(), 1);
+    }
+
+    /// Else the private key, whose public key may be in a cluster, would be overwritten.
+    #[test]
+    fn unreadable_public_key_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = keys(folder.path());
+        std::fs::create_dir(keys.state.user_key("demo").with_extension("pub")).unwrap();
+        let error = keys.missing().unwrap_err();
+        assert!(error.one_line().contains("demo.pub"), "{}", error.one_line());
+    }
+}

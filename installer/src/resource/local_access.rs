@@ -45,7 +45,7 @@ pub(super) enum Unready {
     #[error("{0}")]
     NotYet(String),
     /// Its certificates have expired, as after a year without an upgrade.
-    #[error("its API server rejects the certificate in its own nodes")]
+    #[error("its API server and the certificates in its own nodes do not accept each other")]
     Rejected,
 }
 
@@ -78,7 +78,7 @@ enum Asleep {
     No,
     /// It does not answer, for this reason.
     Because(String),
-    /// It rejects the credentials.
+    /// It rejects the credentials, or has a certificate that they do not trust.
     Unauthorized,
 }
 
@@ -90,7 +90,7 @@ async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> R
         Err(failure) => return Err(failure),
     };
     if let Err(error) = context::answer(&client).await {
-        let rejected = error.is_login();
+        let rejected = error.is_login() || error.is_untrusted();
         return Ok(if rejected {
             Asleep::Unauthorized
         } else {

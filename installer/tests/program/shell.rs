@@ -181,3 +181,14 @@ async fn hints_repeat_the_name_of_the_platform() {
         assert!(any, "{args:?}: {said}");
     }
 }
+
+#[tokio::test]
+async fn values_without_a_profile_are_refused_by_verbs_that_would_ignore_them() {
+    let (machine, engine) = (Machine::new(), engine());
+    for verb in [&["doctor"][..], &["destroy", "--yes"]] {
+        let args = [verb, &["--set", "operator.replicas=2"]].concat();
+        let (status, said) = run(machine.devplat(&args).env("DOCKER_HOST", &engine.address)).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains("uses --set only with --profile"), "{said}");
+    }
+}

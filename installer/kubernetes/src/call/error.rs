@@ -36,6 +36,11 @@ impl CallError {
         matches!(*self.class, Class::Unauthorized(_) | Class::Credentials(_))
     }
 
+    /// Whether one end does not trust the other's certificate.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(*self.class, Class::Untrusted(_))
+    }
+
     /// Whether the API server does not serve the kind.
     pub fn is_kind_absent(&self) -> bool {
         matches!(*self.class, Class::KindNotServed(_))
