@@ -63,6 +63,13 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     crate::resource::reach_cluster(&request.world).await?;
     ssh_block::write(&request.inputs, &request.world).await?;
     host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
+    let others = ssh_block::others(&file, asked.name.as_str())?;
+    if let Some(other) = others.first() {
+        host.ui.remark(&format!(
+            "hosts such as mydev.dev-alice now lead to platform {}; for platform {other}: ssh alice+mydev@{other}",
+            asked.name
+        ));
+    }
     let example = ssh_block::example(&request.inputs);
     let file = file.display().to_string();
     host.ui.outcome(

@@ -60,7 +60,7 @@ mod local_access;
 mod local_cluster;
 mod local_tools;
 
-pub use ssh_config::{FORWARDED_PORT, next_line, ssh_line};
+pub use ssh_config::{forwarded_port, next_line, ssh_line};
 
 /// Returns the wanted resources of a profile.
 pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failure> {
