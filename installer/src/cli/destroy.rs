@@ -103,6 +103,11 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         (Some(_), true) | (None, _) => Allowed::Everything,
     };
     let plan = planning::removal(&survey, &allowed, &world)?;
+    if let (Some(named), false) = (&world.named, asked.yes) {
+        // Only for the question, which can do without.
+        let read = host.or_stopped(async { Ok(world.capabilities(named).await.map(drop)) }).await?;
+        tracing::debug!(?read, "capabilities");
+    }
     confirm(&question(&names, &world), "nothing was deleted", asked.yes, host)?;
     let nothing_wanted = devplat_plan::Graph::empty();
     let checking = check::check(plan, &nothing_wanted, &survey.found, &world);
@@ -267,7 +272,9 @@ fn question(parts: &[String], world: &World) -> String {
         ),
         Some(named) => format!(
             "delete platform {} from {} (context {})?",
-            world.platform, named.context.provider, named.context.name
+            world.platform,
+            world.title_of(named),
+            named.context.name
         ),
     }
 }

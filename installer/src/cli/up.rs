@@ -70,8 +70,8 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     if changed {
         cluster::report(&request, host);
         if let Some(named) = &world.named {
-            let (provider, context) = (&named.context.provider, &named.context.name);
-            let question = format!("install platform {} into {provider} (context {context})?", asked.name);
+            let (title, context) = (world.title_of(named), &named.context.name);
+            let question = format!("install platform {} into {title} (context {context})?", asked.name);
             confirm(&question, "nothing was done", asked.yes, host)?;
         }
         let checking = check::check(made.plan, &made.wanted, &made.found, world);

@@ -163,6 +163,15 @@ impl World {
         self.capabilities.get()
     }
 
+    /// Returns what the cluster is that the user named, such as `kind cluster a`: recognised by its capabilities if they
+    /// were read, else guessed from the name of its context.
+    pub fn title_of(&self, named: &NamedCluster) -> String {
+        match self.known_capabilities() {
+            Some(capabilities) => capabilities.recognition.distribution.to_string(),
+            None => named.context.provider.to_string(),
+        }
+    }
+
     /// Pauses for `period`, or until the user asks to stop.
     pub fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(async move {
