@@ -32,13 +32,18 @@ pub(super) struct PortForward {
     #[command(flatten)]
     context: Context,
     /// Port of this machine; that of the written ssh configuration if missing
-    #[arg(long)]
+    #[arg(long, value_parser = a_port)]
     port: Option<u16>,
     #[command(flatten)]
     pub(super) output: Output,
     /// A command to run meanwhile, such as ssh; without one, the port stays until Ctrl-C
     #[arg(last = true)]
     command: Vec<OsString>,
+}
+
+fn a_port(text: &str) -> Result<u16, String> {
+    let port = text.parse::<u16>().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| format!("{text:?} is not a port, which is a number from 1 to 65535"))
 }
 
 pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failure> {

@@ -133,9 +133,18 @@ impl StdError for ConnectionError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
             ConnectionCause::Slow(_) => None,
-            ConnectionCause::Broken(source) => Some(source.as_ref()),
+            ConnectionCause::Broken(source) => Some(deepest(source.as_ref())),
         }
     }
+}
+
+/// Returns the last cause. The errors above it are words of the HTTP client, such as `client error (Connect)`.
+fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    deepest
 }
 
 /// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.
