@@ -21,6 +21,8 @@ const HOME: &str = "/home/dev";
 const AGENT_DIR: &str = "/devplat";
 /// The label of nodes with their architecture, which their kubelets set.
 const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
+/// This program's architecture, as Kubernetes names it.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 /// Seconds that a pod has to end after SIGTERM.
 const GRACE_SECONDS: u32 = 30;
 /// Seconds of them after which the agent ends what is left, so that it and not the kubelet does.
@@ -260,11 +262,6 @@ pub(super) fn metadata(
 /// operator's own. A flavor may name another one.
 fn node_selector(flavor: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut selector = flavor.clone();
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    selector.entry(ARCHITECTURE_LABEL.to_owned()).or_insert_with(|| architecture.to_owned());
+    selector.entry(ARCHITECTURE_LABEL.to_owned()).or_insert_with(|| ARCHITECTURE.to_owned());
     selector
 }
