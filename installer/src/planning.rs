@@ -34,6 +34,9 @@ pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World, lose: &[String]) 
     let wanted = resource::desired(inputs)?;
     unfinished(world)?;
     let Survey { found, inventory, failures: _ } = observe(&wanted, world).await.whole()?;
+    if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !inventory.contains_key(id)) {
+        return Err(unnamed(&id.to_string()));
+    }
     let plan = diff(&wanted, &inventory, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked))?;
     Ok(Planned { wanted, found, plan })
 }
@@ -53,10 +56,12 @@ pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
 /// Returns the id that reads `text`.
 fn named(text: &str) -> Result<Id, Failure> {
     let mut kinds = resource::KINDS.iter();
-    kinds.find_map(|kind| kind.name.parse(text)).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("--lose: no resource is named {text:?}"))
-            .hint("`devplat plan` prints the names of the resources")
-    })
+    kinds.find_map(|kind| kind.name.parse(text)).ok_or_else(|| unnamed(text))
+}
+
+fn unnamed(text: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("--lose: no resource is named {text:?}"))
+        .hint("`devplat plan` prints the names of the resources")
 }
 
 fn refuse(blocked: &[Blocked]) -> Failure {

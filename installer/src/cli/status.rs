@@ -191,11 +191,16 @@ fn described(sight: &Sight) -> (bool, String) {
         State::Leaving => (false, "is being deleted".to_owned()),
         State::Failed(why) => (false, why.clone()),
         State::Ready => (sight.verdict == Some(devplat_plan::Verdict::Same), verdict()),
-        State::Degraded(faults) => match &sight.verdict {
-            // The differences have the faults in them.
-            Some(devplat_plan::Verdict::Differs(_)) => (false, verdict()),
-            Some(_) | None => (false, faults.join("; ")),
-        },
+        State::Degraded(faults) => {
+            let differences = match &sight.verdict {
+                Some(devplat_plan::Verdict::Differs(_)) => verdict(),
+                Some(_) | None => String::new(),
+            };
+            let others = faults.iter().filter(|fault| !differences.contains(*fault)).cloned();
+            let all: Vec<String> =
+                Some(differences.clone()).into_iter().filter(|text| !text.is_empty()).chain(others).collect();
+            (false, all.join("; "))
+        }
     }
 }
 

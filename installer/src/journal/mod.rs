@@ -42,7 +42,7 @@ pub struct Entry {
 pub enum Outcome {
     /// The step starts; written and synced before its first call.
     Begun,
-    /// The call is about to be made; written and synced before it.
+    /// The call is about to be made; written before it, and synced except for calls to the API server.
     Calling,
     /// The call returned without an error.
     Made,

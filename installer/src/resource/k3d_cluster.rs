@@ -168,13 +168,11 @@ impl K3dNodes {
         let call = format!("k3d cluster create {}", world.platform);
         let work = async {
             let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
-            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, Maker::K3d, cx));
+            let nodes = usize::from(self.spec.servers + self.spec.agents);
+            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, Maker::K3d, nodes, cx));
             tokio::select! {
                 created = &mut creating => created,
-                pulled = &mut pulling => {
-                    tracing::debug!(?pulled, "pulled early");
-                    creating.await
-                }
+                () = &mut pulling => creating.await,
             }
         };
         cx.call(call, |()| Some(physical.clone()), work).await?;

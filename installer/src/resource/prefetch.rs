@@ -1,12 +1,16 @@
 //! The pull of the image of dev servers by the nodes of devplat's own cluster, while the rest of the platform starts. The
 //! image is the largest one, and the first dev server would wait for it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
 use devplat_profile::Cluster;
-use devplat_tool::local::{Maker, containerd};
+use devplat_tool::{
+    docker::Engine,
+    local::{Maker, containerd},
+};
+use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges, import,
@@ -98,40 +102,49 @@ impl Kind for Prefetch {
     }
 }
 
-/// Starts the pull in a cluster that is still being created, as soon as the image is in the registry and containerd runs.
-/// It may be dropped: the pull continues, and the image's own step waits for its end. A failure is left to that step.
-pub(super) async fn start_early(inputs: &PlatformInputs, maker: Maker, cx: &Cx) -> Result<(), Failure> {
-    let (engine, pushed) = (cx.world.engine()?, Ref::<()>::to(PUSH.named(IMAGE.as_str())));
+/// Pulls in a cluster that is still being created, in each of its `nodes` nodes as soon as the image is in the registry
+/// and containerd runs. It may be dropped: the pulls continue, and the image's own step waits for their end.
+pub(super) async fn start_early(inputs: &PlatformInputs, maker: Maker, nodes: usize, cx: &Cx) {
+    let pushed = Ref::<()>::to(PUSH.named(IMAGE.as_str()));
     let label = import::node_label(maker, inputs.platform.as_str());
-    loop {
-        cx.pause(EARLY_PERIOD).await?;
-        if cx.world.outputs.get(&pushed).is_none() {
-            continue;
+    let Ok(engine) = cx.world.engine() else { return };
+    let (mut started, mut pulls) = (BTreeSet::new(), FuturesUnordered::new());
+    while started.len() < nodes || !pulls.is_empty() {
+        tokio::select! {
+            Some(()) = pulls.next() => continue,
+            paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
         }
-        for node in import::nodes(engine, &label).await? {
-            if maker.containerd_is_up(engine, &node.name).await? {
-                let reference = inputs.reference(&inputs.needed(IMAGE)?);
-                return Ok(containerd::pull(engine, &node.name, &reference).await?);
+        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(inputs).ok()) else { continue };
+        let found = import::nodes(engine, &label).await.unwrap_or_default();
+        for node in found.into_iter().filter(|node| node.running && !started.contains(&node.name)) {
+            if maker.containerd_is_up(engine, &node.name).await.unwrap_or(false) {
+                started.insert(node.name.clone());
+                pulls.push(pull(node.name, reference.clone(), engine, cx));
             }
         }
+    }
+}
+
+fn reference(inputs: &PlatformInputs) -> Result<String, Failure> {
+    Ok(inputs.reference(&inputs.needed(IMAGE)?))
+}
+
+/// Pulls the image in one node. A failure is only reported: not every node needs the image, and the proof shows whether
+/// those that do can pull it.
+async fn pull(node: String, reference: String, engine: &Engine, cx: &Cx) {
+    let pull = containerd::pull(engine, &node, &reference);
+    if let Err(failure) = cx.call(format!("pull image {IMAGE} in {node}"), |()| None, pull).await {
+        cx.report(format!("{node} has not pulled it: {}", failure.one_line()));
     }
 }
 
 impl Prefetch {
     async fn pull(&self, cx: &Cx) -> Result<Physical, Failure> {
         let engine = cx.world.engine()?;
-        let reference = self.inputs.reference(&self.inputs.needed(IMAGE)?);
+        let reference = reference(&self.inputs)?;
         let nodes = import::nodes(engine, &self.label).await?;
-        let pulls = nodes.iter().map(|node| {
-            let pull = containerd::pull(engine, &node.name, &reference);
-            cx.call(format!("pull image {IMAGE} in {}", node.name), |()| None, async {
-                pull.await.map_err(|error| {
-                    Failure::from(error)
-                        .while_doing(format!("node {} cannot pull from the local registry", node.name))
-                })
-            })
-        });
-        futures::future::try_join_all(pulls).await?;
+        let pulls = nodes.into_iter().map(|node| pull(node.name, reference.clone(), engine, cx));
+        futures::future::join_all(pulls).await;
         Ok(Physical(reference))
     }
 }

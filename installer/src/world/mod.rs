@@ -15,6 +15,7 @@ use devplat_kubernetes::{
     Pace, Stopped, Waiting,
     capabilities::{self, Capabilities},
     connect,
+    recognition::Distribution,
 };
 use devplat_plan::KindName;
 use devplat_profile::PlatformName;
@@ -166,9 +167,11 @@ impl World {
     /// Returns what the cluster is that the user named, such as `kind cluster a`: recognised by its capabilities if they
     /// were read, else guessed from the name of its context.
     pub fn title_of(&self, named: &NamedCluster) -> String {
-        match self.known_capabilities() {
-            Some(capabilities) => capabilities.recognition.distribution.to_string(),
-            None => named.context.provider.to_string(),
+        let provider = &named.context.provider;
+        match self.known_capabilities().map(|capabilities| &capabilities.recognition.distribution) {
+            // The context has the cluster's name as well.
+            Some(Distribution::Eks) | None => provider.to_string(),
+            Some(distribution) => distribution.to_string(),
         }
     }
 

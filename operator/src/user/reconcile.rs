@@ -95,7 +95,8 @@ async fn fetch(
         // A server that leaves may take its home with it, so its home is judged once it has left.
         Some(match (servers, cluster.content::<PersistentVolumeClaim>(&name).await?) {
             (Content::Stays, _) | (Content::Nothing, Content::Stays) => Held::Data,
-            (Content::Leaves, _) | (Content::Nothing, Content::Leaves) => Held::Leaving,
+            (Content::Leaves, _) => Held::LeavingServers,
+            (Content::Nothing, Content::Leaves) => Held::LeavingVolumes,
             (Content::Nothing, Content::Nothing) => Held::Nothing,
         })
     } else {

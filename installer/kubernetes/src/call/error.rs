@@ -140,11 +140,8 @@ impl StdError for ConnectionError {
 
 /// Returns the last cause. The errors above it are words of the HTTP client, such as `client error (Connect)`.
 fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    let mut deepest = error;
-    while let Some(cause) = deepest.source() {
-        deepest = cause;
-    }
-    deepest
+    // The bound is for a chain that leads back to itself.
+    std::iter::successors(Some(error), |error| error.source()).take(32).last().unwrap_or(error)
 }
 
 /// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.

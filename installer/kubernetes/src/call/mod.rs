@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     /// Create with `dryRun=All`.
     Try,
     Delete,
+    /// Create of a review, which stores nothing.
+    Review,
     ForwardPort,
 }
 
@@ -38,7 +40,7 @@ impl Verb {
         match self {
             Self::Read => "read",
             Self::List => "list",
-            Self::Create => "create",
+            Self::Create | Self::Review => "create",
             Self::Apply => "apply",
             Self::Compare => "compare",
             Self::Try => "try",
@@ -51,7 +53,7 @@ impl Verb {
     pub(crate) fn changes(self) -> bool {
         match self {
             Self::Create | Self::Apply | Self::Delete => true,
-            Self::Read | Self::List | Self::Compare | Self::Try | Self::ForwardPort => false,
+            Self::Read | Self::List | Self::Compare | Self::Try | Self::Review | Self::ForwardPort => false,
         }
     }
 
@@ -59,7 +61,7 @@ impl Verb {
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Read | Self::List => &[],
-            Self::Create | Self::Try => &["CREATE"],
+            Self::Create | Self::Try | Self::Review => &["CREATE"],
             Self::Apply | Self::Compare => &["CREATE", "UPDATE"],
             Self::Delete => &["DELETE"],
             Self::ForwardPort => &["CONNECT"],

@@ -31,8 +31,7 @@ use steps::Proof;
 /// the operator is still running. Objects of these names that are not ours stay.
 pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
     let proof = Proof::new(client, platform, pace);
-    match proof.remove().await {
-        Ok(()) => proof.gone().await,
+    match proof.clear().await {
         Err(ProofError::Foreign(_)) => Ok(()),
         outcome => outcome,
     }
@@ -111,8 +110,7 @@ pub async fn begin(
     pace: &dyn Pace,
 ) -> Result<UserKey, ProofError> {
     let proof = Proof::new(client, platform, pace);
-    proof.remove().await?;
-    proof.gone().await?;
+    proof.clear().await?;
     let key = create(client, platform, flavor, patience, pace).await?;
     wait_ready(client, platform, patience, pace).await?;
     Ok(key)

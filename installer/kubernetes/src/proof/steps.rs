@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long deleted objects may take to be gone.
-const GONE_PATIENCE: Duration = Duration::from_mins(1);
+const GONE_PATIENCE: Duration = Duration::from_mins(3);
 
 pub(super) struct Proof<'a> {
     pub(super) server: ApiServer<'a>,
@@ -87,21 +87,31 @@ impl Proof<'_> {
     /// Deletes the server with its home, and the user, whose namespace the operator deletes once the server is gone. Does
     /// not wait for that.
     pub(super) async fn remove(&self) -> Result<(), ProofError> {
-        for object in [server_ref(), user_ref()] {
-            let Some(live) = self.server.metadata(&object).await? else { continue };
-            if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
-                return Err(ProofError::Foreign(object));
-            }
-            let api = object.api(self.server.client);
-            let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
-            self.server.call(&Call::new(Verb::Delete, &object), attempt).await?;
-        }
-        Ok(())
+        self.delete(server_ref()).await?;
+        self.delete(user_ref()).await
     }
 
-    /// Waits until all deleted objects are gone.
-    pub(super) async fn gone(&self) -> Result<(), ProofError> {
+    /// The same, and waits until all of them are gone. The server goes first, because an operator of an older version
+    /// keeps the namespace of a user whose server still exists.
+    pub(super) async fn clear(&self) -> Result<(), ProofError> {
+        self.delete(server_ref()).await?;
+        self.wait_gone(&[server_ref(), self.claim_ref()]).await?;
+        self.delete(user_ref()).await?;
         self.wait_gone(&[user_ref(), ObjectRef::namespace(&self.namespace)]).await
+    }
+
+    async fn delete(&self, object: ObjectRef) -> Result<(), ProofError> {
+        let Some(live) = self.server.metadata(&object).await? else { return Ok(()) };
+        if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
+            return Err(ProofError::Foreign(object));
+        }
+        let api = object.api(self.server.client);
+        let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
+        Ok(self.server.call(&Call::new(Verb::Delete, &object), attempt).await?)
+    }
+
+    fn claim_ref(&self) -> ObjectRef {
+        ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
     }
 
     async fn wait_gone(&self, objects: &[ObjectRef]) -> Result<(), ProofError> {

@@ -1,6 +1,6 @@
 //! The readiness of an applied object, and the reason if it is not ready.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::{
     api::{apps::v1::Deployment, core::v1::Pod},
@@ -38,6 +38,7 @@ pub(super) async fn of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     live: &DynamicObject,
+    before: &mut TroubledBefore,
 ) -> Result<Option<Unready>, Error> {
     if live.metadata.deletion_timestamp.is_some() {
         return Ok(Some(Unready::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
@@ -49,7 +50,7 @@ pub(super) async fn of(
             let rejected = rejected(&deployment);
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
-                None => reason(server, reference, &deployment).await?,
+                None => before.reason(pods_of(server, reference, &deployment).await?.iter()),
             };
             let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
             let reason = trouble.map(|trouble| trouble.why);
@@ -99,11 +100,31 @@ fn rejected(deployment: &Deployment) -> Option<String> {
     Some(failure.message.clone().unwrap_or_else(|| "no reason given".to_owned()))
 }
 
-async fn reason(
+/// The pods that were in trouble when a wait began. Their trouble does not end the wait, because it may be older than the
+/// change that is waited for: a pod of the former template stays until a new one is ready.
+#[derive(Default)]
+pub(super) struct TroubledBefore(Option<BTreeSet<String>>);
+
+impl TroubledBefore {
+    /// Returns the trouble of the first pod that was not in trouble before, else of the first other one.
+    fn reason<'a>(&mut self, pods: impl Iterator<Item = &'a Pod>) -> Option<Trouble> {
+        let troubled: Vec<(String, Trouble)> =
+            pods.filter_map(|pod| Some((pod.uid()?, trouble(pod)?))).collect();
+        let before = self.0.get_or_insert_with(|| troubled.iter().map(|(uid, _)| uid.clone()).collect());
+        let (old, mut new): (Vec<_>, Vec<_>) =
+            troubled.into_iter().partition(|(uid, _)| before.contains(uid));
+        if new.is_empty() {
+            return old.into_iter().next().map(|(_, Trouble { why, may_last: _ })| why.into());
+        }
+        Some(new.swap_remove(0).1)
+    }
+}
+
+async fn pods_of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     deployment: &Deployment,
-) -> Result<Option<Trouble>, Error> {
+) -> Result<Vec<Pod>, Error> {
     let labels = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
     let selector: Vec<String> =
         labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
@@ -111,8 +132,7 @@ async fn reason(
     let namespace = reference.namespace.as_deref().unwrap_or("default");
     let api: Api<Pod> = Api::namespaced(server.client.clone(), namespace);
     let call = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
-    let pods = server.call(&call, || async { api.list(&own).await }).await?;
-    Ok(pods.items.iter().find_map(trouble))
+    Ok(server.call(&call, || async { api.list(&own).await }).await?.items)
 }
 
 #[cfg(test)]
@@ -129,6 +149,23 @@ mod tests {
             "status": status
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn trouble_from_before_the_wait_does_not_end_it() {
+        let pod = |uid: &str| -> Pod {
+            serde_json::from_value(json!({"metadata": {"uid": uid}, "status": {"containerStatuses": [{
+                "name": uid, "image": "", "imageID": "", "ready": false, "restartCount": 3,
+                "state": {"waiting": {"reason": "CrashLoopBackOff"}}
+            }]}}))
+            .unwrap()
+        };
+        let mut before = TroubledBefore::default();
+        let (old, new) = (pod("old"), pod("new"));
+        let first = before.reason([&old].into_iter()).unwrap();
+        assert!(first.why.contains("old") && first.may_last.is_none(), "{first:?}");
+        let later = before.reason([&old, &new].into_iter()).unwrap();
+        assert!(later.why.contains("new") && later.may_last.is_some(), "{later:?}");
     }
 
     #[test]

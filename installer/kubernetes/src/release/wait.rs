@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     NotReady, Release, ReleaseError,
-    readiness::{self, Unready},
+    readiness::{self, TroubledBefore, Unready},
 };
 use crate::{
     Error, ObjectRef, Pace, Waiting,
@@ -37,10 +37,11 @@ pub async fn wait_ready(
         let reference = ObjectRef::of(object);
         let mut rejection = Rejection::default();
         let mut standing = Standing::default();
+        let mut before = TroubledBefore::default();
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
-                Some(live) => readiness::of(server, &reference, live).await?,
+                Some(live) => readiness::of(server, &reference, live, &mut before).await?,
                 None => Some(Unready::waiting(Waiting::absent(reference.clone()))),
             };
             let Some(Unready { waiting, rejected, may_last }) = unready else { break };

@@ -57,6 +57,10 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
     let object = DevUser::new(user, spec);
     let params = PatchParams::apply(FIELD_MANAGER);
     match api.patch(user, &params, &Patch::Apply(&object)).await {
+        Ok(live) if live.metadata.deletion_timestamp.is_some() => {
+            return Err(Failure::new(Exit::PartWay, format!("user {user} is still being deleted"))
+                .hint("run the same command again once `devplat users list` no longer has the user"));
+        }
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 409 => {
             return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool")).hint(
