@@ -139,7 +139,7 @@ pub(super) struct Platform {
     pub(super) layers: Layers,
     #[command(flatten)]
     pub(super) context: Context,
-    /// Folder with templates in place of devplat's own; remembered until you name an empty folder
+    /// Folder with templates in place of devplat's own; remembered until an empty one is named
     #[arg(long, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
     pub(super) templates: Option<PathBuf>,
 }
