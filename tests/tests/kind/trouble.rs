@@ -44,7 +44,7 @@ fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
     let before = containers(platform)?;
     let refused = platform.run(&["up", "--profile", "kind", "--yes"])?.expect(2)?.stderr;
     let why = format!("it was created as k3d cluster {}", platform.name);
-    for expected in ["without losing every dev server and home in it", &why, "add --lose cluster"] {
+    for expected in ["without losing every dev server and home in it", &why, "add --lose cluster "] {
         ensure!(refused.contains(expected), "{expected} is not in: {refused}");
     }
     ensure!(containers(platform)? == before, "containers were created or deleted: {refused}");
@@ -55,9 +55,13 @@ fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
 fn cluster_is_replaced_if_its_loss_is_allowed(platform: &Platform) -> Result<()> {
     let typo = platform.run(&["plan", "--profile", "kind", "--lose", "clutser"])?.expect(2)?.stderr;
     ensure!(typo.contains("no resource is named \"clutser\""), "{typo}");
-    let plan = platform.run(&["plan", "--profile", "kind", "--lose", "cluster"])?.expect(0)?.stdout;
+    // The registry is not wanted beside kind, and users may have pushed images to it.
+    let refused = platform.run(&["plan", "--profile", "kind", "--lose", "cluster"])?.expect(2)?.stderr;
+    ensure!(refused.contains("add --lose 'local registry'"), "{refused}");
+    let to_kind = ["--profile", "kind", "--lose", "cluster", "--lose", "local registry"];
+    let plan = platform.run(&[&["plan"][..], &to_kind].concat())?.expect(0)?.stdout;
     ensure!(plan.contains("delete") && plan.contains("it was created as k3d cluster"), "{plan}");
-    platform.run(&["up", "--profile", "kind", "--lose", "cluster", "--yes"])?.expect(0)?;
+    platform.run(&[&["up", "--yes"][..], &to_kind].concat())?.expect(0)?;
     signs_in(platform)
 }
 
