@@ -106,10 +106,10 @@ impl Request {
         let dev_image = dev_image(&profile.dev_servers.image, &before, host).await?;
         let own_templates = own_templates(asked, &before, host)?;
         if asked.templates.is_none() && !own_templates.is_empty() {
-            let names: Vec<&str> = own_templates.keys().map(String::as_str).collect();
+            let templates: Vec<&str> = own_templates.keys().map(String::as_str).collect();
             host.ui.remark(&format!(
                 "using templates of an earlier run: {}; --templates with an empty folder brings back devplat's own",
-                names.join(", ")
+                templates.join(", ")
             ));
         }
         let inputs = PlatformInputs {

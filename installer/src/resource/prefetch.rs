@@ -116,8 +116,9 @@ pub(super) async fn start_early(inputs: &PlatformInputs, maker: Maker, nodes: us
         }
         let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(inputs).ok()) else { continue };
         let found = import::nodes(engine, &label).await.unwrap_or_default();
-        for node in found.into_iter().filter(|node| node.running && !started.contains(&node.name)) {
-            if maker.containerd_is_up(engine, &node.name).await.unwrap_or(false) {
+        for node in found {
+            let waits = node.running && !started.contains(&node.name);
+            if waits && maker.containerd_is_up(engine, &node.name).await.unwrap_or(false) {
                 started.insert(node.name.clone());
                 pulls.push(pull(node.name, reference.clone(), engine, cx));
             }

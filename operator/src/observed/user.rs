@@ -1,6 +1,7 @@
 //! What is kept of a DevUser.
 
 use devplat_api::{DevUser, DevUserSpec, user::DevUserStatus};
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, api::ObjectMeta};
 use serde::Deserialize;
 

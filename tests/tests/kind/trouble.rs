@@ -79,7 +79,8 @@ fn k3d_is_needed_only_to_create_and_to_delete(platform: &Platform) -> Result<()>
 
 fn paused_node_is_resumed(platform: &Platform) -> Result<()> {
     let node = node(platform);
-    platform.docker(&["pause", &node])?;
+    // With control groups v1, the kernel cannot freeze processes that are just starting.
+    until("the node to be paused", LONG, || Ok(platform.docker(&["pause", &node]).ok()))?;
     let status = platform.run(&["status"])?.expect(0)?.stdout;
     ensure!(status.contains(&format!("{node} is stopped")), "{status}");
     platform.run(&["up", "--yes"])?.expect(0)?;

@@ -141,7 +141,12 @@ impl StdError for ConnectionError {
 /// Returns the last cause. The errors above it are words of the HTTP client, such as `client error (Connect)`.
 fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
     // The bound is for a chain that leads back to itself.
-    std::iter::successors(Some(error), |error| error.source()).take(32).last().unwrap_or(error)
+    let mut deepest = error;
+    for _ in 0..32 {
+        let Some(cause) = deepest.source() else { break };
+        deepest = cause;
+    }
+    deepest
 }
 
 /// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.

@@ -14,7 +14,9 @@ use tokio::sync::OnceCell;
 use super::{
     Release, compare,
     inventory::{self, Inventory, Place},
-    is_ours, readiness, unchanged,
+    is_ours,
+    readiness::{self, CrashesBefore},
+    unchanged,
 };
 use crate::{
     CallError, Error, ObjectRef, Waiting,
@@ -135,7 +137,7 @@ impl Looker<'_> {
         {
             return Ok((reference, found));
         }
-        let unready = readiness::of(self.server, &reference, &live).await?;
+        let unready = readiness::of(self.server, &reference, &live, &mut CrashesBefore::default()).await?;
         Ok((reference, Found::Same(unready.map(|unready| unready.waiting))))
     }
 

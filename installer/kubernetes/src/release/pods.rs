@@ -21,11 +21,13 @@ pub(super) struct Trouble {
     pub(super) why: String,
     /// How long it may last before the wait ends; `None` if that is unknown.
     pub(super) may_last: Option<Duration>,
+    /// The restarts so far, if the container ends again and again.
+    pub(super) restarts: Option<i32>,
 }
 
 impl From<String> for Trouble {
     fn from(why: String) -> Self {
-        Self { why, may_last: None }
+        Self { why, may_last: None, restarts: None }
     }
 }
 
@@ -51,10 +53,10 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
         let message = waiting.message.as_deref().unwrap_or_default();
         return match waiting.reason.as_deref()? {
             "ErrImagePull" | "ImagePullBackOff" => {
-                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(PULL) })
+                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(PULL), restarts: None })
             }
             "ErrImageNeverPull" | "InvalidImageName" => {
-                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(NEVER) })
+                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(NEVER), restarts: None })
             }
             "CrashLoopBackOff" => {
                 let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
@@ -62,11 +64,12 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
                     Some(last) => format!("{} repeatedly", ended(name, last)),
                     None => format!("container {name} ends repeatedly"),
                 };
-                Some(Trouble { why, may_last: Some(CRASHES) })
+                Some(Trouble { why, may_last: Some(CRASHES), restarts: Some(status.restart_count) })
             }
             "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Some(Trouble {
                 why: format!("container {name} cannot start: {message}"),
                 may_last: Some(CONFIG),
+                restarts: None,
             }),
             _ => None,
         };
@@ -126,7 +129,10 @@ mod tests {
             }]}))
         };
         let pull = trouble(&waiting("ImagePullBackOff")).unwrap();
-        assert_eq!(pull, Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL) });
+        assert_eq!(
+            pull,
+            Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL), restarts: None }
+        );
         assert_eq!(trouble(&waiting("InvalidImageName")).unwrap().may_last, Some(NEVER));
         let crashes = trouble(&waiting("CrashLoopBackOff")).unwrap();
         assert_eq!(crashes.why, "container operator ends with status 101 (no lease) repeatedly");

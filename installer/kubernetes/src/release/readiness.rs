@@ -38,7 +38,7 @@ pub(super) async fn of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     live: &DynamicObject,
-    before: &mut TroubledBefore,
+    before: &mut CrashesBefore,
 ) -> Result<Option<Unready>, Error> {
     if live.metadata.deletion_timestamp.is_some() {
         return Ok(Some(Unready::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
@@ -50,7 +50,7 @@ pub(super) async fn of(
             let rejected = rejected(&deployment);
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
-                None => before.reason(pods_of(server, reference, &deployment).await?.iter()),
+                None => before.reason(pods_of(server, reference, &deployment).await?),
             };
             let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
             let reason = trouble.map(|trouble| trouble.why);
@@ -100,23 +100,21 @@ fn rejected(deployment: &Deployment) -> Option<String> {
     Some(failure.message.clone().unwrap_or_else(|| "no reason given".to_owned()))
 }
 
-/// The pods that were in trouble when a wait began. Their trouble does not end the wait, because it may be older than the
-/// change that is waited for: a pod of the former template stays until a new one is ready.
+/// The crash loops, by pod and number of restarts, that a wait began with. The kubelet pauses for up to 5 min between two
+/// starts, so such a crash may be older than the change that is waited for.
 #[derive(Default)]
-pub(super) struct TroubledBefore(Option<BTreeSet<String>>);
+pub(super) struct CrashesBefore(Option<BTreeSet<(String, i32)>>);
 
-impl TroubledBefore {
-    /// Returns the trouble of the first pod that was not in trouble before, else of the first other one.
-    fn reason<'a>(&mut self, pods: impl Iterator<Item = &'a Pod>) -> Option<Trouble> {
-        let troubled: Vec<(String, Trouble)> =
-            pods.filter_map(|pod| Some((pod.uid()?, trouble(pod)?))).collect();
-        let before = self.0.get_or_insert_with(|| troubled.iter().map(|(uid, _)| uid.clone()).collect());
-        let (old, mut new): (Vec<_>, Vec<_>) =
-            troubled.into_iter().partition(|(uid, _)| before.contains(uid));
-        if new.is_empty() {
-            return old.into_iter().next().map(|(_, Trouble { why, may_last: _ })| why.into());
-        }
-        Some(new.swap_remove(0).1)
+impl CrashesBefore {
+    /// Returns the trouble of the newest pod in trouble. Only that of the newest pod of all can end the wait, because pods
+    /// of the former template stay until a new one is ready.
+    fn reason(&mut self, mut pods: Vec<Pod>) -> Option<Trouble> {
+        pods.sort_by_key(|pod| std::cmp::Reverse(pod.creation_timestamp()));
+        let crash = |pod: &Pod| Some((pod.uid()?, trouble(pod)?.restarts?));
+        let before = self.0.get_or_insert_with(|| pods.iter().filter_map(crash).collect());
+        let (place, found) = pods.iter().enumerate().find_map(|(place, pod)| Some((place, trouble(pod)?)))?;
+        let known = crash(&pods[place]).is_some_and(|crash| before.contains(&crash));
+        Some(if place > 0 || known { found.why.into() } else { found })
     }
 }
 
@@ -152,20 +150,31 @@ mod tests {
     }
 
     #[test]
-    fn trouble_from_before_the_wait_does_not_end_it() {
-        let pod = |uid: &str| -> Pod {
-            serde_json::from_value(json!({"metadata": {"uid": uid}, "status": {"containerStatuses": [{
-                "name": uid, "image": "", "imageID": "", "ready": false, "restartCount": 3,
-                "state": {"waiting": {"reason": "CrashLoopBackOff"}}
-            }]}}))
+    fn crash_from_before_the_wait_or_of_an_older_pod_does_not_end_it() {
+        let pod = |uid: &str, second: u8, restarts: i32| -> Pod {
+            let created = format!("2001-02-03T12:00:{second:02}Z");
+            let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+            serde_json::from_value(json!({
+                "metadata": {"uid": uid, "creationTimestamp": created},
+                "status": {"containerStatuses": [{
+                    "name": uid, "image": "", "imageID": "", "ready": false, "restartCount": restarts, "state": waiting
+                }]}
+            }))
             .unwrap()
         };
-        let mut before = TroubledBefore::default();
-        let (old, new) = (pod("old"), pod("new"));
-        let first = before.reason([&old].into_iter()).unwrap();
+        let mut before = CrashesBefore::default();
+        let first = before.reason(vec![pod("old", 1, 7)]).unwrap();
         assert!(first.why.contains("old") && first.may_last.is_none(), "{first:?}");
-        let later = before.reason([&old, &new].into_iter()).unwrap();
-        assert!(later.why.contains("new") && later.may_last.is_some(), "{later:?}");
+        let again = before.reason(vec![pod("old", 1, 8)]).unwrap();
+        assert!(again.may_last.is_some(), "{again:?}");
+        let newer = before.reason(vec![pod("old", 1, 8), pod("new", 2, 3)]).unwrap();
+        assert!(newer.why.contains("new") && newer.may_last.is_some(), "{newer:?}");
+        let starting: Pod = serde_json::from_value(json!({
+            "metadata": {"uid": "new", "creationTimestamp": "2001-02-03T12:00:02Z"}, "status": {}
+        }))
+        .unwrap();
+        let older = before.reason(vec![pod("old", 1, 8), starting]).unwrap();
+        assert!(older.why.contains("old") && older.may_last.is_none(), "{older:?}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     NotReady, Release, ReleaseError,
-    readiness::{self, TroubledBefore, Unready},
+    readiness::{self, CrashesBefore, Unready},
 };
 use crate::{
     Error, ObjectRef, Pace, Waiting,
@@ -37,7 +37,7 @@ pub async fn wait_ready(
         let reference = ObjectRef::of(object);
         let mut rejection = Rejection::default();
         let mut standing = Standing::default();
-        let mut before = TroubledBefore::default();
+        let mut before = CrashesBefore::default();
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
