@@ -1,7 +1,7 @@
 //! Obstacles for an existing platform: a platform of another provider beside it, stopped nodes, taken ports, missing
 //! programs; and a foreign k3d cluster.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, fs, net::TcpListener};
 
 use anyhow::{Context, Result, ensure};
 use devplat_tests::{bare, call::until, platform::Platform};
@@ -16,6 +16,15 @@ use crate::{
     shared::{LONG, at_rest, ready, with_shared_cache},
 };
 
+/// The user's configuration: a label of the agent.
+const CONFIG: &str = "\
+kind: Simple
+apiVersion: k3d.io/v1alpha5
+options:
+  k3s:
+    nodeLabels:
+    - {label: team=ml, nodeFilters: [agent:0]}
+";
 const K3D: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
 
 /// All parts use one cluster.
@@ -24,7 +33,7 @@ pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Res
     let k3d = with_shared_cache("beside")?;
     let _changes = docker_changes();
     let before = containers(kind)?;
-    k3d.run(&K3D)?.expect(0)?;
+    two_nodes_with_the_users_file(k3d)?;
     for platform in [kind, k3d] {
         signs_in(platform)?;
     }
@@ -38,6 +47,25 @@ pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Res
     nothing_is_left(k3d)?;
     ensure!(containers(kind)? == before, "before: {before}after: {}", containers(kind)?);
     signs_in(kind)
+}
+
+/// An agent by the profile, with a label by the user's configuration file.
+fn two_nodes_with_the_users_file(platform: &Platform) -> Result<()> {
+    fs::write(platform.home().join("k3d.yaml"), CONFIG)?;
+    let profile = platform.home().join("two.yaml");
+    fs::write(&profile, "extends: k3d\ncluster:\n  k3d:\n    agents: 1\n    configFile: k3d.yaml\n")?;
+    platform.run(&["up", "--profile", &profile.display().to_string(), "--yes"])?.expect(0)?;
+    let nodes = platform.kubectl(&["get", "nodes", "--no-headers", "-o", "name"])?;
+    ensure!(nodes.lines().count() == 2, "{nodes}");
+    let labelled = platform.kubectl(&["get", "nodes", "--selector", "team=ml", "-o", "name"])?;
+    ensure!(labelled.trim() == format!("node/k3d-{}-agent-0", platform.name), "{labelled}");
+    // Both nodes have pulled the image of dev servers, whichever of them the proof ran on.
+    for node in ["server-0", "agent-0"] {
+        let images =
+            platform.docker(&["exec", &format!("k3d-{}-{node}", platform.name), "crictl", "images"])?;
+        ensure!(images.contains("/devserver-base"), "{node}: {images}");
+    }
+    Ok(())
 }
 
 fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
