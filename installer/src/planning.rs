@@ -1,7 +1,10 @@
 //! Makes a plan from a request: the wanted resources, the found ones, and the steps in between. All verbs that plan use
 //! this module.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
 
@@ -24,12 +27,17 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// Plans the steps from the found resources to the wanted ones.
-pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World) -> Result<Planned, Failure> {
+/// Plans the steps from the found resources to the wanted ones. The data of the resources with the ids `lose` may be
+/// lost.
+pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World, lose: &[String]) -> Result<Planned, Failure> {
+    let lose = lose.iter().map(|text| named(text)).collect::<Result<BTreeSet<Id>, Failure>>()?;
     let wanted = resource::desired(inputs)?;
     unfinished(world)?;
     let Survey { found, inventory, failures: _ } = observe(&wanted, world).await.whole()?;
-    let plan = diff(&wanted, &inventory, &Allowed::Nothing).map_err(|blocked| refuse(&blocked, world))?;
+    if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !inventory.contains_key(id)) {
+        return Err(unnamed(&id.to_string()));
+    }
+    let plan = diff(&wanted, &inventory, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked))?;
     Ok(Planned { wanted, found, plan })
 }
 
@@ -45,7 +53,18 @@ pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
     Ok(journal::unfinished(&entries).into_iter().cloned().collect())
 }
 
-fn refuse(blocked: &[Blocked], world: &World) -> Failure {
+/// Returns the id that reads `text`.
+fn named(text: &str) -> Result<Id, Failure> {
+    let mut kinds = resource::KINDS.iter();
+    kinds.find_map(|kind| kind.name.parse(text)).ok_or_else(|| unnamed(text))
+}
+
+fn unnamed(text: &str) -> Failure {
+    Failure::new(Exit::Usage, format!("--lose: no resource is named {text:?}"))
+        .hint("`devplat plan` prints the names of the resources")
+}
+
+fn refuse(blocked: &[Blocked]) -> Failure {
     let mut failure = Failure::new(Exit::Usage, "nothing was done");
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
@@ -56,16 +75,27 @@ fn refuse(blocked: &[Blocked], world: &World) -> Failure {
     if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
         failure = failure.hint("add --take-over to continue with the platform of the other account");
     }
-    if is(|one| matches!(one, Blocked::LosesData { .. })) {
-        failure = failure.hint(format!(
-            "run `{}`, which deletes its dev servers and homes, then `up` again",
-            world.command("destroy")
-        ));
+    let losses: BTreeSet<&Id> = blocked
+        .iter()
+        .filter_map(|one| match one {
+            Blocked::LosesData { id, why: _, loss: _ } => Some(id),
+            Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => None,
+        })
+        .collect();
+    if !losses.is_empty() {
+        let flags: Vec<String> =
+            losses.iter().map(|id| format!("--lose {}", quoted(&id.to_string()))).collect();
+        failure =
+            failure.hint(format!("add {} to lose that data, or change the profile back", flags.join(" ")));
     }
     if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
         failure = failure.hint("change the profile, or the resources above");
     }
     failure
+}
+
+fn quoted(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Into::into)
 }
 
 fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {

@@ -26,6 +26,20 @@ use crate::{
 /// How often the owners of an object's fields are looked at, where somebody writes to it in between.
 const ADOPTIONS: u32 = 5;
 
+/// How many objects of a namespace are looked at.
+const LOOKED_AT: u32 = 100;
+
+/// What a namespace has of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// No object.
+    Nothing,
+    /// Only objects that are being deleted.
+    Leaves,
+    /// An object that is not being deleted.
+    Stays,
+}
+
 /// A write or a look that failed.
 #[derive(Debug, Error)]
 #[error("cannot {verb} {kind} {name}")]
@@ -299,16 +313,26 @@ impl Cluster {
         }
     }
 
-    /// Whether the namespace has a claim or a dev server that isn't ours to judge.
-    pub(crate) async fn any_in<K: Resource<DynamicType = ()>>(
+    /// Returns what of a kind is in the namespace, whosever it is. Reads the first [`LOOKED_AT`] objects, and only
+    /// their metadata.
+    pub(crate) async fn content<K: Resource<DynamicType = ()>>(
         &self,
         namespace: &str,
-    ) -> Result<bool, CallFailed> {
+    ) -> Result<Content, CallFailed> {
         let key = Key::new(namespace, "");
-        let list = ListParams::default().limit(1);
+        let list = ListParams::default().limit(LOOKED_AT);
         let request = Request::new(K::url_path(&(), Some(namespace))).list_metadata(&list);
         let list: Value = self.send_named("list", K::kind(&()).as_ref(), &key, request).await?;
-        Ok(list["items"].as_array().is_some_and(|items| !items.is_empty()))
+        let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let more = list["metadata"]["continue"].as_str().is_some_and(|token| !token.is_empty());
+        let stays = |item: &Value| item["metadata"]["deletionTimestamp"].is_null();
+        Ok(if more || items.iter().any(stays) {
+            Content::Stays
+        } else if items.is_empty() {
+            Content::Nothing
+        } else {
+            Content::Leaves
+        })
     }
 
     async fn send<T: Observed, A: DeserializeOwned>(

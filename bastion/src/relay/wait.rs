@@ -81,10 +81,13 @@ pub(super) async fn what_happened(relay: &Relay, lost: SocketAddr) -> String {
         .unwrap_or_else(|_| "its container ended, or its node cannot be reached".to_owned())
 }
 
+/// How long the news of a pod on its way out may take. On a busy machine, a third of a second is not enough.
+const GOING: Duration = Duration::from_secs(1);
+
 /// What became of the server at `left`, if it is known now or at once that it is there no more: a pod on its way out
 /// ends what runs in it about when that is told.
 pub(super) async fn is_gone(relay: &Relay, left: SocketAddr) -> Option<String> {
-    timeout(Duration::from_millis(300), news(relay, left)).await.ok()
+    timeout(GOING, news(relay, left)).await.ok()
 }
 
 /// Returns once it is known that the server is not at `lost` any more.

@@ -23,9 +23,10 @@ use crate::{
 };
 
 /// How long one read may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The annotation of the StorageClass that claims without a class get.
-const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
+const DEFAULT_CLASS: [&str; 2] =
+    ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
 
 /// The capabilities of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct Capabilities {
     pub recognition: Recognition,
     /// The `StorageClasses` that are marked as default: none, one, or by mistake several.
     pub default_storage_classes: Vec<String>,
+    /// All `StorageClasses`; `None` if the user may not list them.
+    pub storage_classes: Option<BTreeSet<String>>,
     /// Whether claims without a class get a volume.
     pub storage: Storage,
     /// A sign that Services of type `LoadBalancer` get an address.
@@ -116,6 +119,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         context_name: context.name.clone(),
         server: context.server.clone(),
     });
+    let storage_classes = classes.as_ref().map(|classes| classes.iter().map(ResourceExt::name_any).collect());
     let storage = classes.as_deref().map_or(Storage::Unknown, storage);
     let default_storage_classes = match &storage {
         Storage::Default(class) => vec![class.clone()],
@@ -131,6 +135,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
             .or_else(|| by_distribution.then_some(LoadBalancerEvidence::Distribution)),
         recognition,
         default_storage_classes,
+        storage_classes,
         storage,
         metrics,
         pod_security,
@@ -193,11 +198,7 @@ fn facts(node: &Node) -> NodeFacts {
 
 fn storage(classes: &[StorageClass]) -> Storage {
     let names = |of: &mut dyn Iterator<Item = &StorageClass>| of.map(ResourceExt::name_any).collect();
-    let mut defaults: Vec<String> = names(
-        &mut classes
-            .iter()
-            .filter(|class| class.annotations().get(DEFAULT_CLASS).is_some_and(|value| value == "true")),
-    );
+    let mut defaults: Vec<String> = names(&mut classes.iter().filter(|class| is_default(class)));
     match (defaults.len(), classes.len()) {
         (_, 0) => Storage::None,
         (0, _) => Storage::NoDefault(names(&mut classes.iter())),
@@ -265,6 +266,11 @@ async fn accepted(client: &Client, pod: &Pod) -> Option<bool> {
     }
 }
 
+/// Returns whether Kubernetes uses the class for claims without one.
+fn is_default(class: &StorageClass) -> bool {
+    DEFAULT_CLASS.iter().any(|key| class.annotations().get(*key).is_some_and(|value| value == "true"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -275,7 +281,7 @@ mod tests {
 
     fn class(name: &str, default: bool) -> StorageClass {
         let annotations: BTreeMap<&str, &str> =
-            if default { BTreeMap::from([(DEFAULT_CLASS, "true")]) } else { BTreeMap::new() };
+            if default { BTreeMap::from([(DEFAULT_CLASS[0], "true")]) } else { BTreeMap::new() };
         serde_json::from_value(
             json!({"metadata": {"name": name, "annotations": annotations}, "provisioner": "x"}),
         )

@@ -21,7 +21,7 @@ const NAME: &str = "local-registry-hosting";
 /// The known versions of the announcement, the newest first.
 const KEYS: [&str; 1] = ["localRegistryHosting.v1"];
 /// How long a call may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A registry that a cluster announces. The registry may be gone, because no controller updates the announcement.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

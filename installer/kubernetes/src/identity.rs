@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a call may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The identity of a cluster: the UID of its namespace `kube-system`, which exists as long as the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

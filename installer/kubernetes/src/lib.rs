@@ -20,7 +20,7 @@ pub mod waiting;
 
 pub use call::{CallError, Class, Error};
 pub use object::ObjectRef;
-pub use pace::{Pace, Steady, Stopped};
+pub use pace::{NotRecorded, Pace, Steady, Stopped};
 pub use waiting::Waiting;
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Waits that the user can stop, and that report the object they wait for.
 
-use std::{pin::pin, task::Poll, time::Duration};
+use std::{error::Error as StdError, pin::pin, task::Poll, time::Duration};
 
 use futures::future::{BoxFuture, Either, select};
 
-use crate::Waiting;
+use crate::{ObjectRef, Waiting};
 
 /// How long a call with a temporary failure is retried by default.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -19,7 +19,11 @@ const LAST_MOMENT: Duration = Duration::from_millis(200);
 #[error("stopped")]
 pub struct Stopped;
 
-/// The caller's control over waits: every loop and every retry pauses through it.
+/// The reason why a call was not recorded.
+pub type NotRecorded = Box<dyn StdError + Send + Sync>;
+
+/// The caller's control over waits: every loop and every retry pauses through it. Calls that change objects are recorded
+/// through it as well.
 pub trait Pace: Send + Sync {
     /// Receives the object that is waited for, each time it or its progress changes.
     fn report(&self, waiting: &Waiting);
@@ -31,6 +35,17 @@ pub trait Pace: Send + Sync {
     /// How long a call with a temporary failure, such as a refused connection, is retried.
     fn patience(&self) -> Duration {
         PATIENCE
+    }
+
+    /// Records a call, such as `apply Deployment a/b`, before it is made. On an error, it is not made.
+    fn calling(&self, _call: &str) -> Result<(), NotRecorded> {
+        Ok(())
+    }
+
+    /// Records the outcome of a call on `object`: its failure, or none. A stopped call has no outcome, because it may
+    /// still have an effect.
+    fn called(&self, _call: &str, _object: &ObjectRef, _failure: Option<&str>) -> Result<(), NotRecorded> {
+        Ok(())
     }
 }
 
@@ -96,11 +111,17 @@ pub(crate) mod tests {
     pub(crate) struct Stoppable {
         stopped: watch::Sender<bool>,
         pub(crate) reported: Mutex<Vec<String>>,
+        /// The recorded calls and outcomes.
+        pub(crate) recorded: Mutex<Vec<String>>,
     }
 
     impl Stoppable {
         pub(crate) fn new() -> Self {
-            Self { stopped: watch::Sender::new(false), reported: Mutex::default() }
+            Self {
+                stopped: watch::Sender::new(false),
+                reported: Mutex::default(),
+                recorded: Mutex::default(),
+            }
         }
 
         pub(crate) fn stop(&self) {
@@ -121,6 +142,22 @@ pub(crate) mod tests {
                     Err(_) => Ok(()),
                 }
             })
+        }
+
+        fn calling(&self, call: &str) -> Result<(), NotRecorded> {
+            let mut recorded = self.recorded.lock().unwrap();
+            // A full disk.
+            if recorded.len() == 3 {
+                return Err("no space left".into());
+            }
+            recorded.push(call.to_owned());
+            Ok(())
+        }
+
+        fn called(&self, call: &str, object: &ObjectRef, failure: Option<&str>) -> Result<(), NotRecorded> {
+            let outcome = failure.map_or_else(|| format!("made {object}"), |why| format!("failed: {why}"));
+            self.recorded.lock().unwrap().push(format!("{call}: {outcome}"));
+            Ok(())
         }
     }
 

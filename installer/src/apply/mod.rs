@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use devplat_plan::{Action, Owner, Planned, State, Step, StepId, Verdict};
+use devplat_plan::{Action, How, Owner, Planned, State, Step, StepId, Verdict};
 
 use crate::{
     check::{CheckedPlan, With, Work},
@@ -264,10 +264,12 @@ async fn make(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failur
 /// creates or updates it if needed.
 async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
     let begun = tokio::time::Instant::now();
+    // The plan cannot know the action, so it could not block it. A new plan will.
+    let cannot = |action: Action| changed(step, &format!("it must be {action}d"));
     loop {
         let found = resource.find(&cx.world).await?;
         let Some(live) = found.first() else {
-            return resource.create(cx).ok_or_else(|| unplanned(step))?.await.map(drop);
+            return resource.create(cx).ok_or_else(|| cannot(Action::Create))?.await.map(drop);
         };
         if let Owner::Foreign(_) = live.sight.owner {
             return Err(changed(step, &format!("{} now belongs to another owner", live.sight.physical)));
@@ -285,21 +287,18 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
             State::Failed(why) => return Err(changed(step, why)),
             State::Ready | State::Degraded(_) => {
                 live.store_output(&cx.world);
-                return match resource.compare(live) {
-                    Verdict::Same => Ok(()),
-                    Verdict::Differs(changes)
-                        if changes.iter().all(|change| change.how == devplat_plan::How::InPlace) =>
-                    {
-                        resource.update(cx).ok_or_else(|| unplanned(step))?.await.map(drop)
-                    }
+                let verdict = resource.compare(live);
+                let in_place = match &verdict {
+                    Verdict::Same => return Ok(()),
                     // The calls themselves show whether it can be changed, and a failure has their reason and remedy.
-                    Verdict::Unknown(_) => {
-                        resource.update(cx).ok_or_else(|| unplanned(step))?.await.map(drop)
-                    }
-                    verdict @ (Verdict::Differs(_) | Verdict::Unfit(_)) => {
-                        Err(changed(step, &crate::ui::verdict(&verdict)))
-                    }
+                    Verdict::Unknown(_) => true,
+                    Verdict::Differs(changes) => changes.iter().all(|change| change.how == How::InPlace),
+                    Verdict::Unfit(_) => false,
                 };
+                if !in_place {
+                    return Err(changed(step, &crate::ui::verdict(&verdict)));
+                }
+                return resource.update(cx).ok_or_else(|| cannot(Action::Update))?.await.map(drop);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! `devplat completions`.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
 use crate::{failure::Failure, host::Host};
@@ -19,9 +19,9 @@ pub(super) struct Completions {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "like every other verb")]
-pub(super) fn run(completions: &Completions, host: &Host) -> Result<(), Failure> {
+pub(super) fn run(completions: &Completions, command: &mut Command, host: &Host) -> Result<(), Failure> {
     let mut text = Vec::new();
-    clap_complete::generate(completions.shell, &mut super::Program::command(), "devplat", &mut text);
+    clap_complete::generate(completions.shell, command, "devplat", &mut text);
     host.ui.say(&String::from_utf8_lossy(&text));
     Ok(())
 }

@@ -63,6 +63,7 @@ pub(super) struct Destroy {
 
 pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
+    destroy.layers.refuse_values_alone("destroy")?;
     let asked = Asked {
         name: destroy.name.get(),
         profile: destroy.layers.profile.clone(),
@@ -71,6 +72,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         templates: None,
         yes: destroy.answers.yes,
         take_over: destroy.take_over.take_over,
+        lose: Vec::new(),
     };
     let state = asked.state(host)?;
     if destroy.forget {
@@ -101,6 +103,11 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         (Some(_), true) | (None, _) => Allowed::Everything,
     };
     let plan = planning::removal(&survey, &allowed, &world)?;
+    if let (Some(named), false) = (&world.named, asked.yes) {
+        // Only for the question, which can do without.
+        let read = host.or_stopped(async { Ok(world.capabilities(named).await.map(drop)) }).await?;
+        tracing::debug!(?read, "capabilities");
+    }
     confirm(&question(&names, &world), "nothing was deleted", asked.yes, host)?;
     let nothing_wanted = devplat_plan::Graph::empty();
     let checking = check::check(plan, &nothing_wanted, &survey.found, &world);
@@ -265,7 +272,9 @@ fn question(parts: &[String], world: &World) -> String {
         ),
         Some(named) => format!(
             "delete platform {} from {} (context {})?",
-            world.platform, named.context.provider, named.context.name
+            world.platform,
+            world.title_of(named),
+            named.context.name
         ),
     }
 }

@@ -45,6 +45,7 @@ struct Finding {
 }
 
 pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
+    doctor.layers.refuse_values_alone("doctor")?;
     let provider = match &doctor.layers.profile {
         Some(profile) => {
             let asked = crate::request::Asked { set: doctor.layers.set.clone(), ..Default::default() };

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Args, parser::ValueSource};
 use devplat_profile::PlatformName;
 
-use crate::{request::Asked, ui::Format};
+use crate::{
+    failure::{Exit, Failure},
+    request::Asked,
+    ui::Format,
+};
 
 /// Flags that are also accepted before the verb.
 #[derive(Debug, Clone, Args)]
@@ -107,6 +111,17 @@ pub(super) struct Layers {
     pub(super) set: Vec<String>,
 }
 
+impl Layers {
+    /// Fails if values are given without a profile, for verbs that read only a given profile.
+    pub(super) fn refuse_values_alone(&self, verb: &str) -> Result<(), Failure> {
+        if self.set.is_empty() || self.profile.is_some() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Usage, format!("`devplat {verb}` uses --set only with --profile"))
+            .hint(format!("run `devplat {verb} --help` for the arguments")))
+    }
+}
+
 /// An existing cluster.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Context {
@@ -124,7 +139,7 @@ pub(super) struct Platform {
     pub(super) layers: Layers,
     #[command(flatten)]
     pub(super) context: Context,
-    /// Folder with templates in place of devplat's own
+    /// Folder with templates in place of devplat's own; remembered until an empty one is named
     #[arg(long, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
     pub(super) templates: Option<PathBuf>,
 }
@@ -143,6 +158,14 @@ pub(super) struct TakeOver {
     /// Continue with a platform that another account of this machine created
     #[arg(long)]
     pub(super) take_over: bool,
+}
+
+/// Losses of data that the user agrees to.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Losing {
+    /// Change or delete this resource even if data is lost, such as `cluster`
+    #[arg(long, value_name = "RESOURCE")]
+    pub(super) lose: Vec<String>,
 }
 
 impl Platform {

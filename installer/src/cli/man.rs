@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 
 use crate::{
     failure::{Exit, Failure},
@@ -22,8 +22,7 @@ pub(super) struct Man {
     folder: Option<PathBuf>,
 }
 
-pub(super) fn run(man: &Man, host: &Host) -> Result<(), Failure> {
-    let command = super::Program::command();
+pub(super) fn run(man: &Man, command: Command, host: &Host) -> Result<(), Failure> {
     let Some(folder) = &man.folder else {
         let mut text = Vec::new();
         clap_mangen::Man::new(command)

@@ -1,6 +1,7 @@
 //! The command line: parses the arguments into a verb, one file per verb. Each verb accepts only the flags that it
 //! uses.
 
+mod cluster;
 mod completions;
 mod confirm;
 mod destroy;
@@ -40,15 +41,6 @@ Examples:
 
 Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something;
 4 stopped part-way, the same command continues; 5 destroyed, but there are leftovers.";
-
-/// The output of `devplat` without a verb.
-const FIRST: &str = "\
-devplat turns a machine or a cluster into a platform where developers get dev servers over SSH.
-
-  devplat up --profile k3d      create a platform on this machine (or: --profile kind)
-  devplat profiles list         list the shipped profiles
-  devplat doctor                check this machine for the needs of a profile
-  devplat --help                list every verb";
 
 /// Turn a machine or a cluster into a platform for dev servers, and delete it again without a trace.
 #[derive(Debug, Parser)]
@@ -96,7 +88,7 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let program = match parse(&arguments) {
         Ok(program) => program,
-        Err(error) => return usage::report(&error, &arguments).into(),
+        Err(error) => return usage::report(&error, &arguments, &Program::command()).into(),
     };
     let output = program.output();
     let colours = std::io::stderr().is_terminal() && crate::ui::colours();
@@ -128,7 +120,7 @@ pub async fn drive(arguments: &[&str], host: &Host) -> u8 {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
     let outcome = match parse(&arguments) {
         Ok(program) => program.run(host).await,
-        Err(error) => Err(usage::failure(&error, &arguments)),
+        Err(error) => Err(usage::failure(&error, &arguments, &Program::command())),
     };
     if let Err(failure) = &outcome {
         host.ui.error(failure);
@@ -194,8 +186,8 @@ impl Program {
             Verb::SshConfig(config) => host.or_stopped(Box::pin(ssh_config::run(&config, host))).await,
             Verb::Doctor(doctor) => host.or_stopped(Box::pin(doctor::run(&doctor, host))).await,
             Verb::Version(version) => version::run(&version, host),
-            Verb::Completions(completions) => completions::run(&completions, host),
-            Verb::Man(man) => man::run(&man, host),
+            Verb::Completions(completions) => completions::run(&completions, &mut Self::command(), host),
+            Verb::Man(man) => man::run(&man, Self::command(), host),
         }
     }
 }

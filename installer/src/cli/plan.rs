@@ -3,7 +3,10 @@
 use clap::Args;
 use devplat_plan::{Plan, Sum, estimate};
 
-use super::flags::{Output, Platform};
+use super::{
+    cluster,
+    flags::{Losing, Output, Platform},
+};
 use crate::{
     failure::Failure,
     host::Host,
@@ -24,16 +27,19 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) platform: Platform,
     #[command(flatten)]
+    losing: Losing,
+    #[command(flatten)]
     pub(super) output: Output,
 }
 
 pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
     let request = Request::make(&args.platform.asked(), host, Purpose::Look).await?;
-    let planned = planning::plan(&request.inputs, &request.world).await?;
+    let planned = planning::plan(&request.inputs, &request.world, &args.losing.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);
     } else {
         host.ui.say(&show(&planned.plan));
+        cluster::report(&request, host);
         for entry in planning::unfinished(&request.world)? {
             host.ui.remark(&format!("an earlier run did not finish: {} {}", entry.action, entry.step));
         }

@@ -13,7 +13,7 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     request::{self, Asked},
-    resource::{FORWARDED_PORT, reach_cluster},
+    resource::{forwarded_port, reach_cluster},
     signals,
     ui::Ui,
 };
@@ -21,7 +21,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   devplat port-forward                          until Ctrl-C
-  devplat port-forward -- ssh -p 2222 alice@127.0.0.1";
+  devplat port-forward --port 2222 -- ssh -p 2222 alice@127.0.0.1";
 
 /// Forward a port of this machine to the bastion, for clusters that offer no other way.
 #[derive(Debug, Args)]
@@ -31,14 +31,19 @@ pub(super) struct PortForward {
     pub(super) name: Name,
     #[command(flatten)]
     context: Context,
-    /// Port of this machine; the written ssh configuration expects this one
-    #[arg(long, default_value_t = FORWARDED_PORT)]
-    port: u16,
+    /// Port of this machine; that of the written ssh configuration if missing
+    #[arg(long, value_parser = a_port)]
+    port: Option<u16>,
     #[command(flatten)]
     pub(super) output: Output,
     /// A command to run meanwhile, such as ssh; without one, the port stays until Ctrl-C
     #[arg(last = true)]
     command: Vec<OsString>,
+}
+
+fn a_port(text: &str) -> Result<u16, String> {
+    let port = text.parse::<u16>().ok().filter(|port| *port > 0);
+    port.ok_or_else(|| format!("{text:?} is not a port, which is a number from 1 to 65535"))
 }
 
 pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failure> {
@@ -52,7 +57,8 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
     };
     let (standing, client) = host.or_stopped(Box::pin(reaching)).await?;
     let world = &standing.world;
-    let listener = TcpListener::bind(("127.0.0.1", *port)).await.map_err(|error| {
+    let port = port.unwrap_or_else(|| forwarded_port(&world.platform));
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
         Failure::of(Exit::Missing, &error).while_doing(format!("cannot listen on 127.0.0.1:{port}")).hint(
             "stop the process that listens there (`ss -ltnp` lists it), or name another port with --port",
         )

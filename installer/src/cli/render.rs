@@ -72,7 +72,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     // There is no cluster, so `auto` is not resolved.
     decisions.profile.get_or_insert_with(|| "kind".to_owned());
     let profile = request::recall(&asked, &decisions, host, Purpose::Look)?.loaded.profile;
-    let templates = request::templates(&asked, host)?;
+    let templates = devplat_render::Templates::new(&request::own_templates(&asked, &decisions, host)?)?;
     let images = match images.as_deref() {
         Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
             operator: operator.clone(),
@@ -104,12 +104,17 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         Some(What::Users) => &[ReleaseName::Users],
         None => &ReleaseName::ALL,
     };
+    let mut all = Vec::new();
     for release in releases {
-        let text = to_yaml(&templates.release(*release, input)?);
+        let objects = templates.release(*release, input)?;
         match to {
-            None => host.ui.say(&text),
-            Some(folder) => write(&host.folder.join(folder), *release, &text, host)?,
+            None if host.ui.is_json() => all.extend(objects),
+            None => host.ui.say(&to_yaml(&objects)),
+            Some(folder) => write(&host.folder.join(folder), *release, &to_yaml(&objects), host)?,
         }
+    }
+    if to.is_none() && host.ui.is_json() {
+        host.ui.document(&serde_json::json!({"apiVersion": "v1", "kind": "List", "items": all}));
     }
     Ok(())
 }

@@ -49,7 +49,10 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
         ssh_block::remove(&file, asked.name.as_str())?;
         decisions.ssh_config = false;
         state.remember(&decisions)?;
-        host.ui.remark(&format!("removed the block of platform {} from {}", asked.name, file.display()));
+        host.ui.outcome(
+            &format!("removed the block of platform {} from {}", asked.name, file.display()),
+            &serde_json::json!({"is": "removed", "file": file.display().to_string()}),
+        );
         return Ok(());
     }
     let question = format!("add a block for platform {} to {}?", asked.name, file.display());
@@ -60,6 +63,18 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     crate::resource::reach_cluster(&request.world).await?;
     ssh_block::write(&request.inputs, &request.world).await?;
     host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
-    host.ui.say(&ssh_block::example(&request.inputs));
+    let others = ssh_block::others(&file, asked.name.as_str())?;
+    if let Some(other) = others.first() {
+        host.ui.remark(&format!(
+            "hosts such as mydev.dev-alice now lead to platform {}; for platform {other}: ssh alice+mydev@{other}",
+            asked.name
+        ));
+    }
+    let example = ssh_block::example(&request.inputs);
+    let file = file.display().to_string();
+    host.ui.outcome(
+        &example,
+        &serde_json::json!({"is": "added", "file": file, "commands": example.lines().collect::<Vec<_>>()}),
+    );
     Ok(())
 }

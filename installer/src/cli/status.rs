@@ -6,13 +6,20 @@ use devplat_plan::{Planned, Sight, State};
 use devplat_profile::Provider;
 use serde::Serialize;
 
-use super::flags::{Output, Platform};
+use super::{
+    cluster,
+    flags::{Output, Platform},
+};
 use crate::{
     failure::Failure,
     host::Host,
     observe::{Survey, observe},
     request::{Asked, Purpose, Request},
-    resource::{self, AnyResource, next_line},
+    resource::{
+        self, AnyResource,
+        fitness::{self, Needs},
+        next_line,
+    },
     ui,
     world::{CLUSTER, World},
 };
@@ -63,19 +70,43 @@ struct ClusterStatus {
     /// The kubeconfig in the state folder; missing if the context is in the user's own kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
     kubeconfig: Option<String>,
+    /// The capabilities of an existing cluster, for people.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<Fact>,
+    /// Facts that a user may not expect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remarks: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Fact {
+    name: &'static str,
+    value: String,
 }
 
 impl ClusterStatus {
-    fn of(provider: Provider, world: &World) -> Self {
+    fn of(provider: Provider, needs: &Needs, world: &World) -> Self {
         match &world.named {
             None => Self {
                 provider: provider.to_string(),
                 name: world.platform.to_string(),
                 kubeconfig: Some(world.state.kubeconfig().display().to_string()),
+                facts: Vec::new(),
+                remarks: Vec::new(),
             },
             Some(named) => {
                 let name = named.context.provider.name().unwrap_or(&named.context.name).to_owned();
-                Self { provider: provider.to_string(), name, kubeconfig: None }
+                let known = world.known_capabilities();
+                let facts = known.map(fitness::facts).into_iter().flatten();
+                let remarks = known.map(|known| fitness::remarks(needs, known));
+                Self {
+                    provider: provider.to_string(),
+                    name,
+                    kubeconfig: None,
+                    facts: facts.map(|(name, value)| Fact { name, value }).collect(),
+                    remarks: remarks.unwrap_or_default(),
+                }
             }
         }
     }
@@ -111,7 +142,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         version: VERSION,
         name: asked.name.to_string(),
         profile: decisions.profile.clone().unwrap_or_default(),
-        cluster: ClusterStatus::of(provider, world),
+        cluster: ClusterStatus::of(provider, &Needs::of(&inputs.profile), world),
         context,
         ready,
         parts,
@@ -122,6 +153,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         host.ui.document(&status);
     } else {
         host.ui.say(&show(&status));
+        cluster::report(&request, host);
     }
     Ok(())
 }
@@ -159,7 +191,16 @@ fn described(sight: &Sight) -> (bool, String) {
         State::Leaving => (false, "is being deleted".to_owned()),
         State::Failed(why) => (false, why.clone()),
         State::Ready => (sight.verdict == Some(devplat_plan::Verdict::Same), verdict()),
-        State::Degraded(faults) => (false, faults.join("; ")),
+        State::Degraded(faults) => {
+            let differences = match &sight.verdict {
+                Some(devplat_plan::Verdict::Differs(_)) => verdict(),
+                Some(_) | None => String::new(),
+            };
+            let others = faults.iter().filter(|fault| !differences.contains(*fault)).cloned();
+            let all: Vec<String> =
+                Some(differences.clone()).into_iter().filter(|text| !text.is_empty()).chain(others).collect();
+            (false, all.join("; "))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use devplat_kubernetes::{
     context::{Context, Provider as Maker},
 };
 use devplat_plan::{Change, Owner, Verdict};
-use devplat_profile::PlatformName;
+use devplat_profile::{Exposure, PlatformName};
 use devplat_tool::{Surroundings, local::Account};
 use serde_json::Value;
 
@@ -45,6 +45,8 @@ fn not_ready() -> Status {
             provider: "kind".to_owned(),
             name: "devplat".to_owned(),
             kubeconfig: Some("/home/alice/.local/state/devplat/devplat/kubeconfig".to_owned()),
+            facts: Vec::new(),
+            remarks: Vec::new(),
         },
         context: "kind-devplat".to_owned(),
         ready: false,
@@ -108,6 +110,13 @@ fn part_is_ready_only_if_it_is_as_wanted() {
 fn documentation_describes_exactly_the_fields() {
     let mut given = BTreeSet::new();
     fields("", &serde_json::to_value(not_ready()).unwrap(), &mut given);
+    let existing = ClusterStatus {
+        facts: vec![Fact { name: "metrics", value: "served".to_owned() }],
+        remarks: vec!["unexpected".to_owned()],
+        ..not_ready().cluster
+    };
+    let existing = Status { cluster: existing, ..not_ready() };
+    fields("", &serde_json::to_value(existing).unwrap(), &mut given);
     let page = page();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let described: BTreeSet<String> = rows.map(|(field, _)| field.to_owned()).collect();
@@ -139,7 +148,8 @@ fn cluster_of_another_provider_has_its_short_name() {
             named: Some(NamedCluster { context, kubeconfig: std::sync::Arc::default() }),
             plugins: std::sync::Arc::new(NoPlugins),
         });
-        ClusterStatus::of(Provider::Existing, &world)
+        let needs = Needs { storage_class: None, exposure: Exposure::PortForward };
+        ClusterStatus::of(Provider::Existing, &needs, &world)
     };
     let of_kind = cluster(Maker::Kind("x".to_owned()));
     assert_eq!((of_kind.provider.as_str(), of_kind.name.as_str()), ("existing", "x"));

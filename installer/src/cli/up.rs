@@ -5,8 +5,9 @@ use devplat_plan::estimate;
 use tokio::time::Instant;
 
 use super::{
+    cluster,
     confirm::confirm,
-    flags::{Answers, Output, Platform, TakeOver},
+    flags::{Answers, Losing, Output, Platform, TakeOver},
 };
 use crate::{
     apply::Apply,
@@ -22,7 +23,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   devplat up --profile k3d
-  devplat up --profile kind --set operator.replicas=1
+  devplat up --profile kind --set operator.replicas=2
   devplat up --profile existing --context my-cluster --set images.registry=registry.example/team
   devplat up --profile ./platform.yaml --yes";
 
@@ -39,16 +40,23 @@ pub(super) struct Up {
     #[command(flatten)]
     take_over: TakeOver,
     #[command(flatten)]
+    losing: Losing,
+    #[command(flatten)]
     pub(super) output: Output,
 }
 
 pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     let start = Instant::now();
-    let asked = Asked { yes: up.answers.yes, take_over: up.take_over.take_over, ..up.platform.asked() };
+    let asked = Asked {
+        yes: up.answers.yes,
+        take_over: up.take_over.take_over,
+        lose: up.losing.lose.clone(),
+        ..up.platform.asked()
+    };
     let _locked = request::lock(&asked.state(host)?)?;
     let prepared = async {
         let request = Request::make(&asked, host, Purpose::Change).await?;
-        let made = planning::plan(&request.inputs, &request.world).await?;
+        let made = planning::plan(&request.inputs, &request.world, &asked.lose).await?;
         Ok((request, made))
     };
     let (request, made) =
@@ -60,9 +68,10 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
         usual_seconds: estimate(&made.plan).usual.as_secs_f64(),
     });
     if changed {
+        cluster::report(&request, host);
         if let Some(named) = &world.named {
-            let (provider, context) = (&named.context.provider, &named.context.name);
-            let question = format!("install platform {} into {provider} (context {context})?", asked.name);
+            let (title, context) = (world.title_of(named), &named.context.name);
+            let question = format!("install platform {} into {title} (context {context})?", asked.name);
             confirm(&question, "nothing was done", asked.yes, host)?;
         }
         let checking = check::check(made.plan, &made.wanted, &made.found, world);

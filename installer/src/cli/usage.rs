@@ -13,8 +13,17 @@ use crate::{
     ui::{Format, Ui},
 };
 
+/// The output of `devplat` without a verb.
+const FIRST: &str = "\
+devplat turns a machine or a cluster into a platform where developers get dev servers over SSH.
+
+  devplat up --profile k3d      create a platform on this machine (or: --profile kind)
+  devplat profiles list         list the shipped profiles
+  devplat doctor                check this machine for the needs of a profile
+  devplat --help                list every verb";
+
 /// Reports the mistake on the command line, or prints the requested help; returns the exit status.
-pub(super) fn report(error: &clap::Error, arguments: &[OsString]) -> u8 {
+pub(super) fn report(error: &clap::Error, arguments: &[OsString], command: &Command) -> u8 {
     let ui = Ui::new(format(arguments.iter().skip(1).cloned(), std::env::var_os("DEVPLAT_OUTPUT")));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
@@ -24,7 +33,7 @@ pub(super) fn report(error: &clap::Error, arguments: &[OsString]) -> u8 {
         }
         // `devplat` alone prints the first commands to type.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() <= 1 && !ui.is_json() => {
-            ui.say(super::FIRST);
+            ui.say(FIRST);
             return Exit::Usage.status();
         }
         // `devplat users` alone prints its help.
@@ -34,7 +43,7 @@ pub(super) fn report(error: &clap::Error, arguments: &[OsString]) -> u8 {
         }
         _ => {}
     }
-    let failure = failure(error, arguments);
+    let failure = failure(error, arguments, command);
     ui.error(&failure);
     failure.exit.status()
 }
@@ -48,10 +57,10 @@ pub(super) fn unused(command: &mut Command, flag: &str, verb: &str) -> clap::Err
 }
 
 /// Converts a mistake on the command line into a failure.
-pub(super) fn failure(error: &clap::Error, arguments: &[OsString]) -> Failure {
+pub(super) fn failure(error: &clap::Error, arguments: &[OsString], command: &Command) -> Failure {
     let of = |kind| error.get(kind);
     let text = |kind| of(kind).map(ToString::to_string).unwrap_or_default();
-    let verb = verb(arguments);
+    let verb = verb(arguments, command);
     let message = match error.kind() {
         ErrorKind::UnknownArgument => {
             let flag = text(ContextKind::InvalidArg);
@@ -127,12 +136,11 @@ fn hints(error: &clap::Error) -> Vec<String> {
 }
 
 /// Returns the verb on the command line, with its subcommand; empty if there is none.
-fn verb(arguments: &[OsString]) -> String {
-    use clap::CommandFactory;
-    let mut command = super::Program::command();
+fn verb(arguments: &[OsString], command: &Command) -> String {
+    let mut command = command;
     let mut verb: Vec<String> = Vec::new();
     for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
-        let Some(below) = command.find_subcommand(argument).cloned() else { continue };
+        let Some(below) = command.find_subcommand(argument) else { continue };
         verb.push(argument.to_owned());
         command = below;
     }
@@ -179,13 +187,16 @@ fn of_output(arg: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::cli::Program;
 
     fn reported_for(line: &str) -> String {
         let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let error = super::super::parse(&arguments).unwrap_err();
         assert!(error.use_stderr(), "{error}");
-        let failure = failure(&error, &arguments);
+        let failure = failure(&error, &arguments, &Program::command());
         assert_eq!(failure.exit, Exit::Usage);
         assert!(
             failure.hints.iter().any(|hint| hint.contains("--help` for the arguments")),

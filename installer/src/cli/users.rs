@@ -2,19 +2,21 @@
 
 mod add;
 mod list;
+mod place;
 mod remove;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use devplat_api::DevUser;
 use kube::Api;
 
-use super::flags::{Answers, Context, Name, Output};
+use super::flags::{Name, Output};
 use crate::{
-    failure::{Exit, Failure},
+    failure::Failure,
     host::Host,
     request::{self, Asked},
     resource::reach_cluster,
 };
+use place::Where;
 
 /// Add, list and remove developers.
 #[derive(Debug, Subcommand)]
@@ -25,40 +27,9 @@ pub(super) enum Users {
     /// Add a developer, or replace their keys
     Add(add::Add),
     /// List developers
-    List(List),
+    List(list::List),
     /// Remove a developer with their dev servers; homes stay, unless they are deleted with their dev server
-    Remove(Remove),
-}
-
-/// The platform.
-#[derive(Debug, Args)]
-pub(super) struct Where {
-    #[command(flatten)]
-    name: Name,
-    #[command(flatten)]
-    context: Context,
-    #[command(flatten)]
-    output: Output,
-}
-
-/// The arguments of `users list`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  devplat users list --output json")]
-pub(super) struct List {
-    #[command(flatten)]
-    at: Where,
-}
-
-/// The arguments of `users remove`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  devplat users remove alice --yes")]
-pub(super) struct Remove {
-    /// Their name
-    user: String,
-    #[command(flatten)]
-    answers: Answers,
-    #[command(flatten)]
-    at: Where,
+    Remove(remove::Remove),
 }
 
 impl Users {
@@ -103,14 +74,4 @@ pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
         Users::List(_) => list::list(&api, &asked, host).await,
         Users::Remove(remove) => remove::remove(world, &api, remove, host).await,
     }
-}
-
-/// Converts the error of a call about users. If the API server does not serve the kind, there is no platform.
-fn call_failure(error: kube::Error, what: &str, asked: &str) -> Failure {
-    let error = devplat_kubernetes::call::call_error(what, None, error);
-    if error.is_kind_absent() {
-        return Failure::new(Exit::Usage, "there is no platform in this cluster")
-            .hint(format!("`{asked}` installs one; --context names another cluster"));
-    }
-    Failure::from(error)
 }

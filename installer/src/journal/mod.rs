@@ -42,7 +42,7 @@ pub struct Entry {
 pub enum Outcome {
     /// The step starts; written and synced before its first call.
     Begun,
-    /// The call is about to be made; written and synced before it.
+    /// The call is about to be made; written before it, and synced except for calls to the API server.
     Calling,
     /// The call returned without an error.
     Made,
@@ -78,8 +78,8 @@ pub enum Error {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// The parser's error.
-        source: serde_json::Error,
+        /// The parser's error, which is not part of the message.
+        error: serde_json::Error,
     },
     /// The file cannot be read or written.
     #[error("cannot {verb} journal {}", path.display())]
@@ -202,7 +202,7 @@ fn is_zero(generation: &u32) -> bool {
 
 /// Reads the version in the header, if there is one, and the entries.
 fn parse(path: &Path, text: &[u8]) -> Result<(Option<u32>, Vec<Entry>), Error> {
-    let damaged = |line: usize| move |source| Error::Damaged { path: path.to_owned(), line, source };
+    let damaged = |line: usize| move |error| Error::Damaged { path: path.to_owned(), line, error };
     let mut lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let Some((_, first)) = lines.next() else { return Ok((None, Vec::new())) };
     let Header { version } = serde_json::from_slice(first).map_err(damaged(1))?;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
-    capabilities,
     hosting::Hosting,
     recognition::{Delivery as Way, Distribution},
 };
@@ -20,7 +19,7 @@ use crate::{
     host::Host,
     platform::{Delivery, NodeImport},
     state::{Decisions, RememberedDelivery},
-    world::{ClusterAccess, World},
+    world::World,
 };
 
 const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --set images.registry=registry.example/team (`docker login` first)";
@@ -90,8 +89,7 @@ async fn found(
     registry: bool,
 ) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
     let named = world.named.clone().ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
-    let client = world.client_of(&ClusterAccess::named(&named)).await?;
-    let capabilities = capabilities::ask(&client, &named.context).await?;
+    let capabilities = world.capabilities(&named).await?.clone();
     if registry
         && let Some(hosting) = &capabilities.registry_hosting
         && let Some(remembered) = announced(hosting, host).await

@@ -1,5 +1,6 @@
 //! A request: the input of a verb, resolved once from arguments, environment, files and remembered decisions.
 
+mod asked;
 mod cluster;
 mod delivery;
 mod detect;
@@ -8,14 +9,11 @@ mod minikube;
 mod profile;
 mod standing;
 
+pub use asked::{Asked, Purpose};
 pub use profile::{Recalled, load_profile, recall};
 pub use standing::{Standing, not_found, standing};
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use devplat_image::Store;
 use devplat_profile::{Cluster, DevServerImage, PlatformName};
@@ -30,25 +28,6 @@ use crate::{
     world::{Parts, World},
 };
 
-/// The arguments of the command line, without the verb.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// The platform.
-    pub name: PlatformName,
-    /// The profile: a shipped one, a file, or `-` for standard input.
-    pub profile: Option<String>,
-    /// Values of the profile.
-    pub set: Vec<String>,
-    /// The context of an existing cluster.
-    pub context: Option<String>,
-    /// A folder with templates in place of devplat's own.
-    pub templates: Option<PathBuf>,
-    /// Whether questions are answered with yes.
-    pub yes: bool,
-    /// Whether to continue with a platform of another account.
-    pub take_over: bool,
-}
-
 /// The input of verbs that create or compare.
 pub struct Request {
     /// The input of the platform.
@@ -58,51 +37,6 @@ pub struct Request {
     /// The decisions to remember after the apply.
     pub decisions: Decisions,
     _engine_lock: Option<EngineLock>,
-}
-
-/// The purpose of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// To change the platform, which needs the lock.
-    Change,
-    /// To observe the platform. A mistake in an unrelated variable is then only a remark.
-    Look,
-}
-
-impl Asked {
-    /// Returns the state folder of the platform.
-    pub fn state(&self, host: &Host) -> Result<StateFolder, Failure> {
-        Ok(StateFolder::below(&host.state_base()?, &self.name))
-    }
-
-    /// Returns the command line that continues, with all given arguments.
-    pub fn again(&self, verb: &str) -> String {
-        let Self { name, profile, set, context, templates, yes: _, take_over } = self;
-        let mut words = vec!["devplat".to_owned(), verb.to_owned()];
-        let mut option = |option: &str, value: &str| {
-            words.push(option.to_owned());
-            words.push(shlex::try_quote(value).map_or_else(|_| value.to_owned(), Into::into));
-        };
-        if *name != PlatformName::default() {
-            option("--name", name.as_str());
-        }
-        if let Some(profile) = profile {
-            option("--profile", profile);
-        }
-        if let Some(context) = context {
-            option("--context", context);
-        }
-        if let Some(templates) = templates {
-            option("--templates", &templates.display().to_string());
-        }
-        for set in set {
-            option("--set", set);
-        }
-        if *take_over {
-            words.push("--take-over".to_owned());
-        }
-        words.join(" ")
-    }
 }
 
 /// Locks the platform against other runs of this account. A folder that was created only for the lock is deleted after
@@ -170,11 +104,19 @@ impl Request {
         };
         let (delivery, remembered) = delivery::decide(&profile.cluster, &before, &mut world, host).await?;
         let dev_image = dev_image(&profile.dev_servers.image, &before, host).await?;
+        let own_templates = own_templates(asked, &before, host)?;
+        if asked.templates.is_none() && !own_templates.is_empty() {
+            let templates: Vec<&str> = own_templates.keys().map(String::as_str).collect();
+            host.ui.remark(&format!(
+                "using templates of an earlier run: {}; --templates with an empty folder brings back devplat's own",
+                templates.join(", ")
+            ));
+        }
         let inputs = PlatformInputs {
             platform: asked.name.clone(),
             config_file: cluster::config_file(&profile.cluster)?,
             delivery,
-            templates: templates(asked, host)?,
+            templates: Templates::new(&own_templates)?,
             store: Store::new(host.cache()?.join("images")),
             programs: AllPrograms::find(&host.programs)?,
             state,
@@ -196,6 +138,7 @@ impl Request {
             account: Some(host.account.to_string()),
             delivery: remembered,
             ssh_config: before.ssh_config,
+            templates: own_templates,
         };
         Ok(Self { inputs: Arc::new(inputs), world: Arc::new(world), decisions, _engine_lock: engine_lock })
     }
@@ -242,18 +185,22 @@ fn engine_lock(id: &str, platform: &PlatformName) -> Result<EngineLock, Failure>
     })
 }
 
-/// Reads the templates; those in the user's folder replace devplat's own.
-pub fn templates(asked: &Asked, host: &Host) -> Result<Templates, Failure> {
-    let mut overrides = BTreeMap::new();
-    if let Some(folder) = &asked.templates {
-        let folder = host.folder.join(folder);
-        read_templates(&folder, &folder, &mut overrides).map_err(|error| {
-            Failure::of(Exit::Usage, &error)
-                .while_doing(format!("cannot read templates in {}", folder.display()))
-                .hint("name a folder with files such as operator/deployment.yaml.hbs")
-        })?;
-    }
-    Ok(Templates::new(&overrides)?)
+/// Returns the user's templates by their names: those of the folder that the user names, else the remembered ones. An
+/// empty folder brings back devplat's own.
+pub fn own_templates(
+    asked: &Asked,
+    before: &Decisions,
+    host: &Host,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let Some(folder) = &asked.templates else { return Ok(before.templates.clone()) };
+    let folder = host.folder.join(folder);
+    let mut own = BTreeMap::new();
+    read_templates(&folder, &folder, &mut own).map_err(|error| {
+        Failure::of(Exit::Usage, &error)
+            .while_doing(format!("cannot read templates in {}", folder.display()))
+            .hint("name a folder with files such as operator/deployment.yaml.hbs")
+    })?;
+    Ok(own)
 }
 
 fn read_templates(root: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> std::io::Result<()> {

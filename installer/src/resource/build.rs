@@ -11,15 +11,12 @@ use devplat_image::{ImageName, Stored};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_tool::{debian, scratch::Scratch};
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::BUILD};
 use crate::{
     failure::{Exit, Failure},
     platform::{DevImage, PlatformInputs},
     world::World,
 };
-
-/// The kind.
-pub(super) const BUILD: KindName = KindName::new("image {}");
 
 /// An image to assemble.
 #[derive(Clone)]

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use devplat_kubernetes::{Pace, Stopped, Waiting};
+use devplat_kubernetes::{NotRecorded, ObjectRef, Pace, Stopped, Waiting};
 use devplat_plan::{Action, Physical, StepId};
 use futures::future::BoxFuture;
 
 use crate::{
     failure::Failure,
-    journal::{Entry, Journal, Outcome},
+    journal::{self, Entry, Journal, Outcome},
     ui::{Event, Ui},
     world::World,
 };
@@ -73,18 +73,18 @@ impl Cx {
     /// Records the intents of these calls, with one sync for all of them.
     pub fn intend(&self, calls: impl IntoIterator<Item = String>) -> Result<(), Failure> {
         let entries: Vec<_> = calls.into_iter().map(|call| (Some(call), Outcome::Calling, None)).collect();
-        self.record(&entries, true)
+        Ok(self.record(&entries, true)?)
     }
 
     /// Records the success of a call whose intent was recorded.
     pub fn made(&self, call: String, physical: Option<Physical>) -> Result<(), Failure> {
-        self.record(&[(Some(call), Outcome::Made, physical)], false)
+        Ok(self.record(&[(Some(call), Outcome::Made, physical)], false)?)
     }
 
     /// Records the progress of the step itself.
     pub fn outcome(&self, outcome: Outcome) -> Result<(), Failure> {
         let synced = outcome == Outcome::Begun;
-        self.record(&[(None, outcome, None)], synced)
+        Ok(self.record(&[(None, outcome, None)], synced)?)
     }
 
     /// Pauses for `period`, or fails immediately if the user asks to stop.
@@ -96,7 +96,7 @@ impl Cx {
         &self,
         what: &[(Option<String>, Outcome, Option<Physical>)],
         synced: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), journal::Error> {
         let at = (self.world.now)();
         let entries: Vec<Entry> = what
             .iter()
@@ -111,8 +111,7 @@ impl Cx {
             })
             .collect();
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = if synced { journal.write_synced(&entries) } else { journal.write(&entries) };
-        written.map_err(Failure::from)
+        if synced { journal.write_synced(&entries) } else { journal.write(&entries) }
     }
 }
 
@@ -123,5 +122,18 @@ impl Pace for Cx {
 
     fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
         self.world.pause(period)
+    }
+
+    /// Not synced: a killed run loses nothing by that, and after a power cut the objects are found by their labels.
+    fn calling(&self, call: &str) -> Result<(), NotRecorded> {
+        Ok(self.record(&[(Some(call.to_owned()), Outcome::Calling, None)], false)?)
+    }
+
+    fn called(&self, call: &str, object: &ObjectRef, failure: Option<&str>) -> Result<(), NotRecorded> {
+        let (outcome, physical) = match failure {
+            None => (Outcome::Made, Some(Physical(object.to_string()))),
+            Some(why) => (Outcome::Failed(why.to_owned()), None),
+        };
+        Ok(self.record(&[(Some(call.to_owned()), outcome, physical)], false)?)
     }
 }

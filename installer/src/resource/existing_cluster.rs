@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use devplat_kubernetes::context;
+use devplat_kubernetes::{capabilities::Capabilities, context};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Verdict};
 use devplat_profile::Cluster;
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    fitness::{self, Needs},
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
@@ -15,7 +18,9 @@ use crate::{
 
 /// An existing cluster.
 #[derive(Debug, Clone)]
-pub(crate) struct Existing;
+pub(crate) struct Existing {
+    needs: Needs,
+}
 
 impl Kind for Existing {
     const NAME: KindName = CLUSTER;
@@ -25,12 +30,13 @@ impl Kind for Existing {
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
     const DELETE: Option<super::kind::Remove<Self>> = None;
-    type Fields = ();
+    /// Its capabilities; `None` if nothing is wanted of it.
+    type Fields = Option<Box<Capabilities>>;
     type Output = ClusterAccess;
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         Ok(match inputs.profile.cluster {
-            Cluster::Existing(_) => vec![Self],
+            Cluster::Existing(_) => vec![Self { needs: Needs::of(&inputs.profile) }],
             Cluster::Kind(_) | Cluster::K3d(_) => Vec::new(),
         })
     }
@@ -49,17 +55,24 @@ impl Kind for Existing {
 
     /// Checks that the cluster answers, that the user has the rights to install, and that version and nodes are
     /// supported. The error names the failed check.
-    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(named) = &world.named else { return Ok(Vec::new()) };
         let access = ClusterAccess::named(named);
         let client = world.client_of(&access).await?;
         context::reach(&client, &named.context, world).await?;
-        let seen = Seen::ours(CLUSTER.single(), named.context.name.clone(), (), Some(access));
+        // A destroy needs none of them.
+        let capabilities =
+            if wanted.is_empty() { None } else { Some(Box::new(world.capabilities(named).await?.clone())) };
+        let seen = Seen::ours(CLUSTER.single(), named.context.name.clone(), capabilities, Some(access));
         Ok(vec![Seen { owner: Owner::Adopted, ..seen }])
     }
 
-    fn compare(&self, _: &Seen<Self>) -> Verdict {
-        Verdict::Same
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        let unmet = seen.fields.as_ref().map(|capabilities| fitness::unmet(&self.needs, capabilities));
+        match unmet {
+            Some(unmet) if !unmet.is_empty() => Verdict::Unfit(unmet),
+            Some(_) | None => Verdict::Same,
+        }
     }
 
     async fn settle(&self, cx: &Cx) -> Result<ClusterAccess, Failure> {

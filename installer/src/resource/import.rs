@@ -14,15 +14,15 @@ use devplat_tool::{
     minikube,
 };
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    names::{BUILD, IMPORT},
+};
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, NodeImport, PlatformInputs},
     world::World,
 };
-
-/// The kind.
-pub(super) const IMPORT: KindName = KindName::new("image {} in the nodes");
 
 /// How long containerd may take to answer after the start of a node.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -79,13 +79,16 @@ impl Kind for Import {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let looks = wanted.of::<Self>().into_iter().map(|import| async move {
-            let Some(stored) = import.inputs.stored(import.image)? else { return Ok(None) };
-            let there = import.is_there(&stored, world).await?;
-            let reference = stored.local_reference().to_string();
-            Ok::<_, Failure>(there.then(|| Seen::ours(import.id(), reference, (), Some(()))))
-        });
-        Ok(futures::future::try_join_all(looks).await?.into_iter().flatten().collect())
+        let mut stored = Vec::new();
+        for import in wanted.of::<Self>() {
+            let found = import.inputs.stored(import.image)?;
+            stored.extend(found.map(|stored| (import, stored.local_reference().to_string())));
+        }
+        let Some((first, _)) = stored.first() else { return Ok(Vec::new()) };
+        let names: Vec<String> = stored.iter().map(|(_, name)| name.clone()).collect();
+        let there = present(&first.by, &names, world).await?;
+        let found = stored.into_iter().filter(|(_, name)| there.contains(name));
+        Ok(found.map(|(import, name)| Seen::ours(import.id(), name, (), Some(()))).collect())
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
@@ -103,7 +106,7 @@ impl Import {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
         let physical = Physical(stored.local_reference().to_string());
-        if self.is_there(&stored, &cx.world).await? {
+        if !present(&self.by, std::slice::from_ref(&physical.0), &cx.world).await?.is_empty() {
             return Ok(physical);
         }
         let report = |what: &str| cx.report(what);
@@ -122,27 +125,31 @@ impl Import {
         }
         Ok(physical)
     }
+}
 
-    async fn is_there(&self, stored: &Stored, world: &World) -> Result<bool, Failure> {
-        let reference = stored.local_reference().to_string();
-        match &self.by {
-            NodeImport::Engine { label } => {
-                let engine = world.engine()?;
-                let nodes = nodes(engine, label).await?;
-                usable(&nodes, label, world)?;
-                for node in &nodes {
-                    if !images(engine, node, world).await?.contains(&reference) {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
+/// Returns those of the images `names` that every node has.
+async fn present(by: &NodeImport, names: &[String], world: &World) -> Result<BTreeSet<String>, Failure> {
+    let mut there: BTreeSet<String> = names.iter().cloned().collect();
+    match by {
+        NodeImport::Engine { label } => {
+            let engine = world.engine()?;
+            let nodes = nodes(engine, label).await?;
+            usable(&nodes, label, world)?;
+            let looks = nodes.iter().map(|node| images(engine, node, names, world));
+            for of_node in futures::future::try_join_all(looks).await? {
+                there.retain(|name| of_node.contains(name));
             }
-            NodeImport::Minikube { .. } => {
-                let client = world.client().await?;
-                Ok(devplat_kubernetes::capabilities::nodes_have_image(&client, &reference).await?)
+        }
+        NodeImport::Minikube { .. } => {
+            let client = world.client().await?;
+            for name in names {
+                if !devplat_kubernetes::capabilities::nodes_have_image(&client, name).await? {
+                    there.remove(name);
+                }
             }
         }
     }
+    Ok(there)
 }
 
 /// Returns the label on every container of a cluster.
@@ -256,11 +263,16 @@ async fn load_into_minikube(stored: Stored, profile: &str, world: &World) -> Res
     Ok(minikube::load(&world.surroundings, profile, archive.path()).await?)
 }
 
-/// Waits until containerd answers, and returns the complete images of a node.
-async fn images(engine: &Engine, node: &Container, world: &World) -> Result<BTreeSet<String>, Failure> {
+/// Waits until containerd answers, and returns those of the images `names` that a node has.
+async fn images(
+    engine: &Engine,
+    node: &Container,
+    names: &[String],
+    world: &World,
+) -> Result<BTreeSet<String>, Failure> {
     let begun = tokio::time::Instant::now();
     loop {
-        match containerd::images(engine, &node.name).await {
+        match containerd::images(engine, &node.name, names).await {
             Ok(images) => return Ok(images),
             Err(EngineError::Exec { .. }) if begun.elapsed() < PATIENCE => {
                 world.pause(Duration::from_millis(300)).await?;

@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
     local_cluster::{self, Fields, mappings},
-    network, ownership,
+    local_tools,
+    names::NETWORK,
+    network, ownership, prefetch,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -37,11 +39,6 @@ const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
 pub(crate) struct K3dNodes {
     spec: K3dCluster,
     inputs: Arc<PlatformInputs>,
-}
-
-/// Returns k3d with its files in the state folder.
-pub(super) fn tool<'a>(engine: &'a Engine, world: &'a World) -> Tool<'a> {
-    Tool::new(engine, &world.surroundings, &world.scratch_kubeconfig, &world.scratch_folder)
 }
 
 impl Kind for K3dNodes {
@@ -70,7 +67,7 @@ impl Kind for K3dNodes {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![network::NETWORK.single()], ..Edges::default() }
+        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {
@@ -164,12 +161,20 @@ impl K3dNodes {
         };
         world.make_scratch()?;
         let physical = Physical(format!("k3d cluster {}", world.platform));
-        let mut tool = tool(engine, world);
+        let mut tool = local_tools::k3d(engine, world);
         if image == BUILT_IMAGE {
             tool = tool.with_tools_image(BUILT_TOOLS);
         }
         let call = format!("k3d cluster create {}", world.platform);
-        let work = create_or_replace_half(&creation, tool, engine, cx);
+        let work = async {
+            let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
+            let nodes = usize::from(self.spec.servers + self.spec.agents);
+            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, Maker::K3d, nodes, cx));
+            tokio::select! {
+                created = &mut creating => created,
+                () = &mut pulling => creating.await,
+            }
+        };
         cx.call(call, |()| Some(physical.clone()), work).await?;
         local_cluster::finish(Maker::K3d, &self.record(), engine, cx).await?;
         Ok(physical)
@@ -267,7 +272,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             cx.report("deleting its nodes");
             cx.world.make_scratch()?;
             let (engine, name) = (cx.world.engine()?, cx.world.platform.as_str());
-            let tool = tool(engine, &cx.world);
+            let tool = local_tools::k3d(engine, &cx.world);
             let work = async {
                 tool.delete(name).await?;
                 // `k3d cluster delete` leaves the objects that k3d created before its first node.

@@ -7,16 +7,13 @@ use devplat_keys::UserKey;
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_profile::UserName;
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::KEYS};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
     world::World,
 };
-
-/// The kind.
-pub(super) const KEYS: KindName = KindName::new("keys of users");
 
 /// The keys that the profile requests with `generateKey`.
 #[derive(Clone)]
@@ -126,5 +123,32 @@ impl GeneratedKeys {
             Failure::new(Exit::Missing, format!("cannot generate the key of user {user}: {error}"))
         })?;
         Ok(UserKey::from_seed(seed, &format!("{user}@{}", self.platform)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(folder: &std::path::Path) -> GeneratedKeys {
+        let state = StateFolder::below(folder, &"devplat".parse().unwrap());
+        state.make_ssh().unwrap();
+        GeneratedKeys { users: vec!["demo".parse().unwrap()], state, platform: "devplat".to_owned() }
+    }
+
+    #[test]
+    fn absent_public_key_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(keys(folder.path()).missing().unwrap().len(), 1);
+    }
+
+    /// Else the private key, whose public key may be in a cluster, would be overwritten.
+    #[test]
+    fn unreadable_public_key_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = keys(folder.path());
+        std::fs::create_dir(keys.state.user_key("demo").with_extension("pub")).unwrap();
+        let error = keys.missing().unwrap_err();
+        assert!(error.one_line().contains("demo.pub"), "{}", error.one_line());
     }
 }

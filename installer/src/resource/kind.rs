@@ -1,6 +1,6 @@
 //! The interface of a kind of resource, which each kind implements in one file: the wanted resources of a profile, and
 //! how to find, compare, create, change and delete them. The rest of the program uses the type-erased forms below.
-//! Adding a kind takes its file and one line in `mod.rs`.
+//! Adding a kind takes its file, its name in `names.rs` and one line in `mod.rs`.
 
 use std::{any::Any, sync::Arc, time::Duration};
 

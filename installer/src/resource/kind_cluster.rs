@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
     local_cluster::{self, Fields, mappings},
+    local_tools,
+    names::NETWORK,
     network, ownership,
 };
 use crate::{
@@ -35,11 +37,6 @@ const CNI_LABEL: &str = "dev.devplat.cni";
 pub(crate) struct KindNodes {
     spec: KindCluster,
     inputs: Arc<PlatformInputs>,
-}
-
-/// Returns kind with its files in the state folder.
-pub(super) fn tool<'a>(engine: &'a Engine, world: &'a World) -> Tool<'a> {
-    Tool::new(engine, &world.surroundings, &world.scratch_kubeconfig)
 }
 
 impl Kind for KindNodes {
@@ -65,7 +62,7 @@ impl Kind for KindNodes {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![network::NETWORK.single()], ..Edges::default() }
+        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {
@@ -165,7 +162,7 @@ impl KindNodes {
         engine: &Engine,
         cx: &Cx,
     ) -> Result<(), Failure> {
-        let tool = tool(engine, &cx.world);
+        let tool = local_tools::kind(engine, &cx.world);
         match self.create_with_images(creation, tool, engine, cx).await {
             Ok(()) => Ok(()),
             // A node that a killed run had requested can appear after the plan was made.
@@ -246,7 +243,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             cx.report("deleting its nodes");
             cx.world.make_scratch()?;
             let (engine, name) = (cx.world.engine()?, cx.world.platform.as_str());
-            let tool = tool(engine, &cx.world);
+            let tool = local_tools::kind(engine, &cx.world);
             cx.call(format!("kind delete cluster --name {name}"), |()| None, tool.delete(name)).await
         }
         Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),

@@ -5,15 +5,13 @@ use std::{path::PathBuf, sync::Arc};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_profile::Cluster;
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted};
+use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::KUBECONFIG};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
     world::World,
 };
-
-const KUBECONFIG: KindName = KindName::new("kubeconfig");
 
 /// The kubeconfig in the state folder.
 #[derive(Clone)]

@@ -1,19 +1,24 @@
 //! The common code of kind and k3d clusters. Marks from the creating call identify the owner. A record in the first
 //! node, which is written last, shows that the creation was finished.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use devplat_kubernetes::context;
 use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, State, Takes, Verdict};
 use devplat_profile::{Exposure, PortMapping};
 use devplat_tool::{
     docker::{Container, Engine},
-    local::{ExtraConfig, Maker, Mapping, Owner as Mark, api},
+    local::{ExtraConfig, Maker, Mapping, Owner as Mark},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CLUSTER, Cx, Kind, Seen, Wanted, ownership};
+use super::{
+    CLUSTER, Cx, Kind, Seen, Wanted,
+    local_access::{Unready, awake},
+    local_tools::maker_name,
+    ownership,
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
@@ -97,6 +102,10 @@ where
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
     }
+    let faults = faults(&seen.fields);
+    if !faults.is_empty() {
+        seen.state = State::Degraded(faults);
+    }
     Ok(Some(seen))
 }
 
@@ -116,22 +125,6 @@ where
     let owner =
         Owner::stranger(format!("container {} has the label {label} and is not devplat's", first.name));
     Ok(Some(Seen { owner, ..seen }))
-}
-
-/// Returns the owner of the cluster of `maker` with the platform's name, and the access to it if it is running.
-pub(super) async fn reach(
-    maker: Maker,
-    world: &World,
-) -> Result<Option<(Owner, Option<ClusterAccess>)>, Failure> {
-    let found = match maker {
-        Maker::Kind => find::<super::kind_cluster::KindNodes>(maker, world, true)
-            .await?
-            .map(|seen| (seen.owner, seen.output)),
-        Maker::K3d => find::<super::k3d_cluster::K3dNodes>(maker, world, true)
-            .await?
-            .map(|seen| (seen.owner, seen.output)),
-    };
-    Ok(found)
 }
 
 fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result<Value, Failure> {
@@ -157,10 +150,15 @@ pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
     let mut changes: Vec<Change> =
         fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
     if changes.is_empty() {
-        changes.extend(fields.stopped.iter().map(|node| Change::in_place(format!("{node} is stopped"))));
-        changes.extend(fields.asleep.iter().map(Change::in_place));
+        changes.extend(faults(fields).into_iter().map(Change::in_place));
     }
     if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
+}
+
+/// Returns why it cannot be used now although it exists.
+fn faults(fields: &Fields) -> Vec<String> {
+    let stopped = fields.stopped.iter().map(|node| format!("{node} is stopped"));
+    stopped.chain(fields.asleep.clone()).collect()
 }
 
 /// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older
@@ -180,107 +178,6 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
             (was != wanted).then(|| Change { detail, how: How::OldFirst, loses: Some(Loss(LOSS.to_owned())) })
         })
         .collect()
-}
-
-/// Returns the access to a cluster whose nodes are running, or why it does not answer yet.
-async fn awake(
-    maker: Maker,
-    nodes: &[Container],
-    world: &World,
-) -> Result<Result<ClusterAccess, Unready>, Failure> {
-    let access = match kept(nodes, world).await? {
-        Some(access) => access,
-        None => fetched(maker, world).await?,
-    };
-    match asleep(&access, nodes, world).await? {
-        Asleep::No => return Ok(Ok(access)),
-        Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
-        // The certificate in the state folder has expired or is of another authority; the nodes have the current one.
-        Asleep::Unauthorized => {}
-    }
-    let access = fetched(maker, world).await?;
-    Ok(match asleep(&access, nodes, world).await? {
-        Asleep::No => Ok(access),
-        Asleep::Because(why) => Err(Unready::NotYet(why)),
-        Asleep::Unauthorized => Err(Unready::Rejected),
-    })
-}
-
-/// The reason why a running cluster does not answer.
-#[derive(Debug, thiserror::Error)]
-enum Unready {
-    /// A temporary reason.
-    #[error("{0}")]
-    NotYet(String),
-    /// Its certificates have expired, as after a year without an upgrade.
-    #[error("its API server rejects the certificate in its own nodes")]
-    Rejected,
-}
-
-/// Returns the kubeconfig in the state folder, if it leads to the cluster. Other programs may have added contexts to it
-/// and made one current.
-async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
-    let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
-    let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
-    let Some(server) = access.server() else { return Ok(None) };
-    Ok(api::leads_to(&server, nodes).await.then_some(access))
-}
-
-/// Fetches the kubeconfig from the nodes.
-async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> {
-    let engine = world.engine()?;
-    let name = world.platform.as_str();
-    let text = match maker {
-        Maker::Kind => super::kind_cluster::tool(engine, world).kubeconfig(name).await?,
-        Maker::K3d => super::k3d_cluster::tool(engine, world).kubeconfig(name).await?,
-    };
-    ClusterAccess::kept(&text).map_err(|error| {
-        Failure::of(Exit::Internal, &error)
-            .while_doing(format!("{} gave a kubeconfig that does not parse", maker_name(maker)))
-    })
-}
-
-/// Whether a running cluster answers.
-enum Asleep {
-    /// It answers.
-    No,
-    /// It does not answer, for this reason.
-    Because(String),
-    /// It rejects the credentials.
-    Unauthorized,
-}
-
-async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> Result<Asleep, Failure> {
-    let client = match access.connect(world).await {
-        Ok(client) => client,
-        // An expired certificate is found before any call.
-        Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),
-        Err(failure) => return Err(failure),
-    };
-    if let Err(error) = context::answer(&client).await {
-        let rejected = error.is_login();
-        return Ok(if rejected {
-            Asleep::Unauthorized
-        } else {
-            Asleep::Because("its API server is not ready".to_owned())
-        });
-    }
-    for node in nodes {
-        let Some(started) = node.started_at else { continue };
-        let since_epoch = Duration::from_millis(u64::try_from(started.as_millisecond()).unwrap_or_default());
-        let started = SystemTime::UNIX_EPOCH + since_epoch;
-        match context::kubelet_spoke(&client, &node.name, started).await {
-            Ok(true) => {}
-            Ok(false) => {
-                return Ok(Asleep::Because(format!(
-                    "the kubelet of {} has not reported since it was started",
-                    node.name
-                )));
-            }
-            Err(error) => return Ok(Asleep::Because(error.to_string())),
-        }
-    }
-    Ok(Asleep::No)
 }
 
 /// Starts the stopped nodes, control planes first.
@@ -406,14 +303,6 @@ pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {
 pub(super) fn extra_digest(inputs: &PlatformInputs) -> Option<String> {
     let (_, text) = inputs.config_file.as_ref()?;
     Some(devplat_image::Digest::of(text.as_bytes()).to_string())
-}
-
-/// Returns the program of `maker`.
-pub(super) fn maker_name(maker: Maker) -> &'static str {
-    match maker {
-        Maker::Kind => "kind",
-        Maker::K3d => "k3d",
-    }
 }
 
 #[cfg(test)]

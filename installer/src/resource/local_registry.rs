@@ -3,7 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Takes, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Takes, Verdict};
 use devplat_profile::{LocalRegistry, NodeImage};
 use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
 use tokio::{
@@ -11,7 +11,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, network, ownership};
+use super::{
+    Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    names::{NETWORK, REGISTRY},
+    network, ownership,
+};
 
 use crate::{
     failure::{Exit, Failure},
@@ -19,8 +23,6 @@ use crate::{
     world::{Ref, World},
 };
 
-/// The kind.
-pub(super) const REGISTRY: KindName = KindName::new("local registry");
 /// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
 const BUILT_IMAGE: &str = "devplat/registry:v3";
 /// The image that is pulled otherwise: the newest major version of the distribution registry.
@@ -29,6 +31,8 @@ const PUBLIC_IMAGE: &str = "docker.io/library/registry:3";
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// How long the registry may take to answer after its start.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Its fault while its container is not running.
+const STOPPED: &str = "it is stopped";
 
 /// The address to push to, such as `127.0.0.1:41234`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +76,7 @@ impl Kind for Registry {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![network::NETWORK.single()], ..Edges::default() }
+        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {
@@ -92,8 +96,10 @@ impl Kind for Registry {
             await_answer(address).await;
         }
         let loses = Some(Loss("images that users pushed to it".to_owned()));
+        let state =
+            if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
         let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
-        Ok(vec![Seen { owner, loses, ..seen }])
+        Ok(vec![Seen { owner, state, loses, ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -105,7 +111,7 @@ impl Kind for Registry {
                 let change = Change::old_first(format!("it has {was}; the profile wants {wanted}"));
                 Verdict::Differs(vec![change.losing("images that users pushed to it")])
             }
-            _ if !container.running => Verdict::Differs(vec![Change::in_place("it is stopped")]),
+            _ if !container.running => Verdict::Differs(vec![Change::in_place(STOPPED)]),
             _ => Verdict::Same,
         }
     }

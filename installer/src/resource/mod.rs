@@ -1,7 +1,11 @@
-//! The kinds of resources of a platform, one file per kind. Adding a kind takes its file and a line in the list below.
+//! The kinds of resources of a platform, one file per kind. Adding a kind takes its file, its name in `names.rs` and a
+//! line in the list below.
 
 mod cx;
+mod edges;
+pub(crate) mod fitness;
 mod kind;
+mod names;
 mod ownership;
 
 pub use cx::Cx;
@@ -9,16 +13,13 @@ pub use kind::{AnyResource, Found, Kind, KindEntry, Seen, SeenThrough, Traits, W
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_image::ImageName;
 use devplat_plan::{Can, Graph, Id, Owner, Physical, Planned, Sight, State};
-
-use devplat_profile::Cluster;
 use devplat_tool::local::Maker;
 
 use crate::{
     failure::{Exit, Failure},
-    platform::{Delivery, PlatformInputs},
-    world::World,
+    platform::PlatformInputs,
+    world::{ClusterAccess, World},
 };
 
 pub use crate::world::CLUSTER;
@@ -44,6 +45,7 @@ kinds! {
     build::Build,
     import::Import,
     push::Push,
+    prefetch::Prefetch,
     keys::GeneratedKeys,
     release::Release,
     user_data::UserData,
@@ -54,9 +56,11 @@ kinds! {
     proof::Proof,
 }
 
+mod local_access;
 mod local_cluster;
+mod local_tools;
 
-pub use ssh_config::{FORWARDED_PORT, next_line, ssh_line};
+pub use ssh_config::{forwarded_port, next_line, ssh_line};
 
 /// Returns the wanted resources of a profile.
 pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failure> {
@@ -67,32 +71,6 @@ pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failu
     Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
 }
 
-/// Returns the resource that delivers an image to the nodes.
-fn delivered(inputs: &PlatformInputs, image: ImageName) -> Id {
-    match inputs.delivery {
-        Delivery::Nodes(_) => import::IMPORT.named(image.as_str()),
-        Delivery::LocalRegistry(_) | Delivery::Registry(_) => push::PUSH.named(image.as_str()),
-    }
-}
-
-/// Returns the resource that must be ready before nodes can pull: for devplat's own registry, its address in the nodes.
-fn pulled_through(inputs: &PlatformInputs) -> Option<Id> {
-    node_registry::wanted_id(inputs)
-}
-
-/// Returns the cluster if its deletion deletes the resources in it, which holds if devplat created it.
-fn dies_with(inputs: &PlatformInputs) -> Option<Id> {
-    match inputs.profile.cluster {
-        Cluster::Kind(_) | Cluster::K3d(_) => Some(CLUSTER.single()),
-        Cluster::Existing(_) => None,
-    }
-}
-
-/// The same for found resources, without a profile.
-fn dies_with_of(world: &World) -> Option<Id> {
-    world.named.is_none().then(|| CLUSTER.single())
-}
-
 /// Finds the platform's cluster and stores the access to it, for verbs that use a platform without comparing it.
 pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
     let named = existing_cluster::Existing::find(world, &Wanted::new(&[]))
@@ -101,7 +79,7 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
         .map(|seen| (seen.owner, seen.output));
     let local = async {
         for maker in [Maker::Kind, Maker::K3d] {
-            if let Some(found) = local_cluster::reach(maker, world).await? {
+            if let Some(found) = reach(maker, world).await? {
                 return Ok::<_, Failure>(Some(found));
             }
         }
@@ -133,10 +111,23 @@ pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
     }
 }
 
+/// Returns the owner of the cluster of `maker` with the platform's name, and the access to it if it is running.
+async fn reach(maker: Maker, world: &World) -> Result<Option<(Owner, Option<ClusterAccess>)>, Failure> {
+    let found = match maker {
+        Maker::Kind => local_cluster::find::<kind_cluster::KindNodes>(maker, world, true)
+            .await?
+            .map(|seen| (seen.owner, seen.output)),
+        Maker::K3d => local_cluster::find::<k3d_cluster::K3dNodes>(maker, world, true)
+            .await?
+            .map(|seen| (seen.owner, seen.output)),
+    };
+    Ok(found)
+}
+
 /// Returns whether a resource shows that the platform is in the searched place. The block in `~/.ssh/config` does not,
 /// because it is in the account while the platform may be in any cluster.
 pub fn shows_platform(id: &Id) -> bool {
-    id.kind() != ssh_block::SSH_BLOCK
+    id.kind() != names::SSH_BLOCK
 }
 
 /// Returns the sight of a wanted resource that cannot be searched now.

@@ -8,15 +8,16 @@ use devplat_profile::{Cluster, PlatformName};
 use devplat_tool::docker::EngineError;
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry::REGISTRY, ownership};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    names::{NETWORK, REGISTRY},
+    ownership,
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     world::World,
 };
-
-/// The kind.
-pub(super) const NETWORK: KindName = KindName::new("network");
 
 /// Returns the name of a platform's network.
 pub(super) fn network_name(platform: &PlatformName) -> String {

@@ -8,15 +8,14 @@ use devplat_profile::Cluster;
 use devplat_tool::local::Maker;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import, local_registry::REGISTRY,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
+    names::{NODE_REGISTRY, REGISTRY},
 };
 use crate::{
     failure::Failure,
     platform::{Delivery, PlatformInputs, local_registry_host},
     world::World,
 };
-
-const NODE_REGISTRY: KindName = KindName::new("registry in the nodes");
 
 /// The registry's address in the nodes of a kind cluster.
 #[derive(Debug, Clone)]

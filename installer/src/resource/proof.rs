@@ -1,17 +1,20 @@
 //! The proof that the platform works, as a step. It runs once for each state of the releases and is recorded in the
 //! cluster, so that an interrupted proof is repeated and an unchanged platform is not proved again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use devplat_keys::UserKey;
 use devplat_kubernetes::{bastion::Route, proof, release as kubernetes_release};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
-    proof_server::{PROOF_SERVER, ProofKey},
-    release, ssh_config,
-    ssh_config::SSH_CONFIG,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{PROOF, PROOF_SERVER, SSH_CONFIG, release_id},
+    ssh_config,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -19,8 +22,8 @@ use crate::{
     world::{Ref, World},
 };
 
-/// The kind.
-pub(super) const PROOF: KindName = KindName::new("proof");
+/// The key of the dev server's user, which is never on disk.
+pub(super) type ProofKey = Arc<OnceLock<UserKey>>;
 
 /// The proof that a platform works.
 #[derive(Clone)]
@@ -59,7 +62,7 @@ impl Kind for Proof {
     }
 
     fn edges(&self) -> Edges {
-        let releases = ReleaseName::ALL.into_iter().map(release::id);
+        let releases = ReleaseName::ALL.into_iter().map(release_id);
         let needs = releases.chain([SSH_CONFIG.single(), PROOF_SERVER.single()]).collect();
         let cluster = CLUSTER.single();
         Edges { needs, dies_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
@@ -81,7 +84,7 @@ impl Kind for Proof {
             return Ok(Vec::new());
         }
         let seen = Seen::ours(PROOF.single(), "ConfigMap devplat-system/devplat-proof", proved, Some(()));
-        Ok(vec![Seen { dies_with: super::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -117,8 +120,7 @@ impl Proof {
         let way = proof::Way { route: &route, host: &host };
         proof::finish(&client, platform, way, key, cx).await.map_err(unproved)?;
         let Some(digest) = digest(&self.inputs)? else { return Ok(physical) };
-        let record = proof::record(&client, platform, &digest, cx);
-        cx.call("write ConfigMap devplat-system/devplat-proof", |()| Some(physical.clone()), record).await?;
+        proof::record(&client, platform, &digest, cx).await?;
         Ok(physical)
     }
 }
@@ -153,6 +155,5 @@ pub(super) fn unproved(error: proof::ProofError) -> Failure {
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
-    let work = proof::forget(&client, cx.world.platform.as_str(), cx);
-    cx.call("delete ConfigMap devplat-system/devplat-proof", |()| None, work).await
+    Ok(proof::forget(&client, cx.world.platform.as_str(), cx).await?)
 }

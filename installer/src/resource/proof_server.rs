@@ -1,32 +1,27 @@
 //! The dev server of the proof. It is created as soon as the cluster has the CRDs, so that it starts while operator and
 //! bastion start. The proof deletes it.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_keys::UserKey;
-use devplat_kubernetes::proof::{self, Patience};
+use devplat_kubernetes::proof::{self, Patience, Remains};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof::Proved, release};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{PROOF_SERVER, release_id},
+    proof::{ProofKey, Proved},
+    release,
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     world::World,
 };
 
-/// The kind.
-pub(super) const PROOF_SERVER: KindName = KindName::new("dev server for the proof");
-
 /// The operator may still be starting, and pulling an image takes minutes.
 const PATIENCE: Patience = Patience { seen: release::PATIENCE, ready: Duration::from_mins(10) };
-
-/// The key of the dev server's user, which is never on disk.
-pub(super) type ProofKey = Arc<OnceLock<UserKey>>;
 
 /// A user with a dev server, for the proof.
 #[derive(Clone)]
@@ -65,9 +60,9 @@ impl Kind for ProofServer {
     }
 
     fn edges(&self) -> Edges {
-        let images = self.inputs.images().into_iter().map(|image: ImageName| super::delivered(&self.inputs, image));
-        let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release::id);
-        let needs = releases.into_iter().chain(images).chain(super::pulled_through(&self.inputs)).collect();
+        let images = self.inputs.images().into_iter().map(|image: ImageName| edges::delivered(&self.inputs, image));
+        let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release_id);
+        let needs = releases.into_iter().chain(images).chain(edges::pulled_through(&self.inputs)).collect();
         let cluster = CLUSTER.single();
         Edges { needs, dies_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
     }
@@ -78,7 +73,12 @@ impl Kind for ProofServer {
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let client = world.client().await?;
-        let left = proof::is_left(&client, world.platform.as_str(), world).await?;
+        let left = match proof::remains(&client, world.platform.as_str(), world).await? {
+            Remains::Left => true,
+            // A destroy waits until they are gone.
+            Remains::Leaving => wanted.is_empty(),
+            Remains::Nothing => false,
+        };
         let proved = match wanted.of::<Self>().pop() {
             None => false,
             Some(server) => super::proof::proved(&server.inputs, world).await? == Proved::AsItIs,
@@ -88,7 +88,7 @@ impl Kind for ProofServer {
         }
         let fields = Fields { proved, left };
         let seen = Seen::ours(PROOF_SERVER.single(), proof::NAME, fields, None);
-        Ok(vec![Seen { dies_with: super::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -118,16 +118,11 @@ impl ProofServer {
         let platform = cx.world.platform.as_str();
         let physical = Physical(proof::NAME.to_owned());
         if super::proof::proved(&self.inputs, &cx.world).await? == Proved::AsItIs {
-            let work = proof::clear(&client, platform, cx);
-            cx.call("delete DevServer and DevUser devplat-proof", |()| None, work).await?;
+            proof::clear(&client, platform, cx).await?;
             return Ok(physical);
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
-        let work = proof::begin(&client, platform, flavor, PATIENCE, cx);
-        let key = cx
-            .call("create DevUser and DevServer devplat-proof", |_| Some(physical.clone()), work)
-            .await
-            .map_err(|failure| failure.while_doing("the platform is installed but does not work"))?;
+        let key = proof::begin(&client, platform, flavor, PATIENCE, cx).await.map_err(super::proof::unproved)?;
         self.key.set(key).map_err(|_| Failure::new(Exit::Internal, "the proof has two keys"))?;
         Ok(physical)
     }
@@ -135,6 +130,5 @@ impl ProofServer {
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
-    let work = proof::clear(&client, cx.world.platform.as_str(), cx);
-    cx.call("delete DevServer and DevUser devplat-proof", |()| None, work).await
+    Ok(proof::clear(&client, cx.world.platform.as_str(), cx).await?)
 }

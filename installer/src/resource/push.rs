@@ -7,16 +7,14 @@ use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_tool::registry::{Manner, Part, Place, Step};
 
 use super::{
-    Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD, local_registry, local_registry::REGISTRY,
+    Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry,
+    names::{BUILD, PUSH, REGISTRY},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs},
     world::World,
 };
-
-/// The kind.
-pub(super) const PUSH: KindName = KindName::new("image {} in the registry");
 
 /// An image to push to a registry.
 #[derive(Clone)]

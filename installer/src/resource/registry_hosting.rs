@@ -5,14 +5,15 @@ use std::{sync::Arc, time::Duration};
 use devplat_kubernetes::hosting::{self, Announced, Announcement, Hosting};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Verdict};
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry, local_registry::REGISTRY};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry,
+    names::{HOSTING, REGISTRY},
+};
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, local_registry_host},
     world::World,
 };
-
-const HOSTING: KindName = KindName::new("registry announcement");
 
 /// The announcement of the local registry.
 #[derive(Debug, Clone)]

@@ -8,23 +8,20 @@ use devplat_kubernetes::{
     proof,
     release::{self, DataLoss, State},
 };
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, State as Condition, Verdict};
 use devplat_profile::PodSecurity;
 use devplat_render::ReleaseName;
 use kube::{Client, ResourceExt, api::DynamicObject};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, build::BUILD, keys::KEYS, proof::PROOF,
-    proof_server::PROOF_SERVER, user_data::USER_DATA,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{BUILD, KEYS, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     world::World,
 };
-
-/// The kind.
-pub(super) const RELEASE: KindName = KindName::new("release {}");
 
 /// How long a release may take to be ready, with pulls of images and starts of programs on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
@@ -49,11 +46,6 @@ pub(crate) enum Fields {
     Leftover,
 }
 
-/// Returns the id of a release.
-pub(super) fn id(name: ReleaseName) -> Id {
-    RELEASE.named(name.as_str())
-}
-
 impl Kind for Release {
     const NAME: KindName = RELEASE;
     const GONE_FIRST: &'static [KindName] = &[USER_DATA, PROOF_SERVER, PROOF];
@@ -70,28 +62,28 @@ impl Kind for Release {
     }
 
     fn id(&self) -> Id {
-        id(self.name)
+        release_id(self.name)
     }
 
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
         let mut needs = vec![cluster.clone()];
-        needs.extend(self.name.needs().iter().map(|release| id(*release)));
+        needs.extend(self.name.needs().iter().map(|release| release_id(*release)));
         match self.name {
             ReleaseName::Operator => {
                 let images = self.inputs.images().into_iter();
                 needs.extend(images.map(|image| BUILD.named(image.as_str())));
                 // Without the image in the nodes, the kubelet would try to pull it, fail, and back off.
-                needs.push(super::delivered(&self.inputs, devplat_image::ImageName::Operator));
-                needs.extend(super::pulled_through(&self.inputs));
+                needs.push(edges::delivered(&self.inputs, devplat_image::ImageName::Operator));
+                needs.extend(edges::pulled_through(&self.inputs));
             }
             ReleaseName::Bastion => {
-                needs.push(super::delivered(&self.inputs, devplat_image::ImageName::Bastion));
+                needs.push(edges::delivered(&self.inputs, devplat_image::ImageName::Bastion));
             }
             ReleaseName::Users => needs.push(KEYS.single()),
             ReleaseName::Crds | ReleaseName::Flavors => {}
         }
-        Edges { needs, dies_with: super::dies_with(&self.inputs), seen_through: Some(cluster), ..Edges::default() }
+        Edges { needs, dies_with: edges::dies_with(&self.inputs), seen_through: Some(cluster), ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
@@ -170,8 +162,7 @@ impl Release {
         let rendered = self.rendered()?;
         let physical = Physical(format!("devplat-release-{}", self.name));
         self.try_pods(&client, &rendered, cx).await?;
-        let work = release::apply(&client, &rendered, cx);
-        cx.call(format!("apply release {}", self.name), |()| Some(physical.clone()), work).await?;
+        release::apply(&client, &rendered, cx).await?;
         Ok(physical)
     }
 
@@ -218,6 +209,13 @@ impl Release {
 }
 
 fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
+    let faults: Vec<String> = match &fields {
+        Fields::Compared(state) => match &**state {
+            State::Present { not_ready, .. } => not_ready.iter().map(ToString::to_string).collect(),
+            State::Absent | State::Foreign(_) => Vec::new(),
+        },
+        Fields::NotRendered | Fields::Leftover => Vec::new(),
+    };
     let owner = match &fields {
         Fields::Compared(state) => match &**state {
             State::Foreign(objects) => {
@@ -233,7 +231,15 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
     let needing = ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
-    Seen { owner, dies_with: super::dies_with_of(world), gone_first: needing.map(id).collect(), deletion, ..seen }
+    let state = if faults.is_empty() { Condition::Ready } else { Condition::Degraded(faults) };
+    Seen {
+        owner,
+        state,
+        dies_with: edges::dies_with_of(world),
+        gone_first: needing.map(release_id).collect(),
+        deletion,
+        ..seen
+    }
 }
 
 /// Returns whether `release` needs `base`, directly or through another one.
@@ -245,8 +251,7 @@ async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
     let (platform, name) = (cx.world.platform.as_str(), seen.id.name().as_str());
     // The plan ensures that users' objects are already deleted, or that their loss is allowed.
-    let work = release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx);
-    cx.call(format!("delete release {name}"), |()| None, work).await
+    Ok(release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await?)
 }
 
 impl Release {

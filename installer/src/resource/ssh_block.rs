@@ -13,7 +13,8 @@ use devplat_tool::Surroundings;
 
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
-    ssh_config::{self, Host, SSH_CONFIG, quoted},
+    names::{SSH_BLOCK, SSH_CONFIG},
+    ssh_config::{self, Host, quoted},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -21,9 +22,6 @@ use crate::{
     state::{self, StateFolder},
     world::World,
 };
-
-/// The kind.
-pub(super) const SSH_BLOCK: KindName = KindName::new("block in ~/.ssh/config");
 
 /// The managed block.
 #[derive(Clone)]
@@ -134,6 +132,16 @@ pub(crate) fn remove(file: &Path, platform: &str) -> Result<(), Failure> {
         Some(rest) => replace(file, &rest),
         None => Ok(()),
     }
+}
+
+/// Returns the names of the other platforms with a block in the user's file.
+pub(crate) fn others(file: &Path, platform: &str) -> Result<Vec<String>, Failure> {
+    Ok(platforms(&read(file)?).into_iter().filter(|other| other != platform).collect())
+}
+
+fn platforms(text: &str) -> Vec<String> {
+    let begin = text.lines().filter_map(|line| line.strip_prefix("# >>> devplat ")?.split_once(": "));
+    begin.map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Returns command lines to try.
@@ -255,6 +263,13 @@ mod tests {
         assert_eq!(cut(own, "devplat"), None);
         let twice = format!("{own}{}", block("devplat", &state()));
         assert_eq!(cut(&twice, "devplat").as_deref(), Some(own));
+    }
+
+    #[test]
+    fn blocks_are_listed_by_platform() {
+        let text = format!("{}Host *\n{}", block("b", &state()), block("a", &state()));
+        assert_eq!(platforms(&text), ["b", "a"]);
+        assert!(platforms("# >>> devplat\nHost *\n").is_empty());
     }
 
     #[test]

@@ -7,11 +7,14 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use devplat_kubernetes::bastion::{self, Route};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_profile::{Cluster, Exposure};
+use devplat_profile::{Cluster, Exposure, PlatformName};
 use devplat_render::ReleaseName;
 use devplat_tool::local::Maker;
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import, release};
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
+    names::{SSH_CONFIG, release_id},
+};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
@@ -21,11 +24,19 @@ use crate::{
 pub(super) use text::{Host, quoted};
 pub use text::{next_line, ssh_line};
 
-/// The kind.
-pub(super) const SSH_CONFIG: KindName = KindName::new("ssh configuration");
+/// The port of `devplat port-forward` for the platform with the default name.
+const FORWARDED_PORT: u16 = 2222;
 
-/// The port of `devplat port-forward` unless the user names another.
-pub const FORWARDED_PORT: u16 = 2222;
+/// Returns the port of `devplat port-forward` unless the user names another. It depends on the name of the platform only,
+/// so that the ssh configurations of two platforms can be used side by side: 2222, or 22000 to 22999.
+pub fn forwarded_port(platform: &PlatformName) -> u16 {
+    if *platform == PlatformName::default() {
+        return FORWARDED_PORT;
+    }
+    // FNV-1a, because it is short and the same in every version of devplat.
+    let hash = platform.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    22_000 + u16::try_from(hash % 1000).unwrap_or_default()
+}
 
 /// How long a cloud provider may take to assign an address to a load balancer.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -67,7 +78,7 @@ impl Kind for SshConfig {
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
         Edges {
-            needs: vec![release::id(ReleaseName::Bastion)],
+            needs: vec![release_id(ReleaseName::Bastion)],
             dies_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
@@ -147,7 +158,7 @@ pub(super) async fn host(inputs: &PlatformInputs, world: &World) -> Result<Optio
     let authority = authority.to_openssh().map_err(|error| Failure::of(Exit::Internal, &error))?;
     let (address, port) = match route {
         Route::Address { host, port } => (host, port),
-        Route::PortForward => ("127.0.0.1".to_owned(), FORWARDED_PORT),
+        Route::PortForward => ("127.0.0.1".to_owned(), forwarded_port(&world.platform)),
     };
     let users = inputs.users_with_generated_keys().map(ToString::to_string).collect();
     Ok(Some(Host { platform: inputs.platform.to_string(), address, port, authority, users }))
@@ -173,5 +184,18 @@ pub(super) async fn route(inputs: &PlatformInputs, world: &World) -> Result<Opti
             Ok(host.map(|host| Route::Address { host, port: 22 }))
         }
         (_, Exposure::PortForward) => Ok(Some(Route::PortForward)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_have_forwarded_ports_of_their_own() {
+        let port = |name: &str| forwarded_port(&name.parse().unwrap());
+        assert_eq!(port("devplat"), 2222);
+        // Written configurations name these ports, so they never change.
+        assert_eq!((port("team-a"), port("team-b")), (22246, 22627));
     }
 }

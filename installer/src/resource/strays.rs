@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use devplat_kubernetes::{ObjectRef, release};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Verdict};
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER, release::RELEASE, user_data::USER_DATA};
+use super::{
+    Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{PROOF_SERVER, RELEASE, STRAYS, USER_DATA},
+};
 use crate::{failure::Failure, platform::PlatformInputs, world::World};
-
-pub(super) const STRAYS: KindName = KindName::new("objects in no release");
 
 /// How long the objects may take to be gone.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -60,7 +61,7 @@ impl Kind for Strays {
         }
         let names: Vec<String> = strays.iter().map(ToString::to_string).collect();
         let seen = Seen::ours(STRAYS.single(), names.join(", "), strays, None);
-        Ok(vec![Seen { dies_with: super::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
@@ -75,6 +76,5 @@ impl Kind for Strays {
 async fn delete(seen: &Seen<Strays>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
     let platform = cx.world.platform.as_str();
-    let work = release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx);
-    cx.call(format!("delete {}", seen.physical), |()| None, work).await
+    Ok(release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx).await?)
 }

@@ -7,11 +7,11 @@ use devplat_kubernetes::release;
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Loss, Owner, Verdict};
 use devplat_render::ReleaseName;
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, proof_server::PROOF_SERVER, strays::STRAYS};
+use super::{
+    Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    names::{PROOF_SERVER, STRAYS, USER_DATA, release_id},
+};
 use crate::{failure::Failure, platform::PlatformInputs, world::World};
-
-/// The kind.
-pub(super) const USER_DATA: KindName = KindName::new("dev servers and users");
 
 /// How long they may take to be gone: their processes have 30 s to end.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -62,11 +62,11 @@ impl Kind for UserData {
         // The CRDs of a platform whose inventory is lost are strays, and are deleted as such.
         let strays = release::strays(&client, world.platform.as_str(), &[], world).await?;
         let crds_are_strays = strays.iter().any(|object| object.kind == "CustomResourceDefinition");
-        let by = if crds_are_strays { STRAYS.single() } else { super::release::id(ReleaseName::Crds) };
+        let by = if crds_are_strays { STRAYS.single() } else { release_id(ReleaseName::Crds) };
         let seen = Seen::ours(USER_DATA.single(), "DevServers and DevUsers", (), None);
         Ok(vec![Seen {
             owner: Owner::Caused { by },
-            dies_with: super::dies_with_of(world),
+            dies_with: edges::dies_with_of(world),
             loses,
             deletion: Facts::lasting(Duration::from_secs(10)),
             ..seen
@@ -84,6 +84,5 @@ impl Kind for UserData {
 
 async fn delete(_: &Seen<UserData>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
-    let work = release::remove_custom_resources(&client, PATIENCE, cx);
-    cx.call("delete all DevServers and DevUsers", |()| None, work).await
+    Ok(release::remove_custom_resources(&client, PATIENCE, cx).await?)
 }

@@ -1,5 +1,7 @@
 //! The decisions of the first `up`, so that later runs decide the same and detect another engine, cluster or account.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The decisions of a platform, as `decisions.json` holds them. Older files lack newer fields.
@@ -30,6 +32,9 @@ pub struct Decisions {
     /// Whether `devplat ssh-config` has added a block to `~/.ssh/config`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ssh_config: bool,
+    /// The user's templates by their names, because their folder may be gone.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub templates: BTreeMap<String, String>,
 }
 
 /// The place of a platform's cluster, with the id that distinguishes it from another one of the same name.

@@ -114,6 +114,11 @@ impl Ui {
         self.say(&text.expect("a document is JSON"));
     }
 
+    /// Prints a result: a text for people, a document for machines.
+    pub fn outcome(&self, text: &str, value: &impl serde::Serialize) {
+        if self.is_json() { self.document(value) } else { self.say(text) }
+    }
+
     /// Prints a remark for people; not with JSON.
     pub fn remark(&self, text: &str) {
         match &*self.output {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use devplat_kubernetes::{
-    connect::ProxyRules,
+    connect::{Plugins, ProxyRules},
     context::{self, Context},
 };
+use devplat_tool::Surroundings;
 use kube::config::Kubeconfig;
 
-use super::World;
 use crate::failure::Failure;
 
 /// A cluster that the user named by a context of their kubeconfig.
@@ -62,13 +62,16 @@ impl ClusterAccess {
     }
 
     /// Creates a client, and logs in if the user has a credential plugin.
-    pub async fn connect(&self, world: &World) -> Result<kube::Client, Failure> {
-        let variables = &world.surroundings.variables;
-        let texts = variables
+    pub async fn connect(
+        &self,
+        surroundings: &Surroundings,
+        plugins: &Arc<dyn Plugins>,
+    ) -> Result<kube::Client, Failure> {
+        let texts = surroundings
+            .variables
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())));
         let proxies = ProxyRules::from_variables(texts);
-        let plugins = Arc::clone(&world.plugins);
-        Ok(context::client(&self.kubeconfig, &self.context, &proxies, plugins).await?)
+        Ok(context::client(&self.kubeconfig, &self.context, &proxies, Arc::clone(plugins)).await?)
     }
 }

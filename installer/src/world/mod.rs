@@ -11,12 +11,17 @@ pub use stop::Stop;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use devplat_kubernetes::{Pace, Stopped, Waiting, connect};
+use devplat_kubernetes::{
+    Pace, Stopped, Waiting,
+    capabilities::{self, Capabilities},
+    connect,
+    recognition::Distribution,
+};
 use devplat_plan::KindName;
 use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, docker::Engine, local::Account};
 use futures::future::BoxFuture;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
     failure::{Exit, Failure},
@@ -56,6 +61,7 @@ pub struct World {
     /// The kubeconfig for kind and k3d, in place of the user's.
     pub scratch_kubeconfig: PathBuf,
     client: Arc<Mutex<Option<(ClusterAccess, kube::Client)>>>,
+    capabilities: Arc<OnceCell<Capabilities>>,
 }
 
 /// The parts of a world.
@@ -104,6 +110,7 @@ impl World {
             named,
             plugins,
             client: Arc::default(),
+            capabilities: Arc::default(),
         }
     }
 
@@ -140,9 +147,32 @@ impl World {
         {
             return Ok(client.clone());
         }
-        let client = access.connect(self).await?;
+        let client = access.connect(&self.surroundings, &self.plugins).await?;
         *kept = Some((access.clone(), client.clone()));
         Ok(client)
+    }
+
+    /// Returns the capabilities of the cluster that the user named, read once per run.
+    pub async fn capabilities(&self, named: &NamedCluster) -> Result<&Capabilities, Failure> {
+        let client = self.client_of(&ClusterAccess::named(named)).await?;
+        let ask = async { capabilities::ask(&client, &named.context).await };
+        Ok(self.capabilities.get_or_try_init(|| ask).await?)
+    }
+
+    /// Returns the capabilities of the cluster, if they were read.
+    pub fn known_capabilities(&self) -> Option<&Capabilities> {
+        self.capabilities.get()
+    }
+
+    /// Returns what the cluster is that the user named, such as `kind cluster a`: recognised by its capabilities if they
+    /// were read, else guessed from the name of its context.
+    pub fn title_of(&self, named: &NamedCluster) -> String {
+        let provider = &named.context.provider;
+        match self.known_capabilities().map(|capabilities| &capabilities.recognition.distribution) {
+            // The context has the cluster's name as well.
+            Some(Distribution::Eks) | None => provider.to_string(),
+            Some(distribution) => distribution.to_string(),
+        }
     }
 
     /// Pauses for `period`, or until the user asks to stop.

@@ -117,9 +117,19 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
 async fn destroys(machine: &Machine, engine: &Serving) {
     std::fs::remove_dir_all(machine.at("home/.local/state")).unwrap();
     engine.answers.give("DELETE /networks/devplat-devplat", 204, &json!(null));
-    let host = host(machine, engine);
-    let status = cli::drive(&["devplat", "destroy", "--yes"], &host).await;
-    let record = host.ui.record();
+    let mut attempts = 0;
+    let (status, record) = loop {
+        let host = host(machine, engine);
+        let status = cli::drive(&["devplat", "destroy", "--yes"], &host).await;
+        let record = host.ui.record();
+        // Until it executes its program, a process that another test starts has a copy of the lock of the first run.
+        let locked = |event: &Event| matches!(event, Event::Error { message, .. } if message.contains("is working on"));
+        attempts += 1;
+        if attempts == 100 || !record.events.iter().any(locked) {
+            break (status, record);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
     assert_eq!(status, 0, "{record:#?}");
     let Some(Event::Destroyed { deleted, .. }) = record.events.last() else { panic!("{record:#?}") };
     assert_eq!(deleted, &["network"]);

@@ -137,6 +137,22 @@ async fn profile_is_remembered_without_its_file_and_folder() {
 }
 
 #[tokio::test]
+async fn templates_are_remembered_without_their_folder() {
+    let machine = Machine::new();
+    machine.remember(&json!({
+        "profile": "kind",
+        "templates": {"example/devserver.yaml.hbs": "kind: DevServer\nmetadata: {name: of-the-team}\n"}
+    }));
+    let shown = machine.devplat(&["render", "example"]).run().await.unwrap();
+    assert!(shown.stdout.contains("of-the-team"), "{shown:?}");
+    fs::create_dir(machine.at("none")).unwrap();
+    let none = machine.at("none").display().to_string();
+    let shown = machine.devplat(&["render", "example", "--templates", &none]).run().await.unwrap();
+    assert!(shown.stdout.contains("kind: DevServer"), "{shown:?}");
+    assert!(!shown.stdout.contains("of-the-team"), "an empty folder brings back devplat's own: {shown:?}");
+}
+
+#[tokio::test]
 async fn profile_from_standard_input_is_read_once() {
     let (machine, engine) = (Machine::new(), engine());
     let of = |args: &[&str]| machine.devplat(args).env("DOCKER_HOST", &engine.address);
@@ -163,5 +179,16 @@ async fn hints_repeat_the_name_of_the_platform() {
             any = true;
         }
         assert!(any, "{args:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn values_without_a_profile_are_refused_by_verbs_that_would_ignore_them() {
+    let (machine, engine) = (Machine::new(), engine());
+    for verb in [&["doctor"][..], &["destroy", "--yes"]] {
+        let args = [verb, &["--set", "operator.replicas=2"]].concat();
+        let (status, said) = run(machine.devplat(&args).env("DOCKER_HOST", &engine.address)).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains("uses --set only with --profile"), "{said}");
     }
 }

@@ -1,6 +1,7 @@
 //! What is kept of a DevUser.
 
 use devplat_api::{DevUser, DevUserSpec, user::DevUserStatus};
+use k8s_openapi::jiff::Timestamp;
 use kube::{Resource, api::ObjectMeta};
 use serde::Deserialize;
 
@@ -27,6 +28,8 @@ pub(crate) struct UserFacts {
     pub(crate) generation: Option<i64>,
     /// Whether its deletion was asked for.
     pub(crate) deleting: bool,
+    /// When it was asked for.
+    pub(crate) deleting_since: Option<Timestamp>,
     /// All its finalizers, ours or not.
     pub(crate) finalizers: Vec<String>,
     /// Public keys, a line each.
@@ -47,6 +50,7 @@ impl Observed for UserFacts {
             uid: metadata.uid.unwrap_or_default(),
             generation: metadata.generation,
             deleting: metadata.deletion_timestamp.is_some(),
+            deleting_since: metadata.deletion_timestamp.map(|time| time.0),
             finalizers: metadata.finalizers.unwrap_or_default(),
             keys: spec.ssh_keys.iter().flat_map(|key| [key.trim(), "\n"]).collect(),
             limited: spec.limits.is_some(),

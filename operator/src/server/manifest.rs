@@ -1,5 +1,7 @@
 //! The objects that a server consists of, as they get applied.
 
+use std::collections::BTreeMap;
+
 use devplat_api::{
     Amount,
     name::{self, ServerName},
@@ -17,6 +19,10 @@ use crate::{
 const HOME: &str = "/home/dev";
 /// Where the agent gets copied to.
 const AGENT_DIR: &str = "/devplat";
+/// The label of nodes with their architecture, which their kubelets set.
+const ARCHITECTURE_LABEL: &str = "kubernetes.io/arch";
+/// This program's architecture, as Kubernetes names it.
+const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
 /// Seconds that a pod has to end after SIGTERM.
 const GRACE_SECONDS: u32 = 30;
 /// Seconds of them after which the agent ends what is left, so that it and not the kubelet does.
@@ -180,7 +186,7 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {"fsGroup": FILE_GROUP, "fsGroupChangePolicy": "OnRootMismatch"},
-        "nodeSelector": resolved.offer.node_selector,
+        "nodeSelector": node_selector(&resolved.offer.node_selector),
         "tolerations": resolved.offer.tolerations,
         "initContainers": [{
             "name": AGENT_CONTAINER,
@@ -250,4 +256,12 @@ pub(super) fn metadata(
             "controller": true,
         }],
     })
+}
+
+/// Returns the labels that a server's node needs: those of its flavor, and the architecture of the agent, which is the
+/// operator's own. A flavor may name another one.
+fn node_selector(flavor: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut selector = flavor.clone();
+    selector.entry(ARCHITECTURE_LABEL.to_owned()).or_insert_with(|| ARCHITECTURE.to_owned());
+    selector
 }

@@ -44,6 +44,10 @@ pub(super) struct Snapshot {
 pub(super) enum Held {
     /// Dev servers, or volumes with somebody's data.
     Data,
+    /// Dev servers that are being deleted, perhaps with their volumes.
+    LeavingServers,
+    /// Only volumes that are being deleted.
+    LeavingVolumes,
     /// Neither.
     Nothing,
 }
@@ -85,6 +89,14 @@ pub(super) struct Decision {
 
 /// How often is looked whether somebody else's object still has a name that is needed: it is not watched.
 pub(super) const FOREIGN: Duration = Duration::from_secs(5);
+
+/// How often is looked whether dev servers and volumes that are being deleted are gone, at first and after [`LONG`].
+pub(super) const LEAVING: Duration = Duration::from_secs(1);
+const SLOWLY: Duration = Duration::from_secs(10);
+/// After how long the status says that a deletion waits.
+const LONG: Duration = Duration::from_secs(30);
+/// How long a deletion waits for volumes.
+const VOLUMES: Duration = Duration::from_mins(3);
 
 pub(super) fn decide(snapshot: &Snapshot) -> Decision {
     if snapshot.user.deleting { decide_deletion(snapshot) } else { decide_access(snapshot) }
@@ -229,7 +241,7 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
         policy: _,
         holds,
         pod_security: _,
-        now: _,
+        now,
     } = snapshot;
     if !user.finalizers.iter().any(|finalizer| finalizer == name::USER_FINALIZER) {
         return Decision::default();
@@ -254,9 +266,39 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
         (Child::Ours(facts), Some(Held::Nothing)) if !facts.deleting => {
             actions.push(Action::Delete(Part::Namespace));
         }
-        (Child::Ours(facts), Some(Held::Data)) if !facts.kept => actions.push(Action::KeepNamespace),
+        (Child::Ours(facts), Some(Held::LeavingServers)) if !facts.deleting => {
+            return wait_for(user, "its dev servers", actions, *now);
+        }
+        // A pod that is not ours may use a volume for ever.
+        (Child::Ours(facts), Some(Held::LeavingVolumes))
+            if !facts.deleting && waited(user, *now) < VOLUMES =>
+        {
+            return wait_for(user, "its volumes", actions, *now);
+        }
+        (Child::Ours(facts), Some(Held::Data | Held::LeavingVolumes)) if !facts.deleting && !facts.kept => {
+            actions.push(Action::KeepNamespace);
+        }
         (Child::Ours(_) | Child::Absent | Child::Foreign, _) => {}
     }
     actions.push(Action::RemoveFinalizer);
     Decision { status: None, actions, recheck: None }
+}
+
+fn waited(user: &UserFacts, now: Timestamp) -> Duration {
+    user.deleting_since
+        .and_then(|since| Duration::try_from(now.duration_since(since)).ok())
+        .unwrap_or_default()
+}
+
+/// The deletion goes on once `what` is gone.
+fn wait_for(user: &UserFacts, what: &str, actions: Vec<Action>, now: Timestamp) -> Decision {
+    if waited(user, now) < LONG {
+        return Decision { status: None, actions, recheck: Some(LEAVING) };
+    }
+    let before = user.status.clone().unwrap_or_default();
+    let mut conditions = Conditions::after(&before.conditions, user.generation, now);
+    let message = format!("waiting for the end of {what}");
+    conditions.set(ConditionType::Ready, Truth::False, Reason::Terminating, message);
+    let status = DevUserStatus { conditions: conditions.finish(), ..before.clone() };
+    Decision { status: (status != before).then_some(status), actions, recheck: Some(SLOWLY) }
 }

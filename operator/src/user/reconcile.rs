@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     child::Child,
-    cluster::CallFailed,
+    cluster::{CallFailed, Content},
     context::Context,
     observed::{AccountFacts, BindingFacts, Bound, ClusterBindingFacts, Key, UserFacts},
     store::Change,
@@ -91,9 +91,14 @@ async fn fetch(
     let policy = Child::find(context, &stores.policies, &places.policy, inside, |f| mine(&f.user)).await?;
     let holds = if user.deleting && namespace.ours().is_some() {
         let name = slug.namespace();
-        let data = cluster.any_in::<PersistentVolumeClaim>(&name).await?
-            || cluster.any_in::<DevServer>(&name).await?;
-        Some(if data { Held::Data } else { Held::Nothing })
+        let servers = cluster.content::<DevServer>(&name).await?;
+        // A server that leaves may take its home with it, so its home is judged once it has left.
+        Some(match (servers, cluster.content::<PersistentVolumeClaim>(&name).await?) {
+            (Content::Stays, _) | (Content::Nothing, Content::Stays) => Held::Data,
+            (Content::Leaves, _) => Held::LeavingServers,
+            (Content::Nothing, Content::Leaves) => Held::LeavingVolumes,
+            (Content::Nothing, Content::Nothing) => Held::Nothing,
+        })
     } else {
         None
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use devplat_api::name;
 use k8s_openapi::jiff::Timestamp;
 
-use super::decide::{Action, Decision, FOREIGN, Held, Part, Snapshot, decide};
+use super::decide::{Action, Decision, FOREIGN, Held, LEAVING, Part, Snapshot, decide};
 use crate::{
     child::Child,
     digest::hash,
@@ -20,6 +20,7 @@ fn new_user() -> Snapshot {
         uid: "1".into(),
         generation: Some(1),
         deleting: false,
+        deleting_since: None,
         finalizers: vec![],
         keys: KEY.into(),
         limited: false,
@@ -148,6 +149,39 @@ fn homes_outlive_their_user() {
 fn an_empty_namespace_goes_with_its_user() {
     let decision = decide(&deleted(Held::Nothing));
     assert!(decision.actions.contains(&Action::Delete(Part::Namespace)));
+}
+
+#[test]
+fn namespace_with_leaving_servers_is_judged_once_they_are_gone() {
+    let decision = decide(&deleted(Held::LeavingServers));
+    assert!(!decision.actions.contains(&Action::Delete(Part::Namespace)));
+    assert!(!decision.actions.contains(&Action::KeepNamespace));
+    assert!(!decision.actions.contains(&Action::RemoveFinalizer));
+    assert!(decision.actions.contains(&Action::Delete(Part::Binding)), "access goes at once");
+    assert_eq!(decision.recheck, Some(LEAVING));
+    // If somebody deletes the namespace, all of that goes with it.
+    let mut snapshot = deleted(Held::LeavingServers);
+    snapshot.namespace =
+        Child::Ours(Arc::new(NamespaceFacts { deleting: true, ..NamespaceFacts::default() }));
+    assert_eq!(decide(&snapshot).actions.last(), Some(&Action::RemoveFinalizer));
+}
+
+#[test]
+fn long_deletion_is_reported_and_ends_without_volumes_that_stay_in_use() {
+    let after = |holds, seconds| {
+        let mut snapshot = deleted(holds);
+        Arc::make_mut(&mut snapshot.user).deleting_since =
+            Some(snapshot.now - std::time::Duration::from_secs(seconds));
+        decide(&snapshot)
+    };
+    assert_eq!(after(Held::LeavingServers, 10).status, None);
+    let status = after(Held::LeavingServers, 600).status.unwrap();
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready").unwrap();
+    assert_eq!((&*ready.status, &*ready.reason), ("False", "Terminating"));
+    assert_eq!(ready.message, "waiting for the end of its dev servers");
+    assert!(!after(Held::LeavingVolumes, 60).actions.contains(&Action::RemoveFinalizer));
+    let kept = after(Held::LeavingVolumes, 600).actions;
+    assert!(kept.contains(&Action::KeepNamespace) && kept.contains(&Action::RemoveFinalizer), "{kept:?}");
 }
 
 #[test]

@@ -14,9 +14,17 @@ pub const STORAGE_CLASS: &str = "kwok-volume";
 
 pub(super) async fn create(client: &Client) -> Result<()> {
     let (annotation, value) = KWOK.split_once('=').unwrap_or((KWOK, ""));
-    let working = json!({"metadata": {"name": "working", "annotations": {annotation: value}}});
+    // As kubelets label their nodes.
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let working = json!({
+        "metadata": {
+            "name": "working",
+            "labels": {"kubernetes.io/arch": architecture},
+            "annotations": {annotation: value},
+        },
+    });
     let silent = json!({
-        "metadata": {"name": "silent", "labels": {SILENT: "true"}},
+        "metadata": {"name": "silent", "labels": {SILENT: "true", "kubernetes.io/arch": architecture}},
         "spec": {"taints": [{"key": SILENT, "value": "true", "effect": "NoSchedule"}]},
     });
     for node in [working, silent] {

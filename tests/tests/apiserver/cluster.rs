@@ -1,13 +1,18 @@
 //! The clusters that tests share. Each test has its own client, because a client belongs to the runtime of its test.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use devplat_tests::{
     audit::Entry,
     control_plane::{self, ControlPlane, Parts, Token},
+    waiting::until,
 };
-use kube::{Client, config::Kubeconfig};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client, config::Kubeconfig};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::{
+    namespace::PATIENCE,
     operator::{self, Operator},
     releases,
 };
@@ -63,8 +68,21 @@ impl Quiet {
     }
 
     /// Returns the writes of its operators so far, without their leases.
-    pub(crate) fn writes(&self) -> Vec<Entry> {
-        let mut entries = self.plane.audit().entries().unwrap();
+    ///
+    /// The API server logs a request after its answer, so this asks for something that does not exist and waits for
+    /// that line.
+    pub(crate) async fn writes(&self) -> Vec<Entry> {
+        static ASKED: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("asked-{}", ASKED.fetch_add(1, Ordering::Relaxed));
+        let configs = Api::<ConfigMap>::namespaced(self.client().await, "default");
+        assert!(configs.get_opt(&name).await.unwrap().is_none());
+        let mut entries = until(format!("{name} in the audit log"), PATIENCE, async || {
+            let entries = self.plane.audit().entries().map_err(|error| error.to_string())?;
+            let logged = entries.iter().any(|entry| entry.object_ref.name == name);
+            if logged { Ok(entries) } else { Err(format!("{} lines", entries.len())) }
+        })
+        .await
+        .unwrap();
         entries.retain(|entry| entry.is_write() && entry.user.username.starts_with("operator-"));
         entries
     }

@@ -27,13 +27,13 @@ async fn stopping_replica_hands_over_before_its_lease_ends() {
     let begun = Timestamp::now();
     let (first, second) = two(&quiet).await;
     let space = works(&quiet, "leader-told-a").await;
-    assert_eq!(writers(&quiet, &space, begun), [FIRST]);
+    assert_eq!(writers(&quiet, &space, begun).await, [FIRST]);
 
     first.stop();
     until("the other replica to lead", HANDOVER, async || second.leads().await).await.unwrap();
     let space = works(&quiet, "leader-told-b").await;
-    assert_eq!(writers(&quiet, &space, begun), [SECOND]);
-    one_after_the_other(&quiet, begun);
+    assert_eq!(writers(&quiet, &space, begun).await, [SECOND]);
+    one_after_the_other(&quiet, begun).await;
     second.stop();
 }
 
@@ -47,8 +47,8 @@ async fn killed_replica_is_replaced_after_its_lease_ends() {
     first.die();
     until("the other replica to lead", PATIENCE, async || second.leads().await).await.unwrap();
     let space = works(&quiet, "leader-dead-b").await;
-    assert_eq!(writers(&quiet, &space, begun), [SECOND]);
-    one_after_the_other(&quiet, begun);
+    assert_eq!(writers(&quiet, &space, begun).await, [SECOND]);
+    one_after_the_other(&quiet, begun).await;
     second.stop();
 }
 
@@ -81,6 +81,7 @@ async fn replica_whose_lease_is_taken_stops_working() {
     let acquired = leases.get(operator::NAME).await.unwrap().spec.unwrap().acquire_time.unwrap().0;
     let between: Vec<String> = quiet
         .writes()
+        .await
         .into_iter()
         .filter(|entry| entry.user.username == FIRST)
         .filter(|entry| (stepped_down..acquired).contains(&entry.request_received_timestamp))
@@ -114,9 +115,10 @@ async fn works(quiet: &Quiet, name: &str) -> Namespace {
 }
 
 /// Returns the operators that wrote to `space`.
-fn writers(quiet: &Quiet, space: &Namespace, since: Timestamp) -> Vec<String> {
+async fn writers(quiet: &Quiet, space: &Namespace, since: Timestamp) -> Vec<String> {
     let mut users: Vec<String> = quiet
         .writes()
+        .await
         .into_iter()
         .filter(|entry| entry.request_received_timestamp >= since && entry.object_ref.namespace == space.name)
         .map(|entry| entry.user.username)
@@ -126,9 +128,10 @@ fn writers(quiet: &Quiet, space: &Namespace, since: Timestamp) -> Vec<String> {
     users
 }
 
-fn one_after_the_other(quiet: &Quiet, since: Timestamp) {
+async fn one_after_the_other(quiet: &Quiet, since: Timestamp) {
+    let writes = quiet.writes().await;
     let times = |user: &str| -> Vec<Timestamp> {
-        let writes = quiet.writes().into_iter().filter(|entry| entry.user.username == user);
+        let writes = writes.iter().filter(|entry| entry.user.username == user);
         writes.map(|entry| entry.request_received_timestamp).filter(|at| *at >= since).collect()
     };
     let (last, first) = (times(FIRST).into_iter().max(), times(SECOND).into_iter().min());

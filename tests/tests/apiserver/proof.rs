@@ -7,7 +7,7 @@ use devplat_api::{DevServer, DevUser};
 use devplat_kubernetes::{
     Steady,
     bastion::Route,
-    proof::{self, NAME, Patience, ProofError, Way},
+    proof::{self, NAME, Patience, ProofError, Remains, Way},
 };
 use devplat_tests::{control_plane, port, waiting::until};
 use k8s_openapi::api::core::v1::Pod;
@@ -49,10 +49,15 @@ async fn failed_proof_deletes_its_server_and_user() {
     let error = proof::finish(&client, "proved", way, &key, &Steady).await.unwrap_err();
     assert!(matches!(&error, ProofError::Ssh { user, source: _ } if user == NAME), "{error:?}");
     let servers: Api<DevServer> = Api::namespaced(client.clone(), "dev-devplat-proof");
-    assert!(servers.get_opt(NAME).await.unwrap().is_none(), "it is left");
+    let server = servers.get_opt(NAME).await.unwrap();
+    assert!(server.is_none_or(|server| server.metadata.deletion_timestamp.is_some()), "its server stays");
     let users: Api<DevUser> = Api::all(control_plane::client(platform.plane.kubeconfig()).await.unwrap());
     let user = users.get_opt(NAME).await.unwrap();
     assert!(user.is_none_or(|user| user.metadata.deletion_timestamp.is_some()), "its user stays");
+    let leaving = proof::remains(&client, "proved", &Steady).await.unwrap();
+    assert_ne!(leaving, Remains::Left);
+    proof::clear(&client, "proved", &Steady).await.unwrap();
+    assert_eq!(proof::remains(&client, "proved", &Steady).await.unwrap(), Remains::Nothing);
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ async fn restart_of_the_operator_writes_nothing() {
     let begun = Timestamp::now();
     let second = started(quiet.operator(SECOND)).await;
     looked_at_everything(&second, &space).await;
-    assert_eq!(written(&quiet, begun), [""; 0]);
+    assert_eq!(written(&quiet, begun).await, [""; 0]);
     second.stop();
 }
 
@@ -55,7 +55,7 @@ async fn resync_of_an_unchanged_cluster_writes_nothing() {
     .unwrap();
     idle(&operator).await;
     let about_others: Vec<String> =
-        written(&quiet, begun).into_iter().filter(|line| !line.contains("devserverflavors")).collect();
+        written(&quiet, begun).await.into_iter().filter(|line| !line.contains("devserverflavors")).collect();
     assert_eq!(about_others, [""; 0]);
     operator.stop();
 }
@@ -134,11 +134,11 @@ async fn server_made(
     name: &str,
     spec: serde_json::Value,
 ) -> Vec<String> {
-    let before = quiet.writes().len();
+    let before = quiet.writes().await.len();
     space.server(name, spec).await;
     space.ready(name).await;
     idle(operator).await;
-    let writes = quiet.writes().into_iter().skip(before).map(|entry| entry.line());
+    let writes = quiet.writes().await.into_iter().skip(before).map(|entry| entry.line());
     writes.filter(|line| line.contains(&format!("{}/", space.name))).collect()
 }
 
@@ -200,7 +200,7 @@ async fn looks(operator: &Operator, kind: &str) -> Result<u64, String> {
 }
 
 /// Returns the writes of operators.
-fn written(quiet: &Quiet, since: Timestamp) -> Vec<String> {
-    let writes = quiet.writes().into_iter().filter(|entry| entry.request_received_timestamp >= since);
+async fn written(quiet: &Quiet, since: Timestamp) -> Vec<String> {
+    let writes = quiet.writes().await.into_iter().filter(|entry| entry.request_received_timestamp >= since);
     writes.map(|entry| entry.line()).collect()
 }

@@ -12,7 +12,9 @@ pub(crate) const NOT_YET: &[&str] = &[];
 pub(crate) const WITHOUT_CIRCLES: &[&str] = &[
     "bastion/keys",
     "bastion/transport",
+    "installer",
     "installer/image",
+    "installer/kubernetes",
     "installer/plan",
     "installer/profile",
     "installer/render",
@@ -21,8 +23,7 @@ pub(crate) const WITHOUT_CIRCLES: &[&str] = &[
 ];
 
 /// Members whose circles are still to be cut. A member moves to [`WITHOUT_CIRCLES`] once it has none.
-pub(crate) const WITH_CIRCLES: &[&str] =
-    &["bastion", "bastion/agent", "cli", "installer", "installer/kubernetes", "operator", "tests"];
+pub(crate) const WITH_CIRCLES: &[&str] = &["bastion", "bastion/agent", "cli", "operator", "tests"];
 
 /// A rule for a folder.
 pub(crate) struct Folder {

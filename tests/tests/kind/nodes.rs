@@ -3,6 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
+use devplat_tests::platform::Platform;
 
 use crate::{
     killed::{destroyed, nothing_is_left},
@@ -40,6 +41,30 @@ pub(crate) fn cluster_has_the_nodes_of_the_users_file_and_of_the_profile() -> Re
     fs::remove_file(&profile)?;
     let again = platform.run(&["up", "--yes"])?.expect(0)?;
     ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    registry_beside_the_nodes_is_used_instead(platform)?;
     destroyed(platform)?;
     nothing_is_left(platform)
+}
+
+/// A later run may choose another delivery. The nodes then pull from a registry that belongs to the platform.
+fn registry_beside_the_nodes_is_used_instead(platform: &Platform) -> Result<()> {
+    let up = platform.run(&["up", "--yes", "--set", "images.delivery=registry"])?.expect(0)?;
+    ensure!(up.stderr.contains("ready: platform"), "{}", up.stderr);
+    let registry = format!("devplat-{}-registry:5000/", platform.name);
+    let path = "jsonpath={.items[*].spec.template.spec.containers[*].image}";
+    let images = platform.kubectl(&["-n", "devserver-operator-system", "get", "deployments", "-o", path])?;
+    ensure!(images.split(' ').all(|image| image.starts_with(&registry)), "{images}");
+    let announced = platform.kubectl(&[
+        "-n",
+        "kube-public",
+        "get",
+        "configmap",
+        "local-registry-hosting",
+        "-o",
+        "name",
+    ])?;
+    ensure!(!announced.trim().is_empty(), "the registry is not announced");
+    let again = platform.run(&["up", "--yes"])?.expect(0)?;
+    ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    Ok(())
 }

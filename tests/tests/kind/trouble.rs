@@ -1,7 +1,7 @@
 //! Obstacles for an existing platform: a platform of another provider beside it, stopped nodes, taken ports, missing
 //! programs; and a foreign k3d cluster.
 
-use std::{collections::BTreeSet, net::TcpListener};
+use std::{collections::BTreeSet, fs, net::TcpListener};
 
 use anyhow::{Context, Result, ensure};
 use devplat_tests::{bare, call::until, platform::Platform};
@@ -16,6 +16,15 @@ use crate::{
     shared::{LONG, at_rest, ready, with_shared_cache},
 };
 
+/// The user's configuration: a label of the agent.
+const CONFIG: &str = "\
+kind: Simple
+apiVersion: k3d.io/v1alpha5
+options:
+  k3s:
+    nodeLabels:
+    - {label: team=ml, nodeFilters: [agent:0]}
+";
 const K3D: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
 
 /// All parts use one cluster.
@@ -24,7 +33,7 @@ pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Res
     let k3d = with_shared_cache("beside")?;
     let _changes = docker_changes();
     let before = containers(kind)?;
-    k3d.run(&K3D)?.expect(0)?;
+    two_nodes_with_the_users_file(k3d)?;
     for platform in [kind, k3d] {
         signs_in(platform)?;
     }
@@ -33,23 +42,55 @@ pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Res
     paused_node_is_resumed(k3d)?;
     port_of_a_stopped_node_is_taken(k3d)?;
     signs_in(k3d)?;
+    cluster_is_replaced_if_its_loss_is_allowed(k3d)?;
     destroyed(k3d)?;
     nothing_is_left(k3d)?;
     ensure!(containers(kind)? == before, "before: {before}after: {}", containers(kind)?);
     signs_in(kind)
 }
 
+/// An agent by the profile, with a label by the user's configuration file.
+fn two_nodes_with_the_users_file(platform: &Platform) -> Result<()> {
+    fs::write(platform.home().join("k3d.yaml"), CONFIG)?;
+    let profile = platform.home().join("two.yaml");
+    fs::write(&profile, "extends: k3d\ncluster:\n  k3d:\n    agents: 1\n    configFile: k3d.yaml\n")?;
+    platform.run(&["up", "--profile", &profile.display().to_string(), "--yes"])?.expect(0)?;
+    let nodes = platform.kubectl(&["get", "nodes", "--no-headers", "-o", "name"])?;
+    ensure!(nodes.lines().count() == 2, "{nodes}");
+    let labelled = platform.kubectl(&["get", "nodes", "--selector", "team=ml", "-o", "name"])?;
+    ensure!(labelled.trim() == format!("node/k3d-{}-agent-0", platform.name), "{labelled}");
+    // Both nodes have pulled the image of dev servers, whichever of them the proof ran on.
+    for node in ["server-0", "agent-0"] {
+        let images =
+            platform.docker(&["exec", &format!("k3d-{}-{node}", platform.name), "crictl", "images"])?;
+        ensure!(images.contains("/devserver-base"), "{node}: {images}");
+    }
+    Ok(())
+}
+
 fn cluster_of_another_provider_is_rejected(platform: &Platform) -> Result<()> {
     let before = containers(platform)?;
     let refused = platform.run(&["up", "--profile", "kind", "--yes"])?.expect(2)?.stderr;
     let why = format!("it was created as k3d cluster {}", platform.name);
-    let hint = format!("`devplat destroy --name {}`", platform.name);
-    for expected in ["without losing every dev server and home in it", &why, &hint] {
+    for expected in ["without losing every dev server and home in it", &why, "add --lose cluster "] {
         ensure!(refused.contains(expected), "{expected} is not in: {refused}");
     }
     ensure!(containers(platform)? == before, "containers were created or deleted: {refused}");
     // The rejected profile is not remembered.
     nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)
+}
+
+fn cluster_is_replaced_if_its_loss_is_allowed(platform: &Platform) -> Result<()> {
+    let typo = platform.run(&["plan", "--profile", "kind", "--lose", "clutser"])?.expect(2)?.stderr;
+    ensure!(typo.contains("no resource is named \"clutser\""), "{typo}");
+    // The registry is not wanted beside kind, and users may have pushed images to it.
+    let refused = platform.run(&["plan", "--profile", "kind", "--lose", "cluster"])?.expect(2)?.stderr;
+    ensure!(refused.contains("add --lose 'local registry'"), "{refused}");
+    let to_kind = ["--profile", "kind", "--lose", "cluster", "--lose", "local registry"];
+    let plan = platform.run(&[&["plan"][..], &to_kind].concat())?.expect(0)?.stdout;
+    ensure!(plan.contains("delete") && plan.contains("it was created as k3d cluster"), "{plan}");
+    platform.run(&[&["up", "--yes"][..], &to_kind].concat())?.expect(0)?;
+    signs_in(platform)
 }
 
 fn k3d_is_needed_only_to_create_and_to_delete(platform: &Platform) -> Result<()> {
@@ -66,7 +107,8 @@ fn k3d_is_needed_only_to_create_and_to_delete(platform: &Platform) -> Result<()>
 
 fn paused_node_is_resumed(platform: &Platform) -> Result<()> {
     let node = node(platform);
-    platform.docker(&["pause", &node])?;
+    // With control groups v1, the kernel cannot freeze processes that are just starting.
+    until("the node to be paused", LONG, || Ok(platform.docker(&["pause", &node]).ok()))?;
     let status = platform.run(&["status"])?.expect(0)?.stdout;
     ensure!(status.contains(&format!("{node} is stopped")), "{status}");
     platform.run(&["up", "--yes"])?.expect(0)?;

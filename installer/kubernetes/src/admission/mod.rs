@@ -3,95 +3,9 @@
 
 mod limits;
 mod pods;
+mod refusal;
 pub(crate) mod webhooks;
-
-use std::fmt;
 
 pub(crate) use pods::hardened;
 pub use pods::{PodTrial, try_pods};
-pub use webhooks::{BrokenWebhook, WebhookFault};
-
-use crate::{ObjectRef, call::Answer};
-
-/// An object that admission rejects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdmissionRefusal {
-    /// The object.
-    pub object: ObjectRef,
-    /// The policy that rejects it.
-    pub kind: RefusalKind,
-    /// The API server's answer.
-    pub answer: Answer,
-}
-
-/// The policy that rejects an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// Pod Security: the pod is accepted with the security context that level `restricted` requires.
-    PodSecurity,
-    /// A `ResourceQuota` of the namespace.
-    ResourceQuota {
-        /// Its name.
-        name: String,
-        /// The resource that is exhausted, or that containers do not set, such as `limits.cpu`.
-        resource: String,
-    },
-    /// A `LimitRange` of the namespace.
-    LimitRange {
-        /// Its name.
-        name: String,
-    },
-    /// A webhook that cannot answer.
-    Webhook(BrokenWebhook),
-    /// A webhook that denies the request.
-    WebhookDenied,
-    /// Another policy, which the API server's message names.
-    Other,
-}
-
-impl fmt::Display for AdmissionRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { object, kind, answer } = self;
-        match kind {
-            RefusalKind::Webhook(webhook) => write!(f, "{webhook}")?,
-            RefusalKind::PodSecurity => write!(f, "Pod Security rejects {object}")?,
-            RefusalKind::ResourceQuota { name, resource } => {
-                write!(f, "ResourceQuota {name} rejects {object} for {resource}")?;
-            }
-            RefusalKind::LimitRange { name } => write!(f, "LimitRange {name} rejects {object}")?,
-            RefusalKind::WebhookDenied => write!(f, "an admission webhook rejects {object}")?,
-            RefusalKind::Other => write!(f, "a policy of the cluster rejects {object}")?,
-        }
-        write!(f, ": {answer}")
-    }
-}
-
-impl std::error::Error for AdmissionRefusal {}
-
-impl AdmissionRefusal {
-    /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
-        let Self { object, kind, answer: _ } = self;
-        let namespace = object.namespace.as_deref().unwrap_or("default");
-        let hint = match kind {
-            RefusalKind::PodSecurity => format!(
-                "label the namespace: `kubectl label namespace {namespace} \
-                 pod-security.kubernetes.io/enforce=baseline` (or privileged)"
-            ),
-            RefusalKind::ResourceQuota { name, resource } => format!(
-                "raise {resource} in ResourceQuota {name} of namespace {namespace}, or state requests and limits \
-                 in the profile"
-            ),
-            RefusalKind::LimitRange { name } => {
-                format!(
-                    "change LimitRange {name} of namespace {namespace}, or requests and limits in the profile"
-                )
-            }
-            RefusalKind::Webhook(webhook) => webhook.hint(),
-            RefusalKind::WebhookDenied | RefusalKind::Other => {
-                "ask the cluster's administrator for an exception to this policy".to_owned()
-            }
-        };
-        vec![hint]
-    }
-}
+pub use refusal::{AdmissionRefusal, BrokenWebhook, RefusalKind, WebhookFault};

@@ -294,7 +294,7 @@ async fn may_create_pods(server: ApiServer<'_>, namespace: &str) -> Result<bool,
     let api: Api<SelfSubjectAccessReview> = Api::all(server.client.clone());
     let kind = ObjectRef::all("authorization.k8s.io/v1", "SelfSubjectAccessReview", None);
     let answer = server
-        .call(&Call::new(Verb::Create, &kind), || async { api.create(&PostParams::default(), &review).await })
+        .call(&Call::new(Verb::Review, &kind), || async { api.create(&PostParams::default(), &review).await })
         .await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }

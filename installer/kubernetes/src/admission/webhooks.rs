@@ -1,7 +1,7 @@
 //! Finds webhooks that cannot answer, by their configurations and the Services that these name, not by the text of an
 //! error.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use k8s_openapi::{
@@ -20,7 +20,7 @@ use kube::{
     api::{ListParams, ObjectMeta},
 };
 
-use super::{AdmissionRefusal, RefusalKind};
+use super::{AdmissionRefusal, BrokenWebhook, RefusalKind, WebhookFault};
 use crate::{
     ObjectRef,
     call::{Answer, Call, absent},
@@ -28,49 +28,6 @@ use crate::{
 
 /// How long the search may take: it only explains a failure that is already known.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// A webhook that cannot answer and that every matching call must pass (`failurePolicy: Fail`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokenWebhook {
-    /// Its `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
-    pub configuration: ObjectRef,
-    /// Its name in the configuration.
-    pub webhook: String,
-    /// The reason.
-    pub fault: WebhookFault,
-}
-
-/// The reason why a webhook cannot answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WebhookFault {
-    /// Its Service does not exist.
-    ServiceAbsent(ObjectRef),
-    /// No pod is ready behind its Service.
-    NoEndpoints(ObjectRef),
-}
-
-impl fmt::Display for BrokenWebhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { configuration, webhook, fault } = self;
-        write!(f, "webhook {webhook} of {configuration} calls ")?;
-        match fault {
-            WebhookFault::ServiceAbsent(service) => write!(f, "{service}, which does not exist"),
-            WebhookFault::NoEndpoints(service) => write!(f, "{service}, which has no ready pod"),
-        }
-    }
-}
-
-impl BrokenWebhook {
-    pub(super) fn hint(&self) -> String {
-        let Self { configuration, webhook: _, fault } = self;
-        let kind = configuration.kind.to_lowercase();
-        let repair = match fault {
-            WebhookFault::ServiceAbsent(service) => format!("restore {service}"),
-            WebhookFault::NoEndpoints(service) => format!("start the pods of {service}"),
-        };
-        format!("{repair}, or `kubectl delete {kind} {}` if it is no longer needed", configuration.name)
-    }
-}
 
 /// The calls that a webhook receives.
 struct Hook {

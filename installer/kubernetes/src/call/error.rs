@@ -3,8 +3,7 @@
 
 use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
 
-use kube::core::Status;
-
+use super::Answer;
 use crate::{ObjectRef, admission::AdmissionRefusal, connect::CredentialError, pace::Stopped};
 
 /// The error of a function that only makes calls.
@@ -37,14 +36,14 @@ impl CallError {
         matches!(*self.class, Class::Unauthorized(_) | Class::Credentials(_))
     }
 
+    /// Whether one end does not trust the other's certificate.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(*self.class, Class::Untrusted(_))
+    }
+
     /// Whether the API server does not serve the kind.
     pub fn is_kind_absent(&self) -> bool {
         matches!(*self.class, Class::KindNotServed(_))
-    }
-
-    /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
-        super::hints(self)
     }
 }
 
@@ -93,46 +92,6 @@ pub enum Class {
     Other(Box<dyn StdError + Send + Sync>),
 }
 
-/// An answer of the API server that is an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The HTTP status code.
-    pub code: u16,
-    /// `Status.reason`, such as `Forbidden`; may be empty.
-    pub reason: String,
-    /// `Status.message`, the API server's own text.
-    pub message: String,
-    /// `Status.details.kind`: the resource that the answer is about. Answers of webhooks have none.
-    pub resource: Option<String>,
-}
-
-impl StdError for Answer {}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, reason, message, resource: _ } = self;
-        write!(f, "the API server answered {code}")?;
-        if !reason.is_empty() {
-            write!(f, " {reason}")?;
-        }
-        // An answer such as a bare 401 repeats its reason as message.
-        if message.is_empty() || message == reason { Ok(()) } else { write!(f, ": {message}") }
-    }
-}
-
-impl From<Status> for Answer {
-    fn from(status: Status) -> Self {
-        let Status { status: _, code, message, metadata: _, reason, details } = status;
-        // The reason that kube sets for an answer that is not a Status; the message then holds the API server's text.
-        let reason = if reason == NOT_A_STATUS { String::new() } else { reason };
-        let resource = details.map(|details| details.kind).filter(|kind| !kind.is_empty());
-        Self { code, reason, message: message.trim().to_owned(), resource }
-    }
-}
-
-/// The reason that kube gives to an answer that is not a `Status`.
-const NOT_A_STATUS: &str = "Failed to parse error data";
-
 /// A connection that failed.
 #[derive(Debug)]
 pub struct ConnectionError {
@@ -174,9 +133,20 @@ impl StdError for ConnectionError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
             ConnectionCause::Slow(_) => None,
-            ConnectionCause::Broken(source) => Some(source.as_ref()),
+            ConnectionCause::Broken(source) => Some(deepest(source.as_ref())),
         }
     }
+}
+
+/// Returns the last cause. The errors above it are words of the HTTP client, such as `client error (Connect)`.
+fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    // The bound is for a chain that leads back to itself.
+    let mut deepest = error;
+    for _ in 0..32 {
+        let Some(cause) = deepest.source() else { break };
+        deepest = cause;
+    }
+    deepest
 }
 
 /// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.

@@ -3,6 +3,13 @@
 use super::{CallError, Class};
 use crate::{admission::AdmissionRefusal, connect::CredentialError};
 
+impl CallError {
+    /// The remedies.
+    pub fn hints(&self) -> Vec<String> {
+        hints(self)
+    }
+}
+
 /// The remedies for a failed call, most useful first.
 pub fn hints(error: &CallError) -> Vec<String> {
     match error.class.as_ref() {

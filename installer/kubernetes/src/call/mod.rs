@@ -1,6 +1,7 @@
 //! Calls to an API server, with a description for errors, retries for temporary failures, and an end when the user asks
 //! to stop.
 
+mod answer;
 mod error;
 mod hint;
 mod retry;
@@ -9,7 +10,8 @@ pub(crate) mod tests;
 
 use std::fmt;
 
-pub use error::{Answer, CallError, Class, ConnectionCause, ConnectionError, Error, call_error};
+pub use answer::Answer;
+pub use error::{CallError, Class, ConnectionCause, ConnectionError, Error, call_error};
 pub(crate) use error::{absent, classify, if_there};
 pub use hint::hints;
 pub(crate) use retry::{ApiServer, New, bounded, chain};
@@ -28,6 +30,8 @@ pub(crate) enum Verb {
     /// Create with `dryRun=All`.
     Try,
     Delete,
+    /// Create of a review, which stores nothing.
+    Review,
     ForwardPort,
 }
 
@@ -36,7 +40,7 @@ impl Verb {
         match self {
             Self::Read => "read",
             Self::List => "list",
-            Self::Create => "create",
+            Self::Create | Self::Review => "create",
             Self::Apply => "apply",
             Self::Compare => "compare",
             Self::Try => "try",
@@ -45,11 +49,19 @@ impl Verb {
         }
     }
 
+    /// Returns whether a call with this verb changes an object.
+    pub(crate) fn changes(self) -> bool {
+        match self {
+            Self::Create | Self::Apply | Self::Delete => true,
+            Self::Read | Self::List | Self::Compare | Self::Try | Self::Review | Self::ForwardPort => false,
+        }
+    }
+
     /// The operations that webhooks match this verb by.
     pub(crate) fn operations(self) -> &'static [&'static str] {
         match self {
             Self::Read | Self::List => &[],
-            Self::Create | Self::Try => &["CREATE"],
+            Self::Create | Self::Try | Self::Review => &["CREATE"],
             Self::Apply | Self::Compare => &["CREATE", "UPDATE"],
             Self::Delete => &["DELETE"],
             Self::ForwardPort => &["CONNECT"],

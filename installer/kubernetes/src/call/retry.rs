@@ -50,7 +50,7 @@ impl ApiServer<'_> {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        self.repeat(call, None, attempt).await
+        self.recorded(call, None, attempt).await
     }
 
     /// The same, but a failure because of something `new` is temporary as well.
@@ -63,7 +63,7 @@ impl ApiServer<'_> {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        self.repeat(call, Some(new), attempt).await
+        self.recorded(call, Some(new), attempt).await
     }
 
     /// Reads the metadata of `object`; `None` if it does not exist.
@@ -80,6 +80,32 @@ impl ApiServer<'_> {
     pub(crate) async fn read(self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
         let api = object.api(self.client);
         self.call(&Call::new(Verb::Read, object), || async { if_there(api.get(&object.name).await) }).await
+    }
+
+    /// Records a call that changes an object, and makes it.
+    async fn recorded<T, F>(
+        self,
+        call: &Call,
+        new: Option<New>,
+        attempt: impl FnMut() -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        if !call.verb.changes() {
+            return self.repeat(call, new, attempt).await;
+        }
+        let text = call.to_string();
+        let unrecorded = |error| call.failed(Class::Other(error));
+        self.pace.calling(&text).map_err(unrecorded)?;
+        let outcome = self.repeat(call, new, attempt).await;
+        let failure = match &outcome {
+            Ok(_) => None,
+            Err(Error::Stopped(_)) => return outcome,
+            Err(Error::Call(error)) => Some(chain(error)),
+        };
+        self.pace.called(&text, &call.object, failure.as_deref()).map_err(unrecorded)?;
+        outcome
     }
 
     async fn repeat<T, F>(

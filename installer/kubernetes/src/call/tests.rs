@@ -166,6 +166,37 @@ async fn repeated(pace: &dyn Pace, error: impl Fn() -> kube::Error) -> (usize, E
     (calls.into_inner(), outcome.unwrap_err(), start.elapsed())
 }
 
+#[tokio::test]
+async fn calls_that_change_objects_are_recorded_before_and_after() {
+    let (pace, client) = (Stoppable::new(), quiet_client());
+    let server = ApiServer { client: &client, pace: &pace };
+    let apply = Call::new(Verb::Apply, &ObjectRef::config_map("a", "b"));
+    let calls = AtomicUsize::new(0);
+    let make = || {
+        calls.fetch_add(1, Ordering::Relaxed);
+        let intent = pace.recorded.lock().unwrap().last().unwrap().clone();
+        assert_eq!(intent, "apply ConfigMap a/b");
+        async { Ok(()) }
+    };
+    server.call(&apply, make).await.unwrap();
+    server.call(&call(), || async { Ok(()) }).await.unwrap();
+    assert_eq!(
+        *pace.recorded.lock().unwrap(),
+        ["apply ConfigMap a/b", "apply ConfigMap a/b: made ConfigMap a/b"]
+    );
+
+    let delete = Call::new(Verb::Delete, &ObjectRef::config_map("a", "b"));
+    let refused = || async { Err::<(), _>(answer(403, "Forbidden")) };
+    server.call(&delete, refused).await.unwrap_err();
+    let last = pace.recorded.lock().unwrap().pop().unwrap();
+    assert!(last.starts_with("delete ConfigMap a/b: failed: "), "{last}");
+
+    // A call is not made if its record cannot be written.
+    let error = server.call(&apply, make).await.unwrap_err();
+    assert!(chain(&error).contains("no space left"), "{error:?}");
+    assert_eq!(calls.into_inner(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn final_failures_are_not_retried() {
     for code in [400, 401, 403, 404, 409, 422] {

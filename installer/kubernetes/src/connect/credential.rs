@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use k8s_openapi::jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::plugin::PluginError;
+use super::PluginError;
 
 /// A credential that may expire. Its secrets cannot be printed.
 #[derive(Debug, Clone, Default)]

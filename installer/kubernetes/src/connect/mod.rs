@@ -4,6 +4,7 @@
 mod certificate;
 mod credential;
 mod plugin;
+mod plugin_error;
 mod proxies;
 mod service;
 #[cfg(test)]
@@ -24,7 +25,8 @@ use kube::{
     Client, Config,
     config::{AuthInfo, AuthProviderConfig, Cluster},
 };
-pub use plugin::{NoPlugins, PluginCall, PluginError, Plugins};
+pub use plugin::{NoPlugins, PluginCall, Plugins};
+pub use plugin_error::PluginError;
 pub use proxies::{Exception, Proxy, ProxyRules};
 use secrecy::SecretString;
 use service::Connection;

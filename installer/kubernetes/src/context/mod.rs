@@ -3,6 +3,7 @@
 mod error;
 mod provider;
 mod reach;
+mod requirements;
 
 use std::sync::Arc;
 
@@ -15,7 +16,8 @@ use crate::connect::{self, ConnectError, Entry, Plugins, ProxyRules, TokenSource
 pub use error::ContextError;
 pub use provider::Provider;
 pub(crate) use reach::architectures;
-pub use reach::{IMAGE_ARCHITECTURE, NEWEST, OLDEST, Reached, WRITTEN, answer, kubelet_spoke, reach};
+pub use reach::{Reached, WRITTEN, answer, kubelet_spoke, reach};
+pub use requirements::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 
 /// A context and the cluster behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]

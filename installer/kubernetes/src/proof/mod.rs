@@ -4,64 +4,66 @@
 //! one.
 
 mod error;
+mod objects;
 mod ready;
 mod record;
 mod session;
 mod steps;
 
-use std::time::Duration;
-
 use devplat_api::Slug;
 use devplat_keys::UserKey;
-use kube::{Client, ResourceExt};
+use kube::{
+    Client, ResourceExt,
+    api::{DynamicObject, PartialObjectMeta},
+};
 
-use crate::{Error, ObjectRef, Pace, bastion::Route, call::ApiServer, release::PLATFORM_LABEL};
+use crate::{Error, ObjectRef, Pace, call::ApiServer, release::PLATFORM_LABEL};
 pub use error::ProofError;
+pub use objects::NAME;
+pub(crate) use objects::objects;
+use objects::{is_of_proof, server_ref, user_ref};
+pub use ready::Patience;
 pub use record::{forget, record, recorded};
+pub use session::Way;
 use steps::Proof;
-
-/// Name of the proof's user and of its dev server.
-pub const NAME: &str = "devplat-proof";
-
-/// How long the proof waits for an object.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Until the operator first reports a condition.
-    pub seen: Duration,
-    /// Until the object is ready; pulling an image takes minutes.
-    pub ready: Duration,
-}
-
-/// The way to the bastion from this machine.
-#[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
-    /// The route to the bastion.
-    pub route: &'a Route,
-    /// The name that its host certificate must be valid for.
-    pub host: &'a str,
-}
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
 /// the operator is still running. Objects of these names that are not ours stay.
 pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
     let proof = Proof::new(client, platform, pace);
-    match proof.remove().await {
-        Ok(()) => proof.gone().await,
+    match proof.clear().await {
         Err(ProofError::Foreign(_)) => Ok(()),
         outcome => outcome,
     }
 }
 
-/// Returns whether a killed run left a user or a dev server.
-pub async fn is_left(client: &Client, platform: &str, pace: &dyn Pace) -> Result<bool, Error> {
+/// The remains of an earlier proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Remains {
+    /// None.
+    Nothing,
+    /// They are being deleted, which needs no further call.
+    Leaving,
+    /// A killed run left a user or a dev server.
+    Left,
+}
+
+/// Finds the remains of an earlier proof.
+pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Remains, Error> {
     let server = ApiServer { client, pace };
+    let mut remains = Remains::Nothing;
     for object in objects() {
-        let live = server.metadata(&object).await?;
-        if live.is_some_and(|live| live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform)) {
-            return Ok(true);
+        let Some(live) = server.metadata(&object).await? else { continue };
+        if live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform) {
+            let leaving = live.metadata.deletion_timestamp.is_some();
+            remains = remains.max(if leaving { Remains::Leaving } else { Remains::Left });
         }
     }
-    Ok(false)
+    let namespace = server.metadata(&ObjectRef::namespace(&Slug::of(NAME).namespace())).await?;
+    let leaving = |live: &PartialObjectMeta<DynamicObject>| {
+        is_of_proof(live.labels()) && live.metadata.deletion_timestamp.is_some()
+    };
+    Ok(if namespace.is_some_and(|live| leaving(&live)) { remains.max(Remains::Leaving) } else { remains })
 }
 
 /// Creates the user and, as soon as the operator has granted its rights, a dev server of `flavor`; returns the user's
@@ -108,15 +110,14 @@ pub async fn begin(
     pace: &dyn Pace,
 ) -> Result<UserKey, ProofError> {
     let proof = Proof::new(client, platform, pace);
-    proof.remove().await?;
-    proof.gone().await?;
+    proof.clear().await?;
     let key = create(client, platform, flavor, patience, pace).await?;
     wait_ready(client, platform, patience, pace).await?;
     Ok(key)
 }
 
 /// The second half: signs in with the key of the first half, runs a command in the dev server, and deletes all objects
-/// of the proof, also after a failure.
+/// of the proof, also after a failure. Does not wait until they are gone.
 pub async fn finish(
     client: &Client,
     platform: &str,
@@ -144,18 +145,4 @@ impl<'a> Proof<'a> {
         }
         outcome
     }
-}
-
-/// The objects of the proof that carry the platform's label.
-pub(crate) fn objects() -> [ObjectRef; 2] {
-    [user_ref(), server_ref()]
-}
-
-fn user_ref() -> ObjectRef {
-    ObjectRef::new("apps.devservers.io/v1", "DevUser", None, NAME)
-}
-
-fn server_ref() -> ObjectRef {
-    let namespace = Slug::of(NAME).namespace();
-    ObjectRef::new("apps.devservers.io/v1", "DevServer", Some(&namespace), NAME)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use devplat_api::condition::Reason;
 use tokio::time::Instant;
 
-use super::{Patience, ProofError, steps::Proof};
+use super::{ProofError, steps::Proof};
 use crate::{
     ObjectRef, Waiting,
     call::{Call, Verb},
@@ -19,6 +19,15 @@ const PERIOD: Duration = Duration::from_millis(200);
 const FINAL: Duration = Duration::from_secs(5);
 /// The same for failures that the kubelet retries.
 const STUBBORN: Duration = Duration::from_mins(1);
+
+/// How long the proof waits for an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until the operator first reports a condition.
+    pub seen: Duration,
+    /// Until the object is ready; pulling an image takes minutes.
+    pub ready: Duration,
+}
 
 impl Proof<'_> {
     /// Waits until `object` reports that it is ready.

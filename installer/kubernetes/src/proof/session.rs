@@ -7,10 +7,10 @@ use devplat_keys::{PublicKey, UserKey};
 use kube::Client;
 use tokio::time::Instant;
 
-use super::{NAME, ProofError, Way};
+use super::{NAME, ProofError};
 use crate::{
     ObjectRef, Pace, Waiting,
-    bastion::{self, ssh},
+    bastion::{self, Route, ssh},
     call::chain,
     pace::{Reporter, stoppable},
 };
@@ -23,6 +23,15 @@ const EXPECTED: &str = "devplat\nLinux\n";
 /// How long the replicas of the bastion may take to see a new user and a new dev server, and kube-proxy to route a new
 /// port to them.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The way to the bastion from this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// The route to the bastion.
+    pub route: &'a Route,
+    /// The name that its host certificate must be valid for.
+    pub host: &'a str,
+}
 
 /// Signs in as the user, lists the dev server with `devctl`, then runs the script in it.
 pub(super) async fn prove(

@@ -10,7 +10,10 @@ use kube::{
     core::request::Error as RequestError,
 };
 
-use super::{NAME, ProofError, server_ref, user_ref};
+use super::{
+    NAME, ProofError,
+    objects::{server_ref, user_ref},
+};
 use crate::{
     ObjectRef,
     call::{ApiServer, Call, Class, New, Verb, if_there},
@@ -18,7 +21,7 @@ use crate::{
 };
 
 /// How long deleted objects may take to be gone.
-const GONE_PATIENCE: Duration = Duration::from_mins(1);
+const GONE_PATIENCE: Duration = Duration::from_mins(3);
 
 pub(super) struct Proof<'a> {
     pub(super) server: ApiServer<'a>,
@@ -81,35 +84,38 @@ impl Proof<'_> {
         Ok(request)
     }
 
-    /// Deletes the server with its home and waits until it is gone, then deletes the user without waiting for its
-    /// namespace.
+    /// Deletes the server with its home, and the user, whose namespace the operator deletes once the server is gone. Does
+    /// not wait for that.
     pub(super) async fn remove(&self) -> Result<(), ProofError> {
-        for object in [server_ref(), user_ref()] {
-            let Some(live) = self.server.metadata(&object).await? else { continue };
-            if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
-                return Err(ProofError::Foreign(object));
-            }
-            let api = object.api(self.server.client);
-            let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
-            self.server.call(&Call::new(Verb::Delete, &object), attempt).await?;
-            if object.kind == "DevServer" {
-                self.wait_gone(&[object, self.claim_ref()]).await?;
-            }
-        }
-        Ok(())
+        self.delete(server_ref()).await?;
+        self.delete(user_ref()).await
     }
 
-    /// Waits until all deleted objects are gone.
-    pub(super) async fn gone(&self) -> Result<(), ProofError> {
+    /// The same, and waits until all of them are gone. The server goes first, because an operator of an older version
+    /// keeps the namespace of a user whose server still exists.
+    pub(super) async fn clear(&self) -> Result<(), ProofError> {
+        self.delete(server_ref()).await?;
+        self.wait_gone(&[server_ref(), self.claim_ref()]).await?;
+        self.delete(user_ref()).await?;
         self.wait_gone(&[user_ref(), ObjectRef::namespace(&self.namespace)]).await
+    }
+
+    async fn delete(&self, object: ObjectRef) -> Result<(), ProofError> {
+        let Some(live) = self.server.metadata(&object).await? else { return Ok(()) };
+        if live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != self.platform) {
+            return Err(ProofError::Foreign(object));
+        }
+        let api = object.api(self.server.client);
+        let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
+        Ok(self.server.call(&Call::new(Verb::Delete, &object), attempt).await?)
+    }
+
+    fn claim_ref(&self) -> ObjectRef {
+        ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
     }
 
     async fn wait_gone(&self, objects: &[ObjectRef]) -> Result<(), ProofError> {
         let outcome = release::wait_while(self.server, objects, |_| true, GONE_PATIENCE).await?;
         outcome.map_err(|NotReady { after, waiting }| ProofError::NotGone { after, last: waiting })
-    }
-
-    fn claim_ref(&self) -> ObjectRef {
-        ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
     }
 }

@@ -14,7 +14,9 @@ use tokio::sync::OnceCell;
 use super::{
     Release, compare,
     inventory::{self, Inventory, Place},
-    is_ours, readiness,
+    is_ours,
+    readiness::{self, CrashesBefore},
+    unchanged,
 };
 use crate::{
     CallError, Error, ObjectRef, Waiting,
@@ -130,11 +132,27 @@ impl Looker<'_> {
             let waiting = Waiting::deletion(reference.clone(), live.finalizers());
             return Ok((reference, Found::Leaving(waiting)));
         }
-        let call = Call::new(Verb::Compare, &reference);
-        if let Some(broken) = self.broken.get()
-            && let Some(webhook) = broken.hit_labelled(&reference, live.labels(), call.verb.operations())
+        if !unchanged::is_unchanged(object, &live)
+            && let Some(found) = self.compare(object, &reference, &live).await?
         {
-            return Ok((reference, Found::Unknown(Reason::Webhook(webhook.clone()))));
+            return Ok((reference, found));
+        }
+        let unready = readiness::of(self.server, &reference, &live, &mut CrashesBefore::default()).await?;
+        Ok((reference, Found::Same(unready.map(|unready| unready.waiting))))
+    }
+
+    /// Compares an object with the result of a dry run; `None` if they are the same.
+    async fn compare(
+        &self,
+        object: &DynamicObject,
+        reference: &ObjectRef,
+        live: &DynamicObject,
+    ) -> Result<Option<Found>, Error> {
+        let call = Call::new(Verb::Compare, reference);
+        if let Some(broken) = self.broken.get()
+            && let Some(webhook) = broken.hit_labelled(reference, live.labels(), call.verb.operations())
+        {
+            return Ok(Some(Found::Unknown(Reason::Webhook(webhook.clone()))));
         }
         let params = PatchParams { dry_run: true, ..inventory::apply_params() };
         let api = reference.api(self.server.client);
@@ -143,18 +161,14 @@ impl Looker<'_> {
             Ok(applied) => applied,
             Err(Error::Call(error)) => {
                 let reason = self.reason(error).await?;
-                return Ok((reference, Found::Unknown(reason)));
+                return Ok(Some(Found::Unknown(reason)));
             }
             Err(error) => return Err(error),
         };
         // The object was deleted between the two calls.
-        let Some(applied) = applied else { return Ok((reference, Found::Missing)) };
-        let fields = compare::difference(&live, &applied);
-        if !fields.is_empty() {
-            return Ok((reference, Found::Drifted(fields)));
-        }
-        let unready = readiness::of(self.server, &reference, &live).await?;
-        Ok((reference, Found::Same(unready.map(|unready| unready.waiting))))
+        let Some(applied) = applied else { return Ok(Some(Found::Missing)) };
+        let fields = compare::difference(live, &applied);
+        Ok((!fields.is_empty()).then_some(Found::Drifted(fields)))
     }
 
     /// Returns the reason of a failed dry run, or the error if the failure is not specific to the object.

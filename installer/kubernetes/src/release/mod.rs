@@ -4,6 +4,7 @@
 mod apply;
 mod compare;
 mod data;
+mod error;
 mod gone;
 mod inventory;
 mod kinds;
@@ -13,10 +14,12 @@ mod pods;
 mod readiness;
 mod remove;
 mod strays;
+mod unchanged;
 mod wait;
 
 pub use apply::apply;
 pub use data::{Data, data};
+pub use error::{NotReady, ReleaseError};
 pub(crate) use gone::wait_while;
 pub use inventory::NAMESPACE;
 pub(crate) use inventory::{apply_params, labels};
@@ -28,11 +31,11 @@ pub use remove::{
     remove_leftovers, remove_namespace, remove_strays,
 };
 pub use strays::{names, strays};
-pub use wait::{NotReady, wait_ready};
+pub use wait::wait_ready;
 
 use kube::{ResourceExt, api::DynamicObject};
 
-use crate::{CallError, Error, ObjectRef, admission::AdmissionRefusal, call, pace::Stopped};
+use crate::ObjectRef;
 
 /// Field manager of all objects that devplat applies.
 pub const FIELD_MANAGER: &str = "devplat";
@@ -52,60 +55,6 @@ pub struct Release {
     pub objects: Vec<DynamicObject>,
     /// A digest of the objects.
     pub digest: String,
-}
-
-/// The reason why a release could not be applied.
-#[derive(Debug, thiserror::Error)]
-pub enum ReleaseError {
-    /// Objects of these names exist and are not devplat's.
-    #[error("objects of these names are not devplat's: {}", list(.0))]
-    Foreign(Vec<ObjectRef>),
-    /// A call failed.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// An object was not ready, or an old one not gone, in time.
-    #[error(transparent)]
-    NotReady(#[from] NotReady),
-    /// Admission rejects its pods.
-    #[error("no pod of {object} can be created: {message}")]
-    Refused {
-        /// The Deployment.
-        object: ObjectRef,
-        /// The API server's message.
-        message: String,
-        /// The policy that rejects them, if pods could be tried.
-        refusal: Option<Box<AdmissionRefusal>>,
-    },
-    /// The user asked to stop.
-    #[error(transparent)]
-    Stopped(#[from] Stopped),
-}
-
-impl From<Error> for ReleaseError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Call(error) => Self::Call(error),
-            Error::Stopped(stopped) => Self::Stopped(stopped),
-        }
-    }
-}
-
-impl ReleaseError {
-    /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Foreign(_) => {
-                vec!["rename or delete these objects, or use another cluster".to_owned()]
-            }
-            Self::Call(error) => call::hints(error),
-            Self::Refused { refusal: Some(refusal), .. } => refusal.hints(),
-            Self::NotReady(_) | Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
-        }
-    }
-}
-
-fn list(objects: &[ObjectRef]) -> String {
-    objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Release {

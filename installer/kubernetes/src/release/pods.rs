@@ -9,17 +9,25 @@ const PULL: Duration = Duration::from_mins(1);
 /// The same for an invalid name or a pull policy, which retries do not change.
 const NEVER: Duration = Duration::from_secs(5);
 
+/// How long the kubelet may pause before it starts a container again: 80 s after the fourth failure, which is the first
+/// pause above this, about 2 min 30 s after the start.
+const CRASHES: Duration = Duration::from_secs(45);
+/// How long a container may lack its configuration, such as a Secret that the operator is about to create.
+const CONFIG: Duration = Duration::from_mins(1);
+
 /// The reason why a pod is not ready.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Trouble {
     pub(super) why: String,
     /// How long it may last before the wait ends; `None` if that is unknown.
     pub(super) may_last: Option<Duration>,
+    /// The restarts so far, if the container ends again and again.
+    pub(super) restarts: Option<i32>,
 }
 
 impl From<String> for Trouble {
     fn from(why: String) -> Self {
-        Self { why, may_last: None }
+        Self { why, may_last: None, restarts: None }
     }
 }
 
@@ -45,10 +53,10 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
         let message = waiting.message.as_deref().unwrap_or_default();
         return match waiting.reason.as_deref()? {
             "ErrImagePull" | "ImagePullBackOff" => {
-                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(PULL) })
+                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(PULL), restarts: None })
             }
             "ErrImageNeverPull" | "InvalidImageName" => {
-                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(NEVER) })
+                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(NEVER), restarts: None })
             }
             "CrashLoopBackOff" => {
                 let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
@@ -56,11 +64,13 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
                     Some(last) => format!("{} repeatedly", ended(name, last)),
                     None => format!("container {name} ends repeatedly"),
                 };
-                Some(why.into())
+                Some(Trouble { why, may_last: Some(CRASHES), restarts: Some(status.restart_count) })
             }
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
-                Some(format!("container {name} cannot start: {message}").into())
-            }
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Some(Trouble {
+                why: format!("container {name} cannot start: {message}"),
+                may_last: Some(CONFIG),
+                restarts: None,
+            }),
             _ => None,
         };
     }
@@ -119,12 +129,15 @@ mod tests {
             }]}))
         };
         let pull = trouble(&waiting("ImagePullBackOff")).unwrap();
-        assert_eq!(pull, Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL) });
-        assert_eq!(trouble(&waiting("InvalidImageName")).unwrap().may_last, Some(NEVER));
         assert_eq!(
-            trouble(&waiting("CrashLoopBackOff")).unwrap().why,
-            "container operator ends with status 101 (no lease) repeatedly"
+            pull,
+            Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL), restarts: None }
         );
+        assert_eq!(trouble(&waiting("InvalidImageName")).unwrap().may_last, Some(NEVER));
+        let crashes = trouble(&waiting("CrashLoopBackOff")).unwrap();
+        assert_eq!(crashes.why, "container operator ends with status 101 (no lease) repeatedly");
+        assert_eq!(crashes.may_last, Some(CRASHES));
+        assert_eq!(trouble(&waiting("CreateContainerConfigError")).unwrap().may_last, Some(CONFIG));
         assert_eq!(trouble(&waiting("ContainerCreating")), None);
         let unschedulable = pod(json!({"conditions": [
             {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}

@@ -1,6 +1,6 @@
 //! The readiness of an applied object, and the reason if it is not ready.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::{
     api::{apps::v1::Deployment, core::v1::Pod},
@@ -38,6 +38,7 @@ pub(super) async fn of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     live: &DynamicObject,
+    before: &mut CrashesBefore,
 ) -> Result<Option<Unready>, Error> {
     if live.metadata.deletion_timestamp.is_some() {
         return Ok(Some(Unready::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
@@ -49,7 +50,7 @@ pub(super) async fn of(
             let rejected = rejected(&deployment);
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
-                None => reason(server, reference, &deployment).await?,
+                None => before.reason(pods_of(server, reference, &deployment).await?),
             };
             let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
             let reason = trouble.map(|trouble| trouble.why);
@@ -99,11 +100,29 @@ fn rejected(deployment: &Deployment) -> Option<String> {
     Some(failure.message.clone().unwrap_or_else(|| "no reason given".to_owned()))
 }
 
-async fn reason(
+/// The crash loops, by pod and number of restarts, that a wait began with. The kubelet pauses for up to 5 min between two
+/// starts, so such a crash may be older than the change that is waited for.
+#[derive(Default)]
+pub(super) struct CrashesBefore(Option<BTreeSet<(String, i32)>>);
+
+impl CrashesBefore {
+    /// Returns the trouble of the newest pod in trouble. Only that of the newest pod of all can end the wait, because pods
+    /// of the former template stay until a new one is ready.
+    fn reason(&mut self, mut pods: Vec<Pod>) -> Option<Trouble> {
+        pods.sort_by_key(|pod| std::cmp::Reverse(pod.creation_timestamp()));
+        let crash = |pod: &Pod| Some((pod.uid()?, trouble(pod)?.restarts?));
+        let before = self.0.get_or_insert_with(|| pods.iter().filter_map(crash).collect());
+        let (place, found) = pods.iter().enumerate().find_map(|(place, pod)| Some((place, trouble(pod)?)))?;
+        let known = crash(&pods[place]).is_some_and(|crash| before.contains(&crash));
+        Some(if place > 0 || known { found.why.into() } else { found })
+    }
+}
+
+async fn pods_of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     deployment: &Deployment,
-) -> Result<Option<Trouble>, Error> {
+) -> Result<Vec<Pod>, Error> {
     let labels = deployment.spec.as_ref().and_then(|spec| spec.selector.match_labels.as_ref());
     let selector: Vec<String> =
         labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
@@ -111,8 +130,7 @@ async fn reason(
     let namespace = reference.namespace.as_deref().unwrap_or("default");
     let api: Api<Pod> = Api::namespaced(server.client.clone(), namespace);
     let call = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
-    let pods = server.call(&call, || async { api.list(&own).await }).await?;
-    Ok(pods.items.iter().find_map(trouble))
+    Ok(server.call(&call, || async { api.list(&own).await }).await?.items)
 }
 
 #[cfg(test)]
@@ -129,6 +147,34 @@ mod tests {
             "status": status
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn crash_from_before_the_wait_or_of_an_older_pod_does_not_end_it() {
+        let pod = |uid: &str, second: u8, restarts: i32| -> Pod {
+            let created = format!("2001-02-03T12:00:{second:02}Z");
+            let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});
+            serde_json::from_value(json!({
+                "metadata": {"uid": uid, "creationTimestamp": created},
+                "status": {"containerStatuses": [{
+                    "name": uid, "image": "", "imageID": "", "ready": false, "restartCount": restarts, "state": waiting
+                }]}
+            }))
+            .unwrap()
+        };
+        let mut before = CrashesBefore::default();
+        let first = before.reason(vec![pod("old", 1, 7)]).unwrap();
+        assert!(first.why.contains("old") && first.may_last.is_none(), "{first:?}");
+        let again = before.reason(vec![pod("old", 1, 8)]).unwrap();
+        assert!(again.may_last.is_some(), "{again:?}");
+        let newer = before.reason(vec![pod("old", 1, 8), pod("new", 2, 3)]).unwrap();
+        assert!(newer.why.contains("new") && newer.may_last.is_some(), "{newer:?}");
+        let starting: Pod = serde_json::from_value(json!({
+            "metadata": {"uid": "new", "creationTimestamp": "2001-02-03T12:00:02Z"}, "status": {}
+        }))
+        .unwrap();
+        let older = before.reason(vec![pod("old", 1, 8), starting]).unwrap();
+        assert!(older.why.contains("old") && older.may_last.is_none(), "{older:?}");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use kube::{Client, api::DynamicObject};
 use tokio::time::Instant;
 
 use super::{
-    Release, ReleaseError,
-    readiness::{self, Unready},
+    NotReady, Release, ReleaseError,
+    readiness::{self, CrashesBefore, Unready},
 };
 use crate::{
     Error, ObjectRef, Pace, Waiting,
@@ -23,16 +23,6 @@ const REFUSED: Duration = Duration::from_secs(5);
 /// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
-/// An object that was not ready in time.
-#[derive(Debug, thiserror::Error)]
-#[error("gave up after {} s {waiting}", .after.as_secs())]
-pub struct NotReady {
-    /// The limit.
-    pub after: Duration,
-    /// The object, and the last reason.
-    pub waiting: Waiting,
-}
-
 /// Waits until every object of `release` is ready.
 pub async fn wait_ready(
     client: &Client,
@@ -47,10 +37,11 @@ pub async fn wait_ready(
         let reference = ObjectRef::of(object);
         let mut rejection = Rejection::default();
         let mut standing = Standing::default();
+        let mut before = CrashesBefore::default();
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
-                Some(live) => readiness::of(server, &reference, live).await?,
+                Some(live) => readiness::of(server, &reference, live, &mut before).await?,
                 None => Some(Unready::waiting(Waiting::absent(reference.clone()))),
             };
             let Some(Unready { waiting, rejected, may_last }) = unready else { break };

@@ -180,7 +180,7 @@ fn mistakes_in_variables_can_be_remarks() {
     assert!(load(&sources).is_err());
     sources.variable_mistakes = VariableMistakes::Remark;
     let loaded = loaded(&sources);
-    assert_eq!(loaded.profile.operator.replicas, 2);
+    assert_eq!(loaded.profile.operator.replicas, 1);
     assert_eq!(
         loaded.remarks,
         [

@@ -10,7 +10,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 
-use super::{Where, call_failure};
+use super::place::{Where, call_failure};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -57,6 +57,10 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
     let object = DevUser::new(user, spec);
     let params = PatchParams::apply(FIELD_MANAGER);
     match api.patch(user, &params, &Patch::Apply(&object)).await {
+        Ok(live) if live.metadata.deletion_timestamp.is_some() => {
+            return Err(Failure::new(Exit::PartWay, format!("user {user} is still being deleted"))
+                .hint("run the same command again once `devplat users list` no longer has the user"));
+        }
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 409 => {
             return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool")).hint(
@@ -73,7 +77,7 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
             return Err(call_failure(error, &format!("apply DevUser {user}"), &world.command("up")));
         }
     }
-    host.ui.say(&format!("added user {user}"));
+    host.ui.outcome(&format!("added user {user}"), &serde_json::json!({"is": "added", "user": user}));
     Ok(())
 }
 

@@ -1,11 +1,20 @@
 //! `devplat users list`.
 
+use clap::Args;
 use devplat_api::DevUser;
 use kube::{Api, ResourceExt, api::ListParams};
 use serde::Serialize;
 
-use super::call_failure;
+use super::place::{Where, call_failure};
 use crate::{failure::Failure, host::Host, request::Asked};
+
+/// The arguments of `users list`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  devplat users list --output json")]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(super) at: Where,
+}
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use devplat_api::{DevServer, DevUser, server::HomeRetention};
 use kube::{
     Api, ResourceExt,
@@ -10,7 +11,10 @@ use kube::{
 };
 use tokio::time::Instant;
 
-use super::{super::confirm::confirm, Remove, call_failure};
+use super::{
+    super::{confirm::confirm, flags::Answers},
+    place::{Where, call_failure},
+};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -21,6 +25,18 @@ use crate::{
 const PATIENCE: Duration = Duration::from_mins(2);
 /// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(300);
+
+/// The arguments of `users remove`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  devplat users remove alice --yes")]
+pub(crate) struct Remove {
+    /// Their name
+    user: String,
+    #[command(flatten)]
+    answers: Answers,
+    #[command(flatten)]
+    pub(super) at: Where,
+}
 
 pub(super) async fn remove(
     world: &World,
@@ -48,7 +64,7 @@ pub(super) async fn remove(
     delete_servers(servers.as_ref(), user, theirs, world, host).await?;
     let deleted = api.delete(user, &DeleteParams::default()).await;
     deleted.map_err(|error| call_failure(error, &format!("delete DevUser {user}"), &world.command("up")))?;
-    host.ui.say(&format!("removed user {user}"));
+    host.ui.outcome(&format!("removed user {user}"), &serde_json::json!({"is": "removed", "user": user}));
     // Dev servers that the user created in the meantime.
     delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
 }

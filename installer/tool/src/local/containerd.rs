@@ -26,6 +26,15 @@ impl Maker {
     }
 }
 
+/// Has the kubelet's containerd pull an image, with the node's settings for registries. An image that the node has is
+/// looked up in the registry and not pulled again.
+pub async fn pull(engine: &Engine, node: &str, reference: &str) -> Result<(), EngineError> {
+    match engine.exec(node, &["crictl", "pull", reference], Stdin::Nothing).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(engine.explained(error).await),
+    }
+}
+
 /// The reason why a node does not have the imported images.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -59,16 +68,21 @@ impl ImportError {
     }
 }
 
-/// Returns the names of the images that a node has with all their blobs, unpacked.
-pub async fn images(engine: &Engine, node: &str) -> Result<BTreeSet<String>, EngineError> {
-    // Not `images ls`, which also lists names whose blobs are absent.
+/// Returns those of the images `names` that a node has with all their blobs, unpacked.
+pub async fn images(engine: &Engine, node: &str, names: &[String]) -> Result<BTreeSet<String>, EngineError> {
+    // Not `images ls`, which also lists names whose blobs are absent. Without a filter, the check reads every image.
+    let filters: Vec<String> = names.iter().map(|name| format!("name=={name:?}")).collect();
     let command = ["ctr", "-n", NAMESPACE, "images", "check", "-q"];
+    let command: Vec<&str> = command.into_iter().chain(filters.iter().map(String::as_str)).collect();
     let ran = engine.exec_any(node, &command, Stdin::Nothing).await?;
-    // ctr fails if it cannot check one image, but lists the others.
+    // ctr also fails if it cannot check one image because a blob is absent, and leaves that one out.
     if ran.status != 0 && ran.stdout.trim().is_empty() {
-        return Err(ran.failed(node, &command));
+        let version = engine.exec_any(node, &["ctr", "version"], Stdin::Nothing).await?;
+        if version.status != 0 {
+            return Err(ran.failed(node, &command));
+        }
     }
-    Ok(ran.stdout.lines().map(str::to_owned).collect())
+    Ok(ran.stdout.lines().map(str::to_owned).filter(|name| names.contains(name)).collect())
 }
 
 /// Returns the blobs that a node has, which an archive for it can leave out.
@@ -90,7 +104,7 @@ pub async fn import(
     let command = ["ctr", "-n", NAMESPACE, "images", "import", "-"];
     let error = match engine.exec(node, &command, Stdin::File(archive)).await {
         Ok(_) => {
-            let there = images(engine, node).await.map_err(failed)?;
+            let there = images(engine, node, names).await.map_err(failed)?;
             let names: Vec<String> = names.iter().filter(|name| !there.contains(*name)).cloned().collect();
             if names.is_empty() {
                 return Ok(());
@@ -152,9 +166,10 @@ mod tests {
     #[tokio::test]
     async fn image_that_cannot_be_checked_hides_no_other() {
         let serving = node(1, frame(1, "devplat.local/a\n")).await;
-        assert!(images(serving.engine(), "node").await.unwrap().contains("devplat.local/a"));
+        let names = ["devplat.local/a".to_owned()];
+        assert!(images(serving.engine(), "node", &names).await.unwrap().contains("devplat.local/a"));
         let serving = node(1, frame(2, "ctr: no containerd.sock\n")).await;
-        let error = images(serving.engine(), "node").await.unwrap_err();
+        let error = images(serving.engine(), "node", &names).await.unwrap_err();
         assert!(error.to_string().ends_with("exit status 1: ctr: no containerd.sock"), "{error}");
     }
 }

@@ -36,6 +36,9 @@ pub(crate) fn sessions_outlive_a_drained_replica_but_not_a_killed_one() -> Resul
     works(
         r#"
         bastions=(-n devserver-bastion -l app.kubernetes.io/name=bastion)
+        replicas() { kubectl -n devserver-bastion scale deployment/bastion "--replicas=$1" >/dev/null; }
+        trap 'replicas 1; cleanup' EXIT
+        replicas 2
         # Opens sessions, of so many ticks each, until every replica has one. What a session says first is where it
         # comes from. Sets `pid` and `file`, by the name of the replica.
         declare -A pid file

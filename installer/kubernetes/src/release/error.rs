@@ -1,0 +1,69 @@
+//! The reasons why a release cannot be applied, with the remedies.
+
+use std::time::Duration;
+
+use crate::{CallError, Error, ObjectRef, Waiting, admission::AdmissionRefusal, call, pace::Stopped};
+
+/// The reason why a release could not be applied.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// Objects of these names exist and are not devplat's.
+    #[error("objects of these names are not devplat's: {}", list(.0))]
+    Foreign(Vec<ObjectRef>),
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// An object was not ready, or an old one not gone, in time.
+    #[error(transparent)]
+    NotReady(#[from] NotReady),
+    /// Admission rejects its pods.
+    #[error("no pod of {object} can be created: {message}")]
+    Refused {
+        /// The Deployment.
+        object: ObjectRef,
+        /// The API server's message.
+        message: String,
+        /// The policy that rejects them, if pods could be tried.
+        refusal: Option<Box<AdmissionRefusal>>,
+    },
+    /// The user asked to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl From<Error> for ReleaseError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Call(error) => Self::Call(error),
+            Error::Stopped(stopped) => Self::Stopped(stopped),
+        }
+    }
+}
+
+impl ReleaseError {
+    /// The remedies.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Foreign(_) => {
+                vec!["rename or delete these objects, or use another cluster".to_owned()]
+            }
+            Self::Call(error) => call::hints(error),
+            Self::Refused { refusal: Some(refusal), .. } => refusal.hints(),
+            Self::NotReady(_) | Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
+        }
+    }
+}
+
+fn list(objects: &[ObjectRef]) -> String {
+    objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// An object that was not ready in time.
+#[derive(Debug, thiserror::Error)]
+#[error("gave up after {} s {waiting}", .after.as_secs())]
+pub struct NotReady {
+    /// The limit.
+    pub after: Duration,
+    /// The object, and the last reason.
+    pub waiting: Waiting,
+}

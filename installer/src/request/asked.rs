@@ -1,0 +1,78 @@
+//! The arguments of a request, and its purpose.
+
+use std::path::PathBuf;
+
+use devplat_profile::PlatformName;
+
+use crate::{failure::Failure, host::Host, state::StateFolder};
+
+/// The arguments of the command line, without the verb.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The platform.
+    pub name: PlatformName,
+    /// The profile: a shipped one, a file, or `-` for standard input.
+    pub profile: Option<String>,
+    /// Values of the profile.
+    pub set: Vec<String>,
+    /// The context of an existing cluster.
+    pub context: Option<String>,
+    /// A folder with templates in place of devplat's own.
+    pub templates: Option<PathBuf>,
+    /// Whether questions are answered with yes.
+    pub yes: bool,
+    /// Whether to continue with a platform of another account.
+    pub take_over: bool,
+    /// Ids of resources whose data may be lost.
+    pub lose: Vec<String>,
+}
+
+/// The purpose of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To change the platform, which needs the lock.
+    Change,
+    /// To observe the platform. A mistake in an unrelated variable is then only a remark.
+    Look,
+}
+
+impl Asked {
+    /// Returns the state folder of the platform.
+    pub fn state(&self, host: &Host) -> Result<StateFolder, Failure> {
+        Ok(StateFolder::below(&host.state_base()?, &self.name))
+    }
+
+    /// Returns the command line that continues, with all given arguments.
+    pub fn again(&self, verb: &str) -> String {
+        let Self { name, profile, set, context, templates, yes: _, take_over, lose } = self;
+        let mut words = vec!["devplat".to_owned(), verb.to_owned()];
+        let mut option = |option: &str, value: &str| {
+            words.push(option.to_owned());
+            words.push(shlex::try_quote(value).map_or_else(|_| value.to_owned(), Into::into));
+        };
+        if *name != PlatformName::default() {
+            option("--name", name.as_str());
+        }
+        if let Some(profile) = profile {
+            option("--profile", profile);
+        }
+        if let Some(context) = context {
+            option("--context", context);
+        }
+        // destroy needs no templates.
+        if let Some(templates) = templates.as_ref().filter(|_| verb != "destroy") {
+            option("--templates", &templates.display().to_string());
+        }
+        for set in set {
+            option("--set", set);
+        }
+        // destroy has its own flag for that.
+        for id in lose.iter().filter(|_| verb != "destroy") {
+            option("--lose", id);
+        }
+        if *take_over {
+            words.push("--take-over".to_owned());
+        }
+        words.join(" ")
+    }
+}

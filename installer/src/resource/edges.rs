@@ -1,0 +1,41 @@
+//! The edges that several kinds of resources have in common.
+
+use devplat_image::ImageName;
+use devplat_plan::Id;
+use devplat_profile::Cluster;
+
+use super::{
+    CLUSTER,
+    names::{IMPORT, PUSH},
+    node_registry,
+};
+use crate::{
+    platform::{Delivery, PlatformInputs},
+    world::World,
+};
+
+/// Returns the resource that delivers an image to the nodes.
+pub(super) fn delivered(inputs: &PlatformInputs, image: ImageName) -> Id {
+    match inputs.delivery {
+        Delivery::Nodes(_) => IMPORT.named(image.as_str()),
+        Delivery::LocalRegistry(_) | Delivery::Registry(_) => PUSH.named(image.as_str()),
+    }
+}
+
+/// Returns the resource that must be ready before nodes can pull: for devplat's own registry, its address in the nodes.
+pub(super) fn pulled_through(inputs: &PlatformInputs) -> Option<Id> {
+    node_registry::wanted_id(inputs)
+}
+
+/// Returns the cluster if its deletion deletes the resources in it, which holds if devplat created it.
+pub(super) fn dies_with(inputs: &PlatformInputs) -> Option<Id> {
+    match inputs.profile.cluster {
+        Cluster::Kind(_) | Cluster::K3d(_) => Some(CLUSTER.single()),
+        Cluster::Existing(_) => None,
+    }
+}
+
+/// The same for found resources, without a profile.
+pub(super) fn dies_with_of(world: &World) -> Option<Id> {
+    world.named.is_none().then(|| CLUSTER.single())
+}

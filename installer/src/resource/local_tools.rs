@@ -1,0 +1,26 @@
+//! The programs kind and k3d, with their files in the state folder.
+
+use devplat_tool::{
+    docker::Engine,
+    local::{Maker, k3d::K3d, kind::Kind},
+};
+
+use crate::world::World;
+
+/// Returns kind with its files in the state folder.
+pub(super) fn kind<'a>(engine: &'a Engine, world: &'a World) -> Kind<'a> {
+    Kind::new(engine, &world.surroundings, &world.scratch_kubeconfig)
+}
+
+/// Returns k3d with its files in the state folder.
+pub(super) fn k3d<'a>(engine: &'a Engine, world: &'a World) -> K3d<'a> {
+    K3d::new(engine, &world.surroundings, &world.scratch_kubeconfig, &world.scratch_folder)
+}
+
+/// Returns the program of `maker`.
+pub(super) fn maker_name(maker: Maker) -> &'static str {
+    match maker {
+        Maker::Kind => "kind",
+        Maker::K3d => "k3d",
+    }
+}

@@ -1,0 +1,151 @@
+//! The pull of the image of dev servers by the nodes of devplat's own cluster, while the rest of the platform starts. The
+//! image is the largest one, and the first dev server would wait for it.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use devplat_image::ImageName;
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
+use devplat_profile::Cluster;
+use devplat_tool::{
+    docker::Engine,
+    local::{Maker, containerd},
+};
+use futures::{StreamExt, stream::FuturesUnordered};
+
+use super::{
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges, import,
+    names::{PREFETCH, PUSH},
+    proof::{Proved, proved},
+};
+use crate::{
+    failure::Failure,
+    platform::{Delivery, PlatformInputs},
+    world::{Ref, World},
+};
+
+/// The image to pull.
+const IMAGE: ImageName = ImageName::Base;
+/// The period between two looks at a cluster that is being created.
+const EARLY_PERIOD: Duration = Duration::from_secs(1);
+
+/// A pull by all nodes.
+#[derive(Clone)]
+pub(crate) struct Prefetch {
+    /// Label of the nodes.
+    label: String,
+    inputs: Arc<PlatformInputs>,
+}
+
+impl Kind for Prefetch {
+    const NAME: KindName = PREFETCH;
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Cluster;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
+    const CREATE: Option<super::kind::Act<Self>> = Some(|prefetch, cx| Box::pin(prefetch.pull(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|prefetch, cx| Box::pin(prefetch.pull(cx)));
+    const DELETE: Option<super::kind::Remove<Self>> = None;
+    type Fields = Proved;
+    type Output = ();
+
+    fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        let maker = match (&inputs.delivery, &inputs.profile.cluster) {
+            (Delivery::LocalRegistry(_), Cluster::Kind(_)) => Maker::Kind,
+            (Delivery::LocalRegistry(_), Cluster::K3d(_)) => Maker::K3d,
+            (Delivery::LocalRegistry(_), Cluster::Existing(_))
+            | (Delivery::Nodes(_) | Delivery::Registry(_), _) => return Ok(Vec::new()),
+        };
+        if !inputs.images().contains(&IMAGE) {
+            return Ok(Vec::new());
+        }
+        let label = import::node_label(maker, inputs.platform.as_str());
+        Ok(vec![Self { label, inputs: Arc::clone(inputs) }])
+    }
+
+    fn id(&self) -> Id {
+        PREFETCH.named(IMAGE.as_str())
+    }
+
+    fn edges(&self) -> Edges {
+        let cluster = CLUSTER.single();
+        let needs = [PUSH.named(IMAGE.as_str()), cluster.clone()].into_iter();
+        Edges {
+            needs: needs.chain(edges::pulled_through(&self.inputs)).collect(),
+            dies_with: Some(cluster.clone()),
+            seen_through: Some(cluster),
+            ..Edges::default()
+        }
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::lasting(Duration::from_secs(6)).taking([Takes::Engine])
+    }
+
+    /// Nodes delete images that they do not use, so only the proof shows whether a dev server has started with it.
+    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(prefetch) = wanted.of::<Self>().pop() else { return Ok(Vec::new()) };
+        let proved = proved(&prefetch.inputs, world).await?;
+        let seen = Seen::ours(prefetch.id(), IMAGE.as_str(), proved, Some(()));
+        Ok(if proved == Proved::Never { Vec::new() } else { vec![seen] })
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        match seen.fields {
+            Proved::AsItIs => Verdict::Same,
+            Proved::Before | Proved::Never => {
+                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
+            }
+        }
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Pulls in a cluster that is still being created, in each of its `nodes` nodes as soon as the image is in the registry
+/// and containerd runs. It may be dropped: the pulls continue, and the image's own step waits for their end.
+pub(super) async fn start_early(inputs: &PlatformInputs, maker: Maker, nodes: usize, cx: &Cx) {
+    let pushed = Ref::<()>::to(PUSH.named(IMAGE.as_str()));
+    let label = import::node_label(maker, inputs.platform.as_str());
+    let Ok(engine) = cx.world.engine() else { return };
+    let (mut started, mut pulls) = (BTreeSet::new(), FuturesUnordered::new());
+    while started.len() < nodes || !pulls.is_empty() {
+        tokio::select! {
+            Some(()) = pulls.next() => continue,
+            paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
+        }
+        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(inputs).ok()) else { continue };
+        let found = import::nodes(engine, &label).await.unwrap_or_default();
+        for node in found {
+            let waits = node.running && !started.contains(&node.name);
+            if waits && maker.containerd_is_up(engine, &node.name).await.unwrap_or(false) {
+                started.insert(node.name.clone());
+                pulls.push(pull(node.name, reference.clone(), engine, cx));
+            }
+        }
+    }
+}
+
+fn reference(inputs: &PlatformInputs) -> Result<String, Failure> {
+    Ok(inputs.reference(&inputs.needed(IMAGE)?))
+}
+
+/// Pulls the image in one node. A failure is only reported: not every node needs the image, and the proof shows whether
+/// those that do can pull it.
+async fn pull(node: String, reference: String, engine: &Engine, cx: &Cx) {
+    let pull = containerd::pull(engine, &node, &reference);
+    if let Err(failure) = cx.call(format!("pull image {IMAGE} in {node}"), |()| None, pull).await {
+        cx.report(format!("{node} has not pulled it: {}", failure.one_line()));
+    }
+}
+
+impl Prefetch {
+    async fn pull(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let engine = cx.world.engine()?;
+        let reference = reference(&self.inputs)?;
+        let nodes = import::nodes(engine, &self.label).await?;
+        let pulls = nodes.into_iter().map(|node| pull(node.name, reference.clone(), engine, cx));
+        futures::future::join_all(pulls).await;
+        Ok(Physical(reference))
+    }
+}
