@@ -13,6 +13,7 @@ use crate::{
     journal::{self, Journal},
     observe::{Survey, observe},
     platform::PlatformInputs,
+    request::quoted,
     resource::{self, AnyResource, Found},
     world::World,
 };
@@ -92,10 +93,6 @@ fn refuse(blocked: &[Blocked]) -> Failure {
         failure = failure.hint("change the profile, or the resources above");
     }
     failure
-}
-
-fn quoted(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Into::into)
 }
 
 fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {

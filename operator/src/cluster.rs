@@ -6,7 +6,7 @@ use std::sync::Arc;
 use devplat_api::name;
 use kube::{
     Client, Resource, ResourceExt,
-    api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, ValidationDirective},
+    api::{DeleteParams, GetParams, Patch, PatchParams, ValidationDirective},
     core::{PartialObjectMeta, Request},
 };
 use serde::{
@@ -25,20 +25,6 @@ use crate::{
 
 /// How often the owners of an object's fields are looked at, where somebody writes to it in between.
 const ADOPTIONS: u32 = 5;
-
-/// How many objects of a namespace are looked at.
-const LOOKED_AT: u32 = 100;
-
-/// What a namespace has of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Content {
-    /// No object.
-    Nothing,
-    /// Only objects that are being deleted.
-    Leaves,
-    /// An object that is not being deleted.
-    Stays,
-}
 
 /// A write or a look that failed.
 #[derive(Debug, Error)]
@@ -313,28 +299,6 @@ impl Cluster {
         }
     }
 
-    /// Returns what of a kind is in the namespace, whosever it is. Reads the first [`LOOKED_AT`] objects, and only
-    /// their metadata.
-    pub(crate) async fn content<K: Resource<DynamicType = ()>>(
-        &self,
-        namespace: &str,
-    ) -> Result<Content, CallFailed> {
-        let key = Key::new(namespace, "");
-        let list = ListParams::default().limit(LOOKED_AT);
-        let request = Request::new(K::url_path(&(), Some(namespace))).list_metadata(&list);
-        let list: Value = self.send_named("list", K::kind(&()).as_ref(), &key, request).await?;
-        let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let more = list["metadata"]["continue"].as_str().is_some_and(|token| !token.is_empty());
-        let stays = |item: &Value| item["metadata"]["deletionTimestamp"].is_null();
-        Ok(if more || items.iter().any(stays) {
-            Content::Stays
-        } else if items.is_empty() {
-            Content::Nothing
-        } else {
-            Content::Leaves
-        })
-    }
-
     async fn send<T: Observed, A: DeserializeOwned>(
         &self,
         verb: &'static str,
@@ -344,7 +308,7 @@ impl Cluster {
         self.send_named(verb, T::Raw::kind(&()).as_ref(), key, request).await
     }
 
-    async fn send_named<A: DeserializeOwned>(
+    pub(crate) async fn send_named<A: DeserializeOwned>(
         &self,
         verb: &'static str,
         kind: &str,

@@ -7,6 +7,7 @@ mod authority;
 mod child;
 mod cluster;
 mod config;
+mod content;
 mod context;
 mod digest;
 mod error;

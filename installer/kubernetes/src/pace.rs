@@ -101,7 +101,10 @@ impl<'a> Reporter<'a> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Mutex;
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    };
 
     use tokio::{sync::watch, time::Instant};
 
@@ -113,6 +116,8 @@ pub(crate) mod tests {
         pub(crate) reported: Mutex<Vec<String>>,
         /// The recorded calls and outcomes.
         pub(crate) recorded: Mutex<Vec<String>>,
+        /// Whether no further call can be recorded.
+        pub(crate) full: AtomicBool,
     }
 
     impl Stoppable {
@@ -121,6 +126,7 @@ pub(crate) mod tests {
                 stopped: watch::Sender::new(false),
                 reported: Mutex::default(),
                 recorded: Mutex::default(),
+                full: AtomicBool::default(),
             }
         }
 
@@ -145,12 +151,10 @@ pub(crate) mod tests {
         }
 
         fn calling(&self, call: &str) -> Result<(), NotRecorded> {
-            let mut recorded = self.recorded.lock().unwrap();
-            // A full disk.
-            if recorded.len() == 3 {
+            if self.full.load(Ordering::Relaxed) {
                 return Err("no space left".into());
             }
-            recorded.push(call.to_owned());
+            self.recorded.lock().unwrap().push(call.to_owned());
             Ok(())
         }
 

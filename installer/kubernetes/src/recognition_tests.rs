@@ -1,3 +1,5 @@
+//! Tests of the recognition: what each distribution shows of itself.
+
 use super::*;
 
 fn node(name: &str, provider_id: &str) -> NodeFacts {

@@ -192,13 +192,11 @@ fn described(sight: &Sight) -> (bool, String) {
         State::Failed(why) => (false, why.clone()),
         State::Ready => (sight.verdict == Some(devplat_plan::Verdict::Same), verdict()),
         State::Degraded(faults) => {
-            let differences = match &sight.verdict {
-                Some(devplat_plan::Verdict::Differs(_)) => verdict(),
-                Some(_) | None => String::new(),
-            };
+            let differs = matches!(sight.verdict, Some(devplat_plan::Verdict::Differs(_)));
+            let differences = if differs { verdict() } else { String::new() };
+            // Most differences name the faults as well.
             let others = faults.iter().filter(|fault| !differences.contains(*fault)).cloned();
-            let all: Vec<String> =
-                Some(differences.clone()).into_iter().filter(|text| !text.is_empty()).chain(others).collect();
+            let all: Vec<String> = differs.then(|| differences.clone()).into_iter().chain(others).collect();
             (false, all.join("; "))
         }
     }

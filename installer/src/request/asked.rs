@@ -48,7 +48,7 @@ impl Asked {
         let mut words = vec!["devplat".to_owned(), verb.to_owned()];
         let mut option = |option: &str, value: &str| {
             words.push(option.to_owned());
-            words.push(shlex::try_quote(value).map_or_else(|_| value.to_owned(), Into::into));
+            words.push(quoted(value));
         };
         if *name != PlatformName::default() {
             option("--name", name.as_str());
@@ -75,4 +75,9 @@ impl Asked {
         }
         words.join(" ")
     }
+}
+
+/// Quotes a value for a shell.
+pub fn quoted(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Into::into)
 }

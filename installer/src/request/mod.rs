@@ -9,7 +9,7 @@ mod minikube;
 mod profile;
 mod standing;
 
-pub use asked::{Asked, Purpose};
+pub use asked::{Asked, Purpose, quoted};
 pub use profile::{Recalled, load_profile, recall};
 pub use standing::{Standing, not_found, standing};
 

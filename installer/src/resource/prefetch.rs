@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
 use devplat_profile::Cluster;
 use devplat_tool::{
     docker::Engine,
@@ -89,12 +89,7 @@ impl Kind for Prefetch {
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        match seen.fields {
-            Proved::AsItIs => Verdict::Same,
-            Proved::Before | Proved::Never => {
-                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
-            }
-        }
+        seen.fields.verdict()
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
@@ -103,10 +98,11 @@ impl Kind for Prefetch {
 }
 
 /// Pulls in a cluster that is still being created, in each of its `nodes` nodes as soon as the image is in the registry
-/// and containerd runs. It may be dropped: the pulls continue, and the image's own step waits for their end.
-pub(super) async fn start_early(inputs: &PlatformInputs, maker: Maker, nodes: usize, cx: &Cx) {
+/// and containerd runs, if the profile wants that. It may be dropped: the pulls continue, and the image's own step waits for their end.
+pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, maker: Maker, nodes: usize, cx: &Cx) {
+    let wanted = Prefetch::wanted(inputs).ok().and_then(|mut wanted| wanted.pop());
+    let Some(Prefetch { label, inputs }) = wanted else { return };
     let pushed = Ref::<()>::to(PUSH.named(IMAGE.as_str()));
-    let label = import::node_label(maker, inputs.platform.as_str());
     let Ok(engine) = cx.world.engine() else { return };
     let (mut started, mut pulls) = (BTreeSet::new(), FuturesUnordered::new());
     while started.len() < nodes || !pulls.is_empty() {
@@ -114,7 +110,7 @@ pub(super) async fn start_early(inputs: &PlatformInputs, maker: Maker, nodes: us
             Some(()) = pulls.next() => continue,
             paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
         }
-        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(inputs).ok()) else { continue };
+        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else { continue };
         let found = import::nodes(engine, &label).await.unwrap_or_default();
         for node in found {
             let waits = node.running && !started.contains(&node.name);

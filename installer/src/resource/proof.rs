@@ -42,6 +42,18 @@ pub(crate) enum Proved {
     Never,
 }
 
+impl Proved {
+    /// Returns the verdict on a resource that was made for the last proof.
+    pub(super) fn verdict(self) -> Verdict {
+        match self {
+            Self::AsItIs => Verdict::Same,
+            Self::Before | Self::Never => {
+                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
+            }
+        }
+    }
+}
+
 impl Kind for Proof {
     const NAME: KindName = PROOF;
     const GONE_FIRST: &'static [KindName] = &[];
@@ -88,12 +100,7 @@ impl Kind for Proof {
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        match seen.fields {
-            Proved::AsItIs => Verdict::Same,
-            Proved::Before | Proved::Never => {
-                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
-            }
-        }
+        seen.fields.verdict()
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {

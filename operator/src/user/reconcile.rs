@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     child::Child,
-    cluster::{CallFailed, Content},
+    cluster::CallFailed,
+    content::Content,
     context::Context,
     observed::{AccountFacts, BindingFacts, Bound, ClusterBindingFacts, Key, UserFacts},
     store::Change,

@@ -1,3 +1,5 @@
+//! Tests of the calls: which failures are temporary, final or recorded.
+
 use std::{
     error::Error as StdError,
     io,
@@ -192,6 +194,7 @@ async fn calls_that_change_objects_are_recorded_before_and_after() {
     assert!(last.starts_with("delete ConfigMap a/b: failed: "), "{last}");
 
     // A call is not made if its record cannot be written.
+    pace.full.store(true, Ordering::Relaxed);
     let error = server.call(&apply, make).await.unwrap_err();
     assert!(chain(&error).contains("no space left"), "{error:?}");
     assert_eq!(calls.into_inner(), 1);

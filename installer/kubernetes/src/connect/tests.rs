@@ -1,3 +1,5 @@
+//! Tests of the connection: proxies, credentials and certificates.
+
 use std::{
     collections::VecDeque,
     sync::{
