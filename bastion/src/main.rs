@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
+use devplat_api::name;
 use devplat_bastion::{
     Config,
     devctl::{self, Enter, Runner, runner},
@@ -32,8 +33,22 @@ enum Verb {
     /// Become devctl
     #[command(hide = true)]
     Enter(Enter),
+    /// Try whether a TCP connection from this pod is possible: exits with 0 if it is, with 3 if not
+    #[command(hide = true)]
+    TryConnect(Peer),
 }
 
+/// The peer of a connection that is only tried.
+#[derive(clap::Args)]
+struct Peer {
+    /// Its address
+    address: std::net::IpAddr,
+    /// Its port
+    port: u16,
+}
+
+/// How long a tried connection may take. In a pod network it takes milliseconds.
+const TRY: Duration = Duration::from_secs(1);
 /// How long a connection to the API server may take.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -52,6 +67,12 @@ fn main() -> ExitCode {
             .map_err(Into::into)
             .and_then(|runtime| runtime.block_on(run(runner))),
         Verb::Enter(enter) => Err(devctl::enter(&enter).into()),
+        Verb::TryConnect(Peer { address, port }) => {
+            return match std::net::TcpStream::connect_timeout(&(address, port).into(), TRY) {
+                Ok(_) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::from(name::NOT_CONNECTED),
+            };
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,9 +8,9 @@ use devplat_tool::{Surroundings, local::Account};
 
 use crate::{
     failure::{Exit, Failure},
-    stdin,
+    stdin::Input,
     ui::{Answer, Ui},
-    world::Stop,
+    world::{Now, Stop},
 };
 
 /// The environment of a run.
@@ -24,8 +24,10 @@ pub struct Host {
     pub account: Account,
     /// The user's requests to stop.
     pub stop: Stop,
-    /// The time, for the journal.
-    pub now: fn() -> jiff::Timestamp,
+    /// The time, for the journal and for the validity of credentials.
+    pub now: Now,
+    /// Standard input.
+    pub stdin: Input,
     /// The receiver of output.
     pub ui: Ui,
     /// The folder with devplat's own programs, which go into its images.
@@ -35,22 +37,22 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads the environment of this process.
-    pub fn own(ui: Ui) -> Result<Self, Failure> {
-        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    /// Returns the environment of this process.
+    pub fn own(surroundings: Surroundings, ui: Ui) -> Result<Self, Failure> {
         let folder = std::env::current_dir().map_err(|error| {
             Failure::of(Exit::Missing, &error)
                 .while_doing("cannot find the working folder")
                 .hint("change to another folder")
         })?;
-        let surroundings = Surroundings::new(std::env::vars_os(), home);
-        let plugins = Arc::new(crate::plugins::Programs { surroundings: surroundings.clone() });
+        let plugins =
+            Arc::new(crate::plugins::Programs { surroundings: surroundings.clone(), ui: ui.clone() });
         Ok(Self {
             surroundings,
             folder,
             account: own_account(),
             stop: Stop::default(),
-            now: jiff::Timestamp::now,
+            now: Arc::new(jiff::Timestamp::now),
+            stdin: Input::Process,
             ui,
             programs: crate::platform::programs::own_folder()?,
             plugins,
@@ -66,14 +68,25 @@ impl Host {
         }
     }
 
-    /// Asks a yes-or-no question.
-    pub fn confirm(&self, question: &str) -> Answer {
-        self.ui.confirm(question, &|| self.stop.asked())
+    /// Asks a yes-or-no question. Fails unless the answer is yes: with `no` after another answer, and with `no_terminal`
+    /// if there is no terminal to ask at.
+    pub fn choose(
+        &self,
+        question: &str,
+        no: impl FnOnce() -> Failure,
+        no_terminal: impl FnOnce() -> Failure,
+    ) -> Result<(), Failure> {
+        match self.ui.confirm(question, &|| self.stop.asked()) {
+            Answer::Yes => Ok(()),
+            Answer::No => Err(no()),
+            Answer::NoTerminal => Err(no_terminal()),
+            Answer::Stopped => Err(Failure::stopped()),
+        }
     }
 
     /// Reads standard input to its end. Fails if it has more than `most` bytes.
     pub fn standard_input(&self, most: u64) -> Result<String, Failure> {
-        match stdin::text(most, &|| self.stop.asked()) {
+        match self.stdin.text(most, &|| self.stop.asked()) {
             None => Err(Failure::stopped()),
             Some(Ok(text)) => Ok(text),
             Some(Err(error)) => {
@@ -129,6 +142,12 @@ fn text(name: String, value: &OsString) -> Result<(String, String), Failure> {
     }
 }
 
+/// Returns the variables and the home folder of this process.
+pub fn own_surroundings() -> Surroundings {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    Surroundings::new(std::env::vars_os(), home)
+}
+
 fn own_account() -> Account {
     let uid = rustix::process::geteuid().as_raw();
     Account { uid, name: crate::state::account_name(uid) }
@@ -149,7 +168,8 @@ mod tests {
             folder: "/work".into(),
             account: own_account(),
             stop: Stop::default(),
-            now: jiff::Timestamp::now,
+            now: Arc::new(jiff::Timestamp::now),
+            stdin: Input::Process,
             ui: Ui::recording(),
             programs: "/usr/lib/devplat".into(),
             plugins: Arc::new(devplat_kubernetes::connect::NoPlugins),

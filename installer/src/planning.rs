@@ -31,7 +31,11 @@ pub struct Planned {
 /// Plans the steps from the found resources to the wanted ones. The data of the resources with the ids `lose` may be
 /// lost.
 pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World, lose: &[String]) -> Result<Planned, Failure> {
-    let lose = lose.iter().map(|text| named(text)).collect::<Result<BTreeSet<Id>, Failure>>()?;
+    let unnamed = |text: &str| unnamed(text, world);
+    let lose = lose
+        .iter()
+        .map(|text| named(text).ok_or_else(|| unnamed(text)))
+        .collect::<Result<BTreeSet<Id>, Failure>>()?;
     let wanted = resource::desired(inputs)?;
     unfinished(world)?;
     let Survey { found, inventory, failures: _ } = observe(&wanted, world).await.whole()?;
@@ -54,15 +58,15 @@ pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
     Ok(journal::unfinished(&entries).into_iter().cloned().collect())
 }
 
-/// Returns the id that reads `text`.
-fn named(text: &str) -> Result<Id, Failure> {
+/// Returns the id that reads `text`; `None` if no kind has such a name.
+fn named(text: &str) -> Option<Id> {
     let mut kinds = resource::KINDS.iter();
-    kinds.find_map(|kind| kind.name.parse(text)).ok_or_else(|| unnamed(text))
+    kinds.find_map(|kind| kind.name.parse(text))
 }
 
-fn unnamed(text: &str) -> Failure {
+fn unnamed(text: &str, world: &World) -> Failure {
     Failure::new(Exit::Usage, format!("--lose: no resource is named {text:?}"))
-        .hint("`devplat plan` prints the names of the resources")
+        .hint(format!("`{}` prints the names of the resources", world.command("plan")))
 }
 
 fn refuse(blocked: &[Blocked]) -> Failure {

@@ -6,14 +6,18 @@ use devplat_kubernetes::connect::{PluginCall, PluginError, Plugins};
 use devplat_tool::{Command, Surroundings, process};
 use futures::future::BoxFuture;
 
+use crate::ui::Ui;
+
 /// How long a plugin may take: the user may be signing in with a browser.
 const LIMIT: Duration = Duration::from_mins(5);
 
 /// Starts credential plugins.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Programs {
     /// The variables and folders for the search.
     pub surroundings: Surroundings,
+    /// The output, whose bars are hidden while a plugin may ask the user.
+    pub ui: Ui,
 }
 
 impl Plugins for Programs {
@@ -28,8 +32,14 @@ impl Plugins for Programs {
                 .args(arguments.iter().cloned())
                 .envs(environment.iter().map(|(name, value)| (name.clone(), value.clone())))
                 .deadline(LIMIT);
-            let running = if *interactive { running.terminal_stdin() } else { running };
-            running.run().await.map(|output| output.stdout).map_err(|error| plugin_error(command, error))
+            let ended = if *interactive {
+                // A login can expire while steps are running.
+                let _paused = self.ui.pause();
+                running.on_terminal().run().await
+            } else {
+                running.run().await
+            };
+            ended.map(|output| output.stdout).map_err(|error| plugin_error(command, error))
         })
     }
 }

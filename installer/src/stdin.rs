@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, Read},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
@@ -29,17 +32,34 @@ pub fn apart<T: Send + 'static>(
     }
 }
 
-/// Reads standard input to its end. Fails if it has more than `most` bytes; `None` if the user asks to stop.
-pub fn text(most: u64, stopped: &dyn Fn() -> bool) -> Option<io::Result<String>> {
-    let read = move || {
-        let mut text = String::new();
-        let read = io::stdin().lock().take(most + 1).read_to_string(&mut text)?;
-        if read as u64 > most {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(text)
-    };
-    apart(read, stopped)
+/// Standard input.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The input of this process.
+    Process,
+    /// These bytes, in a test.
+    Given(Arc<[u8]>),
+}
+
+impl Input {
+    /// Reads it to its end. Fails if it has more than `most` bytes; `None` if the user asks to stop.
+    pub fn text(&self, most: u64, stopped: &dyn Fn() -> bool) -> Option<io::Result<String>> {
+        let input = self.clone();
+        let read = move || match &input {
+            Self::Process => read_text(io::stdin().lock(), most),
+            Self::Given(bytes) => read_text(&**bytes, most),
+        };
+        apart(read, stopped)
+    }
+}
+
+fn read_text(source: impl Read, most: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let read = source.take(most + 1).read_to_string(&mut text)?;
+    if read as u64 > most {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -56,5 +76,13 @@ mod tests {
         assert_eq!(apart(move || forever.recv().is_ok(), &stopped), None);
         drop(keep);
         assert_eq!(apart(|| 7, &|| true), Some(7));
+    }
+
+    #[test]
+    fn input_longer_than_its_limit_is_an_error() {
+        let input = Input::Given(Arc::from(*b"four"));
+        let read = |most| input.text(most, &|| false).unwrap().map_err(|error| error.kind());
+        assert_eq!(read(4), Ok("four".to_owned()));
+        assert_eq!(read(3), Err(io::ErrorKind::FileTooLarge));
     }
 }

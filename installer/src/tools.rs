@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use devplat_plan::Takes;
 use devplat_tool::{
     limits::{self, Inotify},
-    local::{k3d, kind},
+    local::Maker,
     ports::{self, Port},
 };
 
@@ -26,30 +26,39 @@ pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
             runs(architecture, &engine.info().await?.architecture, &engine.endpoint())
         }
         Takes::Tool(tool) => program(tool, world).await,
-        Takes::FreePort(address) => match ports::check(*address) {
+        Takes::FreePort(address) => {
+            let state = ports::check(*address);
             // Docker listens with its own rights, unless the engine is rootless.
-            Port::NotPermitted if world.engine()?.info().await?.rootless => Err(not_permitted(*address)),
-            Port::Free | Port::NotPermitted => Ok(()),
-            Port::Refused(kind) => Err(Failure::new(
-                Exit::Missing,
-                format!("cannot listen on port {address} of this machine: {kind}"),
-            )
-            .hint("choose another address or port in the profile: sshAddress, sshPort, apiServerPort, portMappings")),
-            Port::InUse { holder } => {
-                let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
-                Err(Failure::new(Exit::Missing, format!("port {address} of this machine is taken{by}"))
-                    .hint("stop the process that listens there (`ss -ltnp` lists it), or choose other ports in the profile: sshPort, apiServerPort, portMappings"))
-            }
-            Port::NotAnAddressHere { addresses } => {
-                let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-                Err(Failure::new(
-                    Exit::Missing,
-                    format!("{} is not an address of this machine", address.ip()),
-                )
+            let rootless = state == Port::NotPermitted && world.engine()?.info().await?.rootless;
+            port(*address, state, rootless)
+        }
+        // If the limits cannot be read, let the user try.
+        Takes::Nodes(nodes) => limits::inotify_of_root().map_or(Ok(()), |found| inotify(&found, *nodes)),
+    }
+}
+
+/// Fails if Docker cannot listen on a port of this machine in this state.
+fn port(address: SocketAddr, state: Port, rootless: bool) -> Result<(), Failure> {
+    match state {
+        Port::NotPermitted if rootless => Err(not_permitted(address)),
+        Port::Free | Port::NotPermitted => Ok(()),
+        Port::Refused(kind) => Err(Failure::new(
+            Exit::Missing,
+            format!("cannot listen on port {address} of this machine: {kind}"),
+        )
+        .hint(
+            "choose another address or port in the profile: sshAddress, sshPort, apiServerPort, portMappings",
+        )),
+        Port::InUse { holder } => {
+            let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
+            Err(Failure::new(Exit::Missing, format!("port {address} of this machine is taken{by}"))
+                .hint("stop the process that listens there (`ss -ltnp` lists it), or choose other ports in the profile: sshPort, apiServerPort, portMappings"))
+        }
+        Port::NotAnAddressHere { addresses } => {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            Err(Failure::new(Exit::Missing, format!("{} is not an address of this machine", address.ip()))
                 .hint(format!("this machine has {}", addresses.join(", "))))
-            }
-        },
-        Takes::InotifyInstances(needed) => inotify(*needed),
+        }
     }
 }
 
@@ -83,36 +92,95 @@ fn runs(architecture: &str, machine: &str, endpoint: &str) -> Result<(), Failure
 
 async fn program(tool: &str, world: &World) -> Result<(), Failure> {
     let surroundings = &world.surroundings;
-    match tool {
-        "kind" => kind::version(surroundings).await.map(drop)?,
-        "k3d" => k3d::version(surroundings).await.map(drop)?,
-        other => {
-            if surroundings.program(other).is_none() {
-                return Err(Failure::new(Exit::Missing, format!("{other} is not installed"))
-                    .hint(format!("install {other}, or put it on the PATH")));
-            }
-        }
+    if let Some(maker) = Maker::ALL.into_iter().find(|maker| maker.name() == tool) {
+        maker.version(surroundings).await?;
+    } else if surroundings.program(tool).is_none() {
+        return Err(Failure::new(Exit::Missing, format!("{tool} is not installed"))
+            .hint(format!("install {tool}, or put it on the PATH")));
     }
     Ok(())
 }
 
-/// Checks the inotify instances of root, because nodes run as root.
-fn inotify(needed: u32) -> Result<(), Failure> {
-    // If the limit cannot be read, let the user try.
-    let Ok(found) = limits::inotify_of_root() else { return Ok(()) };
-    if found.instances_left() >= u64::from(needed) {
-        return Ok(());
+/// Fails if the limits of inotify are too low for this many more nodes.
+pub fn inotify(found: &Inotify, nodes: u32) -> Result<(), Failure> {
+    match found.too_low_for(nodes) {
+        None => Ok(()),
+        Some(low) => Err(Failure::new(Exit::Missing, low.to_string()).hint(low.hint())),
     }
-    let Inotify { instances: used, max_instances: max, watches: _, max_watches: _, complete: _ } = found;
-    let enough = (max * 2).max(512);
-    Err(Failure::new(Exit::Missing, format!("{used} of {max} inotify instances are in use, and the cluster needs {needed}"))
-        .hint(format!("allow more: `sudo sysctl fs.inotify.max_user_instances={enough}`"))
-        .hint(format!("to keep it over a reboot: echo fs.inotify.max_user_instances={enough} | sudo tee /etc/sysctl.d/90-devplat.conf")))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{net::TcpListener, path::Path, sync::Arc};
+
+    use devplat_kubernetes::connect::NoPlugins;
+    use devplat_profile::PlatformName;
+    use devplat_tool::{Surroundings, local::Account};
+
     use super::*;
+    use crate::{
+        state::StateFolder,
+        world::{Parts, Stop},
+    };
+
+    /// Returns a world without an engine.
+    fn world() -> World {
+        let platform = PlatformName::default();
+        World::new(Parts {
+            state: StateFolder::below(Path::new("/nowhere"), &platform),
+            platform,
+            account: Account { uid: 1000, name: "ada".to_owned() },
+            take_over: false,
+            stop: Stop::default(),
+            now: Arc::new(jiff::Timestamp::now),
+            surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
+            engine: None,
+            named: None,
+            plugins: Arc::new(NoPlugins),
+        })
+    }
+
+    #[tokio::test]
+    async fn taken_port_and_foreign_address_are_different_failures() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = listener.local_addr().unwrap();
+        let failure = has(&Takes::FreePort(taken), &world()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Missing);
+        let why = format!("port {taken} of this machine is taken by ");
+        assert!(failure.message.starts_with(&why), "{failure:?}");
+        let foreign = Takes::FreePort("192.0.2.7:30022".parse().unwrap());
+        let failure = has(&foreign, &world()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Missing);
+        assert_eq!(failure.message, "192.0.2.7 is not an address of this machine");
+        assert!(failure.hints[0].contains("127.0.0.1"), "{failure:?}");
+    }
+
+    #[test]
+    fn privileged_port_is_a_failure_only_of_a_rootless_engine() {
+        let address: SocketAddr = "127.0.0.1:222".parse().unwrap();
+        assert_eq!(port(address, Port::NotPermitted, false), Ok(()));
+        let failure = port(address, Port::NotPermitted, true).unwrap_err();
+        assert_eq!(failure.message, "the Docker engine is rootless and may not listen on port 127.0.0.1:222");
+        let sysctl = "allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start=222`";
+        assert_eq!(failure.hints[0], sysctl);
+        assert!(!failure.hints.concat().contains("stop the process"), "{failure:?}");
+    }
+
+    #[test]
+    fn low_limit_of_inotify_is_refused_without_a_count_of_its_use() {
+        let hidden = |max_instances| Inotify {
+            instances: 0,
+            max_instances,
+            watches: 0,
+            max_watches: 8192,
+            complete: false,
+        };
+        assert_eq!(inotify(&hidden(128), 1), Ok(()));
+        let failure = inotify(&hidden(24), 1).unwrap_err();
+        assert_eq!(failure.exit, Exit::Missing);
+        assert!(failure.message.contains("24 inotify instances"), "{failure:?}");
+        assert!(failure.hints[0].contains("/etc/sysctl.d/90-devplat.conf"), "{failure:?}");
+    }
 
     #[test]
     fn engine_on_another_processor_is_rejected() {

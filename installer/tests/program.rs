@@ -1,23 +1,44 @@
 //! The program in its own process, with its environment and its exit status.
 
 #[cfg(test)]
+#[path = "program/account.rs"]
+mod account;
+#[cfg(test)]
 #[path = "program/answers.rs"]
 mod answers;
 #[cfg(test)]
 #[path = "program/driven.rs"]
 mod driven;
 #[cfg(test)]
+#[path = "program/dropped.rs"]
+mod dropped;
+#[cfg(test)]
+#[path = "program/journal.rs"]
+mod journal;
+#[cfg(test)]
 #[path = "program/machine.rs"]
 mod machine;
 #[cfg(test)]
+#[path = "program/newcomer.rs"]
+mod newcomer;
+#[cfg(test)]
 #[path = "program/place.rs"]
 mod place;
+#[cfg(test)]
+#[path = "program/replaced.rs"]
+mod replaced;
+#[cfg(test)]
+#[path = "program/scripts.rs"]
+mod scripts;
 #[cfg(test)]
 #[path = "program/shell.rs"]
 mod shell;
 #[cfg(test)]
 #[path = "program/stop.rs"]
 mod stop;
+#[cfg(test)]
+#[path = "program/terminal.rs"]
+mod terminal;
 #[cfg(test)]
 #[path = "program/trouble.rs"]
 mod trouble;

@@ -37,7 +37,7 @@ use manifest::Manifest;
 use modules::Crate;
 use resolve::Resolver;
 use source::{members, root, sources};
-use table::{CRATES, FOLDERS, NOT_YET, WITH_CIRCLES, WITHOUT_CIRCLES};
+use table::{CRATES, FOLDERS, INSTALLER, NOT_YET, SHARED_BY_VERBS, WITH_CIRCLES, WITHOUT_CIRCLES};
 
 /// The trees of modules of each member, parsed once for all tests: of its library, and of its program if that has
 /// modules of its own. Empty for a member that does not exist yet.
@@ -96,6 +96,55 @@ fn folders_import_only_permitted_paths() {
     wrong.sort();
     wrong.dedup();
     assert!(wrong.is_empty(), "{} imports against the table:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Returns the uses of one module of the installer by another one that `permitted` rejects. Both are named by the segment
+/// that follows `above` in their paths.
+fn rejected(above: &str, permitted: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for parsed in crates("installer") {
+        let below = |module: usize| parsed.modules[module].path.strip_prefix(above)?.split("::").next();
+        for edge in Resolver::new(parsed).edges() {
+            if let (Some(from), Some(to)) = (below(edge.from), below(edge.to))
+                && from != to
+                && !permitted(from, to)
+            {
+                let file = &parsed.modules[edge.from].file;
+                wrong.push(format!("{file}:{}: {} is in {to}", edge.line, edge.path));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn modules_of_the_installer_import_only_permitted_ones() {
+    let may = |from: &str, to: &str| {
+        INSTALLER.iter().any(|(module, others)| *module == from && others.contains(&to))
+    };
+    let wrong = rejected("crate::", may);
+    assert!(wrong.is_empty(), "{} imports against the table:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_module_of_the_installer_is_in_the_table() {
+    let library = &crates("installer")[0];
+    let modules: BTreeSet<&str> = library.modules[0].children.keys().map(String::as_str).collect();
+    let listed: BTreeSet<&str> = INSTALLER.iter().map(|(module, _)| *module).collect();
+    assert_eq!(modules, listed);
+    for (index, (module, others)) in INSTALLER.iter().enumerate() {
+        let above = |other: &&str| INSTALLER[..index].iter().any(|(name, _)| name == other);
+        assert!(others.iter().all(above), "{module} may import a module of its own layer or below");
+    }
+}
+
+#[test]
+fn verbs_do_not_import_each_other() {
+    let wrong = rejected("crate::cli::", |_, to| SHARED_BY_VERBS.contains(&to));
+    assert!(wrong.is_empty(), "{} imports of verbs:\n{}", wrong.len(), wrong.join("\n"));
+    for shared in SHARED_BY_VERBS {
+        assert!(exists(&format!("installer/src/cli/{shared}.rs")), "{shared} does not exist");
+    }
 }
 
 #[test]

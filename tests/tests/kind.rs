@@ -27,12 +27,16 @@ mod machine;
 mod nodes;
 #[path = "kind/readme.rs"]
 mod readme;
+#[path = "kind/registry.rs"]
+mod registry;
 #[path = "kind/shared.rs"]
 mod shared;
 #[path = "kind/shell.rs"]
 mod shell;
 #[path = "kind/ssh/mod.rs"]
 mod ssh;
+#[path = "kind/steps.rs"]
+mod steps;
 #[path = "kind/text.rs"]
 mod text;
 #[path = "kind/trouble.rs"]
@@ -100,7 +104,9 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             events_are_json_lines,
             bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe,
             drift_is_repaired,
+            key_of_a_dropped_user_is_deleted,
             stopped_node_is_started_and_homes_are_kept,
+            expired_certificate_is_fetched_again,
             missing_rights_are_listed,
         }
         shell::{
@@ -110,7 +116,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             state_folder_may_have_any_name,
         }
         engine::{engine_meets_devplats_assumptions}
-        life::{second_up_writes_nothing}
+        life::{read_only_verbs_write_nothing_in_the_cluster, second_up_writes_nothing}
         killed::{destroy_finishes_after_a_kill_in_destroy}
     }
 }
@@ -175,7 +181,7 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
         k3d::{
             commands_of_the_readme_work_and_leave_no_trace,
             destroy_leaves_nothing_after_a_kill_in_up,
-            up_continues_after_a_kill_in_up,
+            up_and_destroy_converge_after_a_kill_in_any_step,
         }
         trouble::{
             absent_k3d_is_reported_before_the_first_step,

@@ -4,6 +4,7 @@
 use std::{env, fs, net::SocketAddr, time::Duration};
 
 use devplat_bastion::directory::Readiness;
+use russh::Sig;
 use tokio::{
     net::{TcpListener, TcpStream},
     process::Child,
@@ -12,7 +13,7 @@ use tokio::{
 
 use crate::{
     process::{command, feed, run},
-    world::{World, host_authority, server, session_authority},
+    world::{ALICE, World, host_authority, server, session_authority},
 };
 
 const MYDEV: &str = "alice+mydev@127.0.0.1";
@@ -66,8 +67,8 @@ async fn shells_commands_and_terminals_are_real() {
     assert!(done.out.contains("/dev/pts/"), "{done:?}");
     let output = feed(world.ssh("alice").args([MYDEV]), b"echo a shell\nexit 4\n").await;
     assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(4), &b"a shell\n"[..]), "{output:?}");
-    let done = run(world.ssh("alice").args([MYDEV, "kill -TERM $$"])).await;
-    assert_eq!(done.status, 255, "as ssh has it for a signal");
+    let ended = world.client("alice+mydev", ALICE).await.run("kill -TERM $$").await;
+    assert!(matches!(ended.signal, Some(Sig::TERM)) && ended.status.is_none(), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,12 +6,17 @@ use std::{
     time::Duration,
 };
 
-use russh::keys::ssh_key::certificate::{Builder, CertType};
+use devplat_keys::Certificate;
+use russh::{
+    client::AuthResult,
+    keys::ssh_key::certificate::{Builder, CertType},
+};
 use tokio::time::timeout;
 
 use crate::{
     process::run,
-    world::{Plan, World, key},
+    russh_client::{Client, rejected},
+    world::{EVE, Plan, World, key},
 };
 
 const MYDEV: &str = "alice+mydev@127.0.0.1";
@@ -45,7 +50,7 @@ impl Certified {
     fn certify(&self, authority: u8, principal: &str, ends: i64) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
         let until = now.checked_add_signed(ends).unwrap();
-        let public = key(13).public_key().key_data().clone();
+        let public = key(EVE).public_key().key_data().clone();
         let mut builder = Builder::new([1; 16], public, now - 3600, until).unwrap();
         builder.cert_type(CertType::User).unwrap().serial(7).unwrap().key_id("laptop").unwrap();
         builder.valid_principal(principal).unwrap();
@@ -53,7 +58,15 @@ impl Certified {
         fs::write(self.world.folder.path().join("eve-cert.pub"), text).unwrap();
     }
 
-    /// With which status eve's client ends that tries to get in.
+    /// The answer to a login as alice with eve's key and its certificate.
+    async fn answer(&self) -> AuthResult {
+        let text = fs::read_to_string(self.world.folder.path().join("eve-cert.pub")).unwrap();
+        let certificate = Certificate::from_openssh(&text).unwrap();
+        let mut client = Client::connect(self.world.address).await;
+        client.log_in_certified("alice+mydev", &key(EVE), certificate).await
+    }
+
+    /// The exit status of OpenSSH's client with the same key and certificate.
     async fn status(&self) -> i32 {
         run(self.world.ssh("eve").args([MYDEV, "exit 4"])).await.status
     }
@@ -66,13 +79,13 @@ async fn certificates_of_a_user_ca_let_in_by_principal_until_they_are_revoked() 
     all.certify(ONE, "alice", 3600);
     assert_eq!(all.status().await, 4, "{}", world.audit.text());
     all.certify(ONE, "bob", 3600);
-    assert_eq!(all.status().await, 255);
+    assert_eq!(all.answer().await, rejected());
     // Named like this, it is offered before her key, which is nobody's.
     let first = format!("CertificateFile={}", world.folder.path().join("eve-cert.pub").display());
     assert_eq!(run(world.ssh("eve").args(["-o", &first, MYDEV, "true"])).await.status, 255);
     world.audit.has(&[r#""event":"refused","connection":3"#, r#""user":"alice""#, "it is for bob"]).await;
     all.certify(ONE, "alice", -60);
-    assert_eq!(all.status().await, 255);
+    assert_eq!(all.answer().await, rejected());
     // Open sessions end, too.
     all.certify(ONE, "alice", 3600);
     let mut child = world.ssh("eve").args([MYDEV, "hang"]).spawn().unwrap();
@@ -81,7 +94,7 @@ async fn certificates_of_a_user_ca_let_in_by_principal_until_they_are_revoked() 
     world.door.authorities.reread().unwrap();
     let ended = timeout(Duration::from_secs(10), child.wait()).await.expect("it ends within 10 s").unwrap();
     assert_eq!(ended.code(), Some(255));
-    assert_eq!(all.status().await, 255);
+    assert_eq!(all.answer().await, rejected());
     // Keys of users work beside it.
     assert_eq!(run(world.ssh("alice").args([MYDEV, "exit 5"])).await.status, 5);
 }
@@ -91,7 +104,7 @@ async fn a_user_ca_taken_away_lets_nobody_in_and_ends_its_sessions_and_one_added
     let all = certified().await;
     let world = &all.world;
     all.certify(OTHER, "alice", 3600);
-    assert_eq!(all.status().await, 255, "not trusted yet");
+    assert_eq!(all.answer().await, rejected(), "not trusted yet");
     all.certify(ONE, "alice", 3600);
     let mut of_one = world.ssh("eve").args([MYDEV, "hang"]).spawn().unwrap();
     world.audit.has(&[r#""event":"channel""#, r#""connection":2"#]).await;
@@ -102,7 +115,7 @@ async fn a_user_ca_taken_away_lets_nobody_in_and_ends_its_sessions_and_one_added
     let ended = timeout(Duration::from_secs(10), of_one.wait()).await.expect("it ends").unwrap();
     assert_eq!(ended.code(), Some(255));
     world.audit.has(&[r#""event":"logout","connection":2"#, "key or user taken away"]).await;
-    assert_eq!(all.status().await, 255);
+    assert_eq!(all.answer().await, rejected());
     world.audit.has(&[r#""event":"refused","connection":4"#, "which is not trusted here"]).await;
     all.certify(OTHER, "alice", 3600);
     assert_eq!(all.status().await, 4, "{}", world.audit.text());

@@ -10,6 +10,7 @@ mod devctl;
 mod forwards;
 mod login;
 mod process;
+mod russh_client;
 mod sessions;
 mod stub;
 mod world;

@@ -11,6 +11,7 @@ use std::{
 };
 
 use devplat_bastion::directory::Readiness;
+use russh::{ChannelOpenFailure, Sig};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -20,7 +21,7 @@ use tokio::{
 use crate::{
     process::{done, feed, run},
     stub,
-    world::{World, server},
+    world::{ALICE, World, server},
 };
 
 const MYDEV: &str = "alice+mydev@127.0.0.1";
@@ -34,8 +35,8 @@ async fn standard_error_status_and_signals_come_through() {
     assert_eq!((done.status, done.out.as_str(), done.err.as_str()), (0, "", "oops"));
     let done = run(world.ssh("alice").args([MYDEV, "nonsense"])).await;
     assert_eq!(done.status, 127);
-    let done = run(world.ssh("alice").args([MYDEV, "killed"])).await;
-    assert_eq!(done.status, 255, "as ssh has it for a signal");
+    let ended = world.client("alice+mydev", ALICE).await.run("killed").await;
+    assert!(matches!(ended.signal, Some(Sig::KILL)) && ended.status.is_none(), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -80,15 +81,12 @@ async fn ports_are_forwarded_both_ways() {
     let _child = ssh.args(["-N", "-L", &spec, MYDEV]).spawn().unwrap();
     assert_eq!(ask(local).await, "hello");
     // From the dev server's side, at a port that it chooses.
-    let mut ssh = world.ssh("alice");
+    let (_master, control) = world.master(MYDEV).await;
     let spec = format!("127.0.0.1:0:127.0.0.1:{echo}");
-    ssh.args(["-N", "-R", &spec, MYDEV]);
-    let mut child = ssh.spawn().unwrap();
-    let mut told = vec![0; 200];
-    let length = child.stderr.as_mut().unwrap().read(&mut told).await.unwrap();
-    let told = String::from_utf8_lossy(&told[..length]).into_owned();
-    let port = told.split_whitespace().nth(2).and_then(|word| word.parse().ok());
-    assert_eq!(ask(port.unwrap_or_else(|| panic!("{told}"))).await, "hello");
+    // With `-O forward`, ssh prints the port and nothing else.
+    let done = run(world.ssh("alice").args(["-o", &control, "-O", "forward", "-R", &spec, MYDEV])).await;
+    let port = done.out.trim().parse().unwrap_or_else(|_| panic!("{done:?}"));
+    assert_eq!(ask(port).await, "hello");
     world.audit.has(&[r#""kind":"forwarded-tcpip""#]).await;
     world.audit.has(&[r#""kind":"direct-tcpip""#, &format!("127.0.0.1:{echo}")]).await;
 }
@@ -116,22 +114,18 @@ async fn a_jump_is_end_to_end() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_bastion_is_no_proxy() {
     let world = World::new().await;
-    let port = echo().await;
-    for to in [format!("127.0.0.1:{port}"), "169.254.169.254:80".into(), "bobs.dev-bob:22".into()] {
-        let done = run(world.ssh("alice").args(["-W", &to, "alice@127.0.0.1"])).await;
-        assert_eq!(done.status, 255);
-        assert!(
-            done.err.contains("administratively prohibited: devplat: through the bastion"),
-            "{}",
-            done.err
-        );
+    let mut client = world.client("alice", ALICE).await;
+    for (host, port) in [("127.0.0.1", echo().await), ("169.254.169.254", 80), ("bobs.dev-bob", 22)] {
+        let refusal = client.direct_tcpip(host, port).await.unwrap_err();
+        assert_eq!(refusal.reason, ChannelOpenFailure::AdministrativelyProhibited);
+        assert!(refusal.description.starts_with("devplat: through the bastion only"), "{refusal:?}");
     }
-    let remote = ["-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22", "alice@127.0.0.1"];
-    let done = run(world.ssh("alice").args(remote)).await;
-    assert_eq!(done.status, 255, "{done:?}");
-    for to in ["nosuch:22", "bobs:22"] {
-        let done = run(world.ssh("alice").args(["-W", to, "alice@127.0.0.1"])).await;
-        assert!(done.err.contains("of yours; \"devctl list\" shows them"), "{}", done.err);
+    let remote = client.forward_port("localhost", 0).await;
+    assert!(matches!(remote, Err(russh::Error::RequestDenied)), "{remote:?}");
+    for host in ["nosuch", "bobs"] {
+        let refusal = client.direct_tcpip(host, 22).await.unwrap_err();
+        let text = format!(r#"devplat: no dev server "{host}" of yours; "devctl list" shows them"#);
+        assert_eq!((refusal.reason, refusal.description), (ChannelOpenFailure::ConnectFailed, text));
     }
 }
 
@@ -270,8 +264,8 @@ async fn a_dev_server_that_goes_away_is_told_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_ends_with_its_pod_is_told_with_the_reason_and_what_somebody_kills_is_not() {
     let world = World::new().await;
-    let killed = run(world.ssh("alice").args([MYDEV, "killed"])).await;
-    assert_eq!((killed.status, killed.err.as_str()), (255, ""));
+    let killed = world.client("alice+mydev", ALICE).await.run("killed").await;
+    assert!(matches!(killed.signal, Some(Sig::KILL)) && killed.err.is_empty(), "{killed:?}");
     world.stub.begins_a_command().await;
     let mut ssh = world.ssh("alice");
     let child = ssh.args([MYDEV, "killed 1500"]).spawn().unwrap();

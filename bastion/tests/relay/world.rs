@@ -25,6 +25,7 @@ use devplat_bastion::{
 };
 use devplat_keys::{HostAuthority, HostIdentity, PrivateKey, SessionAuthority};
 use russh::{
+    client::AuthResult,
     keys::ssh_key::{LineEnding, private::Ed25519Keypair},
     server::Config,
 };
@@ -37,11 +38,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     process::command,
+    russh_client::Client,
     stub::{self, Stub},
 };
 
 pub(crate) const ALICE: u8 = 11;
 pub(crate) const BOB: u8 = 12;
+/// A key that no user has registered.
+pub(crate) const EVE: u8 = 13;
 
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
@@ -159,7 +163,7 @@ impl World {
             ],
         );
         let folder = tempfile::tempdir().unwrap();
-        for (name, seed) in [("alice", ALICE), ("bob", BOB), ("eve", 13)] {
+        for (name, seed) in [("alice", ALICE), ("bob", BOB), ("eve", EVE)] {
             let path = folder.path().join(name);
             fs::write(&path, key(seed).to_openssh(LineEnding::LF).unwrap()).unwrap();
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
@@ -198,6 +202,18 @@ impl World {
         let end = CancellationToken::new();
         let serving = tokio::spawn(serve_until(door.clone(), shown, listener, plan.grace, end.clone()));
         Self { folder, address, door, host, end, serving, stub, audit }
+    }
+
+    /// The answer to a login as `login` with the key of `seed`, on a connection of its own.
+    pub(crate) async fn answer(&self, login: &str, seed: u8) -> AuthResult {
+        Client::connect(self.address).await.log_in(login, &key(seed)).await
+    }
+
+    /// A client that is logged in as `login` with the key of `seed`.
+    pub(crate) async fn client(&self, login: &str, seed: u8) -> Client {
+        let mut client = Client::connect(self.address).await;
+        assert_eq!(client.log_in(login, &key(seed)).await, AuthResult::Success, "{}", self.audit.text());
+        client
     }
 
     /// A connection of alice's that is held open for others; the second is the option that shares it.

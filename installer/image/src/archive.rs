@@ -9,7 +9,7 @@ use std::{
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
 
-use crate::{Blob, Digest, Stored, hash::Hashing};
+use crate::{Blob, Digest, Reference, Stored, hash::Hashing};
 
 /// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,37 @@ pub fn write_archive<S: BuildHasher>(
     skip: &HashSet<Digest, S>,
     out: impl Write,
 ) -> Result<(), ArchiveError> {
+    write(images, skip, Stored::local_reference, None, out)
+}
+
+/// Writes `images` as one archive that both `ctr images import` and `docker load` take, under their tagged references.
+///
+/// Docker's own image store reads only `manifest.json`, where it rejects a name with a digest. containerd, also below
+/// Docker, reads `index.json`.
+pub fn write_tagged_archive(images: &[Stored], out: impl Write) -> Result<(), ArchiveError> {
+    let manifests: Vec<_> = images
+        .iter()
+        .map(|image| {
+            let layers: Vec<String> = image.layers.iter().map(|layer| path(&layer.digest)).collect();
+            json!({
+                "Config": path(&image.config.digest),
+                "RepoTags": [image.tagged_reference().as_str()],
+                "Layers": layers,
+            })
+        })
+        .collect();
+    let manifests = json!(manifests).to_string();
+    write(images, &HashSet::<Digest>::new(), Stored::tagged_reference, Some(&manifests), out)
+}
+
+/// Writes an archive in which `name` names the images, with the `manifest.json` of `docker save` if there is one.
+fn write<S: BuildHasher>(
+    images: &[Stored],
+    skip: &HashSet<Digest, S>,
+    name: fn(&Stored) -> Reference,
+    manifest: Option<&str>,
+    out: impl Write,
+) -> Result<(), ArchiveError> {
     let mut tar = Builder::new(out);
     let manifests: Vec<_> = images
         .iter()
@@ -52,7 +83,7 @@ pub fn write_archive<S: BuildHasher>(
                 "digest": image.manifest.digest,
                 "size": image.manifest.size,
                 "platform": { "architecture": "amd64", "os": "linux" },
-                "annotations": { "io.containerd.image.name": image.local_reference().as_str() },
+                "annotations": { "io.containerd.image.name": name(image).as_str() },
             })
         })
         .collect();
@@ -65,6 +96,9 @@ pub fn write_archive<S: BuildHasher>(
     let layout = br#"{"imageLayoutVersion":"1.0.0"}"#.as_slice();
     add(&mut tar, "oci-layout", layout, layout.len() as u64).map_err(ArchiveError::Write)?;
     add(&mut tar, "index.json", index.as_bytes(), index.len() as u64).map_err(ArchiveError::Write)?;
+    if let Some(text) = manifest {
+        add(&mut tar, "manifest.json", text.as_bytes(), text.len() as u64).map_err(ArchiveError::Write)?;
+    }
     let mut written = HashSet::new();
     for image in images {
         for blob in image.blobs() {
@@ -76,12 +110,16 @@ pub fn write_archive<S: BuildHasher>(
     tar.into_inner().and_then(|mut out| out.flush()).map_err(ArchiveError::Write)
 }
 
+/// The place of a blob in an archive.
+fn path(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
 fn add_blob(tar: &mut Builder<impl Write>, image: &Stored, blob: &Blob) -> Result<(), ArchiveError> {
     let digest = &blob.digest;
     let unreadable = |source| ArchiveError::Blob { digest: digest.clone(), source };
-    let path = format!("blobs/sha256/{}", digest.hex());
     let mut content = Verified::new(image.open(blob).map_err(unreadable)?);
-    let added = add(tar, &path, &mut content, blob.size);
+    let added = add(tar, &path(digest), &mut content, blob.size);
     match (content.failed.take(), added) {
         (Some(kind), _) => Err(unreadable(kind.into())),
         (None, Err(error)) => Err(ArchiveError::Write(error)),

@@ -9,7 +9,7 @@ mod layer;
 mod name;
 mod store;
 
-pub use archive::{ArchiveError, write_archive};
+pub use archive::{ArchiveError, write_archive, write_tagged_archive};
 pub use hash::Digest;
 pub use key::Key;
 pub use name::{ImageName, Reference};

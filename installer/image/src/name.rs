@@ -42,7 +42,8 @@ impl fmt::Display for ImageName {
 /// and is never pulled from a foreign host.
 const LOCAL_HOST: &str = "devplat.local";
 
-/// The reference of an image in a pod, always with its digest, so that its content never changes.
+/// The reference of an image in a pod, always with its digest, or with a tag made from it, so that its content never
+/// changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference(String);
 
@@ -50,6 +51,11 @@ impl Reference {
     /// The reference to an image that was imported into the nodes.
     pub fn local(name: ImageName, digest: &Digest) -> Self {
         Self(format!("{LOCAL_HOST}/{name}@{digest}"))
+    }
+
+    /// The same with a tag made from the digest: Docker's image store keeps no digest of an image that was loaded.
+    pub fn local_tag(name: ImageName, digest: &Digest) -> Self {
+        Self(format!("{LOCAL_HOST}/{name}:sha256-{}", digest.hex()))
     }
 
     /// The reference to an image below `prefix` in a registry (`host/path`).

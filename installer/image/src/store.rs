@@ -249,7 +249,7 @@ impl Store {
             self.keep(MANIFEST, |out| out.write_all(manifest.to_string().as_bytes())).map_err(failed)?;
         let record = Record { manifest, config, layers: vec![layer] };
         let text = serde_json::to_vec(&record).expect("a record is JSON");
-        self.write_whole(&self.record_path(key), |out| out.write_all(&text)).map_err(failed)?;
+        self.replace(|file| file.write_all(&text).map(|()| (self.record_path(key), ()))).map_err(failed)?;
         let Record { manifest, config, layers } = record;
         Ok(Stored { name, manifest, config, layers, folder: self.folder.clone() })
     }
@@ -273,24 +273,22 @@ impl Store {
         media_type: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<Blob> {
-        let temporary = NamedTempFile::new_in(&self.folder)?;
-        let mut out = Hashing::new(BufWriter::with_capacity(1 << 20, temporary));
-        write(&mut out)?;
-        let (out, digest, size) = out.finish();
-        let temporary = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        temporary.persist(blob_path(&self.folder, &digest))?;
-        Ok(Blob { media_type: media_type.to_owned(), digest, size })
+        self.replace(|file| {
+            let mut out = Hashing::new(BufWriter::with_capacity(1 << 20, file));
+            write(&mut out)?;
+            let (mut out, digest, size) = out.finish();
+            out.flush()?;
+            let path = blob_path(&self.folder, &digest);
+            Ok((path, Blob { media_type: media_type.to_owned(), digest, size }))
+        })
     }
 
-    fn write_whole(
-        &self,
-        path: &Path,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// Writes a file beside its place and renames it. `write` returns the place, which may depend on the content.
+    fn replace<T>(&self, write: impl FnOnce(&mut File) -> io::Result<(PathBuf, T)>) -> io::Result<T> {
         let mut temporary = NamedTempFile::new_in(&self.folder)?;
-        write(&mut temporary)?;
+        let (path, value) = write(temporary.as_file_mut())?;
         temporary.persist(path)?;
-        Ok(())
+        Ok(value)
     }
 
     fn record_path(&self, key: &Key) -> PathBuf {
@@ -302,6 +300,11 @@ impl Stored {
     /// Its reference in pods if it was imported into the nodes.
     pub fn local_reference(&self) -> Reference {
         Reference::local(self.name, &self.manifest.digest)
+    }
+
+    /// Its reference in pods if it was loaded into nodes whose image store may keep only tags.
+    pub fn tagged_reference(&self) -> Reference {
+        Reference::local_tag(self.name, &self.manifest.digest)
     }
 
     /// Its blobs: manifest, configuration, layers.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::*;
-use crate::{ArchiveError, write_archive};
+use crate::{ArchiveError, write_archive, write_tagged_archive};
 
 fn program_in(folder: &Path, age: u64, mode: u32) -> PathBuf {
     let path = folder.join("devplat-operator");
@@ -208,6 +208,33 @@ fn blobs_that_a_node_has_stay_out_of_the_archive() {
     let layer = place(&stored.layers[0].digest);
     assert_eq!(paths(&whole), ["oci-layout", "index.json", &manifest, &config, &layer]);
     assert_eq!(paths(&rest), ["oci-layout", "index.json", &manifest, &config]);
+}
+
+/// The text of a file in an archive.
+fn file(archive: &[u8], path: &str) -> serde_json::Value {
+    let mut archive = tar::Archive::new(archive);
+    let mut entries = archive.entries().unwrap().map(Result::unwrap);
+    let entry = entries.find(|entry| entry.path().unwrap().as_os_str() == path).unwrap();
+    serde_json::from_reader(entry).unwrap()
+}
+
+#[test]
+fn tagged_archive_has_the_same_name_for_docker_and_containerd() {
+    let (_folder, _, _, stored) = assembled(0, 0o755);
+    let mut archive = Vec::new();
+    write_tagged_archive(slice::from_ref(&stored), &mut archive).unwrap();
+    let name = format!("devplat.local/devplat-operator:sha256-{}", stored.manifest.digest.hex());
+    assert_eq!(stored.tagged_reference().as_str(), name);
+    let docker = file(&archive, "manifest.json");
+    assert_eq!(docker[0]["RepoTags"], json!([name]));
+    let index = file(&archive, "index.json");
+    assert_eq!(index["manifests"][0]["annotations"]["io.containerd.image.name"], json!(name));
+    let place = |blob: &Blob| format!("blobs/sha256/{}", blob.digest.hex());
+    assert_eq!(docker[0]["Config"], json!(place(&stored.config)));
+    assert_eq!(docker[0]["Layers"], json!([place(&stored.layers[0])]));
+    let blobs = stored.blobs().map(place).collect::<Vec<_>>();
+    let files = ["oci-layout", "index.json", "manifest.json"].map(str::to_owned);
+    assert_eq!(paths(&archive), [files.to_vec(), blobs].concat());
 }
 
 #[test]

@@ -147,22 +147,6 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
     })
 }
 
-/// Returns whether every node reports the image of this reference. A kubelet reports its 50 largest images.
-pub async fn nodes_have_image(client: &Client, reference: &str) -> Result<bool, CallError> {
-    let nodes: Api<Node> = Api::all(client.clone());
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Node", None));
-    let nodes = bounded(&call, PATIENCE, nodes.list(&ListParams::default())).await?;
-    let has = |node: &Node| {
-        let images = node.status.as_ref().and_then(|status| status.images.as_ref());
-        images
-            .into_iter()
-            .flatten()
-            .flat_map(|image| image.names.iter().flatten())
-            .any(|name| name == reference)
-    };
-    Ok(!nodes.items.is_empty() && nodes.items.iter().all(has))
-}
-
 async fn groups(client: &Client) -> Option<APIGroupList> {
     tokio::time::timeout(PATIENCE, client.list_api_groups()).await.ok()?.ok()
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CallError, ObjectRef,
     call::{Call, Class, Verb, bounded},
-    release::PLATFORM_LABEL,
+    release::{ACCOUNT_ANNOTATION, NAMESPACE, PLATFORM_LABEL},
 };
 
 /// How long a call may take.
@@ -65,6 +65,16 @@ pub async fn platforms(client: &Client) -> Result<Vec<String>, CallError> {
     let names: BTreeSet<String> =
         namespaces.items.iter().filter_map(name).chain(crds.items.iter().filter_map(name)).collect();
     Ok(names.into_iter().collect())
+}
+
+/// Returns the account that installed `platform`, such as `1000:ada`; `None` if the platform is not in the cluster, or an
+/// older devplat installed it.
+pub async fn account(client: &Client, platform: &str) -> Result<Option<String>, CallError> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let call = Call::new(Verb::Read, &ObjectRef::namespace(NAMESPACE));
+    let found = bounded(&call, PATIENCE, namespaces.get_metadata_opt(NAMESPACE)).await?;
+    let ours = found.filter(|namespace| name(namespace).is_some_and(|owner| owner == platform));
+    Ok(ours.and_then(|namespace| namespace.annotations().get(ACCOUNT_ANNOTATION).cloned()))
 }
 
 fn name<K>(object: &PartialObjectMeta<K>) -> Option<String>

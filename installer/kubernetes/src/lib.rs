@@ -6,6 +6,7 @@ pub mod admission;
 pub mod bastion;
 pub mod call;
 pub mod capabilities;
+mod clock;
 pub mod connect;
 pub mod context;
 pub mod hosting;
@@ -19,15 +20,19 @@ pub mod release;
 pub mod waiting;
 
 pub use call::{CallError, Class, Error};
+pub use clock::Clock;
 pub use object::ObjectRef;
 pub use pace::{NotRecorded, Pace, Steady, Stopped};
 pub use waiting::Waiting;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        sync::Arc,
+        time::{Duration, SystemTime},
+    };
 
-    use crate::{Steady, admission, bastion, capabilities, context, proof, release};
+    use crate::{Clock, Steady, admission, bastion, capabilities, context, proof, release};
 
     /// Compiles only if the futures are `Send`, because the installer spawns them as tasks.
     #[test]
@@ -66,6 +71,10 @@ mod tests {
         });
         task(|| async {
             let (client, release, _) = shared();
+            release::trials(&client, &[release], &Steady).await
+        });
+        task(|| async {
+            let (client, release, _) = shared();
             release::strays(&client, "a", &[release], &Steady).await
         });
         task(|| async {
@@ -87,7 +96,8 @@ mod tests {
         task(|| async {
             let (client, ..) = shared();
             let key = proof::begin(&client, "a", "b", PATIENCE, &Steady).await?;
-            let way = proof::Way { route: &bastion::Route::PortForward, host: "a" };
+            let clock: Clock = Arc::new(SystemTime::now);
+            let way = proof::Way { route: &bastion::Route::PortForward, host: "a", clock: &clock };
             proof::finish(&client, "a", way, &key, &Steady).await
         });
         task(|| async {

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, Blocked, Change, Foreigner, Graph, How, Id, Inventory, Owner, Plan, Planned, Sight, State, Step,
-    StepId, Verdict, change::joined,
+    Action, Blocked, Change, Graph, How, Id, Inventory, Owner, Plan, Planned, Sight, State, Step, StepId,
+    Verdict,
+    change::joined,
+    deletion::{Deletion, When, merged},
+    live,
 };
 
 /// The losses of data that the user has agreed to.
@@ -47,14 +50,16 @@ pub fn diff<R: Planned>(
 struct Planner<'a> {
     allowed: &'a Allowed,
     seen: &'a Inventory,
+    /// The steps, without deletions.
     steps: Vec<Step>,
-    /// Deletions. They follow the other steps, unless another resource replaces the deleted one.
-    deletions: Vec<(Step, &'a Sight)>,
+    deletions: Vec<Deletion<'a>>,
     blocked: Vec<Blocked>,
     /// The step after which a wanted resource exists.
     provided: BTreeMap<Id, StepId>,
     /// Resources that exist only after their step, with whether the step replaces an older resource.
     created: BTreeMap<Id, bool>,
+    /// Deletions of doubles to which no resource refers.
+    doubles: BTreeMap<Id, Vec<StepId>>,
 }
 
 impl<'a> Planner<'a> {
@@ -67,6 +72,7 @@ impl<'a> Planner<'a> {
             blocked: Vec::new(),
             provided: BTreeMap::new(),
             created: BTreeMap::new(),
+            doubles: BTreeMap::new(),
         }
     }
 
@@ -82,31 +88,51 @@ impl<'a> Planner<'a> {
             };
             return self.create(resource, 0, reason, None);
         }
-        if let Some(who) = foreign(sights) {
-            return self.blocked.push(Blocked::Foreign { id, who: who.clone() });
-        }
-        // A foreign resource with the same name is not a double.
-        let mut ours: Vec<&Sight> = sights.iter().filter(|sight| !is_foreign(sight)).collect();
-        ours.sort_by_key(|sight| (sight.generation, &sight.physical));
-        let Some(live) = ours.pop() else {
-            return self.create(resource, 0, "absent".to_owned(), None);
-        };
-        for double in ours {
-            let why = format!("{} replaces it", live.physical);
-            match &double.loses {
-                Some(loss) if !self.allowed.includes(&id) => {
-                    let why = format!("{} is a double of {}", double.physical, live.physical);
-                    self.blocked.push(Blocked::LosesData { id: id.clone(), why, loss: loss.clone() });
+        let Some(kept) = live(sights) else {
+            return match sights.last().map(|sight| &sight.owner) {
+                Some(Owner::Foreign(who)) => self.blocked.push(Blocked::Foreign { id, who: who.clone() }),
+                Some(Owner::Ours | Owner::Adopted | Owner::Caused { .. }) | None => {
+                    self.create(resource, 0, "absent".to_owned(), None);
                 }
-                Some(_) | None => drop(self.delete(&id, double, why, true)),
+            };
+        };
+        for (index, double) in sights.iter().enumerate() {
+            // A foreign resource with the same name is not a double.
+            if index != kept && double.owner == Owner::Ours {
+                self.remove_double(&id, double, &sights[kept]);
             }
         }
-        self.bring_to(resource, live);
+        self.bring_to(resource, &sights[kept]);
+    }
+
+    fn remove_double(&mut self, id: &Id, double: &'a Sight, live: &Sight) {
+        if let Some(loss) = &double.loses
+            && !self.allowed.includes(id)
+        {
+            let why = format!("{} is a double of {}", double.physical, live.physical);
+            return self.blocked.push(Blocked::LosesData { id: id.clone(), why, loss: loss.clone() });
+        }
+        let why = format!("{} replaces it", live.physical);
+        if double.generation < live.generation {
+            // Other resources may refer to it until their own steps.
+            self.delete(id, double, why, When::Late);
+        } else {
+            // No resource refers to it, but its name may stand for both.
+            let deletion = self.delete(id, double, why, When::Early);
+            self.doubles.entry(id.clone()).or_default().extend(deletion);
+        }
     }
 
     /// Plans the steps from `live` to the wanted resource.
     fn bring_to<R: Planned>(&mut self, resource: &R, live: &'a Sight) {
         let id = resource.id();
+        let embeds = resource.edges().embeds;
+        let replaced = embeds.into_iter().find(|embedded| self.created.get(embedded) == Some(&true));
+        if let Some(replaced) = replaced
+            && !matches!(live.state, State::Failed(_))
+        {
+            return self.replace_with(resource, live, &replaced);
+        }
         match (&live.state, &live.verdict) {
             (State::Coming, _) => self.step(resource, live, Action::Check, "is being created".to_owned()),
             (State::Leaving, _) => {
@@ -125,9 +151,12 @@ impl<'a> Planner<'a> {
             (State::Ready | State::Degraded(_), Some(Verdict::Unfit(why))) => {
                 self.blocked.push(Blocked::Unfit { id, why: why.clone() });
             }
-            (State::Ready, Some(Verdict::Same)) => self.settle(resource, live, "as wanted".to_owned()),
+            (State::Ready, Some(Verdict::Same)) => {
+                self.step(resource, live, Action::Keep, "as wanted".to_owned());
+            }
             (State::Degraded(faults), Some(Verdict::Same)) => {
-                self.settle(resource, live, format!("as wanted, degraded: {}", faults.join("; ")));
+                let reason = format!("as wanted, degraded: {}", faults.join("; "));
+                self.step(resource, live, Action::Keep, reason);
             }
             (State::Ready | State::Degraded(_), Some(Verdict::Differs(changes))) => {
                 self.change(resource, live, changes);
@@ -135,16 +164,14 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Keeps a resource that is as wanted, unless it embeds one that is replaced.
-    fn settle<R: Planned>(&mut self, resource: &R, live: &'a Sight, reason: String) {
-        let embeds = resource.edges().embeds;
-        match embeds.into_iter().find(|embedded| self.created.get(embedded) == Some(&true)) {
-            Some(replaced) => {
-                let change = Change::old_first(format!("{replaced}, which it refers to, is replaced"));
-                self.change(resource, live, &[change]);
-            }
-            None => self.step(resource, live, Action::Keep, reason),
+    /// Replaces a resource that embeds a replaced one, even if it is as wanted otherwise.
+    fn replace_with<R: Planned>(&mut self, resource: &R, live: &'a Sight, embedded: &Id) {
+        let change = Change::old_first(format!("{embedded}, which it refers to, is replaced"));
+        let mut changes = vec![Change { loses: live.loses.clone(), ..change }];
+        if let Some(Verdict::Differs(own)) = &live.verdict {
+            changes.extend(own.iter().cloned());
         }
+        self.change(resource, live, &changes);
     }
 
     fn change<R: Planned>(&mut self, resource: &R, live: &'a Sight, changes: &[Change]) {
@@ -166,7 +193,7 @@ impl<'a> Planner<'a> {
             }
             How::NewFirst => {
                 self.create(resource, live.generation + 1, reason, None);
-                self.delete(&id, live, "replaced".to_owned(), true);
+                self.delete(&id, live, "replaced".to_owned(), When::Late);
             }
             How::OldFirst => self.replace_old_first(resource, live, reason),
         }
@@ -174,7 +201,7 @@ impl<'a> Planner<'a> {
 
     fn replace_old_first<R: Planned>(&mut self, resource: &R, live: &'a Sight, reason: String) {
         let id = resource.id();
-        let deletion = self.delete(&id, live, reason, false);
+        let deletion = self.delete(&id, live, reason, When::Early);
         self.create(resource, live.generation + 1, "replaces the deleted one".to_owned(), deletion);
     }
 
@@ -190,12 +217,12 @@ impl<'a> Planner<'a> {
             return self.blocked.push(Blocked::Cannot { id, action: Action::Create, why: reason });
         }
         self.created.insert(id.clone(), generation > 0);
-        let step = StepId { id, generation, deletes: false };
+        let step = StepId { id, generation, deletes: None };
         self.push(resource, step, Action::Create, reason, deletion);
     }
 
     fn step<R: Planned>(&mut self, resource: &R, live: &Sight, action: Action, reason: String) {
-        let step = StepId { id: resource.id(), generation: live.generation, deletes: false };
+        let step = StepId { id: resource.id(), generation: live.generation, deletes: None };
         self.push(resource, step, action, reason, None);
     }
 
@@ -207,9 +234,10 @@ impl<'a> Planner<'a> {
         reason: String,
         deletion: Option<StepId>,
     ) {
-        let needs = resource.edges().needs;
-        let after =
-            needs.iter().filter_map(|need| self.provided.get(need).cloned()).chain(deletion).collect();
+        let required = resource.edges().required();
+        let provided = required.iter().filter_map(|id| self.provided.get(id));
+        let doubles = required.iter().chain([&id.id]).filter_map(|id| self.doubles.get(id)).flatten();
+        let after = provided.chain(doubles).cloned().chain(deletion).collect();
         let usual = match action {
             Action::Keep => std::time::Duration::ZERO,
             Action::Create | Action::Update | Action::Check | Action::Replace | Action::Delete => {
@@ -220,14 +248,14 @@ impl<'a> Planner<'a> {
         self.steps.push(Step { id, action, reason, after, usual });
     }
 
-    /// Plans a deletion: at the end, or before the step that replaces the resource.
-    fn delete(&mut self, id: &Id, sight: &'a Sight, reason: String, at_the_end: bool) -> Option<StepId> {
+    fn delete(&mut self, id: &Id, sight: &'a Sight, reason: String, when: When) -> Option<StepId> {
         if !sight.can.delete {
             let blocked = Blocked::Cannot { id: id.clone(), action: Action::Delete, why: reason };
             self.blocked.push(blocked);
             return None;
         }
-        let step_id = StepId { id: id.clone(), generation: sight.generation, deletes: true };
+        let deletes = Some(sight.physical.clone());
+        let step_id = StepId { id: id.clone(), generation: sight.generation, deletes };
         let step = Step {
             id: step_id.clone(),
             action: Action::Delete,
@@ -235,11 +263,7 @@ impl<'a> Planner<'a> {
             after: Vec::new(),
             usual: sight.usual_deletion,
         };
-        if at_the_end {
-            self.deletions.push((step, sight));
-        } else {
-            self.steps.push(step);
-        }
+        self.deletions.push(Deletion { step, sight, when });
         Some(step_id)
     }
 
@@ -272,60 +296,15 @@ impl<'a> Planner<'a> {
                     let blocked = Blocked::LosesData { id: id.clone(), why: reason, loss: loss.clone() };
                     self.blocked.push(blocked);
                 }
-                Some(_) | None => drop(self.delete(id, sight, reason, true)),
+                Some(_) | None => drop(self.delete(id, sight, reason, When::Late)),
             }
         }
     }
 
-    fn finish(mut self) -> Result<Plan, Vec<Blocked>> {
+    fn finish(self) -> Result<Plan, Vec<Blocked>> {
         if !self.blocked.is_empty() {
             return Err(self.blocked);
         }
-        let others: Vec<StepId> = self
-            .steps
-            .iter()
-            .filter(|step| !matches!(step.action, Action::Keep | Action::Delete))
-            .map(|step| step.id.clone())
-            .collect();
-        let going: Vec<StepId> = self.deletions.iter().map(|(step, _)| step.id.clone()).collect();
-        let mut waiting: Vec<Step> = self
-            .deletions
-            .into_iter()
-            .map(|(mut step, sight)| {
-                let first = going.iter().filter(|other| {
-                    let Sight { gone_first, gone_first_ids, .. } = sight;
-                    let named = gone_first.contains(&other.id.kind()) || gone_first_ids.contains(&other.id);
-                    **other != step.id && named
-                });
-                step.after = first.chain(&others).cloned().collect();
-                step
-            })
-            .collect();
-        while !waiting.is_empty() {
-            let open: Vec<StepId> = waiting.iter().map(|step| step.id.clone()).collect();
-            let free = waiting.iter().position(|step| !step.after.iter().any(|id| open.contains(id)));
-            // A circle is a mistake in the kinds, which one of their tests finds; any order is better than none.
-            self.steps.push(waiting.remove(free.unwrap_or(0)));
-        }
-        Ok(Plan { steps: self.steps })
-    }
-}
-
-/// Returns the owner of the first resource with this id, if none of them is the platform's.
-fn foreign(sights: &[Sight]) -> Option<&Foreigner> {
-    let mut whose = None;
-    for sight in sights {
-        match &sight.owner {
-            Owner::Ours | Owner::Adopted | Owner::Caused { .. } => return None,
-            Owner::Foreign(who) => whose = Some(who),
-        }
-    }
-    whose
-}
-
-fn is_foreign(sight: &Sight) -> bool {
-    match &sight.owner {
-        Owner::Foreign(_) => true,
-        Owner::Ours | Owner::Adopted | Owner::Caused { .. } => false,
+        Ok(Plan { steps: merged(self.steps, self.deletions) })
     }
 }

@@ -9,6 +9,8 @@ pub struct Facts {
     pub usual: Duration,
     /// The machine's resources that it needs.
     pub takes: Vec<Takes>,
+    /// The TCP ports of this machine that are free after it.
+    pub frees: Vec<SocketAddr>,
 }
 
 /// A resource of the machine that a step needs.
@@ -22,20 +24,27 @@ pub enum Takes {
     Tool(&'static str),
     /// A TCP port of this machine that is free.
     FreePort(SocketAddr),
-    /// This many free inotify instances of the user.
-    InotifyInstances(u32),
+    /// Kernel limits that allow this many more nodes.
+    Nodes(u32),
 }
 
 impl Facts {
     /// A step that usually takes this long and needs nothing else.
     pub fn lasting(usual: Duration) -> Self {
-        Self { usual, takes: Vec::new() }
+        Self { usual, ..Self::default() }
     }
 
     /// The same step, which also needs `what`.
     #[must_use]
     pub fn taking(mut self, what: impl IntoIterator<Item = Takes>) -> Self {
         self.takes.extend(what);
+        self
+    }
+
+    /// The same step, after which these ports are free.
+    #[must_use]
+    pub fn freeing(mut self, ports: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.frees.extend(ports);
         self
     }
 }

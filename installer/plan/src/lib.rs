@@ -2,7 +2,9 @@
 //! cluster or an account, or reads a clock, the environment or a file. The same input gives the same plan everywhere.
 
 mod blocked;
+mod can;
 mod change;
+mod deletion;
 mod diff;
 mod estimate;
 mod facts;
@@ -14,13 +16,14 @@ mod step;
 mod tests;
 
 pub use blocked::Blocked;
+pub use can::Can;
 pub use change::{Change, Detail, How, Loss};
 pub use diff::{Allowed, diff};
 pub use estimate::{Sum, estimate};
 pub use facts::{Facts, Takes};
 pub use graph::{Graph, GraphError};
 pub use id::{Id, KindName, Name};
-pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict};
+pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict, live};
 pub use step::{Action, Plan, Step, StepId};
 
 /// The dependencies of a resource.
@@ -32,19 +35,17 @@ pub struct Edges {
     pub dies_with: Option<Id>,
     /// The resource without which this one cannot be looked at.
     pub seen_through: Option<Id>,
-    /// Resources whose physical id is part of this one: replacing them replaces this one.
+    /// Resources whose physical id is part of this one. They must be ready before it as well, and replacing one of them
+    /// replaces this one. For deletions, `Sight::gone_first` of the embedded resource names this one.
     pub embeds: Vec<Id>,
 }
 
-/// The actions that a kind of resource implements. The planner never plans another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Can {
-    /// Whether devplat creates it.
-    pub create: bool,
-    /// Whether devplat changes it in place.
-    pub update: bool,
-    /// Whether devplat deletes it.
-    pub delete: bool,
+impl Edges {
+    /// Returns the resources that must be ready before this one is created or updated.
+    pub fn required(&self) -> Vec<Id> {
+        let embedded = self.embeds.iter().filter(|id| !self.needs.contains(id));
+        self.needs.iter().chain(embedded).cloned().collect()
+    }
 }
 
 /// A wanted resource, as the planner sees it.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::{Can, Change, Id, KindName, Loss};
+use crate::{Can, Change, How, Id, KindName, Loss};
 
 /// The found resources, by id. A platform can own several resources of one id: two generations while one replaces the
 /// other, or doubles after the answer to a create was lost.
@@ -33,6 +33,47 @@ pub struct Sight {
     pub loses: Option<Loss>,
     /// How long its deletion usually takes.
     pub usual_deletion: Duration,
+}
+
+/// How close a found resource is to the wanted one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Closeness {
+    /// Only a new resource can become the wanted one.
+    Replaceable,
+    /// It can be changed, or is not compared yet.
+    Changeable,
+    /// As wanted.
+    Same,
+}
+
+impl Sight {
+    /// Returns whether it is not this platform's.
+    fn is_foreign(&self) -> bool {
+        match &self.owner {
+            Owner::Foreign(_) => true,
+            Owner::Ours | Owner::Adopted | Owner::Caused { .. } => false,
+        }
+    }
+
+    fn closeness(&self) -> Closeness {
+        match (&self.state, &self.verdict) {
+            (State::Failed(_), _) => Closeness::Replaceable,
+            (_, Some(Verdict::Same)) => Closeness::Same,
+            (_, Some(Verdict::Differs(changes))) if changes.iter().any(|one| one.how != How::InPlace) => {
+                Closeness::Replaceable
+            }
+            (_, Some(Verdict::Differs(_) | Verdict::Unfit(_) | Verdict::Unknown(_)) | None) => {
+                Closeness::Changeable
+            }
+        }
+    }
+}
+
+/// Returns the position of the resource that a plan keeps among those with one id, or `None` if none is the platform's:
+/// of the newest generation, the one that is closest to the wanted resource, and of equals the last.
+pub fn live(sights: &[Sight]) -> Option<usize> {
+    let ours = sights.iter().enumerate().filter(|(_, sight)| !sight.is_foreign());
+    ours.max_by_key(|(_, sight)| (sight.generation, sight.closeness())).map(|(index, _)| index)
 }
 
 /// The name by which a provider knows a resource: an id, an ARN, a container's name.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::Id;
+use crate::{Id, Physical};
 
 /// The action of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -35,15 +35,16 @@ impl fmt::Display for Action {
     }
 }
 
-/// The resource of a step: two generations of one id can be in one plan.
+/// The resource of a step: two generations and doubles of one id can be in one plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId {
     /// The resource.
     pub id: Id,
     /// Its generation.
     pub generation: u32,
-    /// Whether the step deletes: a resource that is replaced old-first is deleted and created under one id.
-    pub deletes: bool,
+    /// The found resource that the step deletes; `None` if it does something else. A resource that is replaced old-first
+    /// is deleted and created under one id.
+    pub deletes: Option<Physical>,
 }
 
 impl fmt::Display for StepId {

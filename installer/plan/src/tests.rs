@@ -4,6 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::*;
 
+mod doubles;
+mod replacement;
+
 const RELEASE: KindName = KindName::new("release {}");
 const IMAGE: KindName = KindName::new("image");
 const BYTES: KindName = KindName::new("bytes");

@@ -24,13 +24,13 @@ const FILES: [&str; 2] = ["cluster.kind.configFile", "cluster.k3d.configFile"];
 pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
     let mut layers = Layers::new(sources);
     let (base, usable) = layers.below_overrides();
-    layers.variables();
+    let variables = layers.variables();
     let sets = layers.sets();
     if !usable {
         // Do not report missing values: they may be in the unreadable file or in the profile that does not exist.
         return Err(layers.into_mistakes());
     }
-    layers.finish(base, sets)
+    layers.finish(base, sets, variables)
 }
 
 struct Layers<'a> {
@@ -145,20 +145,44 @@ impl<'a> Layers<'a> {
         found
     }
 
-    fn variables(&mut self) {
-        let mut variables: Vec<_> = self.sources.variables.iter().collect();
+    /// Lays every variable on top and returns those that have a value, in the form in which `up` remembers them.
+    fn variables(&mut self) -> Vec<(String, String)> {
+        let set = &self.sources.variables;
+        let is_set = |name: &String| set.iter().any(|(other, _)| other == name);
+        let remembered = self.sources.remembered_variables.iter().filter(|(name, _)| !is_set(name));
+        let remembered = remembered.map(|(name, text)| (name, text, true));
+        let mut variables: Vec<_> =
+            set.iter().map(|(name, text)| (name, text, false)).chain(remembered).collect();
         // A variable for a map comes before those for its keys.
         variables.sort();
         let mut links = variables::ServiceLinks::default();
-        for (name, text) in variables {
+        let mut lasting = Vec::new();
+        for (name, text, remembered) in variables {
+            let place = if remembered {
+                Place::RememberedVariable(name.clone())
+            } else {
+                Place::Variable(name.clone())
+            };
             let mistakes = match variables::meaning(name, text, &self.shape.paths(&self.merged)) {
                 variables::Meaning::Other => continue,
                 variables::Meaning::ServiceLink(service) => {
                     links.add(service, name);
                     continue;
                 }
-                variables::Meaning::Path(path) => self.lay(&path, text, &Place::Variable(name.clone())).err(),
-                variables::Meaning::Mistake(mistake) => Some(vec![mistake]),
+                variables::Meaning::Path(path) => match self.lay(&path, text, &place) {
+                    Ok(changed) => {
+                        if remembered {
+                            self.remarks.push(format!(
+                                "${name} is not set now: using {text:?} of the last `up`, until --profile is given"
+                            ));
+                        }
+                        let value = changed.map(|value| value.to_json().to_string());
+                        lasting.push((name.clone(), value.unwrap_or_else(|| text.clone())));
+                        None
+                    }
+                    Err(mistakes) => Some(mistakes),
+                },
+                variables::Meaning::Mistake(mistake) => Some(vec![Mistake { place, ..mistake }]),
             };
             let mistakes = mistakes.into_iter().flatten();
             match self.sources.variable_mistakes {
@@ -169,6 +193,7 @@ impl<'a> Layers<'a> {
             }
         }
         self.remarks.extend(links.remarks());
+        lasting
     }
 
     /// Lays every `--set` on top and returns them in the form in which `up` remembers them.
@@ -211,7 +236,12 @@ impl<'a> Layers<'a> {
         Ok(value)
     }
 
-    fn finish(mut self, base: Shipped, sets: Vec<String>) -> Result<Loaded, Mistakes> {
+    fn finish(
+        mut self,
+        base: Shipped,
+        sets: Vec<String>,
+        variables: Vec<(String, String)>,
+    ) -> Result<Loaded, Mistakes> {
         drop(self.merged.take("description"));
         let written = self.merged.clone();
         self.merged.drop_nulls();
@@ -227,7 +257,8 @@ impl<'a> Layers<'a> {
                         written.take_below("cluster", &provider.to_string());
                         merged.take_below("cluster", &provider.to_string());
                     }
-                    return Ok(Loaded { profile, base: base.name, remarks, sets, written, merged });
+                    let base = base.name;
+                    return Ok(Loaded { profile, base, remarks, sets, variables, written, merged });
                 }
                 Ok(_) => {}
                 Err(found) => self.mistakes.extend(found),

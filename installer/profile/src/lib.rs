@@ -31,8 +31,9 @@ pub use path::{InvalidPath, KeyPath};
 pub use place::Place;
 pub use profile::{
     Bastion, Cluster, DevServerImage, DevServers, ExistingCluster, ExistingDelivery, Exposure, Flavor,
-    K3dCluster, KindCluster, LocalDelivery, LocalRegistry, NodeImage, OperatorSize, PodSecurity, PortMapping,
-    Profile, Provider, RemoteRegistry, TaintEffect, Toleration, TolerationOperator, User,
+    K3dCluster, KindCluster, LocalCluster, LocalDelivery, LocalProvider, LocalRegistry, NodeImage,
+    OperatorSize, Origin, PodSecurity, PortMapping, Profile, Provider, RemoteRegistry, TaintEffect,
+    Toleration, TolerationOperator, User,
 };
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped};

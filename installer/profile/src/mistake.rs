@@ -154,10 +154,7 @@ pub enum ValueProblem {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileProblem {
     /// `--profile NAME` with an unknown name.
-    #[error(
-        "there is no profile {0:?}; the shipped ones are {names}; a name with \"/\" or ending in \".yaml\" is a file of your own",
-        names = shipped()
-    )]
+    #[error("there is no profile {0:?}; shipped are {names}", names = shipped())]
     Unknown(String),
     /// `--profile NAME` where a file has that name.
     #[error("there is no shipped profile {0:?}, but a file of that name here: --profile ./{0}")]
@@ -225,7 +222,8 @@ fn list(items: &[impl fmt::Display]) -> String {
 }
 
 fn shipped() -> String {
-    crate::SHIPPED.iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ")
+    let names: Vec<&str> = crate::SHIPPED.iter().map(|shipped| shipped.name).collect();
+    list(&names)
 }
 
 fn extends() -> String {

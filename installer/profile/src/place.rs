@@ -25,6 +25,8 @@ pub enum Place {
     },
     /// An environment variable.
     Variable(String),
+    /// An environment variable of an earlier `up` that is not set now.
+    RememberedVariable(String),
     /// The command line, such as `--set path=value`.
     Argument(String),
     /// A `path=value` that an earlier `up` was given with `--set`.
@@ -37,7 +39,7 @@ impl Place {
         match self {
             Self::Shipped { profile: _, line, column } => (0, *line, *column),
             Self::File { name: _, line, column } => (1, *line, *column),
-            Self::Variable(_) => (2, 0, 0),
+            Self::Variable(_) | Self::RememberedVariable(_) => (2, 0, 0),
             Self::RememberedSet(_) => (3, 0, 0),
             Self::Argument(_) => (4, 0, 0),
         }
@@ -46,7 +48,11 @@ impl Place {
     pub(crate) fn is_shipped(&self) -> bool {
         match self {
             Self::Shipped { .. } => true,
-            Self::File { .. } | Self::Variable(_) | Self::Argument(_) | Self::RememberedSet(_) => false,
+            Self::File { .. }
+            | Self::Variable(_)
+            | Self::RememberedVariable(_)
+            | Self::Argument(_)
+            | Self::RememberedSet(_) => false,
         }
     }
 }
@@ -57,6 +63,7 @@ impl fmt::Display for Place {
             Self::File { name, line, column } => write!(f, "{name}:{line}:{column}"),
             Self::Shipped { profile, line, column } => write!(f, "profiles/{profile}.yaml:{line}:{column}"),
             Self::Variable(name) => write!(f, "${name}"),
+            Self::RememberedVariable(name) => write!(f, "${name} (remembered from an earlier `devplat up`)"),
             Self::Argument(text) => f.write_str(text),
             Self::RememberedSet(set) => write!(f, "--set {set} (remembered from an earlier `devplat up`)"),
         }

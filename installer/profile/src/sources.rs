@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::{Place, Profile, node::Node};
 
 /// The layers of a profile, as texts. Later ones win: the base, a shipped profile, a file, variables, remembered sets,
-/// sets.
+/// sets. A variable wins over the remembered one of its name.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     /// The name of a shipped profile; `extends` in `file` has precedence.
@@ -16,6 +16,8 @@ pub struct Sources {
     pub same_named_file: bool,
     /// Environment variables with names that start with `DEVPLAT_`.
     pub variables: Vec<(String, String)>,
+    /// The variables of an earlier `up`.
+    pub remembered_variables: Vec<(String, String)>,
     /// The effect of a mistake in a variable.
     pub variable_mistakes: VariableMistakes,
     /// The `path=value` of each `--set` of an earlier `up`.
@@ -58,6 +60,8 @@ pub struct Loaded {
     pub remarks: Vec<String>,
     /// Every `--set` in force, the remembered ones first, with absolute file names. `up` remembers them.
     pub sets: Vec<String>,
+    /// Every variable in force, the remembered ones included, with absolute file names. `up` remembers them.
+    pub variables: Vec<(String, String)>,
     pub(crate) written: Node,
     pub(crate) merged: Node,
 }

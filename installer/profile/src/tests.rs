@@ -117,7 +117,7 @@ fn command_line_wins_over_environment_over_file_over_shipped_over_base() {
     assert_eq!(origin(&loaded, "operator.replicas"), "--set operator.replicas=5");
     assert_eq!(origin(&loaded, "devServers.homeSize"), "$DEVPLAT_DEV_SERVERS_HOME_SIZE");
     assert_eq!(origin(&loaded, "devServers.image"), "my.yaml:3:36");
-    assert_eq!(origin(&loaded, "cluster.provider"), "profiles/kind.yaml:5:13");
+    assert_eq!(origin(&loaded, "cluster.provider"), "profiles/kind.yaml:4:13");
     assert_eq!(origin(&loaded, "devServers.defaultFlavor"), "profiles/base.yaml:18:18");
 }
 

@@ -119,13 +119,14 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
 
 /// Returns the address of the bastion that devctl shows, or `None` if the profile does not determine one.
 fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
-    let port = match (bastion.exposure, cluster) {
-        // Nodes are containers, so developers connect to the port of this host that leads to a node.
-        (Exposure::NodePort(_), Cluster::Kind(kind)) => kind.ssh_port?,
-        (Exposure::NodePort(_), Cluster::K3d(k3d)) => k3d.ssh_port?,
-        (Exposure::NodePort(port), Cluster::Existing(_)) => port,
-        (Exposure::LoadBalancer, _) => 22,
-        (Exposure::PortForward, _) => return None,
+    let port = match bastion.exposure {
+        Exposure::NodePort(port) => match cluster.local() {
+            // Nodes are containers, so developers connect to the port of this host that leads to a node.
+            Some(local) => local.ssh_port?,
+            None => port,
+        },
+        Exposure::LoadBalancer => 22,
+        Exposure::PortForward => return None,
     };
     // A pattern such as *.example.com is valid in a certificate, but a client cannot connect to it.
     let plain = |name: &&String| name.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:%".contains(c));

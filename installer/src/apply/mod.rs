@@ -9,13 +9,13 @@ use std::{
     time::Duration,
 };
 
-use devplat_plan::{Action, How, Owner, Planned, State, Step, StepId, Verdict};
+use devplat_plan::{Action, How, Owner, Planned, Sight, State, Step, StepId, Verdict, live};
 
 use crate::{
     check::{CheckedPlan, With, Work},
     failure::{Exit, Failure},
     journal::{Journal, Outcome},
-    resource::{AnyResource, Cx},
+    resource::{AnyResource, Cx, Found},
     ui::{Event, Ui},
     world::World,
 };
@@ -23,8 +23,10 @@ use running::{Ended, Running};
 
 /// The period between two checks of a resource that is being created or deleted.
 const PERIOD: Duration = Duration::from_millis(500);
-/// How long such a resource may take.
+/// How long its creation may take.
 const PATIENCE: Duration = Duration::from_mins(15);
+/// How long its deletion may take, such as that of a namespace whose pods have to end.
+const GONE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The context of an apply.
 pub struct Apply {
@@ -156,8 +158,8 @@ impl Apply {
             if !resource.traits().in_passing || !awaited {
                 continue;
             }
-            let step = Step {
-                id: StepId { deletes: true, ..work.step.id.clone() },
+            let step = |found: &Found| Step {
+                id: StepId { deletes: Some(found.sight.physical.clone()), ..work.step.id.clone() },
                 action: Action::Delete,
                 reason: "the steps that need it will not run".to_owned(),
                 after: Vec::new(),
@@ -168,6 +170,7 @@ impl Apply {
                 // The deletion is short and bounded, so a stop does not interrupt it.
                 let world = Arc::new(self.world.unstoppable());
                 for found in resource.find(&world).await? {
+                    let step = step(&found);
                     let cx = Cx::new(
                         Arc::clone(&world),
                         step.id.clone(),
@@ -181,7 +184,7 @@ impl Apply {
                         action: step.action,
                         usual_seconds: step.usual.as_secs_f64(),
                     });
-                    running.start(Work { step: step.clone(), with: With::Found(found) }, cx, carry_out);
+                    running.start(Work { step, with: With::Found(found) }, cx, carry_out);
                 }
                 while !running.is_empty() {
                     tokio::select! {
@@ -192,7 +195,7 @@ impl Apply {
                 Ok::<_, Failure>(())
             };
             if let Err(failure) = outcome.await {
-                self.ui.remark(&format!("{} is left: {}", step.id, failure.one_line()));
+                self.ui.remark(&format!("{} is left: {}", work.step.id, failure.one_line()));
             }
         }
     }
@@ -268,21 +271,30 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
     let cannot = |action: Action| changed(step, &format!("it must be {action}d"));
     loop {
         let found = resource.find(&cx.world).await?;
-        let Some(live) = found.first() else {
+        let sights: Vec<Sight> = found
+            .iter()
+            .map(|found| Sight { verdict: Some(resource.compare(found)), ..found.sight.clone() })
+            .collect();
+        // If none is the platform's, the name is taken.
+        let Some(live) = live(&sights).and_then(|index| found.get(index)).or(found.last()) else {
             return resource.create(cx).ok_or_else(|| cannot(Action::Create))?.await.map(drop);
         };
         if let Owner::Foreign(_) = live.sight.owner {
             return Err(changed(step, &format!("{} now belongs to another owner", live.sight.physical)));
         }
         match &live.sight.state {
-            State::Coming | State::Leaving if begun.elapsed() < PATIENCE => {
-                cx.report(format!("waiting for {}", live.sight.physical));
+            state @ (State::Coming | State::Leaving) => {
+                let patience = if *state == State::Coming { PATIENCE } else { GONE_PATIENCE };
+                if begun.elapsed() > patience {
+                    let (waiting, seconds) = (awaited(resource, live), patience.as_secs());
+                    let why =
+                        format!("{} was neither created nor deleted after {seconds} s: {waiting}", step.id);
+                    return Err(
+                        Failure::new(Exit::PartWay, why).hint("run the same command again: it continues")
+                    );
+                }
+                cx.report(format!("waiting for {}", awaited(resource, live)));
                 cx.pause(PERIOD).await?;
-            }
-            State::Coming | State::Leaving => {
-                let why =
-                    format!("{} was neither created nor deleted after {} s", step.id, PATIENCE.as_secs());
-                return Err(Failure::new(Exit::PartWay, why).hint("run the same command again: it continues"));
             }
             State::Failed(why) => return Err(changed(step, why)),
             State::Ready | State::Degraded(_) => {
@@ -301,6 +313,15 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
                 return resource.update(cx).ok_or_else(|| cannot(Action::Update))?.await.map(drop);
             }
         }
+    }
+}
+
+/// Returns the name of a resource that is being created or deleted, with the known reason of the wait.
+fn awaited(resource: &AnyResource, found: &Found) -> String {
+    let physical = &found.sight.physical;
+    match resource.compare(found) {
+        verdict @ Verdict::Differs(_) => format!("{physical}: {}", crate::ui::verdict(&verdict)),
+        Verdict::Same | Verdict::Unfit(_) | Verdict::Unknown(_) => physical.to_string(),
     }
 }
 

@@ -1,7 +1,10 @@
 //! Turns a plan into a [`CheckedPlan`] if the machine meets all needs and every kind implements its step. Only a
 //! checked plan can be applied, so no step starts that is known to fail.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use devplat_plan::{Action, Graph, Id, Plan, Planned, Step, Takes};
 
@@ -37,6 +40,16 @@ pub enum With {
     Found(Found),
 }
 
+impl With {
+    /// Returns the ports of this machine that are free after the step.
+    fn frees(&self) -> &[SocketAddr] {
+        match self {
+            Self::Wanted(_) => &[],
+            Self::Found(found) => &found.deletion.frees,
+        }
+    }
+}
+
 impl CheckedPlan {
     /// The plan.
     pub fn plan(&self) -> &Plan {
@@ -57,15 +70,8 @@ pub async fn check(
     world: &World,
 ) -> Result<CheckedPlan, Failure> {
     let work = plan.changes().map(|step| work_of(step, wanted, found)).collect::<Result<Vec<_>, _>>()?;
-    let mut takes: BTreeSet<Takes> = BTreeSet::new();
-    for Work { step, with } in &work {
-        match with {
-            With::Wanted(resource) => takes.extend(resource.facts(step.action).takes),
-            With::Found(found) => takes.extend(found.takes.clone()),
-        }
-    }
     let mut lacks = Vec::new();
-    for one in takes {
+    for one in needs(&work) {
         if let Err(failure) = tools::has(&one, world).await {
             lacks.push(failure);
         }
@@ -74,6 +80,33 @@ pub async fn check(
         None => Ok(CheckedPlan { plan, work }),
         Some(failure) => Err(failure),
     }
+}
+
+/// Returns the needs of all steps, except for ports that a replacement takes over from the deleted resource.
+fn needs(work: &[Work]) -> BTreeSet<Takes> {
+    let mut needs = BTreeSet::new();
+    for Work { step, with } in work {
+        match with {
+            With::Wanted(resource) => {
+                let earlier = work.iter().filter(|earlier| step.after.contains(&earlier.step.id));
+                let freed: Vec<SocketAddr> =
+                    earlier.flat_map(|earlier| earlier.with.frees()).copied().collect();
+                let takes = resource.facts(step.action).takes.into_iter();
+                needs.extend(takes.filter(|one| match one {
+                    Takes::FreePort(port) => !freed.iter().any(|freed| overlap(freed, port)),
+                    Takes::Engine | Takes::EngineOf(_) | Takes::Tool(_) | Takes::Nodes(_) => true,
+                }));
+            }
+            With::Found(found) => needs.extend(found.deletion.takes.iter().cloned()),
+        }
+    }
+    needs
+}
+
+/// Returns whether a process that listens on one of them keeps another from listening on the other.
+fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && same_address
 }
 
 fn work_of(
@@ -87,7 +120,7 @@ fn work_of(
         }
         Action::Delete => found
             .get(&step.id.id)
-            .and_then(|all| all.iter().find(|one| one.sight.generation == step.id.generation))
+            .and_then(|all| all.iter().find(|one| step.id.deletes.as_ref() == Some(&one.sight.physical)))
             .cloned()
             .map(With::Found),
     };
@@ -107,4 +140,67 @@ fn joined(lacks: Vec<Failure>) -> Option<Failure> {
         first.hints.extend(hints);
     }
     Some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_plan::{Allowed, Inventory, Owner, Physical, diff};
+
+    use super::*;
+    use crate::resource::tests::{Toy, toy};
+
+    fn inventory(found: &BTreeMap<Id, Vec<Found>>) -> Inventory {
+        let sights = |all: &Vec<Found>| all.iter().map(|one| one.sight.clone()).collect::<Vec<_>>();
+        found.iter().map(|(id, all)| (id.clone(), sights(all))).collect()
+    }
+
+    #[test]
+    fn deletion_of_a_double_deletes_that_one() {
+        let mut foreign = toy("a", true);
+        foreign.sight.owner = Owner::stranger("made by hand");
+        let all = vec![foreign, toy("b", true), toy("c", true)];
+        let found = BTreeMap::from([(all[0].id.clone(), all)]);
+        let nothing = Graph::<AnyResource>::empty();
+        let plan = diff(&nothing, &inventory(&found), &Allowed::Nothing).unwrap();
+        let mut deleted = Vec::new();
+        for step in plan.changes() {
+            let With::Found(found) = work_of(step, &nothing, &found).unwrap().with else {
+                panic!("{step:?}")
+            };
+            assert_eq!(step.id.deletes.as_ref(), Some(&found.sight.physical));
+            deleted.push(found.sight.physical.0);
+        }
+        assert_eq!(deleted, ["b", "c"]);
+    }
+
+    #[test]
+    fn replacement_may_take_the_ports_of_the_deleted_resource() {
+        let [kept, taken] = [443, 22].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+        let wanted = Graph::new([AnyResource::new(Toy { ports: vec![kept, taken] })]).unwrap();
+        let mut found = toy("a", false);
+        found.sight.verdict = Some(wanted.iter().next().unwrap().compare(&found));
+        found.deletion = found.deletion.freeing([SocketAddr::from(([0, 0, 0, 0], 443))]);
+        let found = BTreeMap::from([(found.id.clone(), vec![found])]);
+        let needs_of = |found: &BTreeMap<Id, Vec<Found>>| {
+            let plan = diff(&wanted, &inventory(found), &Allowed::Nothing).unwrap();
+            let work = plan.changes().map(|step| work_of(step, &wanted, found));
+            needs(&work.collect::<Result<Vec<_>, _>>().unwrap())
+        };
+        assert_eq!(needs_of(&found), BTreeSet::from([Takes::FreePort(taken)]));
+        let all = BTreeSet::from([Takes::FreePort(kept), Takes::FreePort(taken)]);
+        assert_eq!(needs_of(&BTreeMap::new()), all);
+    }
+
+    #[test]
+    fn deletion_of_another_resource_than_the_found_ones_is_a_bug() {
+        let one = toy("a", true);
+        let id = one.id.clone();
+        let found = BTreeMap::from([(id.clone(), vec![one])]);
+        let nothing = Graph::<AnyResource>::empty();
+        let plan = diff(&nothing, &inventory(&found), &Allowed::Nothing).unwrap();
+        let mut step = plan.steps[0].clone();
+        step.id.deletes = Some(Physical("z".to_owned()));
+        let failure = work_of(&step, &nothing, &found).err().unwrap();
+        assert_eq!(failure.exit, Exit::Internal, "{failure:?}");
+    }
 }

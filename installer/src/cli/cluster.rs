@@ -1,4 +1,4 @@
-//! The lines about an existing cluster that several verbs print.
+//! The lines about the cluster that several verbs print.
 
 use crate::{
     host::Host,
@@ -9,10 +9,18 @@ use crate::{
 /// Prints the capabilities of an existing cluster and the remarks on them, for people.
 pub(super) fn report(request: &Request, host: &Host) {
     let Some(capabilities) = request.world.known_capabilities() else { return };
-    let facts: Vec<String> =
-        fitness::facts(capabilities).into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let tried = fitness::enforcement_fact(request.world.known_enforcement());
+    let facts = fitness::facts(capabilities).into_iter().chain(tried);
+    let facts: Vec<String> = facts.map(|(name, value)| format!("{name}: {value}")).collect();
     host.ui.remark(&format!("the cluster: {}", facts.join("; ")));
     for remark in fitness::remarks(&Needs::of(&request.inputs.profile), capabilities) {
+        host.ui.remark(&format!("note: {remark}"));
+    }
+}
+
+/// Prints a remark if the cluster ignores `NetworkPolicies`, for people.
+pub(super) fn report_enforcement(request: &Request, host: &Host) {
+    if let Some(remark) = fitness::enforcement_remark(request.world.known_enforcement()) {
         host.ui.remark(&format!("note: {remark}"));
     }
 }

@@ -3,7 +3,6 @@
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    ui::Answer,
 };
 
 /// Asks `question` unless `yes` answers it. `undone` is the message after another answer, such as `nothing was
@@ -12,13 +11,11 @@ pub(super) fn confirm(question: &str, undone: &str, yes: bool, host: &Host) -> R
     if yes {
         return Ok(());
     }
-    match host.confirm(question) {
-        Answer::Yes => Ok(()),
-        Answer::Stopped => Err(Failure::stopped().hint(undone)),
-        Answer::No => Err(Failure::new(Exit::Usage, undone)),
-        Answer::NoTerminal => {
-            Err(Failure::new(Exit::Usage, format!("{undone}: there is no terminal to ask for confirmation"))
-                .hint(format!("confirm with --yes: {question}")))
-        }
-    }
+    let no = || Failure::new(Exit::Usage, undone);
+    let no_terminal = || {
+        Failure::new(Exit::Usage, format!("{undone}: there is no terminal to ask for confirmation"))
+            .hint(format!("confirm with --yes: {question}"))
+    };
+    host.choose(question, no, no_terminal)
+        .map_err(|failure| if failure.is_stopped() { failure.hint(undone) } else { failure })
 }

@@ -17,9 +17,9 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     journal::{self, Entry, Journal},
-    observe::{Survey, observe},
+    observe::{Survey, observe_to_delete},
     planning,
-    request::{self, Asked, Standing},
+    request::{self, Asked, Purpose, Standing},
     resource,
     state::{Decisions, StateFolder},
     ui::Event,
@@ -51,7 +51,7 @@ pub(super) struct Destroy {
     #[arg(long)]
     lose_data: bool,
     /// Delete nothing, and forget what is remembered: for a cluster or an engine that no longer exists
-    #[arg(long, conflicts_with_all = ["lose_data", "set", "take_over"])]
+    #[arg(long, conflicts_with_all = ["lose_data", "profile", "set", "context", "take_over"])]
     forget: bool,
     #[command(flatten)]
     answers: Answers,
@@ -81,9 +81,9 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let locked = request::lock(&state)?;
     let looking = async {
         await_killed_calls(&state, host).await?;
-        let standing = request::standing(&asked, host).await?;
+        let standing = request::standing(&asked, host, Purpose::Change).await?;
         let engine_lock = request::lock_engine(&standing.world).await?;
-        let survey = observe(&devplat_plan::Graph::empty(), &standing.world).await.whole()?;
+        let survey = observe_to_delete(&standing.world).await.whole()?;
         Ok((standing, engine_lock, survey))
     };
     let (standing, _engine_lock, survey) =
@@ -119,7 +119,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         destroy: asked.again("destroy"),
     };
     apply.run(&checked).await?;
-    let last_look = async { observe(&nothing_wanted, &world).await.whole() };
+    let last_look = async { observe_to_delete(&world).await.whole() };
     let left = named(&ours(&host.or_stopped(last_look).await?));
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
@@ -218,7 +218,7 @@ async fn nothing_found(
         );
         return Err(Failure::new(Exit::Usage, why)
             .hint("name its place: DOCKER_HOST or DOCKER_CONTEXT for another engine, --context for a cluster")
-            .hint(format!("if it no longer exists: `{} --forget`", asked.again("destroy"))));
+            .hint(asked.forget_hint()));
     }
     world.state.remove()?;
     host.ui.remark(&format!("no resource of platform {name} was found in {looked}"));
@@ -250,12 +250,10 @@ fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
     let question = format!("forget platform {} without deleting its resources?", asked.name);
     confirm(&question, "nothing was forgotten", asked.yes, host)?;
     let locked = request::lock(&state)?;
-    // The block includes a file of the state folder.
-    if state.decisions().is_ok_and(|decisions| decisions.ssh_config) {
-        resource::ssh_block::remove(
-            &resource::ssh_block::user_file(&host.surroundings)?,
-            asked.name.as_str(),
-        )?;
+    // The block includes a file of the state folder. The decisions may be damaged, so look for the block itself; without
+    // a home folder there is none.
+    if let Ok(file) = resource::ssh_block::user_file(&host.surroundings) {
+        resource::ssh_block::remove(&file, asked.name.as_str())?;
     }
     state.remove()?;
     drop(locked);

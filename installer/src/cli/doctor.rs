@@ -1,21 +1,17 @@
 //! `devplat doctor`: checks whether this machine meets the needs of a profile, with remedies. Changes nothing.
 
 use clap::Args;
-use devplat_profile::Provider;
-use devplat_tool::{
-    Command,
-    docker::Engine,
-    limits,
-    local::{k3d, kind},
-};
+use devplat_profile::Cluster;
+use devplat_tool::{Command, limits, local::Maker};
 use serde::Serialize;
 
 use super::flags::{Layers, Output};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    platform::programs::AllPrograms,
-    request::load_profile,
+    platform::{maker, programs::AllPrograms},
+    request::{load_profile, local_engine},
+    tools,
 };
 
 const EXAMPLES: &str = "\
@@ -46,14 +42,14 @@ struct Finding {
 
 pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
     doctor.layers.refuse_values_alone("doctor")?;
-    let provider = match &doctor.layers.profile {
+    let cluster = match &doctor.layers.profile {
         Some(profile) => {
             let asked = crate::request::Asked { set: doctor.layers.set.clone(), ..Default::default() };
-            Some(load_profile(profile, &asked, host)?.profile.cluster.provider())
+            Some(load_profile(profile, &asked, host)?.profile.cluster)
         }
         None => None,
     };
-    let findings = findings(provider, host).await;
+    let findings = findings(cluster.as_ref(), host).await;
     if host.ui.is_json() {
         host.ui.document(&findings);
     } else {
@@ -71,24 +67,28 @@ pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
     }
 }
 
-/// Without a profile, one of kind and k3d is enough.
-async fn findings(provider: Option<Provider>, host: &Host) -> Vec<Finding> {
-    let surroundings = &host.surroundings;
-    let local = provider != Some(Provider::Existing);
+async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Finding> {
+    let local = cluster.is_none_or(|cluster| cluster.local().is_some());
     let engine = async {
-        let engine = Engine::connect(surroundings).await?;
+        let engine = local_engine(host).await?;
         let info = engine.info().await?;
-        Ok::<_, Failure>(format!("{} at {}", info.version, engine.endpoint()))
+        let other = engine.other_host().await?.map(|other| format!("; {other}")).unwrap_or_default();
+        Ok::<_, Failure>(format!("{} at {}{other}", info.version, engine.endpoint()))
     };
-    let kind = kind::version(surroundings).await.map_err(Failure::from);
-    let k3d = k3d::version(surroundings).await.map_err(Failure::from);
-    let needs_kind = provider == Some(Provider::Kind) || (provider.is_none() && k3d.is_err());
-    let needs_k3d = provider == Some(Provider::K3d) || (provider.is_none() && kind.is_err() && k3d.is_ok());
-    vec![
-        finding("Docker engine", local, engine.await),
-        finding("kind", needs_kind, kind),
-        finding("k3d", needs_k3d, k3d),
-        finding("inotify instances", local, inotify()),
+    let mut versions = Vec::new();
+    for maker in Maker::ALL {
+        versions.push((maker, maker.version(&host.surroundings).await.map_err(Failure::from)));
+    }
+    let needed = match cluster {
+        Some(cluster) => cluster.local().map(|local| maker(local.provider)),
+        None => needed_without_a_profile(&versions),
+    };
+    let makers =
+        versions.into_iter().map(|(maker, version)| finding(maker.name(), needed == Some(maker), version));
+    let mut findings = vec![finding("Docker engine", local, engine.await)];
+    findings.extend(makers);
+    findings.extend([
+        finding("inotify limits", local, inotify()),
         finding(
             "devplat's own programs",
             true,
@@ -96,24 +96,28 @@ async fn findings(provider: Option<Provider>, host: &Host) -> Vec<Finding> {
         ),
         finding("kubectl", false, first_line("kubectl", &["version", "--client"], host).await),
         finding("mmdebstrap", false, first_line("mmdebstrap", &["--version"], host).await),
-    ]
+    ]);
+    findings
 }
 
-/// Checks the inotify instances. A node needs some dozens; with fewer, the check before `up` fails as well.
+/// One program that creates clusters is enough: the only installed one, or the first if none is.
+fn needed_without_a_profile<T>(versions: &[(Maker, Result<String, T>)]) -> Option<Maker> {
+    let installed: Vec<Maker> =
+        versions.iter().filter(|(_, version)| version.is_ok()).map(|(maker, _)| *maker).collect();
+    match installed.as_slice() {
+        [] => versions.first().map(|(maker, _)| *maker),
+        [only] => Some(*only),
+        [..] => None,
+    }
+}
+
+/// Checks the limits of inotify for a cluster of one node, as the check before `up` does.
 fn inotify() -> Result<String, Failure> {
-    const NODE: u64 = 20;
     let found = limits::inotify_of_root().map_err(|error| {
         Failure::of(Exit::Missing, &error).hint("read /proc/sys/fs/inotify/max_user_instances by hand")
     })?;
-    let (used, max) = (found.instances, found.max_instances);
-    if found.instances_left() < NODE {
-        let enough = (max * 2).max(512);
-        return Err(Failure::new(Exit::Missing, format!("{used} of {max} are in use"))
-            .hint(format!("sudo sysctl fs.inotify.max_user_instances={enough}")));
-    }
-    // Without root's rights, only the processes of this account can be counted.
-    let least = if found.complete { "" } else { "at least " };
-    Ok(format!("{least}{used} of {max} in use"))
+    tools::inotify(&found, 1)?;
+    Ok(found.to_string())
 }
 
 fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> Finding {

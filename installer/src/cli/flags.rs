@@ -42,7 +42,8 @@ impl Before {
     }
 }
 
-fn given(matches: &ArgMatches, id: &str) -> bool {
+/// Returns whether the command line has this argument. A value of a variable or a default does not count.
+pub(super) fn given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
@@ -78,25 +79,49 @@ impl Name {
     }
 }
 
-/// The format of the output.
+/// The format of the output, for verbs that run no commands, so that `-v` has nothing to show.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Output {
+pub(super) struct OutputFormat {
     /// For people, or for machines: JSON, one document or event per line
     #[arg(long, short, env = "DEVPLAT_OUTPUT", value_enum, value_name = "FORMAT", default_value_t)]
     output: Format,
-    /// Print more: -v the commands that are run, -vv everything
-    #[arg(long, short, action = clap::ArgAction::Count)]
-    pub(super) verbose: u8,
 }
 
-impl Output {
-    pub(super) fn format(&self) -> Format {
+/// The format of the output and its detail.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Output {
+    #[command(flatten)]
+    format: OutputFormat,
+    /// Print more: -v the commands that are run, -vv everything
+    #[arg(long, short, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+/// The flags of a verb that also stand before it.
+pub(super) struct OutputFlags<'a> {
+    pub(super) format: &'a mut OutputFormat,
+    /// The number of `-v`, if the verb uses it.
+    pub(super) verbose: Option<&'a mut u8>,
+}
+
+impl OutputFormat {
+    pub(super) fn get(&self) -> Format {
         self.output
     }
 
     /// Takes the flag before the verb.
     pub(super) fn settle(&mut self, before: Format) {
         self.output = before;
+    }
+
+    pub(super) fn flags(&mut self) -> OutputFlags<'_> {
+        OutputFlags { format: self, verbose: None }
+    }
+}
+
+impl Output {
+    pub(super) fn flags(&mut self) -> OutputFlags<'_> {
+        OutputFlags { format: &mut self.format, verbose: Some(&mut self.verbose) }
     }
 }
 

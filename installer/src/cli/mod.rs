@@ -18,19 +18,21 @@ mod status;
 mod up;
 mod usage;
 mod users;
+mod variables;
 mod version;
 
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use devplat_tool::Surroundings;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{
     failure::{Exit, Failure, caught, status},
-    host::Host,
-    ui::Ui,
+    host::{self, Host},
+    ui::{Format, Ui, wants_colours},
 };
-use flags::{Before, Output};
+use flags::{Before, OutputFlags, OutputFormat};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,16 +88,19 @@ enum Verb {
 /// Runs the program with the arguments and the environment of this process.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let program = match parse(&arguments) {
+    let surroundings = host::own_surroundings();
+    let mut program = match parse(&arguments, &surroundings) {
         Ok(program) => program,
-        Err(error) => return usage::report(&error, &arguments, &Program::command()).into(),
+        Err(error) => {
+            return usage::report(&error, &arguments, &Program::command(), &surroundings).into();
+        }
     };
-    let output = program.output();
-    let colours = std::io::stderr().is_terminal() && crate::ui::colours();
-    log::to(log::filter(output.verbose), std::io::stderr, colours).init();
-    let ui = Ui::new(output.format());
+    let (format, verbose) = program.output();
+    let colours = std::io::stderr().is_terminal() && wants_colours(&surroundings);
+    log::to(log::filter(verbose), std::io::stderr, colours).init();
+    let ui = Ui::new(format, colours);
     let outcome = caught(|| {
-        let host = Host::own(ui.clone())?;
+        let host = Host::own(surroundings, ui.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| Failure::of(Exit::Internal, &error))?;
         let outcome = runtime.block_on(async {
@@ -118,9 +123,9 @@ pub fn main() -> ExitCode {
 /// the whole program, for tests that pass in the clock, the output and requests to stop.
 pub async fn drive(arguments: &[&str], host: &Host) -> u8 {
     let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
-    let outcome = match parse(&arguments) {
+    let outcome = match parse(&arguments, &host.surroundings) {
         Ok(program) => program.run(host).await,
-        Err(error) => Err(usage::failure(&error, &arguments, &Program::command())),
+        Err(error) => Err(usage::failure(&error, &arguments, &Program::command(), &host.surroundings)),
     };
     if let Err(failure) = &outcome {
         host.ui.error(failure);
@@ -128,13 +133,23 @@ pub async fn drive(arguments: &[&str], host: &Host) -> u8 {
     status(&outcome)
 }
 
-/// Parses the command line. A flag before the verb that the verb does not use is an error.
-fn parse(arguments: &[OsString]) -> Result<Program, clap::Error> {
-    let mut command = Program::command();
-    let matches = command.try_get_matches_from_mut(arguments)?;
+/// Parses the command line. A flag before the verb that the verb does not use is an error, and so is a second profile.
+fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Program, clap::Error> {
+    let mut command = variables::filled(Program::command(), surroundings);
+    let matches = match command.try_get_matches_from_mut(arguments) {
+        Ok(matches) => matches,
+        // The help of the whole command also names the variables.
+        Err(error) if usage::is_help(&error) => {
+            return Err(Program::command().try_get_matches_from(arguments).err().unwrap_or(error));
+        }
+        Err(error) => return Err(error),
+    };
     let mut program = Program::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let unused = program.settle_flags(&matches);
     match unused {
+        None if profiles::named_twice(&matches) => {
+            Err(usage::conflict(&mut command, "--profile", "NAME|FILE"))
+        }
         None => Ok(program),
         Some((flag, verb)) => Err(usage::unused(&mut command, flag, &verb)),
     }
@@ -155,22 +170,26 @@ impl Program {
         }
         if let Some(output) = before.given_output(matches) {
             match of.output() {
-                Some(of) if !flags::given_after(matches, "output") => of.settle(output),
+                Some(of) if !flags::given_after(matches, "output") => of.format.settle(output),
                 Some(_) => {}
                 None => return unused("--output"),
             }
         }
         if before.verbose > 0 {
-            match of.output() {
-                Some(of) => of.verbose += before.verbose,
+            match of.output().and_then(|of| of.verbose) {
+                Some(verbose) => *verbose += before.verbose,
                 None => return unused("--verbose"),
             }
         }
         None
     }
 
-    fn output(&self) -> Output {
-        self.verb.shared_output().cloned().unwrap_or_default()
+    /// Returns the format of the output and the number of `-v`.
+    fn output(&mut self) -> (Format, u8) {
+        match self.verb.output() {
+            Some(OutputFlags { format, verbose }) => (format.get(), verbose.map_or(0, |verbose| *verbose)),
+            None => (Format::default(), 0),
+        }
     }
 
     async fn run(self, host: &Host) -> Result<(), Failure> {
@@ -200,7 +219,7 @@ macro_rules! shared {
                 #[allow(unused_variables, reason = "a verb may have one of the two")]
                 match self { $($pattern => $name,)* }
             }
-            fn output(&mut self) -> Option<&mut Output> {
+            fn output(&mut self) -> Option<OutputFlags<'_>> {
                 #[allow(unused_variables, reason = "a verb may have one of the two")]
                 match self { $($pattern => $output,)* }
             }
@@ -209,36 +228,17 @@ macro_rules! shared {
 }
 
 shared! {
-    Self::Up(up) => Some(&mut up.platform.name), Some(&mut up.output);
-    Self::Plan(plan) => Some(&mut plan.platform.name), Some(&mut plan.output);
-    Self::Status(status) => Some(&mut status.platform.name), Some(&mut status.output);
-    Self::Destroy(destroy) => Some(&mut destroy.name), Some(&mut destroy.output);
-    Self::Render(render) => Some(&mut render.name), Some(&mut render.output);
-    Self::Profiles(profiles) => None, profiles.output();
-    Self::Users(users) => Some(users.name()), Some(users.output());
-    Self::PortForward(forward) => Some(&mut forward.name), Some(&mut forward.output);
-    Self::SshConfig(config) => Some(&mut config.name), Some(&mut config.output);
-    Self::Doctor(doctor) => None, Some(&mut doctor.output);
-    Self::Version(version) => None, Some(&mut version.output);
+    Self::Up(up) => Some(&mut up.platform.name), Some(up.output.flags());
+    Self::Plan(plan) => Some(&mut plan.platform.name), Some(plan.output.flags());
+    Self::Status(status) => Some(&mut status.platform.name), Some(status.output.flags());
+    Self::Destroy(destroy) => Some(&mut destroy.name), Some(destroy.output.flags());
+    Self::Render(render) => Some(&mut render.name), Some(render.output.flags());
+    Self::Profiles(profiles) => None, profiles.output().map(OutputFormat::flags);
+    Self::Users(users) => Some(users.name()), Some(users.output().flags());
+    Self::PortForward(forward) => Some(&mut forward.name), Some(forward.output.flags());
+    Self::SshConfig(config) => Some(&mut config.name), Some(config.output.flags());
+    Self::Doctor(doctor) => None, Some(doctor.output.flags());
+    Self::Version(version) => None, Some(version.output.flags());
     Self::Completions(_) => None, None;
     Self::Man(_) => None, None;
-}
-
-impl Verb {
-    fn shared_output(&self) -> Option<&Output> {
-        match self {
-            Self::Up(up) => Some(&up.output),
-            Self::Plan(plan) => Some(&plan.output),
-            Self::Status(status) => Some(&status.output),
-            Self::Destroy(destroy) => Some(&destroy.output),
-            Self::Render(render) => Some(&render.output),
-            Self::Profiles(profiles) => profiles.shared_output(),
-            Self::Users(users) => Some(users.shared_output()),
-            Self::PortForward(forward) => Some(&forward.output),
-            Self::SshConfig(config) => Some(&config.output),
-            Self::Doctor(doctor) => Some(&doctor.output),
-            Self::Version(version) => Some(&version.output),
-            Self::Completions(_) | Self::Man(_) => None,
-        }
-    }
 }

@@ -5,13 +5,13 @@ use devplat_plan::{Plan, Sum, estimate};
 
 use super::{
     cluster,
-    flags::{Losing, Output, Platform},
+    flags::{Losing, Output, Platform, TakeOver},
 };
 use crate::{
     failure::Failure,
     host::Host,
     planning,
-    request::{Purpose, Request},
+    request::{Asked, Purpose, Request},
     ui::duration,
 };
 
@@ -27,13 +27,16 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) platform: Platform,
     #[command(flatten)]
+    take_over: TakeOver,
+    #[command(flatten)]
     losing: Losing,
     #[command(flatten)]
     pub(super) output: Output,
 }
 
 pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
-    let request = Request::make(&args.platform.asked(), host, Purpose::Look).await?;
+    let asked = Asked { take_over: args.take_over.take_over, ..args.platform.asked() };
+    let request = Request::make(&asked, host, Purpose::Look).await?;
     let planned = planning::plan(&request.inputs, &request.world, &args.losing.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);

@@ -1,18 +1,21 @@
 //! `devplat port-forward`: forwards a port of this machine to the bastion through the API server, for clusters that
 //! offer no other way. Each connection goes to one replica.
 
-use std::{ffi::OsString, sync::Arc};
+use std::{ffi::OsString, io, net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use devplat_kubernetes::{Steady, bastion::Route};
-use devplat_tool::Command;
+use devplat_tool::{
+    Command,
+    ports::{self, Port},
+};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::flags::{Context, Name, Output};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    request::{self, Asked},
+    request::{self, Asked, Purpose},
     resource::{forwarded_port, reach_cluster},
     signals,
     ui::Ui,
@@ -50,7 +53,7 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
     let PortForward { name, context, port, output: _, command } = forward;
     let asked = Asked { name: name.get(), context: context.context.clone(), ..Asked::default() };
     let reaching = async {
-        let standing = request::standing(&asked, host).await?;
+        let standing = request::standing(&asked, host, Purpose::Look).await?;
         reach_cluster(&standing.world).await?;
         let client = standing.world.client().await?;
         Ok((standing, client))
@@ -58,11 +61,9 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
     let (standing, client) = host.or_stopped(Box::pin(reaching)).await?;
     let world = &standing.world;
     let port = port.unwrap_or_else(|| forwarded_port(&world.platform));
-    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| {
-        Failure::of(Exit::Missing, &error).while_doing(format!("cannot listen on 127.0.0.1:{port}")).hint(
-            "stop the process that listens there (`ss -ltnp` lists it), or name another port with --port",
-        )
-    })?;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| cannot_listen(address, &error, ports::check(address)))?;
     let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
         let platform = &world.platform;
@@ -88,6 +89,29 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
     }
 }
 
+/// Returns the failure to listen on a port that is in this state.
+fn cannot_listen(address: SocketAddr, error: &io::Error, state: Port) -> Failure {
+    let failure = |why: String| Failure::new(Exit::Missing, format!("cannot listen on {address}: {why}"));
+    match state {
+        Port::InUse { holder } => {
+            let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
+            failure(format!("the port is taken{by}")).hint(
+                "stop the process that listens there (`ss -ltnp` lists it), or name another port with --port",
+            )
+        }
+        Port::NotPermitted => failure("this user may not listen on a port that low".to_owned())
+            .hint("name a port from 1024 on with --port")
+            .hint(format!(
+                "or allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start={}`",
+                address.port()
+            )),
+        // The port may have become free in between.
+        Port::Free | Port::NotAnAddressHere { .. } | Port::Refused(_) => {
+            failure(error.to_string()).hint("run the same command again, or name another port with --port")
+        }
+    }
+}
+
 async fn serve(listener: TcpListener, client: kube::Client, ui: Ui) {
     let ui = Arc::new(ui);
     loop {
@@ -106,4 +130,27 @@ async fn relay(mut stream: TcpStream, client: &kube::Client) -> Result<(), Failu
     // If one end closes, the other end gets the end of its stream.
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut bastion).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_taken_port_is_blamed_on_another_process() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 22));
+        let of = |kind: io::ErrorKind, state: Port| cannot_listen(address, &kind.into(), state);
+        let taken = of(io::ErrorKind::AddrInUse, Port::InUse { holder: Some("sshd (process 7)".to_owned()) });
+        assert_eq!(taken.message, "cannot listen on 127.0.0.1:22: the port is taken by sshd (process 7)");
+        assert!(taken.hints[0].contains("ss -ltnp"), "{taken:?}");
+        let low = of(io::ErrorKind::PermissionDenied, Port::NotPermitted);
+        assert_eq!(low.message, "cannot listen on 127.0.0.1:22: this user may not listen on a port that low");
+        assert!(low.hints[1].contains("ip_unprivileged_port_start=22"), "{low:?}");
+        let other = of(io::ErrorKind::OutOfMemory, Port::Refused(io::ErrorKind::OutOfMemory));
+        assert!(other.message.contains("out of memory"), "{other:?}");
+        for failure in [&low, &other] {
+            assert!(!failure.hints.concat().contains("stop the process"), "{failure:?}");
+            assert_eq!(failure.exit, Exit::Missing);
+        }
+    }
 }

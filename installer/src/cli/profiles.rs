@@ -1,11 +1,11 @@
 //! `devplat profiles`: lists the shipped profiles, shows the values of one with their places, and prints the schema.
 
-use clap::{Args, Subcommand};
+use clap::{ArgMatches, Args, Subcommand};
 use devplat_profile::{SHIPPED, schema};
 
-use super::flags::{Layers, Output};
+use super::flags::{Layers, OutputFormat, given};
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     host::Host,
     request::{Asked, load_profile},
 };
@@ -20,7 +20,7 @@ pub(super) struct Profiles {
     #[command(subcommand)]
     what: Option<What>,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -29,7 +29,7 @@ enum What {
     #[command(after_help = "Example:\n  devplat profiles list --output json")]
     List {
         #[command(flatten)]
-        output: Output,
+        output: OutputFormat,
     },
     /// Show every value of a profile, and where it comes from
     Show(Show),
@@ -44,17 +44,17 @@ enum What {
     after_help = "Examples:\n  devplat profiles show k3d\n  devplat profiles show ./mine.yaml --set operator.replicas=1"
 )]
 struct Show {
-    /// Name or file; that of --profile if missing
+    /// Name or file; required without --profile
     #[arg(value_name = "NAME|FILE")]
     name: Option<String>,
     #[command(flatten)]
     layers: Layers,
     #[command(flatten)]
-    output: Output,
+    output: OutputFormat,
 }
 
 impl Profiles {
-    pub(super) fn output(&mut self) -> Option<&mut Output> {
+    pub(super) fn output(&mut self) -> Option<&mut OutputFormat> {
         match &mut self.what {
             None => Some(&mut self.output),
             Some(What::List { output }) => Some(output),
@@ -62,15 +62,12 @@ impl Profiles {
             Some(What::Schema) => None,
         }
     }
+}
 
-    pub(super) fn shared_output(&self) -> Option<&Output> {
-        match &self.what {
-            None => Some(&self.output),
-            Some(What::List { output }) => Some(output),
-            Some(What::Show(show)) => Some(&show.output),
-            Some(What::Schema) => None,
-        }
-    }
+/// Returns whether the command line names the profile to show twice, so that one of the names would be ignored.
+pub(super) fn named_twice(matches: &ArgMatches) -> bool {
+    let show = matches.subcommand_matches("profiles").and_then(|below| below.subcommand_matches("show"));
+    show.is_some_and(|show| given(show, "name") && given(show, "profile"))
 }
 
 pub(super) fn run(profiles: &Profiles, host: &Host) -> Result<(), Failure> {
@@ -98,7 +95,10 @@ fn list(host: &Host) {
 
 fn values(show: &Show, host: &Host) -> Result<(), Failure> {
     let Show { name, layers, output: _ } = show;
-    let name = name.as_ref().or(layers.profile.as_ref()).map_or("kind", String::as_str);
+    let name = name.as_ref().or(layers.profile.as_ref()).ok_or_else(|| {
+        Failure::new(Exit::Usage, "`devplat profiles show` needs the name of a profile, or a file")
+            .hint("`devplat profiles list` lists the shipped ones; for example: `devplat profiles show k3d`")
+    })?;
     let asked = Asked { set: layers.set.clone(), ..Asked::default() };
     let loaded = load_profile(name, &asked, host)?;
     if host.ui.is_json() {

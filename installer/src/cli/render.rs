@@ -1,11 +1,11 @@
 //! `devplat render`: prints the manifests without a cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use devplat_render::{Input, ReleaseName, to_yaml};
+use devplat_render::{Input, ReleaseName, Templates, to_yaml};
 
-use super::flags::{Layers, Name, Output};
+use super::flags::{Layers, Name, OutputFormat};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -39,7 +39,7 @@ pub(super) struct Render {
     #[arg(long, value_name = "REFERENCE", num_args = 4)]
     images: Option<Vec<String>>,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputFormat,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -72,7 +72,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     // There is no cluster, so `auto` is not resolved.
     decisions.profile.get_or_insert_with(|| "kind".to_owned());
     let profile = request::recall(&asked, &decisions, host, Purpose::Look)?.loaded.profile;
-    let templates = devplat_render::Templates::new(&request::own_templates(&asked, &decisions, host)?)?;
+    let templates = Templates::new(&request::own_templates(&asked, &decisions, host)?)?;
     let images = match images.as_deref() {
         Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
             operator: operator.clone(),
@@ -93,10 +93,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     }
     let input = Input { platform: &asked.name, profile: &profile, images: &images, made_keys: &keys };
     let releases: &[ReleaseName] = match what {
-        Some(What::Example) => {
-            host.ui.say(&templates.example(input)?);
-            return Ok(());
-        }
+        Some(What::Example) => return example(&templates, input, to.as_deref(), host),
         Some(What::Crds) => &[ReleaseName::Crds],
         Some(What::Operator) => &[ReleaseName::Operator],
         Some(What::Bastion) => &[ReleaseName::Bastion],
@@ -110,7 +107,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         match to {
             None if host.ui.is_json() => all.extend(objects),
             None => host.ui.say(&to_yaml(&objects)),
-            Some(folder) => write(&host.folder.join(folder), *release, &to_yaml(&objects), host)?,
+            Some(folder) => write(folder, release.as_str(), &to_yaml(&objects), host)?,
         }
     }
     if to.is_none() && host.ui.is_json() {
@@ -119,9 +116,20 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(folder: &std::path::Path, release: ReleaseName, text: &str, host: &Host) -> Result<(), Failure> {
-    let path = folder.join(format!("{release}.yaml"));
-    std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
+/// Prints the example, or writes it to a folder. The YAML has comments.
+fn example(templates: &Templates, input: Input<'_>, to: Option<&Path>, host: &Host) -> Result<(), Failure> {
+    match to {
+        Some(folder) => write(folder, "example", &templates.example(input)?, host)?,
+        None if host.ui.is_json() => host.ui.document(&templates.example_object(input)?),
+        None => host.ui.say(&templates.example(input)?),
+    }
+    Ok(())
+}
+
+fn write(folder: &Path, name: &str, text: &str, host: &Host) -> Result<(), Failure> {
+    let folder = host.folder.join(folder);
+    let path = folder.join(format!("{name}.yaml"));
+    std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
         Failure::of(Exit::Missing, &error)
             .while_doing(format!("cannot write {}", path.display()))
             .hint("name a folder that you may write to")

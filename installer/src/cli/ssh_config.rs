@@ -1,5 +1,7 @@
 //! `devplat ssh-config`: one managed block in `~/.ssh/config`, so that plain `ssh`, scp and editors find the platform.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{
@@ -11,6 +13,7 @@ use crate::{
     host::Host,
     request::{self, Asked, Purpose, Request},
     resource::ssh_block,
+    world::{Parts, World},
 };
 
 const EXAMPLES: &str = "\
@@ -27,7 +30,7 @@ pub(super) struct SshConfigArgs {
     #[command(flatten)]
     pub(super) name: Name,
     /// Remove the block again
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     remove: bool,
     #[command(flatten)]
     answers: Answers,
@@ -38,15 +41,21 @@ pub(super) struct SshConfigArgs {
 pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure> {
     let asked = Asked { name: args.name.get(), yes: args.answers.yes, ..Asked::default() };
     let state = asked.state(host)?;
-    if state.decisions()?.profile.is_none() {
-        return Err(Failure::new(Exit::Usage, format!("no platform {} is known here", asked.name))
-            .hint(format!("`{}` creates one; --name names another", asked.again("up"))));
+    let unknown = || {
+        Failure::new(Exit::Usage, format!("no platform {} is known here", asked.name))
+            .hint(format!("`{}` creates one; --name names another", asked.again("up")))
+    };
+    if !state.exists() {
+        return Err(unknown());
     }
     let _locked = request::lock(&state)?;
     let mut decisions = state.decisions()?;
+    if decisions.profile.is_none() {
+        return Err(unknown());
+    }
     let file = ssh_block::user_file(&host.surroundings)?;
     if args.remove {
-        ssh_block::remove(&file, asked.name.as_str())?;
+        ssh_block::remove_alone(&offline(&asked, host)?, &host.ui).await?;
         decisions.ssh_config = false;
         state.remember(&decisions)?;
         host.ui.outcome(
@@ -61,7 +70,7 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     state.remember(&decisions)?;
     let request = Request::make(&asked, host, Purpose::Look).await?;
     crate::resource::reach_cluster(&request.world).await?;
-    ssh_block::write(&request.inputs, &request.world).await?;
+    ssh_block::add_alone(&request.inputs, &request.world, &host.ui).await?;
     host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
     let others = ssh_block::others(&file, asked.name.as_str())?;
     if let Some(other) = others.first() {
@@ -77,4 +86,20 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
         &serde_json::json!({"is": "added", "file": file, "commands": example.lines().collect::<Vec<_>>()}),
     );
     Ok(())
+}
+
+/// Returns the world without an engine and a cluster, which the removal does not need.
+fn offline(asked: &Asked, host: &Host) -> Result<Arc<World>, Failure> {
+    Ok(Arc::new(World::new(Parts {
+        platform: asked.name.clone(),
+        account: host.account.clone(),
+        take_over: false,
+        state: asked.state(host)?,
+        stop: host.stop.clone(),
+        now: Arc::clone(&host.now),
+        surroundings: host.surroundings.clone(),
+        engine: None,
+        named: None,
+        plugins: Arc::clone(&host.plugins),
+    })))
 }

@@ -70,7 +70,7 @@ struct ClusterStatus {
     /// The kubeconfig in the state folder; missing if the context is in the user's own kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
     kubeconfig: Option<String>,
-    /// The capabilities of an existing cluster, for people.
+    /// The capabilities of an existing cluster and the enforcement of `NetworkPolicies`, for people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facts: Vec<Fact>,
     /// Facts that a user may not expect.
@@ -87,27 +87,21 @@ struct Fact {
 
 impl ClusterStatus {
     fn of(provider: Provider, needs: &Needs, world: &World) -> Self {
-        match &world.named {
-            None => Self {
-                provider: provider.to_string(),
-                name: world.platform.to_string(),
-                kubeconfig: Some(world.state.kubeconfig().display().to_string()),
-                facts: Vec::new(),
-                remarks: Vec::new(),
-            },
-            Some(named) => {
-                let name = named.context.provider.name().unwrap_or(&named.context.name).to_owned();
-                let known = world.known_capabilities();
-                let facts = known.map(fitness::facts).into_iter().flatten();
-                let remarks = known.map(|known| fitness::remarks(needs, known));
-                Self {
-                    provider: provider.to_string(),
-                    name,
-                    kubeconfig: None,
-                    facts: facts.map(|(name, value)| Fact { name, value }).collect(),
-                    remarks: remarks.unwrap_or_default(),
-                }
-            }
+        let known = world.known_capabilities();
+        let tried = world.known_enforcement();
+        let facts = known.map(fitness::facts).into_iter().flatten().chain(fitness::enforcement_fact(tried));
+        let remarks = known.map(|known| fitness::remarks(needs, known)).unwrap_or_default();
+        let remark = fitness::enforcement_remark(tried).map(str::to_owned);
+        let (name, kubeconfig) = match &world.named {
+            None => (world.platform.as_str(), Some(world.state.kubeconfig().display().to_string())),
+            Some(named) => (named.context.provider.name().unwrap_or(&named.context.name), None),
+        };
+        Self {
+            provider: provider.to_string(),
+            name: name.to_owned(),
+            kubeconfig,
+            facts: facts.map(|(name, value)| Fact { name, value }).collect(),
+            remarks: remarks.into_iter().chain(remark).collect(),
         }
     }
 }
@@ -154,6 +148,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     } else {
         host.ui.say(&show(&status));
         cluster::report(&request, host);
+        cluster::report_enforcement(&request, host);
     }
     Ok(())
 }

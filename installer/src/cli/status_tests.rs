@@ -142,7 +142,7 @@ fn cluster_of_another_provider_has_its_short_name() {
             take_over: false,
             state: StateFolder::below(Path::new("state"), &PlatformName::default()),
             stop: crate::world::Stop::default(),
-            now: jiff::Timestamp::now,
+            now: std::sync::Arc::new(jiff::Timestamp::now),
             surroundings: Surroundings::new(Vec::<(String, String)>::new(), None),
             engine: None,
             named: Some(NamedCluster { context, kubeconfig: std::sync::Arc::default() }),

@@ -17,6 +17,7 @@ use crate::{
     planning,
     request::{self, Asked, Purpose, Request},
     resource::next_line,
+    state::Decisions,
     ui::Event,
 };
 
@@ -62,6 +63,8 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     let (request, made) =
         host.or_stopped(Box::pin(prepared)).await.map_err(|failure| nothing_done(failure, &asked))?;
     let Request { inputs, world, decisions, .. } = &request;
+    // The finders have met the accounts whose platform is taken over.
+    let decisions = &Decisions { taken_over: world.taken_over.texts(), ..decisions.clone() };
     let changed = !made.plan.changes_nothing();
     host.ui.report(&Event::Planned {
         changes: made.plan.changes().count(),
@@ -87,6 +90,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     } else {
         world.state.remember(decisions)?;
     }
+    cluster::report_enforcement(&request, host);
     host.ui.report(&Event::Ready {
         name: asked.name.to_string(),
         next: next_line(inputs, world),

@@ -1,16 +1,20 @@
 //! Mistakes on the command line, reported like all other failures. The message is composed from clap's typed context,
 //! not from its rendered text.
 
-use std::ffi::OsString;
+use std::{
+    ffi::{OsStr, OsString},
+    io::IsTerminal,
+};
 
 use clap::{
     Command, ValueEnum,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use devplat_tool::Surroundings;
 
 use crate::{
     failure::{Exit, Failure},
-    ui::{Format, Ui},
+    ui::{Format, Ui, wants_colours},
 };
 
 /// The output of `devplat` without a verb.
@@ -23,8 +27,15 @@ devplat turns a machine or a cluster into a platform where developers get dev se
   devplat --help                list every verb";
 
 /// Reports the mistake on the command line, or prints the requested help; returns the exit status.
-pub(super) fn report(error: &clap::Error, arguments: &[OsString], command: &Command) -> u8 {
-    let ui = Ui::new(format(arguments.iter().skip(1).cloned(), std::env::var_os("DEVPLAT_OUTPUT")));
+pub(super) fn report(
+    error: &clap::Error,
+    arguments: &[OsString],
+    command: &Command,
+    surroundings: &Surroundings,
+) -> u8 {
+    let variable = surroundings.get("DEVPLAT_OUTPUT").map(OsStr::to_owned);
+    let colours = std::io::stderr().is_terminal() && wants_colours(surroundings);
+    let ui = Ui::new(format(arguments.iter().skip(1).cloned(), variable), colours);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             // A closed pipe is not a failure of devplat.
@@ -43,9 +54,14 @@ pub(super) fn report(error: &clap::Error, arguments: &[OsString], command: &Comm
         }
         _ => {}
     }
-    let failure = failure(error, arguments, command);
+    let failure = failure(error, arguments, command, surroundings);
     ui.error(&failure);
     failure.exit.status()
+}
+
+/// Returns whether the error is a requested help.
+pub(super) fn is_help(error: &clap::Error) -> bool {
+    matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand)
 }
 
 /// Returns the error for a flag before the verb that the verb does not use.
@@ -56,8 +72,21 @@ pub(super) fn unused(command: &mut Command, flag: &str, verb: &str) -> clap::Err
     error
 }
 
+/// Returns the error for two arguments of which one would be ignored.
+pub(super) fn conflict(command: &mut Command, argument: &str, other: &str) -> clap::Error {
+    let mut error = clap::Error::new(ErrorKind::ArgumentConflict).with_cmd(command);
+    error.insert(ContextKind::InvalidArg, ContextValue::String(argument.to_owned()));
+    error.insert(ContextKind::PriorArg, ContextValue::String(other.to_owned()));
+    error
+}
+
 /// Converts a mistake on the command line into a failure.
-pub(super) fn failure(error: &clap::Error, arguments: &[OsString], command: &Command) -> Failure {
+pub(super) fn failure(
+    error: &clap::Error,
+    arguments: &[OsString],
+    command: &Command,
+    surroundings: &Surroundings,
+) -> Failure {
     let of = |kind| error.get(kind);
     let text = |kind| of(kind).map(ToString::to_string).unwrap_or_default();
     let verb = verb(arguments, command);
@@ -103,8 +132,8 @@ pub(super) fn failure(error: &clap::Error, arguments: &[OsString], command: &Com
         ErrorKind::ArgumentConflict => {
             format!("{} cannot be used with {}", text(ContextKind::InvalidArg), text(ContextKind::PriorArg))
         }
-        ErrorKind::InvalidUtf8 => not_utf_8(arguments),
-        // A kind of error that clap adds later: use the first line of its text, without its prefix.
+        ErrorKind::InvalidUtf8 => not_utf_8(arguments, surroundings),
+        // A kind of error that clap adds later: its context is not known here.
         _ => error.kind().to_string(),
     };
     let mut failure = Failure::new(Exit::Usage, message);
@@ -148,9 +177,11 @@ fn verb(arguments: &[OsString], command: &Command) -> String {
 }
 
 /// Names the value that is not UTF-8, which clap does not: one of devplat's variables, or an argument.
-fn not_utf_8(arguments: &[OsString]) -> String {
-    let variable = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+fn not_utf_8(arguments: &[OsString], surroundings: &Surroundings) -> String {
+    let variable = surroundings
+        .variables
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value)))
         .find(|(name, value)| name.starts_with("DEVPLAT_") && value.to_str().is_none());
     match (variable, arguments.iter().find(|argument| argument.to_str().is_none())) {
         (Some((name, _)), _) => format!("the value of ${name} is not UTF-8"),
@@ -194,9 +225,9 @@ mod tests {
 
     fn reported_for(line: &str) -> String {
         let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
-        let error = super::super::parse(&arguments).unwrap_err();
+        let error = super::super::parse(&arguments, &Surroundings::default()).unwrap_err();
         assert!(error.use_stderr(), "{error}");
-        let failure = failure(&error, &arguments, &Program::command());
+        let failure = failure(&error, &arguments, &Program::command(), &Surroundings::default());
         assert_eq!(failure.exit, Exit::Usage);
         assert!(
             failure.hints.iter().any(|hint| hint.contains("--help` for the arguments")),
@@ -223,6 +254,9 @@ mod tests {
             "devplat --name x profiles list",
             "devplat --output json completions bash",
             "devplat render --images one two",
+            "devplat version -v",
+            "devplat -v profiles list",
+            "devplat profiles show k3d --profile kind",
         ]
         .into_iter()
         .map(reported_for)
@@ -257,21 +291,21 @@ mod tests {
     fn name_and_output_before_the_verb_apply_to_it() {
         let arguments: Vec<OsString> =
             ["devplat", "--name", "loc", "-o", "json", "status"].into_iter().map(OsString::from).collect();
-        let mut program = super::super::parse(&arguments).unwrap();
+        let mut program = super::super::parse(&arguments, &Surroundings::default()).unwrap();
         assert_eq!(program.verb.name().unwrap().get().as_str(), "loc");
-        assert_eq!(program.output().format(), Format::Json);
+        assert_eq!(program.output().0, Format::Json);
     }
 
     #[test]
     fn flag_before_the_verb_overrides_a_default_and_not_a_flag_after_it() {
         let parsed = |line: &str| {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            super::super::parse(&arguments).unwrap()
+            super::super::parse(&arguments, &Surroundings::default()).unwrap()
         };
         let name = |line: &str| parsed(line).verb.name().unwrap().get().to_string();
         assert_eq!(name("devplat --name a destroy --yes"), "a");
         assert_eq!(name("devplat --name a destroy --name devplat"), "devplat", "the default, but named");
         assert_eq!(name("devplat --name a users list --name b"), "b");
-        assert_eq!(parsed("devplat -o json status -o human").output().format(), Format::Human);
+        assert_eq!(parsed("devplat -o json status -o human").output().0, Format::Human);
     }
 }

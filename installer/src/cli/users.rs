@@ -13,7 +13,7 @@ use super::flags::{Name, Output};
 use crate::{
     failure::Failure,
     host::Host,
-    request::{self, Asked},
+    request::{self, Asked, Purpose},
     resource::reach_cluster,
 };
 use place::Where;
@@ -48,14 +48,6 @@ impl Users {
     pub(super) fn output(&mut self) -> &mut Output {
         &mut self.at().output
     }
-
-    pub(super) fn shared_output(&self) -> &Output {
-        match self {
-            Self::Add(add) => &add.at.output,
-            Self::List(list) => &list.at.output,
-            Self::Remove(remove) => &remove.at.output,
-        }
-    }
 }
 
 pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
@@ -65,7 +57,12 @@ pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
         Users::Remove(remove) => &remove.at,
     };
     let asked = Asked { name: at.name.get(), context: at.context.context.clone(), ..Asked::default() };
-    let standing = request::standing(&asked, host).await?;
+    // `up` and `destroy` change the same objects.
+    let _locked = match users {
+        Users::Add(_) | Users::Remove(_) => Some(request::lock(&asked.state(host)?)?),
+        Users::List(_) => None,
+    };
+    let standing = request::standing(&asked, host, Purpose::Look).await?;
     let world = &standing.world;
     reach_cluster(world).await?;
     let api: Api<DevUser> = Api::all(world.client().await?);

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::flags::Output;
+use super::flags::OutputFormat;
 use crate::{failure::Failure, host::Host};
 
 /// Print the version.
@@ -10,7 +10,7 @@ use crate::{failure::Failure, host::Host};
 #[command(after_help = "Example:\n  devplat version --output json")]
 pub(super) struct Version {
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputFormat,
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "like every other verb")]

@@ -19,7 +19,10 @@ use devplat_tool::{
 };
 
 use super::{Cause, Exit, Failure};
-use crate::{journal, state::StateError};
+use crate::{
+    journal,
+    state::{self, StateError},
+};
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
@@ -51,6 +54,7 @@ impl From<ClusterError> for Failure {
             ClusterError::Engine { .. }
             | ClusterError::ImageNotPulled { .. }
             | ClusterError::NoSpace { .. }
+            | ClusterError::Unexplained { .. }
             | ClusterError::Other { .. } => Exit::PartWay,
         };
         let failure = Self::of(exit, &error).maybe_hint(error.hint());
@@ -112,10 +116,27 @@ impl From<MinikubeError> for Failure {
 
 impl From<devplat_image::Error> for Failure {
     fn from(error: devplat_image::Error) -> Self {
-        Self::of(Exit::PartWay, &error)
-            .hint(error.hint())
-            .hint("or name another folder in DEVPLAT_CACHE_DIR; then run the same command")
+        let failure = Self::of(Exit::PartWay, &error);
+        let failure = match closed_by_another(&error) {
+            Some(owned) => Self { causes: vec![owned.to_string()], ..failure.hint(owned.hint()) },
+            None => failure.hint(error.hint()),
+        };
+        failure.hint("or name another folder in DEVPLAT_CACHE_DIR; then run the same command")
     }
+}
+
+/// Returns the error for a store of images that belongs to another account, if that is the reason.
+fn closed_by_another(error: &devplat_image::Error) -> Option<StateError> {
+    let (path, source) = match error {
+        devplat_image::Error::DiskFull { .. } => return None,
+        devplat_image::Error::Unreadable { path, source, .. } => (path, source),
+        devplat_image::Error::Io { folder, source, .. } => (folder, source),
+    };
+    if source.kind() != std::io::ErrorKind::PermissionDenied {
+        return None;
+    }
+    let (path, owner) = state::other_owner(path, path.parent().unwrap_or(path))?;
+    Some(StateError::OtherOwner { path, owner })
 }
 
 impl From<devplat_image::ArchiveError> for Failure {

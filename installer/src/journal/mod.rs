@@ -31,7 +31,7 @@ pub struct Entry {
     /// The call within the step, such as `docker network create devplat-a`; `None` for the step as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
-    /// The physical id of the resource that the call created.
+    /// The physical id of the resource that the call created, or else of the one that the step deletes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub physical: Option<String>,
 }

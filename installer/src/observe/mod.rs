@@ -1,8 +1,8 @@
 //! Finds the platform's resources of each kind and compares them with the wanted ones. It changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use devplat_plan::{Graph, How, Id, Inventory, KindName, Owner, Planned, Verdict};
+use devplat_plan::{Graph, How, Id, Inventory, KindName, Planned, Sight, Verdict, live};
 use futures::future::join_all;
 
 use crate::{
@@ -35,29 +35,53 @@ impl Survey {
 /// Finds all resources of the platform and compares them with `wanted`.
 pub async fn observe(wanted: &Graph<AnyResource>, world: &World) -> Survey {
     let wanted: Vec<AnyResource> = wanted.iter().cloned().collect();
+    search(Wanted::These(&wanted), world).await
+}
+
+/// Finds all resources of the platform, none of which is wanted any longer.
+pub async fn observe_to_delete(world: &World) -> Survey {
+    search(Wanted::Nothing, world).await
+}
+
+async fn search(purpose: Wanted<'_>, world: &World) -> Survey {
+    let wanted = purpose.all();
     let mut survey = Survey::default();
-    look(SeenThrough::Nothing, &wanted, world, &mut survey).await;
+    look(SeenThrough::Nothing, purpose, world, &mut survey).await;
     let cluster = CLUSTER.single();
-    if replaced(&cluster, &wanted, &survey) {
-        unknown(&wanted, "unknown, because the cluster is not the one that the profile wants", &mut survey);
+    if replaced(&cluster, wanted, &survey) {
+        unknown(wanted, "unknown, because the cluster is not the one that the profile wants", &mut survey);
     } else if world.cluster().is_some() {
-        look(SeenThrough::Cluster, &wanted, world, &mut survey).await;
+        look(SeenThrough::Cluster, purpose, world, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {
-        unknown(&wanted, "unknown while the cluster is not running", &mut survey);
+        unknown(wanted, "unknown while the cluster is not running", &mut survey);
     }
-    compare(&wanted, &mut survey);
+    compare(wanted, &mut survey);
     survey
 }
 
 /// Returns whether the found resource cannot serve as the wanted one with this id. Other resources must not be searched
 /// through it, such as kind nodes in a k3d cluster.
 fn replaced(id: &Id, wanted: &[AnyResource], survey: &Survey) -> bool {
-    let Some(resource) = wanted.iter().find(|resource| resource.id() == *id) else { return false };
-    let ours = survey.found.get(id).into_iter().flatten().filter(|found| found.sight.owner == Owner::Ours);
-    ours.map(|found| resource.compare(found)).any(|verdict| match verdict {
-        Verdict::Differs(changes) => changes.iter().any(|change| change.how != How::InPlace),
-        Verdict::Same | Verdict::Unfit(_) | Verdict::Unknown(_) => false,
-    })
+    let resource = with_id(wanted, id);
+    let kept = survey.found.get(id).and_then(|all| kept(all, resource));
+    match resource.zip(kept).map(|(resource, kept)| resource.compare(kept)) {
+        Some(Verdict::Differs(changes)) => changes.iter().any(|change| change.how != How::InPlace),
+        Some(Verdict::Same | Verdict::Unfit(_) | Verdict::Unknown(_)) | None => false,
+    }
+}
+
+fn with_id<'a>(wanted: &'a [AnyResource], id: &Id) -> Option<&'a AnyResource> {
+    wanted.iter().find(|resource| resource.id() == *id)
+}
+
+/// Returns the one of these doubles that a plan keeps; `None` if all are foreign.
+fn kept<'a>(all: &'a [Found], wanted: Option<&AnyResource>) -> Option<&'a Found> {
+    let sights: Vec<Sight> = all.iter().map(|found| compared(found, wanted)).collect();
+    all.get(live(&sights)?)
+}
+
+fn compared(found: &Found, wanted: Option<&AnyResource>) -> Sight {
+    Sight { verdict: wanted.map(|resource| resource.compare(found)), ..found.sight.clone() }
 }
 
 impl Survey {
@@ -67,18 +91,26 @@ impl Survey {
 }
 
 /// Runs the finders of these kinds concurrently and stores the outputs of the found resources.
-async fn look(through: SeenThrough, wanted: &[AnyResource], world: &World, survey: &mut Survey) {
+async fn look(through: SeenThrough, purpose: Wanted<'_>, world: &World, survey: &mut Survey) {
     let kinds: Vec<&KindEntry> = KINDS.iter().filter(|kind| kind.seen == through).collect();
-    let looks = kinds.iter().map(|kind| kind.find(world, Wanted::new(wanted)));
+    let looks = kinds.iter().map(|kind| kind.find(world, purpose));
+    let mut ids = BTreeSet::new();
     for (kind, outcome) in kinds.iter().zip(join_all(looks).await) {
         match outcome {
             Ok(found) => {
                 for one in found {
-                    one.store_output(world);
+                    ids.insert(one.id.clone());
                     survey.found.entry(one.id.clone()).or_default().push(one);
                 }
             }
             Err(failure) => survey.failures.push((kind.name, failure)),
+        }
+    }
+    // Doubles have outputs as well, such as the access to another cluster.
+    for id in ids {
+        let wanted = with_id(purpose.all(), &id);
+        if let Some(kept) = survey.found.get(&id).and_then(|all| kept(all, wanted)) {
+            kept.store_output(world);
         }
     }
 }
@@ -87,18 +119,45 @@ async fn look(through: SeenThrough, wanted: &[AnyResource], world: &World, surve
 fn unknown(wanted: &[AnyResource], why: &str, survey: &mut Survey) {
     for resource in wanted.iter().filter(|resource| resource.edges().seen_through.is_some()) {
         let unseen = crate::resource::unseen(resource);
-        let sight = devplat_plan::Sight { verdict: Some(Verdict::Unknown(why.to_owned())), ..unseen };
+        let sight = Sight { verdict: Some(Verdict::Unknown(why.to_owned())), ..unseen };
         survey.inventory.entry(resource.id()).or_default().push(sight);
     }
 }
 
 fn compare(wanted: &[AnyResource], survey: &mut Survey) {
     for (id, all) in &survey.found {
-        let resource = wanted.iter().find(|resource| resource.id() == *id);
-        let sights = all.iter().map(|found| devplat_plan::Sight {
-            verdict: resource.map(|resource| resource.compare(found)),
-            ..found.sight.clone()
-        });
+        let resource = with_id(wanted, id);
+        let sights = all.iter().map(|found| compared(found, resource));
         survey.inventory.entry(id.clone()).or_default().extend(sights);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_plan::Owner;
+
+    use super::*;
+    use crate::resource::tests::{Toy, toy};
+
+    #[test]
+    fn double_that_is_as_wanted_serves_as_the_resource() {
+        let wanted = AnyResource::new(Toy::default());
+        let of = |all: &[Found]| kept(all, Some(&wanted)).map(|found| found.sight.physical.0.clone());
+        assert_eq!(of(&[toy("a", true), toy("b", false)]).as_deref(), Some("a"));
+        assert_eq!(of(&[toy("a", true), toy("b", true)]).as_deref(), Some("b"));
+        let mut foreign = toy("a", true);
+        foreign.sight.owner = Owner::stranger("made by hand");
+        assert_eq!(of(&[foreign.clone(), toy("b", false)]).as_deref(), Some("b"));
+        assert_eq!(of(&[foreign]), None);
+    }
+
+    #[test]
+    fn double_of_another_kind_does_not_make_the_resource_unknown() {
+        let wanted = [AnyResource::new(Toy::default())];
+        let id = wanted[0].id();
+        let survey =
+            |all: Vec<Found>| Survey { found: BTreeMap::from([(wanted[0].id(), all)]), ..Survey::default() };
+        assert!(!replaced(&id, &wanted, &survey(vec![toy("a", true), toy("b", false)])));
+        assert!(replaced(&id, &wanted, &survey(vec![toy("b", false)])));
     }
 }

@@ -1,6 +1,8 @@
 //! The chosen delivery of devplat's images to the nodes.
 
-use devplat_profile::{LocalRegistry, PlatformName, RemoteRegistry};
+use devplat_image::{Digest, ImageName, Reference, Stored};
+use devplat_profile::{LocalProvider, LocalRegistry, PlatformName, RemoteRegistry};
+use devplat_tool::local::Maker;
 
 /// The delivery of devplat's images to the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +34,47 @@ pub enum NodeImport {
 pub const REGISTRY_PORT: u16 = 5000;
 
 impl Delivery {
-    /// Returns the host and path that nodes pull devplat's images from; `None` if images are imported.
-    pub fn pull_prefix(&self, platform: &PlatformName) -> Option<String> {
+    /// Returns the reference by which the pods of `platform` name an image.
+    pub fn reference(&self, platform: &PlatformName, stored: &Stored) -> Reference {
+        let below = |prefix: &str| Reference::in_registry(prefix, stored.name, &stored.manifest.digest);
         match self {
-            Self::Nodes(_) => None,
-            Self::LocalRegistry(_) => Some(format!("{}/devplat", local_registry_host(platform))),
-            Self::Registry(registry) => Some(registry.pull.clone()),
+            Self::Nodes(by) => by.reference(stored),
+            Self::LocalRegistry(_) => below(&format!("{}/devplat", local_registry_host(platform))),
+            Self::Registry(registry) => below(&registry.pull),
         }
+    }
+}
+
+impl Delivery {
+    /// Returns a reference like the one that an image gets once it is assembled, with the digest of nothing.
+    pub fn future_reference(&self, platform: &PlatformName, image: ImageName) -> Reference {
+        let digest = Digest::of(b"");
+        let below = |prefix: &str| Reference::in_registry(prefix, image, &digest);
+        match self {
+            Self::Nodes(NodeImport::Engine { .. }) => Reference::local(image, &digest),
+            Self::Nodes(NodeImport::Minikube { .. }) => Reference::local_tag(image, &digest),
+            Self::LocalRegistry(_) => below(&format!("{}/devplat", local_registry_host(platform))),
+            Self::Registry(registry) => below(&registry.pull),
+        }
+    }
+}
+
+impl NodeImport {
+    /// Returns the name of an image in the nodes. minikube's nodes have a tag, because Docker, the default runtime of
+    /// minikube, keeps no digest of an image that was loaded.
+    pub fn reference(&self, stored: &Stored) -> Reference {
+        match self {
+            Self::Engine { .. } => stored.local_reference(),
+            Self::Minikube { .. } => stored.tagged_reference(),
+        }
+    }
+}
+
+/// Returns the program of a provider.
+pub fn maker(provider: LocalProvider) -> Maker {
+    match provider {
+        LocalProvider::Kind => Maker::Kind,
+        LocalProvider::K3d => Maker::K3d,
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use devplat_image::{ImageName, Key, Reference, Store, Stored};
+use devplat_image::{Finding, ImageName, Key, Store, Stored};
 use devplat_kubernetes::release::Release;
 use devplat_profile::{PlatformName, Profile, UserName};
 use devplat_render::{Images, Input, ReleaseName, Templates};
+use devplat_tool::local::Maker;
 
-use super::{Delivery, programs::AllPrograms};
+use super::{Delivery, delivery::maker, programs::AllPrograms};
 use crate::{
     failure::{Exit, Failure},
     state::StateFolder,
@@ -57,6 +58,11 @@ impl PlatformInputs {
         }
     }
 
+    /// Returns the program that creates the cluster on this machine, or `None` for an existing cluster.
+    pub fn maker(&self) -> Option<Maker> {
+        self.profile.cluster.local().map(|local| maker(local.provider))
+    }
+
     /// Returns the users whose key is generated on this machine.
     pub fn users_with_generated_keys(&self) -> impl Iterator<Item = &UserName> {
         self.profile.users.iter().filter(|(_, user)| user.generate_key).map(|(name, _)| name)
@@ -87,9 +93,14 @@ impl PlatformInputs {
         }
     }
 
-    /// Returns an assembled image; `None` if it is not assembled yet.
+    /// Looks for an image in the store.
+    pub fn found(&self, image: ImageName) -> Result<Finding, Failure> {
+        Ok(self.store.find(image, &self.key(image))?)
+    }
+
+    /// Returns an assembled image; `None` if it is not assembled yet, or damaged.
     pub fn stored(&self, image: ImageName) -> Result<Option<Stored>, Failure> {
-        Ok(self.store.find(image, &self.key(image))?.whole())
+        Ok(self.found(image)?.whole())
     }
 
     /// The same, for steps after the one that assembles the image.
@@ -105,10 +116,7 @@ impl PlatformInputs {
 
     /// Returns the reference by which pods name an image.
     pub fn reference(&self, stored: &Stored) -> String {
-        match self.delivery.pull_prefix(&self.platform) {
-            None => stored.local_reference().to_string(),
-            Some(prefix) => Reference::in_registry(&prefix, stored.name, &stored.manifest.digest).to_string(),
-        }
+        self.delivery.reference(&self.platform, stored).to_string()
     }
 
     /// Returns the references of all images; `None` while one is not assembled yet.
@@ -127,6 +135,31 @@ impl PlatformInputs {
         })
     }
 
+    /// Returns the references of all images for manifests that are only tried: those of images that are not assembled
+    /// yet have another digest.
+    pub fn future_references(&self) -> Result<Images, Failure> {
+        let of = |image| {
+            let stored = self.stored(image)?;
+            let future = || self.delivery.future_reference(&self.platform, image).to_string();
+            Ok::<_, Failure>(stored.map_or_else(future, |stored| self.reference(&stored)))
+        };
+        Ok(Images {
+            operator: of(ImageName::Operator)?,
+            bastion: of(ImageName::Bastion)?,
+            agent: of(ImageName::Agent)?,
+            dev_server: match &self.dev_image {
+                DevImage::Debian(_) => of(ImageName::Base)?,
+                DevImage::Reference(reference) => reference.clone(),
+            },
+        })
+    }
+
+    /// Returns the manifests of all releases for a trial, with the keys that exist already.
+    pub fn future_releases(&self, images: &Images) -> Result<Vec<Release>, Failure> {
+        let keys = self.generated_keys()?;
+        ReleaseName::ALL.into_iter().map(|name| self.rendered(name, images, &keys)).collect()
+    }
+
     /// Returns the manifests of a release; `None` while an image or a key that they name does not exist yet.
     pub fn release(&self, name: ReleaseName) -> Result<Option<Release>, Failure> {
         let images = match name {
@@ -141,11 +174,25 @@ impl PlatformInputs {
         if name == ReleaseName::Users && keys.len() < self.users_with_generated_keys().count() {
             return Ok(None);
         }
-        let input =
-            Input { platform: &self.platform, profile: &self.profile, images: &images, made_keys: &keys };
+        self.rendered(name, &images, &keys).map(Some)
+    }
+
+    fn rendered(
+        &self,
+        name: ReleaseName,
+        images: &Images,
+        keys: &BTreeMap<String, String>,
+    ) -> Result<Release, Failure> {
+        let input = Input { platform: &self.platform, profile: &self.profile, images, made_keys: keys };
         let objects = self.templates.release(name, input)?;
         let digest = devplat_render::digest(&objects);
-        Ok(Some(Release { platform: self.platform.to_string(), name: name.to_string(), objects, digest }))
+        Ok(Release {
+            platform: self.platform.to_string(),
+            name: name.to_string(),
+            account: None,
+            objects,
+            digest,
+        })
     }
 
     /// Renders all releases once with stand-ins for the images, so that a mistake in a template is reported before the

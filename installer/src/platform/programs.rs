@@ -1,6 +1,9 @@
 //! devplat's own programs for the cluster, which are in the same folder as devplat.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    thread::ScopedJoinHandle,
+};
 
 use devplat_image::{ImageName, Key};
 
@@ -29,10 +32,16 @@ pub struct AllPrograms {
 impl AllPrograms {
     /// Finds the programs in `folder`.
     pub fn find(folder: &Path) -> Result<Self, Failure> {
-        Ok(Self {
-            operator: programs(folder, ImageName::Operator, &["devplat-operator"])?,
-            bastion: programs(folder, ImageName::Bastion, &["devplat-bastion", "devctl"])?,
-            agent: programs(folder, ImageName::Agent, &["devplat-agent"])?,
+        // Every verb hashes these 60 MB, so it is done concurrently.
+        std::thread::scope(|scope| {
+            let operator = scope.spawn(|| programs(folder, ImageName::Operator, &["devplat-operator"]));
+            let bastion =
+                scope.spawn(|| programs(folder, ImageName::Bastion, &["devplat-bastion", "devctl"]));
+            let agent = programs(folder, ImageName::Agent, &["devplat-agent"])?;
+            let joined = |thread: ScopedJoinHandle<'_, Result<Programs, Failure>>| {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            Ok(Self { operator: joined(operator)?, bastion: joined(bastion)?, agent })
         })
     }
 }

@@ -42,6 +42,12 @@ impl Asked {
         Ok(StateFolder::below(&host.state_base()?, &self.name))
     }
 
+    /// Returns the hint for an engine or a cluster that no longer exists. `--forget` takes no place.
+    pub fn forget_hint(&self) -> String {
+        let only_name = Self { name: self.name.clone(), ..Self::default() };
+        format!("if it no longer exists: `{} --forget`", only_name.again("destroy"))
+    }
+
     /// Returns the command line that continues, with all given arguments.
     pub fn again(&self, verb: &str) -> String {
         let Self { name, profile, set, context, templates, yes: _, take_over, lose } = self;

@@ -1,6 +1,9 @@
 //! The cluster that the user names, and the configuration files of local clusters.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use devplat_kubernetes::{
     context::{self, Context},
@@ -12,6 +15,7 @@ use kube::config::Kubeconfig;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
+    state::Decisions,
     world::NamedCluster,
 };
 
@@ -53,17 +57,24 @@ pub(super) fn current(host: &Host) -> Result<Option<Context>, Failure> {
     Ok(context::find(&user_kubeconfig(host)?, None)?)
 }
 
-/// Reads the configuration file that the profile names for kind or k3d.
-pub(super) fn config_file(cluster: &Cluster) -> Result<Option<(PathBuf, String)>, Failure> {
-    let path = match cluster {
-        Cluster::Kind(kind) => kind.config_file.clone(),
-        Cluster::K3d(k3d) => k3d.config_file.clone(),
-        Cluster::Existing(_) => None,
-    };
+/// Reads the configuration file that the profile names for kind or k3d. If the file is gone, uses the remembered text.
+pub(super) fn config_file(
+    cluster: &Cluster,
+    before: &Decisions,
+    host: &Host,
+) -> Result<Option<(PathBuf, String)>, Failure> {
+    let path = cluster.local().and_then(|local| local.config_file).map(Path::to_owned);
     let Some(path) = path else { return Ok(None) };
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(Some((path, text))),
-        Err(error) => Err(Failure::of(Exit::Usage, &error)
+    let known = before.config_file.as_ref().filter(|known| known.path == path);
+    match (std::fs::read_to_string(&path), known) {
+        (Ok(text), _) => Ok(Some((path, text))),
+        (Err(error), Some(known)) if error.kind() == std::io::ErrorKind::NotFound => {
+            let remark =
+                format!("configFile {} no longer exists: using its text of the last `up`", path.display());
+            host.ui.remark(&remark);
+            Ok(Some((path, known.text.clone())))
+        }
+        (Err(error), _) => Err(Failure::of(Exit::Usage, &error)
             .while_doing(format!("cannot read {}, which the profile names as configFile", path.display()))
             .hint("a relative path counts from the folder of the profile")),
     }

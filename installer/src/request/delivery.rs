@@ -6,7 +6,7 @@ use devplat_kubernetes::{
     hosting::Hosting,
     recognition::{Delivery as Way, Distribution},
 };
-use devplat_profile::{Cluster, ExistingDelivery, LocalDelivery, RemoteRegistry};
+use devplat_profile::{Cluster, ExistingDelivery, LocalDelivery, Origin, RemoteRegistry};
 use devplat_tool::{
     docker::{Container, Engine},
     local::{Maker, api},
@@ -17,7 +17,7 @@ use super::minikube;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    platform::{Delivery, NodeImport},
+    platform::{Delivery, NodeImport, maker},
     state::{Decisions, RememberedDelivery},
     world::World,
 };
@@ -33,18 +33,19 @@ pub(super) async fn decide(
     world: &mut World,
     host: &Host,
 ) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
-    let name = world.platform.to_string();
-    let local = |maker: Maker, delivery: &LocalDelivery| match delivery {
-        LocalDelivery::Nodes => {
-            Delivery::Nodes(NodeImport::Engine { label: format!("{}={name}", maker.cluster_label()) })
+    match cluster.origin() {
+        Origin::Created(local) => {
+            let delivery = match local.delivery {
+                LocalDelivery::Nodes => {
+                    let label = format!("{}={}", maker(local.provider).cluster_label(), world.platform);
+                    Delivery::Nodes(NodeImport::Engine { label })
+                }
+                LocalDelivery::LocalRegistry(registry) => Delivery::LocalRegistry(registry.clone()),
+                LocalDelivery::Registry(registry) => Delivery::Registry(registry.clone()),
+            };
+            Ok((delivery, None))
         }
-        LocalDelivery::LocalRegistry(registry) => Delivery::LocalRegistry(registry.clone()),
-        LocalDelivery::Registry(registry) => Delivery::Registry(registry.clone()),
-    };
-    match cluster {
-        Cluster::Kind(kind) => Ok((local(Maker::Kind, &kind.delivery), None)),
-        Cluster::K3d(k3d) => Ok((local(Maker::K3d, &k3d.delivery), None)),
-        Cluster::Existing(existing) => match (&existing.delivery, &before.delivery) {
+        Origin::Existing(existing) => match (&existing.delivery, &before.delivery) {
             (ExistingDelivery::Registry(registry), _) => Ok((Delivery::Registry(registry.clone()), None)),
             (ExistingDelivery::Auto, Some(known)) => {
                 let delivery = recalled(known);

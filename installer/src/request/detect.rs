@@ -6,7 +6,6 @@ use super::{Asked, cluster};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    ui::Answer,
 };
 
 /// How long a registry may take to accept a connection.
@@ -24,21 +23,20 @@ pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
         Asked { profile, context, ..asked.clone() }.again("up")
     };
     let named = format!("`{}` installs into it", with("existing", Some(&context.name)));
-    match host.confirm(&format!("{found}; leave it unchanged and create a new cluster with kind?")) {
-        Answer::Yes => Ok("kind".to_owned()),
-        Answer::Stopped => Err(Failure::stopped()),
-        Answer::No => Err(Failure::new(Exit::Usage, "no profile is chosen").hint(named)),
-        Answer::NoTerminal => {
-            let why = if asked.yes {
-                format!("{found}; --yes does not choose between it and a new one")
-            } else {
-                format!("{found}; no profile is named")
-            };
-            Err(Failure::new(Exit::Usage, why)
-                .hint(format!("`{}` creates a new cluster; so does --profile k3d", with("kind", None)))
-                .hint(named))
-        }
-    }
+    let no = || Failure::new(Exit::Usage, "no profile is chosen").hint(named.clone());
+    let no_terminal = || {
+        let why = if asked.yes {
+            format!("{found}; --yes does not choose between it and a new one")
+        } else {
+            format!("{found}; no profile is named")
+        };
+        Failure::new(Exit::Usage, why)
+            .hint(format!("`{}` creates a new cluster; so does --profile k3d", with("kind", None)))
+            .hint(named.clone())
+    };
+    let question = format!("{found}; leave it unchanged and create a new cluster with kind?");
+    host.choose(&question, no, no_terminal)?;
+    Ok("kind".to_owned())
 }
 
 /// Returns whether the registry of an image answers. If this machine gets no answer, its nodes get none.

@@ -1,12 +1,98 @@
-//! Checks that the engine or the cluster is still the same one, by its unique id, because names are reused.
+//! Checks that the engine or the cluster is still the same one, by its unique id, because names are reused, and that the
+//! platform is not another account's.
+
+use std::fmt;
 
 use devplat_kubernetes::{context, identity};
+use devplat_tool::local::Account;
 
+use super::{Asked, Purpose};
 use crate::{
     failure::{Exit, Failure},
+    host::Host,
     state::{Decisions, Place},
     world::{ClusterAccess, World},
 };
+
+/// A platform that another account created.
+struct OtherAccount {
+    /// The account.
+    account: Account,
+    /// The file or the cluster that names the account.
+    named_by: String,
+    /// The platform.
+    platform: String,
+    /// The account of this run.
+    own: Account,
+}
+
+impl fmt::Display for OtherAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { account, named_by, platform, own } = self;
+        write!(
+            f,
+            "platform {platform} was created by account {} (uid {}), as {named_by} records; this run is by {} (uid {})",
+            account.name, account.uid, own.name, own.uid
+        )
+    }
+}
+
+/// Fails if the remembered decisions or the cluster that the user named record another account, which the user has not
+/// taken over. A verb that changes nothing only prints a remark. The marks in a Docker engine are checked by the finders.
+pub(super) async fn check_account(
+    before: &Decisions,
+    world: &World,
+    purpose: Purpose,
+    host: &Host,
+) -> Result<(), Failure> {
+    let other = match remembered_account(before, world) {
+        Some(other) => Some(other),
+        None => installed_by(world).await?,
+    };
+    match (other, purpose) {
+        (None, _) => Ok(()),
+        (Some(other), Purpose::Look) => {
+            host.ui.remark(&format!("note: {other}; `up` and `destroy` need --take-over"));
+            Ok(())
+        }
+        (Some(other), Purpose::Change) => Err(Failure::new(Exit::Usage, other.to_string())
+            .hint(format!("run it as {}", other.account.name))
+            .hint("or add --take-over to continue with the platform of the other account")),
+    }
+}
+
+/// Returns the account that the remembered decisions name, if it is another one.
+fn remembered_account(before: &Decisions, world: &World) -> Option<OtherAccount> {
+    let account = Account::parse(before.account.as_ref()?, ':')?;
+    if account.uid == world.account.uid || world.takes_over(&account) {
+        return None;
+    }
+    Some(other(account, format!("state folder {}", world.state.path().display()), world))
+}
+
+/// Returns the account that the mark in an existing cluster names, if it is another one. The account may be one of another
+/// machine, where the same user ID belongs to another user, so the name counts as well.
+async fn installed_by(world: &World) -> Result<Option<OtherAccount>, Failure> {
+    let Some(named) = &world.named else { return Ok(None) };
+    let client = world.client_of(&ClusterAccess::named(named)).await?;
+    let mark = match identity::account(&client, world.platform.as_str()).await {
+        Ok(mark) => mark,
+        // The full check of the cluster gives a better error than this single failed call.
+        Err(error) => {
+            context::reach(&client, &named.context, world).await?;
+            return Err(error.into());
+        }
+    };
+    let Some(account) = mark.and_then(|mark| Account::parse(&mark, ':')) else { return Ok(None) };
+    if account == world.account || world.takes_over(&account) {
+        return Ok(None);
+    }
+    Ok(Some(other(account, format!("the cluster of context {:?}", named.context.name), world)))
+}
+
+fn other(account: Account, named_by: String, world: &World) -> OtherAccount {
+    OtherAccount { account, named_by, platform: world.platform.to_string(), own: world.account.clone() }
+}
 
 /// Returns the engine or the cluster of the platform.
 pub(super) async fn place(world: &World) -> Result<Place, Failure> {
@@ -29,7 +115,9 @@ pub(super) async fn place(world: &World) -> Result<Place, Failure> {
 /// Fails if the platform was created in another engine or cluster.
 pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<(), Failure> {
     let platform = &world.platform;
-    let forget = format!("if it no longer exists: `{} --forget`", world.command("destroy"));
+    // Without the given context, which may name another place than the remembered one.
+    let asked = Asked { name: platform.clone(), ..Asked::default() };
+    let (destroy, forget) = (asked.again("destroy"), asked.forget_hint());
     let other_name = "or choose another platform name with --name";
     match (&before.place, now) {
         (Some(Place::Engine { id: was, endpoint: at }), Place::Engine { id, endpoint }) if was != id => {
@@ -56,13 +144,13 @@ pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<()
             let why =
                 format!("platform {platform} is in a cluster of its own in the Docker engine at {endpoint}");
             Err(Failure::new(Exit::Usage, why)
-                .hint(format!("`{}` deletes that one first", world.command("destroy")))
+                .hint(format!("`{destroy}` deletes that one first"))
                 .hint(other_name))
         }
         (Some(Place::Cluster { server, .. }), Place::Engine { .. }) => {
             let why = format!("platform {platform} is installed in the cluster at {server}");
             Err(Failure::new(Exit::Usage, why)
-                .hint(format!("`{}` deletes it from there first", world.command("destroy")))
+                .hint(format!("`{destroy}` deletes it from there first"))
                 .hint(other_name))
         }
         (None, _)

@@ -10,8 +10,8 @@ use crate::{
     state::RememberedDelivery,
 };
 
-/// The only container runtime that supports the import: the image stores of others do not keep names with digests.
-const CONTAINERD: &str = "containerd";
+/// The container runtimes into which devplat imports images. The import into others was not tried.
+const KNOWN: [&str; 2] = ["docker", "containerd"];
 
 /// Checks minikube's profile `name`, whose nodes report these container runtimes.
 pub(super) async fn usable(
@@ -34,17 +34,17 @@ fn fits(name: &str, profiles: &[Profile], runtimes: &BTreeSet<String>) -> Result
         )
         .hint("run devplat as the account, and on the machine, that created the cluster"));
     };
-    if let Some(other) = runtimes.iter().find(|runtime| *runtime != CONTAINERD) {
-        let why = format!("its container runtime is {other}, whose images have no names with digests");
-        return Err(Failure::new(Exit::Usage, why)
-            .hint(format!("create it with `minikube start -p {name} --container-runtime={CONTAINERD}`")));
+    if let Some(other) = runtimes.iter().find(|runtime| !KNOWN.contains(&runtime.as_str())) {
+        let why =
+            format!("its container runtime is {other}; devplat imports images into {}", KNOWN.join(" and "));
+        return Err(Failure::new(Exit::Usage, why).hint(
+            "create another cluster beside this one: `minikube start -p devplat --container-runtime=docker`",
+        ));
     }
     // Volumes of the default provisioner are on one node, but pods may be scheduled to any node (minikube issue 12165).
-    if profile.nodes > 1 && !profile.volumes_on_every_node {
-        let why = format!(
-            "it has {} nodes, and a home would be lost when its pod moves to another one",
-            profile.nodes
-        );
+    let count = profile.nodes.len();
+    if count > 1 && !profile.volumes_on_every_node {
+        let why = format!("it has {count} nodes, and a home would be lost when its pod moves to another one");
         return Err(Failure::new(Exit::Usage, why)
             .hint(format!("`minikube addons enable storage-provisioner-rancher -p {name}`")));
     }
@@ -61,7 +61,7 @@ mod tests {
             driver: "docker".to_owned(),
             container_runtime: "containerd".to_owned(),
             kubernetes_version: "v1.34.0".to_owned(),
-            nodes,
+            nodes: (1..=nodes).map(|number| format!("lab-m{number:02}")).collect(),
             volumes_on_every_node: false,
         }
     }
@@ -71,11 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn profile_with_containerd_and_one_node_is_usable() {
-        let containerd = BTreeSet::from([CONTAINERD.to_owned()]);
-        assert_eq!(fits("lab", &[profile(1)], &containerd), Ok(()));
-        let rancher = Profile { volumes_on_every_node: true, ..profile(3) };
-        assert_eq!(fits("lab", &[rancher], &containerd), Ok(()));
+    fn profile_with_docker_or_containerd_is_usable() {
+        for runtime in ["docker", "containerd"] {
+            let runtime = BTreeSet::from([runtime.to_owned()]);
+            assert_eq!(fits("lab", &[profile(1)], &runtime), Ok(()));
+            let rancher = Profile { volumes_on_every_node: true, ..profile(3) };
+            assert_eq!(fits("lab", &[rancher], &runtime), Ok(()));
+        }
     }
 
     #[test]
@@ -86,10 +88,10 @@ mod tests {
     }
 
     #[test]
-    fn runtime_without_names_with_digests_is_rejected() {
+    fn other_runtime_is_rejected() {
         assert_eq!(
-            error(&[profile(1)], "docker"),
-            "its container runtime is docker, whose images have no names with digests"
+            error(&[profile(1)], "cri-o"),
+            "its container runtime is cri-o; devplat imports images into docker and containerd"
         );
     }
 

@@ -8,6 +8,7 @@ mod identity;
 mod minikube;
 mod profile;
 mod standing;
+mod sudo;
 
 pub use asked::{Asked, Purpose, quoted};
 pub use profile::{Recalled, load_profile, recall};
@@ -16,16 +17,19 @@ pub use standing::{Standing, not_found, standing};
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use devplat_image::Store;
-use devplat_profile::{Cluster, DevServerImage, PlatformName};
+use devplat_profile::{Cluster, DevServerImage, Origin, PlatformName};
 use devplat_render::Templates;
-use devplat_tool::{debian, docker::Engine};
+use devplat_tool::{
+    debian,
+    docker::{Endpoint, Engine},
+};
 
 use crate::{
     failure::{Exit, Failure},
     host::Host,
     platform::{DevImage, PlatformInputs, programs::AllPrograms},
-    state::{Decisions, EngineLock, Lock, LockError, Place, StateError, StateFolder},
-    world::{Parts, World},
+    state::{Decisions, EngineLock, Lock, LockError, Place, RememberedFile, StateError, StateFolder},
+    world::{Parts, TakenOver, World},
 };
 
 /// The input of verbs that create or compare.
@@ -65,6 +69,7 @@ impl Drop for Locked {
 impl Request {
     /// Resolves the request.
     pub async fn make(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Self, Failure> {
+        sudo::remark(host);
         let state = asked.state(host)?;
         let before = state.decisions()?;
         let recalled = recall(asked, &before, host, purpose)?;
@@ -73,13 +78,18 @@ impl Request {
         }
         let profile = recalled.loaded.profile.clone();
         one_cluster(asked, &profile.cluster)?;
-        let engine = match &profile.cluster {
-            Cluster::Kind(_) | Cluster::K3d(_) => Some(local_engine(host).await?),
-            Cluster::Existing(_) => None,
+        let engine = match profile.cluster.origin() {
+            Origin::Created(_) => Some(local_engine(host).await?),
+            Origin::Existing(_) => None,
         };
-        let named = match &profile.cluster {
-            Cluster::Kind(_) | Cluster::K3d(_) => None,
-            Cluster::Existing(existing) => {
+        if let (Purpose::Change, Some(engine)) = (purpose, &engine)
+            && let Some(other) = engine.other_host().await?
+        {
+            host.ui.remark(&format!("note: {other}"));
+        }
+        let named = match profile.cluster.origin() {
+            Origin::Created(_) => None,
+            Origin::Existing(existing) => {
                 let named = asked.context.clone().or_else(|| existing.context.clone());
                 Some(cluster::named(named.or_else(|| before.context.clone()), host)?)
             }
@@ -90,14 +100,17 @@ impl Request {
             take_over: asked.take_over,
             state: state.clone(),
             stop: host.stop.clone(),
-            now: host.now,
+            now: Arc::clone(&host.now),
             surroundings: host.surroundings.clone(),
             engine,
             named,
             plugins: Arc::clone(&host.plugins),
-        });
+        })
+        .accepting(TakenOver::of(&before.taken_over))
+        .given(asked.context.clone());
         let place = identity::place(&world).await?;
         identity::check(&before, &place, &world)?;
+        identity::check_account(&before, &world, purpose, host).await?;
         let engine_lock = match (purpose, &place) {
             (Purpose::Change, Place::Engine { id, .. }) => Some(engine_lock(id, &asked.name)?),
             (Purpose::Change, Place::Cluster { .. }) | (Purpose::Look, _) => None,
@@ -114,7 +127,7 @@ impl Request {
         }
         let inputs = PlatformInputs {
             platform: asked.name.clone(),
-            config_file: cluster::config_file(&profile.cluster)?,
+            config_file: cluster::config_file(&profile.cluster, &before, host)?,
             delivery,
             templates: Templates::new(&own_templates)?,
             store: Store::new(host.cache()?.join("images")),
@@ -129,6 +142,8 @@ impl Request {
             profile: Some(recalled.name),
             profile_text: recalled.text,
             set: recalled.sets,
+            variables: recalled.loaded.variables.into_iter().collect(),
+            config_file: inputs.config_file.clone().map(|(path, text)| RememberedFile { path, text }),
             context: world.named.as_ref().map(|named| named.context.name.clone()),
             dev_server_image: Some(match &inputs.dev_image {
                 DevImage::Debian(_) => "debian".to_owned(),
@@ -136,6 +151,8 @@ impl Request {
             }),
             place: Some(place),
             account: Some(host.account.to_string()),
+            // `up` adds the accounts that the finders meet.
+            taken_over: world.taken_over.texts(),
             delivery: remembered,
             ssh_config: before.ssh_config,
             templates: own_templates,
@@ -147,9 +164,9 @@ impl Request {
 /// Fails if the command line names an existing cluster and the profile creates one, because devplat cannot know which
 /// one is meant.
 fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
-    match (cluster, &asked.context) {
-        (Cluster::Existing(_), _) | (Cluster::Kind(_) | Cluster::K3d(_), None) => Ok(()),
-        (Cluster::Kind(_) | Cluster::K3d(_), Some(_)) => {
+    match (cluster.origin(), &asked.context) {
+        (Origin::Existing(_), _) | (Origin::Created(_), None) => Ok(()),
+        (Origin::Created(_), Some(_)) => {
             let provider = cluster.provider();
             let why =
                 format!("--context names an existing cluster, but the profile creates one with {provider}");
@@ -158,13 +175,14 @@ fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
     }
 }
 
-/// Connects to the Docker engine of this machine.
-async fn local_engine(host: &Host) -> Result<Engine, Failure> {
-    let engine = Engine::connect(&host.surroundings).await?;
-    if engine.is_local() {
-        return Ok(engine);
+/// Connects to the Docker engine of this machine. One of another machine is refused by its address alone, because it may
+/// not answer for long.
+pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
+    let address = Endpoint::of(&host.surroundings)?.address;
+    if address.is_local() {
+        return Ok(Engine::connect(&host.surroundings).await?);
     }
-    let endpoint = engine.endpoint();
+    let endpoint = address.url();
     Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine, so the cluster's ports would be on that machine's 127.0.0.1"))
         .hint("run devplat on that machine, or use an existing cluster: --profile existing --context NAME")
         .hint("unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine"))

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use devplat_profile::{Loaded, ProfileFile, Sources, VariableMistakes, load};
+use devplat_profile::{
+    Loaded, Mistake, MistakeKind, Mistakes, ProfileFile, ProfileProblem, Sources, VariableMistakes, load,
+};
 
 use super::{Asked, Purpose, detect};
 use crate::{
@@ -13,6 +15,12 @@ use crate::{
 
 /// The size limit of a profile on standard input.
 const LONGEST: u64 = 16 << 20;
+
+/// The hint for a profile that does not exist.
+const WRITE_ONE: &str =
+    "to write one, put \"extends: kind\" and your changes into mine.yaml, then use --profile ./mine.yaml";
+/// The hint for a profile that is not a shipped one.
+const LIST: &str = "`devplat profiles list` lists the profiles that devplat ships";
 
 /// A given or remembered profile.
 pub struct Recalled {
@@ -32,12 +40,11 @@ enum Source {
     File { name: String, path: Option<PathBuf>, text: String },
 }
 
-/// Loads the profile that the command line names, else the one of the last run with its values, else a proposed one.
+/// Loads the profile that the command line names, else the one of the last run with its values and variables, else a
+/// proposed one.
 pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) -> Result<Recalled, Failure> {
-    let remembered = match &asked.profile {
-        Some(_) => &[][..],
-        None => &before.set[..],
-    };
+    let nothing = Decisions::default();
+    let remembered = if asked.profile.is_some() { &nothing } else { before };
     let source = match (&asked.profile, &before.profile) {
         (Some(named), _) => read(named, host)?,
         (None, Some(known)) => recalled(known, before, host)?,
@@ -59,7 +66,7 @@ pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) 
     Ok(Recalled { name, text, sets, loaded })
 }
 
-/// Keeps only the last of several values for one path.
+/// Keeps only the last of several equal values, so that the remembered ones do not grow with each repetition.
 fn once(sets: &[String]) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for set in sets {
@@ -71,13 +78,13 @@ fn once(sets: &[String]) -> Vec<String> {
 
 /// Loads the profile `named` and joins its layers.
 pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, Failure> {
-    join(&read(named, host)?, &asked.set, &[], VariableMistakes::Refuse, host)
+    join(&read(named, host)?, &asked.set, &Decisions::default(), VariableMistakes::Refuse, host)
 }
 
 fn join(
     source: &Source,
     sets: &[String],
-    remembered: &[String],
+    remembered: &Decisions,
     variable_mistakes: VariableMistakes,
     host: &Host,
 ) -> Result<Loaded, Failure> {
@@ -87,7 +94,8 @@ fn join(
         same_named_file: false,
         variables: host.profile_variables()?,
         variable_mistakes,
-        remembered_sets: remembered.to_vec(),
+        remembered_sets: remembered.set.clone(),
+        remembered_variables: remembered.variables.clone().into_iter().collect(),
         sets: sets.to_vec(),
         base_folder: host.folder.clone(),
     };
@@ -101,12 +109,25 @@ fn join(
             sources.file = Some(ProfileFile { name: name.clone(), folder, text: text.clone() });
         }
     }
-    load(&sources).map_err(|mistakes| {
-        Failure::of(Exit::Usage, &mistakes).hint("`devplat profiles schema` describes every key")
-    })
+    load(&sources).map_err(|mistakes| refused(&mistakes))
 }
 
-/// Reads a shipped profile by its name, a file by a path or by its extension, or standard input for `-`.
+/// Returns the failure for mistakes in a profile. If the only one is the name of the profile, it needs neither a place
+/// nor the description of every key.
+fn refused(mistakes: &Mistakes) -> Failure {
+    match mistakes.0.as_slice() {
+        [Mistake { kind: MistakeKind::Profile(problem @ ProfileProblem::Unknown(_)), nearest, place: _ }] => {
+            let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", nearest.join(" or ")));
+            Failure::of(Exit::Usage, problem).maybe_hint(meant).hint(WRITE_ONE)
+        }
+        [Mistake { kind: MistakeKind::Profile(problem @ ProfileProblem::IsAFile(_)), .. }] => {
+            Failure::of(Exit::Usage, problem).hint(LIST)
+        }
+        _ => Failure::of(Exit::Usage, mistakes).hint("`devplat profiles schema` describes every key"),
+    }
+}
+
+/// Reads standard input for `-`, a file by a name with a slash or an extension, and else a shipped profile.
 fn read(named: &str, host: &Host) -> Result<Source, Failure> {
     if named == "-" {
         let text = host.standard_input(LONGEST)?;
@@ -155,6 +176,7 @@ fn recalled(known: &str, before: &Decisions, host: &Host) -> Result<Source, Fail
     }
 }
 
+/// Returns whether a profile is named as a file. The names of shipped profiles have neither a slash nor an extension.
 fn is_path(named: &str) -> bool {
     named.contains('/') || Path::new(named).extension().is_some()
 }
@@ -166,6 +188,9 @@ fn unreadable(named: &str, error: &std::io::Error) -> Failure {
         std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
         _ => error.to_string(),
     };
-    Failure::new(Exit::Usage, format!("cannot read profile {named}: {why}"))
-        .hint("`devplat profiles list` lists the profiles that devplat ships")
+    let failure = Failure::new(Exit::Usage, format!("cannot read profile {named}: {why}")).hint(LIST);
+    match error.kind() {
+        std::io::ErrorKind::NotFound => failure.hint(WRITE_ONE),
+        _ => failure,
+    }
 }

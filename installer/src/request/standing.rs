@@ -3,15 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_kubernetes::identity;
-use devplat_profile::Cluster;
+use devplat_profile::Origin;
 use devplat_tool::docker::Engine;
 
-use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile};
+use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile, sudo};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
     state::{Decisions, Place, StateFolder},
-    world::{ClusterAccess, NamedCluster, Parts, World},
+    world::{ClusterAccess, NamedCluster, Parts, TakenOver, World},
 };
 
 /// How long the search for a platform's marks in the contexts of a kubeconfig may take.
@@ -37,8 +37,10 @@ enum Where {
     Engine,
 }
 
-/// Locates the platform. Fails if its engine or cluster is not the one that it was created in.
-pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
+/// Locates the platform. Fails if its engine or cluster is not the one that it was created in, or if a verb that changes
+/// the platform meets one of another account.
+pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Standing, Failure> {
+    sudo::remark(host);
     let state = asked.state(host)?;
     let decisions = state.decisions()?;
     let (Some(place), known) = place(asked, &decisions, host)? else {
@@ -67,11 +69,14 @@ pub async fn standing(asked: &Asked, host: &Host) -> Result<Standing, Failure> {
             }
         },
     };
-    let world = World::new(parts(asked, host, state, engine, named));
+    let world = World::new(parts(asked, host, state, engine, named))
+        .accepting(TakenOver::of(&decisions.taken_over))
+        .given(asked.context.clone());
     if decisions.place.is_some() && (world.engine.is_some() || world.named.is_some()) {
         let now = places::place(&world).await.map_err(|failure| or_forget(failure, asked))?;
         places::check(&decisions, &now, &world)?;
     }
+    places::check_account(&decisions, &world, purpose, host).await?;
     Ok(Standing { world: Arc::new(world), decisions, known, looked })
 }
 
@@ -88,7 +93,7 @@ fn parts(
         take_over: asked.take_over,
         state,
         stop: host.stop.clone(),
-        now: host.now,
+        now: Arc::clone(&host.now),
         surroundings: host.surroundings.clone(),
         engine,
         named,
@@ -104,9 +109,9 @@ fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Wh
     if asked.profile.is_some() {
         let recalled = profile::recall(asked, decisions, host, Purpose::Look)?;
         one_cluster(asked, &recalled.loaded.profile.cluster)?;
-        return match &recalled.loaded.profile.cluster {
-            Cluster::Kind(_) | Cluster::K3d(_) => Ok((Some(Where::Engine), true)),
-            Cluster::Existing(existing) => {
+        return match recalled.loaded.profile.cluster.origin() {
+            Origin::Created(_) => Ok((Some(Where::Engine), true)),
+            Origin::Existing(existing) => {
                 match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
                     (Some(context), _) => Ok((Some(named(context)?), true)),
                     (None, Some(context)) => Ok((Some(remembered(context)?), true)),
@@ -130,7 +135,7 @@ fn or_forget(failure: Failure, asked: &Asked) -> Failure {
     if failure.is_stopped() {
         return failure;
     }
-    failure.hint(format!("if it no longer exists: `{} --forget`", asked.again("destroy")))
+    failure.hint(asked.forget_hint())
 }
 
 /// Returns the failure for a profile with an existing cluster but without a context.

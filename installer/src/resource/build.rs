@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use devplat_image::{ImageName, Stored};
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
+use devplat_image::{Damage, Finding, ImageName, Stored};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_tool::{debian, scratch::Scratch};
 
 use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::BUILD};
@@ -31,9 +31,10 @@ impl Kind for Build {
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
-    const UPDATE: Option<super::kind::Act<Self>> = None;
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = None;
-    type Fields = ();
+    /// The damage of its files, such as by a full disk.
+    type Fields = Option<Damage>;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
@@ -57,18 +58,29 @@ impl Kind for Build {
     }
 
     async fn find(_: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let mut seen = Vec::new();
+        let mut seen: Vec<Seen<Self>> = Vec::new();
         for build in wanted.of::<Self>() {
-            if let Some(stored) = build.inputs.stored(build.image)? {
-                seen.push(Seen::ours(build.id(), stored.manifest.digest.to_string(), (), Some(())));
+            match build.inputs.found(build.image)? {
+                Finding::Absent => {}
+                Finding::Whole(stored) => {
+                    seen.push(Seen::ours(build.id(), stored.manifest.digest.to_string(), None, Some(())));
+                }
+                Finding::Damaged(damage) => {
+                    let state = State::Degraded(vec![damage.to_string()]);
+                    let name = build.image.as_str();
+                    seen.push(Seen { state, ..Seen::ours(build.id(), name, Some(damage), None) });
+                }
             }
         }
         Ok(seen)
     }
 
-    fn compare(&self, _: &Seen<Self>) -> Verdict {
-        // The image was found by its key, so it is the wanted one.
-        Verdict::Same
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        match &seen.fields {
+            // The image was found by its key, so it is the wanted one.
+            None => Verdict::Same,
+            Some(damage) => Verdict::Differs(vec![Change::in_place(damage.to_string())]),
+        }
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {

@@ -1,17 +1,19 @@
 //! The context of a step: the world, the journal, progress reports and requests to stop.
 
 use std::{
+    error::Error,
     fmt,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use devplat_kubernetes::{NotRecorded, ObjectRef, Pace, Stopped, Waiting};
-use devplat_plan::{Action, Physical, StepId};
+use devplat_plan::{Action, Id, Physical, StepId};
 use futures::future::BoxFuture;
 
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     journal::{self, Entry, Journal, Outcome},
     ui::{Event, Ui},
     world::World,
@@ -40,9 +42,39 @@ impl Cx {
         Self { world, step, action, journal, ui }
     }
 
+    /// Begins a step outside of a plan, with its own journal.
+    pub fn alone(world: Arc<World>, id: Id, action: Action, ui: Ui) -> Result<Self, Failure> {
+        world.state.make()?;
+        let (journal, _) = Journal::open(&world.state.journal())?;
+        let step = StepId { id, generation: 0, deletes: None };
+        let cx = Self::new(world, step, action, Arc::new(Mutex::new(journal)), ui);
+        cx.outcome(Outcome::Begun)?;
+        Ok(cx)
+    }
+
+    /// Records the end of the step, and returns its outcome.
+    pub fn ended<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        self.outcome(match &outcome {
+            Ok(_) => Outcome::Done,
+            Err(failure) if failure.is_stopped() => Outcome::Abandoned,
+            Err(failure) => Outcome::Failed(failure.one_line()),
+        })?;
+        outcome
+    }
+
+    /// Returns the generation of the resource that the step creates, changes or deletes.
+    pub fn generation(&self) -> u32 {
+        self.step.generation
+    }
+
     /// Reports the progress of the step.
     pub fn report(&self, what: impl fmt::Display) {
         self.ui.report(&Event::Waiting { step: self.step.to_string(), what: what.to_string() });
+    }
+
+    /// Reports something about the step that stays to be read, unlike its progress.
+    pub fn remark(&self, what: &str) {
+        self.ui.remark(&format!("{}: {what}", self.step));
     }
 
     /// Makes one call that changes a resource. Its intent is on disk before the call, its outcome after it.
@@ -70,15 +102,39 @@ impl Cx {
         }
     }
 
-    /// Records the intents of these calls, with one sync for all of them.
-    pub fn intend(&self, calls: impl IntoIterator<Item = String>) -> Result<(), Failure> {
-        let entries: Vec<_> = calls.into_iter().map(|call| (Some(call), Outcome::Calling, None)).collect();
-        Ok(self.record(&entries, true)?)
+    /// The same for a caller that needs the error of the call. The outer failure is that of the journal.
+    pub async fn attempt<T, E>(
+        &self,
+        call: impl Into<String>,
+        physical: impl FnOnce(&T) -> Option<Physical>,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<Result<T, E>, Failure>
+    where
+        E: Error + 'static,
+    {
+        let call = call.into();
+        self.record(&[(Some(call.clone()), Outcome::Calling, None)], true)?;
+        let outcome = work.await;
+        let (is, physical) = match &outcome {
+            Ok(value) => (Outcome::Made, physical(value)),
+            Err(error) => (Outcome::Failed(Failure::of(Exit::PartWay, error).one_line()), None),
+        };
+        self.record(&[(Some(call), is, physical)], false)?;
+        Ok(outcome)
     }
 
-    /// Records the success of a call whose intent was recorded.
-    pub fn made(&self, call: String, physical: Option<Physical>) -> Result<(), Failure> {
-        Ok(self.record(&[(Some(call), Outcome::Made, physical)], false)?)
+    /// Writes a file of the state folder, as one call.
+    pub async fn write_file(&self, path: &Path, text: &str) -> Result<(), Failure> {
+        let file = Physical(path.display().to_string());
+        let work = async { self.world.state.write(path, text) };
+        self.call(format!("write {file}"), |()| Some(file), work).await
+    }
+
+    /// Deletes a file of the state folder, as one call.
+    pub async fn delete_file(&self, path: &Path) -> Result<(), Failure> {
+        let file = Physical(path.display().to_string());
+        let work = async { self.world.state.delete(path) };
+        self.call(format!("delete {file}"), |()| Some(file), work).await
     }
 
     /// Records the progress of the step itself.
@@ -98,6 +154,7 @@ impl Cx {
         synced: bool,
     ) -> Result<(), journal::Error> {
         let at = (self.world.now)();
+        let deleted = self.step.deletes.as_ref();
         let entries: Vec<Entry> = what
             .iter()
             .map(|(call, outcome, physical)| Entry {
@@ -107,7 +164,7 @@ impl Cx {
                 outcome: outcome.clone(),
                 generation: self.step.generation,
                 call: call.clone(),
-                physical: physical.as_ref().map(|physical| physical.0.clone()),
+                physical: physical.as_ref().or(deleted).map(|physical| physical.0.clone()),
             })
             .collect();
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,6 @@
 
 use devplat_image::ImageName;
 use devplat_plan::Id;
-use devplat_profile::Cluster;
 
 use super::{
     CLUSTER,
@@ -29,10 +28,7 @@ pub(super) fn pulled_through(inputs: &PlatformInputs) -> Option<Id> {
 
 /// Returns the cluster if its deletion deletes the resources in it, which holds if devplat created it.
 pub(super) fn dies_with(inputs: &PlatformInputs) -> Option<Id> {
-    match inputs.profile.cluster {
-        Cluster::Kind(_) | Cluster::K3d(_) => Some(CLUSTER.single()),
-        Cluster::Existing(_) => None,
-    }
+    inputs.profile.cluster.local().map(|_| CLUSTER.single())
 }
 
 /// The same for found resources, without a profile.

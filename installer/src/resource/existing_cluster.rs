@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use devplat_kubernetes::{capabilities::Capabilities, context};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Verdict};
-use devplat_profile::Cluster;
+use devplat_profile::Origin;
 
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
@@ -35,9 +35,9 @@ impl Kind for Existing {
     type Output = ClusterAccess;
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        Ok(match inputs.profile.cluster {
-            Cluster::Existing(_) => vec![Self { needs: Needs::of(&inputs.profile) }],
-            Cluster::Kind(_) | Cluster::K3d(_) => Vec::new(),
+        Ok(match inputs.profile.cluster.origin() {
+            Origin::Existing(_) => vec![Self { needs: Needs::of(&inputs.profile) }],
+            Origin::Created(_) => Vec::new(),
         })
     }
 
@@ -60,9 +60,10 @@ impl Kind for Existing {
         let access = ClusterAccess::named(named);
         let client = world.client_of(&access).await?;
         context::reach(&client, &named.context, world).await?;
-        // A destroy needs none of them.
-        let capabilities =
-            if wanted.is_empty() { None } else { Some(Box::new(world.capabilities(named).await?.clone())) };
+        let capabilities = match wanted {
+            Wanted::These(_) => Some(Box::new(world.capabilities(named).await?.clone())),
+            Wanted::Nothing | Wanted::Outputs => None,
+        };
         let seen = Seen::ours(CLUSTER.single(), named.context.name.clone(), capabilities, Some(access));
         Ok(vec![Seen { owner: Owner::Adopted, ..seen }])
     }

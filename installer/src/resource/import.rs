@@ -1,4 +1,5 @@
-//! An image in the nodes of a local cluster, under a name with its digest, so that an existing image is the wanted one.
+//! An image in the nodes of a local cluster, under a name with its digest or a tag made from it, so that an existing
+//! image is the wanted one.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -6,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use devplat_image::{Digest, ImageName, Stored, write_archive};
+use devplat_image::{Digest, ImageName, Stored, write_archive, write_tagged_archive};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
 use devplat_tool::{
     docker::{Container, Engine, EngineError},
@@ -26,6 +27,9 @@ use crate::{
 
 /// How long containerd may take to answer after the start of a node.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a loaded image may take to show in a node's list, which containerd updates after the load.
+const SHOWN: Duration = Duration::from_secs(5);
+
 /// An image to import into the nodes.
 #[derive(Clone)]
 pub(crate) struct Import {
@@ -82,7 +86,10 @@ impl Kind for Import {
         let mut stored = Vec::new();
         for import in wanted.of::<Self>() {
             let found = import.inputs.stored(import.image)?;
-            stored.extend(found.map(|stored| (import, stored.local_reference().to_string())));
+            stored.extend(found.map(|stored| {
+                let name = import.by.reference(&stored).to_string();
+                (import, name)
+            }));
         }
         let Some((first, _)) = stored.first() else { return Ok(Vec::new()) };
         let names: Vec<String> = stored.iter().map(|(_, name)| name.clone()).collect();
@@ -105,21 +112,19 @@ impl Import {
     /// Imports the image unless the nodes have it, because the creation of the cluster may already have imported it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
-        let physical = Physical(stored.local_reference().to_string());
+        let physical = Physical(self.by.reference(&stored).to_string());
         if !present(&self.by, std::slice::from_ref(&physical.0), &cx.world).await?.is_empty() {
             return Ok(physical);
         }
-        let report = |what: &str| cx.report(what);
-        let call = format!("import image {} into the nodes", self.image);
         match &self.by {
             NodeImport::Engine { label } => {
                 let engine = cx.world.engine()?;
                 let nodes = nodes(engine, label).await?;
-                let work = bring_in(vec![stored], engine, &nodes, report);
-                cx.call(call, |()| Some(physical.clone()), work).await?;
+                bring_in(vec![stored], engine, &nodes, cx).await?;
             }
             NodeImport::Minikube { profile } => {
-                let work = load_into_minikube(stored, profile, &cx.world);
+                let call = format!("minikube image load {} -p {profile}", self.image);
+                let work = load_into_minikube(stored, &physical.0, profile, &cx.world);
                 cx.call(call, |()| Some(physical.clone()), work).await?;
             }
         }
@@ -140,12 +145,9 @@ async fn present(by: &NodeImport, names: &[String], world: &World) -> Result<BTr
                 there.retain(|name| of_node.contains(name));
             }
         }
-        NodeImport::Minikube { .. } => {
-            let client = world.client().await?;
-            for name in names {
-                if !devplat_kubernetes::capabilities::nodes_have_image(&client, name).await? {
-                    there.remove(name);
-                }
+        NodeImport::Minikube { profile } => {
+            for of_node in minikube::images(&world.surroundings, profile).await?.values() {
+                there.retain(|name| of_node.contains(name));
             }
         }
     }
@@ -160,7 +162,7 @@ pub(super) fn node_label(maker: Maker, name: &str) -> String {
 /// Lists the containers with this label that are nodes, without load balancers and registries.
 pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>, Failure> {
     let containers = engine.containers(label).await?;
-    let is_node = |one: &Container| [Maker::Kind, Maker::K3d].into_iter().any(|maker| maker.role(one).is_some());
+    let is_node = |one: &Container| Maker::ALL.into_iter().any(|maker| maker.role(one).is_some());
     Ok(containers.into_iter().filter(is_node).collect())
 }
 
@@ -184,41 +186,79 @@ fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure
     }
 }
 
-/// Imports all assembled images into the nodes of a cluster that is still being created. A failure is only reported,
-/// because the images' own steps check the nodes again.
-pub(super) async fn bring_in_early(inputs: &PlatformInputs, engine: &Engine, label: &str, report: impl Fn(&str)) {
-    let stored: Vec<Stored> =
-        inputs.images().into_iter().filter_map(|image| inputs.stored(image).ok().flatten()).collect();
-    if stored.is_empty() {
-        return;
+/// Imports images into the nodes of a cluster that is still being created, each as soon as it is assembled. A failure is
+/// only reported, because the images' own steps check the nodes again.
+pub(super) struct EarlyImport<'a> {
+    inputs: &'a PlatformInputs,
+    maker: Maker,
+    /// The least number of nodes that the cluster will have.
+    count: usize,
+    /// The nodes, once containerd answers in all of them.
+    nodes: Vec<Container>,
+    /// The images that are not imported yet.
+    left: Vec<ImageName>,
+}
+
+impl<'a> EarlyImport<'a> {
+    /// Returns the import of the images that the profile brings into the nodes.
+    pub(super) fn new(inputs: &'a PlatformInputs, maker: Maker, count: usize) -> Self {
+        let left = match &inputs.delivery {
+            Delivery::Nodes(_) => inputs.images(),
+            Delivery::LocalRegistry(_) | Delivery::Registry(_) => Vec::new(),
+        };
+        Self { inputs, maker, count, nodes: Vec::new(), left }
     }
-    let outcome = async {
-        let nodes = nodes(engine, label).await?;
-        bring_in(stored, engine, &nodes, &report).await
-    };
-    if let Err(failure) = outcome.await {
-        report(&format!("importing images later: {}", failure.one_line()));
-        tracing::debug!(why = %failure.one_line(), "images were not imported early");
+
+    /// Returns whether no image is left.
+    pub(super) fn is_done(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// Imports the images that are assembled, if containerd answers in every node.
+    pub(super) async fn import(&mut self, engine: &Engine, cx: &Cx) {
+        if self.nodes.is_empty() {
+            self.nodes = self.nodes_with_containerd(engine).await.unwrap_or_default();
+        }
+        if self.nodes.is_empty() {
+            return;
+        }
+        let all = self.left.iter();
+        let stored: Vec<Stored> = all.filter_map(|image| self.inputs.stored(*image).ok().flatten()).collect();
+        if stored.is_empty() {
+            return;
+        }
+        self.left.retain(|image| stored.iter().all(|stored| stored.name != *image));
+        if let Err(failure) = bring_in(stored, engine, &self.nodes, cx).await {
+            cx.report(format!("importing images later: {}", failure.one_line()));
+            tracing::debug!(why = %failure.one_line(), "images were not imported early");
+        }
+    }
+
+    /// Returns the nodes; none before containerd answers in all of them.
+    async fn nodes_with_containerd(&self, engine: &Engine) -> Result<Vec<Container>, Failure> {
+        let label = node_label(self.maker, self.inputs.platform.as_str());
+        let nodes = nodes(engine, &label).await?;
+        if nodes.len() < self.count {
+            return Ok(Vec::new());
+        }
+        let looks = nodes.iter().map(|node| self.maker.containerd_is_up(engine, &node.name));
+        let up = futures::future::try_join_all(looks).await?;
+        Ok(if up.into_iter().all(|up| up) { nodes } else { Vec::new() })
     }
 }
 
 /// Imports the missing ones of `images` into each node, without layers that its containerd has.
-async fn bring_in(
-    images: Vec<Stored>,
-    engine: &Engine,
-    nodes: &[Container],
-    report: impl Fn(&str),
-) -> Result<(), Failure> {
+async fn bring_in(images: Vec<Stored>, engine: &Engine, nodes: &[Container], cx: &Cx) -> Result<(), Failure> {
     let images = Arc::new(images);
     for node in nodes {
         // If the node cannot list its blobs, send all of them; the import reports the reason.
         let has = containerd::blobs(engine, &node.name).await.unwrap_or_default();
         let all = has.is_empty();
-        match import(&images, engine, node, has, &report).await {
+        match import(&images, engine, node, has, cx).await {
             // The node's garbage collection has deleted a blob in the meantime.
             Err(failure) if !all => {
-                report(&format!("importing all again: {}", failure.one_line()));
-                import(&images, engine, node, HashSet::new(), &report).await?;
+                cx.report(format!("importing all again: {}", failure.one_line()));
+                import(&images, engine, node, HashSet::new(), cx).await?;
             }
             outcome => outcome?,
         }
@@ -226,17 +266,17 @@ async fn bring_in(
     Ok(())
 }
 
-/// Imports `images` without the blobs that the node `has`.
+/// Imports `images` without the blobs that the node `has`. If that fails, removes their names from the node.
 async fn import(
     images: &Arc<Vec<Stored>>,
     engine: &Engine,
     node: &Container,
     has: HashSet<Digest>,
-    report: impl Fn(&str),
+    cx: &Cx,
 ) -> Result<(), Failure> {
     let lacks = images.iter().flat_map(Stored::blobs).filter(|blob| !has.contains(&blob.digest));
     let bytes: u64 = lacks.map(|blob| blob.size).sum();
-    report(&format!("importing {} into {}", indicatif::DecimalBytes(bytes), node.name));
+    cx.report(format!("importing {} into {}", indicatif::DecimalBytes(bytes), node.name));
     let source = Arc::clone(images);
     let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
         // A file without a name, so that a killed run leaves no file.
@@ -245,22 +285,57 @@ async fn import(
         Ok(Arc::new(file))
     });
     let archive = archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?;
-    let archive = archive.map_err(|failure| failure.while_doing("cannot write images to a temporary file"))?;
+    let archive =
+        archive.map_err(|failure| failure.while_doing("cannot write images to a temporary file"))?;
     let names: Vec<String> = images.iter().map(|image| image.local_reference().to_string()).collect();
-    Ok(containerd::import(engine, &node.name, &names, archive).await?)
+    let images: Vec<String> = images.iter().map(|image| image.name.to_string()).collect();
+    let call = format!("import {} into {}", images.join(", "), node.name);
+    let work = containerd::import(engine, &node.name, &names, archive);
+    let imported = cx.call(call, |()| Some(Physical(names.join(", "))), work).await;
+    if imported.is_err() {
+        let call = format!("remove {} from {}", images.join(", "), node.name);
+        // The failed import is the error to report, not a failed removal.
+        let _ = cx.call(call, |()| None, containerd::remove(engine, &node.name, &names)).await;
+    }
+    imported
 }
 
-async fn load_into_minikube(stored: Stored, profile: &str, world: &World) -> Result<(), Failure> {
+/// Loads the image into every node, and checks that each node then lists it under `name`.
+async fn load_into_minikube(stored: Stored, name: &str, profile: &str, world: &World) -> Result<(), Failure> {
     let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
         let mut file = tempfile::Builder::new().prefix("devplat-image-").suffix(".tar").tempfile()?;
-        write_archive(&[stored], &HashSet::new(), std::io::BufWriter::new(file.as_file_mut()))?;
+        write_tagged_archive(&[stored], std::io::BufWriter::new(file.as_file_mut()))?;
         Ok(file)
     });
     let archive = archive
         .await
         .map_err(|error| Failure::of(Exit::Internal, &error))?
         .map_err(|failure| failure.while_doing("cannot write an image to a temporary file"))?;
-    Ok(minikube::load(&world.surroundings, profile, archive.path()).await?)
+    minikube::load(&world.surroundings, profile, archive.path()).await?;
+    let loaded = tokio::time::Instant::now();
+    loop {
+        let nodes = minikube::images(&world.surroundings, profile).await?;
+        let without: Vec<&str> =
+            nodes.iter().filter(|(_, names)| !names.contains(name)).map(|(node, _)| node.as_str()).collect();
+        if without.is_empty() {
+            return Ok(());
+        }
+        if loaded.elapsed() >= SHOWN {
+            return Err(not_loaded(name, profile, &without.join(", "), world));
+        }
+        world.pause(Duration::from_secs(1)).await?;
+    }
+}
+
+/// Returns the failure for nodes without an image that minikube loaded. minikube exits with 0 then, and only its log has
+/// the reason.
+fn not_loaded(name: &str, profile: &str, nodes: &str, world: &World) -> Failure {
+    let temporary = world.surroundings.text("TMPDIR").unwrap_or("/tmp");
+    let why =
+        format!("`minikube image load` reported no error, but these nodes do not list image {name}: {nodes}");
+    Failure::new(Exit::PartWay, why)
+        .hint(format!("read the newest {temporary}/minikube_image_*.log: it has the reason"))
+        .hint(format!("start the nodes if `minikube status -p {profile}` shows them as stopped; then run the same command"))
 }
 
 /// Waits until containerd answers, and returns those of the images `names` that a node has.

@@ -67,7 +67,7 @@ impl Kind for K3dNodes {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
+        Edges { embeds: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {
@@ -84,7 +84,7 @@ impl Kind for K3dNodes {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let found = match local_cluster::find(Maker::K3d, world, !wanted.is_empty()).await? {
+        let found = match local_cluster::find(Maker::K3d, world, wanted).await? {
             Some(found) => Some(found),
             None => half(world).await?,
         };
@@ -160,24 +160,21 @@ impl K3dNodes {
             registries: Some(&registries),
         };
         world.make_scratch()?;
-        let physical = Physical(format!("k3d cluster {}", world.platform));
         let mut tool = local_tools::k3d(engine, world);
         if image == BUILT_IMAGE {
             tool = tool.with_tools_image(BUILT_TOOLS);
         }
-        let call = format!("k3d cluster create {}", world.platform);
-        let work = async {
+        let nodes = usize::from(self.spec.servers + self.spec.agents);
+        {
             let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
-            let nodes = usize::from(self.spec.servers + self.spec.agents);
             let mut pulling = Box::pin(prefetch::start_early(&self.inputs, Maker::K3d, nodes, cx));
             tokio::select! {
-                created = &mut creating => created,
-                () = &mut pulling => creating.await,
+                created = &mut creating => created?,
+                () = &mut pulling => creating.await?,
             }
-        };
-        cx.call(call, |()| Some(physical.clone()), work).await?;
+        }
         local_cluster::finish(Maker::K3d, &self.record(), engine, cx).await?;
-        Ok(physical)
+        Ok(physical(world))
     }
 
     async fn image(&self, engine: &Engine) -> Result<String, Failure> {
@@ -200,22 +197,41 @@ async fn create_or_replace_half(
     engine: &Engine,
     cx: &Cx,
 ) -> Result<(), Failure> {
-    match tool.create(creation, |step| cx.report(step)).await {
-        Ok(()) => Ok(()),
+    let call = format!("k3d cluster create {}", creation.name);
+    let work = tool.create(creation, |step| cx.report(step));
+    match cx.attempt(call.clone(), |()| Some(physical(&cx.world)), work).await? {
+        Ok(()) => return Ok(()),
         // Containers that a killed run had requested can appear after the plan was made.
         Err(ClusterError::AlreadyThere { name }) => {
-            let late = K3dNodes::find(&cx.world, &Wanted::new(&[])).await?.pop();
+            let late = K3dNodes::find(&cx.world, &Wanted::Nothing).await?.pop();
             let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
             if !ours {
                 return Err(ClusterError::AlreadyThere { name }.into());
             }
-            cx.report("deleting what an interrupted run left");
-            tool.delete(&name).await?;
-            Remains::of(engine, &name).await?.remove(engine).await?;
-            Ok(tool.create(creation, |step| cx.report(step)).await?)
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
     }
+    cx.report("deleting what an interrupted run left");
+    delete_all(tool, engine, cx).await?;
+    let work = tool.create(creation, |step| cx.report(step));
+    cx.call(call, |()| Some(physical(&cx.world)), work).await
+}
+
+/// Deletes the cluster, and then the objects that `k3d cluster delete` leaves: those that k3d created before its first
+/// node.
+async fn delete_all(tool: Tool<'_>, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
+    let name = cx.world.platform.as_str();
+    let call = format!("k3d cluster delete {name}");
+    cx.call(call, |()| Some(physical(&cx.world)), tool.delete(name)).await?;
+    for remain in Remains::of(engine, name).await?.in_order() {
+        let id = Physical(remain.id().to_owned());
+        cx.call(format!("delete {remain}"), |()| Some(id), remain.remove(engine)).await?;
+    }
+    Ok(())
+}
+
+fn physical(world: &World) -> Physical {
+    Physical(format!("k3d cluster {}", world.platform))
 }
 
 /// Finds the objects that an interrupted `k3d cluster create` left before its first node. They do not have devplat's
@@ -228,7 +244,7 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     if remains.is_empty() {
         return Ok(None);
     }
-    let network = engine.network(&network::network_name(&world.platform)).await?;
+    let network = network::named(engine, &world.platform).await?.pop();
     let what = format!("half of k3d cluster {name}");
     let owner = match network {
         Some(network) if remains.networks.is_empty() => ownership::of_labels(&what, &network.labels, world),
@@ -241,7 +257,8 @@ async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
     let mut seen = Seen::<K3dNodes>::ours(CLUSTER.single(), what, fields, None);
     seen.owner = owner;
     seen.state = State::Failed("its creation was interrupted".to_owned());
-    seen.deletion = Facts::lasting(Duration::from_secs(2)).taking([Takes::Engine, Takes::Tool("k3d")]);
+    seen.deletion =
+        Facts::lasting(Duration::from_secs(2)).taking([Takes::Engine, Takes::Tool(Maker::K3d.name())]);
     Ok(Some(seen))
 }
 
@@ -261,25 +278,18 @@ fn by_hand(remains: &Remains) -> String {
 
 async fn start(cx: &Cx) -> Result<Physical, Failure> {
     local_cluster::start(Maker::K3d, cx).await?;
-    Ok(Physical(format!("k3d cluster {}", cx.world.platform)))
+    Ok(physical(&cx.world))
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let found = K3dNodes::find(&cx.world, &Wanted::new(&[])).await?.pop();
+    let found = K3dNodes::find(&cx.world, &Wanted::Nothing).await?.pop();
     match found.map(|seen| seen.owner) {
         None | Some(Owner::Adopted | Owner::Caused { .. }) => Ok(()),
         Some(Owner::Ours) => {
             cx.report("deleting its nodes");
             cx.world.make_scratch()?;
-            let (engine, name) = (cx.world.engine()?, cx.world.platform.as_str());
-            let tool = local_tools::k3d(engine, &cx.world);
-            let work = async {
-                tool.delete(name).await?;
-                // `k3d cluster delete` leaves the objects that k3d created before its first node.
-                Remains::of(engine, name).await?.remove(engine).await?;
-                Ok::<_, Failure>(())
-            };
-            cx.call(format!("k3d cluster delete {name}"), |()| None, work).await
+            let engine = cx.world.engine()?;
+            delete_all(local_tools::k3d(engine, &cx.world), engine, cx).await
         }
         Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
     }

@@ -5,8 +5,7 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use devplat_plan::{
-    Action, Can, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Planned, Sight, State, Takes,
-    Verdict,
+    Action, Can, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Planned, Sight, State, Verdict,
 };
 use futures::future::BoxFuture;
 
@@ -47,7 +46,8 @@ pub trait Kind: Clone + Send + Sync + 'static {
     fn edges(&self) -> Edges;
     /// The duration and the needs of an action on it.
     fn facts(&self, doing: Action) -> Facts;
-    /// Finds the platform's resources of this kind, and foreign ones with the name of a wanted one. Changes nothing.
+    /// Finds the platform's resources of this kind, with doubles, and foreign ones with the name of a wanted one. Of equal
+    /// doubles, a plan keeps the last. Changes nothing.
     fn find(
         world: &World,
         wanted: &Wanted<'_>,
@@ -58,24 +58,37 @@ pub trait Kind: Clone + Send + Sync + 'static {
     fn settle(&self, cx: &Cx) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
 }
 
-/// The wanted resources during a search; none in a destroy.
+/// The purpose of a search.
 #[derive(Clone, Copy)]
-pub struct Wanted<'a>(&'a [AnyResource]);
+pub enum Wanted<'a> {
+    /// A comparison with these resources.
+    These(&'a [AnyResource]),
+    /// The deletion of all found resources.
+    Nothing,
+    /// The outputs of the found resources, without a comparison.
+    Outputs,
+}
 
 impl<'a> Wanted<'a> {
-    /// Wraps these resources.
-    pub fn new(all: &'a [AnyResource]) -> Self {
-        Self(all)
+    /// Returns the wanted resources.
+    pub fn all(&self) -> &'a [AnyResource] {
+        match *self {
+            Self::These(all) => all,
+            Self::Nothing | Self::Outputs => &[],
+        }
     }
 
     /// Returns the wanted resources of one kind.
     pub fn of<K: Kind>(&self) -> Vec<K> {
-        self.0.iter().filter_map(|any| any.inner.as_any().downcast_ref::<K>().cloned()).collect()
+        self.all().iter().filter_map(|any| any.inner.as_any().downcast_ref::<K>().cloned()).collect()
     }
 
-    /// Returns whether no resource is wanted.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Returns whether all found resources are deleted.
+    pub fn is_nothing(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::These(_) | Self::Outputs => false,
+        }
     }
 }
 
@@ -106,6 +119,8 @@ pub struct Seen<K: Kind> {
     pub id: Id,
     /// The name by which its provider knows it.
     pub physical: Physical,
+    /// Counts replacements, from 0.
+    pub generation: u32,
     /// Its owner.
     pub owner: Owner,
     /// Its state.
@@ -125,11 +140,12 @@ pub struct Seen<K: Kind> {
 }
 
 impl<K: Kind> Seen<K> {
-    /// Returns a resource of the platform that is ready and whose deletion destroys no data.
+    /// Returns a resource of the platform of generation 0 that is ready and whose deletion destroys no data.
     pub fn ours(id: Id, physical: impl Into<String>, fields: K::Fields, output: Option<K::Output>) -> Self {
         Self {
             id,
             physical: Physical(physical.into()),
+            generation: 0,
             owner: Owner::Ours,
             state: State::Ready,
             dies_with: None,
@@ -155,8 +171,8 @@ pub struct Found {
     pub id: Id,
     /// The sight for the planner, not yet compared.
     pub sight: Sight,
-    /// The needs of its deletion.
-    pub takes: Vec<Takes>,
+    /// The duration and the needs of its deletion.
+    pub deletion: Facts,
     seen: Arc<dyn Any + Send + Sync>,
     delete: Option<Deletion>,
     store: Arc<dyn Fn(&World) + Send + Sync>,
@@ -239,7 +255,7 @@ impl AnyResource {
     /// Finds the resources with its id.
     pub async fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
         let id = self.id();
-        let found = self.inner.find(world, Wanted(std::slice::from_ref(self))).await?;
+        let found = self.inner.find(world, Wanted::These(std::slice::from_ref(self))).await?;
         Ok(found.into_iter().filter(|found| found.id == id).collect())
     }
 }
@@ -343,10 +359,10 @@ fn find_of<'a, K: Kind>(world: &'a World, wanted: Wanted<'a>) -> BoxFuture<'a, R
     Box::pin(async move { Ok(K::find(world, &wanted).await?.into_iter().map(erase).collect()) })
 }
 
-fn erase<K: Kind>(seen: Seen<K>) -> Found {
+pub(super) fn erase<K: Kind>(seen: Seen<K>) -> Found {
     let sight = Sight {
         physical: seen.physical.clone(),
-        generation: 0,
+        generation: seen.generation,
         owner: seen.owner.clone(),
         state: seen.state.clone(),
         verdict: None,
@@ -357,7 +373,7 @@ fn erase<K: Kind>(seen: Seen<K>) -> Found {
         loses: seen.loses.clone(),
         usual_deletion: seen.deletion.usual,
     };
-    let takes = seen.deletion.takes.clone();
+    let deletion = seen.deletion.clone();
     let (id, output) = (seen.id.clone(), seen.output.clone());
     let store = {
         let (id, output) = (id.clone(), std::sync::Mutex::new(output));
@@ -377,5 +393,5 @@ fn erase<K: Kind>(seen: Seen<K>) -> Found {
             Box::pin(async move { delete(&seen, &cx).await })
         })
     });
-    Found { id, sight, takes, seen, delete, store: Arc::new(store) }
+    Found { id, sight, deletion, seen, delete, store: Arc::new(store) }
 }

@@ -8,14 +8,14 @@ use devplat_tool::{
     docker::Engine,
     local::{
         ClusterError, Maker,
-        kind::{self, Kind as Tool, Wanted as Creation},
+        kind::{Kind as Tool, Wanted as Creation},
     },
 };
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    import::EarlyImport,
     local_cluster::{self, Fields, mappings},
     local_tools,
     names::NETWORK,
@@ -31,6 +31,8 @@ use crate::{
 const BUILT_NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
 /// The label of a node image that has its own CNI plugin.
 const CNI_LABEL: &str = "dev.devplat.cni";
+/// The period between two looks at a cluster that is being created.
+const EARLY_PERIOD: Duration = Duration::from_millis(500);
 
 /// A kind cluster.
 #[derive(Clone)]
@@ -51,10 +53,8 @@ impl Kind for KindNodes {
     type Output = ClusterAccess;
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        Ok(match &inputs.profile.cluster {
-            Cluster::Kind(spec) => vec![Self { spec: spec.clone(), inputs: Arc::clone(inputs) }],
-            Cluster::K3d(_) | Cluster::Existing(_) => Vec::new(),
-        })
+        let Cluster::Kind(spec) = &inputs.profile.cluster else { return Ok(Vec::new()) };
+        Ok(vec![Self { spec: spec.clone(), inputs: Arc::clone(inputs) }])
     }
 
     fn id(&self) -> Id {
@@ -62,7 +62,7 @@ impl Kind for KindNodes {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
+        Edges { embeds: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {
@@ -79,7 +79,7 @@ impl Kind for KindNodes {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let found = local_cluster::find(Maker::Kind, world, !wanted.is_empty()).await?;
+        let found = local_cluster::find(Maker::Kind, world, wanted).await?;
         Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
     }
 
@@ -148,12 +148,9 @@ impl KindNodes {
             registry_config: matches!(self.inputs.delivery, Delivery::LocalRegistry(_)),
         };
         world.make_scratch()?;
-        let physical = Physical(format!("kind cluster {}", world.platform));
-        let call = format!("kind create cluster --name {}", world.platform);
-        let work = self.create_or_replace_half(&creation, engine, cx);
-        cx.call(call, |()| Some(physical.clone()), work).await?;
+        Box::pin(self.create_or_replace_half(&creation, engine, cx)).await?;
         local_cluster::finish(Maker::Kind, &self.record(), engine, cx).await?;
-        Ok(physical)
+        Ok(physical(world))
     }
 
     async fn create_or_replace_half(
@@ -163,21 +160,24 @@ impl KindNodes {
         cx: &Cx,
     ) -> Result<(), Failure> {
         let tool = local_tools::kind(engine, &cx.world);
-        match self.create_with_images(creation, tool, engine, cx).await {
-            Ok(()) => Ok(()),
+        let call = format!("kind create cluster --name {}", creation.name);
+        let work = self.create_with_images(creation, tool, engine, cx);
+        match Box::pin(cx.attempt(call.clone(), |()| Some(physical(&cx.world)), work)).await? {
+            Ok(()) => return Ok(()),
             // A node that a killed run had requested can appear after the plan was made.
             Err(ClusterError::AlreadyThere { name }) => {
-                let late = local_cluster::find::<Self>(Maker::Kind, &cx.world, true).await?;
+                let late = local_cluster::find::<Self>(Maker::Kind, &cx.world, &Wanted::Outputs).await?;
                 let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
                 if !ours {
                     return Err(ClusterError::AlreadyThere { name }.into());
                 }
-                cx.report("deleting what an interrupted run left");
-                tool.delete(&name).await?;
-                Ok(tool.create(creation, |step| cx.report(step)).await?)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        cx.report("deleting what an interrupted run left");
+        delete_all(tool, cx).await?;
+        let work = tool.create(creation, |step| cx.report(step));
+        cx.call(call, |()| Some(physical(&cx.world)), work).await
     }
 
     /// Creates the cluster, and imports images while kubeadm waits for the control plane and the processors are idle.
@@ -188,29 +188,33 @@ impl KindNodes {
         engine: &Engine,
         cx: &Cx,
     ) -> Result<(), ClusterError> {
-        let up = Notify::new();
-        let creating = tool.create(creation, |step| {
-            cx.report(step);
-            if step == kind::NODE_IS_UP {
-                up.notify_one();
+        let creating = tool.create(creation, |step| cx.report(step));
+        tokio::pin!(creating);
+        let nodes = 1 + usize::from(creation.workers);
+        let mut early = EarlyImport::new(&self.inputs, Maker::Kind, nodes);
+        while !early.is_done() {
+            tokio::select! {
+                created = &mut creating => return created,
+                paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { break },
             }
-        });
-        let images = async {
-            up.notified().await;
-            match &self.inputs.delivery {
-                Delivery::Nodes(_) => {
-                    let label = import::node_label(Maker::Kind, creation.name);
-                    import::bring_in_early(&self.inputs, engine, &label, |what| cx.report(what)).await;
+            let importing = early.import(engine, cx);
+            tokio::pin!(importing);
+            tokio::select! {
+                created = &mut creating => {
+                    if created.is_ok() {
+                        // Finish a running import, because its own step would start it again. After a stop, there is no
+                        // such step.
+                        tokio::select! {
+                            () = &mut importing => {}
+                            () = cx.world.stop.until_asked() => {}
+                        }
+                    }
+                    return created;
                 }
-                Delivery::LocalRegistry(_) | Delivery::Registry(_) => {}
+                () = &mut importing => {}
             }
-        };
-        tokio::pin!(creating, images);
-        tokio::select! {
-            // Finish a running import, because its own step would start it again.
-            created = &mut creating => { if created.is_ok() { images.await; } created }
-            () = &mut images => creating.await,
         }
+        creating.await
     }
 
     /// Returns the image for the nodes, or `None` for kind's own, and whether it has its own CNI plugin.
@@ -230,23 +234,30 @@ impl KindNodes {
     }
 }
 
+fn physical(world: &World) -> Physical {
+    Physical(format!("kind cluster {}", world.platform))
+}
+
 async fn start(cx: &Cx) -> Result<Physical, Failure> {
     local_cluster::start(Maker::Kind, cx).await?;
-    Ok(Physical(format!("kind cluster {}", cx.world.platform)))
+    Ok(physical(&cx.world))
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let found = local_cluster::find::<KindNodes>(Maker::Kind, &cx.world, false).await?;
+    let found = local_cluster::find::<KindNodes>(Maker::Kind, &cx.world, &Wanted::Nothing).await?;
     match found.map(|seen| seen.owner) {
         None | Some(Owner::Adopted | Owner::Caused { .. }) => Ok(()),
         Some(Owner::Ours) => {
             cx.report("deleting its nodes");
             cx.world.make_scratch()?;
-            let (engine, name) = (cx.world.engine()?, cx.world.platform.as_str());
-            let tool = local_tools::kind(engine, &cx.world);
-            cx.call(format!("kind delete cluster --name {name}"), |()| None, tool.delete(name)).await
+            delete_all(local_tools::kind(cx.world.engine()?, &cx.world), cx).await
         }
         Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
     }
 }
 
+async fn delete_all(tool: Tool<'_>, cx: &Cx) -> Result<(), Failure> {
+    let name = cx.world.platform.as_str();
+    let call = format!("kind delete cluster --name {name}");
+    cx.call(call, |()| Some(physical(&cx.world)), tool.delete(name)).await
+}

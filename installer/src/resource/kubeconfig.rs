@@ -3,7 +3,6 @@
 use std::{path::PathBuf, sync::Arc};
 
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_profile::Cluster;
 
 use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::KUBECONFIG};
 use crate::{
@@ -19,6 +18,15 @@ pub(crate) struct KeptKubeconfig {
     state: StateFolder,
 }
 
+/// Two kubeconfigs, which hold private keys.
+#[derive(Clone)]
+pub(crate) struct Fields {
+    /// The one in the state folder.
+    kept: String,
+    /// The one that leads to the cluster; `None` if the cluster has none to keep.
+    current: Option<Arc<str>>,
+}
+
 impl Kind for KeptKubeconfig {
     const NAME: KindName = KUBECONFIG;
     const GONE_FIRST: &'static [KindName] = &[];
@@ -28,15 +36,12 @@ impl Kind for KeptKubeconfig {
     const UPDATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
     /// It is deleted with the state folder.
     const DELETE: Option<super::kind::Remove<Self>> = None;
-    /// Whether it leads to the cluster.
-    type Fields = bool;
+    type Fields = Fields;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        Ok(match inputs.profile.cluster {
-            Cluster::Kind(_) | Cluster::K3d(_) => vec![Self { state: inputs.state.clone() }],
-            Cluster::Existing(_) => Vec::new(),
-        })
+        let local = inputs.profile.cluster.local();
+        Ok(local.map(|_| Self { state: inputs.state.clone() }).into_iter().collect())
     }
 
     fn id(&self) -> Id {
@@ -62,13 +67,14 @@ impl Kind for KeptKubeconfig {
             return Ok(Vec::new());
         }
         let path = world.state.kubeconfig();
-        let Some(text) = world.state.read(&path)? else { return Ok(Vec::new()) };
-        let leads = kept_text(world).is_some_and(|wanted| wanted == text);
-        Ok(vec![Seen::ours(KUBECONFIG.single(), path.display().to_string(), leads, Some(()))])
+        let Some(kept) = world.state.read(&path)? else { return Ok(Vec::new()) };
+        let fields = Fields { kept, current: current(world) };
+        Ok(vec![Seen::ours(KUBECONFIG.single(), path.display().to_string(), fields, Some(()))])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        if seen.fields {
+        let Fields { kept, current } = &seen.fields;
+        if current.as_deref() == Some(kept.as_str()) {
             Verdict::Same
         } else {
             Verdict::Differs(vec![Change::in_place("it does not lead to the cluster")])
@@ -83,15 +89,38 @@ impl Kind for KeptKubeconfig {
 impl KeptKubeconfig {
     async fn write(&self, cx: &Cx) -> Result<Physical, Failure> {
         let path: PathBuf = self.state.kubeconfig();
-        let text = kept_text(&cx.world)
+        let text = current(&cx.world)
             .ok_or_else(|| Failure::new(Exit::PartWay, "the cluster gave no kubeconfig"))?;
         self.state.make()?;
-        cx.call(format!("write {}", path.display()), |()| None, async { self.state.write(&path, &text) })
-            .await?;
+        cx.write_file(&path, &text).await?;
         Ok(Physical(path.display().to_string()))
     }
 }
 
-fn kept_text(world: &World) -> Option<String> {
-    world.cluster()?.kept.map(|text| text.to_string())
+/// Returns the kubeconfig that leads to the cluster.
+fn current(world: &World) -> Option<Arc<str>> {
+    world.cluster()?.kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use devplat_profile::PlatformName;
+
+    use super::*;
+
+    #[test]
+    fn kubeconfig_of_another_cluster_differs() {
+        let state = StateFolder::below(Path::new("/state"), &PlatformName::default());
+        let kubeconfig = KeptKubeconfig { state };
+        let compared = |kept: &str, current: Option<&str>| {
+            let fields = Fields { kept: kept.to_owned(), current: current.map(Arc::from) };
+            kubeconfig.compare(&Seen::ours(kubeconfig.id(), "kubeconfig", fields, Some(())))
+        };
+        assert_eq!(compared("a", Some("a")), Verdict::Same);
+        let differs = Verdict::Differs(vec![Change::in_place("it does not lead to the cluster")]);
+        assert_eq!(compared("a", Some("b")), differs);
+        assert_eq!(compared("a", None), differs);
+    }
 }

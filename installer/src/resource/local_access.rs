@@ -60,15 +60,10 @@ async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess
 
 /// Fetches the kubeconfig from the nodes.
 async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> {
-    let engine = world.engine()?;
-    let name = world.platform.as_str();
-    let text = match maker {
-        Maker::Kind => local_tools::kind(engine, world).kubeconfig(name).await?,
-        Maker::K3d => local_tools::k3d(engine, world).kubeconfig(name).await?,
-    };
+    let text = local_tools::kubeconfig(maker, world.engine()?, world).await?;
     ClusterAccess::kept(&text).map_err(|error| {
         Failure::of(Exit::Internal, &error)
-            .while_doing(format!("{} gave a kubeconfig that does not parse", local_tools::maker_name(maker)))
+            .while_doing(format!("{} gave a kubeconfig that does not parse", maker.name()))
     })
 }
 
@@ -83,7 +78,7 @@ enum Asleep {
 }
 
 async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> Result<Asleep, Failure> {
-    let client = match access.connect(&world.surroundings, &world.plugins).await {
+    let client = match access.connect(&world.surroundings, &world.plugins, world.clock()).await {
         Ok(client) => client,
         // An expired certificate is found before any call.
         Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use devplat_kubernetes::context;
-use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, State, Takes, Verdict};
+use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, Physical, State, Takes, Verdict};
 use devplat_profile::{Exposure, PortMapping};
 use devplat_tool::{
     docker::{Container, Engine},
@@ -16,7 +16,6 @@ use serde_json::Value;
 use super::{
     CLUSTER, Cx, Kind, Seen, Wanted,
     local_access::{Unready, awake},
-    local_tools::maker_name,
     ownership,
 };
 use crate::{
@@ -37,6 +36,9 @@ pub(super) const LOSS: &str = "every dev server and home in it";
 #[serde(rename_all = "camelCase")]
 struct Record {
     platform: String,
+    /// Counts replacements; 0 in records of an older devplat.
+    #[serde(default)]
+    generation: u32,
     spec: Value,
 }
 
@@ -59,7 +61,10 @@ pub(super) fn nothing_known() -> Fields {
 /// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
 /// names of kind's and of k3d's containers never conflict.
 pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
-    let same_maker = wanted.is_empty() || !wanted.of::<K>().is_empty();
+    let same_maker = match wanted {
+        Wanted::These(_) => !wanted.of::<K>().is_empty(),
+        Wanted::Nothing | Wanted::Outputs => true,
+    };
     match &seen.owner {
         Owner::Foreign(_) => same_maker,
         Owner::Ours | Owner::Adopted | Owner::Caused { .. } => true,
@@ -67,21 +72,27 @@ pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
 }
 
 /// Finds the cluster of `maker` with the platform's name.
-pub(super) async fn find<K>(maker: Maker, world: &World, wanted: bool) -> Result<Option<Seen<K>>, Failure>
+pub(super) async fn find<K>(
+    maker: Maker,
+    world: &World,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Seen<K>>, Failure>
 where
     K: Kind<Fields = Fields, Output = ClusterAccess>,
 {
     let Some(engine) = &world.engine else { return Ok(None) };
     let name = world.platform.as_str();
     let nodes = maker.nodes(engine, name).await?;
-    let what = format!("{} cluster {name}", maker_name(maker));
+    let what = format!("{} cluster {name}", maker.name());
     let Some(first) = nodes.first() else { return labelled(maker, &what, world).await };
     let owner = owner(&what, &nodes, world);
     let mut seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     seen.owner = owner;
     seen.loses = Some(Loss(LOSS.to_owned()));
-    seen.deletion =
-        Facts::lasting(Duration::from_secs(3)).taking([Takes::Engine, Takes::Tool(maker_name(maker))]);
+    let ports = nodes.iter().flat_map(|node| node.bound.values().flatten());
+    seen.deletion = Facts::lasting(Duration::from_secs(3))
+        .taking([Takes::Engine, Takes::Tool(maker.name())])
+        .freeing(ports.map(|bound| (bound.address, bound.port).into()));
     if seen.owner != Owner::Ours {
         return Ok(Some(seen));
     }
@@ -92,11 +103,15 @@ where
             return Ok(Some(seen));
         }
         // A damaged record must not keep the user from deleting the cluster.
-        Some(record) if wanted => seen.fields.spec = Some(parse(&record, maker, first, world)?),
+        Some(record) if !wanted.is_nothing() => {
+            let Record { platform: _, generation, spec } = parse(&record, maker, first, world)?;
+            seen.generation = generation;
+            seen.fields.spec = Some(spec);
+        }
         Some(_) => {}
     }
     seen.fields.stopped = nodes.iter().filter(|node| !node.running).map(|node| node.name.clone()).collect();
-    if wanted && seen.fields.stopped.is_empty() {
+    if !wanted.is_nothing() && seen.fields.stopped.is_empty() {
         match awake(maker, &nodes, world).await? {
             Ok(access) => seen.output = Some(access),
             Err(why) => seen.fields.asleep = Some(why.to_string()),
@@ -109,17 +124,17 @@ where
     Ok(Some(seen))
 }
 
-/// Finds containers that kind would delete by their label although they are not nodes: kind sets all labels of a node
-/// when it creates it. The half-made clusters of k3d are found in `k3d_cluster`.
+/// Finds containers that kind would delete by their label although they are not nodes. The half-made clusters of k3d are
+/// found in `k3d_cluster`.
 async fn labelled<K>(maker: Maker, what: &str, world: &World) -> Result<Option<Seen<K>>, Failure>
 where
     K: Kind<Fields = Fields, Output = ClusterAccess>,
 {
     let label = format!("{}={}", maker.cluster_label(), world.platform);
-    let containers = match maker {
-        Maker::Kind => world.engine()?.containers(&label).await?,
-        Maker::K3d => Vec::new(),
-    };
+    if !maker.labels_only_nodes() {
+        return Ok(None);
+    }
+    let containers = world.engine()?.containers(&label).await?;
     let Some(first) = containers.first() else { return Ok(None) };
     let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     let owner =
@@ -127,16 +142,15 @@ where
     Ok(Some(Seen { owner, ..seen }))
 }
 
-fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result<Value, Failure> {
-    let record: Record = serde_json::from_slice(record).map_err(|error| {
+fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result<Record, Failure> {
+    serde_json::from_slice(record).map_err(|error| {
         Failure::of(Exit::PartWay, &error)
             .while_doing(format!("{} in container {} is damaged", maker.record_path(), node.name))
             .hint(format!(
                 "`{}` deletes the cluster with {LOSS}; no other command does",
                 world.command("destroy")
             ))
-    })?;
-    Ok(record.spec)
+    })
 }
 
 /// Returns the owner. All nodes must have the mark, because a node without it is not devplat's.
@@ -186,7 +200,9 @@ pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     for node in maker.nodes(engine, cx.world.platform.as_str()).await? {
         if !node.running {
             cx.report(format!("starting {}", node.name));
-            cx.call(format!("start container {}", node.name), |()| None, engine.start(&node.name)).await?;
+            let physical = Some(Physical(node.id.clone()));
+            let work = engine.start(&node.name);
+            cx.call(format!("start container {}", node.name), |()| physical, work).await?;
         }
     }
     Ok(())
@@ -210,30 +226,21 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
                 let since = *rejected_since.get_or_insert_with(tokio::time::Instant::now);
                 if since.elapsed() > REJECTED_PATIENCE {
                     return Err(Failure::new(Exit::PartWay, format!("the cluster cannot be used: {why}"))
-                        .hint(renewal(maker, &first)));
+                        .hint(format!("if they expired: {}", maker.renewal(&first))));
                 }
             }
         }
         if begun.elapsed() > START_PATIENCE {
+            let other = engine.other_host().await.ok().flatten();
             return Err(Failure::new(
                 Exit::PartWay,
                 format!("the cluster did not come up within {} s: {why}", START_PATIENCE.as_secs()),
             )
+            .maybe_hint(other.map(|other| other.hint()))
             .hint(format!("read `docker logs {first}`, then run the same command, which waits again")));
         }
         cx.report(format!("waiting for the cluster: {why}"));
         cx.pause(Duration::from_millis(300)).await?;
-    }
-}
-
-/// Returns the hint for expired certificates.
-fn renewal(maker: Maker, node: &str) -> String {
-    match maker {
-        Maker::Kind => format!(
-            "if they expired: `docker exec {node} kubeadm certs renew all`, then `docker restart {node}`"
-        ),
-        // k3s renews its certificates at its start.
-        Maker::K3d => format!("if they expired: `docker restart {node}`"),
     }
 }
 
@@ -245,10 +252,13 @@ pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx)
         Failure::new(Exit::PartWay, "its nodes were deleted while it was created")
             .hint("run the same command again")
     })?;
-    let record = Record { platform: cx.world.platform.to_string(), spec: spec.clone() };
+    let record =
+        Record { platform: cx.world.platform.to_string(), generation: cx.generation(), spec: spec.clone() };
     let text = serde_json::to_vec(&record).expect("a record is JSON");
     let work = maker.write_record(engine, &first.name, &text);
-    cx.call(format!("write {} in {}", maker.record_path(), first.name), |()| None, work).await
+    let (path, node) = (maker.record_path(), &first.name);
+    let physical = Some(Physical(format!("{node}:{path}")));
+    cx.call(format!("write {path} in {node}"), |()| physical, work).await
 }
 
 /// Returns the mapping of the bastion's node port and the profile's own mappings. Port 0 of this machine takes a free
@@ -277,22 +287,12 @@ pub(super) fn mappings(
 pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, nodes: u32) -> Vec<Takes> {
     let api = api_port.map(|port| (std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port));
     let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
-    let ports = ports.filter(|(_, port)| *port != 0).map(|address| Takes::FreePort(address.into()));
-    // kind uses the engine through the command docker.
-    let docker = match maker {
-        Maker::Kind => Some(Takes::Tool("docker")),
-        Maker::K3d => None,
-    };
+    // Docker chooses a port for 0, which still needs an address of this machine.
+    let ports = ports.map(|address| Takes::FreePort(address.into()));
+    let docker = maker.uses_docker_command().then_some(Takes::Tool("docker"));
     let engine = Takes::EngineOf(context::IMAGE_ARCHITECTURE);
-    [engine, Takes::Tool(maker_name(maker)), Takes::InotifyInstances(nodes * INOTIFY_PER_NODE)]
-        .into_iter()
-        .chain(docker)
-        .chain(ports)
-        .collect()
+    [engine, Takes::Tool(maker.name()), Takes::Nodes(nodes)].into_iter().chain(docker).chain(ports).collect()
 }
-
-/// systemd, containerd, kubelet and the control plane of one node open about this many (counted on a kind node).
-const INOTIFY_PER_NODE: u32 = 20;
 
 /// Returns the user's configuration file for kind or k3d.
 pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {

@@ -3,7 +3,9 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Takes, Verdict};
+use devplat_plan::{
+    Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Takes, Verdict,
+};
 use devplat_profile::{LocalRegistry, NodeImage};
 use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
 use tokio::{
@@ -76,7 +78,7 @@ impl Kind for Registry {
     }
 
     fn edges(&self) -> Edges {
-        Edges { needs: vec![NETWORK.single()], ..Edges::default() }
+        Edges { embeds: vec![NETWORK.single()], ..Edges::default() }
     }
 
     fn facts(&self, doing: Action) -> Facts {
@@ -91,15 +93,17 @@ impl Kind for Registry {
             return Ok(Vec::new());
         };
         let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, world);
+        let generation = ownership::generation_of(&container.labels);
         let output = container.running.then(|| pushed_to(&container)).flatten();
         if let Some(RegistryAddress(address)) = &output {
             await_answer(address).await;
         }
         let loses = Some(Loss("images that users pushed to it".to_owned()));
-        let state =
-            if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
+        let state = if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
+        let ports = container.bound.values().flatten().map(|bound| (bound.address, bound.port).into());
+        let deletion = Facts::lasting(Duration::from_secs(1)).freeing(ports);
         let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
-        Ok(vec![Seen { owner, state, loses, ..seen }])
+        Ok(vec![Seen { generation, owner, state, loses, deletion, ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -166,7 +170,7 @@ impl Registry {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let engine = cx.world.engine()?;
         let image = self.image(cx).await?;
-        let labels = ownership::own(&cx.world).labels();
+        let labels = ownership::labels(cx);
         let binding = Binding { address: LOOPBACK, port: self.spec.host_port.unwrap_or(0) };
         let container = NewContainer {
             name: &self.name,
@@ -179,10 +183,16 @@ impl Registry {
             volumes: &[],
             restart: Restart::UnlessStopped,
         };
-        let physical = Physical(self.name.clone());
         let call = format!("create container {}", self.name);
-        cx.call(call, |()| Some(physical.clone()), engine.run_container(&container)).await?;
-        Ok(physical)
+        let created = |id: &String| Some(Physical(id.clone()));
+        let id = Physical(cx.call(call, created, engine.create_container(&container)).await?);
+        if let Err(failure) = self.start_container(&id, cx).await {
+            let call = format!("delete container {}", self.name);
+            // The failed start is the error to report, not a failed deletion.
+            let _ = cx.call(call, |()| Some(id.clone()), engine.remove_container(&id.0)).await;
+            return Err(failure);
+        }
+        Ok(Physical(self.name.clone()))
     }
 
     /// Returns the image to run, and pulls it if the engine does not have it.
@@ -202,7 +212,8 @@ impl Registry {
                     indicatif::DecimalBytes(step.of)
                 ));
             });
-            cx.call(format!("pull {image}"), |()| None, pull).await.map_err(|failure| {
+            let pulled = Some(Physical(image.to_owned()));
+            cx.call(format!("pull {image}"), |()| pulled, pull).await.map_err(|failure| {
                 failure.hint("name another image with --set images.local.image=REFERENCE, or use no registry: --set images.delivery=nodes")
             })?;
         }
@@ -210,10 +221,14 @@ impl Registry {
     }
 
     async fn start(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let engine = cx.world.engine()?;
+        let physical = Physical(self.name.clone());
+        self.start_container(&physical, cx).await?;
+        Ok(physical)
+    }
+
+    async fn start_container(&self, physical: &Physical, cx: &Cx) -> Result<(), Failure> {
         let call = format!("start container {}", self.name);
-        cx.call(call, |()| None, engine.start(&self.name)).await?;
-        Ok(Physical(self.name.clone()))
+        cx.call(call, |()| Some(physical.clone()), cx.world.engine()?.start(&self.name)).await
     }
 }
 
@@ -223,10 +238,11 @@ fn pushed_to(container: &Container) -> Option<RegistryAddress> {
 }
 
 async fn delete(seen: &Seen<Registry>, cx: &Cx) -> Result<(), Failure> {
-    let still = Registry::find(&cx.world, &Wanted::new(&[])).await?;
+    let still = Registry::find(&cx.world, &Wanted::Nothing).await?;
     if !matches!(still.first(), Some(Seen { owner: Owner::Ours, .. })) {
         return Ok(());
     }
     let (engine, name) = (cx.world.engine()?, &seen.physical.0);
-    cx.call(format!("delete container {name}"), |()| None, engine.remove_container(name)).await
+    let physical = Some(Physical(seen.fields.id.clone()));
+    cx.call(format!("delete container {name}"), |()| physical, engine.remove_container(name)).await
 }

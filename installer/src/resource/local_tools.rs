@@ -2,7 +2,7 @@
 
 use devplat_tool::{
     docker::Engine,
-    local::{Maker, k3d::K3d, kind::Kind},
+    local::{ClusterError, Maker, k3d::K3d, kind::Kind},
 };
 
 use crate::world::World;
@@ -17,10 +17,11 @@ pub(super) fn k3d<'a>(engine: &'a Engine, world: &'a World) -> K3d<'a> {
     K3d::new(engine, &world.surroundings, &world.scratch_kubeconfig, &world.scratch_folder)
 }
 
-/// Returns the program of `maker`.
-pub(super) fn maker_name(maker: Maker) -> &'static str {
+/// Returns the kubeconfig of the platform's cluster, as its program prints it.
+pub(super) async fn kubeconfig(maker: Maker, engine: &Engine, world: &World) -> Result<String, ClusterError> {
+    let name = world.platform.as_str();
     match maker {
-        Maker::Kind => "kind",
-        Maker::K3d => "k3d",
+        Maker::Kind => kind(engine, world).kubeconfig(name).await,
+        Maker::K3d => k3d(engine, world).kubeconfig(name).await,
     }
 }

@@ -13,13 +13,12 @@ pub use kind::{AnyResource, Found, Kind, KindEntry, Seen, SeenThrough, Traits, W
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_plan::{Can, Graph, Id, Owner, Physical, Planned, Sight, State};
-use devplat_tool::local::Maker;
+use devplat_plan::{Can, Foreigner, Graph, Id, Owner, Physical, Planned, Sight, State};
 
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::{ClusterAccess, World},
+    world::World,
 };
 
 pub use crate::world::CLUSTER;
@@ -46,7 +45,7 @@ kinds! {
     import::Import,
     push::Push,
     prefetch::Prefetch,
-    keys::GeneratedKeys,
+    keys::GeneratedKey,
     release::Release,
     user_data::UserData,
     strays::Strays,
@@ -73,55 +72,44 @@ pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failu
 
 /// Finds the platform's cluster and stores the access to it, for verbs that use a platform without comparing it.
 pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
-    let named = existing_cluster::Existing::find(world, &Wanted::new(&[]))
-        .await?
-        .pop()
-        .map(|seen| (seen.owner, seen.output));
-    let local = async {
-        for maker in [Maker::Kind, Maker::K3d] {
-            if let Some(found) = reach(maker, world).await? {
-                return Ok::<_, Failure>(Some(found));
+    let mut foreign = None;
+    // An existing cluster, which the user names, is the last kind.
+    for kind in KINDS.iter().rev().filter(|kind| kind.name == CLUSTER) {
+        for cluster in kind.find(world, Wanted::Outputs).await? {
+            match &cluster.sight.owner {
+                Owner::Foreign(whose) => foreign = Some(whose.clone()),
+                Owner::Ours | Owner::Adopted | Owner::Caused { .. } => {
+                    cluster.store_output(world);
+                    return world.cluster().map(drop).ok_or_else(|| not_running(world));
+                }
             }
         }
-        Ok(None)
-    };
-    let found = match named {
-        Some(found) => Some(found),
-        None => local.await?,
-    };
-    let platform = &world.platform;
-    match found {
-        Some((Owner::Foreign(whose), _)) => {
-            Err(Failure::new(Exit::Usage, whose.to_string()).hint("name another platform with --name"))
-        }
-        Some((_, Some(access))) => {
-            world.outputs.put(CLUSTER.single(), access);
-            Ok(())
-        }
-        Some((_, None)) => {
-            Err(Failure::new(Exit::PartWay, format!("the cluster of platform {platform} is not running"))
-                .hint(format!("`{}` starts it", world.command("up"))))
-        }
-        None => {
-            Err(Failure::new(Exit::Usage, format!("there is no platform {platform} here")).hint(format!(
-                "`{}` creates one; --name names another, --context an existing cluster",
-                world.command("up")
-            )))
-        }
+    }
+    Err(foreign.map_or_else(|| no_platform(world), |whose| not_ours(&whose, world)))
+}
+
+fn not_running(world: &World) -> Failure {
+    let why = format!("the cluster of platform {} is not running", world.platform);
+    Failure::new(Exit::PartWay, why).hint(format!("`{}` starts it", world.command("up")))
+}
+
+fn not_ours(whose: &Foreigner, world: &World) -> Failure {
+    let failure = Failure::new(Exit::Usage, whose.to_string());
+    match whose {
+        Foreigner::Account(_) => failure.hint(format!(
+            "`{} --take-over` continues with the platform of the other account",
+            world.command("up")
+        )),
+        Foreigner::Stranger(_) => failure.hint("name another platform with --name"),
     }
 }
 
-/// Returns the owner of the cluster of `maker` with the platform's name, and the access to it if it is running.
-async fn reach(maker: Maker, world: &World) -> Result<Option<(Owner, Option<ClusterAccess>)>, Failure> {
-    let found = match maker {
-        Maker::Kind => local_cluster::find::<kind_cluster::KindNodes>(maker, world, true)
-            .await?
-            .map(|seen| (seen.owner, seen.output)),
-        Maker::K3d => local_cluster::find::<k3d_cluster::K3dNodes>(maker, world, true)
-            .await?
-            .map(|seen| (seen.owner, seen.output)),
-    };
-    Ok(found)
+fn no_platform(world: &World) -> Failure {
+    let why = format!("there is no platform {} here", world.platform);
+    Failure::new(Exit::Usage, why).hint(format!(
+        "`{}` creates one; --name names another, --context an existing cluster",
+        world.command("up")
+    ))
 }
 
 /// Returns whether a resource shows that the platform is in the searched place. The block in `~/.ssh/config` does not,

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Takes, Verdict};
-use devplat_profile::{Cluster, PlatformName};
-use devplat_tool::docker::EngineError;
+use devplat_profile::PlatformName;
+use devplat_tool::docker::{self, Engine, EngineError};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::PlatformInputs,
+    platform::{PlatformInputs, maker},
     world::World,
 };
 
@@ -24,13 +24,30 @@ pub(super) fn network_name(platform: &PlatformName) -> String {
     format!("devplat-{platform}")
 }
 
+/// Returns the networks with the name of a platform's network, the one in use last: an older engine can have several,
+/// and a plan keeps the last.
+pub(super) async fn named(engine: &Engine, platform: &PlatformName) -> Result<Vec<docker::Network>, Failure> {
+    let named = engine.networks_named(&network_name(platform)).await?;
+    if named.len() < 2 {
+        return Ok(named);
+    }
+    let (mut idle, mut used) = (Vec::new(), Vec::new());
+    for network in named {
+        let containers = engine.containers_of_network(&network.id).await?;
+        let list = if containers.is_empty() { &mut idle } else { &mut used };
+        list.push(network);
+    }
+    idle.append(&mut used);
+    Ok(idle)
+}
+
 /// A Docker network.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
     name: String,
     subnet: Option<Ipv4Net>,
     /// The key of the range in the profile.
-    key: &'static str,
+    key: String,
 }
 
 impl Kind for Network {
@@ -46,12 +63,9 @@ impl Kind for Network {
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        let (subnet, key) = match &inputs.profile.cluster {
-            Cluster::Kind(kind) => (kind.subnet, "cluster.kind.subnet"),
-            Cluster::K3d(k3d) => (k3d.subnet, "cluster.k3d.subnet"),
-            Cluster::Existing(_) => return Ok(Vec::new()),
-        };
-        let subnet = match subnet {
+        let Some(local) = inputs.profile.cluster.local() else { return Ok(Vec::new()) };
+        let key = format!("cluster.{}.subnet", maker(local.provider).name());
+        let subnet = match local.subnet {
             None => None,
             Some(IpNet::V4(subnet)) => Some(subnet),
             Some(IpNet::V6(subnet)) => {
@@ -76,20 +90,23 @@ impl Kind for Network {
 
     async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(engine) = &world.engine else { return Ok(Vec::new()) };
-        let Some(network) = engine.network(&network_name(&world.platform)).await? else {
-            return Ok(Vec::new());
-        };
-        let owner = ownership::of_labels(&format!("Docker network {}", network.name), &network.labels, world);
-        let seen = Seen::ours(NETWORK.single(), network.name, network.subnets, Some(()));
-        Ok(vec![Seen { owner, ..seen }])
+        let found = named(engine, &world.platform).await?.into_iter().map(|network| {
+            let what = format!("Docker network {}", network.name);
+            let owner = ownership::of_labels(&what, &network.labels, world);
+            let generation = ownership::generation_of(&network.labels);
+            let seen = Seen::ours(NETWORK.single(), network.id, network.subnets, Some(()));
+            Seen { generation, owner, ..seen }
+        });
+        Ok(found.collect())
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
         match self.subnet {
             Some(subnet) if !seen.fields.contains(&subnet.to_string()) => {
                 let was = seen.fields.join(", ");
+                // It holds no data itself: the cluster and the registry in it embed it, and name what is lost.
                 let change = Change::old_first(format!("its range is {was}; the profile wants {subnet}"));
-                Verdict::Differs(vec![change.losing("the cluster in it with its dev servers and homes")])
+                Verdict::Differs(vec![change])
             }
             _ => Verdict::Same,
         }
@@ -103,20 +120,20 @@ impl Kind for Network {
 impl Network {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let engine = cx.world.engine()?;
-        let labels = ownership::own(&cx.world).labels();
-        let physical = Physical(self.name.clone());
+        let labels = ownership::labels(cx);
         let work = async {
             let made = engine.create_network(&self.name, &labels, self.subnet).await;
             made.map_err(|error| self.failed(error))
         };
         let call = format!("create Docker network {}", self.name);
-        match cx.call(call, |()| Some(physical.clone()), work).await {
-            Ok(()) => Ok(physical),
+        match cx.call(call, |id: &String| Some(Physical(id.clone())), work).await {
+            Ok(id) => Ok(Physical(id)),
             // The engine may have created it although its answer was lost.
-            Err(failure) => match Self::find(&cx.world, &Wanted::new(&[])).await?.pop() {
-                Some(Seen { owner: Owner::Ours, .. }) => Ok(physical),
-                _ => Err(failure),
-            },
+            Err(failure) => {
+                let found = Self::find(&cx.world, &Wanted::Nothing).await?;
+                let ours = found.into_iter().rfind(|seen| seen.owner == Owner::Ours);
+                ours.map(|seen| seen.physical).ok_or(failure)
+            }
         }
     }
 }
@@ -130,30 +147,31 @@ impl Network {
         };
         let failure = Failure::from(error);
         match free {
-            Some(range) => failure.hint(format!("or name a range that is free here: --set {}={range}", self.key)),
+            Some(range) => {
+                failure.hint(format!("or name a range that is free here: --set {}={range}", self.key))
+            }
             None => failure,
         }
     }
 }
 
 async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
-    let (engine, name) = (cx.world.engine()?, &seen.physical.0);
-    let still_ours = Network::find(&cx.world, &Wanted::new(&[])).await?;
-    if !matches!(still_ours.first(), Some(Seen { owner: Owner::Ours, .. })) {
+    let (engine, id) = (cx.world.engine()?, &seen.physical.0);
+    let name = network_name(&cx.world.platform);
+    let still = Network::find(&cx.world, &Wanted::Nothing).await?;
+    if !still.iter().any(|one| one.physical == seen.physical && one.owner == Owner::Ours) {
         return Ok(());
     }
     // The platform's own containers are already deleted, so the remaining ones are not devplat's.
-    let attached = engine.network(name).await?.map(|network| network.attached).unwrap_or_default();
+    let attached = engine.network(id).await?.map(|network| network.attached).unwrap_or_default();
     if !attached.is_empty() {
         let users: Vec<&str> = attached.iter().map(|one| one.name.as_str()).collect();
-        return Err(Failure::new(Exit::Left, format!("container {} still uses it", users.join(", "))).hint(
-            format!(
-                "stop it, or `docker network disconnect {name} CONTAINER`, then run `{}` again",
-                cx.world.command("destroy")
-            ),
-        ));
+        let why = format!("container {} still uses it", users.join(", "));
+        return Err(Failure::new(Exit::Left, why).hint(format!(
+            "stop it, or `docker network disconnect {name} CONTAINER`, then run the same command again"
+        )));
     }
-    cx.call(format!("delete Docker network {name}"), |()| None, engine.remove_network(name)).await
+    cx.call(format!("delete Docker network {name}"), |()| None, engine.remove_network(id)).await
 }
 
 #[cfg(test)]
@@ -162,7 +180,8 @@ mod tests {
 
     #[test]
     fn engine_without_ranges_gets_one_that_is_free_in_the_hint() {
-        let network = Network { name: "devplat-a".to_owned(), subnet: None, key: "cluster.kind.subnet" };
+        let key = "cluster.kind.subnet".to_owned();
+        let network = Network { name: "devplat-a".to_owned(), subnet: None, key };
         let full = |free: Option<&str>| EngineError::NoAddressRange {
             networks: 30,
             unused: 2,

@@ -1,15 +1,18 @@
 //! The address of the local registry in the nodes of a kind cluster: a file that containerd reads at each pull, as kind
 //! documents it. k3d configures its nodes when it creates them.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
-use devplat_profile::Cluster;
-use devplat_tool::local::Maker;
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Takes, Verdict};
+use devplat_tool::{
+    docker::Engine,
+    local::{Maker, Owner as Mark},
+};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
     names::{NODE_REGISTRY, REGISTRY},
+    ownership,
 };
 use crate::{
     failure::Failure,
@@ -20,9 +23,11 @@ use crate::{
 /// The registry's address in the nodes of a kind cluster.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeRegistry {
-    label: String,
     host: String,
 }
+
+/// The content of the file by node; `None` if it is absent.
+pub(crate) type Files = BTreeMap<String, Option<String>>;
 
 /// Returns the id of this resource, if the profile wants it.
 pub(super) fn wanted_id(inputs: &PlatformInputs) -> Option<Id> {
@@ -30,14 +35,9 @@ pub(super) fn wanted_id(inputs: &PlatformInputs) -> Option<Id> {
 }
 
 fn wanted(inputs: &PlatformInputs) -> Option<NodeRegistry> {
-    match (&inputs.delivery, &inputs.profile.cluster) {
-        (Delivery::LocalRegistry(_), Cluster::Kind(_)) => Some(NodeRegistry {
-            label: import::node_label(Maker::Kind, inputs.platform.as_str()),
-            host: local_registry_host(&inputs.platform),
-        }),
-        (Delivery::LocalRegistry(_), Cluster::K3d(_) | Cluster::Existing(_))
-        | (Delivery::Nodes(_) | Delivery::Registry(_), _) => None,
-    }
+    let Delivery::LocalRegistry(_) = inputs.delivery else { return None };
+    inputs.maker().filter(|maker| maker.accepts_registries_later())?;
+    Some(NodeRegistry { host: local_registry_host(&inputs.platform) })
 }
 
 impl Kind for NodeRegistry {
@@ -47,9 +47,8 @@ impl Kind for NodeRegistry {
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.write(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = None;
-    /// Nodes without the file.
-    type Fields = Vec<String>;
+    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    type Fields = Files;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
@@ -75,30 +74,31 @@ impl Kind for NodeRegistry {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let mut seen = Vec::new();
-        for registry in wanted.of::<Self>() {
-            let engine = world.engine()?;
-            let nodes = import::nodes(engine, &registry.label).await?;
-            let mut lacking = Vec::new();
-            for node in &nodes {
-                let found = engine.read_file(&node.name, &registry.path()).await?;
-                if found.as_deref() != Some(registry.text().as_bytes()) {
-                    lacking.push(node.name.clone());
-                }
-            }
-            if lacking.len() < nodes.len() {
-                seen.push(Seen::ours(NODE_REGISTRY.single(), registry.path(), lacking, Some(())));
-            }
+        // The nodes of an existing cluster are not devplat's.
+        let (None, Some(engine)) = (&world.named, &world.engine) else { return Ok(Vec::new()) };
+        let registry = Self { host: local_registry_host(&world.platform) };
+        let files = registry.files(engine, world).await?;
+        let is_wanted = !wanted.of::<Self>().is_empty();
+        // If the profile wants none, a file with another content is not devplat's.
+        let counts = |text: &String| is_wanted || *text == registry.text();
+        if !files.values().flatten().any(counts) {
+            return Ok(Vec::new());
         }
-        Ok(seen)
+        let mut seen = Seen::<Self>::ours(NODE_REGISTRY.single(), registry.path(), files, Some(()));
+        seen.dies_with = Some(CLUSTER.single());
+        seen.deletion = Facts::lasting(Duration::ZERO).taking([Takes::Engine]);
+        Ok(vec![seen])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        if seen.fields.is_empty() {
+        let text = self.text();
+        let lacking = seen.fields.iter().filter(|(_, found)| found.as_ref() != Some(&text));
+        let lacking: Vec<&str> = lacking.map(|(node, _)| node.as_str()).collect();
+        if lacking.is_empty() {
             return Verdict::Same;
         }
-        let nodes = seen.fields.join(", ");
-        Verdict::Differs(vec![Change::in_place(format!("{nodes} cannot reach the local registry"))])
+        let what = format!("{} cannot reach the local registry", lacking.join(", "));
+        Verdict::Differs(vec![Change::in_place(what)])
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
@@ -115,13 +115,70 @@ impl NodeRegistry {
         format!("[host.\"http://{}\"]\n", self.host)
     }
 
+    /// Reads the file in each node of the platform's cluster. A cluster of the same name may not be devplat's.
+    async fn files(&self, engine: &Engine, world: &World) -> Result<Files, Failure> {
+        let mut files = Files::new();
+        for maker in Maker::ALL.into_iter().filter(|maker| maker.accepts_registries_later()) {
+            for node in maker.nodes(engine, world.platform.as_str()).await? {
+                let mark = Mark::of_node(&node);
+                if ownership::of_mark(&node.name, mark.as_ref(), world) != Owner::Ours {
+                    continue;
+                }
+                let content = engine.read_file(&node.name, &self.path()).await?;
+                files.insert(node.name, content.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+            }
+        }
+        Ok(files)
+    }
+
     async fn write(&self, cx: &Cx) -> Result<Physical, Failure> {
         let engine = cx.world.engine()?;
-        for node in import::nodes(engine, &self.label).await? {
-            let (path, text) = (self.path(), self.text());
-            let work = engine.write_file(&node.name, &path, text.as_bytes());
-            cx.call(format!("write {path} in {}", node.name), |()| None, work).await?;
+        let (path, text) = (self.path(), self.text());
+        for (node, found) in self.files(engine, &cx.world).await? {
+            if found.as_ref() == Some(&text) {
+                continue;
+            }
+            let physical = Physical(format!("{node}:{path}"));
+            let work = engine.write_file(&node, &path, text.as_bytes());
+            cx.call(format!("write {path} in {node}"), |()| Some(physical), work).await?;
         }
-        Ok(Physical(self.path()))
+        Ok(Physical(path))
+    }
+}
+
+/// Deletes the file in each node where it still has devplat's content.
+async fn delete(cx: &Cx) -> Result<(), Failure> {
+    let engine = cx.world.engine()?;
+    let registry = NodeRegistry { host: local_registry_host(&cx.world.platform) };
+    let (path, text) = (registry.path(), registry.text());
+    for (node, found) in registry.files(engine, &cx.world).await? {
+        if found.as_ref() != Some(&text) {
+            continue;
+        }
+        let physical = Physical(format!("{node}:{path}"));
+        let work = engine.remove_file(&node, &path);
+        cx.call(format!("delete {path} in {node}"), |()| Some(physical), work).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_without_the_current_file_are_named() {
+        let registry = NodeRegistry { host: "devplat-a-registry:5000".to_owned() };
+        let compared = |files: &[(&str, Option<&str>)]| {
+            let file = |(node, text): &(&str, Option<&str>)| ((*node).to_owned(), text.map(str::to_owned));
+            let files = files.iter().map(file).collect();
+            registry.compare(&Seen::ours(registry.id(), registry.path(), files, Some(())))
+        };
+        let current = Some("[host.\"http://devplat-a-registry:5000\"]\n");
+        assert_eq!(compared(&[("a-control-plane", current), ("a-worker", current)]), Verdict::Same);
+        let others =
+            compared(&[("a-control-plane", current), ("a-worker", None), ("a-worker2", Some("other"))]);
+        let what = "a-worker, a-worker2 cannot reach the local registry";
+        assert_eq!(others, Verdict::Differs(vec![Change::in_place(what)]));
     }
 }

@@ -5,11 +5,27 @@ use std::collections::BTreeMap;
 use devplat_plan::{Foreigner, Owner};
 use devplat_tool::local::Owner as Mark;
 
+use super::Cx;
 use crate::world::World;
+
+/// The label with the generation of an object that has replaced another one.
+const GENERATION_LABEL: &str = "dev.devplat.generation";
 
 /// Returns the mark of this run's objects.
 pub(super) fn own(world: &World) -> Mark {
     Mark { platform: world.platform.to_string(), account: Some(world.account.clone()) }
+}
+
+/// Returns the labels of an object that a step creates: its mark, and its generation unless that is 0.
+pub(super) fn labels(cx: &Cx) -> Vec<(String, String)> {
+    let generation = Some(cx.generation()).filter(|generation| *generation > 0);
+    let generation = generation.map(|generation| (GENERATION_LABEL.to_owned(), generation.to_string()));
+    own(&cx.world).labels().into_iter().chain(generation).collect()
+}
+
+/// Returns the generation of an object with these labels.
+pub(super) fn generation_of(labels: &BTreeMap<String, String>) -> u32 {
+    labels.get(GENERATION_LABEL).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
 /// Returns the owner of an object with these labels. `what` names it in messages, such as `Docker network devplat-a`.
@@ -28,8 +44,7 @@ pub(super) fn of_mark(what: &str, mark: Option<&Mark>, world: &World) -> Owner {
     match account {
         // Objects of an older devplat name no account.
         None => Owner::Ours,
-        // Compare user IDs, because names of accounts can change.
-        Some(account) if account.uid == world.account.uid || world.take_over => Owner::Ours,
+        Some(account) if account.uid == world.account.uid || world.takes_over(account) => Owner::Ours,
         Some(account) => Owner::Foreign(Foreigner::Account(format!(
             "{what} belongs to platform {platform} of account {} (uid {}) of this machine",
             account.name, account.uid
@@ -48,7 +63,7 @@ mod tests {
     use super::*;
     use crate::{
         state::StateFolder,
-        world::{Parts, Stop},
+        world::{Parts, Stop, TakenOver},
     };
 
     /// Returns the world of account ada, uid 1000, with platform devplat.
@@ -60,7 +75,7 @@ mod tests {
             account: Account { uid: 1000, name: "ada".to_owned() },
             take_over,
             stop: Stop::default(),
-            now: jiff::Timestamp::now,
+            now: Arc::new(jiff::Timestamp::now),
             surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
             engine: None,
             named: None,
@@ -84,6 +99,17 @@ mod tests {
         // A renamed account, and an object of an older devplat.
         assert_eq!(owner(Some((1000, "ada-b")), false), Owner::Ours);
         assert_eq!(owner(None, false), Owner::Ours);
+    }
+
+    #[test]
+    fn account_that_was_taken_over_is_accepted_in_later_runs() {
+        let first = world(true);
+        assert_eq!(of_mark("network a", Some(&mark(Some((4242, "other")))), &first), Owner::Ours);
+        assert_eq!(first.taken_over.texts(), ["4242:other"]);
+        let later = world(false).accepting(TakenOver::of(&first.taken_over.texts()));
+        assert_eq!(of_mark("network a", Some(&mark(Some((4242, "renamed")))), &later), Owner::Ours);
+        let third = of_mark("network a", Some(&mark(Some((4343, "third")))), &later);
+        assert!(matches!(third, Owner::Foreign(Foreigner::Account(_))), "{third:?}");
     }
 
     #[test]

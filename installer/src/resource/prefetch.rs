@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
-use devplat_profile::Cluster;
 use devplat_tool::{
     docker::Engine,
     local::{Maker, containerd},
@@ -48,11 +47,8 @@ impl Kind for Prefetch {
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        let maker = match (&inputs.delivery, &inputs.profile.cluster) {
-            (Delivery::LocalRegistry(_), Cluster::Kind(_)) => Maker::Kind,
-            (Delivery::LocalRegistry(_), Cluster::K3d(_)) => Maker::K3d,
-            (Delivery::LocalRegistry(_), Cluster::Existing(_))
-            | (Delivery::Nodes(_) | Delivery::Registry(_), _) => return Ok(Vec::new()),
+        let (Delivery::LocalRegistry(_), Some(maker)) = (&inputs.delivery, inputs.maker()) else {
+            return Ok(Vec::new());
         };
         if !inputs.images().contains(&IMAGE) {
             return Ok(Vec::new());
@@ -110,7 +106,9 @@ pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, maker: Maker, node
             Some(()) = pulls.next() => continue,
             paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
         }
-        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else { continue };
+        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else {
+            continue;
+        };
         let found = import::nodes(engine, &label).await.unwrap_or_default();
         for node in found {
             let waits = node.running && !started.contains(&node.name);
@@ -130,7 +128,8 @@ fn reference(inputs: &PlatformInputs) -> Result<String, Failure> {
 /// those that do can pull it.
 async fn pull(node: String, reference: String, engine: &Engine, cx: &Cx) {
     let pull = containerd::pull(engine, &node, &reference);
-    if let Err(failure) = cx.call(format!("pull image {IMAGE} in {node}"), |()| None, pull).await {
+    let physical = Some(Physical(reference.clone()));
+    if let Err(failure) = cx.call(format!("pull image {IMAGE} in {node}"), |()| physical, pull).await {
         cx.report(format!("{node} has not pulled it: {}", failure.one_line()));
     }
 }

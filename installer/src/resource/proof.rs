@@ -124,10 +124,12 @@ impl Proof {
             Failure::new(Exit::PartWay, "there is no dev server to prove the platform with")
                 .hint("run the same command again: it creates one")
         })?;
-        let way = proof::Way { route: &route, host: &host };
-        proof::finish(&client, platform, way, key, cx).await.map_err(unproved)?;
+        let clock = cx.world.clock();
+        let way = proof::Way { route: &route, host: &host, clock: &clock };
+        let policies = proof::finish(&client, platform, way, key, cx).await.map_err(unproved)?;
+        cx.world.keep_enforcement(policies);
         let Some(digest) = digest(&self.inputs)? else { return Ok(physical) };
-        proof::record(&client, platform, &digest, cx).await?;
+        proof::record(&client, platform, &proof::Record { digest, policies }, cx).await?;
         Ok(physical)
     }
 }
@@ -137,20 +139,24 @@ pub(super) async fn proved(inputs: &PlatformInputs, world: &World) -> Result<Pro
     let recorded = recorded(world).await?;
     Ok(match (recorded, digest(inputs)?) {
         (None, _) => Proved::Never,
-        (Some(recorded), Some(digest)) if recorded == digest => Proved::AsItIs,
+        (Some(recorded), Some(digest)) if recorded.digest == digest => Proved::AsItIs,
         (Some(_), _) => Proved::Before,
     })
 }
 
-async fn recorded(world: &World) -> Result<Option<String>, Failure> {
-    Ok(proof::recorded(&world.client().await?, world).await?)
+async fn recorded(world: &World) -> Result<Option<proof::Record>, Failure> {
+    let recorded = proof::recorded(&world.client().await?, world).await?;
+    world.keep_enforcement(recorded.as_ref().and_then(|recorded| recorded.policies));
+    Ok(recorded)
 }
 
 /// Returns the digest of the releases, which the proof records.
 fn digest(inputs: &PlatformInputs) -> Result<Option<String>, Failure> {
     let mut all = Vec::new();
     for name in ReleaseName::ALL {
-        let Some(kubernetes_release::Release { objects, .. }) = inputs.release(name)? else { return Ok(None) };
+        let Some(kubernetes_release::Release { objects, .. }) = inputs.release(name)? else {
+            return Ok(None);
+        };
         all.extend(objects);
     }
     Ok(Some(devplat_render::digest(&all)))

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
 use devplat_kubernetes::proof::{self, Patience, Remains};
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_render::ReleaseName;
 
 use super::{
@@ -35,8 +35,8 @@ pub(crate) struct ProofServer {
 pub(crate) struct Fields {
     /// Whether the platform is already proved, so that no dev server is needed.
     proved: bool,
-    /// Whether a killed run left a dev server.
-    left: bool,
+    /// The remains of an earlier proof.
+    remains: Remains,
 }
 
 impl Kind for ProofServer {
@@ -60,7 +60,8 @@ impl Kind for ProofServer {
     }
 
     fn edges(&self) -> Edges {
-        let images = self.inputs.images().into_iter().map(|image: ImageName| edges::delivered(&self.inputs, image));
+        let images =
+            self.inputs.images().into_iter().map(|image: ImageName| edges::delivered(&self.inputs, image));
         let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release_id);
         let needs = releases.into_iter().chain(images).chain(edges::pulled_through(&self.inputs)).collect();
         let cluster = CLUSTER.single();
@@ -73,43 +74,53 @@ impl Kind for ProofServer {
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let client = world.client().await?;
-        let left = match proof::remains(&client, world.platform.as_str(), world).await? {
-            Remains::Left => true,
-            // A destroy waits until they are gone.
-            Remains::Leaving => wanted.is_empty(),
-            Remains::Nothing => false,
-        };
+        let remains = proof::remains(&client, world.platform.as_str(), world).await?;
         let proved = match wanted.of::<Self>().pop() {
             None => false,
             Some(server) => super::proof::proved(&server.inputs, world).await? == Proved::AsItIs,
         };
-        if !proved && !left {
-            return Ok(Vec::new());
-        }
-        let fields = Fields { proved, left };
+        let fields = Fields { proved, remains };
+        let Some(state) = state(fields) else { return Ok(Vec::new()) };
         let seen = Seen::ours(PROOF_SERVER.single(), proof::NAME, fields, None);
-        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { state, dies_with: edges::dies_with_of(world), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        match seen.fields {
-            Fields { proved: true, left: false } => Verdict::Same,
-            Fields { proved: true, left: true } => {
-                Verdict::Differs(vec![Change::in_place("an interrupted run left it")])
-            }
-            Fields { proved: false, .. } => {
-                Verdict::Differs(vec![Change::in_place("the platform in its present state is not proved")])
-            }
-        }
+        compare(seen.fields)
     }
 
     async fn settle(&self, cx: &Cx) -> Result<ProofKey, Failure> {
         if self.key.get().is_some() {
             let client = cx.world.client().await?;
-            proof::wait_ready(&client, cx.world.platform.as_str(), PATIENCE, cx).await.map_err(super::proof::unproved)?;
+            proof::wait_ready(&client, cx.world.platform.as_str(), PATIENCE, cx)
+                .await
+                .map_err(super::proof::unproved)?;
         }
         Ok(Arc::clone(&self.key))
     }
+}
+
+/// Returns the state; `None` if there is no dev server, although a proof needs one.
+fn state(fields: Fields) -> Option<State> {
+    match fields {
+        Fields { proved: false, remains: Remains::Nothing } => None,
+        Fields { proved: false, remains: Remains::Leaving } => Some(State::Leaving),
+        // Each proof leaves a dev server that is being deleted, and the next one waits until it is gone.
+        Fields { proved: true, remains: Remains::Nothing | Remains::Leaving }
+        | Fields { proved: _, remains: Remains::Left } => Some(State::Ready),
+    }
+}
+
+fn compare(fields: Fields) -> Verdict {
+    let what = match fields {
+        Fields { proved: true, remains: Remains::Nothing | Remains::Leaving } => return Verdict::Same,
+        Fields { proved: true, remains: Remains::Left } => "an interrupted run left it",
+        Fields { proved: false, remains: Remains::Leaving } => "that of an earlier proof is being deleted",
+        Fields { proved: false, remains: Remains::Nothing | Remains::Left } => {
+            "the platform in its present state is not proved"
+        }
+    };
+    Verdict::Differs(vec![Change::in_place(what)])
 }
 
 impl ProofServer {
@@ -122,7 +133,8 @@ impl ProofServer {
             return Ok(physical);
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
-        let key = proof::begin(&client, platform, flavor, PATIENCE, cx).await.map_err(super::proof::unproved)?;
+        let key =
+            proof::begin(&client, platform, flavor, PATIENCE, cx).await.map_err(super::proof::unproved)?;
         self.key.set(key).map_err(|_| Failure::new(Exit::Internal, "the proof has two keys"))?;
         Ok(physical)
     }
@@ -131,4 +143,26 @@ impl ProofServer {
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.world.client().await?;
     Ok(proof::clear(&client, cx.world.platform.as_str(), cx).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dev_server_being_deleted_delays_only_a_new_proof() {
+        let of = |proved, remains| {
+            let fields = Fields { proved, remains };
+            (state(fields), compare(fields))
+        };
+        let differs = |what: &str| Verdict::Differs(vec![Change::in_place(what)]);
+        // Else an `up` directly after another one would have something to do.
+        assert_eq!(of(true, Remains::Leaving), (Some(State::Ready), Verdict::Same));
+        let (state, verdict) = of(false, Remains::Leaving);
+        assert_eq!(state, Some(State::Leaving));
+        assert_eq!(verdict, differs("that of an earlier proof is being deleted"));
+        let left = (Some(State::Ready), differs("an interrupted run left it"));
+        assert_eq!(of(true, Remains::Left), left);
+        assert_eq!(of(false, Remains::Nothing).0, None);
+    }
 }

@@ -152,7 +152,7 @@ impl Push {
                 let address = match known {
                     Some(address) => Some(address),
                     // The finders of both kinds run concurrently.
-                    None => local_registry::Registry::find(world, &Wanted::new(&[]))
+                    None => local_registry::Registry::find(world, &Wanted::Outputs)
                         .await?
                         .pop()
                         .and_then(|seen| seen.output),
@@ -162,7 +162,7 @@ impl Push {
             }
         };
         let reference = Reference::in_registry(&prefix, self.image, digest);
-        Ok(Some(Place::of(&reference, manner, &world.surroundings, tell).await?))
+        Ok(Some(Place::of(&reference, manner, &world.surroundings, &world.registries, tell).await?))
     }
 }
 
@@ -171,7 +171,9 @@ fn told(step: Step<'_>) -> String {
     match step {
         Step::AskingHelper { program } => format!("asking {program} for credentials"),
         Step::Present(part) => format!("{} is already in the registry", named(part)),
-        Step::Pushing { part, bytes } => format!("pushing {}, {}", named(part), indicatif::DecimalBytes(bytes)),
+        Step::Pushing { part, bytes } => {
+            format!("pushing {}, {}", named(part), indicatif::DecimalBytes(bytes))
+        }
         Step::Manifest => "pushing the manifest".to_owned(),
     }
 }

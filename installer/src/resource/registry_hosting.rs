@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_kubernetes::hosting::{self, Announced, Announcement, Hosting};
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Verdict};
+use kube::Client;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry,
+    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    local_registry::{self, RegistryAddress},
     names::{HOSTING, REGISTRY},
 };
 use crate::{
@@ -15,25 +17,39 @@ use crate::{
     world::World,
 };
 
+/// The object with the announcement.
+const OBJECT: &str = "ConfigMap kube-public/local-registry-hosting";
+
 /// The announcement of the local registry.
 #[derive(Debug, Clone)]
-pub(crate) struct RegistryHosting;
+pub(crate) struct RegistryHosting {
+    /// The registry's host and port for nodes.
+    host: String,
+}
+
+/// The known facts of an announcement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Fields {
+    /// The announced registry; `None` if the content cannot be read.
+    announced: Option<Hosting>,
+    /// The address to push to; `None` while the local registry is not running.
+    address: Option<RegistryAddress>,
+}
 
 impl Kind for RegistryHosting {
     const NAME: KindName = HOSTING;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
-    const CREATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(announce(cx)));
-    const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(announce(cx)));
+    const CREATE: Option<super::kind::Act<Self>> = Some(|hosting, cx| Box::pin(hosting.announce(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|hosting, cx| Box::pin(hosting.announce(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
-    /// Whether the announcement differs from the wanted one.
-    type Fields = bool;
+    type Fields = Fields;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         Ok(match inputs.delivery {
-            Delivery::LocalRegistry(_) => vec![Self],
+            Delivery::LocalRegistry(_) => vec![Self { host: local_registry_host(&inputs.platform) }],
             Delivery::Nodes(_) | Delivery::Registry(_) => Vec::new(),
         })
     }
@@ -61,28 +77,26 @@ impl Kind for RegistryHosting {
         if world.named.is_some() {
             return Ok(Vec::new());
         }
-        let announced = hosting::look(&world.client().await?).await?;
-        let (owner, hosting) = match announced {
-            None => return Ok(Vec::new()),
-            Some(Announcement { hosting, platform }) if platform.as_deref() == Some(world.platform.as_str()) => {
-                (Owner::Ours, hosting)
-            }
-            // Another tool's announcement stays, because ours is only a convenience.
-            Some(Announcement { hosting, platform: _ }) => (Owner::Adopted, hosting),
+        let Some(Announcement { hosting, platform }) = hosting::look(&world.client().await?).await? else {
+            return Ok(Vec::new());
         };
-        let wanted = wanted(world);
-        let physical = "ConfigMap kube-public/local-registry-hosting";
-        // Compare here, because `compare` does not know the registry's address.
-        let differs = owner == Owner::Ours && hosting != wanted;
-        let seen = Seen::ours(HOSTING.single(), physical, differs, Some(()));
+        // Another tool's announcement stays, because ours is only a convenience.
+        let ours = platform.as_deref() == Some(world.platform.as_str());
+        let owner = if ours { Owner::Ours } else { Owner::Adopted };
+        let fields = Fields { announced: hosting, address: world.outputs.get(&local_registry::address()) };
+        let seen = Seen::ours(HOSTING.single(), OBJECT, fields, Some(()));
         Ok(vec![Seen { owner, dies_with: Some(CLUSTER.single()), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        if seen.fields {
-            Verdict::Differs(vec![devplat_plan::Change::in_place("the registry's address has changed")])
-        } else {
-            Verdict::Same
+        let Fields { announced, address } = &seen.fields;
+        match (&seen.owner, address) {
+            (Owner::Adopted | Owner::Caused { .. } | Owner::Foreign(_), _) => Verdict::Same,
+            (Owner::Ours, None) => Verdict::Unknown("the local registry is not running".to_owned()),
+            (Owner::Ours, Some(address)) if *announced == Some(self.hosting(address)) => Verdict::Same,
+            (Owner::Ours, Some(_)) => {
+                Verdict::Differs(vec![Change::in_place("the registry's address has changed")])
+            }
         }
     }
 
@@ -91,37 +105,81 @@ impl Kind for RegistryHosting {
     }
 }
 
-fn wanted(world: &World) -> Option<Hosting> {
-    let address = world.outputs.get(&local_registry::address())?;
-    let port = address.0.rsplit(':').next().unwrap_or_default();
-    let inside = local_registry_host(&world.platform);
-    Some(Hosting {
-        host: Some(format!("localhost:{port}")),
-        host_from_container_runtime: Some(inside),
-        host_from_cluster_network: None,
-        help: None,
-    })
+impl RegistryHosting {
+    /// Returns the announcement of the registry at this address.
+    fn hosting(&self, RegistryAddress(address): &RegistryAddress) -> Hosting {
+        let port = address.rsplit(':').next().unwrap_or_default();
+        Hosting {
+            host: Some(format!("localhost:{port}")),
+            host_from_container_runtime: Some(self.host.clone()),
+            host_from_cluster_network: None,
+            help: None,
+        }
+    }
+
+    async fn announce(&self, cx: &Cx) -> Result<Physical, Failure> {
+        let address = cx.world.outputs.get(&local_registry::address());
+        let address =
+            address.ok_or_else(|| Failure::new(Exit::PartWay, "the local registry has no address"))?;
+        let client = cx.world.client().await?;
+        // An announcement is never changed, so that no other tool's is overwritten.
+        withdraw(&client, cx).await?;
+        let hosting = self.hosting(&address);
+        let work = hosting::announce(&client, cx.world.platform.as_str(), &hosting);
+        let physical = |announced: &Announced| match announced {
+            Announced::Created => Some(Physical(OBJECT.to_owned())),
+            Announced::Kept => None,
+        };
+        match cx.call(format!("create {OBJECT}"), physical, work).await? {
+            Announced::Created => {}
+            Announced::Kept => {
+                cx.report("another tool has announced a registry in the cluster; not replacing it");
+            }
+        }
+        Ok(Physical(OBJECT.to_owned()))
+    }
 }
 
-async fn announce(cx: &Cx) -> Result<Physical, Failure> {
-    let hosting =
-        wanted(&cx.world).ok_or_else(|| Failure::new(Exit::PartWay, "the local registry has no address"))?;
-    let client = cx.world.client().await?;
+/// Deletes the announcement if it is the platform's.
+async fn withdraw(client: &Client, cx: &Cx) -> Result<(), Failure> {
     let platform = cx.world.platform.as_str();
-    let work = async {
-        hosting::withdraw(&client, platform).await?;
-        hosting::announce(&client, platform, &hosting).await
-    };
-    let announced = cx.call("write ConfigMap kube-public/local-registry-hosting", |_| None, work).await?;
-    match announced {
-        Announced::Created => {}
-        Announced::Kept => cx.report("another tool has announced a registry in the cluster; not replacing it"),
+    let found = hosting::look(client).await?;
+    if found.is_none_or(|found| found.platform.as_deref() != Some(platform)) {
+        return Ok(());
     }
-    Ok(Physical("ConfigMap kube-public/local-registry-hosting".to_owned()))
+    let work = hosting::withdraw(client, platform);
+    cx.call(format!("delete {OBJECT}"), |()| Some(Physical(OBJECT.to_owned())), work).await
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let client = cx.world.client().await?;
-    let work = hosting::withdraw(&client, cx.world.platform.as_str());
-    cx.call("delete ConfigMap kube-public/local-registry-hosting", |()| None, work).await
+    withdraw(&cx.world.client().await?, cx).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcement_with_another_address_differs() {
+        let hosting = RegistryHosting { host: "devplat-a-registry:5000".to_owned() };
+        let address = RegistryAddress("127.0.0.1:41234".to_owned());
+        let compared = |owner: Owner, announced: Option<Hosting>, address: Option<&RegistryAddress>| {
+            let fields = Fields { announced, address: address.cloned() };
+            let seen = Seen::ours(hosting.id(), OBJECT, fields, Some(()));
+            hosting.compare(&Seen { owner, ..seen })
+        };
+        let current = Hosting {
+            host: Some("localhost:41234".to_owned()),
+            host_from_container_runtime: Some("devplat-a-registry:5000".to_owned()),
+            ..Hosting::default()
+        };
+        let differs = Verdict::Differs(vec![Change::in_place("the registry's address has changed")]);
+        assert_eq!(compared(Owner::Ours, Some(current.clone()), Some(&address)), Verdict::Same);
+        let moved = RegistryAddress("127.0.0.1:41235".to_owned());
+        assert_eq!(compared(Owner::Ours, Some(current.clone()), Some(&moved)), differs);
+        assert_eq!(compared(Owner::Ours, None, Some(&address)), differs);
+        let stopped = compared(Owner::Ours, Some(current), None);
+        assert_eq!(stopped, Verdict::Unknown("the local registry is not running".to_owned()));
+        assert_eq!(compared(Owner::Adopted, None, Some(&address)), Verdict::Same);
+    }
 }

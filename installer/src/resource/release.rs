@@ -4,18 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_api::{Slug, name};
 use devplat_kubernetes::{
-    admission::{self, PodTrial},
+    admission::{self, AdmissionRefusal, PodTrial, RefusalKind},
     proof,
     release::{self, DataLoss, State},
 };
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, State as Condition, Verdict};
+use devplat_plan::{
+    Action, Change, Edges, Facts, Id, KindName, Owner, Physical, State as Condition, Verdict,
+};
 use devplat_profile::PodSecurity;
-use devplat_render::ReleaseName;
-use kube::{Client, ResourceExt, api::DynamicObject};
+use devplat_render::{Images, ReleaseName};
+use kube::Client;
+use tokio::sync::OnceCell;
 
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
-    names::{BUILD, KEYS, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
+    names::{BUILD, KEY, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -33,6 +36,8 @@ const GONE_PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) struct Release {
     name: ReleaseName,
     inputs: Arc<PlatformInputs>,
+    /// The trial of the pods of all releases, which the first step of any release makes.
+    tried: Arc<OnceCell<()>>,
 }
 
 /// The known facts of a release in the cluster.
@@ -58,7 +63,9 @@ impl Kind for Release {
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        Ok(ReleaseName::ALL.map(|name| Self { name, inputs: Arc::clone(inputs) }).into())
+        let tried: Arc<OnceCell<()>> = Arc::default();
+        let release = |name| Self { name, inputs: Arc::clone(inputs), tried: Arc::clone(&tried) };
+        Ok(ReleaseName::ALL.map(release).into())
     }
 
     fn id(&self) -> Id {
@@ -80,10 +87,18 @@ impl Kind for Release {
             ReleaseName::Bastion => {
                 needs.push(edges::delivered(&self.inputs, devplat_image::ImageName::Bastion));
             }
-            ReleaseName::Users => needs.push(KEYS.single()),
+            ReleaseName::Users => {
+                let users = self.inputs.users_with_generated_keys();
+                needs.extend(users.map(|user| KEY.named(user.as_str())));
+            }
             ReleaseName::Crds | ReleaseName::Flavors => {}
         }
-        Edges { needs, dies_with: edges::dies_with(&self.inputs), seen_through: Some(cluster), ..Edges::default() }
+        Edges {
+            needs,
+            dies_with: edges::dies_with(&self.inputs),
+            seen_through: Some(cluster),
+            ..Edges::default()
+        }
     }
 
     fn facts(&self, _: Action) -> Facts {
@@ -126,6 +141,9 @@ impl Kind for Release {
         };
         match &**state {
             State::Absent | State::Foreign(_) => Verdict::Unknown("not compared".to_owned()),
+            State::Leaving(waiting) => {
+                Verdict::Differs(waiting.iter().map(|one| Change::in_place(one.to_string())).collect())
+            }
             State::Present { missing, drifted, surplus, unknown, recorded, not_ready } => {
                 let mut changes: Vec<Change> =
                     missing.iter().map(|object| Change::in_place(format!("{object} is missing"))).collect();
@@ -141,9 +159,7 @@ impl Kind for Release {
                 changes.extend(not_ready.iter().map(|waiting| Change::in_place(waiting.to_string())));
                 match (changes.is_empty(), unknown.first()) {
                     (true, None) => Verdict::Same,
-                    (true, Some((object, why))) => {
-                        Verdict::Unknown(format!("{object} {why}"))
-                    }
+                    (true, Some((object, why))) => Verdict::Unknown(format!("{object} {why}")),
                     (false, _) => Verdict::Differs(changes),
                 }
             }
@@ -161,31 +177,32 @@ impl Release {
         let client = cx.world.client().await?;
         let rendered = self.rendered()?;
         let physical = Physical(format!("devplat-release-{}", self.name));
-        self.try_pods(&client, &rendered, cx).await?;
-        release::apply(&client, &rendered, cx).await?;
+        self.tried.get_or_try_init(|| Box::pin(self.try_pods(&client, cx))).await?;
+        let marked = release::Release { account: Some(cx.world.account.to_string()), ..rendered };
+        release::apply(&client, &marked, cx).await?;
         Ok(physical)
     }
 
-    /// Fails before the first object is applied if the cluster would reject the release's pods. The first release also
-    /// tries the pod of a dev server: with the default flavor, in a namespace with the labels that the operator sets.
-    async fn try_pods(&self, client: &Client, rendered: &release::Release, cx: &Cx) -> Result<(), Failure> {
-        let labels = |namespace: &str| {
-            let is_it = |object: &&DynamicObject| {
-                object.types.as_ref().is_some_and(|types| types.kind == "Namespace") && object.name_any() == namespace
-            };
-            rendered.objects.iter().find(is_it).map(|object| object.labels().clone()).unwrap_or_default()
-        };
-        let of = |object: &DynamicObject| PodTrial::of(object, labels(&object.namespace()?));
-        let mut trials: Vec<PodTrial> = rendered.objects.iter().filter_map(of).collect();
+    /// Fails before the first object of any release is applied if the cluster would reject pods of the platform, with all
+    /// rejections. An installation also tries the pod of a dev server: with the default flavor, in a namespace with the
+    /// labels that the operator sets.
+    async fn try_pods(&self, client: &Client, cx: &Cx) -> Result<(), Failure> {
+        let images = self.inputs.future_references()?;
+        let mut trials = release::trials(client, &self.inputs.future_releases(&images)?, cx).await?;
         if self.name == ReleaseName::Crds {
-            trials.extend(self.dev_server()?);
+            trials.extend(self.dev_server(&images)?);
         }
-        let Some(refusal) = admission::try_pods(client, &trials, cx).await?.into_iter().next() else { return Ok(()) };
-        let hints = refusal.hints();
-        Err(Failure::of(Exit::Missing, &refusal).while_doing("the cluster rejects devplat's pods").with_hints(hints))
+        let Judged { remarks, failure } = judge(admission::try_pods(client, &trials, cx).await?);
+        for remark in &remarks {
+            cx.remark(remark);
+        }
+        match failure {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
     }
 
-    fn dev_server(&self) -> Result<Option<PodTrial>, Failure> {
+    fn dev_server(&self, images: &Images) -> Result<Option<PodTrial>, Failure> {
         let servers = &self.inputs.profile.dev_servers;
         let Some(flavor) = self.inputs.profile.flavors.get(&servers.default_flavor) else { return Ok(None) };
         let resources = serde_json::to_value(&flavor.resources).and_then(serde_json::from_value);
@@ -195,9 +212,11 @@ impl Release {
             PodSecurity::Baseline => Some("baseline"),
             PodSecurity::Unlabelled => None,
         };
-        let labels = level.map(|level| (name::POD_SECURITY_LABEL.to_owned(), level.to_owned())).into_iter().collect();
+        let labels =
+            level.map(|level| (name::POD_SECURITY_LABEL.to_owned(), level.to_owned())).into_iter().collect();
         let namespace = Slug::of(proof::NAME).namespace();
-        Ok(Some(PodTrial::dev_server(&namespace, labels, resources)))
+        let Images { operator: _, bastion: _, agent, dev_server } = images;
+        Ok(Some(PodTrial::dev_server(&namespace, labels, resources, dev_server, agent)))
     }
 
     fn rendered(&self) -> Result<release::Release, Failure> {
@@ -208,11 +227,38 @@ impl Release {
     }
 }
 
+/// The effect of rejected trials on the run.
+struct Judged {
+    remarks: Vec<String>,
+    failure: Option<Failure>,
+}
+
+/// Judges rejections of trials. A webhook may deny only dry runs, so its denial is a remark, and the pods themselves
+/// decide.
+fn judge(refusals: Vec<AdmissionRefusal>) -> Judged {
+    let (denied, refused): (Vec<_>, Vec<_>) =
+        refusals.into_iter().partition(|refusal| refusal.kind == RefusalKind::WebhookDenied);
+    let remarks = denied.iter().map(|refusal| format!("in a dry run, {refusal}")).collect();
+    if refused.is_empty() {
+        return Judged { remarks, failure: None };
+    }
+    let mut failure = Failure::new(Exit::Missing, "the cluster rejects devplat's pods");
+    for refusal in refused {
+        failure.causes.push(refusal.to_string());
+        for hint in refusal.hints() {
+            if !failure.hints.contains(&hint) {
+                failure.hints.push(hint);
+            }
+        }
+    }
+    Judged { remarks, failure: Some(failure) }
+}
+
 fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
     let faults: Vec<String> = match &fields {
         Fields::Compared(state) => match &**state {
             State::Present { not_ready, .. } => not_ready.iter().map(ToString::to_string).collect(),
-            State::Absent | State::Foreign(_) => Vec::new(),
+            State::Absent | State::Foreign(_) | State::Leaving(_) => Vec::new(),
         },
         Fields::NotRendered | Fields::Leftover => Vec::new(),
     };
@@ -222,16 +268,24 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
                 let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
                 Owner::stranger(format!("its name is taken by {}", names.join(", ")))
             }
-            State::Absent | State::Present { .. } => Owner::Ours,
+            State::Absent | State::Leaving(_) | State::Present { .. } => Owner::Ours,
         },
         Fields::NotRendered | Fields::Leftover => Owner::Ours,
     };
+    let leaving = matches!(&fields, Fields::Compared(state) if matches!(**state, State::Leaving(_)));
     let known = ReleaseName::ALL.into_iter().find(|known| known.as_str() == name);
     // A release is deleted after the releases that need it; releases that this version does not know are deleted first.
-    let needing = ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
+    let needing =
+        ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
-    let state = if faults.is_empty() { Condition::Ready } else { Condition::Degraded(faults) };
+    let state = if leaving {
+        Condition::Leaving
+    } else if faults.is_empty() {
+        Condition::Ready
+    } else {
+        Condition::Degraded(faults)
+    };
     Seen {
         owner,
         state,
@@ -258,5 +312,83 @@ impl Release {
     /// Returns the rendered release; `None` while images or keys that it names do not exist yet.
     pub(super) fn rendered_if_possible(&self) -> Result<Option<release::Release>, Failure> {
         self.inputs.release(self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_kubernetes::{ObjectRef, Waiting, call::Answer};
+
+    use super::*;
+    use crate::resource::tests::world;
+
+    fn refusal(namespace: &str, kind: RefusalKind) -> AdmissionRefusal {
+        let object = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: Some(namespace.to_owned()),
+            name: "devplat-trial".to_owned(),
+        };
+        let answer =
+            Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+        AdmissionRefusal { object, kind, answer }
+    }
+
+    #[test]
+    fn every_rejection_is_a_cause_with_its_remedy() {
+        let quota = RefusalKind::ResourceQuota { name: "team".to_owned(), resource: "limits.cpu".to_owned() };
+        let Judged { remarks, failure } = judge(vec![
+            refusal("a", quota),
+            refusal("b", RefusalKind::PodSecurity),
+            refusal("b", RefusalKind::PodSecurity),
+        ]);
+        assert_eq!(remarks, [""; 0]);
+        let failure = failure.unwrap();
+        assert_eq!(failure.exit, Exit::Missing);
+        assert_eq!(failure.causes.len(), 3);
+        assert!(
+            failure.causes[0].starts_with("ResourceQuota team rejects Pod a/devplat-trial for limits.cpu")
+        );
+        assert!(failure.causes[1].starts_with("Pod Security rejects Pod b/devplat-trial"));
+        assert_eq!(failure.hints.len(), 2, "{:?}", failure.hints);
+        assert!(failure.hints[0].contains("operator.resources"), "{:?}", failure.hints);
+    }
+
+    #[test]
+    fn release_whose_objects_are_being_deleted_is_leaving() {
+        let folder = tempfile::tempdir().unwrap();
+        let object = ObjectRef {
+            api_version: "v1".to_owned(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: "devserver-bastion".to_owned(),
+        };
+        let waiting = Waiting { object, progress: "being deleted".to_owned(), reason: None };
+        let state = |state: State| {
+            let fields = Fields::Compared(Box::new(state));
+            seen("bastion", fields, &world(folder.path())).state
+        };
+        assert_eq!(state(State::Leaving(vec![waiting.clone()])), Condition::Leaving);
+        let present = State::Present {
+            missing: Vec::new(),
+            drifted: Vec::new(),
+            unknown: Vec::new(),
+            surplus: Vec::new(),
+            recorded: true,
+            not_ready: vec![waiting],
+        };
+        let fault = "waiting for Namespace devserver-bastion: being deleted";
+        assert_eq!(state(present), Condition::Degraded(vec![fault.to_owned()]));
+    }
+
+    #[test]
+    fn denial_of_a_trial_by_a_webhook_is_only_a_remark() {
+        let Judged { remarks, failure } = judge(vec![refusal("a", RefusalKind::WebhookDenied)]);
+        assert_eq!(failure, None);
+        let text = "in a dry run, an admission webhook rejects Pod a/devplat-trial: the API server answered 403 \
+                    Forbidden: no";
+        assert_eq!(remarks, [text]);
+        let both = judge(vec![refusal("a", RefusalKind::WebhookDenied), refusal("a", RefusalKind::Other)]);
+        assert_eq!((both.remarks.len(), both.failure.map(|failure| failure.causes.len())), (1, Some(1)));
     }
 }

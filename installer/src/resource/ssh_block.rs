@@ -2,6 +2,7 @@
 //! added only on request (`devplat ssh-config`), and the rest of the file stays byte for byte.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,6 +21,7 @@ use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::{self, StateFolder},
+    ui::Ui,
     world::World,
 };
 
@@ -29,16 +31,26 @@ pub(crate) struct SshBlock {
     inputs: Arc<PlatformInputs>,
 }
 
+/// The known facts of the block.
+#[derive(Clone)]
+pub(crate) struct Fields {
+    /// The content of the user's file.
+    text: String,
+    /// The content of the included file; `None` if it is absent.
+    hosts: Option<String>,
+    /// The content of the ssh configuration in the state folder; `None` if it is absent.
+    config: Option<String>,
+}
+
 impl Kind for SshBlock {
     const NAME: KindName = SSH_BLOCK;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
-    const CREATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(block.create(cx)));
-    const UPDATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(block.create(cx)));
+    const CREATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
-    /// Whether the block is current and the included file exists.
-    type Fields = bool;
+    type Fields = Fields;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
@@ -64,22 +76,16 @@ impl Kind for SshBlock {
         if cut(&text, platform).is_none() {
             return Ok(Vec::new());
         }
-        let mut current = text.contains(&block(platform, &world.state));
-        // The included file contains port and keys, so it changes with the ssh configuration.
-        if current && !wanted.is_empty() {
-            let hosts = world.state.read(&hosts_file(&world.state))?;
-            let config = world.state.read(&world.state.ssh_config())?;
-            current = hosts.is_some_and(|hosts| config.is_some_and(|config| follows(&hosts, &config)));
-        }
-        Ok(vec![Seen::ours(SSH_BLOCK.single(), file.display().to_string(), current, Some(()))])
+        let state = &world.state;
+        // A deletion needs only the block.
+        let of_state = |path: &Path| if wanted.is_nothing() { Ok(None) } else { state.read(path) };
+        let (hosts, config) = (of_state(&hosts_file(state))?, of_state(&state.ssh_config())?);
+        let fields = Fields { text, hosts, config };
+        Ok(vec![Seen::ours(SSH_BLOCK.single(), file.display().to_string(), fields, Some(()))])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        if seen.fields {
-            Verdict::Same
-        } else {
-            Verdict::Differs(vec![Change::in_place("the address of the bastion has changed")])
-        }
+        compare(&seen.fields, self.inputs.platform.as_str(), &self.inputs.state)
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
@@ -87,19 +93,40 @@ impl Kind for SshBlock {
     }
 }
 
-impl SshBlock {
-    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let file = user_file(&cx.world.surroundings)?;
-        let work = write(&self.inputs, &cx.world);
-        cx.call(format!("write {}", file.display()), |()| None, work).await?;
-        Ok(Physical(file.display().to_string()))
-    }
+/// Compares the block and the included file with the state folder and the ssh configuration in it.
+fn compare(fields: &Fields, platform: &str, state: &StateFolder) -> Verdict {
+    let Fields { text, hosts, config } = fields;
+    let what = match (hosts, config) {
+        _ if !text.contains(&block(platform, state)) => "the block names another file",
+        (Some(hosts), Some(config)) if follows(hosts, config) => return Verdict::Same,
+        (Some(_), Some(_)) => "the bastion's address or the users have changed",
+        (None, _) => "the included file is missing",
+        (Some(_), None) => "the ssh configuration is missing",
+    };
+    Verdict::Differs(vec![Change::in_place(what)])
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let file = user_file(&cx.world.surroundings)?;
-    let platform = cx.world.platform.to_string();
-    cx.call(format!("write {}", file.display()), |()| None, async { remove(&file, &platform) }).await
+    let platform = cx.world.platform.as_str();
+    if cut(&read(&file)?, platform).is_none() {
+        return Ok(());
+    }
+    let physical = Physical(file.display().to_string());
+    let work = async { remove(&file, platform) };
+    cx.call(format!("remove the block from {physical}"), |()| Some(physical), work).await
+}
+
+/// Adds the block outside of a plan, as a step with its own entries in the journal.
+pub(crate) async fn add_alone(inputs: &PlatformInputs, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+    let cx = Cx::alone(Arc::clone(world), SSH_BLOCK.single(), Action::Create, ui.clone())?;
+    cx.ended(write(inputs, &cx).await).map(drop)
+}
+
+/// The same for its removal.
+pub(crate) async fn remove_alone(world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
+    let cx = Cx::alone(Arc::clone(world), SSH_BLOCK.single(), Action::Delete, ui.clone())?;
+    cx.ended(delete(&cx).await)
 }
 
 /// Returns the path of the user's own ssh configuration.
@@ -111,18 +138,26 @@ pub(crate) fn user_file(surroundings: &Surroundings) -> Result<PathBuf, Failure>
 
 /// Writes the included file, then the block at the top of the user's file, because OpenSSH uses the first value it
 /// finds.
-pub(crate) async fn write(inputs: &PlatformInputs, world: &World) -> Result<(), Failure> {
+async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
+    let world = &cx.world;
     let host = ssh_config::host(inputs, world).await?;
     let host = host.ok_or_else(|| {
-        Failure::new(Exit::PartWay, "the bastion has no address yet").hint(format!("`{}` waits for it", world.command("up")))
+        Failure::new(Exit::PartWay, "the bastion has no address yet")
+            .hint(format!("`{}` waits for it", world.command("up")))
     })?;
     world.state.make_ssh()?;
-    world.state.write(&hosts_file(&world.state), &hosts(&host, &world.state))?;
+    cx.write_file(&hosts_file(&world.state), &hosts(&host, &world.state)).await?;
     let file = user_file(&world.surroundings)?;
+    let physical = Physical(file.display().to_string());
     let text = read(&file)?;
     let platform = world.platform.as_str();
-    let rest = cut(&text, platform).unwrap_or(text);
-    replace(&file, &format!("{}{rest}", block(platform, &world.state)))
+    let rest = cut(&text, platform).unwrap_or_else(|| text.clone());
+    let wanted = block(platform, &world.state) + &rest;
+    if wanted != text {
+        let work = async { replace(&file, &wanted) };
+        cx.call(format!("write the block into {physical}"), |()| Some(physical.clone()), work).await?;
+    }
+    Ok(physical)
 }
 
 /// Removes the block from the user's file.
@@ -190,7 +225,9 @@ fn cut(text: &str, platform: &str) -> Option<String> {
 fn hosts(host: &Host, state: &StateFolder) -> String {
     let Host { platform, address, port, authority: _, users } = host;
     let known = quoted(&state.known_hosts());
-    let trust = format!("  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n");
+    let trust = format!(
+        "  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n"
+    );
     let mut text = String::from("# Written by devplat; `devplat up` writes it again.\n");
     let _ = write!(text, "Host {platform}\n  HostName {address}\n  Port {port}\n{trust}");
     for user in users {
@@ -209,12 +246,12 @@ fn hosts(host: &Host, state: &StateFolder) -> String {
     text
 }
 
-/// Returns whether the included file has the same addresses as the written configuration.
+/// Returns whether the included file has the same address and the same keys as the written configuration.
 fn follows(hosts: &str, config: &str) -> bool {
-    let of = |text: &str, key: &str| {
-        text.lines().find_map(|line| line.trim().strip_prefix(key).map(str::to_owned))
-    };
-    ["HostName ", "Port "].iter().all(|key| of(hosts, key) == of(config, key))
+    fn of<'a>(text: &'a str, key: &str) -> BTreeSet<&'a str> {
+        text.lines().filter_map(|line| line.trim().strip_prefix(key)).collect()
+    }
+    ["HostName ", "Port ", "IdentityFile "].iter().all(|key| of(hosts, key) == of(config, key))
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
@@ -295,6 +332,28 @@ mod tests {
         let text = hosts(&host, &state());
         insta::assert_snapshot!(text);
         assert!(follows(&text, &host.config(&state())));
+        let more = Host { users: vec!["bob".to_owned(), "demo".to_owned()], ..host.clone() };
+        assert!(!follows(&text, &more.config(&state())));
         assert!(!follows(&text, &Host { port: 22, ..host }.config(&state())));
+    }
+
+    #[test]
+    fn block_without_a_current_included_file_differs() {
+        let host = "Host devplat\n  HostName 127.0.0.1\n  Port 41022\n";
+        let of = |text: String, hosts: Option<&str>, config: Option<&str>| {
+            let fields = Fields { text, hosts: hosts.map(str::to_owned), config: config.map(str::to_owned) };
+            match compare(&fields, "devplat", &state()) {
+                Verdict::Differs(changes) => changes[0].to_string(),
+                verdict => format!("{verdict:?}"),
+            }
+        };
+        let text = || format!("{}Host mine\n", block("devplat", &state()));
+        assert_eq!(of(text(), Some(host), Some(host)), "Same");
+        let moved = host.replace("41022", "41023");
+        let changed = "the bastion's address or the users have changed";
+        assert_eq!(of(text(), Some(&moved), Some(host)), changed);
+        assert_eq!(of(text(), None, Some(host)), "the included file is missing");
+        let elsewhere = text().replace("/home/ada", "/home/bob");
+        assert_eq!(of(elsewhere, Some(host), Some(host)), "the block names another file");
     }
 }

@@ -3,13 +3,12 @@
 
 mod text;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use devplat_kubernetes::bastion::{self, Route};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_profile::{Cluster, Exposure, PlatformName};
+use devplat_profile::{Exposure, PlatformName};
 use devplat_render::ReleaseName;
-use devplat_tool::local::Maker;
 
 use super::{
     CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
@@ -18,6 +17,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    state::StateFolder,
     world::World,
 };
 
@@ -34,7 +34,10 @@ pub fn forwarded_port(platform: &PlatformName) -> u16 {
         return FORWARDED_PORT;
     }
     // FNV-1a, because it is short and the same in every version of devplat.
-    let hash = platform.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = platform
+        .as_str()
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     22_000 + u16::try_from(hash % 1000).unwrap_or_default()
 }
 
@@ -47,12 +50,15 @@ pub(crate) struct SshConfig {
     inputs: Arc<PlatformInputs>,
 }
 
-/// One of the files: its present and its wanted content.
+/// The known facts of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct File {
-    path: PathBuf,
-    found: Option<String>,
-    wanted: Option<String>,
+pub(crate) struct Fields {
+    /// The content of the configuration; `None` if it is absent.
+    config: Option<String>,
+    /// The content of `known_hosts`; `None` if it is absent.
+    known_hosts: Option<String>,
+    /// The present SSH host; `None` while it is unknown.
+    host: Option<Host>,
 }
 
 impl Kind for SshConfig {
@@ -60,11 +66,11 @@ impl Kind for SshConfig {
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
-    const CREATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.write(cx)));
-    const UPDATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.write(cx)));
+    const CREATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.create(cx)));
+    const UPDATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.create(cx)));
     /// They are deleted with the state folder.
     const DELETE: Option<super::kind::Remove<Self>> = None;
-    type Fields = Vec<File>;
+    type Fields = Fields;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
@@ -90,41 +96,26 @@ impl Kind for SshConfig {
     }
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let mut seen = Vec::new();
-        for config in wanted.of::<Self>() {
-            let texts = config.texts(world).await?;
-            let mut files = Vec::new();
-            for (index, path) in [world.state.ssh_config(), world.state.known_hosts()].into_iter().enumerate() {
-                let wanted = texts.as_ref().map(|texts| texts[index].clone());
-                files.push(File { found: world.state.read(&path)?, wanted, path });
-            }
-            if files.iter().any(|file| file.found.is_some()) {
-                let physical = world.state.ssh_config().display().to_string();
-                seen.push(Seen::ours(SSH_CONFIG.single(), physical, files, Some(())));
-            }
+        let Some(wanted) = wanted.of::<Self>().pop() else { return Ok(Vec::new()) };
+        let state = &world.state;
+        let (config, known_hosts) = (state.read(&state.ssh_config())?, state.read(&state.known_hosts())?);
+        if config.is_none() && known_hosts.is_none() {
+            return Ok(Vec::new());
         }
-        Ok(seen)
+        let fields = Fields { config, known_hosts, host: host(&wanted.inputs, world).await? };
+        let physical = state.ssh_config().display().to_string();
+        Ok(vec![Seen::ours(SSH_CONFIG.single(), physical, fields, Some(()))])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        if seen.fields.iter().all(|file| file.found == file.wanted) {
-            Verdict::Same
-        } else {
-            Verdict::Differs(vec![Change::in_place("the address of the bastion has changed")])
-        }
+        compare(&seen.fields, &self.inputs.state)
     }
 
-    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
-        Ok(())
-    }
-}
-
-impl SshConfig {
-    async fn write(&self, cx: &Cx) -> Result<Physical, Failure> {
+    async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
         let begun = tokio::time::Instant::now();
-        let [config, known] = loop {
-            if let Some(texts) = self.texts(&cx.world).await? {
-                break texts;
+        loop {
+            if let Some(host) = host(&self.inputs, &cx.world).await? {
+                return self.write(&host, cx).await;
             }
             if begun.elapsed() > PATIENCE {
                 return Err(Failure::new(Exit::PartWay, "the bastion has no address").hint(
@@ -133,24 +124,66 @@ impl SshConfig {
             }
             cx.report("waiting for Service devserver-bastion/bastion: no address yet");
             cx.pause(Duration::from_millis(500)).await?;
-        };
-        let state = &cx.world.state;
-        state.make_ssh()?;
-        for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)] {
-            cx.call(format!("write {}", path.display()), |()| None, async { state.write(&path, &text) }).await?;
         }
-        Ok(Physical(state.ssh_config().display().to_string()))
-    }
-
-    /// Returns the content of both files; `None` while the bastion has no address or the operator has created no
-    /// authority.
-    async fn texts(&self, world: &World) -> Result<Option<[String; 2]>, Failure> {
-        let Some(host) = host(&self.inputs, world).await? else { return Ok(None) };
-        Ok(Some([host.config(&world.state), host.known_hosts()]))
     }
 }
 
-/// Returns the SSH host of the platform from this machine; `None` while it is unknown.
+impl SshConfig {
+    /// Writes the files, if the address is known. A load balancer may have none yet; [`Kind::settle`] waits for it.
+    async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        if let Some(host) = host(&self.inputs, &cx.world).await? {
+            self.write(&host, cx).await?;
+        }
+        Ok(Physical(cx.world.state.ssh_config().display().to_string()))
+    }
+
+    /// Writes the files that are not those of `host`.
+    async fn write(&self, host: &Host, cx: &Cx) -> Result<(), Failure> {
+        let state = &cx.world.state;
+        let [config, known] = texts(host, state);
+        for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)] {
+            if state.read(&path)?.as_deref() == Some(text.as_str()) {
+                continue;
+            }
+            state.make_ssh()?;
+            cx.write_file(&path, &text).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares the files with those of the present host.
+fn compare(fields: &Fields, state: &StateFolder) -> Verdict {
+    let Fields { config, known_hosts, host } = fields;
+    let Some(host) = host else {
+        return Verdict::Unknown("the bastion has no address yet".to_owned());
+    };
+    let [current, authority] = texts(host, state);
+    let changes: Vec<Change> = [
+        change(config.as_deref(), &current, "ssh/config", "the bastion's address or the users"),
+        change(known_hosts.as_deref(), &authority, "ssh/known_hosts", "the key of the host authority"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
+}
+
+/// Returns the difference between a file and its wanted content, which names the part of it that can change.
+fn change(found: Option<&str>, wanted: &str, file: &str, part: &str) -> Option<Change> {
+    match found {
+        None => Some(Change::in_place(format!("{file} is missing"))),
+        Some(found) => (found != wanted).then(|| Change::in_place(format!("{file} differs in {part}"))),
+    }
+}
+
+/// Returns the content of both files.
+fn texts(host: &Host, state: &StateFolder) -> [String; 2] {
+    [host.config(state), host.known_hosts()]
+}
+
+/// Returns the SSH host of the platform from this machine; `None` while the bastion has no address or the operator has
+/// created no authority.
 pub(super) async fn host(inputs: &PlatformInputs, world: &World) -> Result<Option<Host>, Failure> {
     let client = world.client().await?;
     let authority = bastion::host_authority(&client, world).await?;
@@ -166,15 +199,14 @@ pub(super) async fn host(inputs: &PlatformInputs, world: &World) -> Result<Optio
 
 /// Returns the route to the bastion from this machine; `None` while its load balancer has no address.
 pub(super) async fn route(inputs: &PlatformInputs, world: &World) -> Result<Option<Route>, Failure> {
-    match (&inputs.profile.cluster, inputs.profile.bastion.exposure) {
-        (cluster @ (Cluster::Kind(_) | Cluster::K3d(_)), Exposure::NodePort(port)) => {
-            let maker = if matches!(cluster, Cluster::K3d(_)) { Maker::K3d } else { Maker::Kind };
+    match (inputs.maker(), inputs.profile.bastion.exposure) {
+        (Some(maker), Exposure::NodePort(port)) => {
             let label = import::node_label(maker, world.platform.as_str());
             let nodes = import::nodes(world.engine()?, &label).await?;
             let bound = nodes.iter().find_map(|node| node.binding(port));
             Ok(bound.map(|bound| Route::Address { host: bound.reached_at().to_string(), port: bound.port }))
         }
-        (Cluster::Existing(_), Exposure::NodePort(port)) => {
+        (None, Exposure::NodePort(port)) => {
             let host = inputs.profile.bastion.host_names.first().cloned();
             // Only the user knows which address of a node is reachable from this machine.
             Ok(Some(host.map_or(Route::PortForward, |host| Route::Address { host, port })))
@@ -197,5 +229,36 @@ mod tests {
         assert_eq!(port("devplat"), 2222);
         // Written configurations name these ports, so they never change.
         assert_eq!((port("team-a"), port("team-b")), (22246, 22627));
+    }
+
+    #[test]
+    fn files_of_another_address_or_authority_differ() {
+        let state = StateFolder::below(std::path::Path::new("/state"), &PlatformName::default());
+        let host = Host {
+            platform: "devplat".to_owned(),
+            address: "127.0.0.1".to_owned(),
+            port: 41022,
+            authority: "ssh-ed25519 AAAA".to_owned(),
+            users: vec!["demo".to_owned()],
+        };
+        let [config, known_hosts] = texts(&host, &state);
+        let written =
+            Fields { config: Some(config), known_hosts: Some(known_hosts), host: Some(host.clone()) };
+        assert_eq!(compare(&written, &state), Verdict::Same);
+        let differs = |host: Host| -> Vec<String> {
+            match compare(&Fields { host: Some(host), ..written.clone() }, &state) {
+                Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect(),
+                verdict => vec![format!("{verdict:?}")],
+            }
+        };
+        let moved = Host { port: 41023, ..host.clone() };
+        assert_eq!(differs(moved), ["ssh/config differs in the bastion's address or the users"]);
+        let renewed = Host { authority: "ssh-ed25519 BBBB".to_owned(), ..host.clone() };
+        assert_eq!(differs(renewed), ["ssh/known_hosts differs in the key of the host authority"]);
+        let lost = Fields { known_hosts: None, ..written.clone() };
+        let missing = Verdict::Differs(vec![Change::in_place("ssh/known_hosts is missing")]);
+        assert_eq!(compare(&lost, &state), missing);
+        let unknown = compare(&Fields { host: None, ..written }, &state);
+        assert_eq!(unknown, Verdict::Unknown("the bastion has no address yet".to_owned()));
     }
 }

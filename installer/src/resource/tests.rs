@@ -1,6 +1,93 @@
 //! Properties of all kinds together.
 
+use std::{net::SocketAddr, path::Path};
+
+use devplat_kubernetes::connect::NoPlugins;
+use devplat_plan::{Action, Change, Edges, Facts, KindName, Takes, Verdict};
+use devplat_profile::PlatformName;
+use devplat_tool::{Surroundings, local::Account};
+
 use super::*;
+use crate::{
+    state::StateFolder,
+    ui::Ui,
+    world::{Parts, Stop},
+};
+
+/// A kind whose resources are as wanted or have to be replaced.
+#[derive(Clone, Default)]
+pub(crate) struct Toy {
+    /// The ports that it takes.
+    pub(crate) ports: Vec<SocketAddr>,
+}
+
+impl Kind for Toy {
+    const NAME: KindName = KindName::new("toy");
+    const GONE_FIRST: &'static [KindName] = &[];
+    const SEEN: SeenThrough = SeenThrough::Nothing;
+    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const CREATE: Option<kind::Act<Self>> = Some(|_, _| Box::pin(async { Ok(Physical("new".to_owned())) }));
+    const UPDATE: Option<kind::Act<Self>> = None;
+    const DELETE: Option<kind::Remove<Self>> = Some(|_, _| Box::pin(async { Ok(()) }));
+    /// Whether it is as wanted.
+    type Fields = bool;
+    type Output = ();
+
+    fn wanted(_: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
+        Ok(vec![Self::default()])
+    }
+
+    fn id(&self) -> Id {
+        Self::NAME.single()
+    }
+
+    fn edges(&self) -> Edges {
+        Edges::default()
+    }
+
+    fn facts(&self, _: Action) -> Facts {
+        Facts::default().taking(self.ports.iter().copied().map(Takes::FreePort))
+    }
+
+    async fn find(_: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        Ok(Vec::new())
+    }
+
+    fn compare(&self, seen: &Seen<Self>) -> Verdict {
+        if seen.fields { Verdict::Same } else { Verdict::Differs(vec![Change::old_first("it differs")]) }
+    }
+
+    async fn settle(&self, _: &Cx) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// Returns a found toy of the platform.
+pub(crate) fn toy(physical: &str, as_wanted: bool) -> Found {
+    kind::erase(Seen::<Toy>::ours(Toy::NAME.single(), physical, as_wanted, None))
+}
+
+/// Returns the world of account ada, uid 1000, with platform devplat, whose state folder is below `folder`.
+pub(crate) fn world(folder: &Path) -> World {
+    let platform = PlatformName::default();
+    World::new(Parts {
+        state: StateFolder::below(folder, &platform),
+        platform,
+        account: Account { uid: 1000, name: "ada".to_owned() },
+        take_over: false,
+        stop: Stop::default(),
+        now: Arc::new(jiff::Timestamp::now),
+        surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
+        engine: None,
+        named: None,
+        plugins: Arc::new(NoPlugins),
+    })
+}
+
+/// Returns the context of a step outside of a plan.
+pub(crate) fn step_alone(world: &Arc<World>, id: Id, action: Action) -> Cx {
+    Cx::alone(Arc::clone(world), id, action, Ui::recording()).unwrap()
+}
 
 /// Returns the sight of a ready resource.
 pub(crate) fn sight() -> Sight {
@@ -9,7 +96,7 @@ pub(crate) fn sight() -> Sight {
         generation: 0,
         owner: Owner::Ours,
         state: State::Ready,
-        verdict: Some(devplat_plan::Verdict::Same),
+        verdict: Some(Verdict::Same),
         can: Can { create: true, update: true, delete: true },
         gone_first: &[],
         gone_first_ids: Vec::new(),

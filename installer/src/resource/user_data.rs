@@ -49,7 +49,7 @@ impl Kind for UserData {
 
     async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         // Only a destroy reads them, because only it can delete them.
-        if !wanted.is_empty() {
+        if !wanted.is_nothing() {
             return Ok(Vec::new());
         }
         let client = world.client().await?;

@@ -1,6 +1,6 @@
 //! The decisions of the first `up`, so that later runs decide the same and detect another engine, cluster or account.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,12 @@ pub struct Decisions {
     /// The values of `--set`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,
+    /// The values of `DEVPLAT_` variables, by the name of the variable.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// The configuration file for kind or k3d that the profile names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config_file: Option<RememberedFile>,
     /// The context of the cluster, if the user named one.
     pub context: Option<String>,
     /// The reference that `devServers.image: auto` was resolved to, or `debian`.
@@ -26,6 +32,9 @@ pub struct Decisions {
     /// The account of this machine that created the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Other accounts of this machine whose platform the user has taken over, as `UID:NAME`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub taken_over: Vec<String>,
     /// The delivery of images to the nodes of an existing cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery: Option<RememberedDelivery>,
@@ -35,6 +44,16 @@ pub struct Decisions {
     /// The user's templates by their names, because their folder may be gone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub templates: BTreeMap<String, String>,
+}
+
+/// A file of the user's, with its text at that time, because the file may be gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RememberedFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: String,
 }
 
 /// The place of a platform's cluster, with the id that distinguishes it from another one of the same name.

@@ -5,7 +5,7 @@ mod decisions;
 mod file;
 mod lock;
 
-pub use decisions::{Decisions, Place, RememberedDelivery};
+pub use decisions::{Decisions, Place, RememberedDelivery, RememberedFile};
 pub use file::{read_file, replace_file};
 pub use lock::{EngineLock, Holder, Lock, LockError};
 
@@ -136,9 +136,16 @@ impl StateFolder {
         self.make_folder(&self.scratch())
     }
 
+    /// Folders above devplat's own, such as `~/.local`, belong to other programs as well and get the usual mode.
     fn make_folder(&self, folder: &Path) -> Result<(), StateError> {
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        let above = self.base().parent().map_or(Ok(()), fs::create_dir_all);
+        let made = above.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder));
         made.map_err(|source| self.failed("make", folder, source))
+    }
+
+    /// Returns the folder with the state folders of all platforms.
+    fn base(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
     }
 
     /// Deletes the folder with everything in it.
@@ -206,28 +213,74 @@ impl StateFolder {
         replace_file(path, text.as_bytes()).map_err(|source| self.failed("write", path, source))
     }
 
+    /// Deletes a file of the folder. An absent file is not an error.
+    pub fn delete(&self, path: &Path) -> Result<(), StateError> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("delete", path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the names of the users with a file at [`StateFolder::user_key`], in order.
+    pub fn users_with_keys(&self) -> Result<Vec<String>, StateError> {
+        let folder = self.folder.join("ssh");
+        let failed = |source| self.failed("read", &folder, source);
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut users = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let user = name.to_str().and_then(|name| name.strip_suffix(".key"));
+            if let Some(user) = user
+                && entry.file_type().map_err(failed)?.is_file()
+            {
+                users.push(user.to_owned());
+            }
+        }
+        users.sort();
+        Ok(users)
+    }
+
     /// Returns the error; often another account has created the folder.
     fn failed(&self, verb: &'static str, path: &Path, source: io::Error) -> StateError {
         if source.kind() == io::ErrorKind::PermissionDenied
-            && let Some((path, owner)) = self.other_owner(path)
+            && let Some((path, owner)) = other_owner(path, self.base())
         {
             return StateError::OtherOwner { path, owner };
         }
         StateError::Io { verb, path: path.to_owned(), source }
     }
+}
 
-    /// Returns the first file or folder on the way to `path`, from the state folder's parent down, that belongs to
-    /// another account.
-    fn other_owner(&self, path: &Path) -> Option<(PathBuf, String)> {
-        let own = rustix::process::geteuid().as_raw();
-        let above = self.folder.parent().unwrap_or(&self.folder);
-        let mut way: Vec<&Path> = path.ancestors().take_while(|one| one.starts_with(above)).collect();
-        way.reverse();
-        way.into_iter().find_map(|one| {
-            let owner = fs::symlink_metadata(one).ok()?.uid();
-            (owner != own).then(|| (one.to_owned(), account_name(owner)))
-        })
+/// Returns the topmost file or folder on the way to `path` that belongs to another account, and its name. If this account
+/// owns no folder above it, only files and folders from `base` down count.
+pub fn other_owner(path: &Path, base: &Path) -> Option<(PathBuf, String)> {
+    let owner_of = |one: &Path| fs::symlink_metadata(one).ok().map(|about| about.uid());
+    let own = rustix::process::geteuid().as_raw();
+    let (path, owner) = foreign_part(path, base, own, owner_of)?;
+    Some((path.to_owned(), account_name(owner)))
+}
+
+/// Goes from `path` up to the first folder of account `own`, which is usually the home folder. The owner of a file in an
+/// unreadable folder is unknown.
+fn foreign_part<'a>(
+    path: &'a Path,
+    base: &Path,
+    own: u32,
+    owner_of: impl Fn(&Path) -> Option<u32>,
+) -> Option<(&'a Path, u32)> {
+    let mut foreign = Vec::new();
+    for one in path.ancestors() {
+        match owner_of(one) {
+            Some(owner) if owner == own => return foreign.pop(),
+            Some(owner) => foreign.push((one, owner)),
+            None => {}
+        }
     }
+    foreign.into_iter().rev().find(|(one, _)| one.starts_with(base))
 }
 
 /// Returns the name of an account of this machine, or its user ID if `/etc/passwd` does not name it.
@@ -284,6 +337,49 @@ mod tests {
         let error = state.decisions().unwrap_err();
         assert!(error.to_string().ends_with("decisions.json is damaged"), "{error}");
         assert!(error.hint().starts_with("delete "), "{}", error.hint());
+    }
+
+    #[test]
+    fn only_folders_of_devplat_are_closed_for_other_accounts() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let usual = home.path().join("usual");
+        fs::create_dir(&usual).unwrap();
+        let base = home.path().join(".local/state/devplat");
+        let state = StateFolder::below(&base, &PlatformName::default());
+        state.make_ssh().unwrap();
+        for above in [".local", ".local/state"] {
+            assert_eq!(mode(&home.path().join(above)), mode(&usual), "{above}");
+        }
+        for own in [base.as_path(), state.path(), &state.path().join("ssh")] {
+            assert_eq!(mode(own), 0o700, "{}", own.display());
+        }
+    }
+
+    #[test]
+    fn topmost_part_of_another_account_is_named() {
+        const ADA: u32 = 1000;
+        let base = Path::new("/home/ada/.local/state/devplat");
+        let path = base.join("devplat/decisions.json");
+        let found = |owners: &[(&str, u32)]| {
+            let owner_of =
+                |one: &Path| owners.iter().find(|(path, _)| Path::new(path) == one).map(|(_, owner)| *owner);
+            foreign_part(&path, base, ADA, owner_of).map(|(part, owner)| (part.to_owned(), owner))
+        };
+        let of = |path: &str| Some((PathBuf::from(path), 0));
+        let (root, home, local) = (("/", 0), ("/home/ada", ADA), "/home/ada/.local");
+        // An unreadable folder hides the owners of the files below it.
+        assert_eq!(found(&[root, ("/home", 0), home, (local, 0)]), of(local));
+        let (state, devplat) = ("/home/ada/.local/state", "/home/ada/.local/state/devplat");
+        let platform = "/home/ada/.local/state/devplat/devplat";
+        assert_eq!(found(&[home, (local, ADA), (state, ADA), (devplat, 0), (platform, 0)]), of(devplat));
+        assert_eq!(found(&[home, (local, ADA), (state, ADA), (devplat, ADA), (platform, 0)]), of(platform));
+        assert_eq!(found(&[home, (local, ADA), (state, ADA), (devplat, ADA), (platform, ADA)]), None);
+        // A home folder of another account, as in a container.
+        let all = [root, ("/home", 0), ("/home/ada", 0), (local, 0), (state, 0), (devplat, 0)];
+        assert_eq!(found(&all), of(devplat));
+        assert_eq!(found(&[root, ("/home", 0), ("/home/ada", 0)]), None);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use std::{
 };
 
 use clap::ValueEnum;
-use terminal::Bars;
+use devplat_tool::Surroundings;
+use terminal::{Bars, to_stderr};
 
 use crate::failure::Failure;
 
@@ -35,6 +36,8 @@ pub enum Format {
 #[derive(Clone)]
 pub struct Ui {
     output: Arc<Output>,
+    /// Whether errors are printed in colours.
+    colours: bool,
 }
 
 enum Output {
@@ -55,18 +58,18 @@ pub struct Record {
 
 impl Ui {
     /// Returns an output in `format`, with bars if standard error is a terminal.
-    pub fn new(format: Format) -> Self {
+    pub fn new(format: Format, colours: bool) -> Self {
         let output = match format {
             Format::Json => Output::Json,
             Format::Human if io::stderr().is_terminal() => Output::Terminal(Bars::new()),
             Format::Human => Output::Plain,
         };
-        Self { output: Arc::new(output) }
+        Self { output: Arc::new(output), colours }
     }
 
     /// Returns an output that prints nothing and keeps everything.
     pub fn recording() -> Self {
-        Self { output: Arc::new(Output::Recorded(Mutex::default())) }
+        Self { output: Arc::new(Output::Recorded(Mutex::default())), colours: false }
     }
 
     /// Returns the kept output so far; empty unless this is [`Ui::recording`].
@@ -132,9 +135,20 @@ impl Ui {
     /// Asks a yes-or-no question. A request to stop ends it.
     pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Answer {
         match &*self.output {
-            Output::Terminal(bars) => bars.paused(|| prompt::ask(question, stopped)),
+            Output::Terminal(_) => {
+                let _paused = self.pause();
+                prompt::ask(question, stopped)
+            }
             Output::Plain | Output::Json | Output::Recorded(_) => Answer::NoTerminal,
         }
+    }
+
+    /// Hides the bars and switches the echo on until the result is dropped, for a question at the terminal.
+    pub fn pause(&self) -> Paused {
+        if let Output::Terminal(bars) = &*self.output {
+            bars.pause();
+        }
+        Paused { ui: self.clone() }
     }
 
     /// Prints a failure with its causes, then its hints.
@@ -152,12 +166,26 @@ impl Ui {
         if let Output::Terminal(bars) = &*self.output {
             bars.clear();
         }
-        to_stderr(&show::error(message, causes, hints, io::stderr().is_terminal() && colours()));
+        to_stderr(&show::error(message, causes, hints, self.colours));
     }
 
     fn keep(&self, keep: impl FnOnce(&mut Record)) {
         if let Output::Recorded(record) = &*self.output {
             keep(&mut record.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+/// A pause of the bars, until this is dropped.
+#[must_use = "the bars appear again when it is dropped"]
+pub struct Paused {
+    ui: Ui,
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        if let Output::Terminal(bars) = &*self.ui.output {
+            bars.resume();
         }
     }
 }
@@ -168,18 +196,13 @@ pub(crate) fn error_text(failure: &Failure) -> String {
     show::error(&failure.message, &failure.causes, &failure.hints, false)
 }
 
-/// Returns whether to use colours; `NO_COLOR` switches them off.
-pub fn colours() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// Returns whether to use colours on a terminal; `NO_COLOR` switches them off.
+pub fn wants_colours(surroundings: &Surroundings) -> bool {
+    surroundings.get("NO_COLOR").is_none()
 }
 
 /// Prints a line. A closed pipe (`devplat status | head -1`) is not a failure of devplat.
 fn to_stdout(line: &str) {
     let mut out = io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-fn to_stderr(line: &str) {
-    let mut err = io::stderr().lock();
-    let _ = writeln!(err, "{line}");
 }

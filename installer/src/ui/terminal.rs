@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, Write},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Event, quiet::Quiet, show};
 
@@ -14,6 +15,8 @@ use super::{Event, quiet::Quiet, show};
 const MOST: usize = 10;
 /// The key of that bar.
 const REST: &str = "";
+/// The period of the spinners.
+const TICK: Duration = Duration::from_millis(120);
 
 /// The bars of the steps that are running.
 pub(super) struct Bars {
@@ -26,6 +29,8 @@ struct State {
     running: BTreeMap<String, ProgressBar>,
     undrawn: Vec<String>,
     quiet: Option<Quiet>,
+    /// How many programs or questions have the terminal now.
+    pauses: usize,
 }
 
 impl Bars {
@@ -37,7 +42,7 @@ impl Bars {
         match event {
             Event::Begun { step, action, usual_seconds } => {
                 let mut state = self.state();
-                if state.quiet.is_none() {
+                if state.quiet.is_none() && state.pauses == 0 {
                     state.quiet = Quiet::start();
                 }
                 let usual = format!("(about {})", show::duration(*usual_seconds));
@@ -78,7 +83,7 @@ impl Bars {
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
         bar.set_prefix(prefix);
-        bar.enable_steady_tick(Duration::from_millis(120));
+        bar.enable_steady_tick(TICK);
         bar
     }
 
@@ -99,14 +104,48 @@ impl Bars {
     }
 
     pub(super) fn remark(&self, text: &str) {
-        // A closed terminal is not a failure of devplat.
-        let _ = self.all.println(text);
+        // No pause begins or ends in between.
+        let _state = self.state();
+        if self.all.is_hidden() {
+            // On a dumb terminal and during a pause, indicatif prints nothing.
+            to_stderr(text);
+        } else {
+            // A closed terminal is not a failure of devplat.
+            let _ = self.all.println(text);
+        }
     }
 
-    pub(super) fn paused<T>(&self, during: impl FnOnce() -> T) -> T {
-        // Switch the echo on, so that the user sees the answer.
-        self.state().quiet = None;
-        self.all.suspend(during)
+    /// Removes the bars from the screen and switches the echo on, so that the user sees a question and their answer.
+    pub(super) fn pause(&self) {
+        let mut state = self.state();
+        state.pauses += 1;
+        if state.pauses > 1 {
+            return;
+        }
+        state.quiet = None;
+        // A bar that is drawn after the others are cleared would stay on the screen.
+        for bar in state.running.values() {
+            bar.disable_steady_tick();
+        }
+        // A closed terminal is not a failure of devplat.
+        let _ = self.all.clear();
+        self.all.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Ends a pause. The bars appear again after the last one.
+    pub(super) fn resume(&self) {
+        let mut state = self.state();
+        state.pauses = state.pauses.saturating_sub(1);
+        if state.pauses > 0 {
+            return;
+        }
+        self.all.set_draw_target(ProgressDrawTarget::stderr());
+        for bar in state.running.values() {
+            bar.enable_steady_tick(TICK);
+        }
+        if !state.running.is_empty() {
+            state.quiet = Quiet::start();
+        }
     }
 
     pub(super) fn clear(&self) {
@@ -127,4 +166,10 @@ impl Bars {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Prints a line to standard error. Errors are ignored: there is nowhere to report them.
+pub(super) fn to_stderr(line: &str) {
+    let mut err = io::stderr().lock();
+    let _ = writeln!(err, "{line}");
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use devplat_kubernetes::{
+    Clock,
     connect::{Plugins, ProxyRules},
     context::{self, Context},
 };
@@ -61,17 +62,19 @@ impl ClusterAccess {
         cluster.cluster.as_ref()?.server.clone()
     }
 
-    /// Creates a client, and logs in if the user has a credential plugin.
+    /// Creates a client, and logs in if the user has a credential plugin. `clock` decides whether credentials have expired.
     pub async fn connect(
         &self,
         surroundings: &Surroundings,
         plugins: &Arc<dyn Plugins>,
+        clock: Clock,
     ) -> Result<kube::Client, Failure> {
         let texts = surroundings
             .variables
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())));
         let proxies = ProxyRules::from_variables(texts);
-        Ok(context::client(&self.kubeconfig, &self.context, &proxies, Arc::clone(plugins)).await?)
+        let plugins = Arc::clone(plugins);
+        Ok(context::client(&self.kubeconfig, &self.context, &proxies, plugins, clock).await?)
     }
 }

@@ -4,22 +4,29 @@
 mod access;
 mod outputs;
 mod stop;
+mod taken_over;
 
 pub use access::{ClusterAccess, NamedCluster};
 pub use outputs::{Outputs, Ref};
 pub use stop::Stop;
+pub use taken_over::TakenOver;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex as SyncMutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use devplat_kubernetes::{
-    Pace, Stopped, Waiting,
+    Clock, Pace, Stopped, Waiting,
     capabilities::{self, Capabilities},
     connect,
+    proof::Enforcement,
     recognition::Distribution,
 };
 use devplat_plan::KindName;
 use devplat_profile::PlatformName;
-use devplat_tool::{Surroundings, docker::Engine, local::Account};
+use devplat_tool::{Surroundings, docker::Engine, local::Account, registry::Sessions};
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
@@ -31,6 +38,9 @@ use crate::{
 /// The name of the platform's cluster, which clusters of all kinds share.
 pub const CLUSTER: KindName = KindName::new("cluster");
 
+/// Returns the present time.
+pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
 /// The world around one platform.
 #[derive(Clone)]
 pub struct World {
@@ -40,14 +50,18 @@ pub struct World {
     pub account: Account,
     /// Whether the user agreed to continue with a platform of another account.
     pub take_over: bool,
+    /// The accounts whose platform the user has taken over, in this run or before.
+    pub taken_over: TakenOver,
+    /// The context that the command line names, for the command lines in hints.
+    pub given_context: Option<String>,
     /// The state folder of the platform.
     pub state: StateFolder,
     /// The outputs of resources, for the resources that need them.
     pub outputs: Arc<Outputs>,
     /// The user's requests to stop.
     pub stop: Stop,
-    /// The time, for the journal.
-    pub now: fn() -> jiff::Timestamp,
+    /// The time, for the journal and for the validity of credentials.
+    pub now: Now,
     /// The variables and the home folder that devplat was started with.
     pub surroundings: Surroundings,
     /// The Docker engine, if the platform uses one.
@@ -60,8 +74,11 @@ pub struct World {
     pub scratch_folder: PathBuf,
     /// The kubeconfig for kind and k3d, in place of the user's.
     pub scratch_kubeconfig: PathBuf,
+    /// The sessions with registries.
+    pub registries: Sessions,
     client: Arc<Mutex<Option<(ClusterAccess, kube::Client)>>>,
     capabilities: Arc<OnceCell<Capabilities>>,
+    enforcement: Arc<SyncMutex<Option<Enforcement>>>,
 }
 
 /// The parts of a world.
@@ -76,8 +93,8 @@ pub struct Parts {
     pub state: StateFolder,
     /// The user's requests to stop.
     pub stop: Stop,
-    /// The time, for the journal.
-    pub now: fn() -> jiff::Timestamp,
+    /// The time, for the journal and for the validity of credentials.
+    pub now: Now,
     /// The variables and the home folder that devplat was started with.
     pub surroundings: Surroundings,
     /// The Docker engine, if the platform uses one.
@@ -101,6 +118,8 @@ impl World {
             platform,
             account,
             take_over,
+            taken_over: TakenOver::default(),
+            given_context: None,
             state,
             outputs: Arc::default(),
             stop,
@@ -109,8 +128,10 @@ impl World {
             engine,
             named,
             plugins,
+            registries: Sessions::default(),
             client: Arc::default(),
             capabilities: Arc::default(),
+            enforcement: Arc::default(),
         }
     }
 
@@ -118,6 +139,27 @@ impl World {
     #[must_use]
     pub fn unstoppable(&self) -> Self {
         Self { stop: Stop::default(), ..self.clone() }
+    }
+
+    /// Returns the same world with the accounts whose platform the user has taken over before.
+    #[must_use]
+    pub fn accepting(self, taken_over: TakenOver) -> Self {
+        Self { taken_over, ..self }
+    }
+
+    /// Returns the same world for a command line with this `--context`.
+    #[must_use]
+    pub fn given(self, context: Option<String>) -> Self {
+        Self { given_context: context, ..self }
+    }
+
+    /// Returns whether an object with the mark of `account`, which is another one, counts as this account's. User IDs
+    /// are compared, because names of accounts can change.
+    pub fn takes_over(&self, account: &Account) -> bool {
+        if self.take_over {
+            self.taken_over.add(account);
+        }
+        self.taken_over.all().iter().any(|taken| taken.uid == account.uid)
     }
 
     /// Returns the access to the platform's cluster; `None` if it does not exist or is not running.
@@ -147,9 +189,15 @@ impl World {
         {
             return Ok(client.clone());
         }
-        let client = access.connect(&self.surroundings, &self.plugins).await?;
+        let client = access.connect(&self.surroundings, &self.plugins, self.clock()).await?;
         *kept = Some((access.clone(), client.clone()));
         Ok(client)
+    }
+
+    /// Returns the clock for certificates and tokens.
+    pub fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || SystemTime::try_from(now()).unwrap_or(SystemTime::UNIX_EPOCH))
     }
 
     /// Returns the capabilities of the cluster that the user named, read once per run.
@@ -162,6 +210,16 @@ impl World {
     /// Returns the capabilities of the cluster, if they were read.
     pub fn known_capabilities(&self) -> Option<&Capabilities> {
         self.capabilities.get()
+    }
+
+    /// Keeps the result of the last proof's trial of `NetworkPolicies`.
+    pub fn keep_enforcement(&self, tried: Option<Enforcement>) {
+        *self.enforcement.lock().unwrap_or_else(PoisonError::into_inner) = tried;
+    }
+
+    /// Returns whether the cluster enforces `NetworkPolicies`; `None` if no proof has tried it.
+    pub fn known_enforcement(&self) -> Option<Enforcement> {
+        *self.enforcement.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what the cluster is that the user named, such as `kind cluster a`: recognised by its capabilities if they
@@ -191,13 +249,16 @@ impl World {
         Ok(self.state.make_scratch()?)
     }
 
-    /// Returns the command line of `verb` for this platform.
+    /// Returns the command line of `verb` for this platform, with the given `--name` and `--context`.
     pub fn command(&self, verb: &str) -> String {
-        if self.platform == PlatformName::default() {
-            format!("devplat {verb}")
-        } else {
-            format!("devplat {verb} --name {}", self.platform)
+        let mut words = vec![format!("devplat {verb}")];
+        if self.platform != PlatformName::default() {
+            words.push(format!("--name {}", self.platform));
         }
+        if let Some(context) = &self.given_context {
+            words.push(format!("--context {}", shlex::try_quote(context).unwrap_or(context.into())));
+        }
+        words.join(" ")
     }
 }
 

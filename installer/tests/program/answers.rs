@@ -47,6 +47,11 @@ impl Answers {
         self.add(request, Answer::Json(status, body.to_string()));
     }
 
+    /// Sends an archive with a file of this content, as the engine does.
+    pub(crate) fn give_file(&self, request: &str, content: &str) {
+        self.add(request, Answer::Json(200, archive(content)));
+    }
+
     pub(crate) fn be_silent_on(&self, request: &str) {
         self.add(request, Answer::Silence);
     }
@@ -80,6 +85,19 @@ impl Answers {
         all.filter(|one| !one.starts_with("GET ") && !one.starts_with("HEAD ")).collect()
     }
 
+    /// A deleted object is no longer found or listed.
+    fn forget(&self, path: &str) {
+        let mut answers = self.answers.lock().unwrap();
+        answers.retain(|(wanted, _)| *wanted != format!("GET {path}"));
+        let Some((list, id)) = path.rsplit_once('/') else { return };
+        for (_, answer) in answers.iter_mut().filter(|(wanted, _)| *wanted == format!("GET {list} ")) {
+            let Answer::Json(_, body) = answer else { continue };
+            let Ok(mut all) = serde_json::from_str::<Vec<Value>>(body) else { continue };
+            all.retain(|one| one["Id"] != id);
+            *body = json!(all).to_string();
+        }
+    }
+
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut stream = BufReader::new(stream);
         let (mut head, mut line) = (String::new(), String::new());
@@ -100,10 +118,8 @@ impl Answers {
             let found = answers.iter().find(|(wanted, _)| whole.starts_with(wanted.as_str()));
             found.map_or_else(missing, |(_, answer)| answer.clone())
         };
-        // A deleted object is no longer found.
         if let (Some(path), Answer::Json(200..300, _)) = (request.strip_prefix("DELETE "), &answer) {
-            let path = path.split('?').next().unwrap_or_default();
-            self.answers.lock().unwrap().retain(|(wanted, _)| *wanted != format!("GET {path}"));
+            self.forget(path.split('?').next().unwrap_or_default());
         }
         self.requests.send_modify(|all| all.push(request.to_owned()));
         match answer {
@@ -118,6 +134,17 @@ impl Answers {
             }
         }
     }
+}
+
+/// Returns a tar archive with one file.
+fn archive(content: &str) -> String {
+    let size = content.len();
+    let start = format!("{:\0<100}{:\0<8}{:\0<8}{:\0<8}{size:011o}\0{:011o}\0", "file", "0644", "0", "0", 0);
+    // The checksum counts its own eight bytes as spaces. The byte after them is the type, a regular file.
+    let sum: u32 = start.bytes().chain(*b"        0").map(u32::from).sum();
+    let header = format!("{start}{sum:06o}\0 0");
+    let padded = size.div_ceil(512) * 512;
+    format!("{header:\0<512}{content:\0<padded$}{:\0<1024}", "")
 }
 
 /// The answer for an absent object, of both the engine and an API server.

@@ -5,16 +5,20 @@ use std::{path::Path, sync::Arc, time::Duration};
 use devplat::{
     cli,
     host::Host,
+    state::StateFolder,
+    stdin::Input,
     ui::{Event, Record, Ui},
     world::Stop,
 };
+use devplat_image::{ImageName, Key, Store};
 use devplat_kubernetes::connect::NoPlugins;
+use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, local::Account};
 use serde_json::json;
 
 use crate::{
-    answers::{Serving, engine},
-    machine::Machine,
+    answers::{Serving, engine, kubeconfig},
+    machine::{Machine, run},
 };
 
 const UP: [&str; 7] = [
@@ -40,7 +44,8 @@ fn host(machine: &Machine, engine: &Serving) -> Host {
         folder: machine.at("work"),
         account: Account { uid: rustix::process::geteuid().as_raw(), name: "ada".to_owned() },
         stop: Stop::default(),
-        now: at_noon,
+        now: Arc::new(at_noon),
+        stdin: Input::Process,
         ui: Ui::recording(),
         programs: machine.at("programs"),
         plugins: Arc::new(NoPlugins),
@@ -94,7 +99,7 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
     reported(&host.ui, |event| matches!(event, Event::Stopping { running } if !running.is_empty())).await;
     assert!(!run.is_finished(), "a call that is under way is waited for");
     // The engine creates the network although the run no longer waits for its answer.
-    engine.answers.give("GET /networks/devplat-devplat", 200, &made(account));
+    engine.answers.give("GET /networks ", 200, &json!([made(account)]));
     host.stop.ask();
     assert_eq!(run.await.unwrap(), 4);
     let record = host.ui.record();
@@ -116,7 +121,7 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
 /// The same without journal and decisions, because the marks suffice.
 async fn destroys(machine: &Machine, engine: &Serving) {
     std::fs::remove_dir_all(machine.at("home/.local/state")).unwrap();
-    engine.answers.give("DELETE /networks/devplat-devplat", 204, &json!(null));
+    engine.answers.give("DELETE /networks/n1", 204, &json!(null));
     let mut attempts = 0;
     let (status, record) = loop {
         let host = host(machine, engine);
@@ -133,4 +138,139 @@ async fn destroys(machine: &Machine, engine: &Serving) {
     assert_eq!(status, 0, "{record:#?}");
     let Some(Event::Destroyed { deleted, .. }) = record.events.last() else { panic!("{record:#?}") };
     assert_eq!(deleted, &["network"]);
+}
+
+/// Returns the same host with another variable.
+fn with(host: Host, name: &str, value: &str) -> Host {
+    let mut surroundings = host.surroundings;
+    surroundings.variables.insert(name.into(), value.into());
+    Host { surroundings, ..host }
+}
+
+/// Returns the message of the error of this command line, with its causes.
+async fn error_of(line: &[&str], host: &Host) -> String {
+    let status = cli::drive(line, host).await;
+    let record = host.ui.record();
+    let Some(Event::Error { message, causes, .. }) = record.events.last() else {
+        panic!("{status}: {record:#?}")
+    };
+    std::iter::once(message).chain(causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+}
+
+#[tokio::test]
+async fn clock_of_the_host_decides_whether_a_certificate_has_expired() {
+    let (machine, engine) = (Machine::new(), engine());
+    // Valid from 2026 to 2126.
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/kubernetes/src/connect/testdata/valid.pem");
+    let user = json!({"client-certificate": certificate, "client-key-data": "a2V5"});
+    machine.write("home/.kube/config", &kubeconfig("https://127.0.0.1:1", &user));
+    let line = ["devplat", "status", "--profile", "existing", "--context", "there"];
+    let at = |time: &str| {
+        let time: jiff::Timestamp = time.parse().unwrap();
+        Host { now: Arc::new(move || time), ..host(&machine, &engine) }
+    };
+    let expired = "your client certificate expired on 2126-11-04";
+    let said = error_of(&line, &at("2126-12-01T00:00:00Z")).await;
+    assert!(said.contains(expired), "{said}");
+    let said = error_of(&line, &at("2126-11-01T00:00:00Z")).await;
+    assert!(!said.contains("expired"), "{said}");
+}
+
+#[tokio::test]
+async fn variable_of_the_host_is_overridden_by_its_flag() {
+    let (machine, engine) = (Machine::new(), engine());
+    for (line, platform) in [
+        (&["devplat", "destroy", "--forget"][..], "team-a"),
+        (&["devplat", "destroy", "--forget", "--name", "team-b"], "team-b"),
+        (&["devplat", "--name", "team-b", "destroy", "--forget"], "team-b"),
+    ] {
+        let host = with(host(&machine, &engine), "DEVPLAT_NAME", "team-a");
+        let said = error_of(line, &host).await;
+        assert_eq!(said, format!("there is no state folder of platform {platform}"), "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn profile_is_read_from_the_given_standard_input() {
+    let (machine, engine) = (Machine::new(), engine());
+    let line = ["devplat", "plan", "--profile", "-"];
+    let stdin = Input::Given(Arc::from(*b"extends: kind\noperator: {replica: 1}\n"));
+    let said = error_of(&line, &Host { stdin, ..host(&machine, &engine) }).await;
+    assert!(said.contains("unknown key \"replica\" in operator"), "{said}");
+}
+
+#[tokio::test]
+async fn damage_of_an_assembled_image_is_the_reason_of_its_step() {
+    let (machine, engine) = (Machine::new(), engine());
+    let program = machine.at("programs/devplat-operator");
+    let paths = [program.as_path()];
+    let key = Key::of_programs(ImageName::Operator, &paths).unwrap();
+    let store = Store::new(machine.at("home/.cache/devplat/images"));
+    let stored = store.assemble_programs(ImageName::Operator, &key, &paths).unwrap();
+    std::fs::write(stored.path(&stored.layers[0]), "cut").unwrap();
+    let host = host(&machine, &engine);
+    let line = ["devplat", "plan", "--profile", "kind", "--set", "devServers.image=registry.example/dev:1"];
+    assert_eq!(cli::drive(&line, &host).await, 0, "{:#?}", host.ui.record());
+    let said = host.ui.record().said.join("\n");
+    let step = said.lines().find(|line| line.contains("has 3 bytes, not ")).unwrap_or(&said);
+    assert!(step.contains("image devplat-operator") && step.contains("update"), "{step}");
+}
+
+#[tokio::test]
+async fn forget_removes_the_ssh_block_although_the_decisions_are_damaged() {
+    let (machine, engine) = (Machine::new(), engine());
+    let decisions = machine.remember(&json!({}));
+    std::fs::write(&decisions, "{").unwrap();
+    let block = "# >>> devplat devplat: written by `devplat ssh-config`, removed by `devplat destroy`\n\
+                 Include /x\n# <<< devplat devplat\n";
+    let file = machine.write("home/.ssh/config", &format!("{block}Host mine\n"));
+    let host = host(&machine, &engine);
+    let status = cli::drive(&["devplat", "destroy", "--forget", "--yes"], &host).await;
+    assert_eq!(status, 0, "{:#?}", host.ui.record());
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "Host mine\n");
+    assert!(!decisions.exists());
+}
+
+#[tokio::test]
+async fn flag_that_would_be_ignored_is_refused() {
+    let (machine, engine) = (Machine::new(), engine());
+    for line in [
+        &["devplat", "destroy", "--forget", "--yes", "--profile", "kind"][..],
+        &["devplat", "destroy", "--forget", "--yes", "--context", "there"],
+        &["devplat", "ssh-config", "--remove", "--yes"],
+    ] {
+        let said = error_of(line, &host(&machine, &engine)).await;
+        assert!(said.contains("cannot be used with"), "{line:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn example_is_written_to_a_folder_and_printed_as_json() {
+    let (machine, engine) = (Machine::new(), engine());
+    let host = host(&machine, &engine);
+    let example = ["devplat", "render", "example", "--profile", "kind"];
+    let status = cli::drive(&[&example[..], &["--to", "out"]].concat(), &host).await;
+    assert_eq!(status, 0, "{:#?}", host.ui.record());
+    let text = std::fs::read_to_string(machine.at("work/out/example.yaml")).unwrap();
+    assert!(text.contains("kind: DevServer"), "{text}");
+    let printed = machine.devplat(&[&example[1..], &["--output", "json"]].concat()).run().await.unwrap();
+    let object: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(object["kind"], "DevServer");
+}
+
+#[tokio::test]
+async fn users_are_changed_only_under_the_lock() {
+    let machine = Machine::new();
+    let base = machine.at("home/.local/state/devplat");
+    let _lock = StateFolder::below(&base, &PlatformName::default()).lock().unwrap();
+    let nowhere = "unix:///nowhere/docker.sock";
+    for (verb, waits) in [
+        (&["users", "add", "alice", "--key", "alice.pub"][..], true),
+        (&["users", "remove", "alice", "--yes"], true),
+        (&["users", "list"], false),
+    ] {
+        let (status, said) = run(machine.devplat(verb).env("DOCKER_HOST", nowhere)).await;
+        assert_ne!(status, 0, "{verb:?}: {said}");
+        assert_eq!(said.contains("is working on this platform"), waits, "{verb:?}: {said}");
+    }
 }

@@ -5,8 +5,10 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    answers::{Serving, api_server, engine, kubeconfig},
+    account::{output, server_of_another_account},
+    answers::{api_server, engine, kubeconfig},
     machine::{Machine, run},
+    trouble::{K3D, with_engine},
 };
 
 /// Returns the decisions of a platform with profile kind in the engine `id`.
@@ -23,9 +25,8 @@ fn in_cluster(uid: &str) -> Value {
 /// The verbs that search for a platform or change it.
 const VERBS: [&[&str]; 4] = [&["status"], &["plan"], &["up", "--yes"], &["destroy", "--yes"]];
 
-async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32, String) {
-    run(machine.devplat(args).env("DOCKER_HOST", &engine.address)).await
-}
+/// A Docker engine that is not running.
+const NO_ENGINE: &str = "unix:///nowhere/docker.sock";
 
 #[tokio::test]
 async fn destroy_without_a_platform_fails_with_the_searched_places() {
@@ -136,18 +137,119 @@ async fn absent_context_is_reported_with_the_forget_flag() {
 }
 
 #[tokio::test]
-async fn network_of_another_account_is_kept_until_taken_over() {
+async fn destroy_searches_the_cluster_of_the_file_without_docker() {
+    let machine = Machine::new();
+    let server = server_of_another_account(&machine).await;
+    machine.write("work/ctx.yaml", "extends: existing\ncluster: {context: there}\n");
+    for args in [&["--profile", "./ctx.yaml"][..], &["--context", "there"]] {
+        let args = [&["destroy", "--yes"][..], args].concat();
+        let (status, said) = run(machine.devplat(&args).env("DOCKER_HOST", NO_ENGINE)).await;
+        assert_eq!(status, 2, "{args:?}: {said}");
+        assert!(said.contains("as the cluster of context \"there\" records"), "{args:?}: {said}");
+        assert!(!said.contains("Docker") && !said.contains("destroyed"), "{args:?}: {said}");
+    }
+    server.answers.asked("GET /api/v1/namespaces/devplat-system").await;
+}
+
+#[tokio::test]
+async fn destroy_without_docker_reports_that_it_could_not_look_there() {
+    let machine = Machine::new();
+    let (status, said) = run(machine.devplat(&["destroy", "--yes"]).env("DOCKER_HOST", NO_ENGINE)).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("platform devplat is neither known nor found here"), "{said}");
+    let place = format!("Docker engine (the Docker engine at {NO_ENGINE} is not running)");
+    assert!(said.contains(&place), "{said}");
+}
+
+#[tokio::test]
+async fn engine_of_another_machine_is_refused_before_it_is_asked() {
+    let machine = Machine::new();
+    machine.remember(&in_engine("E1"));
+    for args in VERBS {
+        let before = machine.home();
+        // An address of documentation, which never answers.
+        let (status, said) = run(machine.devplat(args).env("DOCKER_HOST", "tcp://192.0.2.7:2375")).await;
+        assert_eq!(status, 2, "{args:?}: {said}");
+        let why = "the Docker engine at tcp://192.0.2.7:2375 is on another machine";
+        assert!(said.contains(why) && said.contains("hint: run devplat on that machine"), "{args:?}: {said}");
+        assert_eq!(machine.home(), before, "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn engine_that_reports_another_host_is_remarked_before_the_first_step() {
     let (machine, engine) = (Machine::new(), engine());
-    let network = json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
-        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat", "dev.devplat.account": "4242:other"}});
-    engine.answers.give("GET /networks/devplat-devplat", 200, &network);
-    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
-    assert_ne!(status, 0, "{said}");
-    assert!(said.contains("other (uid 4242)"), "{said}");
+    let info = json!({"ID": engine.id, "Name": "elsewhere", "DockerRootDir": "/", "CgroupVersion": "2"});
+    engine.answers.give("GET /info", 200, &info);
+    // It is too old, so `up` ends with the check.
+    machine.program("k3d", r#"[ "$2" = -o ] && exit 1; echo 'k3d version v5.4.6'"#).await;
+    for args in [&K3D[..], &["doctor", "--profile", "kind"]] {
+        let said = output(&machine, &engine, args).await;
+        assert!(said.contains("reports that it is on host elsewhere"), "{args:?}: {said}");
+    }
     assert_eq!(engine.answers.changes(), [""; 0]);
-    engine.answers.give("DELETE /networks/devplat-devplat", 200, &json!({}));
-    let taking = machine.devplat(&["destroy", "--yes", "--take-over"]).env("DOCKER_HOST", &engine.address);
-    let (status, said) = run(taking).await;
-    assert_eq!(status, 0, "{said}");
-    assert_eq!(engine.answers.changes(), ["DELETE /networks/devplat-devplat"]);
+}
+
+#[tokio::test]
+async fn profile_of_another_kind_of_cluster_is_refused() {
+    let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    let existing: &[&str] = &["--profile", "existing", "--context", "there"];
+    let kind: &[&str] = &["--profile", "kind"];
+    for (decisions, profile, why, hint) in [
+        (
+            in_engine(&engine.id),
+            existing,
+            "is in a cluster of its own in the Docker engine at unix:///run/old.sock",
+            "hint: `devplat destroy` deletes that one first",
+        ),
+        (
+            in_cluster("u1"),
+            kind,
+            "is installed in the cluster at https://old:6443",
+            "hint: `devplat destroy` deletes it from there first",
+        ),
+    ] {
+        machine.remember(&decisions);
+        for verb in VERBS {
+            let args = [verb, profile].concat();
+            let before = machine.home();
+            let (status, said) = with_engine(&machine, &engine, &args).await;
+            assert_eq!(status, 2, "{args:?}: {said}");
+            assert!(said.contains(why) && said.contains(hint), "{args:?}: {said}");
+            assert_eq!(machine.home(), before, "{args:?}");
+        }
+    }
+    assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn variables_of_a_service_named_devplat_do_not_end_a_verb() {
+    let (machine, engine) = (Machine::new(), engine());
+    let variables = [
+        ("DEVPLAT_PORT", "tcp://10.96.0.7:22"),
+        ("DEVPLAT_PORT_22_TCP", "tcp://10.96.0.7:22"),
+        ("DEVPLAT_SERVICE_HOST", "10.96.0.7"),
+    ];
+    for (args, expected) in [(&["status", "--profile", "kind"][..], 0), (&["destroy", "--yes"], 2)] {
+        let command = machine.devplat(args).env("DOCKER_HOST", &engine.address).envs(variables);
+        let (status, said) = run(command).await;
+        assert_eq!(status, expected, "{args:?}: {said}");
+        assert!(!said.contains("mistake"), "{args:?}: {said}");
+        // Nothing but the search ends destroy.
+        assert_eq!(said.contains("neither known nor found here"), expected == 2, "{args:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn hints_repeat_the_given_context() {
+    let (machine, server) = (Machine::new(), api_server("u1").await);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    let absent = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "absent", "reason": "NotFound", "code": 404});
+    server.answers.give("GET /apis/apps.devservers.io", 404, &absent);
+    let args = ["users", "remove", "bob", "--yes", "--name", "team-a", "--context", "there"];
+    let (status, said) = run(machine.devplat(&args)).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("`devplat users list --name team-a --context there` lists them"), "{said}");
 }

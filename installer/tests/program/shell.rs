@@ -137,6 +137,89 @@ async fn profile_is_remembered_without_its_file_and_folder() {
 }
 
 #[tokio::test]
+async fn variables_and_the_file_for_kind_are_remembered() {
+    let (machine, engine) = (Machine::new(), engine());
+    for program in ["kind", "docker"] {
+        machine.program(program, "echo 0.31.0").await;
+    }
+    let file = machine.write("work/kind.yaml", "featureGates: {A: true}\n");
+    machine.write("work/team.yaml", "extends: kind\ncluster:\n  kind:\n    configFile: kind.yaml\n");
+    let of = |args: &[&str]| machine.devplat(args).env("DOCKER_HOST", &engine.address);
+    let set = "--set=devServers.image=registry.example/dev:1";
+    let up = of(&["up", "--yes", "--profile", "team.yaml", set]).env("DEVPLAT_OPERATOR_REPLICAS", "3");
+    // The engine creates no network.
+    let (status, said) = run(up).await;
+    assert_eq!(status, 4, "{said}");
+    let decisions =
+        fs::read_to_string(machine.at("home/.local/state/devplat/devplat/decisions.json")).unwrap();
+    let decisions: Value = serde_json::from_str(&decisions).unwrap();
+    assert_eq!(decisions["variables"], json!({"DEVPLAT_OPERATOR_REPLICAS": "3"}));
+    assert_eq!(decisions["configFile"]["text"], "featureGates: {A: true}\n");
+    fs::remove_file(&file).unwrap();
+    for verb in ["plan", "status"] {
+        let (status, said) = run(of(&[verb])).await;
+        assert_eq!(status, 0, "{verb}: {said}");
+        assert!(
+            said.contains("kind.yaml no longer exists: using its text of the last `up`"),
+            "{verb}: {said}"
+        );
+        assert!(said.contains("$DEVPLAT_OPERATOR_REPLICAS is not set now: using \"3\""), "{verb}: {said}");
+    }
+    // Another file is not replaced by the remembered one.
+    let other = "--set=cluster.kind.configFile=other.yaml";
+    let (status, said) = run(of(&["plan", other])).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("other.yaml, which the profile names as configFile"), "{said}");
+}
+
+/// Without the remembered variable, the first run would have chosen another delivery.
+#[tokio::test]
+async fn registry_in_a_variable_of_the_first_up_is_used_later() {
+    let (machine, server) = (Machine::new(), api_server("u1").await);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    let mut decisions = json!({"profile": "existing", "context": "there",
+        "set": ["devServers.image=registry.example/dev:1"],
+        "place": {"in": "cluster", "uid": "u1", "server": server.address}});
+    let no_registry = "reach the nodes of context \"there\"";
+    machine.remember(&decisions);
+    let (_, said) = run(machine.devplat(&["plan"])).await;
+    assert!(said.contains(no_registry) && said.contains("only through a registry"), "{said}");
+    decisions["variables"] = json!({"DEVPLAT_IMAGES_REGISTRY": "registry.example/team"});
+    machine.remember(&decisions);
+    let (_, said) = run(machine.devplat(&["plan"])).await;
+    assert!(said.contains("$DEVPLAT_IMAGES_REGISTRY is not set now"), "{said}");
+    assert!(!said.contains(no_registry), "{said}");
+}
+
+/// Nothing answers at the webhook's URL, which only the API server can know.
+#[tokio::test]
+async fn webhook_that_may_have_failed_a_new_user_is_named() {
+    let (machine, server) = (Machine::new(), api_server("u1").await);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAII6l2XCScHQ+kLqncIsU+a6w/OVqApjWlsuQ7QY4t32U alice\n";
+    machine.write("work/alice.pub", key);
+    let hook = json!({"name": "check.dead.example", "failurePolicy": "Fail", "sideEffects": "None",
+        "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:9/check"},
+        "rules": [{"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]}]});
+    let hooks = json!({"kind": "ValidatingWebhookConfigurationList", "metadata": {},
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "items": [{"metadata": {"name": "policy-dead"}, "webhooks": [hook]}]});
+    let configurations = "GET /apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+    server.answers.give(configurations, 200, &hooks);
+    let failed = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "Internal error occurred", "reason": "InternalError", "code": 500});
+    server.answers.give("PATCH /apis/apps.devservers.io/v1/devusers/alice", 500, &failed);
+    let add = ["users", "add", "alice", "--key", "alice.pub", "--context", "there"];
+    let (status, said) = run(machine.devplat(&add)).await;
+    assert_eq!(status, 4, "{said}");
+    let why = "webhook check.dead.example of ValidatingWebhookConfiguration policy-dead calls \
+               https://127.0.0.1:9/check, which may not answer";
+    assert!(said.contains("cannot apply DevUser alice") && said.contains(why), "{said}");
+    assert!(said.contains("kubectl delete validatingwebhookconfiguration policy-dead"), "{said}");
+    assert!(!said.contains("overloaded"), "{said}");
+}
+
+#[tokio::test]
 async fn templates_are_remembered_without_their_folder() {
     let machine = Machine::new();
     machine.remember(&json!({

@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A profile by k3d whose images need nothing but the programs at hand.
-const K3D: [&str; 7] = [
+pub(crate) const K3D: [&str; 7] = [
     "up",
     "--profile",
     "k3d",
@@ -23,7 +24,7 @@ const K3D: [&str; 7] = [
     "--set=cluster.k3d.image=registry.example/k3s:1",
 ];
 /// The same for a cluster that exists.
-const EXISTING: [&str; 5] =
+pub(crate) const EXISTING: [&str; 5] =
     ["--profile", "existing", "--context", "there", "--set=devServers.image=registry.example/dev:1"];
 /// A k3d that is new enough and creates nothing. It waits in between until the test says `go`.
 const K3D_THAT_FAILS: &str = r#"case "$1" in
@@ -31,12 +32,12 @@ version) echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}' ;;
 cluster) mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"; echo 'FATA[0003] no' >&2; exit 1 ;;
 esac"#;
 
-async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32, String) {
+pub(crate) async fn with_engine(machine: &Machine, engine: &Serving, args: &[&str]) -> (i32, String) {
     run(machine.devplat(args).env("DOCKER_HOST", &engine.address)).await
 }
 
 /// The output of the verb `plan`, standard error first, with single spaces.
-async fn planned(machine: &Machine, engine: &Serving, args: &[&str]) -> String {
+pub(crate) async fn planned(machine: &Machine, engine: &Serving, args: &[&str]) -> String {
     let variables = [("DOCKER_HOST", engine.address.as_str())];
     let output = machine.all_output(&[&["plan"][..], args].concat(), &variables).await;
     let text = output.stderr + &output.stdout;
@@ -44,7 +45,7 @@ async fn planned(machine: &Machine, engine: &Serving, args: &[&str]) -> String {
 }
 
 /// The answer to a list of the containers with this label.
-fn list(engine: &Serving, label: &str, containers: &[(&str, Value)]) {
+pub(crate) fn list(engine: &Serving, label: &str, containers: &[(&str, Value)]) {
     let filters = json!({ "label": [label] }).to_string();
     let filters = filters.bytes().map(|byte| match byte {
         byte if byte.is_ascii_alphanumeric() || b"-._".contains(&byte) => char::from(byte).to_string(),
@@ -58,7 +59,7 @@ fn list(engine: &Serving, label: &str, containers: &[(&str, Value)]) {
     }
 }
 
-fn container(name: &str, labels: &Value, mounts: &[&str], api_port: Option<u16>) -> Value {
+pub(crate) fn container(name: &str, labels: &Value, mounts: &[&str], api_port: Option<u16>) -> Value {
     let mounts: Vec<Value> = mounts.iter().map(|place| json!({ "Destination": place })).collect();
     let bound = api_port.map(|port| json!([{ "HostIp": "127.0.0.1", "HostPort": port.to_string() }]));
     json!({
@@ -67,7 +68,7 @@ fn container(name: &str, labels: &Value, mounts: &[&str], api_port: Option<u16>)
     })
 }
 
-fn kind_node(mounts: &[&str]) -> (&'static str, Value) {
+pub(crate) fn kind_node(mounts: &[&str]) -> (&'static str, Value) {
     let labels = json!({"io.x-k8s.kind.cluster": "devplat", "io.x-k8s.kind.role": "control-plane"});
     ("devplat-control-plane", container("devplat-control-plane", &labels, mounts, None))
 }
@@ -82,7 +83,7 @@ fn nothing_listens() -> SocketAddr {
 }
 
 /// A cluster behind context `there` whose nodes are these.
-async fn cluster(machine: &Machine, nodes: &[Value]) -> Serving {
+pub(crate) async fn cluster(machine: &Machine, nodes: &[Value]) -> Serving {
     let server = api_server("u1").await;
     let all = json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {}, "items": nodes});
     server.answers.give("GET /api/v1/nodes", 200, &all);
@@ -231,6 +232,56 @@ async fn port_taken_after_the_check_is_reported_with_its_holder() {
 }
 
 #[tokio::test]
+async fn exhausted_address_ranges_end_up_with_a_remedy() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.program("k3d", K3D_THAT_FAILS).await;
+    let info = json!({"ID": engine.id, "DockerRootDir": "/", "CgroupVersion": "2",
+        "DefaultAddressPools": [{"Base": "10.255.255.0/24", "Size": 24}]});
+    engine.answers.give("GET /info", 200, &info);
+    let full = json!([{"Name": "full", "Id": "full", "IPAM": {"Config": [{"Subnet": "10.255.255.0/24"}]}}]);
+    engine.answers.give("GET /networks ", 200, &full);
+    let words = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to \
+                 the network";
+    engine.answers.give("POST /networks/create", 500, &json!({"message": words}));
+    engine.answers.give("GET /images/registry.example/k3s:1/json", 200, &json!({"Id": "sha256:1"}));
+    let (status, said) = with_engine(&machine, &engine, &K3D).await;
+    assert_eq!(status, 3, "{said}");
+    assert!(
+        said.contains("has no free address range: 1 networks have one, 1 of them have no container"),
+        "{said}"
+    );
+    assert!(said.contains("hint: delete networks that no container uses (`docker network prune`)"), "{said}");
+    assert!(said.contains("default-address-pools in /etc/docker/daemon.json"), "{said}");
+}
+
+/// A profile whose SSH port is on an address of documentation, which no machine has.
+#[tokio::test]
+async fn address_of_another_machine_is_refused_before_anything_is_made() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.program("k3d", K3D_THAT_FAILS).await;
+    let args = [&K3D[..], &["--set=cluster.k3d.sshAddress=192.0.2.7"]].concat();
+    let (status, said) = with_engine(&machine, &engine, &args).await;
+    assert_eq!(status, 3, "{said}");
+    assert!(said.contains("192.0.2.7 is not an address of this machine"), "{said}");
+    assert!(said.contains("hint: this machine has ") && !said.contains("stop the process"), "{said}");
+    assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn port_forward_names_the_process_that_has_its_port() {
+    let machine = Machine::new();
+    let _server = cluster(&machine, &[]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let port = address.port().to_string();
+    let args = ["port-forward", "--context", "there", "--port", &port];
+    let (status, said) = run(machine.devplat(&args)).await;
+    assert_eq!(status, 3, "{said}");
+    let why = format!("cannot listen on {address}: the port is taken by ");
+    assert!(said.contains(&why) && said.contains(&std::process::id().to_string()), "{said}");
+}
+
+#[tokio::test]
 async fn engine_that_stops_in_the_middle_is_reported_and_the_same_command_goes_on() {
     let (machine, engine) = (Machine::new(), engine());
     let socket = engine.address.trim_start_matches("unix://");
@@ -366,21 +417,43 @@ async fn another_engine_with_a_cluster_of_the_same_name_gets_no_images_later() {
     assert_eq!(changed(&server), [""; 0]);
 }
 
-/// The real minikube cannot be had where devplat is developed: its list of profiles is in the format of its source.
-#[tokio::test]
-async fn minikube_is_used_if_its_image_store_keeps_names_with_digests() {
-    let (machine, engine) = (Machine::new(), engine());
+/// Loads the image that Docker would load: it is named in `manifest.json`.
+const LOAD_AS_DOCKER: &str = r#"tag=$(tar -xOf "$3" manifest.json | sed 's/.*"RepoTags":\["\([^"]*\)"\].*/\1/'); echo "$tag" >> LOADED"#;
+
+/// A minikube with the profile `lab` of one node. The shell command `load` loads an archive. The real minikube cannot
+/// be had where devplat is developed: the answers are in the format of its source.
+async fn minikube(machine: &Machine, load: &str) {
     let profiles = json!({"invalid": [], "valid": [{"Name": "lab", "Status": "Skipped", "Config": {
         "Name": "lab", "Driver": "docker", "Nodes": [{"Name": ""}], "Addons": {},
-        "KubernetesConfig": {"KubernetesVersion": "v1.34.0", "ContainerRuntime": "containerd"}}}]});
-    let script = format!("[ \"$*\" = 'profile list -o json -l' ] && cat <<'E'\n{profiles}\nE");
-    machine.program("minikube", &script).await;
+        "KubernetesConfig": {"KubernetesVersion": "v1.34.0", "ContainerRuntime": "docker"}}}]});
+    let script = r#"case "$*" in
+'profile list -o json -l') cat <<'E'
+PROFILES
+E
+;;
+'image load '*' -p lab') HOW ;;
+'image ls --format json -p lab')
+    touch LOADED
+    image='{"id":"1","repoDigests":[],"repoTags":["&"],"size":"9"}'
+    echo "[$(sed "s|.*|$image|" LOADED | paste -sd, -)]" ;;
+*) exit 1 ;;
+esac"#;
+    let loaded = machine.at("work/loaded").display().to_string();
+    let script = script.replace("PROFILES", &profiles.to_string()).replace("HOW", load);
+    machine.program("minikube", &script.replace("LOADED", &loaded)).await;
+}
+
+#[tokio::test]
+async fn minikube_is_used_if_its_container_runtime_is_known() {
+    let (machine, engine) = (Machine::new(), engine());
+    minikube(&machine, "exit 1").await;
     for (name, runtime, expected) in [
         ("lab", "containerd://2.1.4", "importing images into the nodes of the minikube cluster lab"),
+        ("lab", "docker://28.0.1", "importing images into the nodes of the minikube cluster lab"),
         (
             "lab",
-            "docker://28.0.1",
-            "its container runtime is docker, whose images have no names with digests",
+            "cri-o://1.34.0",
+            "its container runtime is cri-o; devplat imports images into docker and containerd",
         ),
         ("other", "containerd://2.1.4", "minikube has no profile other here; it has lab"),
     ] {
@@ -390,4 +463,70 @@ async fn minikube_is_used_if_its_image_store_keeps_names_with_digests() {
         assert!(said.contains(expected), "{said}");
         assert_eq!(changed(&server), [""; 0]);
     }
+}
+
+/// The minikube cluster `lab` without devplat. It never lists its namespaces, so the first release waits until the test
+/// ends it, and no step fails before the images are loaded.
+async fn empty_lab(machine: &Machine) -> Serving {
+    let labels = json!({ "minikube.k8s.io/name": "lab" });
+    let server = cluster(machine, &[node("lab", &labels, "", "docker://28.0.1", "amd64")]).await;
+    let absent = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "absent", "reason": "NotFound", "code": 404});
+    server.answers.give("GET /apis/", 404, &absent);
+    server.answers.give("GET /api/v1/namespaces/d", 404, &absent);
+    server.answers.give("GET /api/v1/namespaces/devplat-system/configmaps?", 200, &nothing());
+    server.answers.be_silent_on("GET /api/v1/namespaces?");
+    server
+}
+
+/// An empty list of an API server.
+fn nothing() -> Value {
+    json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []})
+}
+
+/// Runs `up` until the journal has this outcome for `many` images in the nodes, and then stops it.
+async fn up_until(machine: &Machine, engine: &Serving, outcome: &str, many: usize) -> (i32, String) {
+    let args = [&["up", "--yes"][..], &EXISTING].concat();
+    let running = machine.start_with(&args, &[("DOCKER_HOST", &engine.address)]).await;
+    let journal = machine.at("home/.local/state/devplat/devplat/journal.jsonl");
+    let is = |line: &&str| {
+        let Ok(entry) = serde_json::from_str::<Value>(line) else { return false };
+        let image = entry["step"].as_str().is_some_and(|step| step.ends_with(" in the nodes"));
+        image && entry.get("call").is_none() && entry["outcome"]["is"] == outcome
+    };
+    let reached = || fs::read_to_string(&journal).is_ok_and(|text| text.lines().filter(is).count() >= many);
+    machine.until(reached).await;
+    running.signal(Signal::TERM);
+    running.ended().await
+}
+
+#[tokio::test]
+async fn minikube_with_docker_gets_images_with_tags() {
+    let (machine, engine) = (Machine::new(), engine());
+    minikube(&machine, LOAD_AS_DOCKER).await;
+    let server = empty_lab(&machine).await;
+    let plan = planned(&machine, &engine, &EXISTING).await;
+    assert!(plan.contains("\nimage devplat-operator in the nodes create absent"), "{plan}");
+    let (status, said) = up_until(&machine, &engine, "done", 3).await;
+    assert_eq!(status, 4, "{said}");
+    let loaded = fs::read_to_string(machine.at("work/loaded")).unwrap();
+    let mut names: Vec<&str> = loaded.lines().filter_map(|tag| Some(tag.split_once(":sha256-")?.0)).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["agent", "bastion", "operator"].map(|name| format!("devplat.local/devplat-{name}")));
+    // They are found again, so a second run loads nothing.
+    server.answers.give("GET /api/v1/namespaces?", 200, &nothing());
+    let plan = planned(&machine, &engine, &EXISTING).await;
+    assert!(plan.contains("\nrelease crds create") && !plan.contains("in the nodes create"), "{plan}");
+}
+
+/// minikube writes only to its log that a node rejected an archive.
+#[tokio::test]
+async fn minikube_that_loads_nothing_is_reported_with_the_node() {
+    let (machine, engine) = (Machine::new(), engine());
+    minikube(&machine, "exit 0").await;
+    let _server = empty_lab(&machine).await;
+    let (status, said) = up_until(&machine, &engine, "failed", 1).await;
+    assert_eq!(status, 4, "{said}");
+    assert!(said.contains("reported no error, but these nodes do not list image devplat.local/"), "{said}");
+    assert!(said.contains(": lab\n") && said.contains("minikube status -p lab"), "{said}");
 }

@@ -27,8 +27,9 @@ fn owner(prefix: &str) -> Owner {
 pub async fn network_comes_and_goes(engine: &Engine, prefix: &str) -> Outcome {
     let name = format!("{prefix}-network");
     let labels = owner(prefix).labels();
-    engine.create_network(&name, &labels, Some("10.201.0.0/24".parse()?)).await?;
+    let id = engine.create_network(&name, &labels, Some("10.201.0.0/24".parse()?)).await?;
     let found = engine.network(&name).await?.ok_or("the network is not found")?;
+    ensure(found.id == id, format!("ID {}, created as {id}", found.id))?;
     ensure(Owner::of_labels(&found.labels) == Some(owner(prefix)), format!("labels: {:?}", found.labels))?;
     ensure(found.subnets == ["10.201.0.0/24"], format!("ranges: {:?}", found.subnets))?;
     let again = engine.create_network(&name, &labels, None).await;
@@ -62,7 +63,8 @@ pub async fn container_comes_and_goes(
         volumes: &[(volume.clone(), "/data".to_owned())],
         restart: Restart::UnlessStopped,
     };
-    engine.run_container(&wanted).await?;
+    engine.create_container(&wanted).await?;
+    engine.start(&name).await?;
     let found = engine.container(&name).await?.ok_or("the container is not found")?;
     ensure(found.running, "the container is not running")?;
     ensure(found.networks.contains_key(&network), format!("networks: {:?}", found.networks))?;

@@ -1,7 +1,7 @@
-//! The limits of this machine: disk, inotify instances and watches, open files.
+//! The limits of this machine: disk, inotify instances and watches.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Read},
     path::Path,
 };
@@ -24,6 +24,15 @@ pub fn disk_free(path: &Path) -> io::Result<u64> {
     }
 }
 
+/// The inotify instances of one node: systemd, containerd, the kubelet and its pods. Counted on a node of kind's.
+const INSTANCES_OF_A_NODE: u64 = 24;
+/// The watches of one node, on control groups, units and mounted volumes. An estimate on the high side.
+const WATCHES_OF_A_NODE: u64 = 500;
+/// Linux's own limit of instances. A machine with a lower one is rejected if the instances in use are unknown.
+const USUAL_INSTANCES: u64 = 128;
+/// Linux's own limit of watches before version 5.11; later versions have this limit or a higher one.
+const USUAL_WATCHES: u64 = 8192;
+
 /// inotify instances and watches. The kubelet, containerd and systemd of a node need tens of instances, and the kernel
 /// counts the root users of all nodes and of this machine as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +49,113 @@ pub struct Inotify {
     pub complete: bool,
 }
 
+/// A kernel limit of inotify.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Instances per user.
+    Instances,
+    /// Watches per user, in all instances together.
+    Watches,
+}
+
+/// A limit that leaves too little for more nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooLow {
+    /// The limit.
+    pub limit: Limit,
+    /// Its value.
+    pub max: u64,
+    /// How many root uses; `None` if this account may not see that.
+    pub used: Option<u64>,
+    /// How many more are needed; if `used` is unknown, how high the limit must be.
+    pub needed: u64,
+}
+
 impl Inotify {
-    /// Returns the number of free instances.
-    pub fn instances_left(&self) -> u64 {
-        self.max_instances.saturating_sub(self.instances)
+    /// Returns a limit that is too low for this many more nodes. If the use is not known, only the limit decides,
+    /// because a count of 0 would always pass.
+    pub fn too_low_for(&self, nodes: u32) -> Option<TooLow> {
+        let Self { instances, max_instances, watches, max_watches, complete } = *self;
+        let judged = |limit, used: u64, max: u64, of_a_node: u64, usual: u64| {
+            let more = u64::from(nodes) * of_a_node;
+            let (used, needed, enough) = if complete {
+                (Some(used), more, max.saturating_sub(used) >= more)
+            } else {
+                let needed = more.max(usual);
+                (None, needed, max >= needed)
+            };
+            (!enough).then_some(TooLow { limit, max, used, needed })
+        };
+        judged(Limit::Instances, instances, max_instances, INSTANCES_OF_A_NODE, USUAL_INSTANCES)
+            .or_else(|| judged(Limit::Watches, watches, max_watches, WATCHES_OF_A_NODE, USUAL_WATCHES))
+    }
+}
+
+impl fmt::Display for Inotify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { instances, max_instances, watches, max_watches, complete } = self;
+        if *complete {
+            write!(
+                f,
+                "{instances} of {max_instances} instances and {watches} of {max_watches} watches in use"
+            )
+        } else {
+            write!(
+                f,
+                "at most {max_instances} instances and {max_watches} watches; only root sees how many are in use"
+            )
+        }
+    }
+}
+
+impl Limit {
+    /// Returns the sysctl that sets it.
+    pub fn sysctl(self) -> &'static str {
+        match self {
+            Self::Instances => "fs.inotify.max_user_instances",
+            Self::Watches => "fs.inotify.max_user_watches",
+        }
+    }
+
+    /// Returns the commands that raise it from `max` to at least `least`, until the next boot and permanently.
+    pub fn remedy(self, max: u64, least: u64) -> String {
+        // The values that kind's documentation recommends.
+        let recommended = match self {
+            Self::Instances => 512,
+            Self::Watches => 524_288,
+        };
+        let setting = format!("{}={}", self.sysctl(), (max * 2).max(least).max(recommended));
+        format!(
+            "allow more: `sudo sysctl {setting}`; to keep it over a reboot: `echo {setting} | sudo tee -a /etc/sysctl.d/90-devplat.conf`"
+        )
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Instances => "inotify instances",
+            Self::Watches => "inotify watches",
+        })
+    }
+}
+
+impl TooLow {
+    /// Returns the commands that raise the limit.
+    pub fn hint(&self) -> String {
+        self.limit.remedy(self.max, self.used.unwrap_or_default() + self.needed)
+    }
+}
+
+impl fmt::Display for TooLow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, max, used, needed } = self;
+        match used {
+            Some(used) => write!(f, "{used} of {max} {limit} are in use, and the nodes need {needed} more"),
+            None => {
+                write!(f, "this machine allows {max} {limit}, and nodes need a limit of at least {needed}")
+            }
+        }
     }
 }
 
@@ -102,11 +214,6 @@ fn watches(info: &Path) -> u64 {
     text.lines().filter(|line| line.starts_with("inotify ")).count() as u64
 }
 
-/// Returns how many files this process may have open.
-pub fn open_files() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
-}
-
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
@@ -149,7 +256,54 @@ mod tests {
         let wanted =
             Inotify { instances: 2, max_instances: 128, watches: 4, max_watches: 1000, complete: true };
         assert_eq!(found, wanted);
-        assert_eq!(found.instances_left(), 126);
+    }
+
+    /// Returns the limit that is too low for `nodes`; each pair is a number in use with its limit.
+    fn judged(instances: (u64, u64), watches: (u64, u64), complete: bool, nodes: u32) -> Option<TooLow> {
+        let (instances, max_instances) = instances;
+        let (watches, max_watches) = watches;
+        Inotify { instances, max_instances, watches, max_watches, complete }.too_low_for(nodes)
+    }
+
+    #[test]
+    fn counts_decide_if_they_are_known_and_limits_if_not() {
+        use Limit::{Instances, Watches};
+        for (instances, watches, complete, nodes, expected) in [
+            ((100, 128), (100, 8192), true, 1, None),
+            ((105, 128), (100, 8192), true, 1, Some(Instances)),
+            ((54, 24), (100, 8192), true, 1, Some(Instances)),
+            ((54, 128), (100, 8192), true, 4, Some(Instances)),
+            ((54, 128), (7800, 8192), true, 1, Some(Watches)),
+            ((54, 1024), (0, 512), true, 2, Some(Watches)),
+            // The instances of root are unknown to an ordinary user.
+            ((0, 24), (0, 8192), false, 1, Some(Instances)),
+            ((0, 127), (0, 8192), false, 1, Some(Instances)),
+            ((0, 128), (0, 8192), false, 1, None),
+            ((0, 128), (0, 8192), false, 6, Some(Instances)),
+            ((0, 128), (0, 512), false, 1, Some(Watches)),
+        ] {
+            let found = judged(instances, watches, complete, nodes);
+            let found_limit = found.as_ref().map(|low| low.limit);
+            assert_eq!(found_limit, expected, "{instances:?} {watches:?} {complete} {nodes}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn low_limit_is_reported_with_its_sysctl_and_its_file() {
+        let known = judged((54, 64), (0, 8192), true, 1).unwrap();
+        assert_eq!(known.to_string(), "54 of 64 inotify instances are in use, and the nodes need 24 more");
+        let unknown = judged((0, 24), (0, 8192), false, 1).unwrap();
+        assert_eq!(
+            unknown.to_string(),
+            "this machine allows 24 inotify instances, and nodes need a limit of at least 128"
+        );
+        for low in [known, unknown] {
+            let hint = low.hint();
+            assert!(hint.contains("`sudo sysctl fs.inotify.max_user_instances=512`"), "{hint}");
+            assert!(hint.contains("/etc/sysctl.d/90-devplat.conf"), "{hint}");
+        }
+        let watches = judged((0, 128), (600, 1000), true, 1).unwrap().hint();
+        assert!(watches.contains("fs.inotify.max_user_watches=524288"), "{watches}");
     }
 
     #[test]

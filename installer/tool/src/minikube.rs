@@ -1,15 +1,22 @@
 //! Runs the command minikube. devplat does not create minikube clusters; it loads images into existing ones.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
 
+use futures::future::try_join_all;
 use serde::Deserialize;
 
 use crate::{Command, Surroundings, process};
 
-/// How long listing the profiles may take.
+/// How long a list of profiles or images may take.
 const LIST_LIMIT: Duration = Duration::from_mins(1);
 /// How long loading an archive may take: gigabytes over SSH into a virtual machine.
 const LOAD_LIMIT: Duration = Duration::from_mins(30);
+/// Lists the images of a node as JSON. Warnings are dropped, because minikube merges both outputs of the node.
+const LIST_OF_A_NODE: &str = "sudo crictl images --output json 2>/dev/null";
 
 /// A minikube cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +29,8 @@ pub struct Profile {
     pub container_runtime: String,
     /// Its version of Kubernetes, as in `v1.34.0`.
     pub kubernetes_version: String,
-    /// How many nodes it has.
-    pub nodes: usize,
+    /// The names of its nodes, as in Kubernetes.
+    pub nodes: Vec<String>,
     /// Whether the add-on that provides volumes on every node is enabled.
     pub volumes_on_every_node: bool,
 }
@@ -37,6 +44,17 @@ pub enum MinikubeError {
     /// Its list of profiles has an unknown format.
     #[error("cannot parse the profiles that minikube lists")]
     Malformed(#[source] serde_json::Error),
+    /// It has no profile of this name.
+    #[error("minikube has no profile {0} here")]
+    NoProfile(String),
+    /// A list of images has an unknown format.
+    #[error("cannot parse the images that minikube lists of node {node}")]
+    Images {
+        /// The node.
+        node: String,
+        /// The parser's error.
+        source: serde_json::Error,
+    },
     /// The path of the archive is relative, which minikube would read as the name of an image.
     #[error("the path of archive {0:?} is not absolute; minikube reads relative paths as names of images")]
     Relative(std::path::PathBuf),
@@ -49,6 +67,12 @@ impl MinikubeError {
             Self::Tool(error) => error.hint(),
             Self::Malformed(_) => {
                 Some("check that `minikube profile list` shows the cluster, and update minikube".to_owned())
+            }
+            Self::NoProfile(_) => {
+                Some("run devplat as the account, and on the machine, that created the cluster".to_owned())
+            }
+            Self::Images { .. } => {
+                Some("check that `minikube image ls` lists images, and update minikube".to_owned())
             }
             Self::Relative(_) => None,
         }
@@ -63,17 +87,70 @@ pub async fn profiles(surroundings: &Surroundings) -> Result<Vec<Profile>, Minik
     parse(&output.stdout).map_err(MinikubeError::Malformed)
 }
 
+/// Returns the names of the images in each node of a profile, by the name of the node.
+///
+/// The API server reports only the largest images of a node (the kubelet's `nodeStatusMaxImages`), so it cannot show
+/// that a small image is there. A stopped node has an empty list, or the command fails.
+pub async fn images(
+    surroundings: &Surroundings,
+    profile: &str,
+) -> Result<BTreeMap<String, BTreeSet<String>>, MinikubeError> {
+    let found = profiles(surroundings).await?.into_iter().find(|one| one.name == profile);
+    let Some(Profile { nodes, .. }) = found else { return Err(MinikubeError::NoProfile(profile.to_owned())) };
+    // `image ls` merges the lists of all nodes, so it shows only a single node. It also works with driver none, whose
+    // node has no SSH.
+    if nodes.len() < 2 {
+        let command = minikube(surroundings).args(["image", "ls", "--format", "json", "-p", profile]);
+        let output = command.deadline(LIST_LIMIT).run().await?;
+        let images = serde_json::from_str(&output.stdout);
+        return Ok(BTreeMap::from([(profile.to_owned(), names(profile, images)?)]));
+    }
+    let lists = nodes.iter().map(|node| async move {
+        let command = minikube(surroundings).args(["ssh", "-p", profile, "-n", node, "--", LIST_OF_A_NODE]);
+        let output = command.deadline(LIST_LIMIT).run().await?;
+        let images = serde_json::from_str(&output.stdout).map(|RawImages { images }| images);
+        Ok::<_, MinikubeError>((node.clone(), names(node, images)?))
+    });
+    Ok(try_join_all(lists).await?.into_iter().collect())
+}
+
 /// Loads the images in an archive into every node of a profile.
 ///
-/// minikube may exit with 0 although a node did not get the images, so check each node afterwards.
+/// minikube exits with 0 even if a node did not get the images; [`images`] shows that.
 pub async fn load(surroundings: &Surroundings, profile: &str, archive: &Path) -> Result<(), MinikubeError> {
     if !archive.is_absolute() {
         return Err(MinikubeError::Relative(archive.to_owned()));
     }
-    let command = Command::new("minikube", surroundings).env_remove("MINIKUBE_PROFILE");
-    let command = command.args(["image", "load"]).arg(archive).args(["-p", profile]);
+    let command = minikube(surroundings).args(["image", "load"]).arg(archive).args(["-p", profile]);
     command.deadline(LOAD_LIMIT).run().await?;
     Ok(())
+}
+
+fn minikube(surroundings: &Surroundings) -> Command {
+    Command::new("minikube", surroundings).env_remove("MINIKUBE_PROFILE")
+}
+
+/// An image as both `minikube image ls` and `crictl images` list it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawImage {
+    repo_tags: Option<Vec<String>>,
+    repo_digests: Option<Vec<String>>,
+}
+
+/// The list of `crictl images`; that of `minikube image ls` is an array.
+#[derive(Deserialize)]
+struct RawImages {
+    images: Vec<RawImage>,
+}
+
+fn names(
+    node: &str,
+    images: Result<Vec<RawImage>, serde_json::Error>,
+) -> Result<BTreeSet<String>, MinikubeError> {
+    let images = images.map_err(|source| MinikubeError::Images { node: node.to_owned(), source })?;
+    let all = images.into_iter().flat_map(|image| [image.repo_tags, image.repo_digests]);
+    Ok(all.flatten().flatten().collect())
 }
 
 #[derive(Deserialize)]
@@ -94,8 +171,16 @@ struct RawConfig {
     #[serde(default)]
     driver: String,
     kubernetes_config: RawKubernetes,
-    nodes: Option<Vec<serde_json::Value>>,
-    addons: Option<std::collections::BTreeMap<String, bool>>,
+    nodes: Option<Vec<RawNode>>,
+    addons: Option<BTreeMap<String, bool>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RawNode {
+    /// Empty for the first node.
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -114,7 +199,12 @@ fn parse(said: &str) -> Result<Vec<Profile>, serde_json::Error> {
         let RawKubernetes { kubernetes_version, container_runtime } = kubernetes_config;
         let volumes_on_every_node =
             addons.is_some_and(|addons| addons.get("storage-provisioner-rancher") == Some(&true));
-        let nodes = nodes.map_or(0, |nodes| nodes.len());
+        let nodes = nodes.unwrap_or_default();
+        let alone = nodes.len() == 1;
+        let named = |RawNode { name: node }: RawNode| {
+            if alone || node.is_empty() { name.clone() } else { format!("{name}-{node}") }
+        };
+        let nodes = nodes.into_iter().map(named).collect();
         Profile { name, driver, container_runtime, kubernetes_version, nodes, volumes_on_every_node }
     };
     Ok(valid.into_iter().flatten().map(profile).collect())
@@ -145,7 +235,7 @@ mod tests {
             driver: "docker".to_owned(),
             container_runtime: "containerd".to_owned(),
             kubernetes_version: "v1.34.0".to_owned(),
-            nodes: 2,
+            nodes: vec!["minikube".to_owned(), "minikube-m02".to_owned()],
             volumes_on_every_node: true,
         };
         assert_eq!(found, [wanted]);
@@ -158,6 +248,39 @@ mod tests {
         let fake = Fake::new("minikube", "echo 'Error: no'").await;
         let error = profiles(&fake.surroundings([])).await.unwrap_err();
         assert!(matches!(error, MinikubeError::Malformed(_)), "{error}");
+    }
+
+    #[tokio::test]
+    async fn images_of_a_single_node_have_their_tags_and_digests() {
+        let script = r#"case "$*" in
+            'profile list -o json -l') echo '{"valid":[{"Name":"lab","Config":{"KubernetesConfig":{},"Nodes":[{"Name":"m01"}]}}]}' ;;
+            'image ls --format json -p lab')
+                echo '[{"id":"1","repoDigests":[],"repoTags":["a:1"],"size":"9"},{"id":"2","repoDigests":["b@sha256:2"],"repoTags":null,"size":"9"}]' ;;
+            *) exit 1 ;;
+        esac"#;
+        let fake = Fake::new("minikube", script).await;
+        let found = images(&fake.surroundings([]), "lab").await.unwrap();
+        let names = ["a:1", "b@sha256:2"].map(str::to_owned);
+        assert_eq!(found, BTreeMap::from([("lab".to_owned(), BTreeSet::from(names))]));
+        let error = images(&fake.surroundings([]), "other").await.unwrap_err();
+        assert_eq!(error.to_string(), "minikube has no profile other here");
+    }
+
+    /// minikube's own list merges those of all nodes.
+    #[tokio::test]
+    async fn images_of_several_nodes_are_listed_in_each() {
+        let script = r#"case "$*" in
+            'ssh -p minikube -n minikube -- sudo crictl images '*)
+                printf '{"images":[{"id":"1","repoTags":["a:1"]}]}\r\n' ;;
+            'ssh -p minikube -n minikube-m02 -- sudo crictl images '*) echo "$ANSWER" ;;
+            'profile list -o json -l') cat <<'E'
+"#;
+        let fake = Fake::new("minikube", &format!("{script}{LIST}\nE\n;; *) exit 1 ;; esac")).await;
+        let found = images(&fake.surroundings([("ANSWER", r#"{"images":[]}"#)]), "minikube").await.unwrap();
+        assert_eq!(found["minikube"], BTreeSet::from(["a:1".to_owned()]));
+        assert!(found["minikube-m02"].is_empty(), "{found:?}");
+        let error = images(&fake.surroundings([("ANSWER", "no crictl")]), "minikube").await.unwrap_err();
+        assert!(error.to_string().ends_with("of node minikube-m02"), "{error}");
     }
 
     #[tokio::test]

@@ -247,9 +247,10 @@ impl Command {
         self
     }
 
-    /// Gives the child this terminal as standard input, for programs that ask the user.
+    /// Gives the child this terminal as standard input and standard error, for programs that ask the user. A question
+    /// may have no line end, so nothing reads its standard error, and errors do not quote it.
     #[must_use]
-    pub fn terminal_stdin(mut self) -> Self {
+    pub fn on_terminal(mut self) -> Self {
         self.stdin = Input::Terminal;
         self
     }
@@ -296,7 +297,8 @@ impl Command {
         let deadline = self.deadline;
         let in_our_group = matches!(self.stdin, Input::Terminal);
         let mut command = self.prepare(true)?;
-        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped());
+        command.stderr(if in_our_group { Stdio::inherit() } else { Stdio::piped() });
         // Only the terminal's foreground process group may read from it.
         if !in_our_group {
             command.process_group(0);
@@ -306,7 +308,7 @@ impl Command {
         let mut group = if in_our_group { Group(None) } else { Group::of(&child) };
         let input = child.stdin.take();
         let stdout = child.stdout.take().expect("standard output is piped above");
-        let stderr = child.stderr.take().expect("standard error is piped above");
+        let stderr = child.stderr.take();
         let feed = async move {
             if let Some(mut input) = input {
                 // Ignore a broken pipe: the child has ended without reading everything, and its exit status explains
@@ -320,7 +322,13 @@ impl Command {
         let mut out = capture::Everything::new(STDOUT_LIMIT, |line| tell(Line::Out(line)));
         let mut err = capture::Tail::new(|line| tell(Line::Err(line)));
         let work = async {
-            let ((), read, told) = tokio::join!(feed, out.read(stdout), err.read(stderr));
+            let read_stderr = async {
+                match stderr {
+                    Some(stderr) => err.read(stderr).await,
+                    None => Ok(()),
+                }
+            };
+            let ((), read, told) = tokio::join!(feed, out.read(stdout), read_stderr);
             let within = read?;
             told?;
             Ok::<_, io::Error>((within, if within { Some(child.wait().await?) } else { None }))

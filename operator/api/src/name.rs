@@ -64,6 +64,8 @@ pub const SSH_PORT: u16 = 22;
 pub const SSH_TARGET_PORT: u16 = 2222;
 /// Port in the pod where the agent tells of activity and readiness, over HTTP.
 pub const AGENT_HTTP_PORT: u16 = 2223;
+/// Exit status of `devplat-bastion try-connect` if no connection was established.
+pub const NOT_CONNECTED: u8 = 3;
 
 /// Namespace of the operator.
 pub const OPERATOR_NAMESPACE: &str = "devserver-operator-system";

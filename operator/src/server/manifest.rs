@@ -193,7 +193,11 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
             "image": defaults.agent_image,
             "command": ["/devplat-agent", "install", agent],
             "volumeMounts": [{"name": "devplat", "mountPath": AGENT_DIR}],
-            "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
+            // A quota on limits.cpu rejects a pod with a container that has none.
+            "resources": {
+                "requests": {"cpu": "10m", "memory": "16Mi"},
+                "limits": {"cpu": "500m", "memory": "64Mi"},
+            },
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }],
         "containers": [{

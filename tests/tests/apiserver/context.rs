@@ -1,6 +1,9 @@
 //! Contexts that do not work, each with its own error.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use devplat_kubernetes::{
     Steady,
@@ -99,8 +102,8 @@ async fn unsupported_version_is_reported_with_the_supported_ones() {
 
 async fn reach(kubeconfig: Kubeconfig) -> Result<Reached, ContextError> {
     let context: Context = context::find(&kubeconfig, None)?.expect("there is a current context");
-    let client =
-        context::client(&kubeconfig, &context.name, &ProxyRules::default(), Arc::new(NoPlugins)).await?;
+    let (proxies, clock) = (ProxyRules::default(), Arc::new(SystemTime::now));
+    let client = context::client(&kubeconfig, &context.name, &proxies, Arc::new(NoPlugins), clock).await?;
     context::reach(&client, &context, &Steady).await
 }
 

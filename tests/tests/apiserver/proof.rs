@@ -1,11 +1,15 @@
 //! The proof, on a platform that works and on one that does not.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use devplat_api::condition::Reason;
 use devplat_api::{DevServer, DevUser};
+use devplat_keys::UserKey;
 use devplat_kubernetes::{
-    Steady,
+    Clock, Steady,
     bastion::Route,
     proof::{self, NAME, Patience, ProofError, Remains, Way},
 };
@@ -25,12 +29,19 @@ static TURN: Mutex<()> = Mutex::const_new(());
 
 const PATIENCE: Patience = Patience { seen: Duration::from_mins(1), ready: Duration::from_mins(1) };
 
+/// Creates the dev server of a proof and waits until it is ready; returns its user's key.
+async fn begun(client: &Client) -> Result<UserKey, ProofError> {
+    let key = proof::begin(client, "proved", "cpu-small", PATIENCE, &Steady).await?;
+    proof::wait_ready(client, "proved", PATIENCE, &Steady).await?;
+    Ok(key)
+}
+
 #[tokio::test]
 async fn failed_proof_deletes_its_server_and_user() {
     let _turn = TURN.lock().await;
     let platform = platform().await;
     let client = platform.plane.client().await.unwrap();
-    let key = proof::begin(&client, "proved", "cpu-small", PATIENCE, &Steady).await.unwrap();
+    let key = begun(&client).await.unwrap();
 
     let entries = platform.plane.audit().entries().unwrap();
     let made = entries.iter().find(|entry| {
@@ -45,7 +56,8 @@ async fn failed_proof_deletes_its_server_and_user() {
 
     let [free] = port::free().unwrap();
     let route = Route::Address { host: "127.0.0.1".to_owned(), port: free.port() };
-    let way = Way { route: &route, host: "localhost" };
+    let clock: Clock = Arc::new(SystemTime::now);
+    let way = Way { route: &route, host: "localhost", clock: &clock };
     let error = proof::finish(&client, "proved", way, &key, &Steady).await.unwrap_err();
     assert!(matches!(&error, ProofError::Ssh { user, source: _ } if user == NAME), "{error:?}");
     let servers: Api<DevServer> = Api::namespaced(client.clone(), "dev-devplat-proof");
@@ -66,7 +78,7 @@ async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
     let client = platform().await.plane.client().await.unwrap();
     let policy = Policy::deny_pods(&client, "dev-devplat-proof").await;
     let start = tokio::time::Instant::now();
-    let error = proof::begin(&client, "proved", "cpu-small", PATIENCE, &Steady).await.unwrap_err();
+    let error = begun(&client).await.unwrap_err();
     let ProofError::Hopeless { reason: Reason::Forbidden, message, .. } = &error else { panic!("{error:?}") };
     assert!(message.contains("no pods in this test"), "{message}");
     assert!(error.hints()[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{:?}", error.hints());

@@ -33,7 +33,7 @@ pub(crate) fn rendered(platform: &str) -> Vec<Release> {
 /// Returns a release of `objects`.
 pub(crate) fn of(platform: &str, name: &str, objects: Vec<DynamicObject>) -> Release {
     let digest = devplat_render::digest(&objects);
-    Release { platform: platform.to_owned(), name: name.to_owned(), objects, digest }
+    Release { platform: platform.to_owned(), name: name.to_owned(), account: None, objects, digest }
 }
 
 /// Applies all releases. The operator's Deployment is among them, but kwok's pods do not run it.

@@ -92,6 +92,15 @@ pub(crate) const FOLDERS: &[Folder] = &[
         reason: "ui is the one place that prints",
     },
     Folder {
+        place: "installer/src",
+        except: &["host.rs"],
+        never: &[
+            &["std::env::var", "std::env::var_os", "std::env::vars", "std::env::vars_os"],
+            &["Timestamp::now", "SystemTime::now"],
+        ],
+        reason: "variables and clock come from `Host`, so that a test can choose them",
+    },
+    Folder {
         place: "installer/src/resource",
         except: &[],
         never: &[&["crate::cli"]],
@@ -108,6 +117,12 @@ pub(crate) const FOLDERS: &[Folder] = &[
         except: &["connect", "kubeconfig.rs"],
         never: &[SURROUNDINGS, FILES, OUTPUT],
         reason: "only what connects reads files: kubeconfigs and the certificates that they name",
+    },
+    Folder {
+        place: "installer/kubernetes/src",
+        except: &[],
+        never: &[&["Timestamp::now", "SystemTime::now"]],
+        reason: "the caller passes the clock in",
     },
     Folder {
         place: "operator/api/src",
@@ -171,6 +186,39 @@ pub(crate) const FOLDERS: &[Folder] = &[
         reason: "both ends set SSH up from constants",
     },
 ];
+
+/// The modules of the installer, each with the other ones that it may import. They are layers: each imports only modules
+/// above it in this list.
+pub(crate) const INSTALLER: &[(&str, &[&str])] = &[
+    ("state", &[]),
+    ("stdin", &[]),
+    ("journal", &["state"]),
+    ("failure", &["journal", "state"]),
+    ("ui", &["stdin", "failure"]),
+    ("plugins", &["failure", "ui"]),
+    ("world", &["state", "failure"]),
+    ("platform", &["state", "failure"]),
+    ("signals", &["failure", "world"]),
+    ("tools", &["failure", "world"]),
+    ("host", &["state", "stdin", "failure", "ui", "plugins", "world", "platform"]),
+    ("resource", &["state", "journal", "failure", "ui", "world", "platform"]),
+    ("request", &["state", "failure", "ui", "world", "platform", "host"]),
+    ("observe", &["failure", "world", "resource"]),
+    ("planning", &["journal", "failure", "world", "platform", "resource", "request", "observe"]),
+    ("check", &["failure", "world", "tools", "resource"]),
+    ("apply", &["journal", "failure", "ui", "world", "resource", "check"]),
+    (
+        "cli",
+        &[
+            "state", "journal", "failure", "ui", "world", "platform", "signals", "tools", "host", "resource",
+            "request", "observe", "planning", "check", "apply",
+        ],
+    ),
+];
+
+/// The modules of the installer's command line that verbs share. Every other one is a verb, which no module but the
+/// parent imports.
+pub(crate) const SHARED_BY_VERBS: &[&str] = &["cluster", "confirm", "flags", "log", "usage", "variables"];
 
 impl Folder {
     /// Whether the rule holds for `file`.

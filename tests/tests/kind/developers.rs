@@ -68,7 +68,7 @@ HOME=$engineer devplat users add alice --key "$HOME/.ssh/id_ed25519.pub" >/dev/n
 trap 'cleanup; HOME=$engineer devplat users remove alice --yes >/dev/null 2>&1; rm -rf "$HOME"' EXIT
 kubectl wait --for=condition=Ready --timeout=60s devuser/alice >/dev/null
 cp "$KNOWN" .ssh/known_hosts
-# As the page has it, with the bastion where it is here. OpenSSH itself would take another home than $HOME.
+# The configuration of the page, with the address of this bastion. OpenSSH ignores $HOME, so all paths are absolute.
 {
     sed "s/^  HostName bastion$/  HostName $host\n  Port $port/" <<<"$config"
     printf '%s\n' 'Match originalhost bastion' "  HostName $host" "  Port $port" 'Host *' '  IdentitiesOnly yes' \
@@ -84,7 +84,7 @@ try ssh alice@bastion list
 API=$(kubectl config view --minify -o 'jsonpath={.clusters[0].cluster.server}')
 # Opens a shell, a prompt or sftp on a terminal, and leaves it.
 leave() { printf 'exit\n' | TERM=dumb script -qec "$1" /dev/null > left || fail "$1: $(cat left)"; }
-# Has a forward made, sees that it leads where the page says, and ends it.
+# Opens a forward, checks that it reaches the target that the page names, and closes it.
 forward() {
     local line=${2/#ssh/} here; here=$(free_port)
     case $1 in
@@ -101,7 +101,7 @@ forward() {
     esac
     ssh -S "$HOME/ctl" -O exit mydev 2>/dev/null
 }
-# What is there before it is cloned, and what was brought before it is out of sight.
+# The repository has to exist before the page clones it, and the copied files are read before the page unmounts them.
 git() { ssh mydev git init -q --bare project.git; command git "$@"; }
 fusermount() { cat ~/mydev/model.py ~/mydev/data/one ~/mydev/src/code > brought; command fusermount "$@"; }
 "#;

@@ -1,24 +1,32 @@
-//! A foreign cluster with a registry that its nodes pull from: a platform is installed into it and removed again.
+//! A foreign cluster with a registry that its nodes pull from: a platform is installed into it and removed again, and
+//! nothing else in the cluster is changed.
 
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use devplat_tests::{
     bare, binaries,
-    call::until,
     platform::{Platform, on_path},
     port,
-    process::Process,
 };
-use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::{
     input::{error_in, said},
-    killed::{began, forget_journal},
+    killed::destroyed,
     lane::docker_changes,
     readme::blocks,
+    registry::Registry,
     shared::{LONG, at_rest, with_shared_cache},
+    steps::Subject,
 };
+
+/// The objects of a cluster by kind, namespace and name, each with the fields that controllers do not write.
+pub(crate) type Objects = BTreeMap<String, Value>;
+
+/// Annotations that controllers write at any time.
+const OF_CONTROLLERS: [&str; 2] =
+    ["control-plane.alpha.kubernetes.io/leader", "node.alpha.kubernetes.io/ttl"];
 
 pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Result<()> {
     let platform = with_shared_cache("guest")?;
@@ -33,6 +41,7 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
     let asked = run(&up)?.expect(2)?;
     said(platform, "existing without confirmation", &error_in(&asked.stderr));
     ensure!(objects(platform)? == before, "objects were created without a confirmation");
+    full_registry_is_reported(platform, &context)?;
 
     // The commands of the README.
     let block = blocks("sh existing")?.concat();
@@ -45,6 +54,7 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
 
     let again = run(&[&up[..], &["--yes"]].concat())?.expect(0)?;
     ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    read_only_verbs_change_no_object(platform)?;
 
     port_forward_leads_in(platform)?;
     let example = platform.home().join("example.yaml");
@@ -61,45 +71,52 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
 
     run(&["destroy", "--yes", "--lose-data"])?.expect(0)?;
     let after = at_rest(|| objects(platform))?;
-    let kept: Vec<&String> = after.difference(&before).collect();
+    let kept = added(&before, &after)?;
     ensure!(
         kept.len() == 2 && kept.iter().all(|name| name.starts_with("PersistentVolume")),
         "left: {kept:?}"
     );
-    let lost: Vec<&String> = before.difference(&after).collect();
-    ensure!(lost.is_empty(), "deleted although not devplat's: {lost:?}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
     images_come_into_the_nodes(platform, &context, &after)?;
     announced_registry_is_used(platform, &context, &registry)?;
     platform.sweep()
 }
 
-/// Without a registry in the profile, images are imported into the nodes through Docker. After a kill in a step, with
-/// or without the journal, the next run continues.
-fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &BTreeSet<String>) -> Result<()> {
-    let up = ["up", "--profile", "existing", "--context", context, "--yes"];
-    for (turn, step) in ["create release crds", "create release operator", "create proof"].iter().enumerate()
-    {
-        let running = platform.devplat(&up)?.start()?;
-        began(&running, step)?;
-        running.signal(Signal::KILL)?;
-        ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed in {step}");
-        if turn % 2 == 0 {
-            forget_journal(platform)?;
-        }
+fn read_only_verbs_change_no_object(platform: &Platform) -> Result<()> {
+    let before = at_rest(|| objects(platform))?;
+    for verb in [&["plan"][..], &["status"], &["doctor"], &["users", "list"]] {
+        platform.run(verb)?.expect(0)?;
+        let created = added(&before, &objects(platform)?).with_context(|| format!("during {verb:?}"))?;
+        ensure!(created.is_empty(), "{verb:?} created {created:?}");
     }
-    platform.run(&up)?.expect(0)?;
-    let again = platform.run(&up)?.expect(0)?;
-    ensure!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    Ok(())
+}
+
+/// The registry answers with status 500. Its log has the reason.
+fn full_registry_is_reported(platform: &Platform, context: &str) -> Result<()> {
+    let registry = Registry::on_a_small_disk("1m", platform)?;
+    let set = format!("images.registry={}/team", registry.address);
+    let up = ["up", "--profile", "existing", "--context", context, "--set", &set, "--yes"];
+    let error = error_in(&platform.run(&up)?.expect(4)?.stderr);
+    for expected in [" in the registry", &registry.address, "a full disk"] {
+        ensure!(error.contains(expected), "{expected:?} is not in: {error}");
+    }
+    // A release without images may already be applied.
+    destroyed(platform)
+}
+
+/// Without a registry in the profile, images are imported into the nodes through Docker.
+fn images_come_into_the_nodes(platform: &Platform, context: &str, before: &Objects) -> Result<()> {
+    let profile = ["--profile", "existing", "--context", context];
+    let subject = Subject::existing(platform, &profile);
+    subject.kill_up_in_each_step()?;
     let image = operators_image(platform)?;
     ensure!(image.starts_with("devplat.local/"), "{image}");
-    let running = platform.devplat(&["destroy", "--yes"])?.start()?;
-    began(&running, "delete release bastion")?;
-    running.signal(Signal::KILL)?;
-    running.wait(LONG)?;
-    platform.run(&["destroy", "--yes"])?.expect(0)?;
-    let after = at_rest(|| objects(platform))?;
-    ensure!(after == *before, "differs: {:?}", after.symmetric_difference(before).collect::<Vec<_>>());
+    let releases =
+        ["release bastion", "release users", "release flavors", "release operator", "release crds"];
+    subject.kill_destroy_in_each_of(&[&["proof"][..], &releases].concat())?;
+    let left = added(before, &at_rest(|| objects(platform))?)?;
+    ensure!(left.is_empty(), "left: {left:?}");
     Ok(())
 }
 
@@ -146,37 +163,6 @@ fn port_forward_leads_in(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
-/// A registry on this machine, with its data in the platform's home.
-struct Registry {
-    address: String,
-    port: u16,
-    _process: Process,
-}
-
-impl Registry {
-    fn start(platform: &Platform) -> Result<Self> {
-        let [free] = port::free()?;
-        let folder = platform.home().join("registry");
-        fs::create_dir_all(&folder)?;
-        let config = folder.join("config.yaml");
-        fs::write(
-            &config,
-            format!(
-                "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: ':{}'}}\n",
-                folder.join("data").display(),
-                free.port()
-            ),
-        )?;
-        let args = ["serve".to_owned(), config.display().to_string()];
-        let mut process = Process::start(&binaries::command("registry")?, &args, &folder.join("log"))?;
-        until("the registry", LONG, || {
-            process.check()?;
-            Ok(std::net::TcpStream::connect(free).ok())
-        })?;
-        Ok(Self { address: format!("localhost:{}", free.port()), port: free.port(), _process: process })
-    }
-}
-
 /// Creates a kind cluster without devplat, whose node knows the registry. Its context is in the user's own kubeconfig.
 fn make_cluster(platform: &Platform, registry: &Registry) -> Result<String> {
     bare::create(platform)?;
@@ -194,15 +180,55 @@ fn make_cluster(platform: &Platform, registry: &Registry) -> Result<String> {
     Ok(format!("kind-{name}"))
 }
 
-/// Returns the names of all objects in the cluster, without those that are recreated all the time.
-pub(crate) fn objects(platform: &Platform) -> Result<BTreeSet<String>> {
+/// Returns all objects in the cluster, without those that are recreated all the time.
+pub(crate) fn objects(platform: &Platform) -> Result<Objects> {
     let kinds = kubectl(platform, &["api-resources", "--verbs=list", "-o", "name"])?;
     let passing = ["events", "events.events.k8s.io", "leases.coordination.k8s.io", "componentstatuses"];
     let kinds: Vec<&str> = kinds.lines().filter(|kind| !passing.contains(kind)).collect();
-    let columns = "custom-columns=K:.kind,S:.metadata.namespace,N:.metadata.name";
-    let get = ["get", &kinds.join(","), "--all-namespaces", "--no-headers", "-o", columns];
-    let said = kubectl(platform, &get)?;
-    Ok(said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect())
+    let said = kubectl(platform, &["get", &kinds.join(","), "--all-namespaces", "--output", "json"])?;
+    let list: Value = serde_json::from_str(&said)?;
+    let items = list["items"].as_array().context("a list has items")?;
+    Ok(items.iter().map(|object| (name(object), lasting(object))).collect())
+}
+
+fn name(object: &Value) -> String {
+    let text = |field: &Value| field.as_str().unwrap_or("-").to_owned();
+    let metadata = &object["metadata"];
+    format!("{} {}/{}", text(&object["kind"]), text(&metadata["namespace"]), text(&metadata["name"]))
+}
+
+/// Returns an object without the fields that controllers write at any time. The UID remains, so that an object that was
+/// deleted and created again differs.
+fn lasting(object: &Value) -> Value {
+    let mut metadata = object["metadata"].clone();
+    if let Some(fields) = metadata.as_object_mut() {
+        fields.retain(|field, _| field != "resourceVersion" && field != "managedFields");
+        if let Some(annotations) = fields.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.retain(|annotation, _| !OF_CONTROLLERS.contains(&annotation.as_str()));
+        }
+    }
+    match object["kind"].as_str().unwrap_or_default() {
+        // Homes, which are devplat's and outlive it.
+        "PersistentVolume" | "PersistentVolumeClaim" => json!({"uid": metadata["uid"]}),
+        // Controllers also write the taints of a node and the addresses of pods.
+        "Node" => json!({"metadata": metadata}),
+        "Endpoints" | "EndpointSlice" => json!({"uid": metadata["uid"], "labels": metadata["labels"]}),
+        _ => {
+            let mut object = object.as_object().cloned().unwrap_or_default();
+            object.remove("status");
+            object.insert("metadata".to_owned(), metadata);
+            Value::Object(object)
+        }
+    }
+}
+
+/// Returns the names of the objects that were added between two looks. Fails if another one was changed or deleted.
+pub(crate) fn added(before: &Objects, after: &Objects) -> Result<Vec<String>> {
+    for (name, was) in before {
+        let now = after.get(name).with_context(|| format!("deleted although not devplat's: {name}"))?;
+        ensure!(now == was, "changed although not devplat's: {name}\nbefore: {was}\nafter: {now}");
+    }
+    Ok(after.keys().filter(|name| !before.contains_key(*name)).cloned().collect())
 }
 
 pub(crate) fn kubectl(platform: &Platform, args: &[&str]) -> Result<String> {

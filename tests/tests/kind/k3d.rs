@@ -1,18 +1,20 @@
 //! Platforms on k3d: with nodes of k3s if its image can be pulled, else with the stand-in in tests/kubernetes.
 
-use std::{collections::BTreeMap, fs};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use devplat_tests::{call::until, platform::Platform};
+use devplat_tests::{
+    call::until,
+    platform::{Platform, on_path},
+};
 use rustix::process::Signal;
-use serde_json::Value;
 
 use crate::{
     killed::{destroyed, forget_journal_later, nothing_is_left},
     lane::{docker_changes, docker_is_mine},
-    life::status,
     readme::blocks,
     shared::{LONG, with_shared_cache},
+    steps::Subject,
 };
 
 const UP: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
@@ -25,40 +27,60 @@ contexts: [{name: prod, context: {cluster: prod, user: prod}}]
 users: [{name: prod, user: {}}]
 ";
 
-/// Runs the README's commands, and compares this machine before and after them.
+/// The user's own ssh configuration. Its last line does not end with a line feed.
+const SSH_CONFIG: &str = "# By hand.\nHost mine\n  HostName mine.example";
+/// Checks of the platform after `up`.
+const LOOKS: &str = r#"
+UP 2>&1 | tee second
+grep -q 'nothing to change' second
+docker port "k3d-$DEVPLAT_NAME-server-0" 6443 | grep -q '^127.0.0.1:'
+kubeconfig=~/.local/state/devplat/$DEVPLAT_NAME/kubeconfig
+kubectl --kubeconfig "$kubeconfig" -n kube-public get configmap local-registry-hosting -o yaml > hosting
+grep -q 'dev.devplat.platform\|devplat.dev/platform' hosting
+grep -q "devplat-$DEVPLAT_NAME-registry:5000" hosting
+ls -A ~/.config 2>/dev/null && exit 1
+"#;
+/// Checks of the block in the user's own ssh configuration, with the dev server `mydev`. OpenSSH reads the configuration
+/// in the home of the account, which is not `$HOME` here.
+const SHORTER_LINES: &str = r#"
+devplat ssh-config --yes
+ssh() { command ssh -F ~/.ssh/config -o BatchMode=yes "$@"; }
+[[ $(ssh -G mydev.dev-demo) == *"proxyjump demo@$DEVPLAT_NAME"* ]]
+ssh mydev.dev-demo true
+[[ $(ssh mydev.dev-demo 'echo $DEVSERVER_NAME') == mydev ]]
+[[ $(ssh "demo+mydev@$DEVPLAT_NAME" 'echo $DEVSERVER_NAME') == mydev ]]
+[[ $(ssh -G mine) == *"hostname mine.example"* ]]
+"#;
+
+/// Runs the README's commands without a terminal, and compares this machine before and after them.
 pub(crate) fn commands_of_the_readme_work_and_leave_no_trace() -> Result<()> {
     let platform = with_shared_cache("k3d")?;
     let _alone = docker_is_mine();
-    fs::create_dir_all(platform.home().join(".kube"))?;
-    fs::write(platform.home().join(".kube/config"), KUBECONFIG)?;
+    let (kubeconfig, ssh) = (platform.home().join(".kube/config"), platform.home().join(".ssh/config"));
+    for (file, text) in [(&kubeconfig, KUBECONFIG), (&ssh, SSH_CONFIG)] {
+        fs::create_dir_all(file.parent().context("it is in a folder")?)?;
+        fs::write(file, text)?;
+    }
     let before = platform.traces()?;
     let script = blocks("sh k3d")?.concat();
     let script = script
         .replace("devplat/devplat/", &format!("devplat/{}/", platform.name))
         .replace("@devplat", &format!("@{}", platform.name));
-    let up = UP.join(" ");
-    let (first, rest) = script.split_once('\n').context("the block has several lines")?;
-    ensure!(first == "devplat up --profile k3d" && rest.contains("devplat destroy --yes"), "{script}");
-    let looks = format!(
-        "devplat {up} 2>&1 | tee second
-         grep -q 'nothing to change' second
-         docker port k3d-{name}-server-0 6443 | grep -q '^127.0.0.1:'
-         kubectl --kubeconfig ~/.local/state/devplat/{name}/kubeconfig -n kube-public get configmap local-registry-hosting -o yaml > hosting
-         grep -q 'dev.devplat.platform\\|devplat.dev/platform' hosting
-         grep -q 'devplat-{name}-registry:5000' hosting
-         ls -A ~/.config 2>/dev/null && exit 1
-",
-        name = platform.name,
-    );
-    let (ssh, end) = rest.split_once("devplat destroy").context("the block ends with destroy")?;
-    let ssh = ssh.replace(" create mydev --wait", " create mydev --wait </dev/null");
-    let typed = format!("set -euo pipefail; cd\n{first} --yes\n{looks}{ssh}devplat destroy{end}");
-    let typed = platform.type_in(&typed)?.expect(0)?.stdout;
-    ensure!(typed.contains("; nothing is left"), "{typed}");
+    let (up, rest) = script.split_once('\n').context("the block has several lines")?;
+    let (create, end) = rest.split_once("devplat destroy").context("the block ends with destroy")?;
+    let expected = up == "devplat up --profile k3d" && create.contains("create mydev") && end == " --yes\n";
+    ensure!(expected, "{script}");
+    let looks = LOOKS.replace("UP", up);
+    let typed = format!("cd\n{up}\n{looks}{create}{SHORTER_LINES}devplat destroy{end}");
+    let call = platform.call(on_path("bash")?)?.args(["-euo", "pipefail", "-c", &typed]);
+    let ended = call.run(LONG)?.expect(0)?;
+    ensure!(ended.stderr.contains("; nothing is left"), "{}", ended.stderr);
     let after = platform.traces()?;
     ensure!(before == after, "before:\n{before}\nafter:\n{after}");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
-    Ok(fs::remove_file(platform.home().join(".kube/config"))?)
+    let left = fs::read_to_string(&ssh)?;
+    ensure!(left == SSH_CONFIG, "the user's ssh configuration has changed:\n{left}");
+    Ok(fs::remove_file(kubeconfig)?)
 }
 
 /// Each run starts without a platform, so that only half-made resources exist; every second one loses its journal.
@@ -83,30 +105,24 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
     Ok(())
 }
 
-/// A half-created cluster is replaced, and blobs in the registry are not pushed again.
-pub(crate) fn up_continues_after_a_kill_in_up() -> Result<()> {
+pub(crate) fn up_and_destroy_converge_after_a_kill_in_any_step() -> Result<()> {
     let platform = with_shared_cache("k3d-on")?;
     let _changes = docker_changes();
-    kill_at(platform, "cluster: Starting node")?;
-    let went_on = platform.run(&UP)?.expect(0)?.stderr;
-    ensure!(went_on.contains("ready: platform"), "{went_on}");
-    let status = status_by_name(&status(platform)?)?;
-    ensure!(status.values().all(|ready| *ready), "{status:#?}");
-    // Delete only the registry: `up` creates it again, with its images.
-    platform.docker(&["rm", "--force", "--volumes", &format!("devplat-{}-registry", platform.name)])?;
-    let mended = platform.run(&UP)?.expect(0)?.stderr;
-    ensure!(mended.contains("local registry: create done"), "{mended}");
-    // Stop the node, as a restart of the machine does.
-    platform.docker(&["stop", &format!("k3d-{}-server-0", platform.name)])?;
-    platform.run(&UP)?.expect(0)?;
-    destroyed(platform)?;
+    let subject = Subject::k3d(platform);
+    subject.kill_up_in_each_step()?;
+    deleted_registry_and_stopped_node_are_restored(platform)?;
+    subject.kill_destroy_in_each_of(&["cluster", "local registry", "network"])?;
     nothing_is_left(platform)
 }
 
-fn status_by_name(status: &Value) -> Result<BTreeMap<String, bool>> {
-    let parts = status["parts"].as_array().context("a status has parts")?;
-    let part = |part: &Value| Some((part["name"].as_str()?.to_owned(), part["ready"].as_bool()?));
-    Ok(parts.iter().filter_map(part).collect())
+fn deleted_registry_and_stopped_node_are_restored(platform: &Platform) -> Result<()> {
+    platform.docker(&["rm", "--force", "--volumes", &format!("devplat-{}-registry", platform.name)])?;
+    let restored = platform.run(&UP)?.expect(0)?.stderr;
+    ensure!(restored.contains("local registry: create done"), "{restored}");
+    // Stop the node, as a restart of the machine does.
+    platform.docker(&["stop", &format!("k3d-{}-server-0", platform.name)])?;
+    platform.run(&UP)?.expect(0)?;
+    Ok(())
 }
 
 fn kill_at(platform: &Platform, step: &str) -> Result<()> {

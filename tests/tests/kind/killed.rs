@@ -1,9 +1,7 @@
 //! Interrupted `up` and `destroy`, at every step: by SIGKILL, also with a lost journal, and by Ctrl-C.
 
 use std::{
-    collections::BTreeSet,
     fs,
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -13,44 +11,20 @@ use devplat_tests::{
     platform::Platform,
 };
 use rustix::process::Signal;
-use serde_json::Value;
 
 use crate::{
     input::{error_in, said},
     lane::{docker_changes, docker_is_mine},
-    life::{UP, status},
-    shared::{LONG, new_platform, platform, ready, up, with_shared_cache},
+    life::UP,
+    shared::{LONG, new_platform, platform, ready, with_shared_cache},
+    steps::Subject,
 };
 
-/// Kills `up` in each step, one after the other, and deletes the journal every second time. Each `up` continues from
-/// the resources that it finds.
 pub(crate) fn up_converges_after_a_kill_in_any_step() -> Result<()> {
     let _changes = docker_changes();
-    let platform = platform()?;
-    let mut left = steps(platform)?;
-    ensure!(left.len() >= 10, "a platform has more steps than {left:?}");
-    let mut killed = Vec::new();
-    while !left.is_empty() {
-        let to_do = steps(platform)?;
-        for done in left.difference(&to_do) {
-            undo(platform, done)?;
-        }
-        let running = platform.devplat(&UP)?.start()?;
-        let Some(step) = kill_in_one_of(running, &left)? else {
-            bail!("never killed in: {left:?}; killed in: {killed:?}");
-        };
-        left.remove(&step);
-        killed.push(step);
-        if killed.len() % 2 == 1 {
-            forget_journal(platform)?;
-        }
-    }
+    Subject::kind(platform()?).kill_up_in_each_step()?;
     let mounts = fs::read_to_string("/proc/self/mounts")?;
     ensure!(!mounts.contains("/devplat-scratch-"), "mounts are left on this machine:\n{mounts}");
-    let again = up(platform)?.expect(0)?;
-    ensure!(again.stderr.contains("ready: platform"), "{}", again.stderr);
-    let status = status(platform)?;
-    ensure!(status["ready"] == true, "{status:#}");
     Ok(())
 }
 
@@ -101,23 +75,7 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
 pub(crate) fn destroy_finishes_after_a_kill_in_destroy() -> Result<()> {
     let platform = ready()?;
     let _changes = docker_changes();
-    let mut left: BTreeSet<String> = ["cluster", "network"].map(str::to_owned).into();
-    while !left.is_empty() {
-        let running = platform.devplat(&["destroy", "--yes"])?.start()?;
-        let Some(step) = kill_in_one_of(running, &left)? else {
-            bail!("destroyed before it was killed in {left:?}")
-        };
-        left.remove(&step);
-        forget_journal(platform)?;
-    }
-    // The last kill may have come before or after the last deletion.
-    let last = platform.run(&["destroy", "--yes"])?;
-    if last.status == Some(0) {
-        ensure!(last.stderr.contains("nothing is left"), "{}", last.stderr);
-    }
-    let again = if last.status == Some(0) { platform.run(&["destroy", "--yes"])? } else { last };
-    let again = again.expect(2)?;
-    ensure!(again.stderr.contains("is neither known nor found here"), "{}", again.stderr);
+    Subject::kind(platform).kill_destroy_in_each_of(&["cluster", "network"])?;
     nothing_is_left(platform)
 }
 
@@ -133,6 +91,11 @@ pub(crate) fn interrupted_up_can_be_continued_or_destroyed() -> Result<()> {
     ensure!(ended.stderr.contains("cluster: created; not waiting until it is ready"), "{}", ended.stderr);
     ensure!(!ended.stderr.contains("create release"), "{}", ended.stderr);
     said(platform, "interrupted", &error_in(&ended.stderr));
+    // SIGTERM ends a wait for a Deployment as Ctrl-C does.
+    let running = platform.devplat(&UP)?.start()?;
+    began(&running, "create release operator")?;
+    running.signal(Signal::TERM)?;
+    running.wait(Duration::from_secs(10))?.expect(4)?;
     // After the second signal, running steps are abandoned.
     let running = platform.devplat(&UP)?.start()?;
     began(&running, "create release operator")?;
@@ -169,8 +132,9 @@ fn interrupt_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Resul
         ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
         Ok(said.contains("dev server for the proof: create done").then_some(()))
     })?;
-    running.signal(Signal::INT)?;
-    let ended = running.wait(LONG)?.expect(4)?;
+    running.signal(Signal::TERM)?;
+    // The bastion would be ready after 40 s.
+    let ended = running.wait(Duration::from_secs(30))?.expect(4)?;
     ensure!(ended.stderr.contains("dev server for the proof: delete done"), "{}", ended.stderr);
     let left = platform.kubectl(&["get", "devservers,devusers", "-A", "-o", "name"])?;
     ensure!(!left.contains("devplat-proof"), "{left}");
@@ -214,88 +178,10 @@ pub(crate) fn destroyed(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
-/// Returns the names of the steps in the current plan.
-fn steps(platform: &Platform) -> Result<BTreeSet<String>> {
-    let said = platform.run(&["plan", "--profile", "kind", "--output", "json"])?.expect(0)?.stdout;
-    let plan: Value = serde_json::from_str(&said)?;
-    let steps = plan["steps"].as_array().context("a plan has steps")?;
-    let acts = steps.iter().filter(|step| step["action"] != "keep");
-    Ok(acts.filter_map(|step| step["id"].as_str()).map(str::to_owned).collect())
-}
-
-/// Undoes a step that ended before its run was killed in another step, so that the next run repeats it.
-fn undo(platform: &Platform, step: &str) -> Result<()> {
-    match step {
-        "keys of users" => return Ok(fs::remove_file(platform.state().join("ssh/demo.pub"))?),
-        "ssh configuration" => return Ok(fs::remove_file(platform.state().join("ssh/config"))?),
-        "kubeconfig" => return Ok(fs::remove_file(platform.kubeconfig())?),
-        _ => {}
-    }
-    let image = step.strip_prefix("image ").with_context(|| format!("{step} ended before the kill"))?;
-    match image.strip_suffix(" in the nodes") {
-        Some(image) => {
-            let node = format!("{}-control-plane", platform.name);
-            let list = platform.docker(&["exec", &node, "ctr", "-n", "k8s.io", "images", "ls", "-q"])?;
-            for reference in list.lines().filter(|reference| reference.contains(&format!("/{image}@"))) {
-                platform.docker(&["exec", &node, "ctr", "-n", "k8s.io", "images", "rm", reference])?;
-            }
-            Ok(())
-        }
-        None => forget_image(platform, image),
-    }
-}
-
-/// Deletes the record of an image in devplat's store.
-fn forget_image(platform: &Platform, image: &str) -> Result<()> {
-    let store = platform.cache().join("images");
-    let read = |path: &Path| serde_json::from_slice::<Value>(&fs::read(path).ok()?).ok();
-    let title = |record: &Path| {
-        let digest = read(record)?["config"]["digest"].as_str()?.strip_prefix("sha256:")?.to_owned();
-        let config = read(&store.join("blobs/sha256").join(digest))?;
-        Some(config["config"]["Labels"]["org.opencontainers.image.title"].as_str()?.to_owned())
-    };
-    let mut forgotten = 0;
-    for entry in fs::read_dir(&store)? {
-        let path = entry?.path();
-        if path.is_file() && title(&path).as_deref() == Some(image) {
-            fs::remove_file(path)?;
-            forgotten += 1;
-        }
-    }
-    ensure!(forgotten > 0, "no record of image {image} in {}", store.display());
-    Ok(())
-}
-
-/// Kills a run as soon as it has begun one of `steps`, and returns the step; `None` if the run ended before.
-fn kill_in_one_of(mut running: Running, steps: &BTreeSet<String>) -> Result<Option<String>> {
-    // Of steps that begin together, kill in the shortest first. Steps that `undo` can repeat come last, except the base
-    // image, which takes long to assemble again.
-    let rank = |step: &str| match step.split_once(' ') {
-        None => 0,
-        Some(("image", "devserver-base")) => 1,
-        Some(("release", _)) => 2,
-        Some(_) if step.contains("devserver-base") => 4,
-        Some(_) => 3,
-    };
-    until("a step to kill it in", LONG, || {
-        let said = running.stderr()?;
-        let begun = said.lines().filter_map(|line| {
-            let (begun, _) = line.split_once(" (about")?;
-            let (_, step) = begun.split_once(' ')?;
-            steps.contains(step).then_some(step)
-        });
-        if let Some(step) = begun.min_by_key(|step| rank(step)) {
-            running.signal(Signal::KILL)?;
-            return Ok(Some(Some(step.to_owned())));
-        }
-        Ok(if running.runs()? { None } else { Some(None) })
-    })
-}
-
 pub(crate) fn began(running: &Running, step: &str) -> Result<()> {
     until(step, LONG, || {
         let said = running.stderr()?;
-        let begun = said.lines().any(|line| line.starts_with(&format!("{step} (about")));
+        let begun = said.lines().any(|line| line.contains(&format!("{step} (about")));
         ensure!(begun || !said.contains("error:"), "{said}");
         Ok(begun.then_some(()))
     })

@@ -38,6 +38,16 @@ pub(crate) fn second_up_writes_nothing() -> Result<()> {
     Ok(())
 }
 
+pub(crate) fn read_only_verbs_write_nothing_in_the_cluster() -> Result<()> {
+    let platform = ready()?;
+    let before = at_rest(|| versions(platform))?;
+    for verb in [&["plan"][..], &["status"], &["doctor"], &["users", "list"]] {
+        platform.run(verb)?.expect(0)?;
+        unchanged(&before, &versions(platform)?).with_context(|| format!("during {verb:?}"))?;
+    }
+    Ok(())
+}
+
 /// Returns each file below `folder`, with its size and the time of its last write.
 fn written(folder: &Path) -> Result<BTreeMap<PathBuf, (u64, SystemTime)>> {
     let mut all = BTreeMap::new();
@@ -118,18 +128,14 @@ pub(crate) fn full_disk_is_reported_and_leaves_no_partial_file() -> Result<()> {
     let platform = ready()?;
     let small = platform.home().join("small");
     fs::create_dir_all(&small)?;
-    let script = format!("mount -t tmpfs -o size=1m none {0} && exec \"$@\"", small.display());
-    let new_mounts: &[&str] = if rustix::process::geteuid().is_root() {
-        &["--mount", "sh", "-euc", &script, "sh"]
-    } else {
-        &["--mount", "--map-root-user", "sh", "-euc", &script, "sh"]
-    };
+    let unshare = small_disk(&small, "1m");
+    let unshare: Vec<&str> = unshare.iter().map(String::as_str).collect();
     // The assembly of the base image uses another folder and would take long to fail.
     let set = "devServers.image=registry.example/dev:1";
     let ended = platform
         .devplat(&[&UP[..], &["--set", set]].concat())?
         .env("DEVPLAT_CACHE_DIR", &small)
-        .through(on_path("unshare")?, new_mounts)
+        .through(on_path("unshare")?, &unshare)
         .run(LONG)?
         .expect(4)?;
     // The images are assembled concurrently, so any of them may be the first to find the disk full.
@@ -144,12 +150,21 @@ pub(crate) fn full_disk_is_reported_and_leaves_no_partial_file() -> Result<()> {
     Ok(())
 }
 
+/// Returns the arguments of `unshare` before a program that has a file system of this size in `folder`. No other program
+/// sees it, and it is gone when the program ends.
+pub(crate) fn small_disk(folder: &Path, size: &str) -> Vec<String> {
+    let script = format!("mount -t tmpfs -o size={size} none {} && exec \"$@\"", folder.display());
+    let root: &[&str] = if rustix::process::geteuid().is_root() { &[] } else { &["--map-root-user"] };
+    let arguments = [&["--mount"][..], root, &["sh", "-euc", &script, "sh"]].concat();
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
 pub(crate) fn concurrent_run_is_rejected() -> Result<()> {
     let platform = ready()?;
     // A change, so that the first run holds the lock for a while.
     platform.kubectl(&["delete", "--namespace", "devplat-system", "configmap", "devplat-proof"])?;
     let first = platform.devplat(&UP)?.start()?;
-    began(&first, "create dev server for the proof")?;
+    began(&first, "dev server for the proof")?;
     for verb in [&UP[..], &["destroy", "--yes"]] {
         let second = platform.run(verb)?.expect(2)?;
         ensure!(second.stderr.contains("is working on this platform"), "{}", second.stderr);
@@ -188,7 +203,7 @@ pub(crate) fn bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe() -> Result
     let spins = |frame: &&str| frame.contains(|one| ('\u{2801}'..='\u{28ff}').contains(&one));
     let frames: Vec<&str> = shown.split(['\r', '\n']).filter(spins).collect();
     // The proof itself may end before its bar is drawn.
-    let step = "create dev server for the proof";
+    let step = "dev server for the proof";
     ensure!(frames.iter().any(|frame| frame.contains(step)), "no bar for {step:?}: {shown:?}");
     ensure!(shown.contains("ready: platform"), "{shown:?}");
     platform.kubectl(&proof_again)?;
@@ -231,6 +246,30 @@ pub(crate) fn drift_is_repaired() -> Result<()> {
     Ok(())
 }
 
+/// A file of the user's own beside the generated keys stays.
+pub(crate) fn key_of_a_dropped_user_is_deleted() -> Result<()> {
+    let platform = ready()?;
+    let ssh = platform.state().join("ssh");
+    platform.run(&[&UP[..], &["--set", "users.bob.generateKey=true"]].concat())?.expect(0)?;
+    let users = || platform.kubectl(&["get", "devusers", "--output", "name"]);
+    ensure!(ssh.join("bob.pub").exists() && users()?.contains("/bob"), "bob was not added");
+    let own = ssh.join("own.key");
+    fs::write(&own, "the user's")?;
+    let plan = platform.run(&["plan", "--profile", "kind"])?.expect(0)?.stdout;
+    let deletes = |line: &str| line.trim_start().starts_with("key of user bob") && line.contains(" delete ");
+    ensure!(plan.lines().any(deletes) && !plan.contains("own"), "{plan}");
+    up(platform)?.expect(0)?;
+    ensure!(!ssh.join("bob.key").exists() && !ssh.join("bob.pub").exists(), "the key of bob is left");
+    ensure!(!users()?.contains("/bob"), "user bob is left");
+    let config = fs::read_to_string(ssh.join("config"))?;
+    ensure!(!config.contains("bob"), "the ssh configuration still has bob:\n{config}");
+    ensure!(ssh.join("demo.key").exists() && fs::read_to_string(&own)? == "the user's");
+    fs::remove_file(own)?;
+    let again = up(platform)?.expect(0)?.stderr;
+    ensure!(again.contains("nothing to change"), "{again}");
+    Ok(())
+}
+
 /// Stops the node, as a restart of the machine does.
 pub(crate) fn stopped_node_is_started_and_homes_are_kept() -> Result<()> {
     let platform = ready()?;
@@ -263,6 +302,36 @@ fn containers_are_made(platform: &Platform) -> Result<()> {
         let pods = platform.kubectl(&["get", "pods", "--all-namespaces", "--output", ready])?;
         Ok(pods.lines().all(|pod| pod == "True").then_some(()))
     })
+}
+
+/// The client certificate in the state folder expires after a year. The node's own kubeconfig may be newer.
+pub(crate) fn expired_certificate_is_fetched_again() -> Result<()> {
+    let platform = ready()?;
+    let (file, key) = (platform.kubeconfig(), "client-certificate-data: ");
+    let current = fs::read_to_string(&file)?;
+    ensure!(current.matches(key).count() == 1, "{current}");
+    let certificate = platform.home().join("expired.pem");
+    let pem = include_bytes!("../../../installer/kubernetes/src/connect/testdata/expired.pem");
+    fs::write(&certificate, pem)?;
+    let by_file = |line: &str| match line.split_once(key) {
+        Some((indent, _)) => format!("{indent}client-certificate: {}", certificate.display()),
+        None => line.to_owned(),
+    };
+    let expired = current.lines().map(by_file).collect::<Vec<_>>().join("\n") + "\n";
+    fs::write(&file, &expired)?;
+    let rejected = platform.kubectl_ended(&["get", "nodes"])?;
+    ensure!(rejected.status != Some(0), "the certificate is accepted: {}", rejected.stdout);
+    for verb in [&["status", "--output", "json"][..], &["users", "list"], &["plan"]] {
+        let ended = platform.devplat(verb)?.run(Duration::from_secs(10))?.expect(0)?;
+        ensure!(fs::read_to_string(&file)? == expired, "{verb:?} wrote the kubeconfig");
+        if verb[0] == "status" {
+            let status: Value = serde_json::from_str(&ended.stdout)?;
+            ensure!(status["ready"] == true, "{status:#}");
+        }
+    }
+    up(platform)?.expect(0)?;
+    ensure!(fs::read_to_string(&file)? == current, "`up` did not write the node's own kubeconfig");
+    Ok(())
 }
 
 pub(crate) fn missing_rights_are_listed() -> Result<()> {

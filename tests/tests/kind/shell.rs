@@ -38,10 +38,7 @@ const VARIABLES: [(&str, &str); 18] = [
 
 pub(crate) fn variables_of_the_shell_have_no_effect() -> Result<()> {
     let platform = ready()?;
-    let steered = |args: &[&str]| -> Result<Ended> {
-        let call = platform.devplat(args)?;
-        VARIABLES.iter().fold(call, |call, (name, value)| call.env(name, *value)).run(LONG)
-    };
+    let steered = |args: &[&str]| steered(platform, args);
     // So that devplat asks kind for it again.
     fs::remove_file(platform.kubeconfig())?;
     let again = steered(&UP)?.expect(0)?;
@@ -51,6 +48,12 @@ pub(crate) fn variables_of_the_shell_have_no_effect() -> Result<()> {
     let status: Value = serde_json::from_str(&steered(&["status", "--output", "json"])?.expect(0)?.stdout)?;
     ensure!(status["ready"] == true, "{status:#}");
     Ok(())
+}
+
+/// Runs devplat with all of these variables.
+pub(crate) fn steered(platform: &Platform, args: &[&str]) -> Result<Ended> {
+    let call = platform.devplat(args)?;
+    VARIABLES.iter().fold(call, |call, (name, value)| call.env(name, *value)).run(LONG)
 }
 
 pub(crate) fn read_only_verbs_change_no_file_of_the_user() -> Result<()> {

@@ -1,14 +1,14 @@
 //! Obstacles for an existing platform: a platform of another provider beside it, stopped nodes, taken ports, missing
 //! programs; and a foreign k3d cluster.
 
-use std::{collections::BTreeSet, fs, net::TcpListener};
+use std::{fs, net::TcpListener};
 
 use anyhow::{Context, Result, ensure};
 use devplat_tests::{bare, call::until, platform::Platform};
 use serde_json::Value;
 
 use crate::{
-    existing::{kubectl, objects},
+    existing::{added, kubectl, objects},
     killed::{destroyed, nothing_is_left},
     lane::{docker_changes, docker_is_mine},
     life::status,
@@ -171,9 +171,8 @@ pub(crate) fn foreign_k3d_cluster_gets_images_and_is_not_changed() -> Result<()>
     ensure!(first.contains(&how), "{first}");
     nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)?;
     platform.run(&["destroy", "--yes"])?.expect(0)?;
-    let after = at_rest(|| objects(platform))?;
-    let differs: BTreeSet<&String> = after.symmetric_difference(&before).collect();
-    ensure!(differs.iter().all(|name| name.starts_with("PersistentVolume")), "differs: {differs:?}");
+    let left = added(&before, &at_rest(|| objects(platform))?)?;
+    ensure!(left.iter().all(|name| name.starts_with("PersistentVolume")), "left: {left:?}");
     ensure!(self::containers(platform)? == containers, "its containers were changed");
     ensure!(!platform.state().exists(), "{} is left", platform.state().display());
     bare::delete_k3d(platform)?;

@@ -1,5 +1,5 @@
-//! Rust source as tokens, comments and strings included: parsers drop comments, and a search over lines takes a
-//! string for a comment. It knows as much of the language as that takes.
+//! Rust or Go source as tokens, comments and strings included: parsers drop comments, and a search over lines takes a
+//! string for a comment. It knows as much of both languages as that takes. Go differs in its raw strings only.
 
 /// A token and the line that it begins on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(crate) enum What<'a> {
     BlockComment(&'a str),
     /// The text between the quotes of a string, with its escapes.
     Text(&'a str),
-    /// The same of a raw string.
+    /// The same of a raw string, which Go puts between backticks.
     RawText(&'a str),
     /// An identifier or a keyword.
     Word(&'a str),
@@ -76,6 +76,11 @@ impl<'a> Lexer<'a> {
             let inside = self.rest().find(&end).unwrap_or(self.rest().len());
             let text = self.take(inside);
             self.take(end.len().min(self.rest().len()));
+            What::RawText(text)
+        } else if let Some(after) = rest.strip_prefix('`') {
+            self.take(1);
+            let text = self.take(after.find('`').unwrap_or(after.len()));
+            self.take(1.min(self.rest().len()));
             What::RawText(text)
         } else if let Some(opening) = string(rest) {
             self.take(opening);
@@ -171,6 +176,22 @@ fn comments_and_strings_are_distinguished() {
             What::LineComment { text: "// one", alone: false },
             What::BlockComment("/* two /* nested */ */"),
             What::RawText("a \"quoted\" word"),
+        ]
+    );
+}
+
+#[test]
+fn raw_strings_of_go_end_at_a_backtick() {
+    let source = "a := `one // \"two\nthree` // four\n";
+    let found: Vec<Token> = tokens(source)
+        .into_iter()
+        .filter(|token| !matches!(token.what, What::Word(_) | What::Sign(_)))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            Token { line: 1, what: What::RawText("one // \"two\nthree") },
+            Token { line: 2, what: What::LineComment { text: "// four", alone: false } },
         ]
     );
 }

@@ -1,8 +1,9 @@
-//! The prose of Rust source: comments, messages and names of tests.
+//! The prose of Rust and Go source: comments, messages, the same of scripts in raw strings, and names of tests.
 
 use crate::{
     lexer::{Token, What, tokens},
     message::message,
+    shell,
     text::{Block, Kind, Paragraphs},
 };
 
@@ -66,18 +67,41 @@ fn messages(tokens: &[Token]) -> Vec<Block> {
     let mut blocks = Vec::new();
     for (index, Token { line, what }) in tokens.iter().enumerate() {
         let text = match what {
-            What::Text(text) => *text,
-            // Over several lines it is a script or a page.
-            What::RawText(text) if !text.contains('\n') => *text,
+            // Over several lines it is a script or a configuration file; both have comments after `#`.
+            What::RawText(text) if text.contains('\n') => {
+                blocks.extend(shell::blocks(text, *line));
+                continue;
+            }
+            What::Text(text) | What::RawText(text) => *text,
             _ => continue,
         };
-        let kind = match &tokens[..index] {
-            [.., Token { what: What::Word("error"), .. }, Token { what: What::Sign('('), .. }] => Kind::Error,
-            _ => Kind::Message,
-        };
+        let kind = if is_error(&tokens[..index]) { Kind::Error } else { Kind::Message };
         blocks.extend(message(kind, *line, text));
     }
     blocks
+}
+
+/// The tokens of the longest opening that [`is_error`] knows.
+const OPENING: usize = 13;
+
+/// Whether the tokens end with the opening of an error or a hint: `error(`, `Failure::new(Exit::Usage,` or `.hint(`,
+/// with or without `format!(` after it.
+fn is_error(before: &[Token]) -> bool {
+    let mut code = String::new();
+    for Token { what, .. } in &before[before.len().saturating_sub(OPENING)..] {
+        match what {
+            What::Word(word) => code.push_str(word),
+            What::Sign(sign) => code.push(*sign),
+            What::LineComment { .. } | What::BlockComment(_) | What::Text(_) | What::RawText(_) => {}
+        }
+        code.push(' ');
+    }
+    let code = code.strip_suffix("format ! ( ").unwrap_or(&code);
+    let is_failure = code
+        .strip_suffix(", ")
+        .and_then(|code| code.rsplit_once("Failure : : new ( "))
+        .is_some_and(|(_, exit)| !exit.contains([',', '(']));
+    is_failure || code.ends_with(" error ( ") || code.ends_with(" . hint ( ")
 }
 
 fn names(tokens: &[Token], of_tests: bool) -> Vec<Block> {
@@ -129,6 +153,43 @@ fn strings_with_several_words_are_messages() {
     assert_eq!(
         found,
         [(Kind::Error, "X is not a file".to_owned()), (Kind::Message, "two X words here".to_owned()),]
+    );
+}
+
+#[test]
+fn failures_and_hints_are_errors() {
+    let source = "Failure::new(Exit::Usage, \"no name\").hint(format!(\"add {flag}\"));\n\
+                  Failure::new(exit, format!(\"{name} is taken\")).while_doing(\"three words here\");\n\
+                  Failure::new(exit(name, \"also three words\"), why); value_hint(\"three words again\");";
+    let found: Vec<(Kind, String)> =
+        blocks(source, false).into_iter().map(|block| (block.kind, block.text)).collect();
+    assert_eq!(
+        found,
+        [
+            (Kind::Error, "no name".to_owned()),
+            (Kind::Error, "add X".to_owned()),
+            (Kind::Error, "X is taken".to_owned()),
+            (Kind::Message, "three words here".to_owned()),
+            (Kind::Message, "also three words".to_owned()),
+            (Kind::Message, "three words again".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn scripts_in_raw_strings_are_read_where_they_stand() {
+    let source = "run(\n    r#\"\n    # One comment\n    # on two lines.\n    python3 - <<P\n# Another one.\nP\n    \
+                  true # The reason.\n    fail \"no such file here\"\n    \"#,\n);\n";
+    let found: Vec<(Kind, usize, String)> =
+        blocks(source, false).into_iter().map(|block| (block.kind, block.line_at(0), block.text)).collect();
+    assert_eq!(
+        found,
+        [
+            (Kind::Comment, 3, "One comment on two lines.".to_owned()),
+            (Kind::Comment, 6, "Another one.".to_owned()),
+            (Kind::Comment, 8, "The reason.".to_owned()),
+            (Kind::Message, 9, "no such file here".to_owned()),
+        ]
     );
 }
 

@@ -28,8 +28,9 @@ pub(crate) const STRICT: &[&str] = &[
     "third-party/README.md",
 ];
 
-/// Folders and files that are still to follow: they are counted, and their findings printed.
-pub(crate) const FOLLOWING: &[&str] = &["bastion", "cli", "operator"];
+/// Folders and files that are still to follow, each with its number of findings, which may only fall.
+// FILL IN: the numbers that `findings_of_folders_still_to_follow_only_fall` reports.
+pub(crate) const FOLLOWING: &[(&str, usize)] = &[("bastion", 610), ("cli", 184), ("operator", 364)];
 
 /// Not ours, not prose, or, as with the rules and their examples, made of the words that are looked for.
 const LEFT_OUT: &[&str] = &[
@@ -37,7 +38,6 @@ const LEFT_OUT: &[&str] = &[
     "target",
     "bench-results",
     "third-party/russh",
-    "tests/kubernetes/modules",
     "tests/tests/language/examples.rs",
     "tests/tests/language/rules.rs",
 ];

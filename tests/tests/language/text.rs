@@ -11,7 +11,7 @@ pub(crate) enum Kind {
     Doc,
     /// A string literal with several words in it.
     Message,
-    /// The text of `#[error("…")]`.
+    /// The text of `#[error("…")]`, `Failure::new(…, "…")` or `.hint("…")`.
     Error,
     /// The name of a test, its underscores as spaces.
     TestName,

@@ -8,8 +8,11 @@ use std::{
     process::{Child, Stdio},
 };
 
+use russh::ChannelOpenFailure;
+
 use crate::{
     clients::{client, end, run, text},
+    russh_client::Refusal,
     server::{Server, free_port, names},
 };
 
@@ -28,6 +31,11 @@ impl Drop for Held {
     fn drop(&mut self) {
         end(&mut self.0);
     }
+}
+
+/// A refusal because the connection failed, with the description `why`.
+fn not_connected(why: &str) -> Refusal {
+    Refusal { reason: ChannelOpenFailure::ConnectFailed, description: why.to_owned() }
 }
 
 /// Answers each connection with what it sent, in capitals, once that has ended.
@@ -88,33 +96,26 @@ fn a_local_port_leads_to_one_of_the_server() {
     server.eventually("the answer comes", || ask(here) == "HELLO");
 }
 
-#[test]
-fn a_connection_through_the_server_is_input_and_output_of_the_client() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_through_the_server_is_input_and_output_of_the_client() {
     let server = Server::start();
     let there = shouting_port();
     let mut ssh = server.client("ssh");
     ssh.args(["-W", &format!("127.0.0.1:{there}"), "mydev"]);
     assert_eq!(text(&mut ssh, b"hello"), "HELLO");
-    let closed = free_port();
-    let mut ssh = server.client("ssh");
-    ssh.args(["-o", "LogLevel=INFO", "-W", &format!("127.0.0.1:{closed}"), "mydev"]);
-    let output = run(&mut ssh, b"");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("Connection refused"), "{said}");
+    let refusal = server.log_in().await.direct_tcpip("127.0.0.1", free_port()).await.unwrap_err();
+    assert_eq!(refusal, not_connected("Connection refused"));
 }
 
-#[test]
-fn a_name_is_looked_up_on_the_server() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_is_looked_up_on_the_server() {
     let server = Server::start();
     let there = shouting_port();
     let name = text(&mut client("hostname"), b"");
     let listener = TcpListener::bind((name.trim(), 0));
     // Where the machine's own name leads nowhere, what is looked up is one that cannot be found.
-    let mut ssh = server.client("ssh");
-    ssh.args(["-o", "LogLevel=INFO", "-W", &format!("no-such-host.invalid:{there}"), "mydev"]);
-    let output = run(&mut ssh, b"");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("no-such-host.invalid has no address"), "{said}");
+    let refusal = server.log_in().await.direct_tcpip("no-such-host.invalid", there).await.unwrap_err();
+    assert_eq!(refusal, not_connected("no-such-host.invalid has no address"));
     if let Ok(listener) = listener {
         let port = listener.local_addr().unwrap().port();
         std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"found").unwrap());
@@ -159,15 +160,12 @@ fn a_port_of_the_server_leads_to_the_client_until_it_is_cancelled() {
     server.eventually("the answer comes", || ask(port) == "HELLO");
 }
 
-#[test]
-fn a_port_of_the_server_that_is_taken_is_refused() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_of_the_server_that_is_taken_is_refused() {
     let server = Server::start();
     let taken = shouting_port();
-    let mut ssh =
-        server.ssh(&["-N", "-o", "ExitOnForwardFailure=yes", "-R", &format!("{taken}:localhost:1")], &[]);
-    let output = run(&mut ssh, b"");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("remote port forwarding failed"), "{said}");
+    let remote = server.log_in().await.forward_port("localhost", taken).await;
+    assert!(matches!(remote, Err(russh::Error::RequestDenied)), "{remote:?}");
 }
 
 #[test]
@@ -201,11 +199,12 @@ fn the_clients_agent_is_there_and_gone_afterwards() {
     let mut agent = agent.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
     server.eventually("ssh-agent is up", || socket.exists());
     text(client("ssh-add").arg("-q").arg(server.at("key")).env("SSH_AUTH_SOCK", &socket), b"");
+    let here = text(client("ssh-add").arg("-l").env("SSH_AUTH_SOCK", &socket), b"");
     let mut ssh =
         server.ssh(&["-A"], &["ssh-add -l; echo $SSH_AUTH_SOCK; stat -c %a $(dirname $SSH_AUTH_SOCK)"]);
     let said = text(ssh.env("SSH_AUTH_SOCK", &socket), b"");
     let lines: Vec<_> = said.lines().collect();
-    assert!(lines[0].contains("(ED25519)"), "{said}");
+    assert_eq!(lines[0], here.trim_end(), "{said}");
     assert_eq!(lines[2], "700", "{said}");
     let folder = std::path::Path::new(lines[1]).parent().unwrap();
     server.eventually("the socket is gone", || !folder.exists());

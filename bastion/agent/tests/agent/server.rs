@@ -3,16 +3,20 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use devplat_keys::{HostAuthority, PublicKey, SessionAuthority, server_principal};
+use devplat_keys::{Certificate, HostAuthority, PrivateKey, PublicKey, SessionAuthority, server_principal};
+use russh::client::AuthResult;
 use tempfile::TempDir;
 
-use crate::clients::{client, text};
+use crate::{
+    clients::{client, text},
+    russh_client::Client,
+};
 
 /// Who the server is for.
 const NAMESPACE: &str = "dev-alice";
@@ -65,13 +69,12 @@ impl Server {
         for name in ["ssh", "keys", "home"] {
             fs::create_dir(at(name)).unwrap();
         }
-        let hosts = HostAuthority::from_seed([7; 32]);
-        let identity = hosts.server(NAMESPACE, NAME);
+        let identity = hosts().server(NAMESPACE, NAME);
         fs::write(at("ssh/host_key"), identity.key_text()).unwrap();
         fs::write(at("ssh/host_key-cert.pub"), identity.certificate_text()).unwrap();
         let authority = sessions().public_key().to_openssh().unwrap();
         fs::write(at("ssh/session_authority.pub"), authority).unwrap();
-        let known = format!("@cert-authority * {}\n", hosts.public_key().to_openssh().unwrap());
+        let known = format!("@cert-authority * {}\n", hosts().public_key().to_openssh().unwrap());
         fs::write(at("known_hosts"), known).unwrap();
         text(client("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(at("key")), b"");
         fs::copy(at("key.pub"), at("keys/authorized_keys")).unwrap();
@@ -132,6 +135,28 @@ impl Server {
     /// What `command` writes when run over SSH.
     pub(crate) fn output(&self, command: &str) -> String {
         text(&mut self.ssh(&[], &[command]), b"")
+    }
+
+    /// A connection of the tests' own client, before its login.
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect((Ipv4Addr::LOCALHOST, self.port).into()).await
+    }
+
+    /// A connection of the tests' own client, logged in with the owner's key.
+    pub(crate) async fn log_in(&self) -> Client {
+        let mut client = self.connect().await;
+        assert_eq!(client.log_in("dev", &self.key("key")).await, AuthResult::Success, "{}", self.log());
+        client
+    }
+
+    /// The private key in the file `name`.
+    pub(crate) fn key(&self, name: &str) -> PrivateKey {
+        PrivateKey::from_openssh(fs::read_to_string(self.at(name)).unwrap()).unwrap()
+    }
+
+    /// The certificate of the key in the file `name`.
+    pub(crate) fn certificate(&self, name: &str) -> Certificate {
+        Certificate::from_openssh(&fs::read_to_string(self.at(&format!("{name}-cert.pub"))).unwrap()).unwrap()
     }
 
     /// A key `name` of its own, with a certificate for `principal`, valid for `validity` from `from` on.
@@ -207,6 +232,11 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// The authority that certifies the hosts.
+pub(crate) fn hosts() -> HostAuthority {
+    HostAuthority::from_seed([7; 32])
 }
 
 /// The authority whose certificates let in.

@@ -45,7 +45,8 @@ fn exceeded(pod: &Pod, resource: &str, limit: &Quantity, used: &Quantities) -> b
     }
 }
 
-/// Returns the sum over all containers; `None` if one of them does not set it.
+/// Returns the amount that a quota counts: the sum over the containers, or the amount of an init container that is
+/// larger. `None` if one of them does not set it.
 fn total(
     pod: &Pod,
     of: impl Fn(&ResourceRequirements) -> Option<&Quantities>,
@@ -55,11 +56,12 @@ fn total(
     let stated = |resources: Option<&ResourceRequirements>| {
         resources.and_then(|one| of(one)?.get(resource)).and_then(number)
     };
-    let sum = spec.containers.iter().map(|one| stated(one.resources.as_ref())).sum::<Option<f64>>()?;
+    let mut counted =
+        spec.containers.iter().map(|one| stated(one.resources.as_ref())).sum::<Option<f64>>()?;
     for one in spec.init_containers.iter().flatten() {
-        stated(one.resources.as_ref())?;
+        counted = counted.max(stated(one.resources.as_ref())?);
     }
-    Some(sum)
+    Some(counted)
 }
 
 /// Returns the first range that excludes a container of `pod`.
@@ -141,6 +143,29 @@ mod tests {
                 resource: resource.to_owned(),
             });
             assert_eq!(found, expected, "{hard}");
+        }
+    }
+
+    #[test]
+    fn quota_counts_the_larger_of_containers_and_init_containers() {
+        let container = |name: &str, cpu: Option<&str>| {
+            let limits = cpu.map(|cpu| json!({ "cpu": cpu }));
+            json!({"name": name, "resources": {"limits": limits}})
+        };
+        for (init, limit, rejected) in [
+            (Some("500m"), "500m", false),
+            (Some("500m"), "400m", true),
+            (Some("100m"), "300m", true),
+            (Some("100m"), "400m", false),
+            (None, "4", true),
+        ] {
+            let pod: Pod = serde_json::from_value(json!({"spec": {
+                "initContainers": [container("init", init)],
+                "containers": [container("a", Some("200m")), container("b", Some("200m"))],
+            }}))
+            .unwrap();
+            let found = quota(&pod, &[quota_of(&json!({ "limits.cpu": limit }), &json!({}))]);
+            assert_eq!(found.is_some(), rejected, "{init:?} {limit}");
         }
     }
 

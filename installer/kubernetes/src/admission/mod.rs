@@ -9,3 +9,4 @@ pub(crate) mod webhooks;
 pub(crate) use pods::hardened;
 pub use pods::{PodTrial, try_pods};
 pub use refusal::{AdmissionRefusal, BrokenWebhook, RefusalKind, WebhookFault};
+pub use webhooks::name_webhooks;

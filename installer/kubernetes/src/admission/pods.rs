@@ -55,12 +55,14 @@ impl PodTrial {
         Some(Self { namespace, namespace_labels, pod })
     }
 
-    /// Returns a pod like that of a dev server whose flavor has `resources`. It equals the operator's pod in all fields
-    /// that policies and limits read.
+    /// Returns a pod like that of a dev server with `image`, whose flavor has `resources`. It equals the operator's pod
+    /// in all fields that policies and limits read.
     pub fn dev_server(
         namespace: &str,
         namespace_labels: BTreeMap<String, String>,
         resources: ResourceRequirements,
+        image: &str,
+        agent_image: &str,
     ) -> Self {
         let amounts = |amounts: &[(&str, &str)]| {
             let amount = |(name, amount): &(&str, &str)| ((*name).to_owned(), Quantity((*amount).to_owned()));
@@ -68,12 +70,12 @@ impl PodTrial {
         };
         let agent = ResourceRequirements {
             requests: amounts(&[("cpu", "10m"), ("memory", "16Mi")]),
-            limits: amounts(&[("memory", "64Mi")]),
+            limits: amounts(&[("cpu", "500m"), ("memory", "64Mi")]),
             ..ResourceRequirements::default()
         };
-        let container = |name: &str, resources| Container {
+        let container = |name: &str, image: &str, resources| Container {
             name: name.to_owned(),
-            image: Some("devplat.local/trial".to_owned()),
+            image: Some(image.to_owned()),
             resources: Some(resources),
             ..Container::default()
         };
@@ -84,8 +86,8 @@ impl PodTrial {
                 fs_group_change_policy: Some("OnRootMismatch".to_owned()),
                 ..PodSecurityContext::default()
             }),
-            init_containers: Some(vec![container("install-agent", agent)]),
-            containers: vec![container("devserver", resources)],
+            init_containers: Some(vec![container("install-agent", agent_image, agent)]),
+            containers: vec![container("devserver", image, resources)],
             ..PodSpec::default()
         };
         let labels = [(devplat_api::name::APP_LABEL, devplat_api::name::APP)];
@@ -128,7 +130,7 @@ async fn try_pod(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Admis
         Outcome::Accepted => return Ok(None),
         Outcome::Refused(refusal) => *refusal,
         Outcome::Rejected(answer) => {
-            if answer.code == 403 && !may_create_pods(server, &namespace).await? {
+            if answer.code == 403 && !can_judge(server, &namespace).await? {
                 return Ok(None);
             }
             let kind = explain(server, &pod, &answer).await?;
@@ -138,7 +140,10 @@ async fn try_pod(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Admis
     let counts = match &refusal.kind {
         RefusalKind::PodSecurity => same_security,
         RefusalKind::ResourceQuota { .. } | RefusalKind::LimitRange { .. } => own,
-        RefusalKind::Webhook(_) | RefusalKind::WebhookDenied | RefusalKind::Other => true,
+        RefusalKind::Webhook(_)
+        | RefusalKind::SuspectWebhooks(_)
+        | RefusalKind::WebhookDenied
+        | RefusalKind::Other => true,
     };
     refusal.object.namespace = Some(trial.namespace.clone());
     Ok(counts.then_some(refusal))
@@ -278,6 +283,19 @@ pub(crate) fn hardened(pod: &Pod) -> Pod {
     pod
 }
 
+/// Returns whether a rejection in `namespace` is about the pod: the user may create pods there, and the namespace, which
+/// may be new, already has the ServiceAccount of its pods.
+async fn can_judge(server: ApiServer<'_>, namespace: &str) -> Result<bool, Error> {
+    let account = ObjectRef::new("v1", "ServiceAccount", Some(namespace), "default");
+    match server.metadata(&account).await {
+        Ok(None) => return Ok(false),
+        Ok(Some(_)) => {}
+        Err(Error::Call(CallError { class, .. })) if matches!(*class, Class::Forbidden(_)) => {}
+        Err(error) => return Err(error),
+    }
+    may_create_pods(server, namespace).await
+}
+
 async fn may_create_pods(server: ApiServer<'_>, namespace: &str) -> Result<bool, Error> {
     let review = SelfSubjectAccessReview {
         spec: SelfSubjectAccessReviewSpec {
@@ -304,6 +322,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{call::tests::client, pace::Steady};
 
     #[test]
     fn pod_of_a_deployment_is_tried_without_its_service_account() {
@@ -321,6 +340,55 @@ mod tests {
         let pod = prepared(&trial.pod, "default");
         assert_eq!(pod.labels()["c"], "d");
         assert_eq!(pod.spec.unwrap().service_account_name, None);
+    }
+
+    #[tokio::test]
+    async fn denials_by_a_webhook_and_by_the_api_server_differ() {
+        // Only answers of the API server's own admission name the resource in their details.
+        for (details, kind) in
+            [(json!({}), RefusalKind::WebhookDenied), (json!({"kind": "pods"}), RefusalKind::Other)]
+        {
+            let client = client(move |request| match (request.method().as_str(), request.uri().path()) {
+                ("POST", "/api/v1/namespaces/a/pods") => {
+                    let message = "admission webhook \"check.example\" denied the request: no dry runs";
+                    let status = json!({"kind": "Status", "code": 403, "reason": "Forbidden",
+                        "message": message, "details": details});
+                    (403, status)
+                }
+                ("POST", _) => (201, json!({"spec": {}, "status": {"allowed": true}})),
+                (_, "/api/v1/namespaces/a" | "/api/v1/namespaces/a/serviceaccounts/default") => (
+                    200,
+                    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+                        "metadata": {"name": "default"}}),
+                ),
+                _ => (200, json!({"metadata": {}, "items": []})),
+            });
+            let pod = serde_json::from_value(json!({"spec": {"containers": [{"name": "f"}]}})).unwrap();
+            let trial = PodTrial { namespace: "a".to_owned(), namespace_labels: BTreeMap::new(), pod };
+            let refusals = try_pods(&client, &[trial], &Steady).await.unwrap();
+            assert_eq!(refusals.iter().map(|refusal| &refusal.kind).collect::<Vec<_>>(), [&kind]);
+        }
+    }
+
+    #[tokio::test]
+    async fn pod_is_not_judged_before_its_namespace_has_an_account() {
+        let client = client(|request| match (request.method().as_str(), request.uri().path()) {
+            ("POST", "/api/v1/namespaces/a/pods") => {
+                let status = json!({"kind": "Status", "code": 403, "reason": "Forbidden",
+                    "message": "no account", "details": {"kind": "pods"}});
+                (403, status)
+            }
+            ("POST", _) => (201, json!({"spec": {}, "status": {"allowed": true}})),
+            (_, "/api/v1/namespaces/a") => (
+                200,
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+                    "metadata": {"name": "a"}}),
+            ),
+            _ => (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "none"})),
+        });
+        let pod = serde_json::from_value(json!({"spec": {"containers": [{"name": "f"}]}})).unwrap();
+        let trial = PodTrial { namespace: "a".to_owned(), namespace_labels: BTreeMap::new(), pod };
+        assert_eq!(try_pods(&client, &[trial], &Steady).await.unwrap(), []);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum RefusalKind {
     },
     /// A webhook that cannot answer.
     Webhook(BrokenWebhook),
+    /// Webhooks that every such call must pass, one of which probably did not answer.
+    SuspectWebhooks(Vec<BrokenWebhook>),
     /// A webhook that denies the request.
     WebhookDenied,
     /// Another policy, which the API server's message names.
@@ -45,6 +47,10 @@ impl fmt::Display for AdmissionRefusal {
         let Self { object, kind, answer } = self;
         match kind {
             RefusalKind::Webhook(webhook) => write!(f, "{webhook}")?,
+            RefusalKind::SuspectWebhooks(webhooks) => {
+                let all: Vec<String> = webhooks.iter().map(ToString::to_string).collect();
+                f.write_str(&all.join("; "))?;
+            }
             RefusalKind::PodSecurity => write!(f, "Pod Security rejects {object}")?,
             RefusalKind::ResourceQuota { name, resource } => {
                 write!(f, "ResourceQuota {name} rejects {object} for {resource}")?;
@@ -60,6 +66,19 @@ impl fmt::Display for AdmissionRefusal {
 impl std::error::Error for AdmissionRefusal {}
 
 impl AdmissionRefusal {
+    /// Whether the policy is known. A suspicion is confirmed by a second attempt.
+    pub(crate) fn is_certain(&self) -> bool {
+        match self.kind {
+            RefusalKind::SuspectWebhooks(_) => false,
+            RefusalKind::PodSecurity
+            | RefusalKind::ResourceQuota { .. }
+            | RefusalKind::LimitRange { .. }
+            | RefusalKind::Webhook(_)
+            | RefusalKind::WebhookDenied
+            | RefusalKind::Other => true,
+        }
+    }
+
     /// The remedies.
     pub fn hints(&self) -> Vec<String> {
         let Self { object, kind, answer: _ } = self;
@@ -70,15 +89,17 @@ impl AdmissionRefusal {
                  pod-security.kubernetes.io/enforce=baseline` (or privileged)"
             ),
             RefusalKind::ResourceQuota { name, resource } => format!(
-                "raise {resource} in ResourceQuota {name} of namespace {namespace}, or state requests and limits \
-                 in the profile"
+                "raise {resource} in ResourceQuota {name} of namespace {namespace}, or set requests and limits in \
+                 the profile: {RESOURCES}"
             ),
-            RefusalKind::LimitRange { name } => {
-                format!(
-                    "change LimitRange {name} of namespace {namespace}, or requests and limits in the profile"
-                )
-            }
+            RefusalKind::LimitRange { name } => format!(
+                "change LimitRange {name} of namespace {namespace}, or requests and limits in the profile: \
+                 {RESOURCES}"
+            ),
             RefusalKind::Webhook(webhook) => webhook.hint(),
+            RefusalKind::SuspectWebhooks(webhooks) => {
+                return webhooks.iter().map(BrokenWebhook::hint).collect();
+            }
             RefusalKind::WebhookDenied | RefusalKind::Other => {
                 "ask the cluster's administrator for an exception to this policy".to_owned()
             }
@@ -87,7 +108,10 @@ impl AdmissionRefusal {
     }
 }
 
-/// A webhook that cannot answer and that every matching call must pass (`failurePolicy: Fail`).
+/// The keys of a profile with requests and limits.
+const RESOURCES: &str = "operator.resources, bastion.resources, or resources of the flavor";
+
+/// A webhook that cannot answer, or may not, and that every matching call must pass (`failurePolicy: Fail`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenWebhook {
     /// Its `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
@@ -98,13 +122,15 @@ pub struct BrokenWebhook {
     pub fault: WebhookFault,
 }
 
-/// The reason why a webhook cannot answer.
+/// The reason why a webhook gives no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WebhookFault {
     /// Its Service does not exist.
     ServiceAbsent(ObjectRef),
     /// No pod is ready behind its Service.
     NoEndpoints(ObjectRef),
+    /// Its Service has a ready pod, or it is called by this URL: whether it answers is known only to the API server.
+    MayNotAnswer(String),
 }
 
 impl fmt::Display for BrokenWebhook {
@@ -114,6 +140,7 @@ impl fmt::Display for BrokenWebhook {
         match fault {
             WebhookFault::ServiceAbsent(service) => write!(f, "{service}, which does not exist"),
             WebhookFault::NoEndpoints(service) => write!(f, "{service}, which has no ready pod"),
+            WebhookFault::MayNotAnswer(address) => write!(f, "{address}, which may not answer"),
         }
     }
 }
@@ -125,6 +152,7 @@ impl BrokenWebhook {
         let repair = match fault {
             WebhookFault::ServiceAbsent(service) => format!("restore {service}"),
             WebhookFault::NoEndpoints(service) => format!("start the pods of {service}"),
+            WebhookFault::MayNotAnswer(address) => format!("check that {address} answers the API server"),
         };
         format!("{repair}, or `kubectl delete {kind} {}` if it is no longer needed", configuration.name)
     }

@@ -1,5 +1,5 @@
-//! Finds webhooks that cannot answer, by their configurations and the Services that these name, not by the text of an
-//! error.
+//! Finds webhooks that cannot answer, by their configurations and the Services that these name, and webhooks that a
+//! failed call had to pass. The text of an error is not read.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,30 +10,45 @@ use k8s_openapi::{
             MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration,
             WebhookClientConfig,
         },
-        core::v1::Service,
+        core::v1::{Namespace, Service},
         discovery::v1::EndpointSlice,
     },
     apimachinery::pkg::apis::meta::v1::LabelSelector,
 };
 use kube::{
-    Api, Client,
+    Api, Client, ResourceExt,
     api::{ListParams, ObjectMeta},
 };
 
 use super::{AdmissionRefusal, BrokenWebhook, RefusalKind, WebhookFault};
 use crate::{
     ObjectRef,
-    call::{Answer, Call, absent},
+    call::{Answer, Call, CallError, Class, absent},
 };
 
 /// How long the search may take: it only explains a failure that is already known.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The calls that a webhook receives.
+/// A webhook that every matching call must pass.
 struct Hook {
-    broken: BrokenWebhook,
+    webhook: BrokenWebhook,
     rules: Vec<RuleWithOperations>,
     objects: Option<LabelSelector>,
+    namespaces: Option<LabelSelector>,
+}
+
+impl Hook {
+    /// Whether it is known that the webhook cannot answer.
+    fn is_broken(&self) -> bool {
+        match self.webhook.fault {
+            WebhookFault::ServiceAbsent(_) | WebhookFault::NoEndpoints(_) => true,
+            WebhookFault::MayNotAnswer(_) => false,
+        }
+    }
+
+    fn covers(&self, object: &ObjectRef, operations: &[&str]) -> bool {
+        self.rules.iter().any(|rule| covers(rule, object, operations))
+    }
 }
 
 /// The broken webhooks of a cluster.
@@ -42,17 +57,11 @@ pub(crate) struct Broken(Vec<Hook>);
 impl Broken {
     /// Searches for broken webhooks. Returns none if the search takes too long or is forbidden.
     pub(crate) async fn find(client: &Client) -> Self {
-        Self(tokio::time::timeout(PATIENCE, find(client)).await.ok().and_then(Result::ok).unwrap_or_default())
+        let found = tokio::time::timeout(PATIENCE, find(client)).await.ok().and_then(Result::ok);
+        Self(found.unwrap_or_default().into_iter().filter(Hook::is_broken).collect())
     }
 
-    /// Returns the first broken webhook that a call on `object` must pass.
-    pub(crate) fn hit(&self, object: &ObjectRef, operations: &[&str]) -> Option<&BrokenWebhook> {
-        let hook =
-            self.0.iter().find(|hook| hook.rules.iter().any(|rule| covers(rule, object, operations)))?;
-        Some(&hook.broken)
-    }
-
-    /// The same, also by the object's labels.
+    /// Returns the first broken webhook that a call on `object`, which has these labels, must pass.
     pub(crate) fn hit_labelled(
         &self,
         object: &ObjectRef,
@@ -61,21 +70,71 @@ impl Broken {
     ) -> Option<&BrokenWebhook> {
         let hook = self.0.iter().find(|hook| {
             hook.objects.as_ref().is_none_or(|selector| selects(selector, labels))
-                && hook.rules.iter().any(|rule| covers(rule, object, operations))
+                && hook.covers(object, operations)
         })?;
-        Some(&hook.broken)
+        Some(&hook.webhook)
     }
 }
 
-/// Returns the rejection of `call`, if a broken webhook explains its answer.
+/// Returns the rejection of `call`, if webhooks explain its answer.
 pub(crate) async fn refusal(client: &Client, call: &Call, answer: &Answer) -> Option<AdmissionRefusal> {
-    let broken = Broken::find(client).await;
-    let webhook = broken.hit(&call.object, call.verb.operations())?;
-    Some(AdmissionRefusal {
-        object: call.object.clone(),
-        kind: RefusalKind::Webhook(webhook.clone()),
-        answer: answer.clone(),
-    })
+    let kind = blame(client, &call.object, call.verb.operations(), answer).await?;
+    Some(AdmissionRefusal { object: call.object.clone(), kind, answer: answer.clone() })
+}
+
+/// Names the webhooks in the error of a call on an object, if they explain it. `operations` are those of the call in the
+/// words of webhooks, such as `UPDATE`.
+pub async fn name_webhooks(client: &Client, error: CallError, operations: &[&str]) -> CallError {
+    let CallError { what, object, class } = error;
+    let class = match (*class, &object) {
+        (Class::ServerError(answer), Some(object)) => {
+            match blame(client, object, operations, &answer).await {
+                Some(kind) => {
+                    Class::Admission(Box::new(AdmissionRefusal { object: object.clone(), kind, answer }))
+                }
+                None => Class::ServerError(answer),
+            }
+        }
+        (class, _) => class,
+    };
+    CallError { what, object, class: Box::new(class) }
+}
+
+/// Returns the webhook that a call on `object` must pass and that cannot answer, else all that it must pass. `None` if
+/// the answer has another cause, or the search takes too long or is forbidden.
+async fn blame(
+    client: &Client,
+    object: &ObjectRef,
+    operations: &[&str],
+    answer: &Answer,
+) -> Option<RefusalKind> {
+    // The API server's answer if a webhook fails.
+    if answer.code != 500 || answer.reason != "InternalError" {
+        return None;
+    }
+    let search = async { futures::join!(find(client), namespace_labels(client, object)) };
+    let (hooks, labels) = tokio::time::timeout(PATIENCE, search).await.ok()?;
+    let in_namespace = |hook: &Hook| match (&hook.namespaces, &labels) {
+        (Some(selector), Some(labels)) => selects(selector, labels),
+        (Some(_) | None, _) => true,
+    };
+    let mut passed: Vec<Hook> = hooks
+        .ok()?
+        .into_iter()
+        .filter(|hook| hook.covers(object, operations) && in_namespace(hook))
+        .collect();
+    if let Some(broken) = passed.iter().position(Hook::is_broken) {
+        return Some(RefusalKind::Webhook(passed.swap_remove(broken).webhook));
+    }
+    let suspects: Vec<BrokenWebhook> = passed.into_iter().map(|hook| hook.webhook).collect();
+    (!suspects.is_empty()).then_some(RefusalKind::SuspectWebhooks(suspects))
+}
+
+/// Returns the labels of an object's namespace; `None` if it has no namespace or they cannot be read.
+async fn namespace_labels(client: &Client, object: &ObjectRef) -> Option<BTreeMap<String, String>> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let live = namespaces.get_metadata(object.namespace.as_deref()?).await.ok()?;
+    Some(live.labels().clone())
 }
 
 /// A webhook: the fields that validating and mutating webhooks have in common.
@@ -86,8 +145,10 @@ struct Webhook {
     ignored: bool,
     rules: Vec<RuleWithOperations>,
     objects: Option<LabelSelector>,
+    namespaces: Option<LabelSelector>,
 }
 
+/// Returns the webhooks that matching calls must pass.
 async fn find(client: &Client) -> Result<Vec<Hook>, kube::Error> {
     let every = ListParams::default();
     let (validating, mutating): (Api<ValidatingWebhookConfiguration>, Api<MutatingWebhookConfiguration>) =
@@ -103,6 +164,7 @@ async fn find(client: &Client) -> Result<Vec<Hook>, kube::Error> {
             ignored: one.failure_policy.as_deref() == Some("Ignore"),
             rules: one.rules.unwrap_or_default(),
             objects: one.object_selector,
+            namespaces: one.namespace_selector,
         }));
     }
     for configuration in mutating {
@@ -114,11 +176,11 @@ async fn find(client: &Client) -> Result<Vec<Hook>, kube::Error> {
             ignored: one.failure_policy.as_deref() == Some("Ignore"),
             rules: one.rules.unwrap_or_default(),
             objects: one.object_selector,
+            namespaces: one.namespace_selector,
         }));
     }
     let looks = webhooks.into_iter().filter(|webhook| !webhook.ignored).map(|webhook| hook(client, webhook));
-    let hooks: Result<Vec<Option<Hook>>, kube::Error> = join_all(looks).await.into_iter().collect();
-    Ok(hooks?.into_iter().flatten().collect())
+    Ok(join_all(looks).await)
 }
 
 fn reference(kind: &str, metadata: &ObjectMeta) -> ObjectRef {
@@ -130,23 +192,33 @@ fn reference(kind: &str, metadata: &ObjectMeta) -> ObjectRef {
     )
 }
 
-/// Returns the webhook if it cannot answer.
-async fn hook(client: &Client, webhook: Webhook) -> Result<Option<Hook>, kube::Error> {
-    let Webhook { configuration, name, client: reached, ignored: _, rules, objects } = webhook;
-    let Some(service) = reached.service else { return Ok(None) };
-    let found = ObjectRef::new("v1", "Service", Some(&service.namespace), &service.name);
-    let services: Api<Service> = Api::namespaced(client.clone(), &service.namespace);
-    let fault = match services.get(&service.name).await {
-        Ok(live) if live.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some("ExternalName") => {
-            return Ok(None);
+/// Returns the webhook with the known or possible reason why it does not answer.
+async fn hook(client: &Client, webhook: Webhook) -> Hook {
+    let Webhook { configuration, name, client: reached, ignored: _, rules, objects, namespaces } = webhook;
+    let fault = match reached.service {
+        None => WebhookFault::MayNotAnswer(reached.url.unwrap_or_default()),
+        Some(service) => {
+            service_fault(client, ObjectRef::new("v1", "Service", Some(&service.namespace), &service.name))
+                .await
         }
-        Ok(_) if ready(client, &found).await? => return Ok(None),
-        Ok(_) => WebhookFault::NoEndpoints(found),
-        Err(error) if absent(&error) => WebhookFault::ServiceAbsent(found),
-        Err(error) => return Err(error),
     };
-    let broken = BrokenWebhook { configuration, webhook: name, fault };
-    Ok(Some(Hook { broken, rules, objects }))
+    Hook { webhook: BrokenWebhook { configuration, webhook: name, fault }, rules, objects, namespaces }
+}
+
+async fn service_fault(client: &Client, service: ObjectRef) -> WebhookFault {
+    let services: Api<Service> =
+        Api::namespaced(client.clone(), service.namespace.as_deref().unwrap_or_default());
+    let live = match services.get(&service.name).await {
+        Ok(live) => live,
+        Err(error) if absent(&error) => return WebhookFault::ServiceAbsent(service),
+        Err(_) => return WebhookFault::MayNotAnswer(service.to_string()),
+    };
+    let elsewhere = live.spec.is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName"));
+    let ready = ready(client, &service).await;
+    match ready {
+        Ok(false) if !elsewhere => WebhookFault::NoEndpoints(service),
+        Ok(_) | Err(_) => WebhookFault::MayNotAnswer(service.to_string()),
+    }
 }
 
 /// Returns whether a Service has a ready pod.

@@ -133,7 +133,8 @@ async fn forwarded(server: ApiServer<'_>) -> Result<Box<dyn Bytes>, RouteError> 
     Ok(Box::new(stream))
 }
 
-fn ready(pod: &Pod) -> bool {
+/// Returns whether the pod is ready and not being deleted.
+pub(crate) fn ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     pod.metadata.deletion_timestamp.is_none()
         && conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))

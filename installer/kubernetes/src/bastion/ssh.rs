@@ -28,6 +28,8 @@ pub struct Login<'a> {
     pub authority: &'a PublicKey,
     /// The name that the host certificate must be valid for.
     pub host: &'a str,
+    /// The time at which it must be valid.
+    pub now: SystemTime,
 }
 
 /// The outcome of a command.
@@ -77,6 +79,7 @@ async fn exchange(stream: Box<dyn Bytes>, login: &Login<'_>, command: &str) -> R
     let client = Client {
         authority: login.authority.clone(),
         host: login.host.to_owned(),
+        now: login.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         verdict: Arc::clone(&verdict),
     };
     let connected =
@@ -120,6 +123,8 @@ fn take(output: &mut Vec<u8>, data: &[u8]) {
 struct Client {
     authority: PublicKey,
     host: String,
+    /// In seconds since 1970.
+    now: u64,
     verdict: Arc<Mutex<Option<SshError>>>,
 }
 
@@ -127,9 +132,10 @@ impl client::Handler for Client {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let judged = match key.certificate() {
-            Some(certificate) => vouch(certificate, &self.authority, &self.host, now).map_err(SshError::Host),
+            Some(certificate) => {
+                vouch(certificate, &self.authority, &self.host, self.now).map_err(SshError::Host)
+            }
             None => Err(SshError::BareKey),
         };
         match judged {

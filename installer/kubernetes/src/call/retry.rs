@@ -23,6 +23,8 @@ const NEW_KIND_PATIENCE: Duration = Duration::from_secs(10);
 const NEW_RIGHTS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long 429 is retried: the API server is working and asks callers to retry later.
 const LIMITED_PATIENCE: Duration = Duration::from_secs(30);
+/// The pause before the only retry of a call that webhooks may have failed.
+const SUSPECTED_PAUSE: Duration = Duration::from_secs(1);
 /// The time after which a retried call is reported.
 const REPORTED_AFTER: Duration = Duration::from_secs(1);
 
@@ -120,6 +122,7 @@ impl ApiServer<'_> {
         let start = Instant::now();
         let mut pause = Duration::from_millis(200);
         let mut reporter = Reporter::new(self.pace);
+        let mut suspected = false;
         loop {
             let class = match stoppable(self.pace, Box::pin(tokio::time::timeout(ATTEMPT, attempt()))).await?
             {
@@ -133,7 +136,14 @@ impl ApiServer<'_> {
                 && let Some(refusal) =
                     stoppable(self.pace, Box::pin(webhooks::refusal(self.client, call, answer))).await?
             {
-                return Err(call.failed(Class::Admission(Box::new(refusal))).into());
+                // A 500 may have another cause than the webhooks that the call passes, so one retry decides, unless the
+                // first attempt has taken too long.
+                let over = start.elapsed() >= self.patience(&class, new);
+                if suspected || over || refusal.is_certain() {
+                    return Err(call.failed(Class::Admission(Box::new(refusal))).into());
+                }
+                suspected = true;
+                pause = pause.max(SUSPECTED_PAUSE);
             }
             if start.elapsed() >= self.patience(&class, new) {
                 return Err(call.failed(class).into());

@@ -272,26 +272,36 @@ async fn apply_waits_for_a_kind_that_was_just_created() {
     assert_eq!(calls, 3);
 }
 
-/// A cluster with a webhook on everything whose service does not exist.
-fn with_broken_webhook() -> Client {
-    client(|request| match request.uri().path() {
+/// A cluster with a webhook on these resources that every call must pass. No Service exists.
+fn with_webhook(reached: Value, resources: &'static str) -> Client {
+    client(move |request| match request.uri().path() {
         "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations" => {
             let webhook = json!({
                 "name": "check.gone.example", "failurePolicy": "Fail", "sideEffects": "None",
                 "admissionReviewVersions": ["v1"],
-                "clientConfig": {"service": {"namespace": "gone", "name": "nowhere"}},
+                "clientConfig": reached,
                 "rules": [{
-                    "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]
+                    "apiGroups": ["*"], "apiVersions": ["*"], "resources": [resources], "operations": ["*"]
                 }],
+                "namespaceSelector": {"matchLabels": {"checked": "yes"}},
             });
             let item = json!({"metadata": {"name": "policy-gone"}, "webhooks": [webhook]});
             (200, json!({"metadata": {}, "items": [item]}))
         }
-        path if path.starts_with("/api/v1/namespaces/gone/services") => {
+        "/api/v1/namespaces/unchecked" => (
+            200,
+            json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+                "metadata": {"name": "unchecked"}}),
+        ),
+        path if path.starts_with("/api/v1/namespaces/") => {
             (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}))
         }
         _ => (200, json!({"metadata": {}, "items": []})),
     })
+}
+
+fn with_broken_webhook() -> Client {
+    with_webhook(json!({"service": {"namespace": "gone", "name": "nowhere"}}), "*")
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,4 +326,58 @@ async fn failing_webhook_is_named_at_the_first_answer() {
         "{text}"
     );
     assert!(hints(&error)[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"));
+}
+
+/// Applies a Deployment in `namespace` to an API server that always answers 500, and returns the number of calls and the
+/// error.
+async fn fails(client: Client, namespace: &str) -> (usize, CallError) {
+    let apply = Call::new(Verb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some(namespace), "b"));
+    let calls = AtomicUsize::new(0);
+    let attempt = || {
+        calls.fetch_add(1, Ordering::Relaxed);
+        async { Err::<(), _>(answer(500, "InternalError")) }
+    };
+    let server = ApiServer { client: &client, pace: &Steady };
+    let Err(Error::Call(error)) = server.call(&apply, attempt).await else { panic!("it works") };
+    (calls.into_inner(), error)
+}
+
+#[tokio::test(start_paused = true)]
+async fn webhook_that_may_not_answer_is_named_after_one_retry() {
+    let by_url = || json!({"url": "https://127.0.0.1:1/check"});
+    let (calls, error) = fails(with_webhook(by_url(), "deployments"), "a").await;
+    assert_eq!(calls, 2);
+    let text = chain(&error);
+    assert!(
+        text.starts_with(
+            "cannot apply Deployment a/b: webhook check.gone.example of ValidatingWebhookConfiguration \
+             policy-gone calls https://127.0.0.1:1/check, which may not answer: the API server answered 500"
+        ),
+        "{text}"
+    );
+    assert!(hints(&error)[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"));
+    // A webhook for other objects or other namespaces explains nothing, so the call is retried for 10 s.
+    for (resources, namespace) in [("pods", "a"), ("deployments", "unchecked")] {
+        let (calls, error) = fails(with_webhook(by_url(), resources), namespace).await;
+        assert!(calls > 3, "{resources} {namespace}: {calls}");
+        assert!(matches!(*error.class, Class::ServerError(_)), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_webhook_is_named_without_a_retry() {
+    let client = with_webhook(json!({"url": "https://127.0.0.1:1/check"}), "deployments");
+    let apply = Call::new(Verb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some("a"), "b"));
+    let calls = AtomicUsize::new(0);
+    let attempt = || {
+        calls.fetch_add(1, Ordering::Relaxed);
+        async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            Err::<(), _>(answer(500, "InternalError"))
+        }
+    };
+    let server = ApiServer { client: &client, pace: &Steady };
+    let Err(Error::Call(error)) = server.call(&apply, attempt).await else { panic!("it works") };
+    assert_eq!(calls.into_inner(), 1);
+    assert!(matches!(*error.class, Class::Admission(_)), "{error:?}");
 }

@@ -20,7 +20,6 @@ use std::{
 pub use credential::{ClientCertificate, CredentialError, Token, TokenSource};
 use futures::future::BoxFuture;
 use http::Uri;
-use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, Config,
     config::{AuthInfo, AuthProviderConfig, Cluster},
@@ -31,6 +30,8 @@ pub use proxies::{Exception, Proxy, ProxyRules};
 use secrecy::SecretString;
 use service::Connection;
 use tower::BoxError;
+
+use crate::{Clock, clock};
 
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -75,6 +76,7 @@ pub(crate) async fn client(
     proxies: &ProxyRules,
     plugins: Arc<dyn Plugins>,
     source: Option<Arc<dyn TokenSource>>,
+    clock: Clock,
 ) -> Result<Client, ConnectError> {
     let Entry { cluster, user, namespace } = entry;
     let server = cluster.server.clone().filter(|server| !server.is_empty()).ok_or(ConnectError::NoServer)?;
@@ -101,20 +103,20 @@ pub(crate) async fn client(
     if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
         config.default_namespace = namespace;
     }
-    certificate::check_user(&user, Timestamp::now())?;
+    certificate::check_user(&user, clock::now(&clock))?;
     let source = match source {
         Some(source) => {
             config.auth_info = impersonation(&user);
             Some(source)
         }
         None => {
-            let (fixed, source) = login(user, cluster, plugins)?;
+            let (fixed, source) = login(user, cluster, plugins, &clock)?;
             config.auth_info = fixed;
             source
         }
     };
     let default_namespace = config.default_namespace.clone();
-    let connection = Arc::new(Connection::new(config, proxy.as_ref().map(Proxy::shown), source));
+    let connection = Arc::new(Connection::new(config, proxy.as_ref().map(Proxy::shown), source, clock));
     connection.log_in().await.map_err(|error| match error.downcast::<CredentialError>() {
         Ok(error) => ConnectError::Credentials(*error),
         Err(error) => ConnectError::Other(error),
@@ -135,6 +137,7 @@ fn login(
     mut user: AuthInfo,
     cluster: Cluster,
     plugins: Arc<dyn Plugins>,
+    clock: &Clock,
 ) -> Result<(AuthInfo, Option<Arc<dyn TokenSource>>), CredentialError> {
     let exec = user.exec.take();
     let provider = user.auth_provider.take();
@@ -142,7 +145,7 @@ fn login(
     // Like client-go, read the file first, and use the token beside it only if that fails.
     if let Some(file) = file {
         let fallback = user.token.take();
-        let source = TokenFile { path: file.into(), fallback };
+        let source = TokenFile { path: file.into(), fallback, clock: Arc::clone(clock) };
         return Ok((user, Some(Arc::new(source))));
     }
     if user.token.is_some() || user.username.is_some() {
@@ -176,6 +179,7 @@ fn impersonation(user: &AuthInfo) -> AuthInfo {
 struct TokenFile {
     path: PathBuf,
     fallback: Option<SecretString>,
+    clock: Clock,
 }
 
 impl TokenSource for TokenFile {
@@ -186,7 +190,7 @@ impl TokenSource for TokenFile {
                 (Err(_), Some(fallback)) => fallback.clone(),
                 (Err(error), None) => return Err(error),
             };
-            let expires = Timestamp::now() + FILE_TOKEN;
+            let expires = clock::now(&self.clock) + FILE_TOKEN;
             Ok(Token { bearer: Some(bearer), certificate: None, expires: Some(expires) })
         })
     }

@@ -11,7 +11,11 @@ use tokio::{sync::Mutex, time::Instant};
 use tower::BoxError;
 
 use super::credential::{ClientCertificate, CredentialError, Token, TokenSource};
-use crate::call::{ConnectionCause, ConnectionError};
+use crate::{
+    Clock,
+    call::{ConnectionCause, ConnectionError},
+    clock,
+};
 
 /// How long the head of an answer may take; an API server ends requests itself after 60 s.
 const ANSWER: Duration = Duration::from_secs(62);
@@ -28,6 +32,7 @@ pub(super) struct Connection {
     pub(super) proxy: Option<String>,
     /// The source of credentials that change.
     pub(super) source: Option<Arc<dyn TokenSource>>,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -49,8 +54,13 @@ struct Current {
 }
 
 impl Connection {
-    pub(super) fn new(config: Config, proxy: Option<String>, source: Option<Arc<dyn TokenSource>>) -> Self {
-        Self { config, proxy, source, state: Mutex::default() }
+    pub(super) fn new(
+        config: Config,
+        proxy: Option<String>,
+        source: Option<Arc<dyn TokenSource>>,
+        clock: Clock,
+    ) -> Self {
+        Self { config, proxy, source, clock, state: Mutex::default() }
     }
 
     /// Gets the first credential, so that a failed login is reported before any call.
@@ -100,7 +110,7 @@ impl Connection {
         let mut state = self.state.lock().await;
         if let Some(current) = &state.current
             && rejected != Some(current.generation)
-            && current.expires.is_none_or(|end| Timestamp::now() + EARLY < end)
+            && current.expires.is_none_or(|end| clock::now(&self.clock) + EARLY < end)
         {
             return Ok(current.clone());
         }
@@ -136,7 +146,7 @@ impl Connection {
     fn client(&self, certificate: Option<ClientCertificate>) -> Result<Client, BoxError> {
         let mut config = self.config.clone();
         if let Some(ClientCertificate { certificate, key }) = certificate {
-            super::certificate::check(certificate.as_bytes(), Timestamp::now())?;
+            super::certificate::check(certificate.as_bytes(), clock::now(&self.clock))?;
             let encode =
                 |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
             config.auth_info.client_certificate_data = Some(encode(&certificate));

@@ -6,8 +6,10 @@ use std::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
+    time::SystemTime,
 };
 
+use k8s_openapi::jiff::Timestamp;
 use kube::config::Kubeconfig;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
@@ -134,7 +136,30 @@ const PLUGIN: &str = "{exec: {apiVersion: client.authentication.k8s.io/v1, comma
 async fn with_plugin(server: &Server, plugins: &Arc<Scripted>) -> Result<Client, ContextError> {
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", PLUGIN);
     let plugins: Arc<dyn Plugins> = Arc::clone(plugins) as _;
-    context::client(&kubeconfig, "test", &ProxyRules::default(), plugins).await
+    context::client(&kubeconfig, "test", &ProxyRules::default(), plugins, system_clock()).await
+}
+
+fn system_clock() -> Clock {
+    Arc::new(SystemTime::now)
+}
+
+/// A clock that stands still until it is moved.
+struct Standing(Mutex<SystemTime>);
+
+impl Standing {
+    fn new() -> Arc<Self> {
+        let begin = Duration::from_secs(1_000_000_000);
+        Arc::new(Self(Mutex::new(SystemTime::UNIX_EPOCH + begin)))
+    }
+
+    fn moves(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+
+    fn clock(self: &Arc<Self>) -> Clock {
+        let standing = Arc::clone(self);
+        Arc::new(move || *standing.0.lock().unwrap())
+    }
 }
 
 #[tokio::test]
@@ -170,12 +195,21 @@ async fn token_that_stays_rejected_is_an_error_after_one_renewal() {
 }
 
 #[tokio::test]
-async fn token_is_renewed_before_it_expires() {
-    let server = Server::start("two").await;
-    let soon = Timestamp::now() + Duration::from_secs(5);
-    let later = Timestamp::now() + Duration::from_mins(10);
-    let plugin = Scripted::new([credential("one", Some(soon)), credential("two", Some(later))]);
-    let client = with_plugin(&server, &plugin).await.unwrap();
+async fn token_is_renewed_half_a_minute_before_it_expires() {
+    let server = Server::start("one").await;
+    let standing = Standing::new();
+    let end = clock::now(&standing.clock()) + Duration::from_mins(10);
+    let plugin = Scripted::new([credential("one", Some(end)), credential("two", None)]);
+    let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", PLUGIN);
+    let plugins: Arc<dyn Plugins> = Arc::clone(&plugin) as _;
+    let proxies = ProxyRules::default();
+    let client = context::client(&kubeconfig, "test", &proxies, plugins, standing.clock()).await.unwrap();
+    standing.moves(Duration::from_mins(9));
+    client.apiserver_version().await.unwrap();
+    assert_eq!(plugin.calls(), 1);
+    standing.moves(Duration::from_secs(31));
+    // The server would still accept the first one.
+    server.tokens.lock().unwrap().push("two".to_owned());
     for _ in 0..3 {
         client.apiserver_version().await.unwrap();
     }
@@ -215,7 +249,9 @@ async fn token_file_is_read_again_after_a_rejection() {
     let user = format!("{{tokenFile: '{}'}}", file.display());
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", &user);
     let client =
-        context::client(&kubeconfig, "test", &ProxyRules::default(), Arc::new(NoPlugins)).await.unwrap();
+        context::client(&kubeconfig, "test", &ProxyRules::default(), Arc::new(NoPlugins), system_clock())
+            .await
+            .unwrap();
     client.apiserver_version().await.unwrap();
     fs::write(&file, "two\n").unwrap();
     server.accept_only("two");
@@ -227,8 +263,9 @@ async fn expired_client_certificate_is_reported_before_any_call() {
     let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/src/connect/testdata/expired.pem");
     let user = format!("{{client-certificate: '{certificate}', client-key-data: a2V5}}");
     let kubeconfig = kubeconfig("https://127.0.0.1:1", "", &user);
-    let error = context::client(&kubeconfig, "test", &ProxyRules::default(), Arc::new(NoPlugins)).await;
-    let error = error.err().unwrap();
+    let proxies = ProxyRules::default();
+    let client = context::client(&kubeconfig, "test", &proxies, Arc::new(NoPlugins), system_clock()).await;
+    let error = client.err().unwrap();
     assert_eq!(
         chain(&error),
         "cannot log in to the cluster of context \"test\": your client certificate expired on 2025-01-01"
@@ -237,6 +274,10 @@ async fn expired_client_certificate_is_reported_before_any_call() {
 
 fn proxied(origin: &str, proxy: &str) -> ProxyRules {
     ProxyRules::from_variables([(origin.to_owned(), proxy.to_owned())])
+}
+
+async fn proxied_client(kubeconfig: &Kubeconfig, rules: &ProxyRules) -> Client {
+    context::client(kubeconfig, "test", rules, Arc::new(NoPlugins), system_clock()).await.unwrap()
 }
 
 /// A proxy that forwards every request to `server` and counts them.
@@ -266,7 +307,7 @@ async fn proxy_that_is_needed_is_used() {
     let (address, count) = proxy(&server.address).await;
     let kubeconfig = kubeconfig("http://192.0.2.1:6443", "", "{token: one}");
     let rules = proxied("HTTP_PROXY", &address);
-    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    let client = proxied_client(&kubeconfig, &rules).await;
     client.apiserver_version().await.unwrap();
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
@@ -278,7 +319,7 @@ async fn proxy_of_the_kubeconfig_wins() {
     let own = format!(", proxy-url: 'http://{address}'");
     let kubeconfig = kubeconfig("http://192.0.2.1:6443", &own, "{token: one}");
     let rules = proxied("HTTP_PROXY", "http://127.0.0.1:1");
-    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    let client = proxied_client(&kubeconfig, &rules).await;
     client.apiserver_version().await.unwrap();
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
@@ -287,7 +328,7 @@ async fn proxy_of_the_kubeconfig_wins() {
 async fn dead_proxy_is_named_with_its_variable() {
     let kubeconfig = kubeconfig("https://192.0.2.1:6443", "", "{token: one}");
     let rules = proxied("HTTPS_PROXY", "http://127.0.0.1:1");
-    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    let client = proxied_client(&kubeconfig, &rules).await;
     let error = call_error("ask", None, client.apiserver_version().await.unwrap_err());
     let text = chain(&error);
     assert!(
@@ -303,6 +344,6 @@ async fn server_on_this_machine_is_reached_past_a_dead_proxy() {
     let server = Server::start("one").await;
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", "{token: one}");
     let rules = proxied("HTTP_PROXY", "http://127.0.0.1:1");
-    let client = context::client(&kubeconfig, "test", &rules, Arc::new(NoPlugins)).await.unwrap();
+    let client = proxied_client(&kubeconfig, &rules).await;
     client.apiserver_version().await.unwrap();
 }

@@ -12,7 +12,10 @@ use kube::{
     config::{AuthInfo, Kubeconfig},
 };
 
-use crate::connect::{self, ConnectError, Entry, Plugins, ProxyRules, TokenSource};
+use crate::{
+    Clock,
+    connect::{self, ConnectError, Entry, Plugins, ProxyRules, TokenSource},
+};
 pub use error::ContextError;
 pub use provider::Provider;
 pub(crate) use reach::architectures;
@@ -52,15 +55,17 @@ pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Contex
     Ok(Some(Context { name, server, provider }))
 }
 
-/// Returns a client for that context. If the kubeconfig has a credential plugin, `plugins` runs it.
+/// Returns a client for that context. If the kubeconfig has a credential plugin, `plugins` runs it. `clock` decides
+/// whether credentials have expired.
 pub async fn client(
     kubeconfig: &Kubeconfig,
     name: &str,
     proxies: &ProxyRules,
     plugins: Arc<dyn Plugins>,
+    clock: Clock,
 ) -> Result<Client, ContextError> {
     let entry = entry(kubeconfig, name)?;
-    connect::client(entry, proxies, plugins, None).await.map_err(|error| unusable(name, error))
+    connect::client(entry, proxies, plugins, None, clock).await.map_err(|error| unusable(name, error))
 }
 
 /// Returns a client for the cluster of that context that logs in with `source` in place of the context's user.
@@ -69,10 +74,13 @@ pub async fn client_with(
     name: &str,
     proxies: &ProxyRules,
     source: Arc<dyn TokenSource>,
+    clock: Clock,
 ) -> Result<Client, ContextError> {
     let entry = entry(kubeconfig, name)?;
     let no_plugins = Arc::new(connect::NoPlugins);
-    connect::client(entry, proxies, no_plugins, Some(source)).await.map_err(|error| unusable(name, error))
+    connect::client(entry, proxies, no_plugins, Some(source), clock)
+        .await
+        .map_err(|error| unusable(name, error))
 }
 
 /// Returns the cluster and the user that a context names. As in kubectl, a user that does not exist has no credentials.
@@ -151,7 +159,8 @@ mod tests {
         )
         .unwrap();
         let proxies = ProxyRules::default();
-        let error = client(&kubeconfig, "kind-a", &proxies, Arc::new(NoPlugins)).await.err().unwrap();
+        let clock: Clock = Arc::new(std::time::SystemTime::now);
+        let error = client(&kubeconfig, "kind-a", &proxies, Arc::new(NoPlugins), clock).await.err().unwrap();
         let ContextError::Credentials { source: CredentialError::Plugin(plugin), .. } = &error else {
             panic!("{error:?}")
         };

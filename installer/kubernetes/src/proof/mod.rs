@@ -3,6 +3,7 @@
 //! because they do not need the bastion and can run while it starts. The next proof deletes the objects of a killed
 //! one.
 
+mod enforcement;
 mod error;
 mod objects;
 mod ready;
@@ -18,12 +19,13 @@ use kube::{
 };
 
 use crate::{Error, ObjectRef, Pace, call::ApiServer, release::PLATFORM_LABEL};
+pub use enforcement::Enforcement;
 pub use error::ProofError;
 pub use objects::NAME;
 pub(crate) use objects::objects;
 use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
-pub use record::{forget, record, recorded};
+pub use record::{Record, forget, record, recorded};
 pub use session::Way;
 use steps::Proof;
 
@@ -66,9 +68,9 @@ pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result
     Ok(if namespace.is_some_and(|live| leaving(&live)) { remains.max(Remains::Leaving) } else { remains })
 }
 
-/// Creates the user and, as soon as the operator has granted its rights, a dev server of `flavor`; returns the user's
-/// key. Call [`clear`] first.
-pub async fn create(
+/// The first half of the proof: [`clear`], then creates the user and, as soon as the operator has granted its rights, a
+/// dev server of `flavor`; returns the user's key. The operator may still be starting. [`wait_ready`] follows.
+pub async fn begin(
     client: &Client,
     platform: &str,
     flavor: &str,
@@ -76,6 +78,7 @@ pub async fn create(
     pace: &dyn Pace,
 ) -> Result<UserKey, ProofError> {
     let proof = Proof::new(client, platform, pace);
+    proof.clear().await?;
     let outcome = async {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ProofError::Random)?;
@@ -101,34 +104,22 @@ pub async fn wait_ready(
     proof.or_removed(outcome).await
 }
 
-/// The first half of the proof: [`clear`], [`create`] and [`wait_ready`]. The operator may still be starting.
-pub async fn begin(
-    client: &Client,
-    platform: &str,
-    flavor: &str,
-    patience: Patience,
-    pace: &dyn Pace,
-) -> Result<UserKey, ProofError> {
-    let proof = Proof::new(client, platform, pace);
-    proof.clear().await?;
-    let key = create(client, platform, flavor, patience, pace).await?;
-    wait_ready(client, platform, patience, pace).await?;
-    Ok(key)
-}
-
 /// The second half: signs in with the key of the first half, runs a command in the dev server, and deletes all objects
-/// of the proof, also after a failure. Does not wait until they are gone.
+/// of the proof, also after a failure. Does not wait until they are gone. Returns whether the cluster enforces
+/// `NetworkPolicies`; `None` if that could not be tried.
 pub async fn finish(
     client: &Client,
     platform: &str,
     way: Way<'_>,
     key: &UserKey,
     pace: &dyn Pace,
-) -> Result<(), ProofError> {
+) -> Result<Option<Enforcement>, ProofError> {
     let proof = Proof::new(client, platform, pace);
-    let outcome = session::prove(client, way, key, pace).await;
+    let (outcome, enforcement) =
+        futures::join!(session::prove(client, way, key, pace), enforcement::try_policies(client, pace));
     let removed = proof.remove().await;
-    outcome.and(removed)
+    outcome.and(removed)?;
+    Ok(enforcement?)
 }
 
 impl<'a> Proof<'a> {

@@ -1,13 +1,12 @@
 //! The record of a proof in the cluster, so that an unchanged platform is not proved again.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ObjectMeta, Patch},
 };
 
+use super::Enforcement;
 use crate::{
     Error, ObjectRef, Pace,
     call::{ApiServer, Call, Verb, if_there},
@@ -15,25 +14,42 @@ use crate::{
 };
 
 const DIGEST: &str = "digest";
+const NETWORK_POLICIES: &str = "networkPolicies";
 
-/// Reads the digest of the proved platform; `None` if there was no proof.
-pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<String>, Error> {
+/// The result of a proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The digest of the proved platform.
+    pub digest: String,
+    /// Whether the cluster enforces `NetworkPolicies`; `None` if that was not tried.
+    pub policies: Option<Enforcement>,
+}
+
+/// Reads the result of the last proof; `None` if there was none.
+pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<Record>, Error> {
     let maps = maps(client);
     let call = Call::new(Verb::Read, &reference());
     let attempt = || async { if_there(maps.get(PROOF_RECORD).await) };
     let live = ApiServer { client, pace }.call(&call, attempt).await?;
-    Ok(live.and_then(|live| live.data?.remove(DIGEST)))
+    Ok(live.and_then(|live| {
+        let mut data = live.data?;
+        let policies = data.remove(NETWORK_POLICIES).and_then(|value| Enforcement::from_record(&value));
+        Some(Record { digest: data.remove(DIGEST)?, policies })
+    }))
 }
 
-/// Records that the platform with this digest was proved.
-pub async fn record(client: &Client, platform: &str, digest: &str, pace: &dyn Pace) -> Result<(), Error> {
+/// Records the result of a successful proof.
+pub async fn record(client: &Client, platform: &str, record: &Record, pace: &dyn Pace) -> Result<(), Error> {
+    let Record { digest, policies } = record;
+    let policies = policies.map(|policies| (NETWORK_POLICIES.to_owned(), policies.as_str().to_owned()));
+    let data = [(DIGEST.to_owned(), digest.clone())].into_iter().chain(policies);
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(PROOF_RECORD.to_owned()),
             labels: Some(release::labels(platform)),
             ..ObjectMeta::default()
         },
-        data: Some(BTreeMap::from([(DIGEST.to_owned(), digest.to_owned())])),
+        data: Some(data.collect()),
         ..ConfigMap::default()
     };
     let maps = maps(client);

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{NAME, ProofError};
 use crate::{
-    ObjectRef, Pace, Waiting,
+    Clock, ObjectRef, Pace, Waiting,
     bastion::{self, Route, ssh},
     call::chain,
     pace::{Reporter, stoppable},
@@ -25,12 +25,14 @@ const EXPECTED: &str = "devplat\nLinux\n";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The way to the bastion from this machine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Way<'a> {
     /// The route to the bastion.
     pub route: &'a Route,
     /// The name that its host certificate must be valid for.
     pub host: &'a str,
+    /// The time at which the certificate must be valid.
+    pub clock: &'a Clock,
 }
 
 /// Signs in as the user, lists the dev server with `devctl`, then runs the script in it.
@@ -92,7 +94,8 @@ impl Session<'_> {
 
     async fn once(&self, user: &str, command: &str) -> Result<ssh::Ended, ssh::SshError> {
         let stream = self.way.route.connect(self.client, self.pace).await?;
-        let login = ssh::Login { user, key: self.key, authority: self.authority, host: self.way.host };
+        let Way { route: _, host, clock } = self.way;
+        let login = ssh::Login { user, key: self.key, authority: self.authority, host, now: clock() };
         ssh::run(stream, &login, command).await
     }
 }

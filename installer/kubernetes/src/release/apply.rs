@@ -30,7 +30,7 @@ const LEAVING_PATIENCE: Duration = Duration::from_mins(2);
 /// If an object that is not ours has one of its names, nothing is written.
 pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Result<(), ReleaseError> {
     let server = ApiServer { client, pace };
-    let Release { platform, name, objects, digest } = release;
+    let Release { platform, name, account, objects, digest } = release;
     let Survey { namespace, inventory: before, found } = settled(server, release).await?;
     let before = before.ours().unwrap_or_default();
     let wanted = release.refs();
@@ -52,7 +52,7 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
         return Ok(());
     }
     if namespace == Place::Free {
-        inventory::create_namespace(server, platform).await?;
+        inventory::create_namespace(server, platform, account.as_deref()).await?;
     }
     if !as_wanted {
         let intent = Inventory { objects: [wanted, surplus.clone()].concat(), digest: String::new() };
@@ -63,8 +63,13 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
             changes.into_iter().partition(makes_room);
         apply_each(server, &kinds).await?;
         let crds: Vec<DynamicObject> = objects.iter().filter(|object| is_crd(object)).cloned().collect();
-        let crds =
-            Release { platform: platform.clone(), name: name.clone(), objects: crds, digest: String::new() };
+        let crds = Release {
+            platform: platform.clone(),
+            name: name.clone(),
+            account: None,
+            objects: crds,
+            digest: String::new(),
+        };
         wait::wait_ready(client, &crds, CRD_PATIENCE, pace).await?;
         apply_each(server, &others).await?;
         for object in surplus.iter().rev() {

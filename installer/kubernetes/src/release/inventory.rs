@@ -9,7 +9,7 @@ use kube::{
     api::{ListParams, ObjectMeta, Patch, PatchParams},
 };
 
-use super::{FIELD_MANAGER, PLATFORM_LABEL};
+use super::{ACCOUNT_ANNOTATION, FIELD_MANAGER, PLATFORM_LABEL};
 use crate::{
     Error, ObjectRef,
     call::{ApiServer, Call, New, Verb, if_there},
@@ -116,21 +116,32 @@ pub(crate) async fn read_namespace(server: ApiServer<'_>, platform: &str) -> Res
     Ok(found.map_or(Place::Free, |Namespace { metadata, .. }| Place::of(&metadata, platform, || ())))
 }
 
-/// Creates the namespace of all inventories.
-pub(crate) async fn create_namespace(server: ApiServer<'_>, platform: &str) -> Result<(), Error> {
+/// Creates the namespace of all inventories, with the mark of the account that installs the platform. Later applies keep
+/// the mark.
+pub(crate) async fn create_namespace(
+    server: ApiServer<'_>,
+    platform: &str,
+    account: Option<&str>,
+) -> Result<(), Error> {
     let api: Api<Namespace> = Api::all(server.client.clone());
-    let namespace = Namespace {
-        metadata: ObjectMeta {
-            name: Some(NAMESPACE.to_owned()),
-            labels: Some(labels(platform)),
-            ..ObjectMeta::default()
-        },
-        ..Namespace::default()
-    };
+    let namespace = marked_namespace(platform, account);
     let call = Call::new(Verb::Apply, &namespace_reference());
     let attempt =
         || async { api.patch(NAMESPACE, &apply_params(), &Patch::Apply(&namespace)).await.map(|_| ()) };
     server.call(&call, attempt).await
+}
+
+fn marked_namespace(platform: &str, account: Option<&str>) -> Namespace {
+    let mark = account.map(|account| BTreeMap::from([(ACCOUNT_ANNOTATION.to_owned(), account.to_owned())]));
+    Namespace {
+        metadata: ObjectMeta {
+            name: Some(NAMESPACE.to_owned()),
+            labels: Some(labels(platform)),
+            annotations: mark,
+            ..ObjectMeta::default()
+        },
+        ..Namespace::default()
+    }
 }
 
 /// Returns every release of `platform` that has an inventory.
@@ -185,6 +196,19 @@ pub(crate) fn apply_params() -> PatchParams {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{call::tests::client, identity};
+
+    #[tokio::test]
+    async fn account_of_the_first_apply_is_read_back() {
+        let namespace = |account: Option<&str>| {
+            let namespace = serde_json::to_value(marked_namespace("devplat", account)).unwrap();
+            client(move |_| (200, namespace.clone()))
+        };
+        let marked = namespace(Some("1000:ada"));
+        assert_eq!(identity::account(&marked, "devplat").await.unwrap().as_deref(), Some("1000:ada"));
+        assert_eq!(identity::account(&marked, "team-b").await.unwrap(), None);
+        assert_eq!(identity::account(&namespace(None), "devplat").await.unwrap(), None);
+    }
 
     #[test]
     fn damaged_inventory_does_not_count_as_applied() {

@@ -32,6 +32,13 @@ const AT_ONCE: usize = 16;
 pub enum Reason {
     /// A webhook cannot answer.
     Webhook(BrokenWebhook),
+    /// One of these webhooks probably did not answer.
+    Webhooks {
+        /// The webhooks that the dry run had to pass.
+        suspects: Vec<BrokenWebhook>,
+        /// The API server's answer.
+        answer: Answer,
+    },
     /// The API server rejects the dry run.
     Rejected(Answer),
 }
@@ -40,6 +47,10 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Webhook(webhook) => write!(f, "cannot be compared: {webhook}"),
+            Self::Webhooks { suspects, answer } => {
+                let suspects: Vec<String> = suspects.iter().map(ToString::to_string).collect();
+                write!(f, "cannot be compared: {}: {answer}", suspects.join("; "))
+            }
             Self::Rejected(answer) => write!(f, "cannot be compared: {answer}"),
         }
     }
@@ -93,7 +104,7 @@ impl Survey {
 
 /// Finds all objects of `release` and of its inventory, concurrently.
 pub(super) async fn survey(server: ApiServer<'_>, release: &Release) -> Result<Survey, Error> {
-    let Release { platform, name, objects, digest: _ } = release;
+    let Release { platform, name, account: _, objects, digest: _ } = release;
     let looker = Looker { server, platform, broken: OnceCell::new() };
     let (namespace, inventory, found) = futures::try_join!(
         inventory::read_namespace(server, platform),
@@ -179,6 +190,9 @@ impl Looker<'_> {
                 self.broken.get_or_init(|| Broken::find(self.server.client)).await;
                 Ok(match refusal.kind {
                     RefusalKind::Webhook(webhook) => Reason::Webhook(webhook),
+                    RefusalKind::SuspectWebhooks(webhooks) => {
+                        Reason::Webhooks { suspects: webhooks, answer: refusal.answer }
+                    }
                     _ => Reason::Rejected(refusal.answer),
                 })
             }

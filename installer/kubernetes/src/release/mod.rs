@@ -14,6 +14,7 @@ mod pods;
 mod readiness;
 mod remove;
 mod strays;
+mod trials;
 mod unchanged;
 mod wait;
 
@@ -31,6 +32,7 @@ pub use remove::{
     remove_leftovers, remove_namespace, remove_strays,
 };
 pub use strays::{names, strays};
+pub use trials::trials;
 pub use wait::wait_ready;
 
 use kube::{ResourceExt, api::DynamicObject};
@@ -41,6 +43,8 @@ use crate::ObjectRef;
 pub const FIELD_MANAGER: &str = "devplat";
 /// The label with the name of the platform that owns an object.
 pub const PLATFORM_LABEL: &str = "devplat.dev/platform";
+/// The annotation on the namespace of the inventories with the account that installed the platform.
+pub(crate) const ACCOUNT_ANNOTATION: &str = "devplat.dev/account";
 /// The ConfigMap with the record of the proof, in the namespace of the inventories.
 pub const PROOF_RECORD: &str = "devplat-proof";
 
@@ -51,6 +55,8 @@ pub struct Release {
     pub platform: String,
     /// The name of the set.
     pub name: String,
+    /// The account that applies it, such as `1000:ada`, for the mark of a new platform; without it, there is none.
+    pub account: Option<String>,
     /// The objects, each with the platform's label, in the order to apply them.
     pub objects: Vec<DynamicObject>,
     /// A digest of the objects.

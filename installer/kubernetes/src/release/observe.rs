@@ -16,6 +16,8 @@ pub enum State {
     Absent,
     /// These objects have its names, but are not ours.
     Foreign(Vec<ObjectRef>),
+    /// All of its existing objects are being deleted, as after an interrupted removal.
+    Leaving(Vec<Waiting>),
     /// All or some of its objects exist.
     Present {
         /// Wanted, but absent.
@@ -50,24 +52,31 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
         return Ok(State::Foreign(foreign));
     }
     let Survey { namespace, inventory, found } = survey;
-    let (mut missing, mut drifted, mut unknown, mut not_ready) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut missing, mut drifted, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut leaving, mut not_ready, mut same) = (Vec::new(), Vec::new(), 0);
     for (object, found) in found {
         match found {
             Found::Missing => missing.push(object),
             Found::Foreign => unreachable!("foreign objects were reported above"),
             Found::Drifted(fields) => drifted.push(Drift { object, fields }),
             Found::Unknown(reason) => unknown.push((object, reason)),
-            Found::Leaving(waiting) => not_ready.push(waiting),
-            Found::Same(waiting) => not_ready.extend(waiting),
+            Found::Leaving(waiting) => leaving.push(waiting),
+            Found::Same(waiting) => {
+                same += 1;
+                not_ready.extend(waiting);
+            }
         }
     }
     if inventory == Place::Free && missing.len() == release.objects.len() {
         return Ok(State::Absent);
     }
     if matches!(namespace, Place::Leaving(())) {
-        not_ready.push(Waiting::deletion(inventory::namespace_reference(), &[]));
+        leaving.push(Waiting::deletion(inventory::namespace_reference(), &[]));
     }
+    if !leaving.is_empty() && same + drifted.len() + unknown.len() == 0 {
+        return Ok(State::Leaving(leaving));
+    }
+    not_ready.extend(leaving);
     let wanted = release.refs();
     let inventory = inventory.ours().unwrap_or_default();
     let recorded = inventory.digest == release.digest;

@@ -105,6 +105,7 @@ impl Rejection {
                 RefusalKind::ResourceQuota { .. }
                 | RefusalKind::LimitRange { .. }
                 | RefusalKind::Webhook(_)
+                | RefusalKind::SuspectWebhooks(_)
                 | RefusalKind::WebhookDenied
                 | RefusalKind::Other,
             ) => REFUSED,
@@ -160,6 +161,7 @@ mod tests {
         let release = Release {
             platform: "devplat".to_owned(),
             name: "operator".to_owned(),
+            account: None,
             objects: vec![object],
             digest: String::new(),
         };

@@ -1,6 +1,10 @@
 //! The cluster that a platform runs in.
 
-use std::{fmt, net::IpAddr, path::PathBuf};
+use std::{
+    fmt,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
@@ -30,6 +34,62 @@ impl Cluster {
             Self::Existing(_) => Provider::Existing,
         }
     }
+
+    /// Returns the values that all clusters of its origin have.
+    pub fn origin(&self) -> Origin<'_> {
+        let (provider, ssh_port, subnet, config_file, delivery) = match self {
+            Self::Kind(KindCluster { ssh_port, subnet, config_file, delivery, .. }) => {
+                (LocalProvider::Kind, *ssh_port, *subnet, config_file, delivery)
+            }
+            Self::K3d(K3dCluster { ssh_port, subnet, config_file, delivery, .. }) => {
+                (LocalProvider::K3d, *ssh_port, *subnet, config_file, delivery)
+            }
+            Self::Existing(existing) => return Origin::Existing(existing),
+        };
+        let config_file = config_file.as_deref();
+        Origin::Created(LocalCluster { provider, ssh_port, subnet, config_file, delivery })
+    }
+
+    /// Returns the cluster that devplat creates on this host, or `None` for an existing cluster.
+    pub fn local(&self) -> Option<LocalCluster<'_>> {
+        match self.origin() {
+            Origin::Created(local) => Some(local),
+            Origin::Existing(_) => None,
+        }
+    }
+}
+
+/// The origin of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// devplat creates it on this host.
+    Created(LocalCluster<'a>),
+    /// It exists already.
+    Existing(&'a ExistingCluster),
+}
+
+/// The values that all clusters on this host have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalCluster<'a> {
+    /// The program that creates the cluster.
+    pub provider: LocalProvider,
+    /// Port of this host that leads to the bastion; a free one if missing.
+    pub ssh_port: Option<u16>,
+    /// Address range of the Docker network; Docker chooses one if missing.
+    pub subnet: Option<IpNet>,
+    /// A configuration file of the provider that devplat adds to.
+    pub config_file: Option<&'a Path>,
+    /// How images get to the nodes.
+    pub delivery: &'a LocalDelivery,
+}
+
+/// A program that creates clusters on this host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LocalProvider {
+    /// kind.
+    Kind,
+    /// k3d.
+    K3d,
 }
 
 /// The program that creates a cluster.

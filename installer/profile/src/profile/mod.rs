@@ -11,7 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    cluster::{Cluster, ExistingCluster, K3dCluster, KindCluster, PortMapping, Provider},
+    cluster::{
+        Cluster, ExistingCluster, K3dCluster, KindCluster, LocalCluster, LocalProvider, Origin, PortMapping,
+        Provider,
+    },
     delivery::{ExistingDelivery, LocalDelivery, LocalRegistry, RemoteRegistry},
     image::NodeImage,
 };

@@ -192,6 +192,42 @@ fn mistakes_in_variables_can_be_remarks() {
 }
 
 #[test]
+fn remembered_variable_holds_until_it_is_set_again() {
+    let mut first = shipped("kind");
+    first.base_folder = "/base".into();
+    first.variables = variables(&[
+        ("DEVPLAT_BASTION_REPLICAS", "3"),
+        ("DEVPLAT_CLUSTER_KIND", "{configFile: k.yaml}"),
+        ("DEVPLAT_OPERATOR_REPLICAS", "3"),
+        ("DEVPLAT_SERVICE_HOST", "10.96.0.7"),
+    ]);
+    let mut again = shipped("kind");
+    again.base_folder = "/elsewhere".into();
+    again.remembered_variables = loaded(&first).variables;
+    again.variables = variables(&[("DEVPLAT_OPERATOR_REPLICAS", "2")]);
+    let again = loaded(&again);
+    let Cluster::Kind(cluster) = &again.profile.cluster else { panic!("kind") };
+    assert_eq!(cluster.config_file, Some("/base/k.yaml".into()));
+    assert_eq!((again.profile.bastion.replicas, again.profile.operator.replicas), (3, 2));
+    assert_eq!(again.remarks.len(), 2, "{:?}", again.remarks);
+    assert_eq!(
+        again.remarks[0],
+        "$DEVPLAT_BASTION_REPLICAS is not set now: using \"3\" of the last `up`, until --profile is given"
+    );
+    let names: Vec<&str> = again.variables.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["DEVPLAT_BASTION_REPLICAS", "DEVPLAT_CLUSTER_KIND", "DEVPLAT_OPERATOR_REPLICAS"]);
+}
+
+#[test]
+fn mistake_in_a_remembered_variable_has_that_as_its_place() {
+    let mut sources = shipped("kind");
+    sources.remembered_variables = variables(&[("DEVPLAT_OPERATOR_REPLICA", "2")]);
+    assert!(mistakes(&sources).contains(
+        "$DEVPLAT_OPERATOR_REPLICA (remembered from an earlier `devplat up`): no value of the profile has this"
+    ));
+}
+
+#[test]
 fn set_of_this_run_wins_over_a_remembered_one() {
     let mut sources = with_sets("kind", &["operator.replicas=1"]);
     sources.remembered_sets = vec!["operator.replicas=3".to_owned(), "bastion.replicas=3".to_owned()];

@@ -10,7 +10,7 @@ use kube::{
     api::{Patch, PatchParams},
 };
 
-use super::place::{Where, call_failure};
+use super::place::{Where, Write, write_failure};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -58,8 +58,12 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
     let params = PatchParams::apply(FIELD_MANAGER);
     match api.patch(user, &params, &Patch::Apply(&object)).await {
         Ok(live) if live.metadata.deletion_timestamp.is_some() => {
-            return Err(Failure::new(Exit::PartWay, format!("user {user} is still being deleted"))
-                .hint("run the same command again once `devplat users list` no longer has the user"));
+            return Err(Failure::new(Exit::PartWay, format!("user {user} is still being deleted")).hint(
+                format!(
+                    "run the same command again once `{}` no longer has the user",
+                    world.command("users list")
+                ),
+            ));
         }
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 409 => {
@@ -73,9 +77,7 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
                 format!("the API server rejects user {user}: {}", status.message),
             ));
         }
-        Err(error) => {
-            return Err(call_failure(error, &format!("apply DevUser {user}"), &world.command("up")));
-        }
+        Err(error) => return Err(write_failure(world, Write::Apply, &object, error).await),
     }
     host.ui.outcome(&format!("added user {user}"), &serde_json::json!({"is": "added", "user": user}));
     Ok(())

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{confirm::confirm, flags::Answers},
-    place::{Where, call_failure},
+    place::{Where, Write, call_failure, write_failure},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -56,14 +56,15 @@ pub(super) async fn remove(
             .hint(format!("remove the user from the profile, then run `{}`", world.command("up"))));
     }
     // Use the namespace in the status: one with the expected name may belong to another owner.
-    let namespace = live.status.and_then(|status| status.namespace);
+    let namespace = live.status.as_ref().and_then(|status| status.namespace.clone());
     let client = world.client().await?;
     let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
     let theirs = list(servers.as_ref(), world).await?;
     confirm(&question(user, &theirs), "nothing was done", answers.yes, host)?;
     delete_servers(servers.as_ref(), user, theirs, world, host).await?;
-    let deleted = api.delete(user, &DeleteParams::default()).await;
-    deleted.map_err(|error| call_failure(error, &format!("delete DevUser {user}"), &world.command("up")))?;
+    if let Err(error) = api.delete(user, &DeleteParams::default()).await {
+        return Err(write_failure(world, Write::Delete, &live, error).await);
+    }
     host.ui.outcome(&format!("removed user {user}"), &serde_json::json!({"is": "removed", "user": user}));
     // Dev servers that the user created in the meantime.
     delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
@@ -119,10 +120,7 @@ async fn delete_servers(
                 match servers.delete(&name, &DeleteParams::default()).await {
                     Ok(_) => {}
                     Err(kube::Error::Api(status)) if status.code == 404 => {}
-                    Err(error) => {
-                        let what = format!("delete DevServer {name}");
-                        return Err(call_failure(error, &what, &world.command("up")));
-                    }
+                    Err(error) => return Err(write_failure(world, Write::Delete, server, error).await),
                 }
             }
             if !told.contains(&name) {

@@ -173,20 +173,14 @@ impl Engine {
         absent_is_done(removed.map_err(self.error(format!("delete container {name}"))))
     }
 
-    /// Creates a container and starts it. Fails with a conflict if the name is taken. Deletes the container again if it
-    /// does not start.
-    pub async fn run_container(&self, wanted: &NewContainer<'_>) -> Result<(), EngineError> {
+    /// Creates a container, which [`Engine::start`] starts, and returns its ID. Fails with a conflict if the name is taken.
+    pub async fn create_container(&self, wanted: &NewContainer<'_>) -> Result<String, EngineError> {
         let options = CreateContainerOptions { name: Some(wanted.name.to_owned()), ..Default::default() };
         let created = self.docker.create_container(Some(options), wanted.body()).await;
-        if let Err(error) = created.map_err(self.error(format!("create container {}", wanted.name))) {
-            return Err(self.explained(error).await);
+        match created.map_err(self.error(format!("create container {}", wanted.name))) {
+            Ok(created) => Ok(created.id),
+            Err(error) => Err(self.explained(error).await),
         }
-        if let Err(error) = self.start(wanted.name).await {
-            // The failed start is the error to report, not a failed deletion.
-            let _ = self.remove_container(wanted.name).await;
-            return Err(error);
-        }
-        Ok(())
     }
 }
 

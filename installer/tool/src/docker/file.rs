@@ -5,10 +5,12 @@ use std::{io::Read, path::Path};
 use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
 use futures::StreamExt;
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, Stdin};
 
 /// The size limit of files: devplat reads only records and configurations.
 const LIMIT: usize = 4 << 20;
+/// The script that deletes a file, and its folder if that is empty afterwards.
+const REMOVE: &str = r#"rm -f -- "$1" && rmdir --ignore-fail-on-non-empty -- "$(dirname -- "$1")""#;
 
 impl Engine {
     /// Reads a file of a container; `None` if the file does not exist. Fails with 404 if the container does not exist.
@@ -44,6 +46,12 @@ impl Engine {
             Ok(()) => Ok(()),
             Err(error) => Err(self.explained(error).await),
         }
+    }
+
+    /// Deletes a file of a running container, and its folder if that is empty afterwards. The engine's archive API cannot
+    /// delete.
+    pub async fn remove_file(&self, container: &str, path: &str) -> Result<(), EngineError> {
+        self.exec(container, &["sh", "-c", REMOVE, "sh", path], Stdin::Nothing).await.map(drop)
     }
 }
 

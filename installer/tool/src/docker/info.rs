@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum};
 
-use super::{Engine, EngineError, Pool};
+use super::{
+    Engine, EngineError, Pool,
+    endpoint::{self, OtherHost},
+};
 
 /// The version of the control groups that containers get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,12 @@ impl Engine {
         let info =
             self.docker.info().await.map_err(self.error("read the description of the Docker engine"))?;
         Ok(info.into())
+    }
+
+    /// Returns the host that the engine reports, if it is not this machine although the engine's address is.
+    pub async fn other_host(&self) -> Result<Option<OtherHost>, EngineError> {
+        let Info { name, rootless, .. } = self.info().await?;
+        Ok(OtherHost::of(&self.endpoint, &name, rootless, &endpoint::own_name()))
     }
 }
 

@@ -19,7 +19,7 @@ use std::{ffi::OsString, fmt, path::Path, time::Duration};
 use bollard::{API_DEFAULT_VERSION, Docker};
 
 pub use container::{Binding, Container, NewContainer, Restart};
-pub use endpoint::{Address, Endpoint};
+pub use endpoint::{Address, Endpoint, OtherHost};
 pub use error::{ContextError, EngineError};
 pub use exec::{Ran, Stdin};
 pub use image::{Image, PullStep};
@@ -33,6 +33,16 @@ use crate::{Command, Surroundings, ports::Port};
 const PATIENCE_SECONDS: u64 = 120;
 /// How long the first answer may take.
 const CONNECT_SECONDS: u64 = 15;
+/// Variables that lead Docker's command to another engine, or to images of another platform or signature.
+const OF_THE_SHELL: [&str; 7] = [
+    "DOCKER_API_VERSION",
+    "DOCKER_CERT_PATH",
+    "DOCKER_CONTENT_TRUST",
+    "DOCKER_CONTEXT",
+    "DOCKER_DEFAULT_PLATFORM",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+];
 
 /// A Docker engine that answered.
 #[derive(Clone)]
@@ -92,10 +102,8 @@ impl Engine {
 
     /// Makes a command use this engine, regardless of the shell's variables and of Docker's current context.
     pub(crate) fn used_by(&self, command: Command) -> Command {
-        let command = ["DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"]
-            .into_iter()
-            .fold(command, Command::env_remove)
-            .env("DOCKER_HOST", self.endpoint());
+        let command =
+            OF_THE_SHELL.into_iter().fold(command, Command::env_remove).env("DOCKER_HOST", self.endpoint());
         match &self.endpoint.address {
             Address::Unix(_) | Address::Tcp { certificates: None, .. } => command,
             Address::Tcp { certificates: Some(folder), .. } => command

@@ -56,6 +56,14 @@ impl Engine {
         Ok(networks)
     }
 
+    /// Lists the networks of that exact name, by ID: engines before 25 can have several.
+    pub async fn networks_named(&self, name: &str) -> Result<Vec<Network>, EngineError> {
+        let mut named = self.networks().await?;
+        named.retain(|network| network.name == name);
+        named.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(named)
+    }
+
     /// Reads the network of that exact name or ID.
     pub async fn network(&self, name: &str) -> Result<Option<Network>, EngineError> {
         let found = self.docker.inspect_network(name, None::<InspectNetworkOptions>).await;
@@ -64,19 +72,19 @@ impl Engine {
         Ok(found.map(Network::from).filter(|network| network.name == name || network.id == name))
     }
 
-    /// Creates a network, in a range of the engine's choice if `subnet` is `None`. Fails with a conflict if the name is
-    /// taken.
+    /// Creates a network, in a range of the engine's choice if `subnet` is `None`, and returns its ID. Fails with a
+    /// conflict if the name is taken.
     pub async fn create_network(
         &self,
         name: &str,
         labels: &[(String, String)],
         subnet: Option<Ipv4Net>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<String, EngineError> {
         let doing = || format!("create network {name}");
         let taken =
             || EngineError::Api { doing: doing(), status: 409, message: "the name is taken".to_owned() };
         // Engines before 25 create a second network of the same name.
-        if self.networks().await?.iter().any(|network| network.name == name) {
+        if !self.networks_named(name).await?.is_empty() {
             return Err(taken());
         }
         let ipam = subnet.map(|subnet| Ipam {
@@ -104,15 +112,14 @@ impl Engine {
                 return Err(self.explained(error).await);
             }
         };
-        let of_that_name = self.networks().await?.into_iter().filter(|network| network.name == name).count();
-        if of_that_name > 1 {
+        if self.networks_named(name).await?.len() > 1 {
             self.remove_network(&created.id).await?;
             return Err(taken());
         }
-        Ok(())
+        Ok(created.id)
     }
 
-    /// Deletes a network; fails with status 403 or 409 while a container is in it.
+    /// Deletes the network of that name or ID; fails with status 403 or 409 while a container is in it.
     pub async fn remove_network(&self, name: &str) -> Result<(), EngineError> {
         let removed = self.docker.remove_network(name).await;
         absent_is_done(removed.map_err(self.error(format!("delete network {name}"))))

@@ -107,6 +107,16 @@ async fn status_codes_decide_and_messages_do_not() {
 }
 
 #[tokio::test]
+async fn networks_of_one_name_are_all_found() {
+    let networks = r#"[{"Name":"a","Id":"n2"},{"Name":"a-b","Id":"n3"},{"Name":"a","Id":"n1"}]"#;
+    let recorded = Recorded::new().answer("GET /networks", 200, networks).serve().await;
+    let found = recorded.engine().networks_named("a").await.unwrap();
+    assert_eq!(found.iter().map(|network| network.id.as_str()).collect::<Vec<_>>(), ["n1", "n2"]);
+    let taken = recorded.engine().create_network("a", &[], None).await.unwrap_err();
+    assert!(taken.is_conflict(), "{taken}");
+}
+
+#[tokio::test]
 async fn exhausted_pools_are_reported_with_counts() {
     let network = |name: &str, range: &str| {
         format!(

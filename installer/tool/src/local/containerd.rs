@@ -91,9 +91,9 @@ pub async fn blobs(engine: &Engine, node: &str) -> Result<HashSet<Digest>, Engin
     Ok(listed.lines().filter_map(|line| Digest::try_from(line.trim().to_owned()).ok()).collect())
 }
 
-/// Imports the images in an archive into a node, under these `names`. If that fails, the names are removed from the
-/// node. containerd records a name before it looks for the blobs, and from 2.x on succeeds even if a blob is absent. A
-/// blob can be absent because the node's garbage collection deleted it after the archive was written without it.
+/// Imports the images in an archive into a node, under these `names`. After a failure, [`remove`] must follow: containerd
+/// records a name before it looks for the blobs, and from 2.x on succeeds even if a blob is absent. A blob can be absent
+/// because the node's garbage collection deleted it after the archive was written without it.
 pub async fn import(
     engine: &Engine,
     node: &str,
@@ -102,22 +102,19 @@ pub async fn import(
 ) -> Result<(), ImportError> {
     let failed = |source| ImportError::Failed { node: node.to_owned(), source };
     let command = ["ctr", "-n", NAMESPACE, "images", "import", "-"];
-    let error = match engine.exec(node, &command, Stdin::File(archive)).await {
-        Ok(_) => {
-            let there = images(engine, node, names).await.map_err(failed)?;
-            let names: Vec<String> = names.iter().filter(|name| !there.contains(*name)).cloned().collect();
-            if names.is_empty() {
-                return Ok(());
-            }
-            ImportError::Incomplete { node: node.to_owned(), names }
-        }
-        Err(error) => failed(engine.explained(error).await),
-    };
-    let remove = ["ctr", "-n", NAMESPACE, "images", "rm"];
-    let remove: Vec<&str> = remove.into_iter().chain(names.iter().map(String::as_str)).collect();
-    // The failed import is the error to report, not a failed removal of the names.
-    let _ = engine.exec_any(node, &remove, Stdin::Nothing).await;
-    Err(error)
+    if let Err(error) = engine.exec(node, &command, Stdin::File(archive)).await {
+        return Err(failed(engine.explained(error).await));
+    }
+    let there = images(engine, node, names).await.map_err(failed)?;
+    let names: Vec<String> = names.iter().filter(|name| !there.contains(*name)).cloned().collect();
+    if names.is_empty() { Ok(()) } else { Err(ImportError::Incomplete { node: node.to_owned(), names }) }
+}
+
+/// Removes names of images from a node. Absent ones are not an error.
+pub async fn remove(engine: &Engine, node: &str, names: &[String]) -> Result<(), EngineError> {
+    let command = ["ctr", "-n", NAMESPACE, "images", "rm"];
+    let command: Vec<&str> = command.into_iter().chain(names.iter().map(String::as_str)).collect();
+    engine.exec_any(node, &command, Stdin::Nothing).await.map(drop)
 }
 
 #[cfg(test)]

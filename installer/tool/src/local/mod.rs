@@ -8,6 +8,7 @@ mod diagnose;
 pub(crate) mod fake;
 pub mod k3d;
 pub mod kind;
+mod maker;
 mod overlay;
 
 use std::{
@@ -20,6 +21,7 @@ pub use overlay::ConfigError;
 
 use crate::{
     docker::{Container, Engine, EngineError},
+    limits::{Inotify, Limit, TooLow},
     process,
 };
 
@@ -90,7 +92,8 @@ impl Owner {
 }
 
 impl Account {
-    fn parse(text: &str, between: char) -> Option<Self> {
+    /// Reads a user ID and a name with `between` in between.
+    pub fn parse(text: &str, between: char) -> Option<Self> {
         let (uid, name) = text.split_once(between)?;
         Some(Self { uid: uid.parse().ok()?, name: name.to_owned() })
     }
@@ -284,19 +287,15 @@ pub enum ClusterError {
         /// The process that listens there, if known.
         holder: Option<String>,
     },
-    /// Too few inotify instances are free for a node.
-    #[error(
-        "cannot create cluster {name}: {used} of {max} inotify instances are in use, and a node needs about {needed} more"
-    )]
+    /// A limit of inotify is too low for a node.
+    #[error("cannot create cluster {name}: {low}: {said}")]
     Inotify {
         /// The cluster.
         name: String,
-        /// The instances in use by root, which include those of nodes.
-        used: u64,
         /// The limit.
-        max: u64,
-        /// The instances that a node needs.
-        needed: u64,
+        low: TooLow,
+        /// The program's last lines of output.
+        said: String,
     },
     /// The disk with the engine's data is full.
     #[error("cannot create cluster {name}: {free} bytes are left in {}", folder.display())]
@@ -307,6 +306,17 @@ pub enum ClusterError {
         folder: PathBuf,
         /// The free bytes there.
         free: u64,
+    },
+    /// The known facts do not explain the failure, and this account may not see how much of the limits of inotify is in
+    /// use.
+    #[error("cannot create cluster {name}: {said}")]
+    Unexplained {
+        /// The cluster.
+        name: String,
+        /// The program's last lines of output.
+        said: String,
+        /// The limits.
+        inotify: Inotify,
     },
     /// The known facts do not explain the failure.
     #[error("cannot {doing}: {said}")]
@@ -333,11 +343,14 @@ impl ClusterError {
             Self::PortTaken { .. } => {
                 Some("stop the process that listens there, or name another port".to_owned())
             }
-            Self::Inotify { max, .. } => Some(format!(
-                "allow more: `sudo sysctl fs.inotify.max_user_instances={}`; to keep it over a reboot, write \
-                 fs.inotify.max_user_instances={0} to /etc/sysctl.d/90-devplat.conf",
-                (max * 2).max(512)
-            )),
+            Self::Inotify { low, .. } => Some(low.hint()),
+            Self::Unexplained { inotify, .. } => {
+                let max = inotify.max_instances;
+                let remedy = Limit::Instances.remedy(max, 0);
+                Some(format!(
+                    "if its nodes report `too many open files`, the limit of {max} inotify instances may be reached: {remedy}"
+                ))
+            }
             Self::NoSpace { .. } => {
                 Some("free some space there (`docker system prune` deletes what is not used)".to_owned())
             }

@@ -282,6 +282,25 @@ mod tests {
         assert!(!rambling.to_string().contains("hunter2"), "{rambling}");
     }
 
+    /// The helper never answers, so the clock of this test jumps from one limit to the next.
+    #[tokio::test(start_paused = true)]
+    async fn slow_helper_is_reported_after_two_seconds_and_ends_after_twenty() {
+        let fake = Fake::new("docker-credential-kept", "exec sleep 1000").await;
+        let folder = fake.folder();
+        std::fs::write(folder.join("config.json"), r#"{"credsStore":"kept"}"#).unwrap();
+        let surroundings = fake.surroundings([("DOCKER_CONFIG", folder.to_str().unwrap())]);
+        let (start, told) = (tokio::time::Instant::now(), std::sync::Mutex::new(Vec::new()));
+        let tell = |step: Step<'_>| {
+            told.lock().unwrap().push((start.elapsed().as_secs(), format!("{step:?}")));
+        };
+        let slow = credentials(&surroundings, REGISTRY, tell).await.unwrap_err();
+        assert_eq!(slow.to_string(), "docker-credential-kept gave no answer within 20 s");
+        assert!(slow.hint().unwrap().contains("`echo REGISTRY | docker-credential-kept get`"));
+        assert_eq!(start.elapsed().as_secs(), 20);
+        let asking = r#"AskingHelper { program: "docker-credential-kept" }"#.to_owned();
+        assert_eq!(told.into_inner().unwrap(), [(2, asking)]);
+    }
+
     #[tokio::test]
     async fn broken_configuration_is_an_error_with_its_place() {
         let broken = failure("{\n  \"auths\": [\n", "").await;

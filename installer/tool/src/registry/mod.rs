@@ -3,42 +3,24 @@
 mod credentials;
 mod error;
 mod place;
+mod session;
 mod step;
-
-use std::time::Duration;
 
 use devplat_image::{Blob, Reference, Stored};
 use futures::TryStreamExt;
-use oci_client::{
-    Client, RegistryOperation,
-    client::{ClientConfig, ClientProtocol},
-    errors::OciDistributionError,
-    secrets::RegistryAuth,
-};
+use oci_client::{Client, RegistryOperation, errors::OciDistributionError, secrets::RegistryAuth};
 use tokio_util::io::ReaderStream;
 
 pub use credentials::{CredentialsError, Login, credentials};
 pub use error::RegistryError;
 pub use place::answers_in_plain_http;
+pub use session::{Manner, Sessions};
 pub use step::{Part, Step};
 
 use crate::Surroundings;
 use error::Called;
 use place::Parts;
-
-/// How long connecting to a registry may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// How long a pause in an answer may be.
-const READ_LIMIT: Duration = Duration::from_mins(2);
-
-/// The protocol of a registry.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Manner {
-    /// Whether to use plain HTTP. For a registry on this machine, a probe decides instead.
-    pub plain_http: bool,
-    /// Whether to send each blob in one request, as ECR requires, instead of in chunks.
-    pub monolithic: bool,
-}
+use session::Session;
 
 /// An image's place in a registry.
 pub struct Place {
@@ -51,46 +33,21 @@ pub struct Place {
 }
 
 impl Place {
-    /// Returns the place that `reference` names, with the credentials that `docker login` stored.
+    /// Returns the place that `reference` names. The registry's session is opened or reused.
     pub async fn of(
         reference: &Reference,
         manner: Manner,
         surroundings: &Surroundings,
+        sessions: &Sessions,
         tell: impl Fn(Step<'_>),
     ) -> Result<Self, RegistryError> {
         let parts = Parts::of(reference)?;
         let connected_as = parts.connected_as();
-        let here = place::on_this_machine(&parts.registry).await;
-        let plain = match &here {
-            Some(addresses) => manner.plain_http || place::speaks_plain_http(addresses).await,
-            None => manner.plain_http,
-        };
-        let login = credentials(surroundings, &parts.registry, tell).await;
-        let login = login.map_err(|source| RegistryError::Credentials {
-            registry: parts.registry.clone(),
-            source: Box::new(source),
-        })?;
-        // Two providers of cryptography are linked, so rustls needs a choice. Only the first call has an effect.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let config = ClientConfig {
-            protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
-            use_monolithic_push: manner.monolithic,
-            connect_timeout: Some(CONNECT_LIMIT),
-            read_timeout: Some(READ_LIMIT),
-            ..proxied(here.is_none().then_some(surroundings))
-        };
-        let client = Client::try_from(config).map_err(|error| RegistryError::Other {
-            registry: parts.registry.clone(),
-            source: Box::new(error),
-        })?;
+        let Session { client, auth, proxy } =
+            sessions.with(&parts.registry, manner, surroundings, tell).await?;
         let Parts { registry, repository, digest } = parts;
-        Ok(Self {
-            registry,
-            reference: oci_client::Reference::with_digest(connected_as, repository, digest),
-            client,
-            auth: login.map_or(RegistryAuth::Anonymous, Login::into_auth),
-            proxy: if here.is_none() { named_proxies(surroundings) } else { None },
-        })
+        let reference = oci_client::Reference::with_digest(connected_as, repository, digest);
+        Ok(Self { registry, reference, client, auth, proxy })
     }
 
     /// Returns whether the registry has the image.
@@ -173,42 +130,6 @@ impl Place {
         };
         called.explain(error)
     }
-}
-
-/// Returns a configuration with the proxies of these surroundings; without proxies for a registry on this machine.
-/// Without it, the client would read the environment.
-fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
-    let text = |names: [&str; 4]| {
-        let all = surroundings?;
-        names.into_iter().find_map(|name| all.text(name)).map(str::to_owned)
-    };
-    let https = text(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
-    let http = text(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]);
-    let none = text(["NO_PROXY", "no_proxy", "NO_PROXY", "no_proxy"]);
-    match (&https, &http) {
-        // A proxy that is never used keeps the client from reading the environment.
-        (None, None) => ClientConfig {
-            https_proxy: Some("http://127.0.0.1:9".to_owned()),
-            // Exclude all names and all addresses.
-            no_proxy: Some("*,0.0.0.0/0,::/0".to_owned()),
-            ..ClientConfig::default()
-        },
-        _ => ClientConfig { https_proxy: https, http_proxy: http, no_proxy: none, ..ClientConfig::default() },
-    }
-}
-
-/// Returns the proxies in the environment, without user names and passwords.
-fn named_proxies(surroundings: &Surroundings) -> Option<String> {
-    let named: Vec<String> = surroundings
-        .proxies()
-        .map(|(name, value)| {
-            let value = value.to_string_lossy();
-            let (scheme, rest) = value.split_once("://").unwrap_or(("http", &value));
-            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
-            format!("{name}={scheme}://{host}")
-        })
-        .collect();
-    (!named.is_empty()).then(|| named.join(", "))
 }
 
 #[cfg(test)]

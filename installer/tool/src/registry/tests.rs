@@ -9,7 +9,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::*;
+use super::{
+    session::{named_proxies, proxied},
+    *,
+};
 
 /// The registry's answers, by method: status and body.
 type Answers = fn(&str) -> (&'static str, &'static str);
@@ -56,8 +59,12 @@ struct Scene {
 
 impl Scene {
     async fn new(answers: Answers) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+        // All addresses of this machine lead to it, those of IPv6 if the machine has it.
+        let listener = match TcpListener::bind("[::]:0").await {
+            Ok(listener) => listener,
+            Err(_) => TcpListener::bind("0.0.0.0:0").await.unwrap(),
+        };
+        let address = format!("127.0.0.1:{}", listener.local_addr().unwrap().port());
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(answer(stream, answers));
@@ -81,7 +88,7 @@ impl Scene {
             [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
             None,
         );
-        Place::of(&reference, Manner::default(), &surroundings, |_| {}).await.unwrap()
+        Place::of(&reference, Manner::default(), &surroundings, &Sessions::default(), |_| {}).await.unwrap()
     }
 
     async fn push(&self) -> Result<Vec<String>, RegistryError> {
@@ -172,11 +179,22 @@ async fn image_is_absent_only_if_the_registry_reports_it() {
     assert!(matches!(error, RegistryError::Denied { .. }), "{error}");
 }
 
+/// The registry speaks HTTP without TLS, and the proxies of these surroundings have no server.
 #[tokio::test]
-async fn registry_on_this_machine_is_found_under_each_of_its_names() {
-    let scene = Scene::new(|_| ("404 Not Found", "")).await;
-    for host in ["localhost", "LOCALHOST", "127.0.0.1", "registry.localhost"] {
-        assert!(!scene.place(host).await.holds().await.unwrap(), "{host}");
+async fn registry_on_this_machine_is_pushed_to_under_each_of_its_names() {
+    let scene = Scene::new(takes_everything).await;
+    let port = scene.address.rsplit_once(':').unwrap().1;
+    let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let mut names = vec!["localhost", "LOCALHOST", "127.0.0.1", "127.0.0.2", "registry.localhost"];
+    // A machine may lack IPv6, or not know its own name.
+    for name in ["[::1]", own.trim()] {
+        if TcpStream::connect(format!("{name}:{port}")).await.is_ok() {
+            names.push(name);
+        }
+    }
+    for name in names {
+        let place = scene.place(name).await;
+        place.push(&scene.stored, |_| {}).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
 }
 
@@ -238,7 +256,8 @@ async fn registry_accepts_an_account_before_its_repository_exists() {
         });
         let prefix = format!("{address}/team");
         let reference = Reference::in_registry(&prefix, ImageName::Agent, &devplat_image::Digest::of(b""));
-        let place = Place::of(&reference, Manner::default(), &Surroundings::default(), |_| {}).await.unwrap();
+        let (surroundings, sessions) = (Surroundings::default(), Sessions::default());
+        let place = Place::of(&reference, Manner::default(), &surroundings, &sessions, |_| {}).await.unwrap();
         let accepted = place.accepts().await;
         serving.abort();
         accepted

@@ -64,7 +64,7 @@ func (s *server) issueAll() error {
 
 func credentials(name string) string { return serverState + "/cred/" + name + ".kubeconfig" }
 
-// issueForAgent writes the files with which a node takes part, its own or those of an agent that joins.
+// issueForAgent writes the credentials of a node: of this one, or of an agent that joins.
 func (s *server) issueForAgent(folder, name string, hosts []string) error {
 	for _, name := range []string{"server-ca.crt", "client-ca.crt"} {
 		content, err := os.ReadFile(tlsPath(name))

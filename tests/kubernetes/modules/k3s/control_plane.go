@@ -10,7 +10,7 @@ func (s *server) startControlPlane(ctx context.Context, member etcdMember) error
 	if err := s.processes.start("etcd", append(member.arguments(), s.extra["etcd"]...)...); err != nil {
 		return err
 	}
-	// An API server that meets no etcd tries again only a second later.
+	// Without etcd, an API server retries only after 1 s, so wait for etcd before.
 	if err := s.poll(ctx, 10*time.Millisecond, func() bool { return accepts("tcp", etcdClientAddress) }); err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func (s *server) startControlPlane(ctx context.Context, member etcdMember) error
 		if err != nil {
 			return err
 		}
-		// A member that learns what the others have answers no reads.
+		// A new member answers no reads until it has the data of the others.
 		if err := s.poll(ctx, 100*time.Millisecond, func() bool { return etcd.isReady(ctx, "/health") }); err != nil {
 			return err
 		}
@@ -53,15 +53,15 @@ func (s *server) apiserverArguments() []string {
 		"--service-cluster-ip-range=" + serviceRange,
 	}
 	if !s.isOneOfSeveral() {
-		// The Service `kubernetes` leads to this address only, also right after a start that changed it. With leases, as
-		// several servers need them, it would lead to the old one as well for some seconds.
+		// The Service `kubernetes` leads to this address only, also right after a start that changed it. With leases, which
+		// several servers need, it would lead to the old address as well for some seconds.
 		arguments = append(arguments, "--endpoint-reconciler-type=master-count", "--apiserver-count=1")
 	}
 	return arguments
 }
 
 func (s *server) startControllers() error {
-	// A single one needs no election, and after a restart would wait for the end of its predecessor's term.
+	// A single control plane needs no leader election; after a restart it would wait for the old lease to expire.
 	elect := "--leader-elect=false"
 	if s.isOneOfSeveral() {
 		elect = "--leader-elect=true"

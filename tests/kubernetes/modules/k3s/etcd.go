@@ -29,7 +29,7 @@ type etcdMember struct {
 	joined bool
 }
 
-// etcdMember returns the member of an earlier start; or creates the cluster, or joins the one it is to join.
+// etcdMember returns the member of an earlier start. Without one, it creates a cluster or joins the given one.
 func (s *server) etcdMember(ctx context.Context) (etcdMember, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *server) etcdMember(ctx context.Context) (etcdMember, error) {
 			return member, err
 		}
 		member.initialCluster = answer.InitialCluster
-		// What a join that broke off has left belongs to a member that is no longer one.
+		// Delete the data of an interrupted join: that member no longer exists.
 		if err := os.RemoveAll(etcdState); err != nil {
 			return member, err
 		}
@@ -91,7 +91,7 @@ type memberList struct {
 	} `json:"members"`
 }
 
-// addMember makes room in etcd for a server that joins, and returns what its etcd starts with.
+// addMember adds a server that joins to etcd, and returns the value of --initial-cluster for its etcd.
 func (s *server) addMember(ctx context.Context, name, peerURL string) (string, error) {
 	etcd, err := newClient(etcdClientURL, tlsPath("etcd-ca.crt"), tlsPath("etcd-client.crt"))
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *server) addMember(ctx context.Context, name, peerURL string) (string, e
 	initial := []string{}
 	for _, member := range list.Members {
 		if len(member.PeerURLs) == 1 && member.PeerURLs[0] == peerURL {
-			// A server of this name that asks to join has lost what it had.
+			// A known server that asks to join again has lost its data.
 			if err := etcd.post(ctx, "/v3/cluster/member/remove", map[string]any{"ID": member.ID}, nil); err != nil {
 				return "", err
 			}
@@ -114,7 +114,7 @@ func (s *server) addMember(ctx context.Context, name, peerURL string) (string, e
 			initial = append(initial, member.Name+"="+url)
 		}
 	}
-	// A learner has no vote, so that the cluster goes on should this server never come.
+	// A learner has no vote, so the cluster keeps its quorum even if this server never starts.
 	var added struct {
 		Member struct {
 			ID string `json:"ID"`
@@ -128,7 +128,7 @@ func (s *server) addMember(ctx context.Context, name, peerURL string) (string, e
 	return strings.Join(append(initial, name+"="+peerURL), ","), nil
 }
 
-// promote gives a learner its vote as soon as it has learned everything.
+// promote gives a learner its vote as soon as it has all data. It tries for 2 min.
 func (s *server) promote(etcd *client, id string) {
 	var err error
 	for range 600 {

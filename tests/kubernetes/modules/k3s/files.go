@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 )
 
-// Where k3s keeps things; k3d, devplat and users look for them there.
+// The folders and files of k3s, which k3d, devplat and users expect at these paths.
 const (
 	state            = "/var/lib/rancher/k3s"
 	serverState      = state + "/server"

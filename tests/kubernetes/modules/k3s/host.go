@@ -11,13 +11,13 @@ import (
 
 const capSysResource = 24
 
-// prepareHost makes the container a place where pods can run.
+// prepareHost prepares the container to run pods.
 func prepareHost() error {
-	// Mounts that the kubelet makes reach the pods.
+	// Shared, so that mounts of the kubelet are visible in the pods.
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_SHARED, ""); err != nil {
 		return fmt.Errorf("cannot share mounts: %w", err)
 	}
-	// A start of the container finds no pod running, so no address is taken.
+	// After a start of the container no pod is running, so free all addresses.
 	for _, folder := range []string{"/var/lib/cni/networks", "/var/lib/cni/results"} {
 		if err := os.RemoveAll(folder); err != nil {
 			return err

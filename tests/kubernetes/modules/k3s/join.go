@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// Where a server lets nodes join, beside the API server.
+	// The port that nodes join a server at, beside that of the API server.
 	joinPort      = "9345"
 	requestLimit  = 64 << 10
 	joinRetry     = 300 * time.Millisecond

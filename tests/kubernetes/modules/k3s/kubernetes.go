@@ -27,7 +27,7 @@ const (
 type client struct {
 	server string
 	http   *http.Client
-	// The kinds of each API version that was asked for.
+	// The kinds of each API version that was requested so far.
 	kinds map[string][]resource
 }
 

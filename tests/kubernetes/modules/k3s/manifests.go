@@ -79,7 +79,7 @@ func (s *server) applyChanged(ctx context.Context, applied map[string]string) {
 	})
 }
 
-// isManifest reports whether k3s applies the file: NAME.skip beside it keeps it from that.
+// isManifest reports whether k3s applies the file, which a file NAME.skip beside it prevents.
 func isManifest(file string) bool {
 	switch filepath.Ext(file) {
 	case ".yaml", ".yml", ".json":

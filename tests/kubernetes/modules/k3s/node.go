@@ -113,7 +113,7 @@ func (n *node) startWorkers(ctx context.Context, server string, podCIDR string, 
 	proxy := append([]string{
 		"--kubeconfig=" + proxyKubeconfig, "--hostname-override=" + n.nodeName, "--cluster-cidr=" + podRange,
 		"--proxy-mode=iptables", "--healthz-bind-address=127.0.0.1:10256",
-		// Limits for connections are the host's, and not to be changed from a container.
+		// The limits for connections are the host's, and a container must not change them.
 		"--conntrack-max-per-core=0", "--conntrack-tcp-timeout-established=0s", "--conntrack-tcp-timeout-close-wait=0s",
 	}, n.extra["kube-proxy"]...)
 	network := []string{"--kubeconfig=" + kubeletKubeconfig, "--node=" + n.nodeName, "--pods=" + podRange, "--config=" + networkConfig}
@@ -141,7 +141,7 @@ type workerArguments struct {
 	policies bool
 }
 
-// writeNetworkConfig lets pods start before node-network has heard of this node's range from the API server.
+// writeNetworkConfig lets pods start before node-network receives this node's range from the API server.
 func (n *node) writeNetworkConfig(podCIDR string) error {
 	text, err := os.ReadFile("/usr/local/share/node-network.conflist")
 	if err != nil {

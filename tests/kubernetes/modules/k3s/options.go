@@ -12,7 +12,7 @@ import (
 // The components that `--disable` of k3s accepts. Of these, the stand-in has coredns and local-storage.
 var packaged = []string{"coredns", "local-storage", "metrics-server", "servicelb", "traefik"}
 
-// What k3s was asked to do, by arguments and environment.
+// The options of k3s, from its arguments and environment.
 type options struct {
 	role                 string
 	token                string
@@ -31,7 +31,7 @@ type options struct {
 	extra map[string][]string
 }
 
-// parseOptions is strict: what the stand-in does not know ends the node instead of being silently left out.
+// parseOptions is strict: an option that the stand-in lacks ends the node instead of being ignored.
 func parseOptions(role string, arguments []string, environment func(string) string) (options, error) {
 	hostname, err := os.Hostname()
 	if err != nil {
@@ -113,7 +113,7 @@ func (o *options) disable(value string) error {
 	return nil
 }
 
-// A token may come in the form that k3s itself writes, K10HASH::USER:PASSWORD.
+// passwordOf also reads the form of tokens that k3s itself writes, K10HASH::USER:PASSWORD.
 func passwordOf(token string) string {
 	if _, after, found := strings.Cut(token, "::"); found && strings.HasPrefix(token, "K10") {
 		_, password, _ := strings.Cut(after, ":")

@@ -91,7 +91,7 @@ func newKey(file string) (*ecdsa.PrivateKey, error) {
 	return key, writePEM(file, "EC PRIVATE KEY", der, 0o600)
 }
 
-// Whom a certificate is for.
+// The holder of a certificate.
 type subject struct {
 	name   string
 	groups []string

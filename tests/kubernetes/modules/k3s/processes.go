@@ -15,8 +15,8 @@ const (
 	logTailSize = 4096
 )
 
-// The programs of this node. k3s is one process, so none of them outlives another: one that ends ends the node, and
-// Docker starts it again.
+// The programs of this node. k3s is one process, so no program outlives another: when the first one ends, the node ends,
+// and Docker starts it again.
 type processes struct {
 	failed  chan error
 	running []*process

@@ -11,8 +11,8 @@ import (
 
 const podCIDRDeadline = 30 * time.Second
 
-// What a Node is created with. It exists before its kubelet starts, so that its range of pod addresses is known then
-// and the kubelet finds its network configured.
+// The fields that a Node is created with. The Node exists before its kubelet starts, so that its range of pod addresses is
+// known and the kubelet finds its network configured.
 type nodeObject struct {
 	Name    string
 	Labels  map[string]string

@@ -48,7 +48,7 @@ func (n *node) runServer(ctx context.Context) error {
 	return s.serve(ctx, member.joined)
 }
 
-// serve makes the node of a control plane that answers, and then waits for its end.
+// serve starts the node of a control plane that answers, and then waits for its end.
 func (s *server) serve(ctx context.Context, joined bool) error {
 	created := nodeObject{Name: s.nodeName, Labels: s.roleLabels(), Taints: s.nodeTaints}
 	if !joined {
@@ -93,7 +93,7 @@ func (s *server) serve(ctx context.Context, joined bool) error {
 
 func tlsPath(name string) string { return filepath.Join(tlsState, name) }
 
-// findToken takes the token of an earlier start, or invents one, where none was given.
+// findToken reads the token of an earlier start, or generates one, unless one was given.
 func (s *server) findToken() error {
 	if s.token == "" {
 		kept, err := os.ReadFile(tokenFile)

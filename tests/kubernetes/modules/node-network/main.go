@@ -81,7 +81,7 @@ func run(ctx context.Context, o options) (err error) {
 			return err
 		}
 	}
-	// Informers that are refused once ask again after ever longer times.
+	// A rejected informer retries after ever longer pauses, so wait for the rights first.
 	granted := func(ctx context.Context) (bool, error) {
 		_, err := client.NetworkingV1().NetworkPolicies("").List(ctx, metav1.ListOptions{Limit: 1})
 		return err == nil, nil

@@ -13,13 +13,13 @@ import (
 
 const (
 	queue = 100
-	// The node's own processes, probes of the kubelet among them, are root's; those of pods are in other networks.
+	// The node's own processes, such as the kubelet with its probes, are root's; those of pods are in other networks.
 	nodesOwn = "0"
 )
 
 // newPolicies returns a controller that the kernel asks for a verdict on the first packet of every connection. The
 // kernel asks by a rule of iptables, since some kernels lack what the nftables rules of kube-network-policies need; the
-// controller reports that once in its log. Until the controller answers, everything is let through.
+// controller reports that once in its log. Until the controller answers, every packet passes.
 func newPolicies(client kubernetes.Interface, factory informers.SharedInformerFactory) (*networkpolicy.Controller, error) {
 	controller, err := networkpolicy.NewController(client,
 		policies{factory.Networking().V1().NetworkPolicies()}, factory.Core().V1().Namespaces(),

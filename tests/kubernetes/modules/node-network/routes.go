@@ -82,7 +82,7 @@ func (r *routes) run(ctx context.Context) error {
 	}
 }
 
-// apply brings the kernel's routes, of which `set` is what is there, to what the nodes say.
+// apply changes the routes in the kernel, `set`, to those that the nodes need.
 func (r *routes) apply(set map[string]string) error {
 	nodes, err := r.nodes.List(labels.Everything())
 	if err != nil {
@@ -146,7 +146,7 @@ func isIPv4(cidr string) bool {
 	return err == nil && address.To4() != nil
 }
 
-// writeConfig keeps the CNI configuration at this node's range, which the API server hands out.
+// writeConfig keeps the CNI configuration at this node's range, which the API server assigns.
 func writeConfig(file, podCIDR string) error {
 	if !isIPv4(podCIDR) {
 		return nil

@@ -28,7 +28,7 @@ plain=(-i sshd.key -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnow
 ours() { ssh -F "$CONFIG" "${common[@]}" "demo+box@$NAME" "$@"; }
 me() { ssh -F "$CONFIG" "${common[@]}" "demo@$NAME" "$@"; }
 theirs() { ssh "${common[@]}" "${plain[@]}" -p "$SSHD" root@127.0.0.1 "$@"; }
-# What has to be out of the way first, and takes no part in the time.
+# A step before each measurement, which is not part of the measured time.
 clear_away() { :; }
 seconds() { clear_away; local t=$EPOCHREALTIME; "$@"; local e=$EPOCHREALTIME; awk -v a="$t" -v b="$e" 'BEGIN { printf "%.4f\n", b - a }' >&3; }
 # Processor seconds of all processes of a name in the node.

@@ -85,6 +85,10 @@ async fn object_being_deleted_is_awaited_and_created_again() {
     delete(&client, &map("leaving-a")).await;
     let old = get(&client, &map("leaving-a")).await.unwrap();
     let wanted = release("leaving", [settings("leaving-a", "1")]);
+    let State::Leaving(waiting) = release::observe(&client, &wanted, &Steady).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(waiting.iter().map(|one| &one.object).collect::<Vec<_>>(), [&map("leaving-a")]);
     let pace = Reports::default();
     let free = async {
         while pace.0.lock().unwrap().is_empty() {

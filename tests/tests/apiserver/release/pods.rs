@@ -18,7 +18,10 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::{
-    super::{cluster::platform, namespace::Namespace},
+    super::{
+        cluster::platform,
+        namespace::{Namespace, flavor},
+    },
     ours, release,
 };
 
@@ -79,28 +82,79 @@ async fn pod_security_is_reported_with_the_label_that_helps() {
     assert_eq!(absent[0].object.namespace.as_deref(), Some("trial-none"));
 }
 
+fn dev_server(namespace: &str, resources: ResourceRequirements) -> PodTrial {
+    PodTrial::dev_server(namespace, BTreeMap::new(), resources, "devplat.local/base", "devplat.local/agent")
+}
+
 #[tokio::test]
 async fn dev_server_is_rejected_at_level_restricted() {
     let client = platform().await.plane.client().await.unwrap();
     let open = Namespace::new("trial-server").await;
-    let trial =
-        |namespace: &str| PodTrial::dev_server(namespace, BTreeMap::new(), ResourceRequirements::default());
+    let trial = |namespace: &str| dev_server(namespace, ResourceRequirements::default());
     assert_eq!(refusals(&client, trial(&open.name)).await, []);
     let closed = restricted(&client, "trial-server-closed").await;
     let found = refusals(&client, trial(&closed.name)).await;
     assert_eq!(found.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&RefusalKind::PodSecurity]);
 }
 
+/// Every container of the pod needs a limit, the one that copies the agent among them.
+#[tokio::test]
+async fn dev_server_fits_a_quota_on_cpu_limits() {
+    let space = Namespace::new("trial-server-quota").await;
+    make_quota(&space).await;
+    first(&space, "trial-server-quota").await;
+    let cpu = |limits: Value| json!({"requests": {"cpu": "100m"}, "limits": limits});
+    let of = |resources: Value| dev_server(&space.name, serde_json::from_value(resources).unwrap());
+    assert_eq!(refusals(&space.client, of(cpu(json!({"cpu": "1"})))).await, []);
+    let without = refusals(&space.client, of(cpu(json!({})))).await;
+    assert_eq!(without.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&exhausted("limits.cpu")]);
+    assert!(without[0].hints()[0].contains("resources of the flavor"), "{:?}", without[0].hints());
+
+    // The operator's own pod.
+    let resources = cpu(json!({"cpu": "1", "memory": "1Gi"}));
+    flavor(&space.client, "trial-server-quota", json!({ "resources": resources })).await;
+    space.server("mydev", json!({"flavor": "trial-server-quota"})).await;
+    space.ready("mydev").await;
+}
+
+/// Creates a quota on the limits of CPU.
+async fn make_quota(space: &Namespace) {
+    let quota = json!({"metadata": {"name": "team"}, "spec": {"hard": {"limits.cpu": "4"}}});
+    space.make::<ResourceQuota>(quota).await;
+}
+
+fn exhausted(resource: &str) -> RefusalKind {
+    RefusalKind::ResourceQuota { name: "team".to_owned(), resource: resource.to_owned() }
+}
+
+/// The Deployments of two releases, in a namespace with a quota and in one whose pods must be hardened.
+#[tokio::test]
+async fn rejected_pods_of_all_releases_are_reported() {
+    let limited = Namespace::new("trial-all-quota").await;
+    make_quota(&limited).await;
+    first(&limited, "trial-all-quota").await;
+    let closed = restricted(&limited.client, "trial-all-closed").await;
+    let containers = json!([{"name": "main", "image": "a"}]);
+    let releases = [
+        release("one", [deployment(&limited.name, &containers)]),
+        release("two", [deployment(&closed.name, &containers)]),
+    ];
+    let found = devplat_tests::waiting::until("both refusals", Duration::from_secs(30), async || {
+        let trials = release::trials(&limited.client, &releases, &Steady).await.unwrap();
+        let found = try_pods(&limited.client, &trials, &Steady).await.unwrap();
+        if found.len() == 2 { Ok(found) } else { Err(format!("{found:?}")) }
+    })
+    .await
+    .unwrap();
+    let kinds: Vec<&RefusalKind> = found.iter().map(|one| &one.kind).collect();
+    assert_eq!(kinds, [&exhausted("limits.cpu"), &RefusalKind::PodSecurity]);
+}
+
 #[tokio::test]
 async fn quota_is_reported_with_its_resource() {
     let space = Namespace::new("trial-quota").await;
-    let quota = json!({"metadata": {"name": "team"}, "spec": {"hard": {"limits.cpu": "4"}}});
-    space.make::<ResourceQuota>(quota).await;
-    let kind = first(&space, "trial-quota").await;
-    assert_eq!(
-        kind,
-        RefusalKind::ResourceQuota { name: "team".to_owned(), resource: "limits.cpu".to_owned() }
-    );
+    make_quota(&space).await;
+    assert_eq!(first(&space, "trial-quota").await, exhausted("limits.cpu"));
 }
 
 #[tokio::test]

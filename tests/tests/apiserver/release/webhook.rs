@@ -1,4 +1,4 @@
-//! A webhook on ConfigMaps that every call must pass, and whose Service does not exist.
+//! Webhooks on ConfigMaps that every call must pass: one whose Service does not exist, and one whose URL has no server.
 
 use std::time::{Duration, Instant};
 
@@ -89,4 +89,64 @@ async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() 
     apply(&client, &wanted).await;
     assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), as_wanted());
     remove(&client, "hooked").await;
+}
+
+#[tokio::test]
+async fn webhook_by_url_without_a_server_is_named_within_seconds() {
+    let (_turn, client) = start().await;
+    let wanted = release("dead-url", [settings("dead-url", "1")]);
+    apply(&client, &wanted).await;
+    let hooks: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    let hook: ValidatingWebhookConfiguration = serde_json::from_value(json!({
+        "metadata": {"name": "policy-dead"},
+        "webhooks": [{
+            "name": "check.dead.example", "failurePolicy": "Fail", "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            "clientConfig": {"url": "https://127.0.0.1:9/check"},
+            "rules": [{
+                "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["*"],
+            }],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "default"}},
+        }],
+    }))
+    .unwrap();
+    hooks.create(&PostParams::default(), &hook).await.unwrap();
+
+    let changed = release("dead-url", [settings("dead-url", "2")]);
+    let unknown = until("the webhook to fail", Duration::from_secs(30), async || {
+        let start = Instant::now();
+        match release::observe(&client, &changed, &Steady).await.unwrap() {
+            State::Present { unknown, .. } if !unknown.is_empty() => {
+                assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+                Ok(unknown)
+            }
+            state => Err(format!("{state:?}")),
+        }
+    })
+    .await
+    .unwrap();
+    let why = "cannot be compared: webhook check.dead.example of ValidatingWebhookConfiguration policy-dead calls \
+               https://127.0.0.1:9/check, which may not answer: the API server answered 500 InternalError";
+    assert!(unknown[0].1.to_string().starts_with(why), "{}", unknown[0].1);
+
+    let start = Instant::now();
+    let error = release::apply(&client, &changed, &Steady).await.unwrap_err();
+    let ReleaseError::Call(call) = &error else { panic!("{error:?}") };
+    assert!(matches!(*call.class, Class::Admission(_)), "{call:?}");
+    assert!(
+        error.hints()[0].starts_with("check that https://127.0.0.1:9/check answers the API server"),
+        "{:?}",
+        error.hints()
+    );
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    hooks.delete("policy-dead", &DeleteParams::default()).await.unwrap();
+    until("the webhook to be gone", Duration::from_secs(30), async || {
+        match release::observe(&client, &changed, &Steady).await.unwrap() {
+            State::Present { unknown, .. } if unknown.is_empty() => Ok(()),
+            state => Err(format!("{state:?}")),
+        }
+    })
+    .await
+    .unwrap();
+    remove(&client, "dead-url").await;
 }

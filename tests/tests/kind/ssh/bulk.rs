@@ -9,8 +9,8 @@ pub(crate) fn gib_each_way_is_intact_beside_busy_channels() -> Result<()> {
         r#"
         master=("${ssh[@]}" -o "ControlPath=$HOME/bulk-%C")
         "${master[@]}" -o ControlMaster=yes -N -f "demo+box@$NAME"
-        # One channel that nobody drains, and 50 that stream all the time, 320 kB/s each: lines with their number, of
-        # which the number is kept where the rest is whole.
+        # One channel is never read. 50 others stream numbered lines, 320 kB/s each; numbers.py checks each line and
+        # keeps its number.
         mkfifo stuck; "${master[@]}" "demo+box@$NAME" 'cat /dev/zero' > stuck & started+=($!)
         exec 5< stuck
         talk='python3 -c "import sys, time
@@ -25,18 +25,18 @@ P
         for n in $(seq 50); do "${master[@]}" "demo+box@$NAME" "$talk" > >(exec python3 numbers.py > "talk.$n" 2> "talk.$n.said") & started+=($!); done
         for n in $(seq 50); do for _ in $(seq 600); do [[ -s talk.$n ]] && break; sleep 0.1; done; [[ -s talk.$n ]] || fail "channel $n is silent"; done
         counts() { for n in $(seq 50); do wc -l < "talk.$n"; done; }
-        # All of them went on since `before`, by so many lines at least.
+        # Each channel received at least LINES lines since the counts BEFORE.
         went_on() { # LINES BEFORE
             paste <(cat <<<"$2") <(counts) | awk -v lines="$1" '$2 - $1 < lines { print "channel " NR ": " $1 " and then " $2; bad = 1 } END { exit bad }' || fail "a channel is stuck"
         }
-        # The same bytes on both sides, made from a key, so that nobody stores them.
+        # Both sides generate the same bytes from a key, so that no file holds them.
         stream='openssl enc -aes-128-ctr -nosalt -pass pass:devplat -pbkdf2 < /dev/zero 2>/dev/null | head -c 1073741824'
         want=$(bash -c "$stream" | sha256sum)
-        # They go on while it goes up, while it comes down, and afterwards.
+        # The channels go on during the upload, during the download and afterwards.
         before=$(counts); is "$(bash -c "$stream" | "${master[@]}" "demo+box@$NAME" sha256sum)" "$want"; went_on 20 "$before"
         before=$(counts); is "$("${master[@]}" "demo+box@$NAME" "$stream" | sha256sum)" "$want"; went_on 20 "$before"
         before=$(counts); sleep 2; went_on 5 "$before"
-        # And nothing of theirs got lost.
+        # No line was lost.
         for n in $(seq 50); do
             awk '$1 != NR - 1 { exit 1 }' "talk.$n" && [[ ! -s talk.$n.said ]] || fail "channel $n: $(cat "talk.$n.said")"
         done
@@ -55,7 +55,7 @@ pub(crate) fn thousands_of_short_commands_work() -> Result<()> {
                 [[ $said == "$m.$n" ]] || { echo "got '$said', not $m.$n" >&2; exit 1; }
             done) & pids[m]=$!
         done
-        # Most come from a client that needs no process for each.
+        # asyncssh needs no process per command, so it runs most of them.
         export HOST PORT
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
         /usr/bin/python3 -W ignore - <<'P'

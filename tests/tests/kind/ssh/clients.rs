@@ -69,7 +69,7 @@ async def main():
     async with asyncssh.connect(os.environ["HOST"], int(os.environ["PORT"]), username="demo+box", client_keys=[os.environ["KEY"]], known_hosts=None) as c:
         r = await c.run("echo asyncssh; exit 6")
         assert r.stdout == "asyncssh\n" and r.exit_status == 6, r
-        # Signals, from there and to there.
+        # Signals in both directions.
         r = await c.run("kill -TERM $$")
         assert r.exit_signal and r.exit_signal[0] == "TERM", r
         p = await c.create_process("trap 'exit 3' USR1; echo ready; while :; do sleep 0.1; done")

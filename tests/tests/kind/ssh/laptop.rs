@@ -15,7 +15,7 @@ laptop() { env -i HOME="$HOME/laptop" PATH="$HOME/laptop/bin:$PATH" TERM="$TERM"
 pub(crate) fn devctl_on_a_laptop_connects_to_the_dev_server() -> Result<()> {
     works(&format!(
         r#"{LAPTOP}
-        # Nothing is known yet, and that is told.
+        # Without a configuration, devctl reports that it does not know the bastion.
         laptop devctl ssh box -- true 2>said && fail "led nowhere" || is $? 2
         grep -q 'where is the bastion' said && grep -q 'config.yaml' said || fail "$(cat said)"
         laptop devctl --host "$NAME" ssh box -- true 2>said && fail "connected without a user" || true
@@ -27,13 +27,13 @@ pub(crate) fn devctl_on_a_laptop_connects_to_the_dev_server() -> Result<()> {
         head -c 300000 /dev/urandom > piped
         laptop devctl exec box -- sh -c 'cat > "$HOME/piped"' < piped
         laptop devctl exec box -- cat piped | cmp - piped
-        # A person gets a shell in a terminal, and a command with one where that is asked for.
+        # On a terminal, devctl without a command opens a shell; with --tty a command gets a terminal as well.
         printf 'test -t 0 && echo in-$((40+2))\nexit\n' | laptop script -qec 'devctl ssh box' /dev/null > seen
         grep -q in-42 seen || fail "$(cat seen)"
         laptop script -qec "devctl ssh --tty box -- 'test -t 1 && echo on-a-terminal'" /dev/null > seen </dev/null
         grep -q on-a-terminal seen || fail "no terminal: $(cat seen)"
-        # A server that is not there is told by the bastion.
-        laptop devctl ssh nosuch -- true 2>said && fail "let in" || true
+        # The bastion reports a dev server that does not exist.
+        laptop devctl ssh nosuch -- true 2>said && fail "accepted" || true
         grep -q 'no dev server "nosuch"' said || fail "$(cat said)"
         "#
     ))
@@ -50,12 +50,12 @@ pub(crate) fn devctl_on_a_laptop_uses_the_bastions_kubeconfig() -> Result<()> {
         [[ $(asks info) == *demo* ]] || fail "$(asks info)"
         [[ $(asks describe box) == *cpu-small* ]] || fail "$(asks describe box)"
         asks test-k8s >/dev/null
-        # What is hers and nobody else's.
+        # The user sees only her own namespace.
         asks --namespace kube-system list 2>said && fail "sees others" || true
         grep -qi 'may not\|forbidden\|allow' said || fail "$(cat said)"
-        # devctl ssh needs no kubeconfig where it is said who she is; with one, her name comes from it.
+        # Without --user, `devctl ssh` takes the user's name from the kubeconfig.
         is "$(asks --host "$NAME" ssh box -- echo in)" in
-        # Neither that token nor any key is in what the platform wrote down.
+        # No log of the platform contains that token or a private key.
         logs() {{ kubectl -n "$1" logs -l "$2" --all-containers --tail=-1 --prefix; }}
         logs devserver-bastion app.kubernetes.io/name=bastion > bastion.log
         logs devserver-operator-system app.kubernetes.io/name=devserver-operator > operator.log

@@ -30,13 +30,19 @@ box() { "${ssh[@]}" "demo+box@$NAME" "$@"; }
 me() { "${ssh[@]}" "demo@$NAME" "$@"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 is() { [[ $1 == "$2" ]] || fail "got '$1', not '$2'"; }
-# Whether a word is in what comes. All of it is read: who writes to nobody fails, and `pipefail` tells.
+# Succeeds if stdin contains a word. It reads all of stdin, because the writer to a closed pipe fails, and with `pipefail`
+# so does the pipeline.
 has() { local all; all=$(cat); [[ $all == *"$1"* ]]; }
-# A port of this machine that nobody listens on.
+# Prints a free port of this machine.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 # Waits up to 10 s for a port of this machine.
 await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.1; done; fail "no process listens on $1"; }
-# Ends what a script started, however it ends.
+# Prints the user and the reason of each login that the bastion rejected since a time, from its audit log.
+rejections() { # SINCE
+    kubectl -n devserver-bastion logs -l app.kubernetes.io/name=bastion -c bastion --tail=-1 --since-time="$1" |
+        jq -rR 'fromjson? | objects | select(.event == "refused") | "\(.user): \(.why)"'
+}
+# Ends the processes that the script started, also if it fails.
 started=()
 cleanup() { for pid in ${started[@]+"${started[@]}"}; do kill "$pid" 2>/dev/null || true; done; wait 2>/dev/null || true; }
 trap cleanup EXIT

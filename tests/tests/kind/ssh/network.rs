@@ -7,7 +7,7 @@ use super::works;
 pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
     works(
         r#"
-        # A server of somebody else's, another one of the same user's, and a port that anybody may open in `box`.
+        # A dev server of another user, a second one of the same user, and a port that `box` opens.
         ssh-keygen -q -t ed25519 -N '' -f bob.key
         devplat users add bob --key bob.key.pub
         kubectl wait --for=condition=Ready --timeout=60s devuser/bob >/dev/null
@@ -16,10 +16,11 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
         me devctl create desk --wait >/dev/null & made=$!
         bob "bob@$NAME" create theirs --wait >/dev/null
         wait "$made"
-        # Somebody else's server, which is there, is the same as none: over SSH, by devctl, and behind a jump.
+        # The dev server of another user gets the same answer as one that does not exist: over SSH, from devctl, and
+        # behind a jump.
         is "$(bob "bob+theirs@$NAME" 'echo $DEVSERVER_NAME')" theirs
-        told() { local status=0; { "${ssh[@]}" "$@" </dev/null 2>&1 && fail "let in: $*"; } || status=$?; echo "status $status"; }
-        same() { # WHAT-IS-SAID ABOUT-THEIRS ABOUT-NOSUCH
+        told() { local status=0; { "${ssh[@]}" "$@" </dev/null 2>&1 && fail "accepted: $*"; } || status=$?; echo "status $status"; }
+        same() { # WORDS ANSWER-FOR-THEIRS ANSWER-FOR-NOSUCH
             is "${2//theirs/X}" "${3//nosuch/X}"
             [[ $3 == *"$1"* ]] || fail "$3"
         }
@@ -30,7 +31,7 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
         box '(setsid python3 -m http.server 8200 >/dev/null 2>&1 </dev/null & echo $! > open.pid)'
         for _ in $(seq 50); do box 'curl -s -o /dev/null http://127.0.0.1:8200/' && break; sleep 0.1; done
         pod=$(kubectl -n dev-demo get pods -l devserver=box -o 'jsonpath={.items[0].status.podIP}')
-        # What a policy keeps away gets no answer at all, so a port that nobody listens on does not pass for one.
+        # A policy drops packets without an answer, so a closed port, which refuses, does not pass for a protected one.
         reach() {
             for port in 2222 2223 8200; do
                 (
@@ -41,7 +42,7 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
             done | sort | paste -sd ,
         }
         asked="$(declare -f reach); reach $pod"
-        # In the network of a pod of the platform's, by programs of the node's: its image has none to ask with.
+        # The platform's images have no client, so use programs of the node in the network namespace of the pod.
         from() { # NAMESPACE NAME
             docker exec -i "$NAME-control-plane" bash -euc '
                 pod=$(crictl pods --state ready --namespace "$0" --label "app.kubernetes.io/name=$1" --quiet | head -n 1)
@@ -52,6 +53,13 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
         from devserver-bastion bastion <<<"$asked" > from.bastion & asking+=($!)
         from devserver-operator-system devserver-operator <<<"$asked" > from.operator & asking+=($!)
         for one in "${asking[@]}"; do wait "$one"; done
+        # The same by the commands that devplat's own proof uses.
+        connects() { kubectl -n devserver-bastion exec deployment/bastion -c bastion -- /devplat-bastion try-connect "$pod" "$1"; }
+        connects 2222
+        tried=0; connects 2223 2>/dev/null || tried=$?
+        is "$tried" 3
+        devplat status --name "$NAME" --output json |
+            jq -e '.cluster.facts[] | select(.name == "network policies") | .value == "enforced, tried by the last proof"' >/dev/null
         is "$(cat from.bob)" "2222 silent,2223 silent,8200 silent"
         is "$(cat from.desk)" "2222 silent,2223 silent,8200 open"
         is "$(cat from.bastion)" "2222 open,2223 silent,8200 silent"
@@ -60,7 +68,7 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
         me devctl delete desk --force --delete-home >/dev/null & gone=$!
         kubectl --namespace dev-bob patch devserver theirs --type merge --patch '{"spec":{"homeRetention":"Delete"}}'
         wait "$gone"
-        # As it promises: with what the user still has.
+        # Removing a user deletes the dev servers and homes that the user still has.
         devplat users remove bob --yes
         is "$(kubectl --namespace dev-bob get devservers,persistentvolumeclaims --output name 2>/dev/null)" ""
         "#,
@@ -70,11 +78,11 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
 pub(crate) fn pod_reaches_the_api_server_and_the_metadata_address() -> Result<()> {
     works(
         r#"
-        # The node has that address itself here, so that nobody asks for the metadata of the machine below.
+        # The node gets that address itself, so that no request reaches the metadata service of the machine below.
         node="$NAME-control-plane"
         docker exec "$node" ip address add 169.254.169.254/32 dev lo
         trap 'docker exec "$node" sh -c "kill \$(cat /run/metadata.pid); ip address delete 169.254.169.254/32 dev lo"; cleanup' EXIT
-        # In a language that every Debian has: kind's own node image has no socat.
+        # In Perl, which every Debian has: kind's own node image has no socat.
         docker exec -d "$node" sh -c 'echo $$ > /run/metadata.pid; exec perl -MIO::Socket::INET -e "
             my \$door = IO::Socket::INET->new(LocalAddr => q(169.254.169.254), LocalPort => 80, Listen => 5, ReuseAddr => 1) or die;
             while (my \$one = \$door->accept) { print \$one qq(metadata\n); close \$one }"'

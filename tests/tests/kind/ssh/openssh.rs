@@ -15,7 +15,7 @@ pub(crate) fn commands_run_with_status_streams_and_environment() -> Result<()> {
         is "$(LC_TEST=gr\ ü "${ssh[@]}" -o SendEnv=LC_TEST "demo+box@$NAME" 'printf %s "$LC_TEST"')" "gr ü"
         is "$(printf 'a\nb\n' | box 'cat; echo end')" $'a\nb\nend'
         is "$(box -n 'echo "a  b" | tr a-z A-Z')" "A  B"
-        # Who no longer listens is no error of who still speaks.
+        # A command that stops reading its input is not an error of the client, which still writes.
         status=0; head -c 30000000 /dev/zero | box 'head -c 10 >/dev/null; exit 5' || status=$?
         is "$status" 5
         "#,
@@ -25,7 +25,7 @@ pub(crate) fn commands_run_with_status_streams_and_environment() -> Result<()> {
 pub(crate) fn terminals_have_modes_and_sizes() -> Result<()> {
     works(
         r#"
-        # In a terminal of 40 lines and 100 columns, which then changes.
+        # The terminal has 40 lines and 100 columns, and is resized later.
         cat > session.py <<'P'
 import os, pty, sys, time, fcntl, termios, struct, select, signal
 def size(fd, lines, columns): fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -34,7 +34,7 @@ if pid == 0:
     time.sleep(0.3)
     os.execvp(sys.argv[1], sys.argv[1:])
 size(fd, 40, 100)
-# What interrupts is another key here than anywhere else.
+# Set VINTR to Ctrl-X, to see that the client's modes reach the pod.
 modes = termios.tcgetattr(fd); modes[6][termios.VINTR] = b"\x18"; termios.tcsetattr(fd, termios.TCSANOW, modes)
 seen = b""
 def until(word, bound=20):
@@ -69,7 +69,7 @@ P
 pub(crate) fn ports_and_sockets_are_forwarded_both_ways() -> Result<()> {
     works(
         r#"
-        # A server in the pod, on its loopback; reached by -L, -D and -W.
+        # A server on the pod's loopback is reached by -L, -D and -W.
         box 'mkdir -p www && cd www && echo hello > f && (setsid python3 -m http.server 8123 --bind 127.0.0.1 >/dev/null 2>&1 </dev/null & echo $! > ../www.pid)'
         for _ in $(seq 50); do box 'curl -s -o /dev/null http://127.0.0.1:8123/f' && break; sleep 0.1; done
         port=$(free_port); socks=$(free_port)
@@ -78,7 +78,7 @@ pub(crate) fn ports_and_sockets_are_forwarded_both_ways() -> Result<()> {
         is "$(curl -s "http://127.0.0.1:$port/f")" hello
         is "$(curl -s --socks5-hostname "127.0.0.1:$socks" http://localhost:8123/f)" hello
         is "$(printf 'GET /f HTTP/1.0\r\n\r\n' | "${ssh[@]}" -W 127.0.0.1:8123 "demo+box@$NAME" | tail -n 1)" hello
-        # From the pod back to this machine; port 0 gives one that is free.
+        # -R leads from the pod back to this machine; port 0 allocates a free port.
         here=$(free_port); mkdir -p here && echo back > here/f
         python3 -m http.server "$here" --bind 127.0.0.1 --directory here >/dev/null 2>&1 & started+=($!)
         await_port "$here"
@@ -87,7 +87,7 @@ pub(crate) fn ports_and_sockets_are_forwarded_both_ways() -> Result<()> {
         for _ in $(seq 100); do grep -q 'Allocated port' allocated && break; sleep 0.1; done
         given=$(sed -n 's/^Allocated port \([0-9]*\) .*/\1/p' allocated)
         is "$(box "curl -s http://127.0.0.1:$given/f")" back
-        # Sockets, both ways.
+        # Unix sockets, in both directions.
         box 'rm -f in.sock; (setsid python3 -c "
 import socket
 s = socket.socket(socket.AF_UNIX); s.bind(\"in.sock\"); s.listen()
@@ -120,7 +120,7 @@ pub(crate) fn one_connection_has_many_sessions_and_an_agent() -> Result<()> {
         for n in $(seq 20); do "${master[@]}" "demo+box@$NAME" "sleep 0.3; echo $n" > "many.$n" & done; wait
         for n in $(seq 20); do is "$(cat "many.$n")" "$n"; done
         "${master[@]}" -O exit "demo+box@$NAME"
-        # An agent with a key in it, seen from the pod.
+        # The pod sees the key of a forwarded agent.
         eval "$(ssh-agent)" >/dev/null; started+=("$SSH_AGENT_PID")
         ssh-keygen -q -t ed25519 -N '' -C forwarded-key -f forwarded
         ssh-add -q forwarded
@@ -143,10 +143,10 @@ Host box
   StrictHostKeyChecking yes
 C
         is "$(ssh -F jump -o BatchMode=yes -J "demo@$NAME" box 'echo $DEVSERVER_NAME')" box
-        # With the configuration that devplat writes, and nothing else: the user `dev` and the authority come of it.
+        # The same with devplat's configuration alone, which sets the user `dev` and the host authority.
         is "$("${ssh[@]}" -G -J "demo@$NAME" box | grep "^user ")" "user dev"
         is "$("${ssh[@]}" -J "demo@$NAME" box 'echo $DEVSERVER_NAME')" box
-        # Nowhere else: not to the API server, not to the metadata service of a cloud.
+        # The bastion connects to no other target, such as the API server or a cloud's metadata service.
         for target in kubernetes.default.svc:443 169.254.169.254:80 127.0.0.1:8080; do
             "${ssh[@]}" -W "$target" "demo@$NAME" </dev/null 2>refused && fail "connected to $target" || true
             grep -qi 'prohibited\|refused' refused || fail "$target: $(cat refused)"
@@ -163,22 +163,23 @@ pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
         me devctl describe box | has cpu-small
         me flavors | has cpu-medium
         me devctl test-k8s
-        # Who says nothing, and has no terminal to be asked on, gets to know what there is.
+        # Without a command and a terminal, devctl prints its help.
         me </dev/null | has 'devctl list'
         me help create | has --flavor
-        # A way in through devctl is one for bytes and statuses.
+        # `devctl exec` passes bytes and exit statuses unchanged.
         head -c 300000 /dev/urandom > packed
         tar c packed | me devctl exec box -- tar x
         box cat packed | cmp - packed
         me "devctl exec box -- sh -c 'echo oops >&2; exit 7'" 2>err && fail "status 0" || is $? 7
         is "$(cat err)" oops
-        # What a server's own command says.
+        # `devctl logs` prints the output of the server's own command.
         me "create talk --wait -- sh -c 'echo said; sleep 1000'" >/dev/null
         me logs talk --tail 5 > logged
         grep -qx said logged || fail "$(cat logged)"
         is "$(me logs talk --tail 1 | wc -l)" 1
         me delete talk --force --delete-home >/dev/null
-        # What runs devctl has neither the bastion's keys nor its token, which lie where they are looked for.
+        # The container of devctl has neither the bastion's keys nor its token. The bastion's container shows that the
+        # paths are right.
         docker exec "$NAME-control-plane" bash -euc '
             pod=$(crictl pods --state ready --namespace devserver-bastion --label app.kubernetes.io/name=bastion --quiet | head -n 1)
             for container in bastion devctl; do
@@ -188,7 +189,7 @@ pub(crate) fn devctl_answers_over_ssh() -> Result<()> {
                 done
             done' > found
         is "$(cat found)" $'bastion: run/devctl\nbastion: run/devplat/keys\nbastion: var/run/secrets/kubernetes.io\ndevctl: run/devctl'
-        # The prompt, on a terminal that can do nothing, and on one that tells where its cursor is.
+        # The prompt works on a dumb terminal, and on one that reports the position of its cursor.
         printf 'list\nexit\n' | TERM=dumb script -qec "${ssh[*]} -tt demo@$NAME" /dev/null | has cpu-small || fail "no prompt"
         python3 - "${ssh[@]}" -tt "demo@$NAME" <<'P'
 import os, pty, select, sys, time
@@ -209,10 +210,10 @@ def until(word, bound=20):
     if at < 0: sys.exit("ended before %r, saw %r" % (word, seen))
     seen = seen[at + len(word):]
 until(b"demo>"); os.write(fd, b"list\r"); until(b"cpu-small"); until(b"demo>")
-# What was typed before, and a name that is known once it was asked for.
+# Arrow up repeats the last line, and Tab completes a name that the prompt has fetched.
 os.write(fd, b"\x1b[A\r"); until(b"cpu-small"); until(b"demo>")
 time.sleep(2); os.write(fd, b"describe b\t\r"); until(b"box is ready"); until(b"demo>")
-# Into the dev server, and back to the prompt.
+# `ssh box` opens a shell in the dev server; its end returns to the prompt.
 os.write(fd, b"ssh box\r"); until(b'#'); os.write(fd, b"echo in-$((40+2)); exit\r"); until(b"in-42"); until(b"demo>")
 os.write(fd, b"exit\r")
 end = time.time() + 20

@@ -10,7 +10,7 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
         node="$NAME-control-plane"
         "${ssh[@]}" "demo+box@$NAME" 'for i in $(seq 1500); do echo $i; sleep 0.2; done' > ticks & session=$!; started+=($session)
         sleep 1
-        # The API server is away.
+        # Stop the API server.
         docker exec "$node" sh -c 'mv /etc/kubernetes/manifests/kube-apiserver.yaml /kind/'
         trap 'docker exec "$node" sh -c "test ! -e /kind/kube-apiserver.yaml || mv /kind/kube-apiserver.yaml /etc/kubernetes/manifests/"; cleanup' EXIT
         for _ in $(seq 60); do kubectl get --raw /livez >/dev/null 2>&1 || break; sleep 0.5; done
@@ -19,7 +19,7 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
         ((after > before)) || fail "the open session is stuck"
         is "$(box echo in)" in
         me devctl list 2>said && fail "devctl works without an API server" || true
-        # From the bastion, which gets no token, or from devctl, which has one still.
+        # The bastion reports it if it gets no token; devctl does if it still has one.
         grep -qE 'the API server( at https://[^ ]+)? (cannot be reached|does not answer|gave no answer within)' said || fail "$(cat said)"
         grep -qE 'open sessions go on|sessions with them go on' said || fail "the message does not mention open sessions: $(cat said)"
         docker exec "$node" sh -c 'mv /kind/kube-apiserver.yaml /etc/kubernetes/manifests/'
@@ -39,8 +39,8 @@ pub(crate) fn sessions_outlive_a_drained_replica_but_not_a_killed_one() -> Resul
         replicas() { kubectl -n devserver-bastion scale deployment/bastion "--replicas=$1" >/dev/null; }
         trap 'replicas 1; cleanup' EXIT
         replicas 2
-        # Opens sessions, of so many ticks each, until every replica has one. What a session says first is where it
-        # comes from. Sets `pid` and `file`, by the name of the replica.
+        # Opens sessions of TICKS ticks each until every replica has one. The first line of a session is the address
+        # that it comes from. Sets `pid` and `file`, by the name of the replica.
         declare -A pid file
         spread() { # NAME TICKS
             local names address opened n replica
@@ -62,7 +62,7 @@ pub(crate) fn sessions_outlive_a_drained_replica_but_not_a_killed_one() -> Resul
         }
         ticks_on() { local before; before=$(wc -l < "$1"); sleep 1; (($(wc -l < "$1") > before)) || fail "$1 is stuck: $(cat "$1.said")"; }
 
-        # One is told to go: its session goes on to its end, and everybody new comes in by the other.
+        # A deleted replica drains: its session goes on to its end, and new logins use the other replica.
         spread gentle 100
         read -r gone stays <<<"${!pid[*]}"
         kubectl -n devserver-bastion delete pod "$gone" --wait=false >/dev/null
@@ -74,7 +74,7 @@ pub(crate) fn sessions_outlive_a_drained_replica_but_not_a_killed_one() -> Resul
             is "$(tail -n 1 "${file[$replica]}")" 100
         done
 
-        # One is killed outright: its session ends at once, as ssh tells that, and the other's goes on.
+        # A replica that SIGKILL ends loses its session, which ssh reports with status 255; the other's session goes on.
         spread killed 1000
         read -r gone stays <<<"${!pid[*]}"
         docker exec "$NAME-control-plane" bash -euc '

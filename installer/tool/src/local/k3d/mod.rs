@@ -6,7 +6,7 @@ mod wanted;
 
 use std::{io::Write, path::Path, time::Duration};
 
-pub use remains::Remains;
+pub use remains::{Remain, Remains};
 pub use wanted::{NAME_LIMIT, Wanted};
 
 use super::{ClusterError, Maker, diagnose::Attempt};
@@ -116,7 +116,7 @@ impl<'a> K3d<'a> {
         });
         let Err(error) = made.await else { return Ok(()) };
         let ports = Attempt::ports(wanted.mappings, wanted.api_port);
-        let attempt = Attempt { maker: Maker::K3d, name, image: Some(wanted.image), ports };
+        let attempt = Attempt { maker: Maker::K3d, name, images: vec![wanted.image], ports };
         Err(attempt.diagnose(self.engine, error).await)
     }
 

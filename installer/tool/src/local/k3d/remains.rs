@@ -2,6 +2,8 @@
 //! not show and `k3d cluster delete` does not delete: k3d creates the network and the volume of images before the first
 //! node, and finds them only through nodes.
 
+use std::fmt;
+
 use crate::docker::{Container, Engine, EngineError, Network, Volume};
 
 /// The Docker objects of a k3d cluster.
@@ -37,19 +39,55 @@ impl Remains {
         containers.is_empty() && volumes.is_empty() && networks.is_empty()
     }
 
-    /// Deletes all objects: containers first, because they use the others.
-    pub async fn remove(&self, engine: &Engine) -> Result<(), EngineError> {
+    /// Returns all objects in the order of their deletion: containers first, because they use the others.
+    pub fn in_order(&self) -> Vec<Remain<'_>> {
         let Self { containers, volumes, networks } = self;
-        for container in containers {
-            engine.remove_container(&container.id).await?;
+        let containers = containers.iter().map(Remain::Container);
+        containers
+            .chain(volumes.iter().map(Remain::Volume))
+            .chain(networks.iter().map(Remain::Network))
+            .collect()
+    }
+}
+
+/// One Docker object of a k3d cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remain<'a> {
+    /// A container.
+    Container(&'a Container),
+    /// A volume.
+    Volume(&'a Volume),
+    /// A network.
+    Network(&'a Network),
+}
+
+impl Remain<'_> {
+    /// Returns its ID; volumes have only a name.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Container(container) => &container.id,
+            Self::Volume(volume) => &volume.name,
+            Self::Network(network) => &network.id,
         }
-        for volume in volumes {
-            engine.remove_volume(&volume.name).await?;
+    }
+
+    /// Deletes it.
+    pub async fn remove(&self, engine: &Engine) -> Result<(), EngineError> {
+        match self {
+            Self::Container(_) => engine.remove_container(self.id()).await,
+            Self::Volume(_) => engine.remove_volume(self.id()).await,
+            Self::Network(_) => engine.remove_network(self.id()).await,
         }
-        for network in networks {
-            engine.remove_network(&network.id).await?;
+    }
+}
+
+impl fmt::Display for Remain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container(container) => write!(f, "container {}", container.name),
+            Self::Volume(volume) => write!(f, "volume {}", volume.name),
+            Self::Network(network) => write!(f, "Docker network {}", network.name),
         }
-        Ok(())
     }
 }
 

@@ -112,7 +112,9 @@ async fn remains_of_an_interrupted_create_are_found_and_deleted() {
     let engine = recorded.engine();
     let remains = Remains::of(engine, "team-a").await.unwrap();
     assert!(!remains.is_empty());
-    remains.remove(engine).await.unwrap();
+    for remain in remains.in_order() {
+        remain.remove(engine).await.unwrap();
+    }
     let deleted: Vec<String> =
         recorded.requests().into_iter().filter(|request| request.starts_with("DELETE")).collect();
     assert_eq!(

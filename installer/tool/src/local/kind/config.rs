@@ -121,6 +121,13 @@ pub(super) fn config(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
     Ok(config.text())
 }
 
+/// Returns the images that a configuration names for its nodes.
+pub(super) fn images(config: &str) -> Vec<String> {
+    let Ok(config) = serde_saphyr::from_str::<Value>(config) else { return Vec::new() };
+    let nodes = config["nodes"].as_array().map(Vec::as_slice).unwrap_or_default();
+    nodes.iter().filter_map(|node| node["image"].as_str().map(str::to_owned)).collect()
+}
+
 /// Adds devplat's mappings to a node. Two mappings to one port of the node are a conflict.
 fn map_ports(node: &mut Map<String, Value>, key: &str, mappings: &[Mapping]) -> Result<(), ConfigError> {
     let path = format!("{key}.extraPortMappings");

@@ -3,22 +3,12 @@
 mod config;
 mod wanted;
 
-use std::{
-    path::Path,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 pub use wanted::Wanted;
 
 use super::{ClusterError, Maker, diagnose::Attempt};
 use crate::{Command, Surroundings, docker::Engine};
-
-/// The step of kind, as [`Kind::create`] reports it, in which containerd is running in its nodes.
-pub const NODE_IS_UP: &str = "starting control-plane";
-
-/// kind's step for the node image; the image's name follows in parentheses.
-const IMAGE_STEP: &str = "ensuring node image (";
 
 /// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
 const CREATE_LIMIT: Duration = Duration::from_mins(30);
@@ -55,25 +45,22 @@ impl<'a> Kind<'a> {
             None => ClusterError::Config { program: "kind", path: "(none)".into(), source },
         })?;
         let no_proxy = self.no_proxy(wanted).await?;
+        let images = config::images(&config);
         let command = self.command().args(["create", "cluster", "--name", wanted.name, "--config", "-"]);
         let command = command.arg("--kubeconfig").arg(self.kubeconfig).stdin(config).deadline(CREATE_LIMIT);
         let command = command
             .envs(no_proxy.iter().flat_map(|value| [("NO_PROXY", value), ("no_proxy", value)]))
             .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", wanted.network);
-        let image = Mutex::new(wanted.image.map(str::to_owned));
         let made = command.run_telling(|line| {
             if let Some(step) = step(line) {
-                let named = step.strip_prefix(IMAGE_STEP).and_then(|rest| rest.strip_suffix(')'));
-                if let Some(named) = named {
-                    *image.lock().unwrap_or_else(PoisonError::into_inner) = Some(named.to_owned());
-                }
                 tell(&step);
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        let image = image.into_inner().unwrap_or_else(PoisonError::into_inner);
         let ports = Attempt::ports(wanted.mappings, wanted.api_port);
-        let attempt = Attempt { maker: Maker::Kind, name: wanted.name, image: image.as_deref(), ports };
+        // Only kind's own output names the default image of its nodes.
+        let images = images.iter().map(String::as_str).collect();
+        let attempt = Attempt { maker: Maker::Kind, name: wanted.name, images, ports };
         Err(attempt.diagnose(self.engine, error).await)
     }
 

@@ -1,0 +1,62 @@
+//! The differences between kind and k3d that their users need, so that no other module lists both.
+
+use super::{ClusterError, Maker, k3d, kind};
+use crate::Surroundings;
+
+impl Maker {
+    /// All programs that create clusters in containers.
+    pub const ALL: [Self; 2] = [Self::Kind, Self::K3d];
+
+    /// Returns the name of the program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kind => "kind",
+            Self::K3d => "k3d",
+        }
+    }
+
+    /// Returns the version of the program. Fails if it is not installed or too old.
+    pub async fn version(self, surroundings: &Surroundings) -> Result<String, ClusterError> {
+        match self {
+            Self::Kind => kind::version(surroundings).await,
+            Self::K3d => k3d::version(surroundings).await,
+        }
+    }
+
+    /// Returns whether the program uses the engine through the command `docker`.
+    pub fn uses_docker_command(self) -> bool {
+        match self {
+            Self::Kind => true,
+            Self::K3d => false,
+        }
+    }
+
+    /// Returns whether every container with the label of a cluster is one of its nodes. kind sets all labels of a node
+    /// when it creates it.
+    pub fn labels_only_nodes(self) -> bool {
+        match self {
+            Self::Kind => true,
+            Self::K3d => false,
+        }
+    }
+
+    /// Returns whether running nodes accept the address of a registry. k3s reads it only at its start, so k3d sets it
+    /// when it creates the cluster.
+    pub fn accepts_registries_later(self) -> bool {
+        match self {
+            Self::Kind => true,
+            Self::K3d => false,
+        }
+    }
+
+    /// Returns the command lines that renew the certificates of a node.
+    pub fn renewal(self, node: &str) -> String {
+        match self {
+            Self::Kind => {
+                format!("`docker exec {node} kubeadm certs renew all`, then `docker restart {node}`")
+            }
+            // k3s renews its certificates at its start.
+            Self::K3d => format!("`docker restart {node}`"),
+        }
+    }
+}

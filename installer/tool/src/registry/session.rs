@@ -1,0 +1,141 @@
+//! The sessions with registries in one run. All images of a registry share one, because a client reads every root
+//! certificate of this machine, and a credential helper may ask the user.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use oci_client::{
+    Client,
+    client::{ClientConfig, ClientProtocol},
+    secrets::RegistryAuth,
+};
+use tokio::sync::Mutex;
+
+use super::{
+    credentials::{Login, credentials},
+    error::RegistryError,
+    place,
+    step::Step,
+};
+use crate::Surroundings;
+
+/// How long connecting to a registry may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// How long a pause in an answer may be.
+const READ_LIMIT: Duration = Duration::from_mins(2);
+
+/// The protocol of a registry.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Manner {
+    /// Whether to use plain HTTP. For a registry on this machine, a probe decides instead.
+    pub plain_http: bool,
+    /// Whether to send each blob in one request, as ECR requires, instead of in chunks.
+    pub monolithic: bool,
+}
+
+/// A client of one registry, with credentials.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) auth: RegistryAuth,
+    /// The proxies that it may use, for messages.
+    pub(super) proxy: Option<String>,
+}
+
+/// The sessions of one run, by the name of the registry and the manner of its requests.
+#[derive(Clone, Default)]
+pub struct Sessions(Arc<Mutex<HashMap<(String, Manner), Session>>>);
+
+impl Sessions {
+    /// Returns the session with `registry`; the first call opens it, with the credentials that `docker login` stored.
+    pub(super) async fn with(
+        &self,
+        registry: &str,
+        manner: Manner,
+        surroundings: &Surroundings,
+        tell: impl Fn(Step<'_>),
+    ) -> Result<Session, RegistryError> {
+        // Locked until it is open, so that concurrent images ask for credentials once.
+        let mut open = self.0.lock().await;
+        let key = (registry.to_owned(), manner);
+        if let Some(session) = open.get(&key) {
+            return Ok(session.clone());
+        }
+        let session = Session::open(registry, manner, surroundings, tell).await?;
+        open.insert(key, session.clone());
+        Ok(session)
+    }
+}
+
+impl Session {
+    async fn open(
+        registry: &str,
+        manner: Manner,
+        surroundings: &Surroundings,
+        tell: impl Fn(Step<'_>),
+    ) -> Result<Self, RegistryError> {
+        let here = place::on_this_machine(registry).await;
+        let plain = match &here {
+            Some(addresses) => manner.plain_http || place::speaks_plain_http(addresses).await,
+            None => manner.plain_http,
+        };
+        let login = credentials(surroundings, registry, tell).await;
+        let login = login.map_err(|source| RegistryError::Credentials {
+            registry: registry.to_owned(),
+            source: Box::new(source),
+        })?;
+        // Two providers of cryptography are linked, so rustls needs a choice. Only the first call has an effect.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let config = ClientConfig {
+            protocol: if plain { ClientProtocol::Http } else { ClientProtocol::Https },
+            use_monolithic_push: manner.monolithic,
+            connect_timeout: Some(CONNECT_LIMIT),
+            read_timeout: Some(READ_LIMIT),
+            ..proxied(here.is_none().then_some(surroundings))
+        };
+        let client = Client::try_from(config).map_err(|error| RegistryError::Other {
+            registry: registry.to_owned(),
+            source: Box::new(error),
+        })?;
+        Ok(Self {
+            client,
+            auth: login.map_or(RegistryAuth::Anonymous, Login::into_auth),
+            proxy: if here.is_none() { named_proxies(surroundings) } else { None },
+        })
+    }
+}
+
+/// Returns a configuration with the proxies of these surroundings; without proxies for a registry on this machine.
+/// Without it, the client would read the environment.
+pub(super) fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
+    let text = |names: [&str; 4]| {
+        let all = surroundings?;
+        names.into_iter().find_map(|name| all.text(name)).map(str::to_owned)
+    };
+    let https = text(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
+    let http = text(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]);
+    let none = text(["NO_PROXY", "no_proxy", "NO_PROXY", "no_proxy"]);
+    match (&https, &http) {
+        // A proxy that is never used keeps the client from reading the environment.
+        (None, None) => ClientConfig {
+            https_proxy: Some("http://127.0.0.1:9".to_owned()),
+            // Exclude all names and all addresses.
+            no_proxy: Some("*,0.0.0.0/0,::/0".to_owned()),
+            ..ClientConfig::default()
+        },
+        _ => ClientConfig { https_proxy: https, http_proxy: http, no_proxy: none, ..ClientConfig::default() },
+    }
+}
+
+/// Returns the proxies in the environment, without user names and passwords.
+pub(super) fn named_proxies(surroundings: &Surroundings) -> Option<String> {
+    let named: Vec<String> = surroundings
+        .proxies()
+        .map(|(name, value)| {
+            let value = value.to_string_lossy();
+            let (scheme, rest) = value.split_once("://").unwrap_or(("http", &value));
+            let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+            format!("{name}={scheme}://{host}")
+        })
+        .collect();
+    (!named.is_empty()).then(|| named.join(", "))
+}
