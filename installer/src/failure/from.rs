@@ -88,9 +88,10 @@ impl From<RegistryError> for Failure {
             | RegistryError::Untrusted { .. }
             | RegistryError::SpeaksPlainHttp { .. }
             | RegistryError::Credentials { .. } => Exit::Missing,
-            RegistryError::NoSpace { .. } | RegistryError::Store { .. } | RegistryError::Other { .. } => {
-                Exit::PartWay
-            }
+            RegistryError::NoSpace { .. }
+            | RegistryError::Failing { .. }
+            | RegistryError::Store { .. }
+            | RegistryError::Other { .. } => Exit::PartWay,
         };
         Self::of(exit, &error).maybe_hint(error.hint())
     }

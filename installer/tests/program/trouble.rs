@@ -285,11 +285,15 @@ async fn port_forward_names_the_process_that_has_its_port() {
 async fn engine_that_stops_in_the_middle_is_reported_and_the_same_command_goes_on() {
     let (machine, engine) = (Machine::new(), engine());
     let socket = engine.address.trim_start_matches("unix://");
-    let (status, said) = k3d_fails(&machine, &engine, &K3D, || fs::remove_file(socket).unwrap()).await;
+    let aside = format!("{socket}.aside");
+    let (status, said) = k3d_fails(&machine, &engine, &K3D, || fs::rename(socket, &aside).unwrap()).await;
     assert_eq!(status, 4, "{said}");
     let why = format!("the Docker engine at {} is not running", engine.address);
     assert!(said.contains("cannot create cluster") && said.contains(&why), "{said}");
     assert!(said.contains("hint: start it") && said.contains("hint: run the same command again"), "{said}");
+    fs::rename(&aside, socket).unwrap();
+    let (_, again) = k3d_fails(&machine, &engine, &K3D, || {}).await;
+    assert!(again.contains("create cluster (about ") && !again.contains("is not running"), "{again}");
 }
 
 #[tokio::test]

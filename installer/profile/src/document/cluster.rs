@@ -65,7 +65,7 @@ pub(crate) struct K3d {
     /// Version of k3s, such as v1.34.3-k3s1, in place of an image.
     #[serde(default)]
     pub(crate) k3s_version: Option<String>,
-    /// How many server nodes there are; 1 if missing.
+    /// How many server nodes there are, an odd number because their etcd needs a majority; 1 if missing.
     #[serde(default)]
     #[schemars(range(min = 1, max = 9))]
     pub(crate) servers: Option<u16>,

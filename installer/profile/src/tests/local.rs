@@ -57,6 +57,7 @@ fn k3d_cluster_has_the_values_that_were_set() {
 fn impossible_clusters_are_rejected() {
     for (name, profile, sets) in [
         ("numbers", "k3d", &["cluster.k3d.servers=0", "cluster.k3d.agents=21"][..]),
+        ("even", "k3d", &["cluster.k3d.servers=2"]),
         ("two-images", "k3d", &["cluster.k3d.image=a/b", "cluster.k3d.k3sVersion=v1.34.3-k3s1"]),
         ("version", "k3d", &["cluster.k3d.k3sVersion=1.34"]),
         ("image", "kind", &["cluster.kind.nodeImage=-v"]),

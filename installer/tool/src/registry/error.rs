@@ -5,7 +5,12 @@ use std::{error::Error as _, io};
 
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 
+use serde_json::Value;
+
 use super::credentials::CredentialsError;
+
+/// The number of characters of a registry's explanation that are shown.
+const DETAIL_LIMIT: usize = 300;
 
 /// The reason why an image could not be found in a registry or pushed to it.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,16 @@ pub enum RegistryError {
         /// The registry.
         registry: String,
     },
+    /// The registry failed, which a full disk of its own also causes.
+    #[error("registry {registry} answered {status}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    Failing {
+        /// The registry.
+        registry: String,
+        /// The HTTP status, 500 or above.
+        status: u16,
+        /// The registry's explanation.
+        detail: Option<String>,
+    },
     /// The credentials that Docker's configuration names cannot be read.
     #[error("cannot get the credentials for registry {registry}")]
     Credentials {
@@ -126,7 +141,7 @@ impl RegistryError {
             Self::Store { .. } => {
                 "delete the image store, then run the same command, which assembles the images again".to_owned()
             }
-            Self::Other { .. } => {
+            Self::Failing { .. } | Self::Other { .. } => {
                 "read the registry's own log for the reason, such as a full disk, then run the same command"
                     .to_owned()
             }
@@ -182,6 +197,9 @@ impl Called<'_> {
             Some(_) | None => {}
         }
         match error {
+            OciDistributionError::ServerError { code: status @ 500.., message, .. } => {
+                RegistryError::Failing { registry, status, detail: detail(&message) }
+            }
             OciDistributionError::RequestError(failed) if failed.is_connect() || failed.is_timeout() => {
                 // Skip this error: its text repeats those of its causes, with a URL in between.
                 RegistryError::Unreachable {
@@ -193,6 +211,22 @@ impl Called<'_> {
             error => RegistryError::Other { registry, source: Box::new(error) },
         }
     }
+}
+
+/// Returns the explanations in the body of an answer: texts of the OCI distribution specification, or the body itself.
+fn detail(body: &str) -> Option<String> {
+    let told = |error: &Value| match &error["detail"] {
+        Value::Null => error["message"].as_str().map(str::to_owned),
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let parsed = serde_json::from_str::<Value>(body).unwrap_or_default();
+    let text = match parsed["errors"].as_array() {
+        Some(errors) => errors.iter().filter_map(told).collect::<Vec<_>>().join("; "),
+        None => body.split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    let shown: String = text.chars().filter(|letter| !letter.is_control()).take(DETAIL_LIMIT).collect();
+    (!shown.is_empty()).then_some(shown)
 }
 
 /// Returns the HTTP status for a code of the OCI distribution specification.

@@ -165,7 +165,18 @@ async fn errors_differ_by_their_status() {
                 if method == "head" { ("503 Service Unavailable", "") } else { takes_everything(method) }
             },
         );
-    assert!(matches!(broken.await, RegistryError::Other { .. }));
+    assert!(matches!(broken.await, RegistryError::Failing { status: 503, detail: None, .. }));
+}
+
+#[tokio::test]
+async fn explanation_of_a_failing_registry_is_shown() {
+    const FULL: &str =
+        r#"{"errors":[{"code":"UNKNOWN","message":"x","detail":"write: no space left on device"}]}"#;
+    let full = |method: &str| {
+        if method == "head" { ("404 Not Found", "") } else { ("500 Internal Server Error", FULL) }
+    };
+    let failing = Scene::new(full).await.push().await.unwrap_err().to_string();
+    assert!(failing.ends_with(" answered 500: write: no space left on device"), "{failing}");
 }
 
 #[tokio::test]
