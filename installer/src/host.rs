@@ -7,10 +7,10 @@ use devplat_kubernetes::connect::Plugins;
 use devplat_tool::{Surroundings, local::Account};
 
 use crate::{
+    context::{Now, Stop},
     failure::{Exit, Failure},
     stdin::Input,
     ui::{Answer, Ui},
-    world::{Now, Stop},
 };
 
 /// The environment of a run.

@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod check;
 pub mod cli;
+pub mod context;
 pub mod failure;
 pub mod host;
 pub mod journal;
@@ -18,4 +19,3 @@ pub mod state;
 pub mod stdin;
 pub mod tools;
 pub mod ui;
-pub mod world;

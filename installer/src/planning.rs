@@ -9,13 +9,13 @@ use std::{
 use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
 
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     journal::{self, Journal},
     observe::{Survey, observe},
     platform::PlatformInputs,
     request::quoted,
     resource::{self, AnyResource, Found},
-    world::World,
 };
 
 /// A plan with its input.
@@ -30,15 +30,19 @@ pub struct Planned {
 
 /// Plans the steps from the found resources to the wanted ones. The data of the resources with the ids `lose` may be
 /// lost.
-pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World, lose: &[String]) -> Result<Planned, Failure> {
-    let unnamed = |text: &str| unnamed(text, world);
+pub async fn plan(
+    inputs: &Arc<PlatformInputs>,
+    context: &PlatformContext,
+    lose: &[String],
+) -> Result<Planned, Failure> {
+    let unnamed = |text: &str| unnamed(text, context);
     let lose = lose
         .iter()
         .map(|text| named(text).ok_or_else(|| unnamed(text)))
         .collect::<Result<BTreeSet<Id>, Failure>>()?;
     let wanted = resource::desired(inputs)?;
-    unfinished(world)?;
-    let Survey { found, inventory, failures: _ } = observe(&wanted, world).await.whole()?;
+    unfinished(context)?;
+    let Survey { found, inventory, failures: _ } = observe(&wanted, context).await.whole()?;
     if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !inventory.contains_key(id)) {
         return Err(unnamed(&id.to_string()));
     }
@@ -47,14 +51,14 @@ pub async fn plan(inputs: &Arc<PlatformInputs>, world: &World, lose: &[String]) 
 }
 
 /// Plans the deletion of all resources of the platform.
-pub fn removal(survey: &Survey, allowed: &Allowed, world: &World) -> Result<Plan, Failure> {
+pub fn removal(survey: &Survey, allowed: &Allowed, context: &PlatformContext) -> Result<Plan, Failure> {
     diff(&Graph::<AnyResource>::empty(), &survey.inventory, allowed)
-        .map_err(|blocked| refuse_removal(&blocked, world))
+        .map_err(|blocked| refuse_removal(&blocked, context))
 }
 
 /// Reads the unfinished steps of an earlier run. Fails if the journal cannot be read.
-pub fn unfinished(world: &World) -> Result<Vec<journal::Entry>, Failure> {
-    let entries = Journal::read(&world.state.journal())?;
+pub fn unfinished(context: &PlatformContext) -> Result<Vec<journal::Entry>, Failure> {
+    let entries = Journal::read(&context.state.journal())?;
     Ok(journal::unfinished(&entries).into_iter().cloned().collect())
 }
 
@@ -64,9 +68,9 @@ fn named(text: &str) -> Option<Id> {
     kinds.find_map(|kind| kind.name.parse(text))
 }
 
-fn unnamed(text: &str, world: &World) -> Failure {
+fn unnamed(text: &str, context: &PlatformContext) -> Failure {
     Failure::new(Exit::Usage, format!("--lose: no resource is named {text:?}"))
-        .hint(format!("`{}` prints the names of the resources", world.command("plan")))
+        .hint(format!("`{}` prints the names of the resources", context.command("plan")))
 }
 
 fn refuse(blocked: &[Blocked]) -> Failure {
@@ -99,7 +103,7 @@ fn refuse(blocked: &[Blocked]) -> Failure {
     failure
 }
 
-fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {
+fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
     let mut failure = Failure::new(Exit::Usage, "nothing was deleted");
     failure.causes.extend(blocked.iter().map(|one| match one {
         Blocked::LosesData { id: _, why: _, loss } => format!("users still have {loss}"),
@@ -107,6 +111,6 @@ fn refuse_removal(blocked: &[Blocked], world: &World) -> Failure {
     }));
     failure.hint(format!(
         "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users and keeps homes",
-        world.command("destroy")
+        context.command("destroy")
     ))
 }

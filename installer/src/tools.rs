@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use devplat_plan::Takes;
+use devplat_plan::Requirement;
 use devplat_tool::{
     limits::{self, Inotify},
     local::Maker,
@@ -10,30 +10,32 @@ use devplat_tool::{
 };
 
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
-    world::World,
 };
 
 /// Fails with a hint if this machine does not meet the need.
-pub async fn has(takes: &Takes, world: &World) -> Result<(), Failure> {
-    match takes {
-        Takes::Engine => {
-            world.engine()?.info().await?;
+pub async fn check(requirement: &Requirement, context: &PlatformContext) -> Result<(), Failure> {
+    match requirement {
+        Requirement::Engine => {
+            context.engine()?.info().await?;
             Ok(())
         }
-        Takes::EngineOf(architecture) => {
-            let engine = world.engine()?;
+        Requirement::EngineOf(architecture) => {
+            let engine = context.engine()?;
             runs(architecture, &engine.info().await?.architecture, &engine.endpoint())
         }
-        Takes::Tool(tool) => program(tool, world).await,
-        Takes::FreePort(address) => {
+        Requirement::Tool(tool) => program(tool, context).await,
+        Requirement::FreePort(address) => {
             let state = ports::check(*address);
             // Docker listens with its own rights, unless the engine is rootless.
-            let rootless = state == Port::NotPermitted && world.engine()?.info().await?.rootless;
+            let rootless = state == Port::NotPermitted && context.engine()?.info().await?.rootless;
             port(*address, state, rootless)
         }
         // If the limits cannot be read, let the user try.
-        Takes::Nodes(nodes) => limits::inotify_of_root().map_or(Ok(()), |found| inotify(&found, *nodes)),
+        Requirement::Nodes(nodes) => {
+            limits::inotify_of_root().map_or(Ok(()), |found| inotify(&found, *nodes))
+        }
     }
 }
 
@@ -90,8 +92,8 @@ fn runs(architecture: &str, machine: &str, endpoint: &str) -> Result<(), Failure
         .hint("or a cluster with such nodes: --profile existing --context NAME"))
 }
 
-async fn program(tool: &str, world: &World) -> Result<(), Failure> {
-    let surroundings = &world.surroundings;
+async fn program(tool: &str, context: &PlatformContext) -> Result<(), Failure> {
+    let surroundings = &context.surroundings;
     if let Some(maker) = Maker::ALL.into_iter().find(|maker| maker.name() == tool) {
         maker.version(surroundings).await?;
     } else if surroundings.program(tool).is_none() {
@@ -119,14 +121,14 @@ mod tests {
 
     use super::*;
     use crate::{
+        context::{Parts, Stop},
         state::StateFolder,
-        world::{Parts, Stop},
     };
 
-    /// Returns a world without an engine.
-    fn world() -> World {
+    /// Returns a context without an engine.
+    fn context() -> PlatformContext {
         let platform = PlatformName::default();
-        World::new(Parts {
+        PlatformContext::new(Parts {
             state: StateFolder::below(Path::new("/nowhere"), &platform),
             platform,
             account: Account { uid: 1000, name: "ada".to_owned() },
@@ -144,12 +146,12 @@ mod tests {
     async fn taken_port_and_foreign_address_are_different_failures() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = listener.local_addr().unwrap();
-        let failure = has(&Takes::FreePort(taken), &world()).await.unwrap_err();
+        let failure = check(&Requirement::FreePort(taken), &context()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Missing);
         let why = format!("port {taken} of this machine is taken by ");
         assert!(failure.message.starts_with(&why), "{failure:?}");
-        let foreign = Takes::FreePort("192.0.2.7:30022".parse().unwrap());
-        let failure = has(&foreign, &world()).await.unwrap_err();
+        let foreign = Requirement::FreePort("192.0.2.7:30022".parse().unwrap());
+        let failure = check(&foreign, &context()).await.unwrap_err();
         assert_eq!(failure.exit, Exit::Missing);
         assert_eq!(failure.message, "192.0.2.7 is not an address of this machine");
         assert!(failure.hints[0].contains("127.0.0.1"), "{failure:?}");

@@ -97,8 +97,9 @@ mod tests {
             let (client, ..) = shared();
             let key = proof::begin(&client, "a", "b", PATIENCE, &Steady).await?;
             let clock: Clock = Arc::new(SystemTime::now);
-            let way = proof::Way { route: &bastion::Route::PortForward, host: "a", clock: &clock };
-            proof::finish(&client, "a", way, &key, &Steady).await
+            let bastion =
+                proof::BastionAddress { route: &bastion::Route::PortForward, host: "a", clock: &clock };
+            proof::finish(&client, "a", bastion, &key, &Steady).await
         });
         task(|| async {
             let (client, ..) = shared();

@@ -105,7 +105,7 @@ pub struct Recognition {
 
 /// The default delivery of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub enum DefaultDelivery {
     /// Imported into the containerd of each node, through Docker.
     NodeImport,
     /// With `minikube image load`.
@@ -129,7 +129,7 @@ pub enum Exposure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consequences {
     /// The delivery of images.
-    pub delivery: Delivery,
+    pub delivery: DefaultDelivery,
     /// The exposure of the bastion.
     pub exposure: Exposure,
     /// The reason for the exposure, or its limits.
@@ -143,7 +143,7 @@ pub struct Consequences {
 impl Distribution {
     /// Returns its defaults.
     pub fn consequences(&self) -> Consequences {
-        use Delivery::{MinikubeImageLoad, NodeImport, Registry};
+        use DefaultDelivery::{MinikubeImageLoad, NodeImport, Registry};
         use Exposure::{LoadBalancer, NodePort, PortForward};
         let row = |delivery, exposure, exposure_remark, storage_class, pod_security_remark| Consequences {
             delivery,

@@ -80,7 +80,7 @@ impl<'a> Planner<'a> {
         let id = resource.id();
         let seen: &'a Inventory = self.seen;
         let sights: &'a [Sight] = seen.get(&id).map_or(&[], Vec::as_slice);
-        let holder = resource.edges().dies_with;
+        let holder = resource.edges().deleted_with;
         if let Some(replaced) = holder.as_ref().and_then(|holder| self.created.get(holder)) {
             let reason = match (replaced, holder) {
                 (true, Some(holder)) => format!("{holder} is replaced"),
@@ -284,7 +284,7 @@ impl<'a> Planner<'a> {
                 Owner::Adopted | Owner::Foreign(_) => false,
             };
             let along = sight
-                .dies_with
+                .deleted_with
                 .as_ref()
                 .is_some_and(|holder| ours.contains(holder) || self.created.get(holder) == Some(&true));
             if !going || along {

@@ -8,14 +8,14 @@ pub struct Facts {
     /// How long it usually takes, as measured on two cores.
     pub usual: Duration,
     /// The machine's resources that it needs.
-    pub takes: Vec<Takes>,
+    pub requires: Vec<Requirement>,
     /// The TCP ports of this machine that are free after it.
     pub frees: Vec<SocketAddr>,
 }
 
 /// A resource of the machine that a step needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Takes {
+pub enum Requirement {
     /// A Docker engine that answers.
     Engine,
     /// A Docker engine on a machine that runs programs of this architecture, such as `amd64`.
@@ -36,8 +36,8 @@ impl Facts {
 
     /// The same step, which also needs `what`.
     #[must_use]
-    pub fn taking(mut self, what: impl IntoIterator<Item = Takes>) -> Self {
-        self.takes.extend(what);
+    pub fn requiring(mut self, what: impl IntoIterator<Item = Requirement>) -> Self {
+        self.requires.extend(what);
         self
     }
 

@@ -20,7 +20,7 @@ pub use can::Can;
 pub use change::{Change, Detail, How, Loss};
 pub use diff::{Allowed, diff};
 pub use estimate::{Sum, estimate};
-pub use facts::{Facts, Takes};
+pub use facts::{Facts, Requirement};
 pub use graph::{Graph, GraphError};
 pub use id::{Id, KindName, Name};
 pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict, live};
@@ -32,7 +32,7 @@ pub struct Edges {
     /// Resources that must be ready before this one is created or updated.
     pub needs: Vec<Id>,
     /// The resource that this one lies in: deleting that one deletes this one, and creating it creates this one again.
-    pub dies_with: Option<Id>,
+    pub deleted_with: Option<Id>,
     /// The resource without which this one cannot be looked at.
     pub seen_through: Option<Id>,
     /// Resources whose physical id is part of this one. They must be ready before it as well, and replacing one of them

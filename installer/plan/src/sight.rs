@@ -28,7 +28,7 @@ pub struct Sight {
     /// Resources that must be gone before it can be deleted.
     pub gone_first_ids: Vec<Id>,
     /// The resource whose deletion deletes this one as well.
-    pub dies_with: Option<Id>,
+    pub deleted_with: Option<Id>,
     /// The data that its deletion destroys.
     pub loses: Option<Loss>,
     /// How long its deletion usually takes.

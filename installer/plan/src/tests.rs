@@ -39,8 +39,8 @@ impl Planned for Thing {
     }
 }
 
-fn thing(id: Id, needs: &[Id], dies_with: Option<Id>, usual: u64) -> Thing {
-    let edges = Edges { needs: needs.to_vec(), dies_with, ..Edges::default() };
+fn thing(id: Id, needs: &[Id], deleted_with: Option<Id>, usual: u64) -> Thing {
+    let edges = Edges { needs: needs.to_vec(), deleted_with, ..Edges::default() };
     Thing { id, edges, usual, can: ALL }
 }
 
@@ -69,7 +69,7 @@ fn sight(verdict: impl Into<Option<Verdict>>) -> Sight {
         can: ALL,
         gone_first: &[],
         gone_first_ids: Vec::new(),
-        dies_with: None,
+        deleted_with: None,
         loses: None,
         usual_deletion: Duration::from_secs(3),
     }
@@ -85,8 +85,8 @@ fn all_same() -> Inventory {
                 CLUSTER => &[BALANCER],
                 _ => &[],
             };
-            let dies_with = thing.edges.dies_with.clone();
-            (thing.id(), vec![Sight { gone_first, dies_with, ..sight(Verdict::Same) }])
+            let deleted_with = thing.edges.deleted_with.clone();
+            (thing.id(), vec![Sight { gone_first, deleted_with, ..sight(Verdict::Same) }])
         })
         .collect()
 }

@@ -13,11 +13,11 @@ use devplat_plan::{Action, How, Owner, Planned, Sight, State, Step, StepId, Verd
 
 use crate::{
     check::{CheckedPlan, With, Work},
+    context::PlatformContext,
     failure::{Exit, Failure},
     journal::{Journal, Outcome},
     resource::{AnyResource, Cx, Found},
     ui::{Event, Ui},
-    world::World,
 };
 use running::{Ended, Running};
 
@@ -30,8 +30,8 @@ const GONE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The context of an apply.
 pub struct Apply {
-    /// The world that the steps act on.
-    pub world: Arc<World>,
+    /// The context that the steps act on.
+    pub context: Arc<PlatformContext>,
     /// The receiver of progress.
     pub ui: Ui,
     /// The command line that continues after a stop.
@@ -55,7 +55,7 @@ impl Apply {
         let mut failure: Option<Failure> = None;
         let mut told = false;
         loop {
-            while failure.is_none() && !self.world.stop.asked() {
+            while failure.is_none() && !self.context.stop.asked() {
                 let free =
                     waiting.iter().position(|work| work.step.after.iter().all(|id| !open.contains(id)));
                 let Some(index) = free else { break };
@@ -77,7 +77,7 @@ impl Apply {
             }
         }
         self.clear_stranded(&done, &waiting, &journal).await;
-        let stopped = self.world.stop.asked();
+        let stopped = self.context.stop.asked();
         match failure {
             Some(failure) if stopped && failure.is_stopped() => Err(self.stopped()),
             Some(failure) => Err(failure),
@@ -87,8 +87,8 @@ impl Apply {
     }
 
     fn open_journal(&self) -> Result<Arc<Mutex<Journal>>, Failure> {
-        self.world.state.make()?;
-        let (journal, _) = Journal::open(&self.world.state.journal())?;
+        self.context.state.make()?;
+        let (journal, _) = Journal::open(&self.context.state.journal())?;
         Ok(Arc::new(Mutex::new(journal)))
     }
 
@@ -97,7 +97,7 @@ impl Apply {
         if running.is_empty() {
             return Ok(Next::Nothing);
         }
-        let stop = self.world.stop.clone();
+        let stop = self.context.stop.clone();
         tokio::select! {
             biased;
             ended = running.next() => Ok(Next::Ended(ended?)),
@@ -123,7 +123,7 @@ impl Apply {
     }
 
     fn cx(&self, step: &Step, journal: &Arc<Mutex<Journal>>) -> Cx {
-        Cx::new(Arc::clone(&self.world), step.id.clone(), step.action, Arc::clone(journal), self.ui.clone())
+        Cx::new(Arc::clone(&self.context), step.id.clone(), step.action, Arc::clone(journal), self.ui.clone())
     }
 
     /// Records the outcome of a step and reports it; returns its failure, if it failed.
@@ -155,7 +155,7 @@ impl Apply {
         for work in done {
             let With::Wanted(resource) = &work.with else { continue };
             let awaited = waiting.iter().any(|later| later.step.after.contains(&work.step.id));
-            if !resource.traits().in_passing || !awaited {
+            if !resource.traits().temporary || !awaited {
                 continue;
             }
             let step = |found: &Found| Step {
@@ -168,11 +168,11 @@ impl Apply {
             let mut running = Running::default();
             let outcome = async {
                 // The deletion is short and bounded, so a stop does not interrupt it.
-                let world = Arc::new(self.world.unstoppable());
-                for found in resource.find(&world).await? {
+                let context = Arc::new(self.context.unstoppable());
+                for found in resource.find(&context).await? {
                     let step = step(&found);
                     let cx = Cx::new(
-                        Arc::clone(&world),
+                        Arc::clone(&context),
                         step.id.clone(),
                         step.action,
                         Arc::clone(journal),
@@ -189,7 +189,7 @@ impl Apply {
                 while !running.is_empty() {
                     tokio::select! {
                         ended = running.next() => drop(self.end(&ended?)?),
-                        () = self.world.stop.until_insisted() => return Err(self.abandon(&mut running)?),
+                        () = self.context.stop.until_insisted() => return Err(self.abandon(&mut running)?),
                     }
                 }
                 Ok::<_, Failure>(())
@@ -228,7 +228,7 @@ enum Next {
 /// Runs one step to its end: makes the change, then waits until the resource is ready. A stop drops the wait, and also
 /// the change if the kind allows that.
 async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
-    let stop = cx.world.stop.clone();
+    let stop = cx.context.stop.clone();
     match work.with {
         With::Found(found) => match found.delete(&cx) {
             Some(deletion) => deletion.await,
@@ -236,7 +236,7 @@ async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
         },
         With::Wanted(resource) => {
             let making = make(&resource, &work.step, &cx);
-            if resource.traits().droppable {
+            if resource.traits().interruptible {
                 tokio::select! { made = making => made?, () = stop.until_asked() => return Err(Failure::stopped()) };
             } else {
                 making.await?;
@@ -270,7 +270,7 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
     // The plan cannot know the action, so it could not block it. A new plan will.
     let cannot = |action: Action| changed(step, &format!("it must be {action}d"));
     loop {
-        let found = resource.find(&cx.world).await?;
+        let found = resource.find(&cx.context).await?;
         let sights: Vec<Sight> = found
             .iter()
             .map(|found| Sight { verdict: Some(resource.compare(found)), ..found.sight.clone() })
@@ -298,7 +298,7 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
             }
             State::Failed(why) => return Err(changed(step, why)),
             State::Ready | State::Degraded(_) => {
-                live.store_output(&cx.world);
+                live.store_output(&cx.context);
                 let verdict = resource.compare(live);
                 let in_place = match &verdict {
                     Verdict::Same => return Ok(()),

@@ -6,13 +6,13 @@ use std::{
     net::SocketAddr,
 };
 
-use devplat_plan::{Action, Graph, Id, Plan, Planned, Step, Takes};
+use devplat_plan::{Action, Graph, Id, Plan, Planned, Requirement, Step};
 
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     resource::{AnyResource, Found},
     tools,
-    world::World,
 };
 
 /// A plan that was checked on this machine.
@@ -67,12 +67,12 @@ pub async fn check(
     plan: Plan,
     wanted: &Graph<AnyResource>,
     found: &BTreeMap<Id, Vec<Found>>,
-    world: &World,
+    context: &PlatformContext,
 ) -> Result<CheckedPlan, Failure> {
     let work = plan.changes().map(|step| work_of(step, wanted, found)).collect::<Result<Vec<_>, _>>()?;
     let mut lacks = Vec::new();
     for one in needs(&work) {
-        if let Err(failure) = tools::has(&one, world).await {
+        if let Err(failure) = tools::check(&one, context).await {
             lacks.push(failure);
         }
     }
@@ -83,7 +83,7 @@ pub async fn check(
 }
 
 /// Returns the needs of all steps, except for ports that a replacement takes over from the deleted resource.
-fn needs(work: &[Work]) -> BTreeSet<Takes> {
+fn needs(work: &[Work]) -> BTreeSet<Requirement> {
     let mut needs = BTreeSet::new();
     for Work { step, with } in work {
         match with {
@@ -91,13 +91,16 @@ fn needs(work: &[Work]) -> BTreeSet<Takes> {
                 let earlier = work.iter().filter(|earlier| step.after.contains(&earlier.step.id));
                 let freed: Vec<SocketAddr> =
                     earlier.flat_map(|earlier| earlier.with.frees()).copied().collect();
-                let takes = resource.facts(step.action).takes.into_iter();
+                let takes = resource.facts(step.action).requires.into_iter();
                 needs.extend(takes.filter(|one| match one {
-                    Takes::FreePort(port) => !freed.iter().any(|freed| overlap(freed, port)),
-                    Takes::Engine | Takes::EngineOf(_) | Takes::Tool(_) | Takes::Nodes(_) => true,
+                    Requirement::FreePort(port) => !freed.iter().any(|freed| overlap(freed, port)),
+                    Requirement::Engine
+                    | Requirement::EngineOf(_)
+                    | Requirement::Tool(_)
+                    | Requirement::Nodes(_) => true,
                 }));
             }
-            With::Found(found) => needs.extend(found.deletion.takes.iter().cloned()),
+            With::Found(found) => needs.extend(found.deletion.requires.iter().cloned()),
         }
     }
     needs
@@ -186,8 +189,8 @@ mod tests {
             let work = plan.changes().map(|step| work_of(step, &wanted, found));
             needs(&work.collect::<Result<Vec<_>, _>>().unwrap())
         };
-        assert_eq!(needs_of(&found), BTreeSet::from([Takes::FreePort(taken)]));
-        let all = BTreeSet::from([Takes::FreePort(kept), Takes::FreePort(taken)]);
+        assert_eq!(needs_of(&found), BTreeSet::from([Requirement::FreePort(taken)]));
+        let all = BTreeSet::from([Requirement::FreePort(kept), Requirement::FreePort(taken)]);
         assert_eq!(needs_of(&BTreeMap::new()), all);
     }
 

@@ -8,8 +8,8 @@ use crate::{
 
 /// Prints the capabilities of an existing cluster and the remarks on them, for people.
 pub(super) fn report(request: &Request, host: &Host) {
-    let Some(capabilities) = request.world.known_capabilities() else { return };
-    let tried = fitness::enforcement_fact(request.world.known_enforcement());
+    let Some(capabilities) = request.context.known_capabilities() else { return };
+    let tried = fitness::enforcement_fact(request.context.known_enforcement());
     let facts = fitness::facts(capabilities).into_iter().chain(tried);
     let facts: Vec<String> = facts.map(|(name, value)| format!("{name}: {value}")).collect();
     host.ui.remark(&format!("the cluster: {}", facts.join("; ")));
@@ -20,7 +20,7 @@ pub(super) fn report(request: &Request, host: &Host) {
 
 /// Prints a remark if the cluster ignores `NetworkPolicies`, for people.
 pub(super) fn report_enforcement(request: &Request, host: &Host) {
-    if let Some(remark) = fitness::enforcement_remark(request.world.known_enforcement()) {
+    if let Some(remark) = fitness::enforcement_remark(request.context.known_enforcement()) {
         host.ui.remark(&format!("note: {remark}"));
     }
 }

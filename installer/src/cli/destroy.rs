@@ -14,6 +14,7 @@ use super::{
 use crate::{
     apply::Apply,
     check,
+    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
     journal::{self, Entry, Journal},
@@ -23,7 +24,6 @@ use crate::{
     resource,
     state::{Decisions, StateFolder},
     ui::Event,
-    world::World,
 };
 
 const EXAMPLES: &str = "\
@@ -82,8 +82,8 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let looking = async {
         await_killed_calls(&state, host).await?;
         let standing = request::standing(&asked, host, Purpose::Change).await?;
-        let engine_lock = request::lock_engine(&standing.world).await?;
-        let survey = observe_to_delete(&standing.world).await.whole()?;
+        let engine_lock = request::lock_engine(&standing.context).await?;
+        let survey = observe_to_delete(&standing.context).await.whole()?;
         Ok((standing, engine_lock, survey))
     };
     let (standing, _engine_lock, survey) =
@@ -95,38 +95,38 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         drop(locked);
         return nothing_found(&asked, &standing, &survey, host).await;
     }
-    let Standing { world, decisions: _, known: _, looked: _ } = standing;
+    let Standing { context, decisions: _, known: _, looked: _ } = standing;
     let names = named(&found);
-    let allowed = match (&world.named, destroy.lose_data) {
+    let allowed = match (&context.named, destroy.lose_data) {
         (Some(_), false) => Allowed::Nothing,
         // If devplat made the cluster, the confirmation below covers its whole content.
         (Some(_), true) | (None, _) => Allowed::Everything,
     };
-    let plan = planning::removal(&survey, &allowed, &world)?;
-    if let (Some(named), false) = (&world.named, asked.yes) {
+    let plan = planning::removal(&survey, &allowed, &context)?;
+    if let (Some(named), false) = (&context.named, asked.yes) {
         // Only for the question, which can do without.
-        let read = host.or_stopped(async { Ok(world.capabilities(named).await.map(drop)) }).await?;
+        let read = host.or_stopped(async { Ok(context.capabilities(named).await.map(drop)) }).await?;
         tracing::debug!(?read, "capabilities");
     }
-    confirm(&question(&names, &world), "nothing was deleted", asked.yes, host)?;
+    confirm(&question(&names, &context), "nothing was deleted", asked.yes, host)?;
     let nothing_wanted = devplat_plan::Graph::empty();
-    let checking = check::check(plan, &nothing_wanted, &survey.found, &world);
+    let checking = check::check(plan, &nothing_wanted, &survey.found, &context);
     let checked = host.or_stopped(checking).await.map_err(|failure| nothing_deleted(failure, &asked))?;
     let apply = Apply {
-        world: Arc::clone(&world),
+        context: Arc::clone(&context),
         ui: host.ui.clone(),
         again: asked.again("destroy"),
         destroy: asked.again("destroy"),
     };
     apply.run(&checked).await?;
-    let last_look = async { observe_to_delete(&world).await.whole() };
+    let last_look = async { observe_to_delete(&context).await.whole() };
     let left = named(&ours(&host.or_stopped(last_look).await?));
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
             .hint(format!("run `{}` again", asked.again("destroy"))));
     }
     // Delete the keys and the identity of the platform last.
-    world.state.remove()?;
+    context.state.remove()?;
     drop(locked);
     host.ui.report(&Event::Destroyed {
         name: asked.name.to_string(),
@@ -187,7 +187,7 @@ async fn nothing_found(
     survey: &Survey,
     host: &Host,
 ) -> Result<(), Failure> {
-    let Standing { world, decisions, known, looked } = standing;
+    let Standing { context, decisions, known, looked } = standing;
     let foreign: Vec<Foreigner> = survey
         .inventory
         .values()
@@ -220,7 +220,7 @@ async fn nothing_found(
             .hint("name its place: DOCKER_HOST or DOCKER_CONTEXT for another engine, --context for a cluster")
             .hint(asked.forget_hint()));
     }
-    world.state.remove()?;
+    context.state.remove()?;
     host.ui.remark(&format!("no resource of platform {name} was found in {looked}"));
     if remembered {
         host.ui.remark("deleted its state folder");
@@ -261,17 +261,17 @@ fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-fn question(parts: &[String], world: &World) -> String {
-    match &world.named {
+fn question(parts: &[String], context: &PlatformContext) -> String {
+    match &context.named {
         None => format!(
             "delete {} of platform {}, with every dev server and home in it?",
             parts.join(" and "),
-            world.platform
+            context.platform
         ),
         Some(named) => format!(
             "delete platform {} from {} (context {})?",
-            world.platform,
-            world.title_of(named),
+            context.platform,
+            context.title_of(named),
             named.context.name
         ),
     }

@@ -37,13 +37,13 @@ pub(super) struct PlanArgs {
 pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
     let asked = Asked { take_over: args.take_over.take_over, ..args.platform.asked() };
     let request = Request::make(&asked, host, Purpose::Look).await?;
-    let planned = planning::plan(&request.inputs, &request.world, &args.losing.lose).await?;
+    let planned = planning::plan(&request.inputs, &request.context, &args.losing.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);
     } else {
         host.ui.say(&show(&planned.plan));
         cluster::report(&request, host);
-        for entry in planning::unfinished(&request.world)? {
+        for entry in planning::unfinished(&request.context)? {
             host.ui.remark(&format!("an earlier run did not finish: {} {}", entry.action, entry.step));
         }
     }

@@ -54,19 +54,19 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
     let asked = Asked { name: name.get(), context: context.context.clone(), ..Asked::default() };
     let reaching = async {
         let standing = request::standing(&asked, host, Purpose::Look).await?;
-        reach_cluster(&standing.world).await?;
-        let client = standing.world.client().await?;
+        reach_cluster(&standing.context).await?;
+        let client = standing.context.client().await?;
         Ok((standing, client))
     };
     let (standing, client) = host.or_stopped(Box::pin(reaching)).await?;
-    let world = &standing.world;
-    let port = port.unwrap_or_else(|| forwarded_port(&world.platform));
+    let context = &standing.context;
+    let port = port.unwrap_or_else(|| forwarded_port(&context.platform));
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| cannot_listen(address, &error, ports::check(address)))?;
     let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
-        let platform = &world.platform;
+        let platform = &context.platform;
         host.ui
             .remark(&format!("127.0.0.1:{port} leads to the bastion of platform {platform}; Ctrl-C ends it"));
         tokio::select! {

@@ -9,11 +9,11 @@ use super::{
     flags::{Answers, Name, Output},
 };
 use crate::{
+    context::{Parts, PlatformContext},
     failure::{Exit, Failure},
     host::Host,
     request::{self, Asked, Purpose, Request},
     resource::ssh_block,
-    world::{Parts, World},
 };
 
 const EXAMPLES: &str = "\
@@ -69,8 +69,8 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     decisions.ssh_config = true;
     state.remember(&decisions)?;
     let request = Request::make(&asked, host, Purpose::Look).await?;
-    crate::resource::reach_cluster(&request.world).await?;
-    ssh_block::add_alone(&request.inputs, &request.world, &host.ui).await?;
+    crate::resource::reach_cluster(&request.context).await?;
+    ssh_block::add_alone(&request.inputs, &request.context, &host.ui).await?;
     host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
     let others = ssh_block::others(&file, asked.name.as_str())?;
     if let Some(other) = others.first() {
@@ -88,9 +88,9 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     Ok(())
 }
 
-/// Returns the world without an engine and a cluster, which the removal does not need.
-fn offline(asked: &Asked, host: &Host) -> Result<Arc<World>, Failure> {
-    Ok(Arc::new(World::new(Parts {
+/// Returns the context without an engine and a cluster, which the removal does not need.
+fn offline(asked: &Asked, host: &Host) -> Result<Arc<PlatformContext>, Failure> {
+    Ok(Arc::new(PlatformContext::new(Parts {
         platform: asked.name.clone(),
         account: host.account.clone(),
         take_over: false,

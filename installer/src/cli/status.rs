@@ -11,6 +11,7 @@ use super::{
     flags::{Output, Platform},
 };
 use crate::{
+    context::{CLUSTER, PlatformContext},
     failure::Failure,
     host::Host,
     observe::{Survey, observe},
@@ -21,7 +22,6 @@ use crate::{
         next_line,
     },
     ui,
-    world::{CLUSTER, World},
 };
 
 /// The version of the JSON.
@@ -86,14 +86,14 @@ struct Fact {
 }
 
 impl ClusterStatus {
-    fn of(provider: Provider, needs: &Needs, world: &World) -> Self {
-        let known = world.known_capabilities();
-        let tried = world.known_enforcement();
+    fn of(provider: Provider, needs: &Needs, context: &PlatformContext) -> Self {
+        let known = context.known_capabilities();
+        let tried = context.known_enforcement();
         let facts = known.map(fitness::facts).into_iter().flatten().chain(fitness::enforcement_fact(tried));
         let remarks = known.map(|known| fitness::remarks(needs, known)).unwrap_or_default();
         let remark = fitness::enforcement_remark(tried).map(str::to_owned);
-        let (name, kubeconfig) = match &world.named {
-            None => (world.platform.as_str(), Some(world.state.kubeconfig().display().to_string())),
+        let (name, kubeconfig) = match &context.named {
+            None => (context.platform.as_str(), Some(context.state.kubeconfig().display().to_string())),
             Some(named) => (named.context.provider.name().unwrap_or(&named.context.name), None),
         };
         Self {
@@ -117,30 +117,30 @@ struct Part {
 pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     let asked = args.platform.asked();
     let request = Request::make(&asked, host, Purpose::Look).await?;
-    let Request { inputs, world, decisions, .. } = &request;
+    let Request { inputs, context, decisions, .. } = &request;
     let wanted = resource::desired(inputs)?;
-    let survey = observe(&wanted, world).await;
+    let survey = observe(&wanted, context).await;
     if let Some(failure) = unreachable(&survey) {
         return Err(failure);
     }
     let listed = wanted.iter().filter(|resource| resource.traits().listed);
     let parts: Vec<Part> = listed.map(|resource| part(resource, &survey)).collect();
     let ready = parts.iter().all(|part| part.ready);
-    let next = if ready { next_line(inputs, world) } else { again(&asked) };
+    let next = if ready { next_line(inputs, context) } else { again(&asked) };
     let provider = inputs.profile.cluster.provider();
-    let context = match &world.named {
+    let name_of_context = match &context.named {
         Some(named) => named.context.name.clone(),
-        None => format!("{provider}-{}", world.platform),
+        None => format!("{provider}-{}", context.platform),
     };
     let status = Status {
         version: VERSION,
         name: asked.name.to_string(),
         profile: decisions.profile.clone().unwrap_or_default(),
-        cluster: ClusterStatus::of(provider, &Needs::of(&inputs.profile), world),
-        context,
+        cluster: ClusterStatus::of(provider, &Needs::of(&inputs.profile), context),
+        context: name_of_context,
         ready,
         parts,
-        ssh: resource::ssh_line(inputs, world),
+        ssh: resource::ssh_line(inputs, context),
         next,
     };
     if host.ui.is_json() {

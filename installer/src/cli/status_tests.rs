@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::{
+    context::{NamedCluster, Parts},
     resource::tests::sight as unseen_tests,
     state::StateFolder,
-    world::{NamedCluster, Parts},
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/status.md");
@@ -136,12 +136,12 @@ fn cluster_of_another_provider_has_its_short_name() {
     let cluster = |maker: Maker| {
         let context =
             Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), provider: maker };
-        let world = World::new(Parts {
+        let context = PlatformContext::new(Parts {
             platform: PlatformName::default(),
             account: Account { uid: 1000, name: "alice".to_owned() },
             take_over: false,
             state: StateFolder::below(Path::new("state"), &PlatformName::default()),
-            stop: crate::world::Stop::default(),
+            stop: crate::context::Stop::default(),
             now: std::sync::Arc::new(jiff::Timestamp::now),
             surroundings: Surroundings::new(Vec::<(String, String)>::new(), None),
             engine: None,
@@ -149,7 +149,7 @@ fn cluster_of_another_provider_has_its_short_name() {
             plugins: std::sync::Arc::new(NoPlugins),
         });
         let needs = Needs { storage_class: None, exposure: Exposure::PortForward };
-        ClusterStatus::of(Provider::Existing, &needs, &world)
+        ClusterStatus::of(Provider::Existing, &needs, &context)
     };
     let of_kind = cluster(Maker::Kind("x".to_owned()));
     assert_eq!((of_kind.provider.as_str(), of_kind.name.as_str()), ("existing", "x"));

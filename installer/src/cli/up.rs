@@ -57,14 +57,14 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     let _locked = request::lock(&asked.state(host)?)?;
     let prepared = async {
         let request = Request::make(&asked, host, Purpose::Change).await?;
-        let made = planning::plan(&request.inputs, &request.world, &asked.lose).await?;
+        let made = planning::plan(&request.inputs, &request.context, &asked.lose).await?;
         Ok((request, made))
     };
     let (request, made) =
         host.or_stopped(Box::pin(prepared)).await.map_err(|failure| nothing_done(failure, &asked))?;
-    let Request { inputs, world, decisions, .. } = &request;
+    let Request { inputs, context, decisions, .. } = &request;
     // The finders have met the accounts whose platform is taken over.
-    let decisions = &Decisions { taken_over: world.taken_over.texts(), ..decisions.clone() };
+    let decisions = &Decisions { taken_over: context.taken_over.texts(), ..decisions.clone() };
     let changed = !made.plan.changes_nothing();
     host.ui.report(&Event::Planned {
         changes: made.plan.changes().count(),
@@ -72,28 +72,28 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     });
     if changed {
         cluster::report(&request, host);
-        if let Some(named) = &world.named {
-            let (title, context) = (world.title_of(named), &named.context.name);
+        if let Some(named) = &context.named {
+            let (title, context) = (context.title_of(named), &named.context.name);
             let question = format!("install platform {} into {title} (context {context})?", asked.name);
             confirm(&question, "nothing was done", asked.yes, host)?;
         }
-        let checking = check::check(made.plan, &made.wanted, &made.found, world);
+        let checking = check::check(made.plan, &made.wanted, &made.found, context);
         let checked = host.or_stopped(checking).await.map_err(|failure| nothing_done(failure, &asked))?;
-        world.state.remember(decisions)?;
+        context.state.remember(decisions)?;
         let apply = Apply {
-            world: std::sync::Arc::clone(world),
+            context: std::sync::Arc::clone(context),
             ui: host.ui.clone(),
             again: asked.again("up"),
             destroy: asked.again("destroy"),
         };
         apply.run(&checked).await?;
     } else {
-        world.state.remember(decisions)?;
+        context.state.remember(decisions)?;
     }
     cluster::report_enforcement(&request, host);
     host.ui.report(&Event::Ready {
         name: asked.name.to_string(),
-        next: next_line(inputs, world),
+        next: next_line(inputs, context),
         seconds: start.elapsed().as_secs_f64(),
         changed,
     });

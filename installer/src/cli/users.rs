@@ -63,12 +63,12 @@ pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
         Users::List(_) => None,
     };
     let standing = request::standing(&asked, host, Purpose::Look).await?;
-    let world = &standing.world;
-    reach_cluster(world).await?;
-    let api: Api<DevUser> = Api::all(world.client().await?);
+    let context = &standing.context;
+    reach_cluster(context).await?;
+    let api: Api<DevUser> = Api::all(context.client().await?);
     match users {
-        Users::Add(add) => add::put(world, &api, add, host).await,
+        Users::Add(add) => add::put(context, &api, add, host).await,
         Users::List(_) => list::list(&api, &asked, host).await,
-        Users::Remove(remove) => remove::remove(world, &api, remove, host).await,
+        Users::Remove(remove) => remove::remove(context, &api, remove, host).await,
     }
 }

@@ -6,9 +6,9 @@ use devplat_plan::{Graph, How, Id, Inventory, KindName, Planned, Sight, Verdict,
 use futures::future::join_all;
 
 use crate::{
+    context::PlatformContext,
     failure::Failure,
     resource::{AnyResource, CLUSTER, Found, KINDS, KindEntry, SeenThrough, Wanted},
-    world::World,
 };
 
 /// The found resources, and the kinds that could not be searched.
@@ -33,25 +33,25 @@ impl Survey {
 }
 
 /// Finds all resources of the platform and compares them with `wanted`.
-pub async fn observe(wanted: &Graph<AnyResource>, world: &World) -> Survey {
+pub async fn observe(wanted: &Graph<AnyResource>, context: &PlatformContext) -> Survey {
     let wanted: Vec<AnyResource> = wanted.iter().cloned().collect();
-    search(Wanted::These(&wanted), world).await
+    search(Wanted::These(&wanted), context).await
 }
 
 /// Finds all resources of the platform, none of which is wanted any longer.
-pub async fn observe_to_delete(world: &World) -> Survey {
-    search(Wanted::Nothing, world).await
+pub async fn observe_to_delete(context: &PlatformContext) -> Survey {
+    search(Wanted::Nothing, context).await
 }
 
-async fn search(purpose: Wanted<'_>, world: &World) -> Survey {
+async fn search(purpose: Wanted<'_>, context: &PlatformContext) -> Survey {
     let wanted = purpose.all();
     let mut survey = Survey::default();
-    look(SeenThrough::Nothing, purpose, world, &mut survey).await;
+    look(SeenThrough::Nothing, purpose, context, &mut survey).await;
     let cluster = CLUSTER.single();
     if replaced(&cluster, wanted, &survey) {
         unknown(wanted, "unknown, because the cluster is not the one that the profile wants", &mut survey);
-    } else if world.cluster().is_some() {
-        look(SeenThrough::Cluster, purpose, world, &mut survey).await;
+    } else if context.cluster().is_some() {
+        look(SeenThrough::Cluster, purpose, context, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {
         unknown(wanted, "unknown while the cluster is not running", &mut survey);
     }
@@ -91,9 +91,9 @@ impl Survey {
 }
 
 /// Runs the finders of these kinds concurrently and stores the outputs of the found resources.
-async fn look(through: SeenThrough, purpose: Wanted<'_>, world: &World, survey: &mut Survey) {
+async fn look(through: SeenThrough, purpose: Wanted<'_>, context: &PlatformContext, survey: &mut Survey) {
     let kinds: Vec<&KindEntry> = KINDS.iter().filter(|kind| kind.seen == through).collect();
-    let looks = kinds.iter().map(|kind| kind.find(world, purpose));
+    let looks = kinds.iter().map(|kind| kind.find(context, purpose));
     let mut ids = BTreeSet::new();
     for (kind, outcome) in kinds.iter().zip(join_all(looks).await) {
         match outcome {
@@ -110,7 +110,7 @@ async fn look(through: SeenThrough, purpose: Wanted<'_>, world: &World, survey: 
     for id in ids {
         let wanted = with_id(purpose.all(), &id);
         if let Some(kept) = survey.found.get(&id).and_then(|all| kept(all, wanted)) {
-            kept.store_output(world);
+            kept.store_output(context);
         }
     }
 }

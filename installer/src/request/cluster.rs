@@ -13,10 +13,10 @@ use devplat_profile::Cluster;
 use kube::config::Kubeconfig;
 
 use crate::{
+    context::NamedCluster,
     failure::{Exit, Failure},
     host::Host,
     state::Decisions,
-    world::NamedCluster,
 };
 
 /// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
     hosting::Hosting,
-    recognition::{Delivery as Way, Distribution},
+    recognition::{DefaultDelivery, Distribution},
 };
 use devplat_profile::{Cluster, ExistingDelivery, LocalDelivery, Origin, RemoteRegistry};
 use devplat_tool::{
@@ -15,29 +15,29 @@ use devplat_tool::{
 
 use super::minikube;
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
     platform::{Delivery, NodeImport, maker},
     state::{Decisions, RememberedDelivery},
-    world::World,
 };
 
 const NAME_A_REGISTRY: &str = "name a registry that its nodes can pull from: --set images.registry=registry.example/team (`docker login` first)";
 const NAME_ITS_ENGINE: &str =
     "name the Docker engine that its nodes run in, with DOCKER_HOST or DOCKER_CONTEXT";
 
-/// Decides, and returns the decision to remember. If images are imported through an engine, adds it to the world.
+/// Decides, and returns the decision to remember. If images are imported through an engine, adds it to the context.
 pub(super) async fn decide(
     cluster: &Cluster,
     before: &Decisions,
-    world: &mut World,
+    context: &mut PlatformContext,
     host: &Host,
 ) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
     match cluster.origin() {
         Origin::Created(local) => {
             let delivery = match local.delivery {
                 LocalDelivery::Nodes => {
-                    let label = format!("{}={}", maker(local.provider).cluster_label(), world.platform);
+                    let label = format!("{}={}", maker(local.provider).cluster_label(), context.platform);
                     Delivery::Nodes(NodeImport::Engine { label })
                 }
                 LocalDelivery::LocalRegistry(registry) => Delivery::LocalRegistry(registry.clone()),
@@ -53,15 +53,15 @@ pub(super) async fn decide(
                     let engine = Engine::connect(&host.surroundings).await?;
                     let containers = engine.containers(label).await?;
                     // The shell may now select another engine, with a cluster of the same name.
-                    lead_there(&containers, &engine, world).await.map_err(|failure| {
+                    lead_there(&containers, &engine, context).await.map_err(|failure| {
                         failure.while_doing("cannot import images into the nodes as before")
                     })?;
-                    world.engine = Some(engine);
+                    context.engine = Some(engine);
                 }
                 Ok((delivery, Some(known.clone())))
             }
-            (ExistingDelivery::Auto, None) => found(world, host, true).await,
-            (ExistingDelivery::Nodes, _) => found(world, host, false).await,
+            (ExistingDelivery::Auto, None) => found(context, host, true).await,
+            (ExistingDelivery::Nodes, _) => found(context, host, false).await,
         },
     }
 }
@@ -85,12 +85,12 @@ fn recalled(known: &RememberedDelivery) -> Delivery {
 /// Returns the delivery that the cluster offers: a registry that it announces (if `registry` may be used), or else
 /// import into its nodes.
 async fn found(
-    world: &mut World,
+    context: &mut PlatformContext,
     host: &Host,
     registry: bool,
 ) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
-    let named = world.named.clone().ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
-    let capabilities = world.capabilities(&named).await?.clone();
+    let named = context.named.clone().ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
+    let capabilities = context.capabilities(&named).await?.clone();
     if registry
         && let Some(hosting) = &capabilities.registry_hosting
         && let Some(remembered) = announced(hosting, host).await
@@ -100,16 +100,16 @@ async fn found(
     let distribution = &capabilities.recognition.distribution;
     let of = format!("the nodes of context {:?} ({distribution})", named.context.name);
     let imported = match (distribution.consequences().delivery, distribution) {
-        (Way::NodeImport, Distribution::Kind { name }) => {
-            engine_nodes(Maker::Kind, name, &capabilities.nodes, world, host).await
+        (DefaultDelivery::NodeImport, Distribution::Kind { name }) => {
+            engine_nodes(Maker::Kind, name, &capabilities.nodes, context, host).await
         }
-        (Way::NodeImport, Distribution::K3d { name }) => {
-            engine_nodes(Maker::K3d, name, &capabilities.nodes, world, host).await
+        (DefaultDelivery::NodeImport, Distribution::K3d { name }) => {
+            engine_nodes(Maker::K3d, name, &capabilities.nodes, context, host).await
         }
-        (Way::MinikubeImageLoad, Distribution::Minikube { name }) => {
+        (DefaultDelivery::MinikubeImageLoad, Distribution::Minikube { name }) => {
             minikube::usable(name, &capabilities.runtimes, host).await
         }
-        (Way::NodeImport | Way::MinikubeImageLoad | Way::Registry, _) => {
+        (DefaultDelivery::NodeImport | DefaultDelivery::MinikubeImageLoad | DefaultDelivery::Registry, _) => {
             let why = format!("images reach {of} only through a registry");
             return Err(Failure::new(Exit::Usage, why).hint(NAME_A_REGISTRY));
         }
@@ -145,7 +145,7 @@ async fn engine_nodes(
     maker: Maker,
     name: &str,
     there: &BTreeSet<String>,
-    world: &mut World,
+    context: &mut PlatformContext,
     host: &Host,
 ) -> Result<RememberedDelivery, Failure> {
     let engine = Engine::connect(&host.surroundings).await?;
@@ -168,14 +168,18 @@ async fn engine_nodes(
         };
         return Err(Failure::new(Exit::Usage, why).hint(NAME_ITS_ENGINE));
     }
-    lead_there(&containers, &engine, world).await?;
-    world.engine = Some(engine);
+    lead_there(&containers, &engine, context).await?;
+    context.engine = Some(engine);
     Ok(RememberedDelivery::EngineNodes { label })
 }
 
 /// Fails unless one of these containers publishes the API server's address of the named context.
-async fn lead_there(containers: &[Container], engine: &Engine, world: &World) -> Result<(), Failure> {
-    let server = world.named.as_ref().map(|named| named.context.server.clone()).unwrap_or_default();
+async fn lead_there(
+    containers: &[Container],
+    engine: &Engine,
+    context: &PlatformContext,
+) -> Result<(), Failure> {
+    let server = context.named.as_ref().map(|named| named.context.server.clone()).unwrap_or_default();
     if api::leads_to(&server, containers).await {
         return Ok(());
     }

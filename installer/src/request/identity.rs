@@ -8,10 +8,10 @@ use devplat_tool::local::Account;
 
 use super::{Asked, Purpose};
 use crate::{
+    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
     host::Host,
-    state::{Decisions, Place},
-    world::{ClusterAccess, World},
+    state::{Decisions, Location},
 };
 
 /// A platform that another account created.
@@ -41,13 +41,13 @@ impl fmt::Display for OtherAccount {
 /// taken over. A verb that changes nothing only prints a remark. The marks in a Docker engine are checked by the finders.
 pub(super) async fn check_account(
     before: &Decisions,
-    world: &World,
+    context: &PlatformContext,
     purpose: Purpose,
     host: &Host,
 ) -> Result<(), Failure> {
-    let other = match remembered_account(before, world) {
+    let other = match remembered_account(before, context) {
         Some(other) => Some(other),
-        None => installed_by(world).await?,
+        None => installed_by(context).await?,
     };
     match (other, purpose) {
         (None, _) => Ok(()),
@@ -62,65 +62,67 @@ pub(super) async fn check_account(
 }
 
 /// Returns the account that the remembered decisions name, if it is another one.
-fn remembered_account(before: &Decisions, world: &World) -> Option<OtherAccount> {
+fn remembered_account(before: &Decisions, context: &PlatformContext) -> Option<OtherAccount> {
     let account = Account::parse(before.account.as_ref()?, ':')?;
-    if account.uid == world.account.uid || world.takes_over(&account) {
+    if account.uid == context.account.uid || context.takes_over(&account) {
         return None;
     }
-    Some(other(account, format!("state folder {}", world.state.path().display()), world))
+    Some(other(account, format!("state folder {}", context.state.path().display()), context))
 }
 
 /// Returns the account that the mark in an existing cluster names, if it is another one. The account may be one of another
 /// machine, where the same user ID belongs to another user, so the name counts as well.
-async fn installed_by(world: &World) -> Result<Option<OtherAccount>, Failure> {
-    let Some(named) = &world.named else { return Ok(None) };
-    let client = world.client_of(&ClusterAccess::named(named)).await?;
-    let mark = match identity::account(&client, world.platform.as_str()).await {
+async fn installed_by(context: &PlatformContext) -> Result<Option<OtherAccount>, Failure> {
+    let Some(named) = &context.named else { return Ok(None) };
+    let client = context.client_of(&ClusterAccess::named(named)).await?;
+    let mark = match identity::account(&client, context.platform.as_str()).await {
         Ok(mark) => mark,
         // The full check of the cluster gives a better error than this single failed call.
         Err(error) => {
-            context::reach(&client, &named.context, world).await?;
+            context::reach(&client, &named.context, context).await?;
             return Err(error.into());
         }
     };
     let Some(account) = mark.and_then(|mark| Account::parse(&mark, ':')) else { return Ok(None) };
-    if account == world.account || world.takes_over(&account) {
+    if account == context.account || context.takes_over(&account) {
         return Ok(None);
     }
-    Ok(Some(other(account, format!("the cluster of context {:?}", named.context.name), world)))
+    Ok(Some(other(account, format!("the cluster of context {:?}", named.context.name), context)))
 }
 
-fn other(account: Account, named_by: String, world: &World) -> OtherAccount {
-    OtherAccount { account, named_by, platform: world.platform.to_string(), own: world.account.clone() }
+fn other(account: Account, named_by: String, context: &PlatformContext) -> OtherAccount {
+    OtherAccount { account, named_by, platform: context.platform.to_string(), own: context.account.clone() }
 }
 
 /// Returns the engine or the cluster of the platform.
-pub(super) async fn place(world: &World) -> Result<Place, Failure> {
-    if let Some(named) = &world.named {
-        let client = world.client_of(&ClusterAccess::named(named)).await?;
+pub(super) async fn place(context: &PlatformContext) -> Result<Location, Failure> {
+    if let Some(named) = &context.named {
+        let client = context.client_of(&ClusterAccess::named(named)).await?;
         let uid = match identity::cluster_uid(&client).await {
             Ok(uid) => uid,
             // The full check of the cluster gives a better error than this single failed call.
             Err(error) => {
-                context::reach(&client, &named.context, world).await?;
+                context::reach(&client, &named.context, context).await?;
                 return Err(error.into());
             }
         };
-        return Ok(Place::Cluster { uid: uid.to_string(), server: named.context.server.clone() });
+        return Ok(Location::Cluster { uid: uid.to_string(), server: named.context.server.clone() });
     }
-    let engine = world.engine()?;
-    Ok(Place::Engine { id: engine.info().await?.id, endpoint: engine.endpoint() })
+    let engine = context.engine()?;
+    Ok(Location::Engine { id: engine.info().await?.id, endpoint: engine.endpoint() })
 }
 
 /// Fails if the platform was created in another engine or cluster.
-pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<(), Failure> {
-    let platform = &world.platform;
+pub(super) fn check(before: &Decisions, now: &Location, context: &PlatformContext) -> Result<(), Failure> {
+    let platform = &context.platform;
     // Without the given context, which may name another place than the remembered one.
     let asked = Asked { name: platform.clone(), ..Asked::default() };
     let (destroy, forget) = (asked.again("destroy"), asked.forget_hint());
     let other_name = "or choose another platform name with --name";
     match (&before.place, now) {
-        (Some(Place::Engine { id: was, endpoint: at }), Place::Engine { id, endpoint }) if was != id => {
+        (Some(Location::Engine { id: was, endpoint: at }), Location::Engine { id, endpoint })
+            if was != id =>
+        {
             let why = format!(
                 "platform {platform} was made in the Docker engine {was} at {at}; this one, at {endpoint}, is {id}"
             );
@@ -129,7 +131,9 @@ pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<()
                 .hint(forget)
                 .hint(other_name))
         }
-        (Some(Place::Cluster { uid: was, server: at }), Place::Cluster { uid, server }) if was != uid => {
+        (Some(Location::Cluster { uid: was, server: at }), Location::Cluster { uid, server })
+            if was != uid =>
+        {
             let why = format!(
                 "platform {platform} was installed into another cluster: its namespace kube-system had UID {was} (at {at}), this one's has {uid} (at {server})"
             );
@@ -140,21 +144,21 @@ pub(super) fn check(before: &Decisions, now: &Place, world: &World) -> Result<()
                 .hint(forget)
                 .hint(other_name))
         }
-        (Some(Place::Engine { endpoint, .. }), Place::Cluster { .. }) => {
+        (Some(Location::Engine { endpoint, .. }), Location::Cluster { .. }) => {
             let why =
                 format!("platform {platform} is in a cluster of its own in the Docker engine at {endpoint}");
             Err(Failure::new(Exit::Usage, why)
                 .hint(format!("`{destroy}` deletes that one first"))
                 .hint(other_name))
         }
-        (Some(Place::Cluster { server, .. }), Place::Engine { .. }) => {
+        (Some(Location::Cluster { server, .. }), Location::Engine { .. }) => {
             let why = format!("platform {platform} is installed in the cluster at {server}");
             Err(Failure::new(Exit::Usage, why)
                 .hint(format!("`{destroy}` deletes it from there first"))
                 .hint(other_name))
         }
         (None, _)
-        | (Some(Place::Engine { .. }), Place::Engine { .. })
-        | (Some(Place::Cluster { .. }), Place::Cluster { .. }) => Ok(()),
+        | (Some(Location::Engine { .. }), Location::Engine { .. })
+        | (Some(Location::Cluster { .. }), Location::Cluster { .. }) => Ok(()),
     }
 }

@@ -25,19 +25,19 @@ use devplat_tool::{
 };
 
 use crate::{
+    context::{Parts, PlatformContext, TakenOver},
     failure::{Exit, Failure},
     host::Host,
     platform::{DevImage, PlatformInputs, programs::AllPrograms},
-    state::{Decisions, EngineLock, Lock, LockError, Place, RememberedFile, StateError, StateFolder},
-    world::{Parts, TakenOver, World},
+    state::{Decisions, EngineLock, Location, Lock, LockError, RememberedFile, StateError, StateFolder},
 };
 
 /// The input of verbs that create or compare.
 pub struct Request {
     /// The input of the platform.
     pub inputs: Arc<PlatformInputs>,
-    /// The world to act on.
-    pub world: Arc<World>,
+    /// The context to act on.
+    pub context: Arc<PlatformContext>,
     /// The decisions to remember after the apply.
     pub decisions: Decisions,
     _engine_lock: Option<EngineLock>,
@@ -94,7 +94,7 @@ impl Request {
                 Some(cluster::named(named.or_else(|| before.context.clone()), host)?)
             }
         };
-        let mut world = World::new(Parts {
+        let mut context = PlatformContext::new(Parts {
             platform: asked.name.clone(),
             account: host.account.clone(),
             take_over: asked.take_over,
@@ -108,14 +108,14 @@ impl Request {
         })
         .accepting(TakenOver::of(&before.taken_over))
         .given(asked.context.clone());
-        let place = identity::place(&world).await?;
-        identity::check(&before, &place, &world)?;
-        identity::check_account(&before, &world, purpose, host).await?;
+        let place = identity::place(&context).await?;
+        identity::check(&before, &place, &context)?;
+        identity::check_account(&before, &context, purpose, host).await?;
         let engine_lock = match (purpose, &place) {
-            (Purpose::Change, Place::Engine { id, .. }) => Some(engine_lock(id, &asked.name)?),
-            (Purpose::Change, Place::Cluster { .. }) | (Purpose::Look, _) => None,
+            (Purpose::Change, Location::Engine { id, .. }) => Some(engine_lock(id, &asked.name)?),
+            (Purpose::Change, Location::Cluster { .. }) | (Purpose::Look, _) => None,
         };
-        let (delivery, remembered) = delivery::decide(&profile.cluster, &before, &mut world, host).await?;
+        let (delivery, remembered) = delivery::decide(&profile.cluster, &before, &mut context, host).await?;
         let dev_image = dev_image(&profile.dev_servers.image, &before, host).await?;
         let own_templates = own_templates(asked, &before, host)?;
         if asked.templates.is_none() && !own_templates.is_empty() {
@@ -144,7 +144,7 @@ impl Request {
             set: recalled.sets,
             variables: recalled.loaded.variables.into_iter().collect(),
             config_file: inputs.config_file.clone().map(|(path, text)| RememberedFile { path, text }),
-            context: world.named.as_ref().map(|named| named.context.name.clone()),
+            context: context.named.as_ref().map(|named| named.context.name.clone()),
             dev_server_image: Some(match &inputs.dev_image {
                 DevImage::Debian(_) => "debian".to_owned(),
                 DevImage::Reference(reference) => reference.clone(),
@@ -152,12 +152,17 @@ impl Request {
             place: Some(place),
             account: Some(host.account.to_string()),
             // `up` adds the accounts that the finders meet.
-            taken_over: world.taken_over.texts(),
+            taken_over: context.taken_over.texts(),
             delivery: remembered,
             ssh_config: before.ssh_config,
             templates: own_templates,
         };
-        Ok(Self { inputs: Arc::new(inputs), world: Arc::new(world), decisions, _engine_lock: engine_lock })
+        Ok(Self {
+            inputs: Arc::new(inputs),
+            context: Arc::new(context),
+            decisions,
+            _engine_lock: engine_lock,
+        })
     }
 }
 
@@ -189,10 +194,10 @@ pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
 }
 
 /// Locks the platform against other accounts in its Docker engine, if it uses one.
-pub async fn lock_engine(world: &World) -> Result<Option<EngineLock>, Failure> {
-    match &world.engine {
+pub async fn lock_engine(context: &PlatformContext) -> Result<Option<EngineLock>, Failure> {
+    match &context.engine {
         None => Ok(None),
-        Some(engine) => Ok(Some(engine_lock(&engine.info().await?.id, &world.platform)?)),
+        Some(engine) => Ok(Some(engine_lock(&engine.info().await?.id, &context.platform)?)),
     }
 }
 

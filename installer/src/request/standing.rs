@@ -8,10 +8,10 @@ use devplat_tool::docker::Engine;
 
 use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile, sudo};
 use crate::{
+    context::{ClusterAccess, NamedCluster, Parts, PlatformContext, TakenOver},
     failure::{Exit, Failure},
     host::Host,
-    state::{Decisions, Place, StateFolder},
-    world::{ClusterAccess, NamedCluster, Parts, TakenOver, World},
+    state::{Decisions, Location, StateFolder},
 };
 
 /// How long the search for a platform's marks in the contexts of a kubeconfig may take.
@@ -21,8 +21,8 @@ const MOST: usize = 20;
 
 /// A platform that exists, or that must be searched for.
 pub struct Standing {
-    /// The world to act on.
-    pub world: Arc<World>,
+    /// The context to act on.
+    pub context: Arc<PlatformContext>,
     /// The remembered decisions.
     pub decisions: Decisions,
     /// Whether the command line or the decisions name its place. Otherwise it is searched for by its marks.
@@ -69,15 +69,15 @@ pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<St
             }
         },
     };
-    let world = World::new(parts(asked, host, state, engine, named))
+    let context = PlatformContext::new(parts(asked, host, state, engine, named))
         .accepting(TakenOver::of(&decisions.taken_over))
         .given(asked.context.clone());
-    if decisions.place.is_some() && (world.engine.is_some() || world.named.is_some()) {
-        let now = places::place(&world).await.map_err(|failure| or_forget(failure, asked))?;
-        places::check(&decisions, &now, &world)?;
+    if decisions.place.is_some() && (context.engine.is_some() || context.named.is_some()) {
+        let now = places::place(&context).await.map_err(|failure| or_forget(failure, asked))?;
+        places::check(&decisions, &now, &context)?;
     }
-    places::check_account(&decisions, &world, purpose, host).await?;
-    Ok(Standing { world: Arc::new(world), decisions, known, looked })
+    places::check_account(&decisions, &context, purpose, host).await?;
+    Ok(Standing { context: Arc::new(context), decisions, known, looked })
 }
 
 fn parts(
@@ -124,7 +124,7 @@ fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Wh
         return Ok((Some(named(context)?), true));
     }
     match (&decisions.place, &decisions.context) {
-        (Some(Place::Cluster { .. }) | None, Some(context)) => Ok((Some(remembered(context)?), true)),
+        (Some(Location::Cluster { .. }) | None, Some(context)) => Ok((Some(remembered(context)?), true)),
         (Some(_), _) => Ok((Some(Where::Engine), true)),
         (None, None) => Ok((Some(Where::Engine), decisions.profile.is_some())),
     }
@@ -176,9 +176,9 @@ async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
     let asks = contexts.map(|name| async move {
         let named = cluster::named(Some(name.clone()), host).ok()?;
         let state = asked.state(host).ok()?;
-        let world = World::new(parts(asked, host, state, None, Some(named.clone())));
+        let context = PlatformContext::new(parts(asked, host, state, None, Some(named.clone())));
         let answer = async {
-            let client = world.client_of(&ClusterAccess::named(&named)).await.ok()?;
+            let client = context.client_of(&ClusterAccess::named(&named)).await.ok()?;
             let platforms = identity::platforms(&client).await.ok()?;
             platforms.iter().any(|platform| platform == asked.name.as_str()).then_some(name)
         };

@@ -11,11 +11,11 @@ use devplat_image::{Damage, Finding, ImageName, Stored};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_tool::{debian, scratch::Scratch};
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::BUILD};
+use super::{Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::BUILD};
 use crate::{
     failure::{Exit, Failure},
     platform::{DevImage, PlatformInputs},
-    world::World,
+    context::PlatformContext,
 };
 
 /// An image to assemble.
@@ -25,11 +25,11 @@ pub(crate) struct Build {
     inputs: Arc<PlatformInputs>,
 }
 
-impl Kind for Build {
+impl ResourceKind for Build {
     const NAME: KindName = BUILD;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = None;
@@ -57,7 +57,7 @@ impl Kind for Build {
         })
     }
 
-    async fn find(_: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(_: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let mut seen: Vec<Seen<Self>> = Vec::new();
         for build in wanted.of::<Self>() {
             match build.inputs.found(build.image)? {
@@ -115,7 +115,7 @@ impl Build {
         let folder = Scratch::new(&notes)?;
         let target = folder.path().join("root.tar");
         let report = |step: &str| cx.report(step);
-        debian::bootstrap(&cx.world.surroundings, recipe, &target, report).await?;
+        debian::bootstrap(&cx.context.surroundings, recipe, &target, report).await?;
         cx.report("compressing the layer");
         Ok((folder, target))
     }

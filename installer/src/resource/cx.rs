@@ -1,4 +1,4 @@
-//! The context of a step: the world, the journal, progress reports and requests to stop.
+//! The context of a step: the context, the journal, progress reports and requests to stop.
 
 use std::{
     error::Error,
@@ -13,17 +13,17 @@ use devplat_plan::{Action, Id, Physical, StepId};
 use futures::future::BoxFuture;
 
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     journal::{self, Entry, Journal, Outcome},
     ui::{Event, Ui},
-    world::World,
 };
 
 /// The context of one step. Clones belong to the same step.
 #[derive(Clone)]
 pub struct Cx {
-    /// The world that the step acts on.
-    pub world: Arc<World>,
+    /// The context that the step acts on.
+    pub context: Arc<PlatformContext>,
     step: StepId,
     action: Action,
     journal: Arc<Mutex<Journal>>,
@@ -33,21 +33,21 @@ pub struct Cx {
 impl Cx {
     /// Returns the context of `action` on `step`.
     pub fn new(
-        world: Arc<World>,
+        context: Arc<PlatformContext>,
         step: StepId,
         action: Action,
         journal: Arc<Mutex<Journal>>,
         ui: Ui,
     ) -> Self {
-        Self { world, step, action, journal, ui }
+        Self { context, step, action, journal, ui }
     }
 
     /// Begins a step outside of a plan, with its own journal.
-    pub fn alone(world: Arc<World>, id: Id, action: Action, ui: Ui) -> Result<Self, Failure> {
-        world.state.make()?;
-        let (journal, _) = Journal::open(&world.state.journal())?;
+    pub fn alone(context: Arc<PlatformContext>, id: Id, action: Action, ui: Ui) -> Result<Self, Failure> {
+        context.state.make()?;
+        let (journal, _) = Journal::open(&context.state.journal())?;
         let step = StepId { id, generation: 0, deletes: None };
-        let cx = Self::new(world, step, action, Arc::new(Mutex::new(journal)), ui);
+        let cx = Self::new(context, step, action, Arc::new(Mutex::new(journal)), ui);
         cx.outcome(Outcome::Begun)?;
         Ok(cx)
     }
@@ -126,14 +126,14 @@ impl Cx {
     /// Writes a file of the state folder, as one call.
     pub async fn write_file(&self, path: &Path, text: &str) -> Result<(), Failure> {
         let file = Physical(path.display().to_string());
-        let work = async { self.world.state.write(path, text) };
+        let work = async { self.context.state.write(path, text) };
         self.call(format!("write {file}"), |()| Some(file), work).await
     }
 
     /// Deletes a file of the state folder, as one call.
     pub async fn delete_file(&self, path: &Path) -> Result<(), Failure> {
         let file = Physical(path.display().to_string());
-        let work = async { self.world.state.delete(path) };
+        let work = async { self.context.state.delete(path) };
         self.call(format!("delete {file}"), |()| Some(file), work).await
     }
 
@@ -153,7 +153,7 @@ impl Cx {
         what: &[(Option<String>, Outcome, Option<Physical>)],
         synced: bool,
     ) -> Result<(), journal::Error> {
-        let at = (self.world.now)();
+        let at = (self.context.now)();
         let deleted = self.step.deletes.as_ref();
         let entries: Vec<Entry> = what
             .iter()
@@ -178,7 +178,7 @@ impl Pace for Cx {
     }
 
     fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
-        self.world.pause(period)
+        self.context.pause(period)
     }
 
     /// Not synced: a killed run loses nothing by that, and after a power cut the objects are found by their labels.

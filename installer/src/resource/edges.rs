@@ -9,8 +9,8 @@ use super::{
     node_registry,
 };
 use crate::{
+    context::PlatformContext,
     platform::{Delivery, PlatformInputs},
-    world::World,
 };
 
 /// Returns the resource that delivers an image to the nodes.
@@ -27,11 +27,11 @@ pub(super) fn pulled_through(inputs: &PlatformInputs) -> Option<Id> {
 }
 
 /// Returns the cluster if its deletion deletes the resources in it, which holds if devplat created it.
-pub(super) fn dies_with(inputs: &PlatformInputs) -> Option<Id> {
+pub(super) fn deleted_with(inputs: &PlatformInputs) -> Option<Id> {
     inputs.profile.cluster.local().map(|_| CLUSTER.single())
 }
 
 /// The same for found resources, without a profile.
-pub(super) fn dies_with_of(world: &World) -> Option<Id> {
-    world.named.is_none().then(|| CLUSTER.single())
+pub(super) fn deleted_with_of(context: &PlatformContext) -> Option<Id> {
+    context.named.is_none().then(|| CLUSTER.single())
 }

@@ -7,13 +7,13 @@ use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Verdict};
 use devplat_profile::Origin;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     fitness::{self, Needs},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::{ClusterAccess, World},
+    context::{ClusterAccess, PlatformContext},
 };
 
 /// An existing cluster.
@@ -22,11 +22,11 @@ pub(crate) struct Existing {
     needs: Needs,
 }
 
-impl Kind for Existing {
+impl ResourceKind for Existing {
     const NAME: KindName = CLUSTER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
     const DELETE: Option<super::kind::Remove<Self>> = None;
@@ -55,13 +55,13 @@ impl Kind for Existing {
 
     /// Checks that the cluster answers, that the user has the rights to install, and that version and nodes are
     /// supported. The error names the failed check.
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let Some(named) = &world.named else { return Ok(Vec::new()) };
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(named) = &context.named else { return Ok(Vec::new()) };
         let access = ClusterAccess::named(named);
-        let client = world.client_of(&access).await?;
-        context::reach(&client, &named.context, world).await?;
+        let client = context.client_of(&access).await?;
+        context::reach(&client, &named.context, context).await?;
         let capabilities = match wanted {
-            Wanted::These(_) => Some(Box::new(world.capabilities(named).await?.clone())),
+            Wanted::These(_) => Some(Box::new(context.capabilities(named).await?.clone())),
             Wanted::Nothing | Wanted::Outputs => None,
         };
         let seen = Seen::ours(CLUSTER.single(), named.context.name.clone(), capabilities, Some(access));
@@ -77,7 +77,7 @@ impl Kind for Existing {
     }
 
     async fn settle(&self, cx: &Cx) -> Result<ClusterAccess, Failure> {
-        let named = cx.world.named.as_ref();
+        let named = cx.context.named.as_ref();
         let named = named.ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
         Ok(ClusterAccess::named(named))
     }

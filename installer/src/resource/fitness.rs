@@ -176,7 +176,7 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
 mod tests {
     use devplat_kubernetes::{
         ObjectRef,
-        recognition::{Delivery, Distribution, Evidence, Exposure as Usual, Recognition, recognise},
+        recognition::{DefaultDelivery, Distribution, Evidence, Exposure as Usual, Recognition, recognise},
     };
 
     use super::*;
@@ -306,7 +306,7 @@ mod tests {
                 distribution,
                 Distribution::K3d { .. } | Distribution::Kind { .. } | Distribution::Minikube { .. }
             );
-            assert_eq!(named, row.delivery != Delivery::Registry, "{distribution}");
+            assert_eq!(named, row.delivery != DefaultDelivery::Registry, "{distribution}");
         }
     }
 

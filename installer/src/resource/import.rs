@@ -8,7 +8,7 @@ use std::{
 };
 
 use devplat_image::{Digest, ImageName, Stored, write_archive, write_tagged_archive};
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
 use devplat_tool::{
     docker::{Container, Engine, EngineError},
     local::{Maker, containerd},
@@ -16,13 +16,13 @@ use devplat_tool::{
 };
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     names::{BUILD, IMPORT},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, NodeImport, PlatformInputs},
-    world::World,
+    context::PlatformContext,
 };
 
 /// How long containerd may take to answer after the start of a node.
@@ -38,11 +38,11 @@ pub(crate) struct Import {
     inputs: Arc<PlatformInputs>,
 }
 
-impl Kind for Import {
+impl ResourceKind for Import {
     const NAME: KindName = IMPORT;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
     /// Never, because running dev servers may use an older image. The kubelet deletes unused images.
@@ -64,7 +64,7 @@ impl Kind for Import {
         let cluster = CLUSTER.single();
         Edges {
             needs: vec![BUILD.named(self.image.as_str()), cluster.clone()],
-            dies_with: Some(cluster.clone()),
+            deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
         }
@@ -76,13 +76,13 @@ impl Kind for Import {
             ImageName::Base => Duration::from_secs(5),
         };
         let takes = match self.by {
-            NodeImport::Engine { .. } => Takes::Engine,
-            NodeImport::Minikube { .. } => Takes::Tool("minikube"),
+            NodeImport::Engine { .. } => Requirement::Engine,
+            NodeImport::Minikube { .. } => Requirement::Tool("minikube"),
         };
-        Facts::lasting(usual).taking([takes])
+        Facts::lasting(usual).requiring([takes])
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let mut stored = Vec::new();
         for import in wanted.of::<Self>() {
             let found = import.inputs.stored(import.image)?;
@@ -93,7 +93,7 @@ impl Kind for Import {
         }
         let Some((first, _)) = stored.first() else { return Ok(Vec::new()) };
         let names: Vec<String> = stored.iter().map(|(_, name)| name.clone()).collect();
-        let there = present(&first.by, &names, world).await?;
+        let there = present(&first.by, &names, context).await?;
         let found = stored.into_iter().filter(|(_, name)| there.contains(name));
         Ok(found.map(|(import, name)| Seen::ours(import.id(), name, (), Some(()))).collect())
     }
@@ -113,18 +113,18 @@ impl Import {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
         let physical = Physical(self.by.reference(&stored).to_string());
-        if !present(&self.by, std::slice::from_ref(&physical.0), &cx.world).await?.is_empty() {
+        if !present(&self.by, std::slice::from_ref(&physical.0), &cx.context).await?.is_empty() {
             return Ok(physical);
         }
         match &self.by {
             NodeImport::Engine { label } => {
-                let engine = cx.world.engine()?;
+                let engine = cx.context.engine()?;
                 let nodes = nodes(engine, label).await?;
                 bring_in(vec![stored], engine, &nodes, cx).await?;
             }
             NodeImport::Minikube { profile } => {
                 let call = format!("minikube image load {} -p {profile}", self.image);
-                let work = load_into_minikube(stored, &physical.0, profile, &cx.world);
+                let work = load_into_minikube(stored, &physical.0, profile, &cx.context);
                 cx.call(call, |()| Some(physical.clone()), work).await?;
             }
         }
@@ -133,20 +133,20 @@ impl Import {
 }
 
 /// Returns those of the images `names` that every node has.
-async fn present(by: &NodeImport, names: &[String], world: &World) -> Result<BTreeSet<String>, Failure> {
+async fn present(by: &NodeImport, names: &[String], context: &PlatformContext) -> Result<BTreeSet<String>, Failure> {
     let mut there: BTreeSet<String> = names.iter().cloned().collect();
     match by {
         NodeImport::Engine { label } => {
-            let engine = world.engine()?;
+            let engine = context.engine()?;
             let nodes = nodes(engine, label).await?;
-            usable(&nodes, label, world)?;
-            let looks = nodes.iter().map(|node| images(engine, node, names, world));
+            usable(&nodes, label, context)?;
+            let looks = nodes.iter().map(|node| images(engine, node, names, context));
             for of_node in futures::future::try_join_all(looks).await? {
                 there.retain(|name| of_node.contains(name));
             }
         }
         NodeImport::Minikube { profile } => {
-            for of_node in minikube::images(&world.surroundings, profile).await?.values() {
+            for of_node in minikube::images(&context.surroundings, profile).await?.values() {
                 there.retain(|name| of_node.contains(name));
             }
         }
@@ -167,7 +167,7 @@ pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>
 }
 
 /// Fails unless there are nodes and all of them are running. devplat starts only nodes of its own clusters.
-fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure> {
+fn usable(nodes: &[Container], label: &str, context: &PlatformContext) -> Result<(), Failure> {
     if nodes.is_empty() {
         let why = format!("there is no longer a node with label {label}");
         return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
@@ -178,7 +178,7 @@ fn usable(nodes: &[Container], label: &str, world: &World) -> Result<(), Failure
         return Ok(());
     }
     let names = stopped.join(" ");
-    match &world.named {
+    match &context.named {
         None => Err(Failure::new(Exit::PartWay, format!("stopped in the meantime: {names}"))
             .hint("run the same command again: it starts them")),
         Some(_) => Err(Failure::new(Exit::Missing, format!("nodes of the cluster are stopped: {names}"))
@@ -301,7 +301,7 @@ async fn import(
 }
 
 /// Loads the image into every node, and checks that each node then lists it under `name`.
-async fn load_into_minikube(stored: Stored, name: &str, profile: &str, world: &World) -> Result<(), Failure> {
+async fn load_into_minikube(stored: Stored, name: &str, profile: &str, context: &PlatformContext) -> Result<(), Failure> {
     let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
         let mut file = tempfile::Builder::new().prefix("devplat-image-").suffix(".tar").tempfile()?;
         write_tagged_archive(&[stored], std::io::BufWriter::new(file.as_file_mut()))?;
@@ -311,26 +311,26 @@ async fn load_into_minikube(stored: Stored, name: &str, profile: &str, world: &W
         .await
         .map_err(|error| Failure::of(Exit::Internal, &error))?
         .map_err(|failure| failure.while_doing("cannot write an image to a temporary file"))?;
-    minikube::load(&world.surroundings, profile, archive.path()).await?;
+    minikube::load(&context.surroundings, profile, archive.path()).await?;
     let loaded = tokio::time::Instant::now();
     loop {
-        let nodes = minikube::images(&world.surroundings, profile).await?;
+        let nodes = minikube::images(&context.surroundings, profile).await?;
         let without: Vec<&str> =
             nodes.iter().filter(|(_, names)| !names.contains(name)).map(|(node, _)| node.as_str()).collect();
         if without.is_empty() {
             return Ok(());
         }
         if loaded.elapsed() >= SHOWN {
-            return Err(not_loaded(name, profile, &without.join(", "), world));
+            return Err(not_loaded(name, profile, &without.join(", "), context));
         }
-        world.pause(Duration::from_secs(1)).await?;
+        context.pause(Duration::from_secs(1)).await?;
     }
 }
 
 /// Returns the failure for nodes without an image that minikube loaded. minikube exits with 0 then, and only its log has
 /// the reason.
-fn not_loaded(name: &str, profile: &str, nodes: &str, world: &World) -> Failure {
-    let temporary = world.surroundings.text("TMPDIR").unwrap_or("/tmp");
+fn not_loaded(name: &str, profile: &str, nodes: &str, context: &PlatformContext) -> Failure {
+    let temporary = context.surroundings.text("TMPDIR").unwrap_or("/tmp");
     let why =
         format!("`minikube image load` reported no error, but these nodes do not list image {name}: {nodes}");
     Failure::new(Exit::PartWay, why)
@@ -343,14 +343,14 @@ async fn images(
     engine: &Engine,
     node: &Container,
     names: &[String],
-    world: &World,
+    context: &PlatformContext,
 ) -> Result<BTreeSet<String>, Failure> {
     let begun = tokio::time::Instant::now();
     loop {
         match containerd::images(engine, &node.name, names).await {
             Ok(images) => return Ok(images),
             Err(EngineError::Exec { .. }) if begun.elapsed() < PATIENCE => {
-                world.pause(Duration::from_millis(300)).await?;
+                context.pause(Duration::from_millis(300)).await?;
             }
             Err(error @ EngineError::Exec { .. }) => {
                 return Err(Failure::from(error)

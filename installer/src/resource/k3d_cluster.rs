@@ -3,19 +3,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, State, Takes, Verdict};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, State, Requirement, Verdict};
 use devplat_profile::{Cluster, K3dCluster, NodeImage};
 use devplat_tool::{
     docker::Engine,
     local::{
         ClusterError, Maker, Mapping,
-        k3d::{self, K3d as Tool, Remains, Wanted as Creation},
+        k3d::{self, Creation, K3dCommand, Remains},
     },
 };
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     local_cluster::{self, Fields, mappings},
     local_tools,
     names::NETWORK,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{PlatformInputs, local_registry_host, local_registry_name},
-    world::{ClusterAccess, World},
+    context::{ClusterAccess, PlatformContext},
 };
 
 /// The stand-in for k3s that is built if no image registry is reachable (tests/kubernetes/k3s-image).
@@ -36,16 +36,16 @@ const BUILT_TOOLS: &str = "devplat/k3d-tools:latest";
 
 /// A k3d cluster.
 #[derive(Clone)]
-pub(crate) struct K3dNodes {
+pub(crate) struct K3dClusterResource {
     spec: K3dCluster,
     inputs: Arc<PlatformInputs>,
 }
 
-impl Kind for K3dNodes {
+impl ResourceKind for K3dClusterResource {
     const NAME: KindName = CLUSTER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|cluster, cx| Box::pin(cluster.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(start(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -77,16 +77,16 @@ impl Kind for K3dNodes {
             Action::Create => {
                 let nodes = u32::from(self.spec.servers + self.spec.agents);
                 let ports = self.mappings();
-                usual.taking(local_cluster::takes(Maker::K3d, &ports, self.spec.api_server_port, nodes))
+                usual.requiring(local_cluster::takes(Maker::K3d, &ports, self.spec.api_server_port, nodes))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let found = match local_cluster::find(Maker::K3d, world, wanted).await? {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let found = match local_cluster::find(Maker::K3d, context, wanted).await? {
             Some(found) => Some(found),
-            None => half(world).await?,
+            None => half(context).await?,
         };
         Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
     }
@@ -100,7 +100,7 @@ impl Kind for K3dNodes {
     }
 }
 
-impl K3dNodes {
+impl K3dClusterResource {
     fn mappings(&self) -> Vec<Mapping> {
         mappings(&self.inputs, self.spec.ssh_port, self.spec.ssh_address, &self.spec.port_mappings)
     }
@@ -137,16 +137,16 @@ impl K3dNodes {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let world = &cx.world;
-        let engine = world.engine()?;
+        let context = &cx.context;
+        let engine = context.engine()?;
         let image = self.image(engine).await?;
-        let (owner, mappings) = (ownership::own(world), self.mappings());
-        let network = network::network_name(&world.platform);
+        let (owner, mappings) = (ownership::own(context), self.mappings());
+        let network = network::network_name(&context.platform);
         // k3s reads it only at its start, so set it also if the delivery is another one for now.
-        let registries = registries(&local_registry_host(&world.platform));
-        let direct = [local_registry_name(&world.platform)];
+        let registries = registries(&local_registry_host(&context.platform));
+        let direct = [local_registry_name(&context.platform)];
         let creation = Creation {
-            name: world.platform.as_str(),
+            name: context.platform.as_str(),
             network: &network,
             image: &image,
             cgroups: engine.info().await?.cgroups,
@@ -159,8 +159,8 @@ impl K3dNodes {
             extra: local_cluster::extra(&self.inputs),
             registries: Some(&registries),
         };
-        world.make_scratch()?;
-        let mut tool = local_tools::k3d(engine, world);
+        context.make_scratch()?;
+        let mut tool = local_tools::k3d(engine, context);
         if image == BUILT_IMAGE {
             tool = tool.with_tools_image(BUILT_TOOLS);
         }
@@ -174,7 +174,7 @@ impl K3dNodes {
             }
         }
         local_cluster::finish(Maker::K3d, &self.record(), engine, cx).await?;
-        Ok(physical(world))
+        Ok(physical(context))
     }
 
     async fn image(&self, engine: &Engine) -> Result<String, Failure> {
@@ -193,17 +193,17 @@ fn registries(host: &str) -> String {
 
 async fn create_or_replace_half(
     creation: &Creation<'_>,
-    tool: Tool<'_>,
+    tool: K3dCommand<'_>,
     engine: &Engine,
     cx: &Cx,
 ) -> Result<(), Failure> {
     let call = format!("k3d cluster create {}", creation.name);
     let work = tool.create(creation, |step| cx.report(step));
-    match cx.attempt(call.clone(), |()| Some(physical(&cx.world)), work).await? {
+    match cx.attempt(call.clone(), |()| Some(physical(&cx.context)), work).await? {
         Ok(()) => return Ok(()),
         // Containers that a killed run had requested can appear after the plan was made.
         Err(ClusterError::AlreadyThere { name }) => {
-            let late = K3dNodes::find(&cx.world, &Wanted::Nothing).await?.pop();
+            let late = K3dClusterResource::find(&cx.context, &Wanted::Nothing).await?.pop();
             let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
             if !ours {
                 return Err(ClusterError::AlreadyThere { name }.into());
@@ -214,15 +214,15 @@ async fn create_or_replace_half(
     cx.report("deleting what an interrupted run left");
     delete_all(tool, engine, cx).await?;
     let work = tool.create(creation, |step| cx.report(step));
-    cx.call(call, |()| Some(physical(&cx.world)), work).await
+    cx.call(call, |()| Some(physical(&cx.context)), work).await
 }
 
 /// Deletes the cluster, and then the objects that `k3d cluster delete` leaves: those that k3d created before its first
 /// node.
-async fn delete_all(tool: Tool<'_>, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
-    let name = cx.world.platform.as_str();
+async fn delete_all(tool: K3dCommand<'_>, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
+    let name = cx.context.platform.as_str();
     let call = format!("k3d cluster delete {name}");
-    cx.call(call, |()| Some(physical(&cx.world)), tool.delete(name)).await?;
+    cx.call(call, |()| Some(physical(&cx.context)), tool.delete(name)).await?;
     for remain in Remains::of(engine, name).await?.in_order() {
         let id = Physical(remain.id().to_owned());
         cx.call(format!("delete {remain}"), |()| Some(id), remain.remove(engine)).await?;
@@ -230,35 +230,35 @@ async fn delete_all(tool: Tool<'_>, engine: &Engine, cx: &Cx) -> Result<(), Fail
     Ok(())
 }
 
-fn physical(world: &World) -> Physical {
-    Physical(format!("k3d cluster {}", world.platform))
+fn physical(context: &PlatformContext) -> Physical {
+    Physical(format!("k3d cluster {}", context.platform))
 }
 
 /// Finds the objects that an interrupted `k3d cluster create` left before its first node. They do not have devplat's
 /// labels, so they are ours exactly if the platform's network is ours: devplat creates it before them and deletes it
 /// after them. A network that k3d created itself shows that devplat did not run it, because devplat passes a network.
-async fn half(world: &World) -> Result<Option<Seen<K3dNodes>>, Failure> {
-    let Some(engine) = &world.engine else { return Ok(None) };
-    let name = world.platform.as_str();
+async fn half(context: &PlatformContext) -> Result<Option<Seen<K3dClusterResource>>, Failure> {
+    let Some(engine) = &context.engine else { return Ok(None) };
+    let name = context.platform.as_str();
     let remains = Remains::of(engine, name).await?;
     if remains.is_empty() {
         return Ok(None);
     }
-    let network = network::named(engine, &world.platform).await?.pop();
+    let network = network::named(engine, &context.platform).await?.pop();
     let what = format!("half of k3d cluster {name}");
     let owner = match network {
-        Some(network) if remains.networks.is_empty() => ownership::of_labels(&what, &network.labels, world),
+        Some(network) if remains.networks.is_empty() => ownership::of_labels(&what, &network.labels, context),
         Some(_) | None => Owner::stranger(format!(
             "{what}, which an interrupted `k3d cluster create` left; to delete it: {}",
             by_hand(&remains)
         )),
     };
     let fields = local_cluster::nothing_known();
-    let mut seen = Seen::<K3dNodes>::ours(CLUSTER.single(), what, fields, None);
+    let mut seen = Seen::<K3dClusterResource>::ours(CLUSTER.single(), what, fields, None);
     seen.owner = owner;
     seen.state = State::Failed("its creation was interrupted".to_owned());
     seen.deletion =
-        Facts::lasting(Duration::from_secs(2)).taking([Takes::Engine, Takes::Tool(Maker::K3d.name())]);
+        Facts::lasting(Duration::from_secs(2)).requiring([Requirement::Engine, Requirement::Tool(Maker::K3d.name())]);
     Ok(Some(seen))
 }
 
@@ -278,18 +278,18 @@ fn by_hand(remains: &Remains) -> String {
 
 async fn start(cx: &Cx) -> Result<Physical, Failure> {
     local_cluster::start(Maker::K3d, cx).await?;
-    Ok(physical(&cx.world))
+    Ok(physical(&cx.context))
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let found = K3dNodes::find(&cx.world, &Wanted::Nothing).await?.pop();
+    let found = K3dClusterResource::find(&cx.context, &Wanted::Nothing).await?.pop();
     match found.map(|seen| seen.owner) {
         None | Some(Owner::Adopted | Owner::Caused { .. }) => Ok(()),
         Some(Owner::Ours) => {
             cx.report("deleting its nodes");
-            cx.world.make_scratch()?;
-            let engine = cx.world.engine()?;
-            delete_all(local_tools::k3d(engine, &cx.world), engine, cx).await
+            cx.context.make_scratch()?;
+            let engine = cx.context.engine()?;
+            delete_all(local_tools::k3d(engine, &cx.context), engine, cx).await
         }
         Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
     }

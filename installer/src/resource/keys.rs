@@ -6,12 +6,12 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use devplat_keys::UserKey;
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 
-use super::{Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::KEY};
+use super::{Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::KEY};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
-    world::World,
+    context::PlatformContext,
 };
 
 /// The key of a user with `generateKey` in the profile.
@@ -29,11 +29,11 @@ pub(crate) struct Fields {
     public: Option<String>,
 }
 
-impl Kind for GeneratedKey {
+impl ResourceKind for GeneratedKey {
     const NAME: KindName = KEY;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|key, cx| Box::pin(key.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|key, cx| Box::pin(key.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
@@ -59,14 +59,14 @@ impl Kind for GeneratedKey {
         Facts::lasting(Duration::ZERO)
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         // `destroy` deletes the keys last, with the state folder.
         if wanted.is_nothing() {
             return Ok(Vec::new());
         }
-        let state = &world.state;
+        let state = &context.state;
         let mut users: BTreeSet<String> = wanted.of::<Self>().into_iter().map(|key| key.user).collect();
-        users.extend(marked(state, world.platform.as_str())?.into_iter().map(|(user, _)| user));
+        users.extend(marked(state, context.platform.as_str())?.into_iter().map(|(user, _)| user));
         let mut seen = Vec::new();
         for user in users {
             let private = state.user_key(&user);
@@ -127,8 +127,8 @@ impl GeneratedKey {
 
 /// Deletes the files of a key, after a look that devplat generated it.
 async fn delete(seen: &Seen<GeneratedKey>, cx: &Cx) -> Result<(), Failure> {
-    let (state, user) = (&cx.world.state, seen.id.name().as_str());
-    let Some(key) = marked_key(state, user, cx.world.platform.as_str())? else { return Ok(()) };
+    let (state, user) = (&cx.context.state, seen.id.name().as_str());
+    let Some(key) = marked_key(state, user, cx.context.platform.as_str())? else { return Ok(()) };
     let public = public_file(state, user);
     if state.read(&public)?.is_some_and(|text| is_public_key(&text, &key)) {
         cx.delete_file(&public).await?;
@@ -190,26 +190,26 @@ mod tests {
     use super::*;
     use crate::resource::{
         AnyResource,
-        tests::{step_alone, world},
+        tests::{step_alone, context},
     };
 
-    fn key(user: &str, world: &World) -> GeneratedKey {
-        world.state.make_ssh().unwrap();
-        let platform = world.platform.to_string();
-        GeneratedKey { user: user.to_owned(), state: world.state.clone(), platform }
+    fn key(user: &str, context: &PlatformContext) -> GeneratedKey {
+        context.state.make_ssh().unwrap();
+        let platform = context.platform.to_string();
+        GeneratedKey { user: user.to_owned(), state: context.state.clone(), platform }
     }
 
     fn made(seed: u8, comment: &str) -> UserKey {
         UserKey::from_seed([seed; 32], comment)
     }
 
-    async fn found(world: &World, wanted: &[AnyResource]) -> Vec<Seen<GeneratedKey>> {
-        GeneratedKey::find(world, &Wanted::These(wanted)).await.unwrap()
+    async fn found(context: &PlatformContext, wanted: &[AnyResource]) -> Vec<Seen<GeneratedKey>> {
+        GeneratedKey::find(context, &Wanted::These(wanted)).await.unwrap()
     }
 
     /// Returns the content of each file in the folder of ssh files.
-    fn files(world: &World) -> BTreeMap<String, String> {
-        let entries = fs::read_dir(world.state.path().join("ssh")).unwrap().map(Result::unwrap);
+    fn files(context: &PlatformContext) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(context.state.path().join("ssh")).unwrap().map(Result::unwrap);
         let read = |path: &Path| fs::read_to_string(path).unwrap();
         entries.map(|entry| (entry.file_name().into_string().unwrap(), read(&entry.path()))).collect()
     }
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn key_without_its_public_file_differs() {
         let folder = tempfile::tempdir().unwrap();
-        let key = key("demo", &world(folder.path()));
+        let key = key("demo", &context(folder.path()));
         let compared = |public: Option<&str>| {
             let fields = Fields { public: public.map(str::to_owned) };
             key.compare(&Seen::ours(key.id(), "demo.key", fields, Some(())))
@@ -234,23 +234,23 @@ mod tests {
     #[tokio::test]
     async fn unreadable_public_key_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let world = world(folder.path());
-        let key = AnyResource::new(key("demo", &world));
-        fs::create_dir(world.state.user_key("demo").with_extension("pub")).unwrap();
+        let context = context(folder.path());
+        let key = AnyResource::new(key("demo", &context));
+        fs::create_dir(context.state.user_key("demo").with_extension("pub")).unwrap();
         let wanted = [key];
-        let error = GeneratedKey::find(&world, &Wanted::These(&wanted)).await.err().unwrap();
+        let error = GeneratedKey::find(&context, &Wanted::These(&wanted)).await.err().unwrap();
         assert!(error.one_line().contains("demo.pub"), "{}", error.one_line());
     }
 
     #[tokio::test]
     async fn only_generated_keys_of_dropped_users_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
-        let world = Arc::new(world(folder.path()));
-        let demo = key("demo", &world);
-        let cx = step_alone(&world, demo.id(), Action::Create);
+        let context = Arc::new(context(folder.path()));
+        let demo = key("demo", &context);
+        let cx = step_alone(&context, demo.id(), Action::Create);
         demo.create(&cx).await.unwrap();
         let write = |name: &str, text: &str| {
-            fs::write(world.state.path().join("ssh").join(name), text).unwrap();
+            fs::write(context.state.path().join("ssh").join(name), text).unwrap();
         };
         let bob = made(1, "bob@devplat");
         write("bob.key", &bob.private_text());
@@ -260,38 +260,38 @@ mod tests {
         write("eve.key", &made(3, "eve@team-a").private_text());
         write("copy.key", &bob.private_text());
         write("note.key", "bob@devplat");
-        let before = files(&world);
-        let seen = found(&world, &[AnyResource::new(demo)]).await;
+        let before = files(&context);
+        let seen = found(&context, &[AnyResource::new(demo)]).await;
         let names: Vec<&str> = seen.iter().map(|one| one.id.name().as_str()).collect();
         assert_eq!(names, ["bob", "demo"]);
-        let cx = step_alone(&world, seen[0].id.clone(), Action::Delete);
+        let cx = step_alone(&context, seen[0].id.clone(), Action::Delete);
         delete(&seen[0], &cx).await.unwrap();
         let mut kept = before;
         assert!(kept.remove("bob.key").is_some() && kept.remove("bob.pub").is_some());
-        assert_eq!(files(&world), kept);
+        assert_eq!(files(&context), kept);
     }
 
     /// A user may put another public key there.
     #[tokio::test]
     async fn foreign_public_key_beside_a_generated_key_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let world = Arc::new(world(folder.path()));
-        let bob = key("bob", &world);
-        bob.create(&step_alone(&world, bob.id(), Action::Create)).await.unwrap();
+        let context = Arc::new(context(folder.path()));
+        let bob = key("bob", &context);
+        bob.create(&step_alone(&context, bob.id(), Action::Create)).await.unwrap();
         let other = made(4, "bob@devplat").public_text();
-        fs::write(public_file(&world.state, "bob"), &other).unwrap();
-        let seen = found(&world, &[]).await.remove(0);
-        delete(&seen, &step_alone(&world, bob.id(), Action::Delete)).await.unwrap();
-        assert_eq!(files(&world), BTreeMap::from([("bob.pub".to_owned(), other)]));
+        fs::write(public_file(&context.state, "bob"), &other).unwrap();
+        let seen = found(&context, &[]).await.remove(0);
+        delete(&seen, &step_alone(&context, bob.id(), Action::Delete)).await.unwrap();
+        assert_eq!(files(&context), BTreeMap::from([("bob.pub".to_owned(), other)]));
     }
 
     #[tokio::test]
     async fn destroy_leaves_keys_to_the_state_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let world = Arc::new(world(folder.path()));
-        let demo = key("demo", &world);
-        demo.create(&step_alone(&world, demo.id(), Action::Create)).await.unwrap();
-        assert!(GeneratedKey::find(&world, &Wanted::Nothing).await.unwrap().is_empty());
+        let context = Arc::new(context(folder.path()));
+        let demo = key("demo", &context);
+        demo.create(&step_alone(&context, demo.id(), Action::Create)).await.unwrap();
+        assert!(GeneratedKey::find(&context, &Wanted::Nothing).await.unwrap().is_empty());
     }
 
     #[test]

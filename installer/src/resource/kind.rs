@@ -10,7 +10,7 @@ use devplat_plan::{
 use futures::future::BoxFuture;
 
 use super::Cx;
-use crate::{failure::Failure, platform::PlatformInputs, world::World};
+use crate::{context::PlatformContext, failure::Failure, platform::PlatformInputs};
 
 /// Creates or changes a resource. It must end by itself; [`Kind::settle`] waits for the result.
 pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
@@ -18,7 +18,7 @@ pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physi
 pub(super) type Remove<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
 
 /// One kind of resource. No method has a default, so that every kind decides all of them.
-pub trait Kind: Clone + Send + Sync + 'static {
+pub trait ResourceKind: Clone + Send + Sync + 'static {
     /// The name of the kind, with the label of its ids.
     const NAME: KindName;
     /// Kinds whose resources must all be gone before one of this kind can be deleted.
@@ -49,7 +49,7 @@ pub trait Kind: Clone + Send + Sync + 'static {
     /// Finds the platform's resources of this kind, with doubles, and foreign ones with the name of a wanted one. Of equal
     /// doubles, a plan keeps the last. Changes nothing.
     fn find(
-        world: &World,
+        context: &PlatformContext,
         wanted: &Wanted<'_>,
     ) -> impl Future<Output = Result<Vec<Seen<Self>>, Failure>> + Send;
     /// Compares it with a found resource. Pure.
@@ -79,7 +79,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Returns the wanted resources of one kind.
-    pub fn of<K: Kind>(&self) -> Vec<K> {
+    pub fn of<K: ResourceKind>(&self) -> Vec<K> {
         self.all().iter().filter_map(|any| any.inner.as_any().downcast_ref::<K>().cloned()).collect()
     }
 
@@ -105,16 +105,16 @@ pub enum SeenThrough {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
     /// Whether it is created only for later steps of the same run, and deleted if those do not run.
-    pub in_passing: bool,
+    pub temporary: bool,
     /// Whether its creation can be interrupted at any moment without harm, so that Ctrl-C does not wait for it.
-    pub droppable: bool,
+    pub interruptible: bool,
     /// Whether `devplat status` lists it.
     pub listed: bool,
 }
 
 /// A found resource.
 #[derive(Clone)]
-pub struct Seen<K: Kind> {
+pub struct Seen<K: ResourceKind> {
     /// Its id.
     pub id: Id,
     /// The name by which its provider knows it.
@@ -126,7 +126,7 @@ pub struct Seen<K: Kind> {
     /// Its state.
     pub state: State,
     /// The resource whose deletion deletes this one as well.
-    pub dies_with: Option<Id>,
+    pub deleted_with: Option<Id>,
     /// The data that its deletion destroys.
     pub loses: Option<Loss>,
     /// Resources that must be gone before it can be deleted, besides the kinds in [`Kind::GONE_FIRST`].
@@ -139,7 +139,7 @@ pub struct Seen<K: Kind> {
     pub output: Option<K::Output>,
 }
 
-impl<K: Kind> Seen<K> {
+impl<K: ResourceKind> Seen<K> {
     /// Returns a resource of the platform of generation 0 that is ready and whose deletion destroys no data.
     pub fn ours(id: Id, physical: impl Into<String>, fields: K::Fields, output: Option<K::Output>) -> Self {
         Self {
@@ -148,7 +148,7 @@ impl<K: Kind> Seen<K> {
             generation: 0,
             owner: Owner::Ours,
             state: State::Ready,
-            dies_with: None,
+            deleted_with: None,
             loses: None,
             gone_first: Vec::new(),
             deletion: Facts::lasting(Duration::from_secs(1)),
@@ -175,12 +175,12 @@ pub struct Found {
     pub deletion: Facts,
     seen: Arc<dyn Any + Send + Sync>,
     delete: Option<Deletion>,
-    store: Arc<dyn Fn(&World) + Send + Sync>,
+    store: Arc<dyn Fn(&PlatformContext) + Send + Sync>,
 }
 
 type Deletion = Arc<dyn for<'a> Fn(&'a Cx) -> BoxFuture<'a, Result<(), Failure>> + Send + Sync>;
 
-type Finder = for<'a> fn(&'a World, Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
+type Finder = for<'a> fn(&'a PlatformContext, Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
 
 /// A kind in type-erased form.
 pub struct KindEntry {
@@ -196,7 +196,7 @@ pub struct KindEntry {
 
 impl KindEntry {
     /// Returns the entry of `K`.
-    pub const fn of<K: Kind>() -> Self {
+    pub const fn of<K: ResourceKind>() -> Self {
         Self {
             name: K::NAME,
             seen: K::SEEN,
@@ -212,14 +212,14 @@ impl KindEntry {
     }
 
     /// Finds the platform's resources of this kind, and foreign ones with the name of one in `wanted`.
-    pub async fn find(&self, world: &World, wanted: Wanted<'_>) -> Result<Vec<Found>, Failure> {
-        (self.find)(world, wanted).await
+    pub async fn find(&self, context: &PlatformContext, wanted: Wanted<'_>) -> Result<Vec<Found>, Failure> {
+        (self.find)(context, wanted).await
     }
 }
 
 impl AnyResource {
     /// Erases `resource`.
-    pub fn new<K: Kind>(resource: K) -> Self {
+    pub fn new<K: ResourceKind>(resource: K) -> Self {
         Self { inner: Arc::new(resource) }
     }
 
@@ -253,9 +253,9 @@ impl AnyResource {
     }
 
     /// Finds the resources with its id.
-    pub async fn find(&self, world: &World) -> Result<Vec<Found>, Failure> {
+    pub async fn find(&self, context: &PlatformContext) -> Result<Vec<Found>, Failure> {
         let id = self.id();
-        let found = self.inner.find(world, Wanted::These(std::slice::from_ref(self))).await?;
+        let found = self.inner.find(context, Wanted::These(std::slice::from_ref(self))).await?;
         Ok(found.into_iter().filter(|found| found.id == id).collect())
     }
 }
@@ -267,8 +267,8 @@ impl Found {
     }
 
     /// Stores its output, if it has one, for the resources that need it.
-    pub fn store_output(&self, world: &World) {
-        (self.store)(world);
+    pub fn store_output(&self, context: &PlatformContext) {
+        (self.store)(context);
     }
 }
 
@@ -299,22 +299,25 @@ trait Erased: Send + Sync {
     fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>>;
     fn update<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>>;
     fn settle<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
-    fn find<'a>(&'a self, world: &'a World, wanted: Wanted<'a>)
-    -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
+    fn find<'a>(
+        &'a self,
+        context: &'a PlatformContext,
+        wanted: Wanted<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
 }
 
-impl<K: Kind> Erased for K {
+impl<K: ResourceKind> Erased for K {
     fn id(&self) -> Id {
-        Kind::id(self)
+        ResourceKind::id(self)
     }
     fn edges(&self) -> Edges {
-        Kind::edges(self)
+        ResourceKind::edges(self)
     }
     fn can(&self) -> Can {
         can::<K>()
     }
     fn facts(&self, doing: Action) -> Facts {
-        Kind::facts(self, doing)
+        ResourceKind::facts(self, doing)
     }
     fn traits(&self) -> Traits {
         K::TRAITS
@@ -323,7 +326,7 @@ impl<K: Kind> Erased for K {
         self
     }
     fn compare(&self, seen: &(dyn Any + Send + Sync)) -> Option<Verdict> {
-        seen.downcast_ref::<Seen<K>>().map(|seen| Kind::compare(self, seen))
+        seen.downcast_ref::<Seen<K>>().map(|seen| ResourceKind::compare(self, seen))
     }
     fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
         K::CREATE.map(|create| create(self, cx))
@@ -333,33 +336,36 @@ impl<K: Kind> Erased for K {
     }
     fn settle<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
-            let output = Kind::settle(self, cx).await?;
-            cx.world.outputs.put(Kind::id(self), output);
+            let output = ResourceKind::settle(self, cx).await?;
+            cx.context.outputs.put(ResourceKind::id(self), output);
             Ok(())
         })
     }
     fn find<'a>(
         &'a self,
-        world: &'a World,
+        context: &'a PlatformContext,
         wanted: Wanted<'a>,
     ) -> BoxFuture<'a, Result<Vec<Found>, Failure>> {
-        find_of::<K>(world, wanted)
+        find_of::<K>(context, wanted)
     }
 }
 
-fn can<K: Kind>() -> Can {
+fn can<K: ResourceKind>() -> Can {
     Can { create: K::CREATE.is_some(), update: K::UPDATE.is_some(), delete: K::DELETE.is_some() }
 }
 
-fn wanted_of<K: Kind>(inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
+fn wanted_of<K: ResourceKind>(inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
     Ok(K::wanted(inputs)?.into_iter().map(AnyResource::new).collect())
 }
 
-fn find_of<'a, K: Kind>(world: &'a World, wanted: Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>> {
-    Box::pin(async move { Ok(K::find(world, &wanted).await?.into_iter().map(erase).collect()) })
+fn find_of<'a, K: ResourceKind>(
+    context: &'a PlatformContext,
+    wanted: Wanted<'a>,
+) -> BoxFuture<'a, Result<Vec<Found>, Failure>> {
+    Box::pin(async move { Ok(K::find(context, &wanted).await?.into_iter().map(erase).collect()) })
 }
 
-pub(super) fn erase<K: Kind>(seen: Seen<K>) -> Found {
+pub(super) fn erase<K: ResourceKind>(seen: Seen<K>) -> Found {
     let sight = Sight {
         physical: seen.physical.clone(),
         generation: seen.generation,
@@ -369,7 +375,7 @@ pub(super) fn erase<K: Kind>(seen: Seen<K>) -> Found {
         can: can::<K>(),
         gone_first: K::GONE_FIRST,
         gone_first_ids: seen.gone_first.clone(),
-        dies_with: seen.dies_with.clone(),
+        deleted_with: seen.deleted_with.clone(),
         loses: seen.loses.clone(),
         usual_deletion: seen.deletion.usual,
     };
@@ -377,10 +383,10 @@ pub(super) fn erase<K: Kind>(seen: Seen<K>) -> Found {
     let (id, output) = (seen.id.clone(), seen.output.clone());
     let store = {
         let (id, output) = (id.clone(), std::sync::Mutex::new(output));
-        move |world: &World| {
+        move |context: &PlatformContext| {
             let output = output.lock().ok().and_then(|output| output.clone());
             if let Some(output) = output {
-                world.outputs.put(id.clone(), output);
+                context.outputs.put(id.clone(), output);
             }
         }
     };

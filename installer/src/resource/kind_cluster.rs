@@ -8,13 +8,13 @@ use devplat_tool::{
     docker::Engine,
     local::{
         ClusterError, Maker,
-        kind::{Kind as Tool, Wanted as Creation},
+        kind::{Creation, KindCommand},
     },
 };
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     import::EarlyImport,
     local_cluster::{self, Fields, mappings},
     local_tools,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, local_registry_name},
-    world::{ClusterAccess, World},
+    context::{ClusterAccess, PlatformContext},
 };
 
 /// The node image that is built if no image registry is reachable (tests/kubernetes/node-image).
@@ -36,16 +36,16 @@ const EARLY_PERIOD: Duration = Duration::from_millis(500);
 
 /// A kind cluster.
 #[derive(Clone)]
-pub(crate) struct KindNodes {
+pub(crate) struct KindClusterResource {
     spec: KindCluster,
     inputs: Arc<PlatformInputs>,
 }
 
-impl Kind for KindNodes {
+impl ResourceKind for KindClusterResource {
     const NAME: KindName = CLUSTER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|cluster, cx| Box::pin(cluster.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(start(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -72,14 +72,14 @@ impl Kind for KindNodes {
             Action::Create => {
                 let nodes = 1 + u32::from(self.spec.workers);
                 let ports = self.mappings();
-                usual.taking(local_cluster::takes(Maker::Kind, &ports, self.spec.api_server_port, nodes))
+                usual.requiring(local_cluster::takes(Maker::Kind, &ports, self.spec.api_server_port, nodes))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let found = local_cluster::find(Maker::Kind, world, wanted).await?;
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let found = local_cluster::find(Maker::Kind, context, wanted).await?;
         Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
     }
 
@@ -92,7 +92,7 @@ impl Kind for KindNodes {
     }
 }
 
-impl KindNodes {
+impl KindClusterResource {
     fn mappings(&self) -> Vec<devplat_tool::local::Mapping> {
         mappings(&self.inputs, self.spec.ssh_port, self.spec.ssh_address, &self.spec.port_mappings)
     }
@@ -127,14 +127,14 @@ impl KindNodes {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let world = &cx.world;
-        let engine = world.engine()?;
+        let context = &cx.context;
+        let engine = context.engine()?;
         let (image, own_cni) = self.node_image(engine).await?;
-        let (owner, mappings) = (ownership::own(world), self.mappings());
-        let network = network::network_name(&world.platform);
-        let direct = [local_registry_name(&world.platform)];
+        let (owner, mappings) = (ownership::own(context), self.mappings());
+        let network = network::network_name(&context.platform);
+        let direct = [local_registry_name(&context.platform)];
         let creation = Creation {
-            name: world.platform.as_str(),
+            name: context.platform.as_str(),
             network: &network,
             image: image.as_deref(),
             own_cni,
@@ -147,10 +147,10 @@ impl KindNodes {
             extra: local_cluster::extra(&self.inputs),
             registry_config: matches!(self.inputs.delivery, Delivery::LocalRegistry(_)),
         };
-        world.make_scratch()?;
+        context.make_scratch()?;
         Box::pin(self.create_or_replace_half(&creation, engine, cx)).await?;
         local_cluster::finish(Maker::Kind, &self.record(), engine, cx).await?;
-        Ok(physical(world))
+        Ok(physical(context))
     }
 
     async fn create_or_replace_half(
@@ -159,14 +159,14 @@ impl KindNodes {
         engine: &Engine,
         cx: &Cx,
     ) -> Result<(), Failure> {
-        let tool = local_tools::kind(engine, &cx.world);
+        let tool = local_tools::kind(engine, &cx.context);
         let call = format!("kind create cluster --name {}", creation.name);
         let work = self.create_with_images(creation, tool, engine, cx);
-        match Box::pin(cx.attempt(call.clone(), |()| Some(physical(&cx.world)), work)).await? {
+        match Box::pin(cx.attempt(call.clone(), |()| Some(physical(&cx.context)), work)).await? {
             Ok(()) => return Ok(()),
             // A node that a killed run had requested can appear after the plan was made.
             Err(ClusterError::AlreadyThere { name }) => {
-                let late = local_cluster::find::<Self>(Maker::Kind, &cx.world, &Wanted::Outputs).await?;
+                let late = local_cluster::find::<Self>(Maker::Kind, &cx.context, &Wanted::Outputs).await?;
                 let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
                 if !ours {
                     return Err(ClusterError::AlreadyThere { name }.into());
@@ -177,14 +177,14 @@ impl KindNodes {
         cx.report("deleting what an interrupted run left");
         delete_all(tool, cx).await?;
         let work = tool.create(creation, |step| cx.report(step));
-        cx.call(call, |()| Some(physical(&cx.world)), work).await
+        cx.call(call, |()| Some(physical(&cx.context)), work).await
     }
 
     /// Creates the cluster, and imports images while kubeadm waits for the control plane and the processors are idle.
     async fn create_with_images(
         &self,
         creation: &Creation<'_>,
-        tool: Tool<'_>,
+        tool: KindCommand<'_>,
         engine: &Engine,
         cx: &Cx,
     ) -> Result<(), ClusterError> {
@@ -206,7 +206,7 @@ impl KindNodes {
                         // such step.
                         tokio::select! {
                             () = &mut importing => {}
-                            () = cx.world.stop.until_asked() => {}
+                            () = cx.context.stop.until_asked() => {}
                         }
                     }
                     return created;
@@ -234,30 +234,30 @@ impl KindNodes {
     }
 }
 
-fn physical(world: &World) -> Physical {
-    Physical(format!("kind cluster {}", world.platform))
+fn physical(context: &PlatformContext) -> Physical {
+    Physical(format!("kind cluster {}", context.platform))
 }
 
 async fn start(cx: &Cx) -> Result<Physical, Failure> {
     local_cluster::start(Maker::Kind, cx).await?;
-    Ok(physical(&cx.world))
+    Ok(physical(&cx.context))
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let found = local_cluster::find::<KindNodes>(Maker::Kind, &cx.world, &Wanted::Nothing).await?;
+    let found = local_cluster::find::<KindClusterResource>(Maker::Kind, &cx.context, &Wanted::Nothing).await?;
     match found.map(|seen| seen.owner) {
         None | Some(Owner::Adopted | Owner::Caused { .. }) => Ok(()),
         Some(Owner::Ours) => {
             cx.report("deleting its nodes");
-            cx.world.make_scratch()?;
-            delete_all(local_tools::kind(cx.world.engine()?, &cx.world), cx).await
+            cx.context.make_scratch()?;
+            delete_all(local_tools::kind(cx.context.engine()?, &cx.context), cx).await
         }
         Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
     }
 }
 
-async fn delete_all(tool: Tool<'_>, cx: &Cx) -> Result<(), Failure> {
-    let name = cx.world.platform.as_str();
+async fn delete_all(tool: KindCommand<'_>, cx: &Cx) -> Result<(), Failure> {
+    let name = cx.context.platform.as_str();
     let call = format!("kind delete cluster --name {name}");
-    cx.call(call, |()| Some(physical(&cx.world)), tool.delete(name)).await
+    cx.call(call, |()| Some(physical(&cx.context)), tool.delete(name)).await
 }

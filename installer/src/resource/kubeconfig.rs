@@ -4,12 +4,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 
-use super::{CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, names::KUBECONFIG};
+use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::KUBECONFIG};
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
-    world::World,
+    context::PlatformContext,
 };
 
 /// The kubeconfig in the state folder.
@@ -27,11 +27,11 @@ pub(crate) struct Fields {
     current: Option<Arc<str>>,
 }
 
-impl Kind for KeptKubeconfig {
+impl ResourceKind for KeptKubeconfig {
     const NAME: KindName = KUBECONFIG;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
     /// It is deleted with the state folder.
@@ -52,7 +52,7 @@ impl Kind for KeptKubeconfig {
         let cluster = CLUSTER.single();
         Edges {
             needs: vec![cluster.clone()],
-            dies_with: Some(cluster.clone()),
+            deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
         }
@@ -62,13 +62,13 @@ impl Kind for KeptKubeconfig {
         Facts::default()
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         if wanted.of::<Self>().is_empty() {
             return Ok(Vec::new());
         }
-        let path = world.state.kubeconfig();
-        let Some(kept) = world.state.read(&path)? else { return Ok(Vec::new()) };
-        let fields = Fields { kept, current: current(world) };
+        let path = context.state.kubeconfig();
+        let Some(kept) = context.state.read(&path)? else { return Ok(Vec::new()) };
+        let fields = Fields { kept, current: current(context) };
         Ok(vec![Seen::ours(KUBECONFIG.single(), path.display().to_string(), fields, Some(()))])
     }
 
@@ -89,7 +89,7 @@ impl Kind for KeptKubeconfig {
 impl KeptKubeconfig {
     async fn write(&self, cx: &Cx) -> Result<Physical, Failure> {
         let path: PathBuf = self.state.kubeconfig();
-        let text = current(&cx.world)
+        let text = current(&cx.context)
             .ok_or_else(|| Failure::new(Exit::PartWay, "the cluster gave no kubeconfig"))?;
         self.state.make()?;
         cx.write_file(&path, &text).await?;
@@ -98,8 +98,8 @@ impl KeptKubeconfig {
 }
 
 /// Returns the kubeconfig that leads to the cluster.
-fn current(world: &World) -> Option<Arc<str>> {
-    world.cluster()?.kept
+fn current(context: &PlatformContext) -> Option<Arc<str>> {
+    context.cluster()?.kept
 }
 
 #[cfg(test)]

@@ -10,28 +10,28 @@ use devplat_tool::{
 
 use super::local_tools;
 use crate::{
+    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
-    world::{ClusterAccess, World},
 };
 
 /// Returns the access to a cluster whose nodes are running, or why it does not answer yet.
 pub(super) async fn awake(
     maker: Maker,
     nodes: &[Container],
-    world: &World,
+    context: &PlatformContext,
 ) -> Result<Result<ClusterAccess, Unready>, Failure> {
-    let access = match kept(nodes, world).await? {
+    let access = match kept(nodes, context).await? {
         Some(access) => access,
-        None => fetched(maker, world).await?,
+        None => fetched(maker, context).await?,
     };
-    match asleep(&access, nodes, world).await? {
+    match asleep(&access, nodes, context).await? {
         Asleep::No => return Ok(Ok(access)),
         Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
         // The certificate in the state folder has expired or is of another authority; the nodes have the current one.
         Asleep::Unauthorized => {}
     }
-    let access = fetched(maker, world).await?;
-    Ok(match asleep(&access, nodes, world).await? {
+    let access = fetched(maker, context).await?;
+    Ok(match asleep(&access, nodes, context).await? {
         Asleep::No => Ok(access),
         Asleep::Because(why) => Err(Unready::NotYet(why)),
         Asleep::Unauthorized => Err(Unready::Rejected),
@@ -51,16 +51,16 @@ pub(super) enum Unready {
 
 /// Returns the kubeconfig in the state folder, if it leads to the cluster. Other programs may have added contexts to it
 /// and made one current.
-async fn kept(nodes: &[Container], world: &World) -> Result<Option<ClusterAccess>, Failure> {
-    let Some(text) = world.state.read(&world.state.kubeconfig())? else { return Ok(None) };
+async fn kept(nodes: &[Container], context: &PlatformContext) -> Result<Option<ClusterAccess>, Failure> {
+    let Some(text) = context.state.read(&context.state.kubeconfig())? else { return Ok(None) };
     let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
     let Some(server) = access.server() else { return Ok(None) };
     Ok(api::leads_to(&server, nodes).await.then_some(access))
 }
 
 /// Fetches the kubeconfig from the nodes.
-async fn fetched(maker: Maker, world: &World) -> Result<ClusterAccess, Failure> {
-    let text = local_tools::kubeconfig(maker, world.engine()?, world).await?;
+async fn fetched(maker: Maker, context: &PlatformContext) -> Result<ClusterAccess, Failure> {
+    let text = local_tools::kubeconfig(maker, context.engine()?, context).await?;
     ClusterAccess::kept(&text).map_err(|error| {
         Failure::of(Exit::Internal, &error)
             .while_doing(format!("{} gave a kubeconfig that does not parse", maker.name()))
@@ -77,8 +77,12 @@ enum Asleep {
     Unauthorized,
 }
 
-async fn asleep(access: &ClusterAccess, nodes: &[Container], world: &World) -> Result<Asleep, Failure> {
-    let client = match access.connect(&world.surroundings, &world.plugins, world.clock()).await {
+async fn asleep(
+    access: &ClusterAccess,
+    nodes: &[Container],
+    context: &PlatformContext,
+) -> Result<Asleep, Failure> {
+    let client = match access.connect(&context.surroundings, &context.plugins, context.clock()).await {
         Ok(client) => client,
         // An expired certificate is found before any call.
         Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),

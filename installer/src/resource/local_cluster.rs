@@ -4,24 +4,24 @@
 use std::time::Duration;
 
 use devplat_kubernetes::context;
-use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, Physical, State, Takes, Verdict};
+use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, Physical, Requirement, State, Verdict};
 use devplat_profile::{Exposure, PortMapping};
 use devplat_tool::{
     docker::{Container, Engine},
-    local::{ExtraConfig, Maker, Mapping, Owner as Mark},
+    local::{ExtraConfig, Maker, Mapping, Mark},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, Wanted,
     local_access::{Unready, awake},
     ownership,
 };
 use crate::{
+    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::{ClusterAccess, World},
 };
 
 /// How long the API server may take to answer after a start of the nodes.
@@ -60,7 +60,7 @@ pub(super) fn nothing_known() -> Fields {
 
 /// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
 /// names of kind's and of k3d's containers never conflict.
-pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
+pub(super) fn counts<K: ResourceKind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
     let same_maker = match wanted {
         Wanted::These(_) => !wanted.of::<K>().is_empty(),
         Wanted::Nothing | Wanted::Outputs => true,
@@ -74,24 +74,24 @@ pub(super) fn counts<K: Kind>(seen: &Seen<K>, wanted: &Wanted<'_>) -> bool {
 /// Finds the cluster of `maker` with the platform's name.
 pub(super) async fn find<K>(
     maker: Maker,
-    world: &World,
+    context: &PlatformContext,
     wanted: &Wanted<'_>,
 ) -> Result<Option<Seen<K>>, Failure>
 where
-    K: Kind<Fields = Fields, Output = ClusterAccess>,
+    K: ResourceKind<Fields = Fields, Output = ClusterAccess>,
 {
-    let Some(engine) = &world.engine else { return Ok(None) };
-    let name = world.platform.as_str();
+    let Some(engine) = &context.engine else { return Ok(None) };
+    let name = context.platform.as_str();
     let nodes = maker.nodes(engine, name).await?;
     let what = format!("{} cluster {name}", maker.name());
-    let Some(first) = nodes.first() else { return labelled(maker, &what, world).await };
-    let owner = owner(&what, &nodes, world);
+    let Some(first) = nodes.first() else { return labelled(maker, &what, context).await };
+    let owner = owner(&what, &nodes, context);
     let mut seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     seen.owner = owner;
     seen.loses = Some(Loss(LOSS.to_owned()));
     let ports = nodes.iter().flat_map(|node| node.bound.values().flatten());
     seen.deletion = Facts::lasting(Duration::from_secs(3))
-        .taking([Takes::Engine, Takes::Tool(maker.name())])
+        .requiring([Requirement::Engine, Requirement::Tool(maker.name())])
         .freeing(ports.map(|bound| (bound.address, bound.port).into()));
     if seen.owner != Owner::Ours {
         return Ok(Some(seen));
@@ -104,7 +104,7 @@ where
         }
         // A damaged record must not keep the user from deleting the cluster.
         Some(record) if !wanted.is_nothing() => {
-            let Record { platform: _, generation, spec } = parse(&record, maker, first, world)?;
+            let Record { platform: _, generation, spec } = parse(&record, maker, first, context)?;
             seen.generation = generation;
             seen.fields.spec = Some(spec);
         }
@@ -112,7 +112,7 @@ where
     }
     seen.fields.stopped = nodes.iter().filter(|node| !node.running).map(|node| node.name.clone()).collect();
     if !wanted.is_nothing() && seen.fields.stopped.is_empty() {
-        match awake(maker, &nodes, world).await? {
+        match awake(maker, &nodes, context).await? {
             Ok(access) => seen.output = Some(access),
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
@@ -126,15 +126,15 @@ where
 
 /// Finds containers that kind would delete by their label although they are not nodes. The half-made clusters of k3d are
 /// found in `k3d_cluster`.
-async fn labelled<K>(maker: Maker, what: &str, world: &World) -> Result<Option<Seen<K>>, Failure>
+async fn labelled<K>(maker: Maker, what: &str, context: &PlatformContext) -> Result<Option<Seen<K>>, Failure>
 where
-    K: Kind<Fields = Fields, Output = ClusterAccess>,
+    K: ResourceKind<Fields = Fields, Output = ClusterAccess>,
 {
-    let label = format!("{}={}", maker.cluster_label(), world.platform);
+    let label = format!("{}={}", maker.cluster_label(), context.platform);
     if !maker.labels_only_nodes() {
         return Ok(None);
     }
-    let containers = world.engine()?.containers(&label).await?;
+    let containers = context.engine()?.containers(&label).await?;
     let Some(first) = containers.first() else { return Ok(None) };
     let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     let owner =
@@ -142,20 +142,25 @@ where
     Ok(Some(Seen { owner, ..seen }))
 }
 
-fn parse(record: &[u8], maker: Maker, node: &Container, world: &World) -> Result<Record, Failure> {
+fn parse(
+    record: &[u8],
+    maker: Maker,
+    node: &Container,
+    context: &PlatformContext,
+) -> Result<Record, Failure> {
     serde_json::from_slice(record).map_err(|error| {
         Failure::of(Exit::PartWay, &error)
             .while_doing(format!("{} in container {} is damaged", maker.record_path(), node.name))
             .hint(format!(
                 "`{}` deletes the cluster with {LOSS}; no other command does",
-                world.command("destroy")
+                context.command("destroy")
             ))
     })
 }
 
 /// Returns the owner. All nodes must have the mark, because a node without it is not devplat's.
-fn owner(what: &str, nodes: &[Container], world: &World) -> Owner {
-    let owners = nodes.iter().map(|node| ownership::of_mark(what, Mark::of_node(node).as_ref(), world));
+fn owner(what: &str, nodes: &[Container], context: &PlatformContext) -> Owner {
+    let owners = nodes.iter().map(|node| ownership::of_mark(what, Mark::of_node(node).as_ref(), context));
     owners.into_iter().find(|owner| *owner != Owner::Ours).unwrap_or(Owner::Ours)
 }
 
@@ -196,8 +201,8 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
 
 /// Starts the stopped nodes, control planes first.
 pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
-    let engine = cx.world.engine()?;
-    for node in maker.nodes(engine, cx.world.platform.as_str()).await? {
+    let engine = cx.context.engine()?;
+    for node in maker.nodes(engine, cx.context.platform.as_str()).await? {
         if !node.running {
             cx.report(format!("starting {}", node.name));
             let physical = Some(Physical(node.id.clone()));
@@ -210,12 +215,12 @@ pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
 
 /// Waits until the cluster answers, and returns the access to it.
 pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failure> {
-    let engine = cx.world.engine()?;
+    let engine = cx.context.engine()?;
     let begun = tokio::time::Instant::now();
     let mut rejected_since = None;
     loop {
-        let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
-        let why = match awake(maker, &nodes, &cx.world).await? {
+        let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
+        let why = match awake(maker, &nodes, &cx.context).await? {
             Ok(access) => return Ok(access),
             Err(why) => why,
         };
@@ -247,13 +252,13 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
 /// Writes the record of the finished cluster to the first node.
 pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
     cx.report("writing its record");
-    let nodes = maker.nodes(engine, cx.world.platform.as_str()).await?;
+    let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
     let first = nodes.first().ok_or_else(|| {
         Failure::new(Exit::PartWay, "its nodes were deleted while it was created")
             .hint("run the same command again")
     })?;
     let record =
-        Record { platform: cx.world.platform.to_string(), generation: cx.generation(), spec: spec.clone() };
+        Record { platform: cx.context.platform.to_string(), generation: cx.generation(), spec: spec.clone() };
     let text = serde_json::to_vec(&record).expect("a record is JSON");
     let work = maker.write_record(engine, &first.name, &text);
     let (path, node) = (maker.record_path(), &first.name);
@@ -284,14 +289,23 @@ pub(super) fn mappings(
 }
 
 /// Returns the needs of creating a cluster: the engine, the program and its ports.
-pub(super) fn takes(maker: Maker, mappings: &[Mapping], api_port: Option<u16>, nodes: u32) -> Vec<Takes> {
+pub(super) fn takes(
+    maker: Maker,
+    mappings: &[Mapping],
+    api_port: Option<u16>,
+    nodes: u32,
+) -> Vec<Requirement> {
     let api = api_port.map(|port| (std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port));
     let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
     // Docker chooses a port for 0, which still needs an address of this machine.
-    let ports = ports.map(|address| Takes::FreePort(address.into()));
-    let docker = maker.uses_docker_command().then_some(Takes::Tool("docker"));
-    let engine = Takes::EngineOf(context::IMAGE_ARCHITECTURE);
-    [engine, Takes::Tool(maker.name()), Takes::Nodes(nodes)].into_iter().chain(docker).chain(ports).collect()
+    let ports = ports.map(|address| Requirement::FreePort(address.into()));
+    let docker = maker.uses_docker_command().then_some(Requirement::Tool("docker"));
+    let engine = Requirement::EngineOf(context::IMAGE_ARCHITECTURE);
+    [engine, Requirement::Tool(maker.name()), Requirement::Nodes(nodes)]
+        .into_iter()
+        .chain(docker)
+        .chain(ports)
+        .collect()
 }
 
 /// Returns the user's configuration file for kind or k3d.

@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use devplat_plan::{
-    Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Takes, Verdict,
+    Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Requirement, Verdict,
 };
 use devplat_profile::{LocalRegistry, NodeImage};
 use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     names::{NETWORK, REGISTRY},
     network, ownership,
 };
@@ -22,7 +22,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, REGISTRY_PORT, local_registry_name},
-    world::{Ref, World},
+    context::{Ref, PlatformContext},
 };
 
 /// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
@@ -53,11 +53,11 @@ pub(super) fn address() -> Ref<RegistryAddress> {
     Ref::to(REGISTRY.single())
 }
 
-impl Kind for Registry {
+impl ResourceKind for Registry {
     const NAME: KindName = REGISTRY;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.start(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
@@ -83,16 +83,16 @@ impl Kind for Registry {
 
     fn facts(&self, doing: Action) -> Facts {
         let port = self.spec.host_port.filter(|_| doing == Action::Create);
-        let port = port.map(|port| Takes::FreePort((LOOPBACK, port).into()));
-        Facts::lasting(Duration::from_secs(1)).taking([Takes::Engine].into_iter().chain(port))
+        let port = port.map(|port| Requirement::FreePort((LOOPBACK, port).into()));
+        Facts::lasting(Duration::from_secs(1)).requiring([Requirement::Engine].into_iter().chain(port))
     }
 
-    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let Some(engine) = &world.engine else { return Ok(Vec::new()) };
-        let Some(container) = engine.container(&local_registry_name(&world.platform)).await? else {
+    async fn find(context: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(engine) = &context.engine else { return Ok(Vec::new()) };
+        let Some(container) = engine.container(&local_registry_name(&context.platform)).await? else {
             return Ok(Vec::new());
         };
-        let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, world);
+        let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, context);
         let generation = ownership::generation_of(&container.labels);
         let output = container.running.then(|| pushed_to(&container)).flatten();
         if let Some(RegistryAddress(address)) = &output {
@@ -123,7 +123,7 @@ impl Kind for Registry {
     async fn settle(&self, cx: &Cx) -> Result<RegistryAddress, Failure> {
         let begun = tokio::time::Instant::now();
         loop {
-            let container = cx.world.engine()?.container(&self.name).await?;
+            let container = cx.context.engine()?.container(&self.name).await?;
             let address = container.as_ref().and_then(pushed_to);
             if let Some(RegistryAddress(address)) = &address
                 && answers(address).await
@@ -168,7 +168,7 @@ async fn answers(address: &str) -> bool {
 
 impl Registry {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let engine = cx.world.engine()?;
+        let engine = cx.context.engine()?;
         let image = self.image(cx).await?;
         let labels = ownership::labels(cx);
         let binding = Binding { address: LOOPBACK, port: self.spec.host_port.unwrap_or(0) };
@@ -197,7 +197,7 @@ impl Registry {
 
     /// Returns the image to run, and pulls it if the engine does not have it.
     async fn image(&self, cx: &Cx) -> Result<String, Failure> {
-        let engine = cx.world.engine()?;
+        let engine = cx.context.engine()?;
         let image = match &self.spec.image {
             NodeImage::Reference(reference) => reference.as_str(),
             NodeImage::Auto if engine.image(BUILT_IMAGE).await?.is_some() => BUILT_IMAGE,
@@ -228,7 +228,7 @@ impl Registry {
 
     async fn start_container(&self, physical: &Physical, cx: &Cx) -> Result<(), Failure> {
         let call = format!("start container {}", self.name);
-        cx.call(call, |()| Some(physical.clone()), cx.world.engine()?.start(&self.name)).await
+        cx.call(call, |()| Some(physical.clone()), cx.context.engine()?.start(&self.name)).await
     }
 }
 
@@ -238,11 +238,11 @@ fn pushed_to(container: &Container) -> Option<RegistryAddress> {
 }
 
 async fn delete(seen: &Seen<Registry>, cx: &Cx) -> Result<(), Failure> {
-    let still = Registry::find(&cx.world, &Wanted::Nothing).await?;
+    let still = Registry::find(&cx.context, &Wanted::Nothing).await?;
     if !matches!(still.first(), Some(Seen { owner: Owner::Ours, .. })) {
         return Ok(());
     }
-    let (engine, name) = (cx.world.engine()?, &seen.physical.0);
+    let (engine, name) = (cx.context.engine()?, &seen.physical.0);
     let physical = Some(Physical(seen.fields.id.clone()));
     cx.call(format!("delete container {name}"), |()| physical, engine.remove_container(name)).await
 }

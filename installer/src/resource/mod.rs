@@ -9,19 +9,19 @@ mod names;
 mod ownership;
 
 pub use cx::Cx;
-pub use kind::{AnyResource, Found, Kind, KindEntry, Seen, SeenThrough, Traits, Wanted};
+pub use kind::{AnyResource, Found, KindEntry, ResourceKind, Seen, SeenThrough, Traits, Wanted};
 
 use std::{sync::Arc, time::Duration};
 
 use devplat_plan::{Can, Foreigner, Graph, Id, Owner, Physical, Planned, Sight, State};
 
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::World,
 };
 
-pub use crate::world::CLUSTER;
+pub use crate::context::CLUSTER;
 
 /// Declares the modules of the kinds and lists the kinds.
 macro_rules! kinds {
@@ -35,8 +35,8 @@ macro_rules! kinds {
 kinds! {
     network::Network,
     local_registry::Registry,
-    kind_cluster::KindNodes,
-    k3d_cluster::K3dNodes,
+    kind_cluster::KindClusterResource,
+    k3d_cluster::K3dClusterResource,
     existing_cluster::Existing,
     kubeconfig::KeptKubeconfig,
     node_registry::NodeRegistry,
@@ -71,44 +71,44 @@ pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failu
 }
 
 /// Finds the platform's cluster and stores the access to it, for verbs that use a platform without comparing it.
-pub async fn reach_cluster(world: &World) -> Result<(), Failure> {
+pub async fn reach_cluster(context: &PlatformContext) -> Result<(), Failure> {
     let mut foreign = None;
     // An existing cluster, which the user names, is the last kind.
     for kind in KINDS.iter().rev().filter(|kind| kind.name == CLUSTER) {
-        for cluster in kind.find(world, Wanted::Outputs).await? {
+        for cluster in kind.find(context, Wanted::Outputs).await? {
             match &cluster.sight.owner {
                 Owner::Foreign(whose) => foreign = Some(whose.clone()),
                 Owner::Ours | Owner::Adopted | Owner::Caused { .. } => {
-                    cluster.store_output(world);
-                    return world.cluster().map(drop).ok_or_else(|| not_running(world));
+                    cluster.store_output(context);
+                    return context.cluster().map(drop).ok_or_else(|| not_running(context));
                 }
             }
         }
     }
-    Err(foreign.map_or_else(|| no_platform(world), |whose| not_ours(&whose, world)))
+    Err(foreign.map_or_else(|| no_platform(context), |whose| not_ours(&whose, context)))
 }
 
-fn not_running(world: &World) -> Failure {
-    let why = format!("the cluster of platform {} is not running", world.platform);
-    Failure::new(Exit::PartWay, why).hint(format!("`{}` starts it", world.command("up")))
+fn not_running(context: &PlatformContext) -> Failure {
+    let why = format!("the cluster of platform {} is not running", context.platform);
+    Failure::new(Exit::PartWay, why).hint(format!("`{}` starts it", context.command("up")))
 }
 
-fn not_ours(whose: &Foreigner, world: &World) -> Failure {
+fn not_ours(whose: &Foreigner, context: &PlatformContext) -> Failure {
     let failure = Failure::new(Exit::Usage, whose.to_string());
     match whose {
         Foreigner::Account(_) => failure.hint(format!(
             "`{} --take-over` continues with the platform of the other account",
-            world.command("up")
+            context.command("up")
         )),
         Foreigner::Stranger(_) => failure.hint("name another platform with --name"),
     }
 }
 
-fn no_platform(world: &World) -> Failure {
-    let why = format!("there is no platform {} here", world.platform);
+fn no_platform(context: &PlatformContext) -> Failure {
+    let why = format!("there is no platform {} here", context.platform);
     Failure::new(Exit::Usage, why).hint(format!(
         "`{}` creates one; --name names another, --context an existing cluster",
-        world.command("up")
+        context.command("up")
     ))
 }
 
@@ -129,7 +129,7 @@ pub fn unseen(resource: &AnyResource) -> Sight {
         can: Can { create: true, update: true, delete: true },
         gone_first: &[],
         gone_first_ids: Vec::new(),
-        dies_with: resource.edges().dies_with,
+        deleted_with: resource.edges().deleted_with,
         loses: None,
         usual_deletion: Duration::ZERO,
     }

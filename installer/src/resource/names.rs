@@ -1,4 +1,4 @@
-//! The names of the kinds, each with the label of its ids, and the ids of releases. The name of clusters is in `world`.
+//! The names of the kinds, each with the label of its ids, and the ids of releases. The name of clusters is in `context`.
 
 use devplat_plan::{Id, KindName};
 use devplat_render::ReleaseName;

@@ -3,20 +3,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Takes, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Requirement, Verdict};
 use devplat_profile::PlatformName;
 use devplat_tool::docker::{self, Engine, EngineError};
 use ipnet::{IpNet, Ipv4Net};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     names::{NETWORK, REGISTRY},
     ownership,
 };
 use crate::{
     failure::{Exit, Failure},
     platform::{PlatformInputs, maker},
-    world::World,
+    context::PlatformContext,
 };
 
 /// Returns the name of a platform's network.
@@ -50,11 +50,11 @@ pub(crate) struct Network {
     key: String,
 }
 
-impl Kind for Network {
+impl ResourceKind for Network {
     const NAME: KindName = NETWORK;
     const GONE_FIRST: &'static [KindName] = &[CLUSTER, REGISTRY];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|network, cx| Box::pin(network.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = None;
     const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
@@ -85,14 +85,14 @@ impl Kind for Network {
     }
 
     fn facts(&self, _: Action) -> Facts {
-        Facts::lasting(Duration::from_secs(1)).taking([Takes::Engine])
+        Facts::lasting(Duration::from_secs(1)).requiring([Requirement::Engine])
     }
 
-    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let Some(engine) = &world.engine else { return Ok(Vec::new()) };
-        let found = named(engine, &world.platform).await?.into_iter().map(|network| {
+    async fn find(context: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Some(engine) = &context.engine else { return Ok(Vec::new()) };
+        let found = named(engine, &context.platform).await?.into_iter().map(|network| {
             let what = format!("Docker network {}", network.name);
-            let owner = ownership::of_labels(&what, &network.labels, world);
+            let owner = ownership::of_labels(&what, &network.labels, context);
             let generation = ownership::generation_of(&network.labels);
             let seen = Seen::ours(NETWORK.single(), network.id, network.subnets, Some(()));
             Seen { generation, owner, ..seen }
@@ -119,7 +119,7 @@ impl Kind for Network {
 
 impl Network {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let engine = cx.world.engine()?;
+        let engine = cx.context.engine()?;
         let labels = ownership::labels(cx);
         let work = async {
             let made = engine.create_network(&self.name, &labels, self.subnet).await;
@@ -130,7 +130,7 @@ impl Network {
             Ok(id) => Ok(Physical(id)),
             // The engine may have created it although its answer was lost.
             Err(failure) => {
-                let found = Self::find(&cx.world, &Wanted::Nothing).await?;
+                let found = Self::find(&cx.context, &Wanted::Nothing).await?;
                 let ours = found.into_iter().rfind(|seen| seen.owner == Owner::Ours);
                 ours.map(|seen| seen.physical).ok_or(failure)
             }
@@ -156,9 +156,9 @@ impl Network {
 }
 
 async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
-    let (engine, id) = (cx.world.engine()?, &seen.physical.0);
-    let name = network_name(&cx.world.platform);
-    let still = Network::find(&cx.world, &Wanted::Nothing).await?;
+    let (engine, id) = (cx.context.engine()?, &seen.physical.0);
+    let name = network_name(&cx.context.platform);
+    let still = Network::find(&cx.context, &Wanted::Nothing).await?;
     if !still.iter().any(|one| one.physical == seen.physical && one.owner == Owner::Ours) {
         return Ok(());
     }

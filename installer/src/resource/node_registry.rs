@@ -3,21 +3,21 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Takes, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Requirement, Verdict};
 use devplat_tool::{
     docker::Engine,
-    local::{Maker, Owner as Mark},
+    local::{Maker, Mark},
 };
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     names::{NODE_REGISTRY, REGISTRY},
     ownership,
 };
 use crate::{
     failure::Failure,
     platform::{Delivery, PlatformInputs, local_registry_host},
-    world::World,
+    context::PlatformContext,
 };
 
 /// The registry's address in the nodes of a kind cluster.
@@ -40,11 +40,11 @@ fn wanted(inputs: &PlatformInputs) -> Option<NodeRegistry> {
     Some(NodeRegistry { host: local_registry_host(&inputs.platform) })
 }
 
-impl Kind for NodeRegistry {
+impl ResourceKind for NodeRegistry {
     const NAME: KindName = NODE_REGISTRY;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.write(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -63,21 +63,21 @@ impl Kind for NodeRegistry {
         let cluster = CLUSTER.single();
         Edges {
             needs: vec![cluster.clone(), REGISTRY.single()],
-            dies_with: Some(cluster.clone()),
+            deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
         }
     }
 
     fn facts(&self, _: Action) -> Facts {
-        Facts::lasting(Duration::ZERO).taking([Takes::Engine])
+        Facts::lasting(Duration::ZERO).requiring([Requirement::Engine])
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         // The nodes of an existing cluster are not devplat's.
-        let (None, Some(engine)) = (&world.named, &world.engine) else { return Ok(Vec::new()) };
-        let registry = Self { host: local_registry_host(&world.platform) };
-        let files = registry.files(engine, world).await?;
+        let (None, Some(engine)) = (&context.named, &context.engine) else { return Ok(Vec::new()) };
+        let registry = Self { host: local_registry_host(&context.platform) };
+        let files = registry.files(engine, context).await?;
         let is_wanted = !wanted.of::<Self>().is_empty();
         // If the profile wants none, a file with another content is not devplat's.
         let counts = |text: &String| is_wanted || *text == registry.text();
@@ -85,8 +85,8 @@ impl Kind for NodeRegistry {
             return Ok(Vec::new());
         }
         let mut seen = Seen::<Self>::ours(NODE_REGISTRY.single(), registry.path(), files, Some(()));
-        seen.dies_with = Some(CLUSTER.single());
-        seen.deletion = Facts::lasting(Duration::ZERO).taking([Takes::Engine]);
+        seen.deleted_with = Some(CLUSTER.single());
+        seen.deletion = Facts::lasting(Duration::ZERO).requiring([Requirement::Engine]);
         Ok(vec![seen])
     }
 
@@ -116,12 +116,12 @@ impl NodeRegistry {
     }
 
     /// Reads the file in each node of the platform's cluster. A cluster of the same name may not be devplat's.
-    async fn files(&self, engine: &Engine, world: &World) -> Result<Files, Failure> {
+    async fn files(&self, engine: &Engine, context: &PlatformContext) -> Result<Files, Failure> {
         let mut files = Files::new();
         for maker in Maker::ALL.into_iter().filter(|maker| maker.accepts_registries_later()) {
-            for node in maker.nodes(engine, world.platform.as_str()).await? {
+            for node in maker.nodes(engine, context.platform.as_str()).await? {
                 let mark = Mark::of_node(&node);
-                if ownership::of_mark(&node.name, mark.as_ref(), world) != Owner::Ours {
+                if ownership::of_mark(&node.name, mark.as_ref(), context) != Owner::Ours {
                     continue;
                 }
                 let content = engine.read_file(&node.name, &self.path()).await?;
@@ -132,9 +132,9 @@ impl NodeRegistry {
     }
 
     async fn write(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let engine = cx.world.engine()?;
+        let engine = cx.context.engine()?;
         let (path, text) = (self.path(), self.text());
-        for (node, found) in self.files(engine, &cx.world).await? {
+        for (node, found) in self.files(engine, &cx.context).await? {
             if found.as_ref() == Some(&text) {
                 continue;
             }
@@ -148,10 +148,10 @@ impl NodeRegistry {
 
 /// Deletes the file in each node where it still has devplat's content.
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let engine = cx.world.engine()?;
-    let registry = NodeRegistry { host: local_registry_host(&cx.world.platform) };
+    let engine = cx.context.engine()?;
+    let registry = NodeRegistry { host: local_registry_host(&cx.context.platform) };
     let (path, text) = (registry.path(), registry.text());
-    for (node, found) in registry.files(engine, &cx.world).await? {
+    for (node, found) in registry.files(engine, &cx.context).await? {
         if found.as_ref() != Some(&text) {
             continue;
         }

@@ -3,24 +3,24 @@
 use std::collections::BTreeMap;
 
 use devplat_plan::{Foreigner, Owner};
-use devplat_tool::local::Owner as Mark;
+use devplat_tool::local::Mark;
 
 use super::Cx;
-use crate::world::World;
+use crate::context::PlatformContext;
 
 /// The label with the generation of an object that has replaced another one.
 const GENERATION_LABEL: &str = "dev.devplat.generation";
 
 /// Returns the mark of this run's objects.
-pub(super) fn own(world: &World) -> Mark {
-    Mark { platform: world.platform.to_string(), account: Some(world.account.clone()) }
+pub(super) fn own(context: &PlatformContext) -> Mark {
+    Mark { platform: context.platform.to_string(), account: Some(context.account.clone()) }
 }
 
 /// Returns the labels of an object that a step creates: its mark, and its generation unless that is 0.
 pub(super) fn labels(cx: &Cx) -> Vec<(String, String)> {
     let generation = Some(cx.generation()).filter(|generation| *generation > 0);
     let generation = generation.map(|generation| (GENERATION_LABEL.to_owned(), generation.to_string()));
-    own(&cx.world).labels().into_iter().chain(generation).collect()
+    own(&cx.context).labels().into_iter().chain(generation).collect()
 }
 
 /// Returns the generation of an object with these labels.
@@ -29,22 +29,22 @@ pub(super) fn generation_of(labels: &BTreeMap<String, String>) -> u32 {
 }
 
 /// Returns the owner of an object with these labels. `what` names it in messages, such as `Docker network devplat-a`.
-pub(super) fn of_labels(what: &str, labels: &BTreeMap<String, String>, world: &World) -> Owner {
-    of_mark(what, Mark::of_labels(labels).as_ref(), world)
+pub(super) fn of_labels(what: &str, labels: &BTreeMap<String, String>, context: &PlatformContext) -> Owner {
+    of_mark(what, Mark::of_labels(labels).as_ref(), context)
 }
 
 /// Returns the owner of an object with this mark.
-pub(super) fn of_mark(what: &str, mark: Option<&Mark>, world: &World) -> Owner {
+pub(super) fn of_mark(what: &str, mark: Option<&Mark>, context: &PlatformContext) -> Owner {
     let Some(Mark { platform, account }) = mark else {
         return Owner::stranger(format!("{what} was not created by devplat"));
     };
-    if *platform != world.platform.as_str() {
+    if *platform != context.platform.as_str() {
         return Owner::stranger(format!("{what} belongs to platform {platform}"));
     }
     match account {
         // Objects of an older devplat name no account.
         None => Owner::Ours,
-        Some(account) if account.uid == world.account.uid || world.takes_over(account) => Owner::Ours,
+        Some(account) if account.uid == context.account.uid || context.takes_over(account) => Owner::Ours,
         Some(account) => Owner::Foreign(Foreigner::Account(format!(
             "{what} belongs to platform {platform} of account {} (uid {}) of this machine",
             account.name, account.uid
@@ -62,14 +62,14 @@ mod tests {
 
     use super::*;
     use crate::{
+        context::{Parts, Stop, TakenOver},
         state::StateFolder,
-        world::{Parts, Stop, TakenOver},
     };
 
-    /// Returns the world of account ada, uid 1000, with platform devplat.
-    fn world(take_over: bool) -> World {
+    /// Returns the context of account ada, uid 1000, with platform devplat.
+    fn context(take_over: bool) -> PlatformContext {
         let platform = PlatformName::default();
-        World::new(Parts {
+        PlatformContext::new(Parts {
             state: StateFolder::below(Path::new("/nowhere"), &platform),
             platform,
             account: Account { uid: 1000, name: "ada".to_owned() },
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn object_of_another_account_is_foreign_until_taken_over() {
-        let owner = |account, take_over| of_mark("network a", Some(&mark(account)), &world(take_over));
+        let owner = |account, take_over| of_mark("network a", Some(&mark(account)), &context(take_over));
         let Owner::Foreign(Foreigner::Account(why)) = owner(Some((4242, "other")), false) else {
             panic!("it is not another account's")
         };
@@ -103,10 +103,10 @@ mod tests {
 
     #[test]
     fn account_that_was_taken_over_is_accepted_in_later_runs() {
-        let first = world(true);
+        let first = context(true);
         assert_eq!(of_mark("network a", Some(&mark(Some((4242, "other")))), &first), Owner::Ours);
         assert_eq!(first.taken_over.texts(), ["4242:other"]);
-        let later = world(false).accepting(TakenOver::of(&first.taken_over.texts()));
+        let later = context(false).accepting(TakenOver::of(&first.taken_over.texts()));
         assert_eq!(of_mark("network a", Some(&mark(Some((4242, "renamed")))), &later), Owner::Ours);
         let third = of_mark("network a", Some(&mark(Some((4343, "third")))), &later);
         assert!(matches!(third, Owner::Foreign(Foreigner::Account(_))), "{third:?}");
@@ -117,7 +117,7 @@ mod tests {
         let other = Mark { platform: "team-b".to_owned(), ..mark(Some((1000, "ada"))) };
         for take_over in [false, true] {
             for mark in [None, Some(&other)] {
-                let owner = of_mark("network a", mark, &world(take_over));
+                let owner = of_mark("network a", mark, &context(take_over));
                 assert!(matches!(owner, Owner::Foreign(_)), "{owner:?}");
             }
         }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Takes, Verdict};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
 use devplat_tool::{
     docker::Engine,
     local::{Maker, containerd},
@@ -12,14 +12,14 @@ use devplat_tool::{
 use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges, import,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges, import,
     names::{PREFETCH, PUSH},
     proof::{Proved, proved},
 };
 use crate::{
     failure::Failure,
     platform::{Delivery, PlatformInputs},
-    world::{Ref, World},
+    context::{Ref, PlatformContext},
 };
 
 /// The image to pull.
@@ -35,11 +35,11 @@ pub(crate) struct Prefetch {
     inputs: Arc<PlatformInputs>,
 }
 
-impl Kind for Prefetch {
+impl ResourceKind for Prefetch {
     const NAME: KindName = PREFETCH;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|prefetch, cx| Box::pin(prefetch.pull(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|prefetch, cx| Box::pin(prefetch.pull(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = None;
@@ -66,20 +66,20 @@ impl Kind for Prefetch {
         let needs = [PUSH.named(IMAGE.as_str()), cluster.clone()].into_iter();
         Edges {
             needs: needs.chain(edges::pulled_through(&self.inputs)).collect(),
-            dies_with: Some(cluster.clone()),
+            deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
         }
     }
 
     fn facts(&self, _: Action) -> Facts {
-        Facts::lasting(Duration::from_secs(6)).taking([Takes::Engine])
+        Facts::lasting(Duration::from_secs(6)).requiring([Requirement::Engine])
     }
 
     /// Nodes delete images that they do not use, so only the proof shows whether a dev server has started with it.
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(prefetch) = wanted.of::<Self>().pop() else { return Ok(Vec::new()) };
-        let proved = proved(&prefetch.inputs, world).await?;
+        let proved = proved(&prefetch.inputs, context).await?;
         let seen = Seen::ours(prefetch.id(), IMAGE.as_str(), proved, Some(()));
         Ok(if proved == Proved::Never { Vec::new() } else { vec![seen] })
     }
@@ -99,14 +99,14 @@ pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, maker: Maker, node
     let wanted = Prefetch::wanted(inputs).ok().and_then(|mut wanted| wanted.pop());
     let Some(Prefetch { label, inputs }) = wanted else { return };
     let pushed = Ref::<()>::to(PUSH.named(IMAGE.as_str()));
-    let Ok(engine) = cx.world.engine() else { return };
+    let Ok(engine) = cx.context.engine() else { return };
     let (mut started, mut pulls) = (BTreeSet::new(), FuturesUnordered::new());
     while started.len() < nodes || !pulls.is_empty() {
         tokio::select! {
             Some(()) = pulls.next() => continue,
             paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
         }
-        let Some(reference) = cx.world.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else {
+        let Some(reference) = cx.context.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else {
             continue;
         };
         let found = import::nodes(engine, &label).await.unwrap_or_default();
@@ -136,7 +136,7 @@ async fn pull(node: String, reference: String, engine: &Engine, cx: &Cx) {
 
 impl Prefetch {
     async fn pull(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let engine = cx.world.engine()?;
+        let engine = cx.context.engine()?;
         let reference = reference(&self.inputs)?;
         let nodes = import::nodes(engine, &self.label).await?;
         let pulls = nodes.into_iter().map(|node| pull(node.name, reference.clone(), engine, cx));

@@ -12,14 +12,14 @@ use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict
 use devplat_render::ReleaseName;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PROOF, PROOF_SERVER, SSH_CONFIG, release_id},
     ssh_config,
 };
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::{Ref, World},
+    context::{Ref, PlatformContext},
 };
 
 /// The key of the dev server's user, which is never on disk.
@@ -54,11 +54,11 @@ impl Proved {
     }
 }
 
-impl Kind for Proof {
+impl ResourceKind for Proof {
     const NAME: KindName = PROOF;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|proof, cx| Box::pin(proof.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|proof, cx| Box::pin(proof.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -77,17 +77,17 @@ impl Kind for Proof {
         let releases = ReleaseName::ALL.into_iter().map(release_id);
         let needs = releases.chain([SSH_CONFIG.single(), PROOF_SERVER.single()]).collect();
         let cluster = CLUSTER.single();
-        Edges { needs, dies_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
+        Edges { needs, deleted_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
         Facts::lasting(Duration::from_secs(4))
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let proved = match wanted.of::<Self>().pop() {
-            Some(proof) => proved(&proof.inputs, world).await?,
-            None => match recorded(world).await? {
+            Some(proof) => proved(&proof.inputs, context).await?,
+            None => match recorded(context).await? {
                 Some(_) => Proved::Before,
                 None => Proved::Never,
             },
@@ -96,7 +96,7 @@ impl Kind for Proof {
             return Ok(Vec::new());
         }
         let seen = Seen::ours(PROOF.single(), "ConfigMap devplat-system/devplat-proof", proved, Some(()));
-        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { deleted_with: edges::deleted_with_of(context), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -111,23 +111,23 @@ impl Kind for Proof {
 impl Proof {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let physical = Physical("ConfigMap devplat-system/devplat-proof".to_owned());
-        let (client, platform) = (cx.world.client().await?, cx.world.platform.as_str());
-        let route = ssh_config::route(&self.inputs, &cx.world)
+        let (client, platform) = (cx.context.client().await?, cx.context.platform.as_str());
+        let route = ssh_config::route(&self.inputs, &cx.context)
             .await?
             .ok_or_else(|| Failure::new(Exit::PartWay, "the bastion has no address"))?;
         let host = match &route {
             Route::Address { host, .. } => host.clone(),
             Route::PortForward => "localhost".to_owned(),
         };
-        let key: ProofKey = cx.world.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
+        let key: ProofKey = cx.context.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
         let key = key.get().ok_or_else(|| {
             Failure::new(Exit::PartWay, "there is no dev server to prove the platform with")
                 .hint("run the same command again: it creates one")
         })?;
-        let clock = cx.world.clock();
-        let way = proof::Way { route: &route, host: &host, clock: &clock };
-        let policies = proof::finish(&client, platform, way, key, cx).await.map_err(unproved)?;
-        cx.world.keep_enforcement(policies);
+        let clock = cx.context.clock();
+        let bastion = proof::BastionAddress { route: &route, host: &host, clock: &clock };
+        let policies = proof::finish(&client, platform, bastion, key, cx).await.map_err(unproved)?;
+        cx.context.keep_enforcement(policies);
         let Some(digest) = digest(&self.inputs)? else { return Ok(physical) };
         proof::record(&client, platform, &proof::Record { digest, policies }, cx).await?;
         Ok(physical)
@@ -135,8 +135,8 @@ impl Proof {
 }
 
 /// Reads the result of the last proof.
-pub(super) async fn proved(inputs: &PlatformInputs, world: &World) -> Result<Proved, Failure> {
-    let recorded = recorded(world).await?;
+pub(super) async fn proved(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Proved, Failure> {
+    let recorded = recorded(context).await?;
     Ok(match (recorded, digest(inputs)?) {
         (None, _) => Proved::Never,
         (Some(recorded), Some(digest)) if recorded.digest == digest => Proved::AsItIs,
@@ -144,9 +144,9 @@ pub(super) async fn proved(inputs: &PlatformInputs, world: &World) -> Result<Pro
     })
 }
 
-async fn recorded(world: &World) -> Result<Option<proof::Record>, Failure> {
-    let recorded = proof::recorded(&world.client().await?, world).await?;
-    world.keep_enforcement(recorded.as_ref().and_then(|recorded| recorded.policies));
+async fn recorded(context: &PlatformContext) -> Result<Option<proof::Record>, Failure> {
+    let recorded = proof::recorded(&context.client().await?, context).await?;
+    context.keep_enforcement(recorded.as_ref().and_then(|recorded| recorded.policies));
     Ok(recorded)
 }
 
@@ -167,6 +167,6 @@ pub(super) fn unproved(error: proof::ProofError) -> Failure {
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let client = cx.world.client().await?;
-    Ok(proof::forget(&client, cx.world.platform.as_str(), cx).await?)
+    let client = cx.context.client().await?;
+    Ok(proof::forget(&client, cx.context.platform.as_str(), cx).await?)
 }

@@ -9,7 +9,7 @@ use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, 
 use devplat_render::ReleaseName;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PROOF_SERVER, release_id},
     proof::{ProofKey, Proved},
     release,
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::World,
+    context::PlatformContext,
 };
 
 /// The operator may still be starting, and pulling an image takes minutes.
@@ -39,11 +39,11 @@ pub(crate) struct Fields {
     remains: Remains,
 }
 
-impl Kind for ProofServer {
+impl ResourceKind for ProofServer {
     const NAME: KindName = PROOF_SERVER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: true, droppable: false, listed: false };
+    const TRAITS: Traits = Traits { temporary: true, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|server, cx| Box::pin(server.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|server, cx| Box::pin(server.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -65,24 +65,24 @@ impl Kind for ProofServer {
         let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release_id);
         let needs = releases.into_iter().chain(images).chain(edges::pulled_through(&self.inputs)).collect();
         let cluster = CLUSTER.single();
-        Edges { needs, dies_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
+        Edges { needs, deleted_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
         Facts::lasting(Duration::from_secs(8))
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let client = world.client().await?;
-        let remains = proof::remains(&client, world.platform.as_str(), world).await?;
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let client = context.client().await?;
+        let remains = proof::remains(&client, context.platform.as_str(), context).await?;
         let proved = match wanted.of::<Self>().pop() {
             None => false,
-            Some(server) => super::proof::proved(&server.inputs, world).await? == Proved::AsItIs,
+            Some(server) => super::proof::proved(&server.inputs, context).await? == Proved::AsItIs,
         };
         let fields = Fields { proved, remains };
         let Some(state) = state(fields) else { return Ok(Vec::new()) };
         let seen = Seen::ours(PROOF_SERVER.single(), proof::NAME, fields, None);
-        Ok(vec![Seen { state, dies_with: edges::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { state, deleted_with: edges::deleted_with_of(context), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -91,8 +91,8 @@ impl Kind for ProofServer {
 
     async fn settle(&self, cx: &Cx) -> Result<ProofKey, Failure> {
         if self.key.get().is_some() {
-            let client = cx.world.client().await?;
-            proof::wait_ready(&client, cx.world.platform.as_str(), PATIENCE, cx)
+            let client = cx.context.client().await?;
+            proof::wait_ready(&client, cx.context.platform.as_str(), PATIENCE, cx)
                 .await
                 .map_err(super::proof::unproved)?;
         }
@@ -125,10 +125,10 @@ fn compare(fields: Fields) -> Verdict {
 
 impl ProofServer {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let client = cx.world.client().await?;
-        let platform = cx.world.platform.as_str();
+        let client = cx.context.client().await?;
+        let platform = cx.context.platform.as_str();
         let physical = Physical(proof::NAME.to_owned());
-        if super::proof::proved(&self.inputs, &cx.world).await? == Proved::AsItIs {
+        if super::proof::proved(&self.inputs, &cx.context).await? == Proved::AsItIs {
             proof::clear(&client, platform, cx).await?;
             return Ok(physical);
         }
@@ -141,8 +141,8 @@ impl ProofServer {
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let client = cx.world.client().await?;
-    Ok(proof::clear(&client, cx.world.platform.as_str(), cx).await?)
+    let client = cx.context.client().await?;
+    Ok(proof::clear(&client, cx.context.platform.as_str(), cx).await?)
 }
 
 #[cfg(test)]

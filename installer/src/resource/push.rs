@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_image::{Digest, ImageName, Reference};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_tool::registry::{Manner, Part, Place, Step};
+use devplat_tool::registry::{Manner, Part, PushTarget, Step};
 
 use super::{
-    Cx, Kind, Seen, SeenThrough, Traits, Wanted, local_registry,
+    Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, local_registry,
     names::{BUILD, PUSH, REGISTRY},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs},
-    world::World,
+    context::PlatformContext,
 };
 
 /// An image to push to a registry.
@@ -23,11 +23,11 @@ pub(crate) struct Push {
     inputs: Arc<PlatformInputs>,
 }
 
-impl Kind for Push {
+impl ResourceKind for Push {
     const NAME: KindName = PUSH;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|push, cx| Box::pin(push.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = None;
     /// Never: other clusters may use images in the user's registry, and those in a local registry are deleted with it.
@@ -55,7 +55,7 @@ impl Kind for Push {
             Delivery::Registry(_) | Delivery::Nodes(_) => None,
         };
         let needs = [BUILD.named(self.image.as_str())].into_iter().chain(local.clone()).collect();
-        Edges { needs, dies_with: local.clone(), seen_through: None, ..Edges::default() }
+        Edges { needs, deleted_with: local.clone(), seen_through: None, ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
@@ -68,18 +68,18 @@ impl Kind for Push {
         })
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let all = wanted.of::<Self>();
         let mut stored = Vec::new();
         for push in &all {
             stored.extend(push.inputs.stored(push.image)?.map(|stored| (push, stored)));
         }
         if let (true, Some(push)) = (stored.is_empty(), all.first()) {
-            push.answers(world).await?;
+            push.answers(context).await?;
         }
         let looks = stored.into_iter().map(|(push, stored)| async move {
             let digest = &stored.manifest.digest;
-            let Some(place) = push.place(digest, world, |_| ()).await? else { return Ok(None) };
+            let Some(place) = push.place(digest, context, |_| ()).await? else { return Ok(None) };
             let there = place.holds().await?;
             let physical = || push.inputs.reference(&stored);
             Ok::<_, Failure>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
@@ -101,7 +101,7 @@ impl Push {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
         let digest = &stored.manifest.digest;
-        let place = self.place(digest, &cx.world, |step| cx.report(told(step))).await?.ok_or_else(|| {
+        let place = self.place(digest, &cx.context, |step| cx.report(told(step))).await?.ok_or_else(|| {
             Failure::new(Exit::PartWay, "the local registry is not running")
                 .hint("run the same command again, which starts it")
         })?;
@@ -110,7 +110,7 @@ impl Push {
         let push = async {
             let pushed = place.push(&stored, |step| cx.report(told(step))).await;
             let Err(error) = pushed else { return Ok(()) };
-            match (&self.inputs.delivery, &cx.world.engine) {
+            match (&self.inputs.delivery, &cx.context.engine) {
                 // The registry then answers 500, with the reason only as text.
                 (Delivery::LocalRegistry(_), Some(engine)) => match engine.full_disk(call.clone()).await {
                     Some(full) => Err(Failure::from(full)),
@@ -125,10 +125,10 @@ impl Push {
 
     /// Fails if the user's registry does not answer or rejects the credentials, so that this is reported before the
     /// assembly of images, which takes minutes.
-    async fn answers(&self, world: &World) -> Result<(), Failure> {
+    async fn answers(&self, context: &PlatformContext) -> Result<(), Failure> {
         match &self.inputs.delivery {
             Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
-            Delivery::Registry(_) => match self.place(&Digest::of(b""), world, |_| ()).await? {
+            Delivery::Registry(_) => match self.place(&Digest::of(b""), context, |_| ()).await? {
                 Some(place) => Ok(place.accepts().await?),
                 None => Ok(()),
             },
@@ -139,20 +139,20 @@ impl Push {
     async fn place(
         &self,
         digest: &Digest,
-        world: &World,
+        context: &PlatformContext,
         tell: impl Fn(Step<'_>),
-    ) -> Result<Option<Place>, Failure> {
+    ) -> Result<Option<PushTarget>, Failure> {
         let (prefix, manner) = match &self.inputs.delivery {
             Delivery::Nodes(_) => return Ok(None),
             Delivery::Registry(registry) => {
                 (registry.push.clone(), Manner { plain_http: registry.plain_http, ..Manner::default() })
             }
             Delivery::LocalRegistry(_) => {
-                let known = world.outputs.get(&local_registry::address());
+                let known = context.outputs.get(&local_registry::address());
                 let address = match known {
                     Some(address) => Some(address),
                     // The finders of both kinds run concurrently.
-                    None => local_registry::Registry::find(world, &Wanted::Outputs)
+                    None => local_registry::Registry::find(context, &Wanted::Outputs)
                         .await?
                         .pop()
                         .and_then(|seen| seen.output),
@@ -162,7 +162,7 @@ impl Push {
             }
         };
         let reference = Reference::in_registry(&prefix, self.image, digest);
-        Ok(Some(Place::of(&reference, manner, &world.surroundings, &world.registries, tell).await?))
+        Ok(Some(PushTarget::of(&reference, manner, &context.surroundings, &context.registries, tell).await?))
     }
 }
 

@@ -7,14 +7,14 @@ use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, 
 use kube::Client;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     local_registry::{self, RegistryAddress},
     names::{HOSTING, REGISTRY},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, local_registry_host},
-    world::World,
+    context::PlatformContext,
 };
 
 /// The object with the announcement.
@@ -36,11 +36,11 @@ pub(crate) struct Fields {
     address: Option<RegistryAddress>,
 }
 
-impl Kind for RegistryHosting {
+impl ResourceKind for RegistryHosting {
     const NAME: KindName = HOSTING;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|hosting, cx| Box::pin(hosting.announce(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|hosting, cx| Box::pin(hosting.announce(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -62,7 +62,7 @@ impl Kind for RegistryHosting {
         let cluster = CLUSTER.single();
         Edges {
             needs: vec![cluster.clone(), REGISTRY.single()],
-            dies_with: Some(cluster.clone()),
+            deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
         }
@@ -72,20 +72,20 @@ impl Kind for RegistryHosting {
         Facts::lasting(Duration::ZERO)
     }
 
-    async fn find(world: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         // In an existing cluster, the announcement is its provider's.
-        if world.named.is_some() {
+        if context.named.is_some() {
             return Ok(Vec::new());
         }
-        let Some(Announcement { hosting, platform }) = hosting::look(&world.client().await?).await? else {
+        let Some(Announcement { hosting, platform }) = hosting::look(&context.client().await?).await? else {
             return Ok(Vec::new());
         };
         // Another tool's announcement stays, because ours is only a convenience.
-        let ours = platform.as_deref() == Some(world.platform.as_str());
+        let ours = platform.as_deref() == Some(context.platform.as_str());
         let owner = if ours { Owner::Ours } else { Owner::Adopted };
-        let fields = Fields { announced: hosting, address: world.outputs.get(&local_registry::address()) };
+        let fields = Fields { announced: hosting, address: context.outputs.get(&local_registry::address()) };
         let seen = Seen::ours(HOSTING.single(), OBJECT, fields, Some(()));
-        Ok(vec![Seen { owner, dies_with: Some(CLUSTER.single()), ..seen }])
+        Ok(vec![Seen { owner, deleted_with: Some(CLUSTER.single()), ..seen }])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -118,14 +118,14 @@ impl RegistryHosting {
     }
 
     async fn announce(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let address = cx.world.outputs.get(&local_registry::address());
+        let address = cx.context.outputs.get(&local_registry::address());
         let address =
             address.ok_or_else(|| Failure::new(Exit::PartWay, "the local registry has no address"))?;
-        let client = cx.world.client().await?;
+        let client = cx.context.client().await?;
         // An announcement is never changed, so that no other tool's is overwritten.
         withdraw(&client, cx).await?;
         let hosting = self.hosting(&address);
-        let work = hosting::announce(&client, cx.world.platform.as_str(), &hosting);
+        let work = hosting::announce(&client, cx.context.platform.as_str(), &hosting);
         let physical = |announced: &Announced| match announced {
             Announced::Created => Some(Physical(OBJECT.to_owned())),
             Announced::Kept => None,
@@ -142,7 +142,7 @@ impl RegistryHosting {
 
 /// Deletes the announcement if it is the platform's.
 async fn withdraw(client: &Client, cx: &Cx) -> Result<(), Failure> {
-    let platform = cx.world.platform.as_str();
+    let platform = cx.context.platform.as_str();
     let found = hosting::look(client).await?;
     if found.is_none_or(|found| found.platform.as_deref() != Some(platform)) {
         return Ok(());
@@ -152,7 +152,7 @@ async fn withdraw(client: &Client, cx: &Cx) -> Result<(), Failure> {
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    withdraw(&cx.world.client().await?, cx).await
+    withdraw(&cx.context.client().await?, cx).await
 }
 
 #[cfg(test)]

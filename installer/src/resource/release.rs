@@ -17,13 +17,13 @@ use kube::Client;
 use tokio::sync::OnceCell;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{BUILD, KEY, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    world::World,
+    context::PlatformContext,
 };
 
 /// How long a release may take to be ready, with pulls of images and starts of programs on a busy machine.
@@ -51,11 +51,11 @@ pub(crate) enum Fields {
     Leftover,
 }
 
-impl Kind for Release {
+impl ResourceKind for Release {
     const NAME: KindName = RELEASE;
     const GONE_FIRST: &'static [KindName] = &[USER_DATA, PROOF_SERVER, PROOF];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|release, cx| Box::pin(release.apply(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|release, cx| Box::pin(release.apply(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
@@ -95,7 +95,7 @@ impl Kind for Release {
         }
         Edges {
             needs,
-            dies_with: edges::dies_with(&self.inputs),
+            deleted_with: edges::deleted_with(&self.inputs),
             seen_through: Some(cluster),
             ..Edges::default()
         }
@@ -108,26 +108,26 @@ impl Kind for Release {
         })
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let client = world.client().await?;
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let client = context.client().await?;
         let wanted = wanted.of::<Self>();
-        let recorded = release::names(&client, world.platform.as_str(), world).await?;
+        let recorded = release::names(&client, context.platform.as_str(), context).await?;
         let looks = wanted.iter().map(|release| async {
             let Some(rendered) = release.inputs.release(release.name)? else {
                 let there = recorded.iter().any(|name| name == release.name.as_str());
                 return Ok::<_, Failure>(there.then_some(Fields::NotRendered));
             };
-            let state = release::observe(&client, &rendered, world).await?;
+            let state = release::observe(&client, &rendered, context).await?;
             Ok((state != State::Absent).then(|| Fields::Compared(Box::new(state))))
         });
         let looked = futures::future::try_join_all(looks).await?;
         let mut all: Vec<Seen<Self>> = wanted
             .iter()
             .zip(looked)
-            .filter_map(|(release, fields)| Some(seen(release.name.as_str(), fields?, world)))
+            .filter_map(|(release, fields)| Some(seen(release.name.as_str(), fields?, context)))
             .collect();
         let others = recorded.iter().filter(|name| wanted.iter().all(|one| one.name.as_str() != *name));
-        all.extend(others.map(|name| seen(name, Fields::Leftover, world)));
+        all.extend(others.map(|name| seen(name, Fields::Leftover, context)));
         Ok(all)
     }
 
@@ -167,18 +167,18 @@ impl Kind for Release {
     }
 
     async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
-        let client = cx.world.client().await?;
+        let client = cx.context.client().await?;
         Ok(release::wait_ready(&client, &self.rendered()?, PATIENCE, cx).await?)
     }
 }
 
 impl Release {
     async fn apply(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let client = cx.world.client().await?;
+        let client = cx.context.client().await?;
         let rendered = self.rendered()?;
         let physical = Physical(format!("devplat-release-{}", self.name));
         self.tried.get_or_try_init(|| Box::pin(self.try_pods(&client, cx))).await?;
-        let marked = release::Release { account: Some(cx.world.account.to_string()), ..rendered };
+        let marked = release::Release { account: Some(cx.context.account.to_string()), ..rendered };
         release::apply(&client, &marked, cx).await?;
         Ok(physical)
     }
@@ -254,7 +254,7 @@ fn judge(refusals: Vec<AdmissionRefusal>) -> Judged {
     Judged { remarks, failure: Some(failure) }
 }
 
-fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
+fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> {
     let faults: Vec<String> = match &fields {
         Fields::Compared(state) => match &**state {
             State::Present { not_ready, .. } => not_ready.iter().map(ToString::to_string).collect(),
@@ -289,7 +289,7 @@ fn seen(name: &str, fields: Fields, world: &World) -> Seen<Release> {
     Seen {
         owner,
         state,
-        dies_with: edges::dies_with_of(world),
+        deleted_with: edges::deleted_with_of(context),
         gone_first: needing.map(release_id).collect(),
         deletion,
         ..seen
@@ -302,8 +302,8 @@ fn rests_on(release: ReleaseName, base: ReleaseName) -> bool {
 }
 
 async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
-    let client = cx.world.client().await?;
-    let (platform, name) = (cx.world.platform.as_str(), seen.id.name().as_str());
+    let client = cx.context.client().await?;
+    let (platform, name) = (cx.context.platform.as_str(), seen.id.name().as_str());
     // The plan ensures that users' objects are already deleted, or that their loss is allowed.
     Ok(release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await?)
 }
@@ -320,7 +320,7 @@ mod tests {
     use devplat_kubernetes::{ObjectRef, Waiting, call::Answer};
 
     use super::*;
-    use crate::resource::tests::world;
+    use crate::resource::tests::context;
 
     fn refusal(namespace: &str, kind: RefusalKind) -> AdmissionRefusal {
         let object = ObjectRef {
@@ -366,7 +366,7 @@ mod tests {
         let waiting = Waiting { object, progress: "being deleted".to_owned(), reason: None };
         let state = |state: State| {
             let fields = Fields::Compared(Box::new(state));
-            seen("bastion", fields, &world(folder.path())).state
+            seen("bastion", fields, &context(folder.path())).state
         };
         assert_eq!(state(State::Leaving(vec![waiting.clone()])), Condition::Leaving);
         let present = State::Present {

@@ -13,7 +13,7 @@ use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict
 use devplat_tool::Surroundings;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     names::{SSH_BLOCK, SSH_CONFIG},
     ssh_config::{self, Host, quoted},
 };
@@ -22,7 +22,7 @@ use crate::{
     platform::PlatformInputs,
     state::{self, StateFolder},
     ui::Ui,
-    world::World,
+    context::PlatformContext,
 };
 
 /// The managed block.
@@ -42,11 +42,11 @@ pub(crate) struct Fields {
     config: Option<String>,
 }
 
-impl Kind for SshBlock {
+impl ResourceKind for SshBlock {
     const NAME: KindName = SSH_BLOCK;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
@@ -69,14 +69,14 @@ impl Kind for SshBlock {
         Facts::lasting(Duration::ZERO)
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let Ok(file) = user_file(&world.surroundings) else { return Ok(Vec::new()) };
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let Ok(file) = user_file(&context.surroundings) else { return Ok(Vec::new()) };
         let text = read(&file)?;
-        let platform = world.platform.as_str();
+        let platform = context.platform.as_str();
         if cut(&text, platform).is_none() {
             return Ok(Vec::new());
         }
-        let state = &world.state;
+        let state = &context.state;
         // A deletion needs only the block.
         let of_state = |path: &Path| if wanted.is_nothing() { Ok(None) } else { state.read(path) };
         let (hosts, config) = (of_state(&hosts_file(state))?, of_state(&state.ssh_config())?);
@@ -107,8 +107,8 @@ fn compare(fields: &Fields, platform: &str, state: &StateFolder) -> Verdict {
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let file = user_file(&cx.world.surroundings)?;
-    let platform = cx.world.platform.as_str();
+    let file = user_file(&cx.context.surroundings)?;
+    let platform = cx.context.platform.as_str();
     if cut(&read(&file)?, platform).is_none() {
         return Ok(());
     }
@@ -118,14 +118,14 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
 }
 
 /// Adds the block outside of a plan, as a step with its own entries in the journal.
-pub(crate) async fn add_alone(inputs: &PlatformInputs, world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-    let cx = Cx::alone(Arc::clone(world), SSH_BLOCK.single(), Action::Create, ui.clone())?;
+pub(crate) async fn add_alone(inputs: &PlatformInputs, context: &Arc<PlatformContext>, ui: &Ui) -> Result<(), Failure> {
+    let cx = Cx::alone(Arc::clone(context), SSH_BLOCK.single(), Action::Create, ui.clone())?;
     cx.ended(write(inputs, &cx).await).map(drop)
 }
 
 /// The same for its removal.
-pub(crate) async fn remove_alone(world: &Arc<World>, ui: &Ui) -> Result<(), Failure> {
-    let cx = Cx::alone(Arc::clone(world), SSH_BLOCK.single(), Action::Delete, ui.clone())?;
+pub(crate) async fn remove_alone(context: &Arc<PlatformContext>, ui: &Ui) -> Result<(), Failure> {
+    let cx = Cx::alone(Arc::clone(context), SSH_BLOCK.single(), Action::Delete, ui.clone())?;
     cx.ended(delete(&cx).await)
 }
 
@@ -139,20 +139,20 @@ pub(crate) fn user_file(surroundings: &Surroundings) -> Result<PathBuf, Failure>
 /// Writes the included file, then the block at the top of the user's file, because OpenSSH uses the first value it
 /// finds.
 async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
-    let world = &cx.world;
-    let host = ssh_config::host(inputs, world).await?;
+    let context = &cx.context;
+    let host = ssh_config::host(inputs, context).await?;
     let host = host.ok_or_else(|| {
         Failure::new(Exit::PartWay, "the bastion has no address yet")
-            .hint(format!("`{}` waits for it", world.command("up")))
+            .hint(format!("`{}` waits for it", context.command("up")))
     })?;
-    world.state.make_ssh()?;
-    cx.write_file(&hosts_file(&world.state), &hosts(&host, &world.state)).await?;
-    let file = user_file(&world.surroundings)?;
+    context.state.make_ssh()?;
+    cx.write_file(&hosts_file(&context.state), &hosts(&host, &context.state)).await?;
+    let file = user_file(&context.surroundings)?;
     let physical = Physical(file.display().to_string());
     let text = read(&file)?;
-    let platform = world.platform.as_str();
+    let platform = context.platform.as_str();
     let rest = cut(&text, platform).unwrap_or_else(|| text.clone());
-    let wanted = block(platform, &world.state) + &rest;
+    let wanted = block(platform, &context.state) + &rest;
     if wanted != text {
         let work = async { replace(&file, &wanted) };
         cx.call(format!("write the block into {physical}"), |()| Some(physical.clone()), work).await?;

@@ -11,14 +11,14 @@ use devplat_profile::{Exposure, PlatformName};
 use devplat_render::ReleaseName;
 
 use super::{
-    CLUSTER, Cx, Kind, Seen, SeenThrough, Traits, Wanted, import,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, import,
     names::{SSH_CONFIG, release_id},
 };
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
-    world::World,
+    context::PlatformContext,
 };
 
 pub(super) use text::{Host, quoted};
@@ -61,11 +61,11 @@ pub(crate) struct Fields {
     host: Option<Host>,
 }
 
-impl Kind for SshConfig {
+impl ResourceKind for SshConfig {
     const NAME: KindName = SSH_CONFIG;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.create(cx)));
     /// They are deleted with the state folder.
@@ -85,7 +85,7 @@ impl Kind for SshConfig {
         let cluster = CLUSTER.single();
         Edges {
             needs: vec![release_id(ReleaseName::Bastion)],
-            dies_with: Some(cluster.clone()),
+            deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
         }
@@ -95,14 +95,14 @@ impl Kind for SshConfig {
         Facts::lasting(Duration::from_secs(1))
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(wanted) = wanted.of::<Self>().pop() else { return Ok(Vec::new()) };
-        let state = &world.state;
+        let state = &context.state;
         let (config, known_hosts) = (state.read(&state.ssh_config())?, state.read(&state.known_hosts())?);
         if config.is_none() && known_hosts.is_none() {
             return Ok(Vec::new());
         }
-        let fields = Fields { config, known_hosts, host: host(&wanted.inputs, world).await? };
+        let fields = Fields { config, known_hosts, host: host(&wanted.inputs, context).await? };
         let physical = state.ssh_config().display().to_string();
         Ok(vec![Seen::ours(SSH_CONFIG.single(), physical, fields, Some(()))])
     }
@@ -114,7 +114,7 @@ impl Kind for SshConfig {
     async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
         let begun = tokio::time::Instant::now();
         loop {
-            if let Some(host) = host(&self.inputs, &cx.world).await? {
+            if let Some(host) = host(&self.inputs, &cx.context).await? {
                 return self.write(&host, cx).await;
             }
             if begun.elapsed() > PATIENCE {
@@ -131,15 +131,15 @@ impl Kind for SshConfig {
 impl SshConfig {
     /// Writes the files, if the address is known. A load balancer may have none yet; [`Kind::settle`] waits for it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        if let Some(host) = host(&self.inputs, &cx.world).await? {
+        if let Some(host) = host(&self.inputs, &cx.context).await? {
             self.write(&host, cx).await?;
         }
-        Ok(Physical(cx.world.state.ssh_config().display().to_string()))
+        Ok(Physical(cx.context.state.ssh_config().display().to_string()))
     }
 
     /// Writes the files that are not those of `host`.
     async fn write(&self, host: &Host, cx: &Cx) -> Result<(), Failure> {
-        let state = &cx.world.state;
+        let state = &cx.context.state;
         let [config, known] = texts(host, state);
         for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)] {
             if state.read(&path)?.as_deref() == Some(text.as_str()) {
@@ -184,25 +184,25 @@ fn texts(host: &Host, state: &StateFolder) -> [String; 2] {
 
 /// Returns the SSH host of the platform from this machine; `None` while the bastion has no address or the operator has
 /// created no authority.
-pub(super) async fn host(inputs: &PlatformInputs, world: &World) -> Result<Option<Host>, Failure> {
-    let client = world.client().await?;
-    let authority = bastion::host_authority(&client, world).await?;
-    let (Some(authority), Some(route)) = (authority, route(inputs, world).await?) else { return Ok(None) };
+pub(super) async fn host(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Option<Host>, Failure> {
+    let client = context.client().await?;
+    let authority = bastion::host_authority(&client, context).await?;
+    let (Some(authority), Some(route)) = (authority, route(inputs, context).await?) else { return Ok(None) };
     let authority = authority.to_openssh().map_err(|error| Failure::of(Exit::Internal, &error))?;
     let (address, port) = match route {
         Route::Address { host, port } => (host, port),
-        Route::PortForward => ("127.0.0.1".to_owned(), forwarded_port(&world.platform)),
+        Route::PortForward => ("127.0.0.1".to_owned(), forwarded_port(&context.platform)),
     };
     let users = inputs.users_with_generated_keys().map(ToString::to_string).collect();
     Ok(Some(Host { platform: inputs.platform.to_string(), address, port, authority, users }))
 }
 
 /// Returns the route to the bastion from this machine; `None` while its load balancer has no address.
-pub(super) async fn route(inputs: &PlatformInputs, world: &World) -> Result<Option<Route>, Failure> {
+pub(super) async fn route(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Option<Route>, Failure> {
     match (inputs.maker(), inputs.profile.bastion.exposure) {
         (Some(maker), Exposure::NodePort(port)) => {
-            let label = import::node_label(maker, world.platform.as_str());
-            let nodes = import::nodes(world.engine()?, &label).await?;
+            let label = import::node_label(maker, context.platform.as_str());
+            let nodes = import::nodes(context.engine()?, &label).await?;
             let bound = nodes.iter().find_map(|node| node.binding(port));
             Ok(bound.map(|bound| Route::Address { host: bound.reached_at().to_string(), port: bound.port }))
         }
@@ -212,7 +212,7 @@ pub(super) async fn route(inputs: &PlatformInputs, world: &World) -> Result<Opti
             Ok(Some(host.map_or(Route::PortForward, |host| Route::Address { host, port })))
         }
         (_, Exposure::LoadBalancer) => {
-            let host = bastion::load_balancer(&world.client().await?, world).await?;
+            let host = bastion::load_balancer(&context.client().await?, context).await?;
             Ok(host.map(|host| Route::Address { host, port: 22 }))
         }
         (_, Exposure::PortForward) => Ok(Some(Route::PortForward)),

@@ -6,10 +6,10 @@ use devplat_kubernetes::{ObjectRef, release};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Verdict};
 
 use super::{
-    Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PROOF_SERVER, RELEASE, STRAYS, USER_DATA},
 };
-use crate::{failure::Failure, platform::PlatformInputs, world::World};
+use crate::{failure::Failure, platform::PlatformInputs, context::PlatformContext};
 
 /// How long the objects may take to be gone.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -18,11 +18,11 @@ const PATIENCE: Duration = Duration::from_mins(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Strays;
 
-impl Kind for Strays {
+impl ResourceKind for Strays {
     const NAME: KindName = STRAYS;
     const GONE_FIRST: &'static [KindName] = &[RELEASE, USER_DATA, PROOF_SERVER];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
     const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
@@ -45,8 +45,8 @@ impl Kind for Strays {
         Facts::lasting(Duration::from_secs(4))
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let client = world.client().await?;
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+        let client = context.client().await?;
         let mut rendered = Vec::new();
         for release in wanted.of::<super::release::Release>() {
             match release.rendered_if_possible()? {
@@ -55,13 +55,13 @@ impl Kind for Strays {
                 None => return Ok(Vec::new()),
             }
         }
-        let strays = release::strays(&client, world.platform.as_str(), &rendered, world).await?;
+        let strays = release::strays(&client, context.platform.as_str(), &rendered, context).await?;
         if strays.is_empty() {
             return Ok(Vec::new());
         }
         let names: Vec<String> = strays.iter().map(ToString::to_string).collect();
         let seen = Seen::ours(STRAYS.single(), names.join(", "), strays, None);
-        Ok(vec![Seen { dies_with: edges::dies_with_of(world), ..seen }])
+        Ok(vec![Seen { deleted_with: edges::deleted_with_of(context), ..seen }])
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
@@ -74,7 +74,7 @@ impl Kind for Strays {
 }
 
 async fn delete(seen: &Seen<Strays>, cx: &Cx) -> Result<(), Failure> {
-    let client = cx.world.client().await?;
-    let platform = cx.world.platform.as_str();
+    let client = cx.context.client().await?;
+    let platform = cx.context.platform.as_str();
     Ok(release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx).await?)
 }

@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, path::Path};
 
 use devplat_kubernetes::connect::NoPlugins;
-use devplat_plan::{Action, Change, Edges, Facts, KindName, Takes, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, KindName, Requirement, Verdict};
 use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, local::Account};
 
 use super::*;
 use crate::{
+    context::{Parts, Stop},
     state::StateFolder,
     ui::Ui,
-    world::{Parts, Stop},
 };
 
 /// A kind whose resources are as wanted or have to be replaced.
@@ -21,11 +21,11 @@ pub(crate) struct Toy {
     pub(crate) ports: Vec<SocketAddr>,
 }
 
-impl Kind for Toy {
+impl ResourceKind for Toy {
     const NAME: KindName = KindName::new("toy");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: true, listed: true };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<kind::Act<Self>> = Some(|_, _| Box::pin(async { Ok(Physical("new".to_owned())) }));
     const UPDATE: Option<kind::Act<Self>> = None;
     const DELETE: Option<kind::Remove<Self>> = Some(|_, _| Box::pin(async { Ok(()) }));
@@ -46,10 +46,10 @@ impl Kind for Toy {
     }
 
     fn facts(&self, _: Action) -> Facts {
-        Facts::default().taking(self.ports.iter().copied().map(Takes::FreePort))
+        Facts::default().requiring(self.ports.iter().copied().map(Requirement::FreePort))
     }
 
-    async fn find(_: &World, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(_: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         Ok(Vec::new())
     }
 
@@ -67,10 +67,10 @@ pub(crate) fn toy(physical: &str, as_wanted: bool) -> Found {
     kind::erase(Seen::<Toy>::ours(Toy::NAME.single(), physical, as_wanted, None))
 }
 
-/// Returns the world of account ada, uid 1000, with platform devplat, whose state folder is below `folder`.
-pub(crate) fn world(folder: &Path) -> World {
+/// Returns the context of account ada, uid 1000, with platform devplat, whose state folder is below `folder`.
+pub(crate) fn context(folder: &Path) -> PlatformContext {
     let platform = PlatformName::default();
-    World::new(Parts {
+    PlatformContext::new(Parts {
         state: StateFolder::below(folder, &platform),
         platform,
         account: Account { uid: 1000, name: "ada".to_owned() },
@@ -85,8 +85,8 @@ pub(crate) fn world(folder: &Path) -> World {
 }
 
 /// Returns the context of a step outside of a plan.
-pub(crate) fn step_alone(world: &Arc<World>, id: Id, action: Action) -> Cx {
-    Cx::alone(Arc::clone(world), id, action, Ui::recording()).unwrap()
+pub(crate) fn step_alone(context: &Arc<PlatformContext>, id: Id, action: Action) -> Cx {
+    Cx::alone(Arc::clone(context), id, action, Ui::recording()).unwrap()
 }
 
 /// Returns the sight of a ready resource.
@@ -100,7 +100,7 @@ pub(crate) fn sight() -> Sight {
         can: Can { create: true, update: true, delete: true },
         gone_first: &[],
         gone_first_ids: Vec::new(),
-        dies_with: None,
+        deleted_with: None,
         loses: None,
         usual_deletion: Duration::ZERO,
     }

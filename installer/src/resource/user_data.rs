@@ -8,10 +8,10 @@ use devplat_plan::{Action, Edges, Facts, Id, KindName, Loss, Owner, Verdict};
 use devplat_render::ReleaseName;
 
 use super::{
-    Cx, Kind, Seen, SeenThrough, Traits, Wanted, edges,
+    Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PROOF_SERVER, STRAYS, USER_DATA, release_id},
 };
-use crate::{failure::Failure, platform::PlatformInputs, world::World};
+use crate::{failure::Failure, platform::PlatformInputs, context::PlatformContext};
 
 /// How long they may take to be gone: their processes have 30 s to end.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -20,11 +20,11 @@ const PATIENCE: Duration = Duration::from_mins(5);
 #[derive(Debug, Clone)]
 pub(crate) struct UserData;
 
-impl Kind for UserData {
+impl ResourceKind for UserData {
     const NAME: KindName = USER_DATA;
     const GONE_FIRST: &'static [KindName] = &[PROOF_SERVER];
     const SEEN: SeenThrough = SeenThrough::Cluster;
-    const TRAITS: Traits = Traits { in_passing: false, droppable: false, listed: false };
+    const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
     const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
@@ -47,26 +47,26 @@ impl Kind for UserData {
         Facts::lasting(Duration::from_secs(10))
     }
 
-    async fn find(world: &World, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         // Only a destroy reads them, because only it can delete them.
         if !wanted.is_nothing() {
             return Ok(Vec::new());
         }
-        let client = world.client().await?;
-        let data = release::data(&client, world.platform.as_str(), world).await?;
-        let any = release::has_custom_resources(&client, world).await?;
+        let client = context.client().await?;
+        let data = release::data(&client, context.platform.as_str(), context).await?;
+        let any = release::has_custom_resources(&client, context).await?;
         if !any {
             return Ok(Vec::new());
         }
         let loses = data.deleted_with_crds().then(|| Loss(data.to_string()));
         // The CRDs of a platform whose inventory is lost are strays, and are deleted as such.
-        let strays = release::strays(&client, world.platform.as_str(), &[], world).await?;
+        let strays = release::strays(&client, context.platform.as_str(), &[], context).await?;
         let crds_are_strays = strays.iter().any(|object| object.kind == "CustomResourceDefinition");
         let by = if crds_are_strays { STRAYS.single() } else { release_id(ReleaseName::Crds) };
         let seen = Seen::ours(USER_DATA.single(), "DevServers and DevUsers", (), None);
         Ok(vec![Seen {
             owner: Owner::Caused { by },
-            dies_with: edges::dies_with_of(world),
+            deleted_with: edges::deleted_with_of(context),
             loses,
             deletion: Facts::lasting(Duration::from_secs(10)),
             ..seen
@@ -83,6 +83,6 @@ impl Kind for UserData {
 }
 
 async fn delete(_: &Seen<UserData>, cx: &Cx) -> Result<(), Failure> {
-    let client = cx.world.client().await?;
+    let client = cx.context.client().await?;
     Ok(release::remove_custom_resources(&client, PATIENCE, cx).await?)
 }

@@ -28,7 +28,7 @@ pub struct Decisions {
     pub dev_server_image: Option<String>,
     /// The place of the platform's cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<Place>,
+    pub place: Option<Location>,
     /// The account of this machine that created the platform.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
@@ -59,7 +59,7 @@ pub struct RememberedFile {
 /// The place of a platform's cluster, with the id that distinguishes it from another one of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "in")]
-pub enum Place {
+pub enum Location {
     /// A cluster that devplat created in a Docker engine.
     #[serde(rename_all = "camelCase")]
     Engine {

@@ -5,7 +5,7 @@ mod decisions;
 mod file;
 mod lock;
 
-pub use decisions::{Decisions, Place, RememberedDelivery, RememberedFile};
+pub use decisions::{Decisions, Location, RememberedDelivery, RememberedFile};
 pub use file::{read_file, replace_file};
 pub use lock::{EngineLock, Holder, Lock, LockError};
 
@@ -308,7 +308,8 @@ mod tests {
     fn decisions_are_remembered() {
         let (_base, state) = folder();
         assert_eq!(state.decisions().unwrap(), Decisions::default());
-        let place = Place::Engine { id: "ABCD".to_owned(), endpoint: "unix:///run/docker.sock".to_owned() };
+        let place =
+            Location::Engine { id: "ABCD".to_owned(), endpoint: "unix:///run/docker.sock".to_owned() };
         let decisions =
             Decisions { profile: Some("kind".to_owned()), place: Some(place), ..Decisions::default() };
         state.remember(&decisions).unwrap();

@@ -4,11 +4,11 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use devplat::{
     cli,
+    context::Stop,
     host::Host,
     state::StateFolder,
     stdin::Input,
     ui::{Event, Record, Ui},
-    world::Stop,
 };
 use devplat_image::{ImageName, Key, Store};
 use devplat_kubernetes::connect::NoPlugins;

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     docker::{Binding, Engine, NewContainer, Restart, Stdin},
-    local::{Account, Owner},
+    local::{Account, Mark},
 };
 
 /// The result of a check.
@@ -19,8 +19,8 @@ fn ensure(holds: bool, what: impl Into<String>) -> Outcome {
     if holds { Ok(()) } else { Err(what.into().into()) }
 }
 
-fn owner(prefix: &str) -> Owner {
-    Owner { platform: prefix.to_owned(), account: Some(Account { uid: 1, name: "check".to_owned() }) }
+fn owner(prefix: &str) -> Mark {
+    Mark { platform: prefix.to_owned(), account: Some(Account { uid: 1, name: "check".to_owned() }) }
 }
 
 /// A network has its owner's label, has a unique name, and is gone after its deletion.
@@ -30,7 +30,7 @@ pub async fn network_comes_and_goes(engine: &Engine, prefix: &str) -> Outcome {
     let id = engine.create_network(&name, &labels, Some("10.201.0.0/24".parse()?)).await?;
     let found = engine.network(&name).await?.ok_or("the network is not found")?;
     ensure(found.id == id, format!("ID {}, created as {id}", found.id))?;
-    ensure(Owner::of_labels(&found.labels) == Some(owner(prefix)), format!("labels: {:?}", found.labels))?;
+    ensure(Mark::of_labels(&found.labels) == Some(owner(prefix)), format!("labels: {:?}", found.labels))?;
     ensure(found.subnets == ["10.201.0.0/24"], format!("ranges: {:?}", found.subnets))?;
     let again = engine.create_network(&name, &labels, None).await;
     let again = again.err().ok_or("a second network of that name was created")?;

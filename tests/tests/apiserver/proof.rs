@@ -11,7 +11,7 @@ use devplat_keys::UserKey;
 use devplat_kubernetes::{
     Clock, Steady,
     bastion::Route,
-    proof::{self, NAME, Patience, ProofError, Remains, Way},
+    proof::{self, BastionAddress, NAME, Patience, ProofError, Remains},
 };
 use devplat_tests::{control_plane, port, waiting::until};
 use k8s_openapi::api::core::v1::Pod;
@@ -57,8 +57,8 @@ async fn failed_proof_deletes_its_server_and_user() {
     let [free] = port::free().unwrap();
     let route = Route::Address { host: "127.0.0.1".to_owned(), port: free.port() };
     let clock: Clock = Arc::new(SystemTime::now);
-    let way = Way { route: &route, host: "localhost", clock: &clock };
-    let error = proof::finish(&client, "proved", way, &key, &Steady).await.unwrap_err();
+    let bastion = BastionAddress { route: &route, host: "localhost", clock: &clock };
+    let error = proof::finish(&client, "proved", bastion, &key, &Steady).await.unwrap_err();
     assert!(matches!(&error, ProofError::Ssh { user, source: _ } if user == NAME), "{error:?}");
     let servers: Api<DevServer> = Api::namespaced(client.clone(), "dev-devplat-proof");
     let server = servers.get_opt(NAME).await.unwrap();

@@ -26,7 +26,7 @@ pub(crate) use objects::objects;
 use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
 pub use record::{Record, forget, record, recorded};
-pub use session::Way;
+pub use session::BastionAddress;
 use steps::Proof;
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
@@ -110,13 +110,13 @@ pub async fn wait_ready(
 pub async fn finish(
     client: &Client,
     platform: &str,
-    way: Way<'_>,
+    bastion: BastionAddress<'_>,
     key: &UserKey,
     pace: &dyn Pace,
 ) -> Result<Option<Enforcement>, ProofError> {
     let proof = Proof::new(client, platform, pace);
     let (outcome, enforcement) =
-        futures::join!(session::prove(client, way, key, pace), enforcement::try_policies(client, pace));
+        futures::join!(session::prove(client, bastion, key, pace), enforcement::try_policies(client, pace));
     let removed = proof.remove().await;
     outcome.and(removed)?;
     Ok(enforcement?)

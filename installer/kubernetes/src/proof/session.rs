@@ -24,9 +24,9 @@ const EXPECTED: &str = "devplat\nLinux\n";
 /// port to them.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The way to the bastion from this machine.
+/// The bastion to the bastion from this machine.
 #[derive(Clone, Copy)]
-pub struct Way<'a> {
+pub struct BastionAddress<'a> {
     /// The route to the bastion.
     pub route: &'a Route,
     /// The name that its host certificate must be valid for.
@@ -38,12 +38,12 @@ pub struct Way<'a> {
 /// Signs in as the user, lists the dev server with `devctl`, then runs the script in it.
 pub(super) async fn prove(
     client: &Client,
-    way: Way<'_>,
+    bastion: BastionAddress<'_>,
     key: &UserKey,
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
     let authority = bastion::host_authority(client, pace).await?.ok_or(ProofError::NoAuthority)?;
-    let session = Session { client, way, key, authority: &authority, pace };
+    let session = Session { client, bastion, key, authority: &authority, pace };
     let listed = session.run(NAME, "devctl list -o name").await?;
     if !listed.lines().any(|line| line.ends_with(NAME)) {
         return Err(wrong(NAME, "devctl list -o name", format!("its output is {listed:?}")));
@@ -59,7 +59,7 @@ pub(super) async fn prove(
 
 struct Session<'a> {
     client: &'a Client,
-    way: Way<'a>,
+    bastion: BastionAddress<'a>,
     key: &'a UserKey,
     authority: &'a PublicKey,
     pace: &'a dyn Pace,
@@ -93,8 +93,8 @@ impl Session<'_> {
     }
 
     async fn once(&self, user: &str, command: &str) -> Result<ssh::Ended, ssh::SshError> {
-        let stream = self.way.route.connect(self.client, self.pace).await?;
-        let Way { route: _, host, clock } = self.way;
+        let stream = self.bastion.route.connect(self.client, self.pace).await?;
+        let BastionAddress { route: _, host, clock } = self.bastion;
         let login = ssh::Login { user, key: self.key, authority: self.authority, host, now: clock() };
         ssh::run(stream, &login, command).await
     }

@@ -10,7 +10,7 @@ use kube::{
 
 use super::{
     Release, ReleaseError, gone,
-    inventory::{self, Inventory, Place},
+    inventory::{self, Inventory, NameHolder},
     look::{Found, Survey, survey},
     remove, wait,
 };
@@ -51,7 +51,7 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
     if as_wanted && before == done {
         return Ok(());
     }
-    if namespace == Place::Free {
+    if namespace == NameHolder::Free {
         inventory::create_namespace(server, platform, account.as_deref()).await?;
     }
     if !as_wanted {

@@ -22,7 +22,7 @@ const PREFIX: &str = "devplat-release-";
 
 /// The object that has a name that we need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place<T> {
+pub(crate) enum NameHolder<T> {
     /// The name is free.
     Free,
     /// An object that is not devplat's, or another platform's.
@@ -33,7 +33,7 @@ pub(crate) enum Place<T> {
     Ours(T),
 }
 
-impl<T> Place<T> {
+impl<T> NameHolder<T> {
     /// Returns the value if the object is ours and not being deleted.
     pub(crate) fn ours(self) -> Option<T> {
         match self {
@@ -89,13 +89,13 @@ pub(crate) async fn read(
     server: ApiServer<'_>,
     platform: &str,
     release: &str,
-) -> Result<Place<Inventory>, Error> {
+) -> Result<NameHolder<Inventory>, Error> {
     let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let name = name(release);
     let call = Call::new(Verb::Read, &reference(release));
     let found = server.call(&call, || async { if_there(api.get(&name).await) }).await?;
-    Ok(found.map_or(Place::Free, |ConfigMap { metadata, data, .. }| {
-        Place::of(&metadata, platform, || parse(&data.unwrap_or_default()))
+    Ok(found.map_or(NameHolder::Free, |ConfigMap { metadata, data, .. }| {
+        NameHolder::of(&metadata, platform, || parse(&data.unwrap_or_default()))
     }))
 }
 
@@ -109,11 +109,12 @@ fn parse(data: &BTreeMap<String, String>) -> Inventory {
 }
 
 /// Looks for the namespace of all inventories.
-pub(crate) async fn read_namespace(server: ApiServer<'_>, platform: &str) -> Result<Place<()>, Error> {
+pub(crate) async fn read_namespace(server: ApiServer<'_>, platform: &str) -> Result<NameHolder<()>, Error> {
     let api: Api<Namespace> = Api::all(server.client.clone());
     let call = Call::new(Verb::Read, &namespace_reference());
     let found = server.call(&call, || async { if_there(api.get(NAMESPACE).await) }).await?;
-    Ok(found.map_or(Place::Free, |Namespace { metadata, .. }| Place::of(&metadata, platform, || ())))
+    Ok(found
+        .map_or(NameHolder::Free, |Namespace { metadata, .. }| NameHolder::of(&metadata, platform, || ())))
 }
 
 /// Creates the namespace of all inventories, with the mark of the account that installs the platform. Later applies keep
@@ -225,8 +226,8 @@ mod tests {
     #[test]
     fn inventory_of_another_platform_is_foreign() {
         let metadata = ObjectMeta { labels: Some(labels("one")), ..ObjectMeta::default() };
-        assert_eq!(Place::of(&metadata, "one", || 7), Place::Ours(7));
-        assert_eq!(Place::of(&metadata, "two", || 7), Place::Foreign);
-        assert_eq!(Place::of(&ObjectMeta::default(), "one", || 7), Place::Foreign);
+        assert_eq!(NameHolder::of(&metadata, "one", || 7), NameHolder::Ours(7));
+        assert_eq!(NameHolder::of(&metadata, "two", || 7), NameHolder::Foreign);
+        assert_eq!(NameHolder::of(&ObjectMeta::default(), "one", || 7), NameHolder::Foreign);
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     Release, compare,
-    inventory::{self, Inventory, Place},
+    inventory::{self, Inventory, NameHolder},
     is_ours,
     readiness::{self, CrashesBefore},
     unchanged,
@@ -69,8 +69,8 @@ pub(super) enum Found {
 
 /// The found objects, in the order of the release's objects.
 pub(super) struct Survey {
-    pub(super) namespace: Place<()>,
-    pub(super) inventory: Place<Inventory>,
+    pub(super) namespace: NameHolder<()>,
+    pub(super) inventory: NameHolder<Inventory>,
     pub(super) found: Vec<(ObjectRef, Found)>,
 }
 
@@ -78,9 +78,9 @@ impl Survey {
     /// Returns the objects that exist and are not ours.
     pub(super) fn foreign(&self, release: &Release) -> Vec<ObjectRef> {
         let mut foreign = self.those(|found| matches!(found, Found::Foreign));
-        if self.namespace == Place::Foreign {
+        if self.namespace == NameHolder::Foreign {
             foreign.push(inventory::namespace_reference());
-        } else if self.inventory == Place::Foreign {
+        } else if self.inventory == NameHolder::Foreign {
             foreign.push(inventory::reference(&release.name));
         }
         foreign
@@ -89,9 +89,9 @@ impl Survey {
     /// Returns our objects that are being deleted, which cannot be created again before they are gone.
     pub(super) fn leaving(&self, release: &Release) -> Vec<ObjectRef> {
         let mut leaving = self.those(|found| matches!(found, Found::Leaving(_)));
-        if matches!(self.namespace, Place::Leaving(())) {
+        if matches!(self.namespace, NameHolder::Leaving(())) {
             leaving.push(inventory::namespace_reference());
-        } else if matches!(self.inventory, Place::Leaving(_)) {
+        } else if matches!(self.inventory, NameHolder::Leaving(_)) {
             leaving.push(inventory::reference(&release.name));
         }
         leaving

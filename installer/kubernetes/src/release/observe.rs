@@ -4,7 +4,7 @@ use kube::Client;
 
 use super::{
     Release,
-    inventory::{self, Place},
+    inventory::{self, NameHolder},
     look::{Found, Reason, Survey, survey},
 };
 use crate::{Error, ObjectRef, Pace, Waiting, call::ApiServer};
@@ -67,10 +67,10 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
             }
         }
     }
-    if inventory == Place::Free && missing.len() == release.objects.len() {
+    if inventory == NameHolder::Free && missing.len() == release.objects.len() {
         return Ok(State::Absent);
     }
-    if matches!(namespace, Place::Leaving(())) {
+    if matches!(namespace, NameHolder::Leaving(())) {
         leaving.push(Waiting::deletion(inventory::namespace_reference(), &[]));
     }
     if !leaving.is_empty() && same + drifted.len() + unknown.len() == 0 {

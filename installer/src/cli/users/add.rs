@@ -12,9 +12,9 @@ use kube::{
 
 use super::place::{Where, Write, write_failure};
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
-    world::World,
 };
 
 /// The field manager of these users. A release has another one, and does not prune them.
@@ -46,7 +46,12 @@ pub(crate) struct Add {
     pub(super) at: Where,
 }
 
-pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Host) -> Result<(), Failure> {
+pub(super) async fn put(
+    context: &PlatformContext,
+    api: &Api<DevUser>,
+    add: &Add,
+    host: &Host,
+) -> Result<(), Failure> {
     let Add { user, key, display_name, group, at: _ } = add;
     let mut ssh_keys = Vec::new();
     for path in key {
@@ -61,14 +66,14 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
             return Err(Failure::new(Exit::PartWay, format!("user {user} is still being deleted")).hint(
                 format!(
                     "run the same command again once `{}` no longer has the user",
-                    world.command("users list")
+                    context.command("users list")
                 ),
             ));
         }
         Ok(_) => {}
         Err(kube::Error::Api(status)) if status.code == 409 => {
             return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool")).hint(
-                format!("if the profile names them, change the profile and run `{}`", world.command("up")),
+                format!("if the profile names them, change the profile and run `{}`", context.command("up")),
             ));
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
@@ -77,7 +82,7 @@ pub(super) async fn put(world: &World, api: &Api<DevUser>, add: &Add, host: &Hos
                 format!("the API server rejects user {user}: {}", status.message),
             ));
         }
-        Err(error) => return Err(write_failure(world, Write::Apply, &object, error).await),
+        Err(error) => return Err(write_failure(context, Write::Apply, &object, error).await),
     }
     host.ui.outcome(&format!("added user {user}"), &serde_json::json!({"is": "added", "user": user}));
     Ok(())

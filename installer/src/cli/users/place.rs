@@ -6,8 +6,8 @@ use kube::Resource;
 
 use super::super::flags::{Context, Name, Output};
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
-    world::World,
 };
 
 /// The platform.
@@ -34,7 +34,12 @@ pub(super) fn call_failure(error: kube::Error, what: &str, asked: &str) -> Failu
 }
 
 /// Converts the error of a write, and names the webhooks that may have failed it.
-pub(super) async fn write_failure<K>(world: &World, write: Write, object: &K, error: kube::Error) -> Failure
+pub(super) async fn write_failure<K>(
+    context: &PlatformContext,
+    write: Write,
+    object: &K,
+    error: kube::Error,
+) -> Failure
 where
     K: Resource<DynamicType = ()>,
 {
@@ -49,11 +54,11 @@ where
         name: object.meta().name.clone().unwrap_or_default(),
     };
     let error = call_error(format!("{verb} {object}"), Some(object), error);
-    let error = match world.client().await {
+    let error = match context.client().await {
         Ok(client) => Box::pin(name_webhooks(&client, error, operations)).await,
         Err(_) => error,
     };
-    failure(error, &world.command("up"))
+    failure(error, &context.command("up"))
 }
 
 /// Converts the error. If the API server does not serve the kind, there is no platform.

@@ -16,9 +16,9 @@ use super::{
     place::{Where, Write, call_failure, write_failure},
 };
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
-    world::World,
 };
 
 /// How long dev servers may take to be gone: their processes have 30 s to end.
@@ -39,35 +39,35 @@ pub(crate) struct Remove {
 }
 
 pub(super) async fn remove(
-    world: &World,
+    context: &PlatformContext,
     api: &Api<DevUser>,
     remove: &Remove,
     host: &Host,
 ) -> Result<(), Failure> {
     let Remove { user, answers, at: _ } = remove;
-    let failed = |error| call_failure(error, &format!("read DevUser {user}"), &world.command("up"));
+    let failed = |error| call_failure(error, &format!("read DevUser {user}"), &context.command("up"));
     let live = api.get_opt(user).await.map_err(failed)?;
     let Some(live) = live else {
         return Err(Failure::new(Exit::Usage, format!("there is no user {user:?}"))
-            .hint(format!("`{}` lists them", world.command("users list"))));
+            .hint(format!("`{}` lists them", context.command("users list"))));
     };
     if live.labels().contains_key(devplat_kubernetes::release::PLATFORM_LABEL) {
         return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
-            .hint(format!("remove the user from the profile, then run `{}`", world.command("up"))));
+            .hint(format!("remove the user from the profile, then run `{}`", context.command("up"))));
     }
     // Use the namespace in the status: one with the expected name may belong to another owner.
     let namespace = live.status.as_ref().and_then(|status| status.namespace.clone());
-    let client = world.client().await?;
+    let client = context.client().await?;
     let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
-    let theirs = list(servers.as_ref(), world).await?;
+    let theirs = list(servers.as_ref(), context).await?;
     confirm(&question(user, &theirs), "nothing was done", answers.yes, host)?;
-    delete_servers(servers.as_ref(), user, theirs, world, host).await?;
+    delete_servers(servers.as_ref(), user, theirs, context, host).await?;
     if let Err(error) = api.delete(user, &DeleteParams::default()).await {
-        return Err(write_failure(world, Write::Delete, &live, error).await);
+        return Err(write_failure(context, Write::Delete, &live, error).await);
     }
     host.ui.outcome(&format!("removed user {user}"), &serde_json::json!({"is": "removed", "user": user}));
     // Dev servers that the user created in the meantime.
-    delete_servers(servers.as_ref(), user, list(servers.as_ref(), world).await?, world, host).await
+    delete_servers(servers.as_ref(), user, list(servers.as_ref(), context).await?, context, host).await
 }
 
 /// Returns the question. It lists homes that will be deleted, which the administrator may not expect.
@@ -92,12 +92,15 @@ fn question(user: &str, servers: &[DevServer]) -> String {
     }
 }
 
-async fn list(servers: Option<&Api<DevServer>>, world: &World) -> Result<Vec<DevServer>, Failure> {
+async fn list(
+    servers: Option<&Api<DevServer>>,
+    context: &PlatformContext,
+) -> Result<Vec<DevServer>, Failure> {
     let Some(servers) = servers else { return Ok(Vec::new()) };
     let all = servers
         .list(&ListParams::default())
         .await
-        .map_err(|error| call_failure(error, "list DevServers", &world.command("up")))?;
+        .map_err(|error| call_failure(error, "list DevServers", &context.command("up")))?;
     Ok(all.items)
 }
 
@@ -106,7 +109,7 @@ async fn delete_servers(
     servers: Option<&Api<DevServer>>,
     user: &str,
     theirs: Vec<DevServer>,
-    world: &World,
+    context: &PlatformContext,
     host: &Host,
 ) -> Result<(), Failure> {
     let Some(servers) = servers else { return Ok(()) };
@@ -120,7 +123,7 @@ async fn delete_servers(
                 match servers.delete(&name, &DeleteParams::default()).await {
                     Ok(_) => {}
                     Err(kube::Error::Api(status)) if status.code == 404 => {}
-                    Err(error) => return Err(write_failure(world, Write::Delete, server, error).await),
+                    Err(error) => return Err(write_failure(context, Write::Delete, server, error).await),
                 }
             }
             if !told.contains(&name) {
@@ -140,11 +143,11 @@ async fn delete_servers(
             )
             .hint(format!(
                 "check the operator with `{}`, then run the same command again",
-                world.command("status")
+                context.command("status")
             )));
         }
-        world.pause(PERIOD).await?;
-        left = list(Some(servers), world).await?;
+        context.pause(PERIOD).await?;
+        left = list(Some(servers), context).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use devplat_profile::Exposure;
 
-use crate::{platform::PlatformInputs, state::StateFolder, world::World};
+use crate::{platform::PlatformInputs, state::StateFolder, context::PlatformContext};
 
 /// The SSH host of a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,21 +56,21 @@ impl Host {
 
 /// Returns the command line that signs in as a user whose key is on this machine, else as one of the profile's; `None`
 /// if the profile names no user.
-pub fn ssh_line(inputs: &PlatformInputs, world: &World) -> Option<String> {
+pub fn ssh_line(inputs: &PlatformInputs, context: &PlatformContext) -> Option<String> {
     let named = || inputs.profile.users.keys().next();
     let user = inputs.users_with_generated_keys().next().or_else(named)?;
-    let config = world.state.ssh_config().display().to_string();
+    let config = context.state.ssh_config().display().to_string();
     let config = shlex::try_quote(&config).map_or_else(|_| config.clone(), Into::into);
-    Some(format!("ssh -F {config} {user}@{}", world.platform))
+    Some(format!("ssh -F {config} {user}@{}", context.platform))
 }
 
 /// Returns the next command line: it signs in, or adds a user.
-pub fn next_line(inputs: &PlatformInputs, world: &World) -> String {
-    let Some(ssh) = ssh_line(inputs, world) else {
-        return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", world.command("users add"));
+pub fn next_line(inputs: &PlatformInputs, context: &PlatformContext) -> String {
+    let Some(ssh) = ssh_line(inputs, context) else {
+        return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", context.command("users add"));
     };
     match inputs.profile.bastion.exposure {
-        Exposure::PortForward => format!("{} -- {ssh}", world.command("port-forward")),
+        Exposure::PortForward => format!("{} -- {ssh}", context.command("port-forward")),
         Exposure::NodePort(_) | Exposure::LoadBalancer => ssh,
     }
 }

@@ -37,7 +37,7 @@ pub const ACCOUNT_FOLDER: &str = "/etc/devplat/account";
 
 /// The owner of a Docker object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct Mark {
     /// The platform's name.
     pub platform: String,
     /// The account that created it; `None` for objects of an older devplat.
@@ -53,7 +53,7 @@ pub struct Account {
     pub name: String,
 }
 
-impl Owner {
+impl Mark {
     /// Returns the labels that name the owner.
     pub fn labels(&self) -> Vec<(String, String)> {
         let account = self.account.iter().map(|account| (ACCOUNT_LABEL.to_owned(), account.to_string()));
@@ -363,27 +363,27 @@ impl ClusterError {
 mod tests {
     use super::*;
 
-    fn owner() -> Owner {
+    fn owner() -> Mark {
         let account = Some(Account { uid: 1000, name: "ada-b".to_owned() });
-        Owner { platform: "team-a".to_owned(), account }
+        Mark { platform: "team-a".to_owned(), account }
     }
 
     #[test]
     fn owner_reads_back_from_labels_and_from_mounts() {
         let labels: BTreeMap<String, String> = owner().labels().into_iter().collect();
         assert_eq!(labels[ACCOUNT_LABEL], "1000:ada-b");
-        assert_eq!(Owner::of_labels(&labels), Some(owner()));
+        assert_eq!(Mark::of_labels(&labels), Some(owner()));
         let node = Container { mounts: owner().marks(), ..Container::default() };
         assert_eq!(node.mounts[1], "/etc/devplat/account/1000-ada-b");
-        assert_eq!(Owner::of_node(&node), Some(owner()));
+        assert_eq!(Mark::of_node(&node), Some(owner()));
     }
 
     #[test]
     fn older_node_has_no_account_and_a_foreign_node_no_owner() {
         let mounts = vec!["/var".to_owned(), "/etc/devplat/owner/team-a".to_owned()];
         let node = Container { mounts, ..Container::default() };
-        assert_eq!(Owner::of_node(&node), Some(Owner { platform: "team-a".to_owned(), account: None }));
-        assert_eq!(Owner::of_node(&Container::default()), None);
+        assert_eq!(Mark::of_node(&node), Some(Mark { platform: "team-a".to_owned(), account: None }));
+        assert_eq!(Mark::of_node(&Container::default()), None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use place::Parts;
 use session::Session;
 
 /// An image's place in a registry.
-pub struct Place {
+pub struct PushTarget {
     /// The registry's name in the reference.
     registry: String,
     reference: oci_client::Reference,
@@ -32,7 +32,7 @@ pub struct Place {
     proxy: Option<String>,
 }
 
-impl Place {
+impl PushTarget {
     /// Returns the place that `reference` names. The registry's session is opened or reused.
     pub async fn of(
         reference: &Reference,

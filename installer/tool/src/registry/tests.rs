@@ -79,7 +79,7 @@ impl Scene {
         Self { address, stored, serving, _folder: folder }
     }
 
-    async fn place(&self, host: &str) -> Place {
+    async fn place(&self, host: &str) -> PushTarget {
         let port = self.address.rsplit_once(':').unwrap().1;
         let prefix = format!("{host}:{port}/team");
         let reference = Reference::in_registry(&prefix, ImageName::Agent, &self.stored.manifest.digest);
@@ -88,7 +88,9 @@ impl Scene {
             [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
             None,
         );
-        Place::of(&reference, Manner::default(), &surroundings, &Sessions::default(), |_| {}).await.unwrap()
+        PushTarget::of(&reference, Manner::default(), &surroundings, &Sessions::default(), |_| {})
+            .await
+            .unwrap()
     }
 
     async fn push(&self) -> Result<Vec<String>, RegistryError> {
@@ -215,7 +217,7 @@ async fn plain_http_and_no_answer_are_different_errors() {
     let Scene { address, stored, .. } = &scene;
     // Treated as a registry on another machine, which is not probed for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let place = |address: &str| Place {
+    let place = |address: &str| PushTarget {
         registry: address.to_owned(),
         reference: oci_client::Reference::with_digest(
             address.to_owned(),
@@ -268,7 +270,8 @@ async fn registry_accepts_an_account_before_its_repository_exists() {
         let prefix = format!("{address}/team");
         let reference = Reference::in_registry(&prefix, ImageName::Agent, &devplat_image::Digest::of(b""));
         let (surroundings, sessions) = (Surroundings::default(), Sessions::default());
-        let place = Place::of(&reference, Manner::default(), &surroundings, &sessions, |_| {}).await.unwrap();
+        let place =
+            PushTarget::of(&reference, Manner::default(), &surroundings, &sessions, |_| {}).await.unwrap();
         let accepted = place.accepts().await;
         serving.abort();
         accepted

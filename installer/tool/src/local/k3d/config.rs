@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::wanted::Wanted;
+use super::creation::Creation;
 use crate::{
     Surroundings,
     docker::Cgroups,
@@ -17,11 +17,11 @@ const DISABLED: [&str; 3] = ["traefik", "servicelb", "metrics-server"];
 const K3D_LIMIT: &str = "15m0s";
 
 pub(super) fn config(
-    wanted: &Wanted<'_>,
+    creation: &Creation<'_>,
     surroundings: &Surroundings,
     no_proxy: Option<&str>,
 ) -> Result<String, ConfigError> {
-    let Wanted {
+    let Creation {
         name,
         network,
         image,
@@ -34,7 +34,7 @@ pub(super) fn config(
         owner,
         extra,
         registries,
-    } = wanted;
+    } = creation;
     let mut config = Overlay::over(extra.as_ref().map(|extra| extra.text))?;
     config.set("apiVersion", "k3d.io/v1alpha5")?;
     config.set("kind", "Simple")?;
@@ -107,14 +107,14 @@ fn port(mapping: &Mapping) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::{Account, ExtraConfig, Owner};
+    use crate::local::{Account, ExtraConfig, Mark};
 
-    fn owner() -> Owner {
-        Owner { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
+    fn owner() -> Mark {
+        Mark { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
     }
 
-    fn wanted<'a>(owner: &'a Owner, mappings: &'a [Mapping], extra: Option<&'a str>) -> Wanted<'a> {
-        Wanted {
+    fn creation<'a>(owner: &'a Mark, mappings: &'a [Mapping], extra: Option<&'a str>) -> Creation<'a> {
+        Creation {
             name: "team-a",
             network: "devplat-team-a",
             image: "rancher/k3s:v1.34.3-k3s1",
@@ -130,8 +130,8 @@ mod tests {
         }
     }
 
-    fn text(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
-        config(wanted, &Surroundings::default(), None)
+    fn text(creation: &Creation<'_>) -> Result<String, ConfigError> {
+        config(creation, &Surroundings::default(), None)
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
             Mapping { address: "127.0.0.1".parse().unwrap(), host_port: 2222, node_port: 30022 },
             Mapping { address: "::1".parse().unwrap(), host_port: 0, node_port: 30080 },
         ];
-        insta::assert_snapshot!(text(&wanted(&owner, &mappings, None)).unwrap());
+        insta::assert_snapshot!(text(&creation(&owner, &mappings, None)).unwrap());
     }
 
     #[test]
@@ -154,8 +154,8 @@ options:
   k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ['server:*']}]}
 ";
         let owner = owner();
-        let wanted = Wanted { agents: 1, cgroups: Cgroups::V1, ..wanted(&owner, &[], Some(theirs)) };
-        insta::assert_snapshot!(text(&wanted).unwrap());
+        let creation = Creation { agents: 1, cgroups: Cgroups::V1, ..creation(&owner, &[], Some(theirs)) };
+        insta::assert_snapshot!(text(&creation).unwrap());
     }
 
     #[test]
@@ -163,7 +163,7 @@ options:
         let owner = owner();
         let surroundings = Surroundings::new([("HTTPS_PROXY", "http://proxy:3128")], None);
         let config =
-            config(&wanted(&owner, &[], None), &surroundings, Some("localhost,10.43.0.0/16")).unwrap();
+            config(&creation(&owner, &[], None), &surroundings, Some("localhost,10.43.0.0/16")).unwrap();
         let value: Value = serde_saphyr::from_str(&config).unwrap();
         let names: Vec<&str> =
             value["env"].as_array().unwrap().iter().map(|entry| entry["envVar"].as_str().unwrap()).collect();
@@ -180,7 +180,7 @@ options:
     #[test]
     fn different_value_for_a_key_of_devplats_is_a_conflict() {
         let owner = owner();
-        let error = |theirs: &str| text(&wanted(&owner, &[], Some(theirs))).unwrap_err().to_string();
+        let error = |theirs: &str| text(&creation(&owner, &[], Some(theirs))).unwrap_err().to_string();
         assert_eq!(
             error("metadata: {name: other}"),
             "metadata.name is \"other\"; devplat sets it to \"team-a\""

@@ -1,13 +1,13 @@
 //! Runs the command k3d.
 
 mod config;
+mod creation;
 mod remains;
-mod wanted;
 
 use std::{io::Write, path::Path, time::Duration};
 
+pub use creation::{Creation, NAME_LIMIT};
 pub use remains::{Remain, Remains};
-pub use wanted::{NAME_LIMIT, Wanted};
 
 use super::{ClusterError, Maker, diagnose::Attempt};
 use crate::{
@@ -31,7 +31,7 @@ const RANGES: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
 
 /// k3d on one engine.
 #[derive(Debug, Clone, Copy)]
-pub struct K3d<'a> {
+pub struct K3dCommand<'a> {
     engine: &'a Engine,
     surroundings: &'a Surroundings,
     kubeconfig: &'a Path,
@@ -79,7 +79,7 @@ fn numbers(version: &str) -> Option<(u64, u64, u64)> {
     Some((parts.next()??, parts.next()??, parts.next()??))
 }
 
-impl<'a> K3d<'a> {
+impl<'a> K3dCommand<'a> {
     /// Returns k3d with devplat's kubeconfig and folder in place of the user's.
     pub fn new(
         engine: &'a Engine,
@@ -96,12 +96,16 @@ impl<'a> K3d<'a> {
         Self { tools_image: Some(image), ..self }
     }
 
-    /// Creates the cluster and reports each of k3d's steps. It writes no kubeconfig; see [`K3d::kubeconfig`].
-    pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
-        let name = wanted.name;
-        let no_proxy = self.no_proxy(wanted).await?;
-        let config = config::config(wanted, self.surroundings, no_proxy.as_deref()).map_err(|source| {
-            let path = wanted.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
+    /// Creates the cluster and reports each of k3d's steps. It writes no kubeconfig; see [`K3dCommand::kubeconfig`].
+    pub async fn create(
+        &self,
+        creation: &Creation<'_>,
+        mut tell: impl FnMut(&str),
+    ) -> Result<(), ClusterError> {
+        let name = creation.name;
+        let no_proxy = self.no_proxy(creation).await?;
+        let config = config::config(creation, self.surroundings, no_proxy.as_deref()).map_err(|source| {
+            let path = creation.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
             ClusterError::Config { program: "k3d", path, source }
         })?;
         let doing = || format!("create cluster {name}");
@@ -115,8 +119,8 @@ impl<'a> K3d<'a> {
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        let ports = Attempt::ports(wanted.mappings, wanted.api_port);
-        let attempt = Attempt { maker: Maker::K3d, name, images: vec![wanted.image], ports };
+        let ports = Attempt::ports(creation.mappings, creation.api_port);
+        let attempt = Attempt { maker: Maker::K3d, name, images: vec![creation.image], ports };
         Err(attempt.diagnose(self.engine, error).await)
     }
 
@@ -163,24 +167,24 @@ impl<'a> K3d<'a> {
         Ok(file)
     }
 
-    async fn no_proxy(&self, wanted: &Wanted<'_>) -> Result<Option<String>, ClusterError> {
+    async fn no_proxy(&self, creation: &Creation<'_>) -> Result<Option<String>, ClusterError> {
         if self.surroundings.proxies().next().is_none() {
             return Ok(None);
         }
-        let name = wanted.name;
-        let network = self.engine.network(wanted.network).await;
+        let name = creation.name;
+        let network = self.engine.network(creation.network).await;
         let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
         let own = RANGES.iter().map(|range| (*range).to_owned());
         let subnets = network.into_iter().flat_map(|network| network.subnets);
-        let servers = (0..wanted.servers).map(|number| format!("k3d-{name}-server-{number}"));
-        let agents = (0..wanted.agents).map(|number| format!("k3d-{name}-agent-{number}"));
+        let servers = (0..creation.servers).map(|number| format!("k3d-{name}-server-{number}"));
+        let agents = (0..creation.agents).map(|number| format!("k3d-{name}-agent-{number}"));
         let services = [".svc".to_owned(), ".svc.cluster.local".to_owned()];
         let more: Vec<String> = own
             .chain(subnets)
             .chain(services)
             .chain(servers)
             .chain(agents)
-            .chain(wanted.direct.iter().cloned())
+            .chain(creation.direct.iter().cloned())
             .collect();
         Ok(self.surroundings.no_proxy_with(&more))
     }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     docker::{Cgroups, recorded::Recorded},
     local::{
-        Owner,
+        Mark,
         fake::{Fake, engine_without_containers},
     },
 };
@@ -56,11 +56,11 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
     ]);
     let engine = engine_without_containers().await;
     let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
-    let k3d =
-        K3d::new(engine.engine(), &surroundings, &kubeconfig, &folder).with_tools_image("devplat/k3d-tools");
-    let owner = Owner { platform: "team-a".to_owned(), account: None };
+    let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder)
+        .with_tools_image("devplat/k3d-tools");
+    let owner = Mark { platform: "team-a".to_owned(), account: None };
     let direct = ["devplat-team-a-registry".to_owned()];
-    let wanted = Wanted {
+    let creation = Creation {
         name: "team-a",
         network: "devplat-team-a",
         image: "rancher/k3s:v1.34.3-k3s1",
@@ -75,7 +75,7 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
         registries: None,
     };
     let mut steps = Vec::new();
-    k3d.create(&wanted, |step| steps.push(step.to_owned())).await.unwrap();
+    k3d.create(&creation, |step| steps.push(step.to_owned())).await.unwrap();
     assert_eq!(steps, ["Prep: Network"]);
     let seen = fake.environment();
     let get = |name: &str| seen.get(name).map(String::as_str);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::wanted::Wanted;
+use super::creation::Creation;
 use crate::{
     docker::Cgroups,
     local::{
@@ -50,8 +50,8 @@ fn controllers(one_control_plane: bool) -> [Value; 2] {
 const REGISTRY_CONFIG: &str =
     "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/etc/containerd/certs.d\"\n";
 
-pub(super) fn config(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
-    let Wanted {
+pub(super) fn config(creation: &Creation<'_>) -> Result<String, ConfigError> {
+    let Creation {
         name,
         network: _,
         image,
@@ -64,7 +64,7 @@ pub(super) fn config(wanted: &Wanted<'_>) -> Result<String, ConfigError> {
         owner,
         extra,
         registry_config,
-    } = wanted;
+    } = creation;
     let mut config = Overlay::over(extra.as_ref().map(|extra| extra.text))?;
     config.set("kind", "Cluster")?;
     config.set("apiVersion", "kind.x-k8s.io/v1alpha4")?;
@@ -153,14 +153,14 @@ fn map_ports(node: &mut Map<String, Value>, key: &str, mappings: &[Mapping]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::{Account, ExtraConfig, Owner};
+    use crate::local::{Account, ExtraConfig, Mark};
 
-    fn owner() -> Owner {
-        Owner { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
+    fn owner() -> Mark {
+        Mark { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
     }
 
-    fn with<'a>(owner: &'a Owner, mappings: &'a [Mapping], extra: Option<&'a str>) -> Wanted<'a> {
-        Wanted {
+    fn with<'a>(owner: &'a Mark, mappings: &'a [Mapping], extra: Option<&'a str>) -> Creation<'a> {
+        Creation {
             name: "team-a",
             network: "devplat-team-a",
             image: Some("devplat/kind-node:v1.34.3"),
@@ -205,7 +205,7 @@ mod tests {
     fn kubelet_accepts_control_groups_v1_only_if_they_are_used() {
         let owner = owner();
         let patches = |cgroups| {
-            let text = config(&Wanted { cgroups, ..with(&owner, &[], None) }).unwrap();
+            let text = config(&Creation { cgroups, ..with(&owner, &[], None) }).unwrap();
             let value: Value = serde_saphyr::from_str(&text).unwrap();
             value["kubeadmConfigPatches"].as_array().unwrap().len()
         };
@@ -225,8 +225,9 @@ nodes:
 kubeadmConfigPatches: ['kind: Mine']
 ";
         let (owner, mappings) = (owner(), [mapping()]);
-        let wanted = Wanted { workers: 2, registry_config: true, ..with(&owner, &mappings, Some(theirs)) };
-        insta::assert_snapshot!(config(&wanted).unwrap());
+        let creation =
+            Creation { workers: 2, registry_config: true, ..with(&owner, &mappings, Some(theirs)) };
+        insta::assert_snapshot!(config(&creation).unwrap());
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Runs the command kind.
 
 mod config;
-mod wanted;
+mod creation;
 
 use std::{path::Path, time::Duration};
 
-pub use wanted::Wanted;
+pub use creation::Creation;
 
 use super::{ClusterError, Maker, diagnose::Attempt};
 use crate::{Command, Surroundings, docker::Engine};
@@ -20,7 +20,7 @@ const RANGES: [&str; 2] = ["10.244.0.0/16", "10.96.0.0/16"];
 
 /// kind on one engine.
 #[derive(Debug, Clone, Copy)]
-pub struct Kind<'a> {
+pub struct KindCommand<'a> {
     engine: &'a Engine,
     surroundings: &'a Surroundings,
     kubeconfig: &'a Path,
@@ -32,35 +32,39 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
     Ok(asked.map_err(ClusterError::Tool)?.stdout.trim().to_owned())
 }
 
-impl<'a> Kind<'a> {
+impl<'a> KindCommand<'a> {
     /// Returns kind with devplat's kubeconfig in place of the user's.
     pub fn new(engine: &'a Engine, surroundings: &'a Surroundings, kubeconfig: &'a Path) -> Self {
         Self { engine, surroundings, kubeconfig }
     }
 
     /// Creates the cluster, writes its kubeconfig and reports each of kind's steps.
-    pub async fn create(&self, wanted: &Wanted<'_>, mut tell: impl FnMut(&str)) -> Result<(), ClusterError> {
-        let config = config::config(wanted).map_err(|source| match &wanted.extra {
+    pub async fn create(
+        &self,
+        creation: &Creation<'_>,
+        mut tell: impl FnMut(&str),
+    ) -> Result<(), ClusterError> {
+        let config = config::config(creation).map_err(|source| match &creation.extra {
             Some(extra) => ClusterError::Config { program: "kind", path: extra.path.to_owned(), source },
             None => ClusterError::Config { program: "kind", path: "(none)".into(), source },
         })?;
-        let no_proxy = self.no_proxy(wanted).await?;
+        let no_proxy = self.no_proxy(creation).await?;
         let images = config::images(&config);
-        let command = self.command().args(["create", "cluster", "--name", wanted.name, "--config", "-"]);
+        let command = self.command().args(["create", "cluster", "--name", creation.name, "--config", "-"]);
         let command = command.arg("--kubeconfig").arg(self.kubeconfig).stdin(config).deadline(CREATE_LIMIT);
         let command = command
             .envs(no_proxy.iter().flat_map(|value| [("NO_PROXY", value), ("no_proxy", value)]))
-            .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", wanted.network);
+            .env("KIND_EXPERIMENTAL_DOCKER_NETWORK", creation.network);
         let made = command.run_telling(|line| {
             if let Some(step) = step(line) {
                 tell(&step);
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        let ports = Attempt::ports(wanted.mappings, wanted.api_port);
+        let ports = Attempt::ports(creation.mappings, creation.api_port);
         // Only kind's own output names the default image of its nodes.
         let images = images.iter().map(String::as_str).collect();
-        let attempt = Attempt { maker: Maker::Kind, name: wanted.name, images, ports };
+        let attempt = Attempt { maker: Maker::Kind, name: creation.name, images, ports };
         Err(attempt.diagnose(self.engine, error).await)
     }
 
@@ -89,21 +93,21 @@ impl<'a> Kind<'a> {
     }
 
     /// Returns `NO_PROXY` with the cluster's hosts added; `None` if no proxy is set.
-    async fn no_proxy(&self, wanted: &Wanted<'_>) -> Result<Option<String>, ClusterError> {
+    async fn no_proxy(&self, creation: &Creation<'_>) -> Result<Option<String>, ClusterError> {
         if self.surroundings.proxies().next().is_none() {
             return Ok(None);
         }
-        let name = wanted.name;
-        let network = self.engine.network(wanted.network).await;
+        let name = creation.name;
+        let network = self.engine.network(creation.network).await;
         let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
         let own = RANGES.iter().map(|range| (*range).to_owned());
         let nodes = [format!("{name}-control-plane"), ".svc".to_owned(), ".svc.cluster.local".to_owned()];
-        let workers = (1..=wanted.workers).map(|number| {
+        let workers = (1..=creation.workers).map(|number| {
             if number == 1 { format!("{name}-worker") } else { format!("{name}-worker{number}") }
         });
         let subnets = network.into_iter().flat_map(|network| network.subnets);
         let more: Vec<String> =
-            own.chain(subnets).chain(nodes).chain(workers).chain(wanted.direct.iter().cloned()).collect();
+            own.chain(subnets).chain(nodes).chain(workers).chain(creation.direct.iter().cloned()).collect();
         Ok(self.surroundings.no_proxy_with(&more))
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     docker::Cgroups,
     local::{
-        ExtraConfig, Mapping, Owner,
+        ExtraConfig, Mapping, Mark,
         fake::{Fake, engine_without_containers},
     },
 };
@@ -18,12 +18,12 @@ fn steps_of_kind_have_no_symbols() {
     assert_eq!(image.as_deref(), Some("ensuring node image (kindest/node:v1.34.0)"));
 }
 
-fn owner() -> Owner {
-    Owner { platform: "team-a".to_owned(), account: None }
+fn owner() -> Mark {
+    Mark { platform: "team-a".to_owned(), account: None }
 }
 
-fn wanted(owner: &Owner) -> Wanted<'_> {
-    Wanted {
+fn creation(owner: &Mark) -> Creation<'_> {
+    Creation {
         name: "team-a",
         network: "devplat-team-a",
         image: None,
@@ -54,11 +54,11 @@ async fn variables_of_the_shell_do_not_reach_kind() {
     ]);
     let engine = engine_without_containers().await;
     let kubeconfig = fake.folder().join("kubeconfig");
-    let kind = Kind::new(engine.engine(), &surroundings, &kubeconfig);
+    let kind = KindCommand::new(engine.engine(), &surroundings, &kubeconfig);
     let mut steps = Vec::new();
     let (owner, direct) = (owner(), ["devplat-team-a-registry".to_owned()]);
-    let wanted = Wanted { direct: &direct, ..wanted(&owner) };
-    kind.create(&wanted, |step| steps.push(step.to_owned())).await.unwrap();
+    let creation = Creation { direct: &direct, ..creation(&owner) };
+    kind.create(&creation, |step| steps.push(step.to_owned())).await.unwrap();
     assert_eq!(steps, ["preparing nodes"]);
     let seen = fake.environment();
     let get = |name: &str| seen.get(name).map(String::as_str);
@@ -79,13 +79,13 @@ async fn variables_of_the_shell_do_not_reach_kind() {
 }
 
 /// Returns the error of a kind that cannot pull an image.
-async fn without_image(wanted: &Wanted<'_>) -> ClusterError {
+async fn without_image(creation: &Creation<'_>) -> ClusterError {
     let script = "echo ' • Ensuring node image (kindest/node:v1.37.0) 🖼  ...' >&2; echo 'ERROR: no such host' >&2; exit 1";
     let fake = Fake::new("kind", script).await;
     let surroundings = fake.surroundings([]);
     let engine = engine_without_containers().await;
     let kubeconfig = fake.folder().join("kubeconfig");
-    Kind::new(engine.engine(), &surroundings, &kubeconfig).create(wanted, |_| {}).await.unwrap_err()
+    KindCommand::new(engine.engine(), &surroundings, &kubeconfig).create(creation, |_| {}).await.unwrap_err()
 }
 
 #[tokio::test]
@@ -93,11 +93,11 @@ async fn image_that_kind_could_not_pull_is_named() {
     let owner = owner();
     let theirs = "nodes: [{role: control-plane, image: 'kindest/node:v1.37.0'}]";
     let extra = ExtraConfig { path: "kind.yaml".as_ref(), text: theirs };
-    for wanted in [
-        Wanted { image: Some("kindest/node:v1.37.0"), ..wanted(&owner) },
-        Wanted { extra: Some(extra), ..wanted(&owner) },
+    for creation in [
+        Creation { image: Some("kindest/node:v1.37.0"), ..creation(&owner) },
+        Creation { extra: Some(extra), ..creation(&owner) },
     ] {
-        let error = without_image(&wanted).await;
+        let error = without_image(&creation).await;
         let ClusterError::ImageNotPulled { image, said, .. } = &error else { panic!("{error}") };
         assert_eq!(image, "kindest/node:v1.37.0");
         assert!(said.contains("no such host"), "{said}");
@@ -107,7 +107,7 @@ async fn image_that_kind_could_not_pull_is_named() {
 
 #[tokio::test]
 async fn output_of_kind_does_not_decide_the_reason() {
-    let error = without_image(&wanted(&owner())).await;
+    let error = without_image(&creation(&owner())).await;
     assert!(!matches!(error, ClusterError::ImageNotPulled { .. }), "{error:?}");
     assert!(error.to_string().contains("no such host"), "{error}");
 }
@@ -122,9 +122,11 @@ async fn taken_port_is_reported_with_its_holder() {
     let taken = listener.local_addr().unwrap();
     let owner = owner();
     let mappings = [Mapping { address: taken.ip(), host_port: taken.port(), node_port: 30022 }];
-    let wanted = Wanted { mappings: &mappings, ..wanted(&owner) };
-    let error =
-        Kind::new(engine.engine(), &surroundings, &kubeconfig).create(&wanted, |_| {}).await.unwrap_err();
+    let creation = Creation { mappings: &mappings, ..creation(&owner) };
+    let error = KindCommand::new(engine.engine(), &surroundings, &kubeconfig)
+        .create(&creation, |_| {})
+        .await
+        .unwrap_err();
     let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
     assert_eq!(*port, taken.port());
     assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");

@@ -2,12 +2,12 @@
 
 use crate::{
     docker::Cgroups,
-    local::{ExtraConfig, Mapping, Owner},
+    local::{ExtraConfig, Mapping, Mark},
 };
 
 /// A cluster to create.
 #[derive(Debug, Clone)]
-pub struct Wanted<'a> {
+pub struct Creation<'a> {
     /// The cluster's name.
     pub name: &'a str,
     /// Its Docker network, which must exist.
@@ -27,7 +27,7 @@ pub struct Wanted<'a> {
     /// Host names that its nodes reach without a proxy, such as a registry's.
     pub direct: &'a [String],
     /// Its owner.
-    pub owner: &'a Owner,
+    pub owner: &'a Mark,
     /// The user's configuration, below devplat's.
     pub extra: Option<ExtraConfig<'a>>,
     /// Whether containerd's configuration must name /etc/containerd/certs.d, which only node images before kind v0.27

@@ -2,7 +2,7 @@
 
 use crate::{
     docker::Cgroups,
-    local::{ExtraConfig, Mapping, Owner},
+    local::{ExtraConfig, Mapping, Mark},
 };
 
 /// The longest cluster name that k3d accepts.
@@ -10,7 +10,7 @@ pub const NAME_LIMIT: usize = 32;
 
 /// A cluster to create.
 #[derive(Debug, Clone)]
-pub struct Wanted<'a> {
+pub struct Creation<'a> {
     /// The cluster's name, of at most [`NAME_LIMIT`] characters.
     pub name: &'a str,
     /// Its Docker network, which must exist. k3d never deletes it.
@@ -30,7 +30,7 @@ pub struct Wanted<'a> {
     /// Host names that its nodes reach without a proxy, such as a registry's.
     pub direct: &'a [String],
     /// Its owner.
-    pub owner: &'a Owner,
+    pub owner: &'a Mark,
     /// The user's configuration, below devplat's.
     pub extra: Option<ExtraConfig<'a>>,
     /// The text of registries.yaml, which k3s reads at its start.

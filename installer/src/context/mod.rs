@@ -1,4 +1,4 @@
-//! The world that finders and steps act on: the Docker engine, the cluster and the state folder. It does not depend on
+//! The context that finders and steps act on: the Docker engine, the cluster and the state folder. It does not depend on
 //! the kinds of resources.
 
 mod access;
@@ -41,9 +41,9 @@ pub const CLUSTER: KindName = KindName::new("cluster");
 /// Returns the present time.
 pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
-/// The world around one platform.
+/// The context around one platform.
 #[derive(Clone)]
-pub struct World {
+pub struct PlatformContext {
     /// The platform.
     pub platform: PlatformName,
     /// The account of this machine that devplat runs as.
@@ -81,7 +81,7 @@ pub struct World {
     enforcement: Arc<SyncMutex<Option<Enforcement>>>,
 }
 
-/// The parts of a world.
+/// The parts of a context.
 pub struct Parts {
     /// The platform.
     pub platform: PlatformName,
@@ -105,8 +105,8 @@ pub struct Parts {
     pub plugins: Arc<dyn connect::Plugins>,
 }
 
-impl World {
-    /// Returns a world without outputs.
+impl PlatformContext {
+    /// Returns a context without outputs.
     pub fn new(parts: Parts) -> Self {
         let Parts { platform, account, take_over, state, stop, now, surroundings, engine, named, plugins } =
             parts;
@@ -135,19 +135,19 @@ impl World {
         }
     }
 
-    /// Returns the same world for work that a request to stop does not interrupt.
+    /// Returns the same context for work that a request to stop does not interrupt.
     #[must_use]
     pub fn unstoppable(&self) -> Self {
         Self { stop: Stop::default(), ..self.clone() }
     }
 
-    /// Returns the same world with the accounts whose platform the user has taken over before.
+    /// Returns the same context with the accounts whose platform the user has taken over before.
     #[must_use]
     pub fn accepting(self, taken_over: TakenOver) -> Self {
         Self { taken_over, ..self }
     }
 
-    /// Returns the same world for a command line with this `--context`.
+    /// Returns the same context for a command line with this `--context`.
     #[must_use]
     pub fn given(self, context: Option<String>) -> Self {
         Self { given_context: context, ..self }
@@ -262,11 +262,11 @@ impl World {
     }
 }
 
-/// Finders wait through the world, because their waits are not progress of a step.
-impl Pace for World {
+/// Finders wait through the context, because their waits are not progress of a step.
+impl Pace for PlatformContext {
     fn report(&self, _: &Waiting) {}
 
     fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
-        World::pause(self, period)
+        PlatformContext::pause(self, period)
     }
 }
