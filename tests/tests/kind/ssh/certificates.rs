@@ -25,7 +25,7 @@ pub(crate) fn only_valid_certificates_of_the_profiles_authority_are_accepted() -
         # The client prints the same for every invalid certificate, in words that differ between versions of OpenSSH.
         # The reason is in the bastion's audit log.
         rejected=0
-        rejects() { # WORD-OF-THE-REASON AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
+        rejects() { # WORDS-OF-THE-REASON AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
             is "$(as "${@:2}")" "status 255"
             [[ -e first ]] || cp answer first
             cmp -s first answer || fail "$*: $(cat answer)"
@@ -36,15 +36,19 @@ pub(crate) fn only_valid_certificates_of_the_profiles_authority_are_accepted() -
                 sleep 0.2
             done
             is "$(wc -l < reasons)" "$rejected"
-            [[ $(tail -n 1 reasons) == "demo: "*certificate*"$1"* ]] || fail "$*: $(tail -n 1 reasons)"
+            local words word
+            IFS='|' read -ra words <<<"$1"
+            for word in "${words[@]}"; do [[ $(tail -n 1 reasons) != "demo: "*"$word"* ]] || return 0; done
+            fail "$*: $(tail -n 1 reasons)"
         }
         is "$(as ca -n demo)" in
         is "$(as ca -n someone,demo -V -1m:+5m -z 8)" in
         # Another principal, none, expired, not valid yet, revoked, another authority, a critical option.
         rejects bob ca -n bob
         rejects demo ca
-        rejects expired ca -n demo -V -2d:-1d
-        rejects 'not valid yet' ca -n demo -V +1d:+2d
+        # Some clients do not offer a certificate outside of its dates, only its key.
+        rejects 'expired|not a key of the user' ca -n demo -V -2d:-1d
+        rejects 'not valid yet|not a key of the user' ca -n demo -V +1d:+2d
         rejects revoked ca -n demo -z 7
         rejects "$(ssh-keygen -lf other.pub | cut -d' ' -f2)" other -n demo
         rejects force-command ca -n demo -O force-command=id
