@@ -124,8 +124,8 @@ impl NodeRegistry {
                 if ownership::of_mark(&node.name, mark.as_ref(), context) != Owner::Ours {
                     continue;
                 }
-                let content = engine.read_file(&node.name, &self.path()).await?;
-                files.insert(node.name, content.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+                let written = engine.read_file(&node.name, &self.path()).await?;
+                files.insert(node.name, written.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
             }
         }
         Ok(files)
