@@ -87,11 +87,11 @@ impl Check<'_> {
         let image = self.k3s_image(&section, image.as_deref(), k3s_version);
         let (servers, agents) = (servers.unwrap_or(1), agents.unwrap_or(0));
         if servers % 2 == 0 {
-            let fewer = servers - 1;
-            self.wrong_at(
-                &section.key("servers"),
-                format!("{servers} servers tolerate no more failures than {fewer}, because etcd needs a majority; use an odd number"),
+            let (path, fewer) = (section.key("servers"), servers - 1);
+            let why = format!(
+                "{servers} servers tolerate no more failures than {fewer}, because etcd needs a majority"
             );
+            self.wrong_at(&path, format!("{path}: {why}; use an odd number"));
         }
         let ports = self.ports(&section, api_server_port, ssh_port, ssh_address, port_mappings);
         let subnet = self.subnet(&section.key("subnet"), subnet, servers + agents);

@@ -160,7 +160,7 @@ pub(super) struct Called<'a> {
 impl Called<'_> {
     pub(super) fn explain(&self, error: OciDistributionError) -> RegistryError {
         let registry = self.registry.to_owned();
-        let with_status = |status: u16| {
+        let with_status = |status: u16, body: &str| {
             let (registry, repository) = (registry.clone(), self.repository.to_owned());
             match status {
                 401 => {
@@ -169,18 +169,20 @@ impl Called<'_> {
                 403 => Some(RegistryError::Denied { registry, repository }),
                 404 => Some(RegistryError::NotFound { registry, repository }),
                 507 => Some(RegistryError::NoSpace { registry }),
+                500.. => Some(RegistryError::Failing { registry, status, detail: detail(body) }),
                 _ => None,
             }
         };
         let known = match &error {
             OciDistributionError::UnauthorizedError { .. }
-            | OciDistributionError::AuthenticationFailure(_) => with_status(401),
-            OciDistributionError::ServerError { code, .. } => with_status(*code),
+            | OciDistributionError::AuthenticationFailure(_) => with_status(401, ""),
+            OciDistributionError::ServerError { code, message, .. } => with_status(*code, message),
             OciDistributionError::RegistryError { envelope, .. } => {
-                envelope.errors.iter().find_map(|error| status_of(&error.code)).and_then(with_status)
+                let status = envelope.errors.iter().find_map(|error| status_of(&error.code));
+                status.and_then(|status| with_status(status, ""))
             }
             OciDistributionError::RequestError(failed) => {
-                failed.status().map(|status| status.as_u16()).and_then(with_status)
+                failed.status().and_then(|status| with_status(status.as_u16(), ""))
             }
             _ => None,
         };
@@ -197,9 +199,6 @@ impl Called<'_> {
             Some(_) | None => {}
         }
         match error {
-            OciDistributionError::ServerError { code: status @ 500.., message, .. } => {
-                RegistryError::Failing { registry, status, detail: detail(&message) }
-            }
             OciDistributionError::RequestError(failed) if failed.is_connect() || failed.is_timeout() => {
                 // Skip this error: its text repeats those of its causes, with a URL in between.
                 RegistryError::Unreachable {
