@@ -147,7 +147,7 @@ pub(crate) fn foreign_cluster_is_not_changed() -> Result<()> {
     expect_failure(&platform, &UP, 2, "foreign cluster")?;
     let destroyed = platform.run(&["destroy", "--yes"])?.expect(2)?;
     ensure!(platform.traces()? == before, "the foreign container was changed: {destroyed:?}");
-    platform.docker(&["rm", &node])?;
+    platform.docker(&["rm", "--volumes", &node])?;
     Ok(())
 }
 
