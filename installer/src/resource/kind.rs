@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use super::Cx;
 use crate::{context::PlatformContext, failure::Failure, platform::PlatformInputs};
 
-/// Creates or changes a resource. It must end by itself; [`Kind::settle`] waits for the result.
+/// Creates or changes a resource. It must end by itself; [`ResourceKind::settle`] waits for the result.
 pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
 /// Deletes a found resource, after checking again that it is ours.
 pub(super) type Remove<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
@@ -23,7 +23,7 @@ pub trait ResourceKind: Clone + Send + Sync + 'static {
     const NAME: KindName;
     /// Kinds whose resources must all be gone before one of this kind can be deleted.
     const GONE_FIRST: &'static [KindName];
-    /// The precondition of [`Kind::find`].
+    /// The precondition of [`ResourceKind::find`].
     const SEEN: SeenThrough;
     /// Properties for planning and apply.
     const TRAITS: Traits;
@@ -33,7 +33,7 @@ pub trait ResourceKind: Clone + Send + Sync + 'static {
     const UPDATE: Option<Act<Self>>;
     /// Deletes it; `None` if it is deleted only with another resource.
     const DELETE: Option<Remove<Self>>;
-    /// The fields of a found resource that [`Kind::compare`] reads.
+    /// The fields of a found resource that [`ResourceKind::compare`] reads.
     type Fields: Clone + Send + Sync + 'static;
     /// The output for later steps.
     type Output: Clone + Send + Sync + 'static;
@@ -129,11 +129,11 @@ pub struct Seen<K: ResourceKind> {
     pub deleted_with: Option<Id>,
     /// The data that its deletion destroys.
     pub loses: Option<Loss>,
-    /// Resources that must be gone before it can be deleted, besides the kinds in [`Kind::GONE_FIRST`].
+    /// Resources that must be gone before it can be deleted, besides the kinds in [`ResourceKind::GONE_FIRST`].
     pub gone_first: Vec<Id>,
     /// The duration and the needs of its deletion.
     pub deletion: Facts,
-    /// The fields that [`Kind::compare`] reads.
+    /// The fields that [`ResourceKind::compare`] reads.
     pub fields: K::Fields,
     /// The output for later steps, if it is ready.
     pub output: Option<K::Output>,

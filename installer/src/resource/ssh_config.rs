@@ -129,7 +129,7 @@ impl ResourceKind for SshConfig {
 }
 
 impl SshConfig {
-    /// Writes the files, if the address is known. A load balancer may have none yet; [`Kind::settle`] waits for it.
+    /// Writes the files, if the address is known. A load balancer may have none yet; [`ResourceKind::settle`] waits for it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         if let Some(host) = host(&self.inputs, &cx.context).await? {
             self.write(&host, cx).await?;
