@@ -31,6 +31,7 @@ impl Plugins for Programs {
             let running = Command::new(command, &self.surroundings)
                 .args(arguments.iter().cloned())
                 .envs(environment.iter().map(|(name, value)| (name.clone(), value.clone())))
+                .secret()
                 .deadline(LIMIT);
             let ended = if *interactive {
                 // A login can expire while steps are running.

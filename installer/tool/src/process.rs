@@ -40,6 +40,8 @@ pub struct Command {
     folder: Option<OsString>,
     stdin: Input,
     deadline: Option<Duration>,
+    /// Whether standard output may hold a secret.
+    secret: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -178,6 +180,7 @@ impl Command {
             folder: None,
             stdin: Input::Nothing,
             deadline: None,
+            secret: false,
         }
     }
 
@@ -255,6 +258,13 @@ impl Command {
         self
     }
 
+    /// Declares that standard output may hold a secret. Errors then quote only standard error.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
     /// Kills the child and its descendants after `limit`.
     #[must_use]
     pub fn deadline(mut self, limit: Duration) -> Self {
@@ -294,7 +304,7 @@ impl Command {
             }
         };
         tracing::debug!(command = %line, "run");
-        let deadline = self.deadline;
+        let (deadline, secret) = (self.deadline, self.secret);
         let in_our_group = matches!(self.stdin, Input::Terminal);
         let mut command = self.prepare(true)?;
         command.stdin(stdin).stdout(Stdio::piped());
@@ -348,7 +358,8 @@ impl Command {
         if status.success() {
             return Ok(Output { stdout, stderr });
         }
-        let said = if stderr.trim().is_empty() { last_lines(&stdout) } else { err.last_lines() };
+        let quotes_stdout = stderr.trim().is_empty() && !secret;
+        let said = if quotes_stdout { last_lines(&stdout) } else { err.last_lines() };
         Err(Error::Failed { line, ended: status.into(), said })
     }
 
@@ -383,7 +394,7 @@ impl Command {
     /// ends the child with devplat, and then executes the program. (The system call itself would need unsafe code
     /// here.)
     fn prepare(self, dies_with_us: bool) -> Result<tokio::process::Command, Error> {
-        let Self { program, args, variables, surroundings, folder, stdin: _, deadline: _ } = self;
+        let Self { program, args, variables, surroundings, folder, stdin: _, deadline: _, secret: _ } = self;
         let Some(place) = surroundings.program(&program) else {
             let folders = surroundings.folders();
             let path =

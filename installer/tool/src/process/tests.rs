@@ -34,6 +34,15 @@ async fn failure_reports_command_status_and_last_lines() {
 }
 
 #[tokio::test]
+async fn secret_output_is_not_quoted() {
+    let script = "echo token; exit 1";
+    assert_eq!(shell(script).run().await.unwrap_err().said(), "token");
+    assert_eq!(shell(script).secret().run().await.unwrap_err().said(), "");
+    let both = shell("echo token; echo why >&2; exit 1").secret().run().await.unwrap_err();
+    assert_eq!(both.said(), "why");
+}
+
+#[tokio::test]
 async fn child_reads_its_input_and_its_lines_are_passed_on() {
     let mut told = Vec::new();
     let script = "cat; echo; echo one >&2; echo two >&2";
