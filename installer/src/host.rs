@@ -165,7 +165,7 @@ mod tests {
             .map(|(name, value)| (OsString::from_vec(name.to_vec()), OsString::from_vec(value.to_vec())));
         Host {
             surroundings: Surroundings::new(variables, Some("/home/ada".into())),
-            folder: "/work".into(),
+            folder: "/somewhere".into(),
             account: own_account(),
             stop: Stop::default(),
             now: Arc::new(jiff::Timestamp::now),
@@ -205,6 +205,6 @@ mod tests {
             base(&[(b"XDG_STATE_HOME", b"relative")]),
             PathBuf::from("/home/ada/.local/state/devplat")
         );
-        assert_eq!(base(&[(b"DEVPLAT_STATE_DIR", b"here")]), PathBuf::from("/work/here"));
+        assert_eq!(base(&[(b"DEVPLAT_STATE_DIR", b"here")]), PathBuf::from("/somewhere/here"));
     }
 }

@@ -113,33 +113,13 @@ pub fn inotify(found: &Inotify, nodes: u32) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::TcpListener, path::Path, sync::Arc};
-
-    use devplat_kubernetes::connect::NoPlugins;
-    use devplat_profile::PlatformName;
-    use devplat_tool::{Surroundings, local::Account};
+    use std::{net::TcpListener, path::Path};
 
     use super::*;
-    use crate::{
-        context::{Parts, Stop},
-        state::StateFolder,
-    };
+    use crate::context::testing;
 
-    /// Returns a context without an engine.
     fn context() -> PlatformContext {
-        let platform = PlatformName::default();
-        PlatformContext::new(Parts {
-            state: StateFolder::below(Path::new("/nowhere"), &platform),
-            platform,
-            account: Account { uid: 1000, name: "ada".to_owned() },
-            take_over: false,
-            stop: Stop::default(),
-            now: Arc::new(jiff::Timestamp::now),
-            surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
-            engine: None,
-            named: None,
-            plugins: Arc::new(NoPlugins),
-        })
+        testing::context(Path::new("/nowhere"))
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ pub enum Requirement {
     EngineOf(&'static str),
     /// A program, by its name.
     Tool(&'static str),
-    /// A TCP port of this machine that is free.
+    /// A TCP port of this machine that is free; port 0 needs only the address to be one of this machine.
     FreePort(SocketAddr),
     /// Kernel limits that allow this many more nodes.
     Nodes(u32),

@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use devplat_plan::{Action, How, Owner, Planned, Sight, State, Step, StepId, Verdict, live};
+use devplat_plan::{Action, How, Owner, Planned, State, Step, StepId, Verdict};
 
 use crate::{
     check::{CheckedPlan, With, Work},
     context::PlatformContext,
     failure::{Exit, Failure},
     journal::{Journal, Outcome},
-    resource::{AnyResource, Cx, Found},
+    resource::{AnyResource, Cx, Found, kept},
     ui::{Event, Ui},
 };
 use running::{Ended, Running};
@@ -271,12 +271,8 @@ async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(),
     let cannot = |action: Action| changed(step, &format!("it must be {action}d"));
     loop {
         let found = resource.find(&cx.context).await?;
-        let sights: Vec<Sight> = found
-            .iter()
-            .map(|found| Sight { verdict: Some(resource.compare(found)), ..found.sight.clone() })
-            .collect();
         // If none is the platform's, the name is taken.
-        let Some(live) = live(&sights).and_then(|index| found.get(index)).or(found.last()) else {
+        let Some(live) = kept(&found, Some(resource)).or(found.last()) else {
             return resource.create(cx).ok_or_else(|| cannot(Action::Create))?.await.map(drop);
         };
         if let Owner::Foreign(_) = live.sight.owner {

@@ -91,8 +91,8 @@ fn needs(work: &[Work]) -> BTreeSet<Requirement> {
                 let earlier = work.iter().filter(|earlier| step.after.contains(&earlier.step.id));
                 let freed: Vec<SocketAddr> =
                     earlier.flat_map(|earlier| earlier.with.frees()).copied().collect();
-                let takes = resource.facts(step.action).requires.into_iter();
-                needs.extend(takes.filter(|one| match one {
+                let required = resource.facts(step.action).requires.into_iter();
+                needs.extend(required.filter(|one| match one {
                     Requirement::FreePort(port) => !freed.iter().any(|freed| overlap(freed, port)),
                     Requirement::Engine
                     | Requirement::EngineOf(_)

@@ -73,7 +73,7 @@ impl Name {
         self.name.clone()
     }
 
-    /// Requirement the flag before the verb.
+    /// Takes the flag before the verb.
     pub(super) fn settle(&mut self, before: PlatformName) {
         self.name = before;
     }
@@ -109,7 +109,7 @@ impl OutputFormat {
         self.output
     }
 
-    /// Requirement the flag before the verb.
+    /// Takes the flag before the verb.
     pub(super) fn settle(&mut self, before: Format) {
         self.output = before;
     }

@@ -84,7 +84,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     };
     let mut keys = std::collections::BTreeMap::new();
     for (user, _) in profile.users.iter().filter(|(_, user)| user.generate_key) {
-        let path = state.user_key(user.as_str()).with_extension("pub");
+        let path = state.user_public_key(user.as_str());
         let key = state.read(&path)?.map(|key| key.trim().to_owned());
         keys.insert(
             user.to_string(),

@@ -9,7 +9,7 @@ use super::{
     flags::{Answers, Name, Output},
 };
 use crate::{
-    context::{Parts, PlatformContext},
+    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
     request::{self, Asked, Purpose, Request},
@@ -90,16 +90,5 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
 
 /// Returns the context without an engine and a cluster, which the removal does not need.
 fn offline(asked: &Asked, host: &Host) -> Result<Arc<PlatformContext>, Failure> {
-    Ok(Arc::new(PlatformContext::new(Parts {
-        platform: asked.name.clone(),
-        account: host.account.clone(),
-        take_over: false,
-        state: asked.state(host)?,
-        stop: host.stop.clone(),
-        now: Arc::clone(&host.now),
-        surroundings: host.surroundings.clone(),
-        engine: None,
-        named: None,
-        plugins: Arc::clone(&host.plugins),
-    })))
+    Ok(Arc::new(PlatformContext::new(asked.parts(host, asked.state(host)?, None, None))))
 }

@@ -2,20 +2,15 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use devplat_kubernetes::{
-    connect::NoPlugins,
-    context::{Context, Provider as Maker},
-};
+use devplat_kubernetes::context::{Context, Provider as Maker};
 use devplat_plan::{Change, Owner, Verdict};
-use devplat_profile::{Exposure, PlatformName};
-use devplat_tool::{Surroundings, local::Account};
+use devplat_profile::Exposure;
 use serde_json::Value;
 
 use super::*;
 use crate::{
-    context::{NamedCluster, Parts},
-    resource::tests::sight as unseen_tests,
-    state::StateFolder,
+    context::{NamedCluster, testing},
+    resource::tests as resources,
 };
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/status.md");
@@ -26,7 +21,7 @@ fn part(name: &str, verdict: Verdict) -> Part {
 }
 
 fn sight(verdict: Verdict) -> Sight {
-    Sight { verdict: Some(verdict), ..unseen_tests() }
+    Sight { verdict: Some(verdict), ..resources::sight() }
 }
 
 fn differs(what: &[&str]) -> Verdict {
@@ -134,20 +129,10 @@ fn example_in_the_documentation_is_the_output() {
 #[test]
 fn cluster_of_another_provider_has_its_short_name() {
     let cluster = |maker: Maker| {
-        let context =
+        let named =
             Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), provider: maker };
-        let context = PlatformContext::new(Parts {
-            platform: PlatformName::default(),
-            account: Account { uid: 1000, name: "alice".to_owned() },
-            take_over: false,
-            state: StateFolder::below(Path::new("state"), &PlatformName::default()),
-            stop: crate::context::Stop::default(),
-            now: std::sync::Arc::new(jiff::Timestamp::now),
-            surroundings: Surroundings::new(Vec::<(String, String)>::new(), None),
-            engine: None,
-            named: Some(NamedCluster { context, kubeconfig: std::sync::Arc::default() }),
-            plugins: std::sync::Arc::new(NoPlugins),
-        });
+        let mut context = testing::context(Path::new("state"));
+        context.named = Some(NamedCluster { context: named, kubeconfig: std::sync::Arc::default() });
         let needs = Needs { storage_class: None, exposure: Exposure::PortForward };
         ClusterStatus::of(Provider::Existing, &needs, &context)
     };

@@ -5,6 +5,8 @@ mod access;
 mod outputs;
 mod stop;
 mod taken_over;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use access::{ClusterAccess, NamedCluster};
 pub use outputs::{Outputs, Ref};

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use devplat_plan::{Graph, How, Id, Inventory, KindName, Planned, Sight, Verdict, live};
+use devplat_plan::{Graph, How, Id, Inventory, KindName, Planned, Sight, Verdict};
 use futures::future::join_all;
 
 use crate::{
     context::PlatformContext,
     failure::Failure,
-    resource::{AnyResource, CLUSTER, Found, KINDS, KindEntry, SeenThrough, Wanted},
+    resource::{AnyResource, CLUSTER, Found, KINDS, KindEntry, SeenThrough, Wanted, compared, kept},
 };
 
 /// The found resources, and the kinds that could not be searched.
@@ -72,16 +72,6 @@ fn replaced(id: &Id, wanted: &[AnyResource], survey: &Survey) -> bool {
 
 fn with_id<'a>(wanted: &'a [AnyResource], id: &Id) -> Option<&'a AnyResource> {
     wanted.iter().find(|resource| resource.id() == *id)
-}
-
-/// Returns the one of these doubles that a plan keeps; `None` if all are foreign.
-fn kept<'a>(all: &'a [Found], wanted: Option<&AnyResource>) -> Option<&'a Found> {
-    let sights: Vec<Sight> = all.iter().map(|found| compared(found, wanted)).collect();
-    all.get(live(&sights)?)
-}
-
-fn compared(found: &Found, wanted: Option<&AnyResource>) -> Sight {
-    Sight { verdict: wanted.map(|resource| resource.compare(found)), ..found.sight.clone() }
 }
 
 impl Survey {

@@ -36,36 +36,38 @@ pub const REGISTRY_PORT: u16 = 5000;
 impl Delivery {
     /// Returns the reference by which the pods of `platform` name an image.
     pub fn reference(&self, platform: &PlatformName, stored: &Stored) -> Reference {
-        let below = |prefix: &str| Reference::in_registry(prefix, stored.name, &stored.manifest.digest);
-        match self {
-            Self::Nodes(by) => by.reference(stored),
-            Self::LocalRegistry(_) => below(&format!("{}/devplat", local_registry_host(platform))),
-            Self::Registry(registry) => below(&registry.pull),
-        }
+        self.named(platform, stored.name, &stored.manifest.digest)
     }
-}
 
-impl Delivery {
     /// Returns a reference like the one that an image gets once it is assembled, with the digest of nothing.
     pub fn future_reference(&self, platform: &PlatformName, image: ImageName) -> Reference {
-        let digest = Digest::of(b"");
-        let below = |prefix: &str| Reference::in_registry(prefix, image, &digest);
+        self.named(platform, image, &Digest::of(b""))
+    }
+
+    fn named(&self, platform: &PlatformName, image: ImageName, digest: &Digest) -> Reference {
         match self {
-            Self::Nodes(NodeImport::Engine { .. }) => Reference::local(image, &digest),
-            Self::Nodes(NodeImport::Minikube { .. }) => Reference::local_tag(image, &digest),
-            Self::LocalRegistry(_) => below(&format!("{}/devplat", local_registry_host(platform))),
-            Self::Registry(registry) => below(&registry.pull),
+            Self::Nodes(by) => by.named(image, digest),
+            Self::LocalRegistry(_) => {
+                let prefix = format!("{}/devplat", local_registry_host(platform));
+                Reference::in_registry(&prefix, image, digest)
+            }
+            Self::Registry(registry) => Reference::in_registry(&registry.pull, image, digest),
         }
     }
 }
 
 impl NodeImport {
-    /// Returns the name of an image in the nodes. minikube's nodes have a tag, because Docker, the default runtime of
-    /// minikube, keeps no digest of an image that was loaded.
+    /// Returns the name of an image in the nodes.
     pub fn reference(&self, stored: &Stored) -> Reference {
+        self.named(stored.name, &stored.manifest.digest)
+    }
+
+    /// minikube's nodes have a tag, because Docker, the default runtime of minikube, keeps no digest of an image that was
+    /// loaded.
+    fn named(&self, image: ImageName, digest: &Digest) -> Reference {
         match self {
-            Self::Engine { .. } => stored.local_reference(),
-            Self::Minikube { .. } => stored.tagged_reference(),
+            Self::Engine { .. } => Reference::local(image, digest),
+            Self::Minikube { .. } => Reference::local_tag(image, digest),
         }
     }
 }

@@ -72,7 +72,7 @@ impl PlatformInputs {
     pub fn generated_keys(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut keys = BTreeMap::new();
         for name in self.users_with_generated_keys() {
-            let path = self.state.user_key(name.as_str()).with_extension("pub");
+            let path = self.state.user_public_key(name.as_str());
             if let Some(text) = self.state.read(&path)? {
                 keys.insert(name.to_string(), text.trim().to_owned());
             }

@@ -1,10 +1,16 @@
 //! The arguments of a request, and its purpose.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use devplat_profile::PlatformName;
+use devplat_tool::docker::Engine;
 
-use crate::{failure::Failure, host::Host, state::StateFolder};
+use crate::{
+    context::{NamedCluster, Parts},
+    failure::Failure,
+    host::Host,
+    state::StateFolder,
+};
 
 /// The arguments of the command line, without the verb.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,11 +38,33 @@ pub struct Asked {
 pub enum Purpose {
     /// To change the platform, which needs the lock.
     Change,
-    /// To observe the platform. A mistake in an unrelated variable is then only a remark.
+    /// To observe the platform, or to change only users. A mistake in an unrelated variable is then only a remark.
     Look,
 }
 
 impl Asked {
+    /// Returns the parts of the platform's context.
+    pub fn parts(
+        &self,
+        host: &Host,
+        state: StateFolder,
+        engine: Option<Engine>,
+        named: Option<NamedCluster>,
+    ) -> Parts {
+        Parts {
+            platform: self.name.clone(),
+            account: host.account.clone(),
+            take_over: self.take_over,
+            state,
+            stop: host.stop.clone(),
+            now: Arc::clone(&host.now),
+            surroundings: host.surroundings.clone(),
+            engine,
+            named,
+            plugins: Arc::clone(&host.plugins),
+        }
+    }
+
     /// Returns the state folder of the platform.
     pub fn state(&self, host: &Host) -> Result<StateFolder, Failure> {
         Ok(StateFolder::below(&host.state_base()?, &self.name))

@@ -38,7 +38,7 @@ impl fmt::Display for OtherAccount {
 }
 
 /// Fails if the remembered decisions or the cluster that the user named record another account, which the user has not
-/// taken over. A verb that changes nothing only prints a remark. The marks in a Docker engine are checked by the finders.
+/// taken over. Verbs other than `up` and `destroy` only print a remark. The marks in a Docker engine are checked by the finders.
 pub(super) async fn check_account(
     before: &Decisions,
     context: &PlatformContext,

@@ -25,7 +25,7 @@ use devplat_tool::{
 };
 
 use crate::{
-    context::{Parts, PlatformContext, TakenOver},
+    context::{PlatformContext, TakenOver},
     failure::{Exit, Failure},
     host::Host,
     platform::{DevImage, PlatformInputs, programs::AllPrograms},
@@ -94,20 +94,9 @@ impl Request {
                 Some(cluster::named(named.or_else(|| before.context.clone()), host)?)
             }
         };
-        let mut context = PlatformContext::new(Parts {
-            platform: asked.name.clone(),
-            account: host.account.clone(),
-            take_over: asked.take_over,
-            state: state.clone(),
-            stop: host.stop.clone(),
-            now: Arc::clone(&host.now),
-            surroundings: host.surroundings.clone(),
-            engine,
-            named,
-            plugins: Arc::clone(&host.plugins),
-        })
-        .accepting(TakenOver::of(&before.taken_over))
-        .given(asked.context.clone());
+        let mut context = PlatformContext::new(asked.parts(host, state.clone(), engine, named))
+            .accepting(TakenOver::of(&before.taken_over))
+            .given(asked.context.clone());
         let place = identity::place(&context).await?;
         identity::check(&before, &place, &context)?;
         identity::check_account(&before, &context, purpose, host).await?;

@@ -8,10 +8,10 @@ use devplat_tool::docker::Engine;
 
 use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile, sudo};
 use crate::{
-    context::{ClusterAccess, NamedCluster, Parts, PlatformContext, TakenOver},
+    context::{ClusterAccess, NamedCluster, PlatformContext, TakenOver},
     failure::{Exit, Failure},
     host::Host,
-    state::{Decisions, Location, StateFolder},
+    state::{Decisions, Location},
 };
 
 /// How long the search for a platform's marks in the contexts of a kubeconfig may take.
@@ -37,8 +37,8 @@ enum Where {
     Engine,
 }
 
-/// Locates the platform. Fails if its engine or cluster is not the one that it was created in, or if a verb that changes
-/// the platform meets one of another account.
+/// Locates the platform. Fails if its engine or cluster is not the one that it was created in, or if `destroy` meets one of
+/// another account.
 pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Standing, Failure> {
     sudo::remark(host);
     let state = asked.state(host)?;
@@ -69,7 +69,7 @@ pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<St
             }
         },
     };
-    let context = PlatformContext::new(parts(asked, host, state, engine, named))
+    let context = PlatformContext::new(asked.parts(host, state, engine, named))
         .accepting(TakenOver::of(&decisions.taken_over))
         .given(asked.context.clone());
     if decisions.place.is_some() && (context.engine.is_some() || context.named.is_some()) {
@@ -78,27 +78,6 @@ pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<St
     }
     places::check_account(&decisions, &context, purpose, host).await?;
     Ok(Standing { context: Arc::new(context), decisions, known, looked })
-}
-
-fn parts(
-    asked: &Asked,
-    host: &Host,
-    state: StateFolder,
-    engine: Option<Engine>,
-    named: Option<NamedCluster>,
-) -> Parts {
-    Parts {
-        platform: asked.name.clone(),
-        account: host.account.clone(),
-        take_over: asked.take_over,
-        state,
-        stop: host.stop.clone(),
-        now: Arc::clone(&host.now),
-        surroundings: host.surroundings.clone(),
-        engine,
-        named,
-        plugins: Arc::clone(&host.plugins),
-    }
 }
 
 /// Returns the place by the command line, else by the decisions, and whether one of them names it. `None` for an
@@ -176,7 +155,7 @@ async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
     let asks = contexts.map(|name| async move {
         let named = cluster::named(Some(name.clone()), host).ok()?;
         let state = asked.state(host).ok()?;
-        let context = PlatformContext::new(parts(asked, host, state, None, Some(named.clone())));
+        let context = PlatformContext::new(asked.parts(host, state, None, Some(named.clone())));
         let answer = async {
             let client = context.client_of(&ClusterAccess::named(&named)).await.ok()?;
             let platforms = identity::platforms(&client).await.ok()?;

@@ -37,7 +37,7 @@ mod tests {
     fn said(uid: u32, variables: &[(&str, &str)], home: &Path) -> String {
         let host = Host {
             surroundings: Surroundings::new(variables.iter().copied(), Some(home.to_owned())),
-            folder: "/work".into(),
+            folder: "/somewhere".into(),
             account: Account { uid, name: "runner".to_owned() },
             stop: Stop::default(),
             now: Arc::new(jiff::Timestamp::now),

@@ -1,4 +1,4 @@
-//! The context of a step: the context, the journal, progress reports and requests to stop.
+//! The context of a step: the platform's context, the journal, progress reports and requests to stop.
 
 use std::{
     error::Error,

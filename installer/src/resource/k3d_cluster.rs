@@ -77,7 +77,7 @@ impl ResourceKind for K3dClusterResource {
             Action::Create => {
                 let nodes = u32::from(self.spec.servers + self.spec.agents);
                 let ports = self.mappings();
-                usual.requiring(local_cluster::takes(Maker::K3d, &ports, self.spec.api_server_port, nodes))
+                usual.requiring(local_cluster::requirements(Maker::K3d, &ports, self.spec.api_server_port, nodes))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }

@@ -1,7 +1,7 @@
 //! Keys of users that are generated on this machine, so that the new platform can be tried immediately. The public keys
 //! go into the cluster. The comment of a key marks it as devplat's, so that no file of the user's is ever deleted.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_keys::UserKey;
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
@@ -70,7 +70,7 @@ impl ResourceKind for GeneratedKey {
         let mut seen = Vec::new();
         for user in users {
             let private = state.user_key(&user);
-            let public = state.read(&public_file(state, &user))?;
+            let public = state.read(&state.user_public_key(&user))?;
             if public.is_some() || private.exists() {
                 let physical = private.display().to_string();
                 seen.push(Seen::ours(KEY.named(user), physical, Fields { public }, Some(())));
@@ -112,7 +112,7 @@ impl GeneratedKey {
             key
         };
         // Write the public key last, so that it shows that both files exist.
-        cx.write_file(&public_file(&self.state, &self.user), &(key.public_text() + "\n")).await?;
+        cx.write_file(&self.state.user_public_key(&self.user), &(key.public_text() + "\n")).await?;
         Ok(Physical(path.display().to_string()))
     }
 
@@ -129,7 +129,7 @@ impl GeneratedKey {
 async fn delete(seen: &Seen<GeneratedKey>, cx: &Cx) -> Result<(), Failure> {
     let (state, user) = (&cx.context.state, seen.id.name().as_str());
     let Some(key) = marked_key(state, user, cx.context.platform.as_str())? else { return Ok(()) };
-    let public = public_file(state, user);
+    let public = state.user_public_key(user);
     if state.read(&public)?.is_some_and(|text| is_public_key(&text, &key)) {
         cx.delete_file(&public).await?;
     }
@@ -179,18 +179,14 @@ fn is_public_key(line: &str, key: &UserKey) -> bool {
     public.split(' ').nth(1).is_some_and(|blob| line.split_whitespace().any(|word| word == blob))
 }
 
-fn public_file(state: &StateFolder, user: &str) -> PathBuf {
-    state.user_key(user).with_extension("pub")
-}
-
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, fs, path::Path};
 
     use super::*;
-    use crate::resource::{
-        AnyResource,
-        tests::{step_alone, context},
+    use crate::{
+        context::testing::context,
+        resource::{AnyResource, tests::step_alone},
     };
 
     fn key(user: &str, context: &PlatformContext) -> GeneratedKey {
@@ -236,7 +232,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let context = context(folder.path());
         let key = AnyResource::new(key("demo", &context));
-        fs::create_dir(context.state.user_key("demo").with_extension("pub")).unwrap();
+        fs::create_dir(context.state.user_public_key("demo")).unwrap();
         let wanted = [key];
         let error = GeneratedKey::find(&context, &Wanted::These(&wanted)).await.err().unwrap();
         assert!(error.one_line().contains("demo.pub"), "{}", error.one_line());
@@ -279,7 +275,7 @@ mod tests {
         let bob = key("bob", &context);
         bob.create(&step_alone(&context, bob.id(), Action::Create)).await.unwrap();
         let other = made(4, "bob@devplat").public_text();
-        fs::write(public_file(&context.state, "bob"), &other).unwrap();
+        fs::write(context.state.user_public_key("bob"), &other).unwrap();
         let seen = found(&context, &[]).await.remove(0);
         delete(&seen, &step_alone(&context, bob.id(), Action::Delete)).await.unwrap();
         assert_eq!(files(&context), BTreeMap::from([("bob.pub".to_owned(), other)]));

@@ -72,7 +72,7 @@ impl ResourceKind for KindClusterResource {
             Action::Create => {
                 let nodes = 1 + u32::from(self.spec.workers);
                 let ports = self.mappings();
-                usual.requiring(local_cluster::takes(Maker::Kind, &ports, self.spec.api_server_port, nodes))
+                usual.requiring(local_cluster::requirements(Maker::Kind, &ports, self.spec.api_server_port, nodes))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }

@@ -130,10 +130,11 @@ async fn labelled<K>(maker: Maker, what: &str, context: &PlatformContext) -> Res
 where
     K: ResourceKind<Fields = Fields, Output = ClusterAccess>,
 {
-    let label = format!("{}={}", maker.cluster_label(), context.platform);
+    // Such a program sets all labels of a node together, so a labelled container that is not a node is a stranger's.
     if !maker.labels_only_nodes() {
         return Ok(None);
     }
+    let label = format!("{}={}", maker.cluster_label(), context.platform);
     let containers = context.engine()?.containers(&label).await?;
     let Some(first) = containers.first() else { return Ok(None) };
     let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
@@ -289,7 +290,7 @@ pub(super) fn mappings(
 }
 
 /// Returns the needs of creating a cluster: the engine, the program and its ports.
-pub(super) fn takes(
+pub(super) fn requirements(
     maker: Maker,
     mappings: &[Mapping],
     api_port: Option<u16>,

@@ -2,6 +2,7 @@
 //! line in the list below.
 
 mod cx;
+mod doubles;
 mod edges;
 pub(crate) mod fitness;
 mod kind;
@@ -9,6 +10,7 @@ mod names;
 mod ownership;
 
 pub use cx::Cx;
+pub(crate) use doubles::{compared, kept};
 pub use kind::{AnyResource, Found, KindEntry, ResourceKind, Seen, SeenThrough, Traits, Wanted};
 
 use std::{sync::Arc, time::Duration};

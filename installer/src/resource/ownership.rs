@@ -54,33 +54,18 @@ pub(super) fn of_mark(what: &str, mark: Option<&Mark>, context: &PlatformContext
 
 #[cfg(test)]
 mod tests {
-    use std::{path::Path, sync::Arc};
+    use std::path::Path;
 
-    use devplat_kubernetes::connect::NoPlugins;
-    use devplat_profile::PlatformName;
-    use devplat_tool::{Surroundings, local::Account};
+    use devplat_tool::local::Account;
 
     use super::*;
-    use crate::{
-        context::{Parts, Stop, TakenOver},
-        state::StateFolder,
-    };
+    use crate::context::{TakenOver, testing};
 
     /// Returns the context of account ada, uid 1000, with platform devplat.
     fn context(take_over: bool) -> PlatformContext {
-        let platform = PlatformName::default();
-        PlatformContext::new(Parts {
-            state: StateFolder::below(Path::new("/nowhere"), &platform),
-            platform,
-            account: Account { uid: 1000, name: "ada".to_owned() },
-            take_over,
-            stop: Stop::default(),
-            now: Arc::new(jiff::Timestamp::now),
-            surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
-            engine: None,
-            named: None,
-            plugins: Arc::new(NoPlugins),
-        })
+        let mut context = testing::context(Path::new("/nowhere"));
+        context.take_over = take_over;
+        context
     }
 
     fn mark(account: Option<(u32, &str)>) -> Mark {

@@ -320,7 +320,7 @@ mod tests {
     use devplat_kubernetes::{ObjectRef, Waiting, call::Answer};
 
     use super::*;
-    use crate::resource::tests::context;
+    use crate::context::testing::context;
 
     fn refusal(namespace: &str, kind: RefusalKind) -> AdmissionRefusal {
         let object = ObjectRef {

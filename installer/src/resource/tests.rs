@@ -1,18 +1,11 @@
 //! Properties of all kinds together.
 
-use std::{net::SocketAddr, path::Path};
+use std::net::SocketAddr;
 
-use devplat_kubernetes::connect::NoPlugins;
 use devplat_plan::{Action, Change, Edges, Facts, KindName, Requirement, Verdict};
-use devplat_profile::PlatformName;
-use devplat_tool::{Surroundings, local::Account};
 
 use super::*;
-use crate::{
-    context::{Parts, Stop},
-    state::StateFolder,
-    ui::Ui,
-};
+use crate::ui::Ui;
 
 /// A kind whose resources are as wanted or have to be replaced.
 #[derive(Clone, Default)]
@@ -65,23 +58,6 @@ impl ResourceKind for Toy {
 /// Returns a found toy of the platform.
 pub(crate) fn toy(physical: &str, as_wanted: bool) -> Found {
     kind::erase(Seen::<Toy>::ours(Toy::NAME.single(), physical, as_wanted, None))
-}
-
-/// Returns the context of account ada, uid 1000, with platform devplat, whose state folder is below `folder`.
-pub(crate) fn context(folder: &Path) -> PlatformContext {
-    let platform = PlatformName::default();
-    PlatformContext::new(Parts {
-        state: StateFolder::below(folder, &platform),
-        platform,
-        account: Account { uid: 1000, name: "ada".to_owned() },
-        take_over: false,
-        stop: Stop::default(),
-        now: Arc::new(jiff::Timestamp::now),
-        surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
-        engine: None,
-        named: None,
-        plugins: Arc::new(NoPlugins),
-    })
 }
 
 /// Returns the context of a step outside of a plan.

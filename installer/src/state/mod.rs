@@ -101,9 +101,14 @@ impl StateFolder {
         self.folder.join("ssh/known_hosts")
     }
 
-    /// Returns the generated private key of a user; the public key is beside it, ending in `.pub`.
+    /// Returns the generated private key of a user.
     pub fn user_key(&self, user: &str) -> PathBuf {
         self.folder.join("ssh").join(format!("{user}.key"))
+    }
+
+    /// Returns the public half of a user's generated key.
+    pub fn user_public_key(&self, user: &str) -> PathBuf {
+        self.user_key(user).with_extension("pub")
     }
 
     /// The journal.

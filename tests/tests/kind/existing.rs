@@ -15,6 +15,7 @@ use crate::{
     input::{error_in, said},
     killed::destroyed,
     lane::docker_changes,
+    life::READ_ONLY,
     readme::blocks,
     registry::Registry,
     shared::{LONG, at_rest, with_shared_cache},
@@ -84,7 +85,7 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
 
 fn read_only_verbs_change_no_object(platform: &Platform) -> Result<()> {
     let before = at_rest(|| objects(platform))?;
-    for verb in [&["plan"][..], &["status"], &["doctor"], &["users", "list"]] {
+    for verb in READ_ONLY {
         platform.run(verb)?.expect(0)?;
         let created = added(&before, &objects(platform)?).with_context(|| format!("during {verb:?}"))?;
         ensure!(created.is_empty(), "{verb:?} created {created:?}");

@@ -5,9 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use devplat_tests::{
-    call::{Running, until},
+    call::{Ended, Running, until},
     platform::Platform,
 };
 use rustix::process::Signal;
@@ -167,14 +167,15 @@ pub(crate) fn forget_journal_later(platform: &Platform) -> Result<()> {
 /// Runs destroy. A run that was killed before its first step has left nothing to destroy.
 pub(crate) fn destroyed(platform: &Platform) -> Result<()> {
     let ended = platform.run(&["destroy", "--yes"])?;
-    match ended.status {
-        Some(0) => {
-            let nothing = ended.stderr.contains("; nothing is left")
-                || ended.stderr.contains("no resource of platform");
-            ensure!(nothing, "{}", ended.stderr);
-        }
-        Some(_) | None => bail!("{ended:?}"),
-    }
+    ensure!(ended.status == Some(0), "{ended:?}");
+    ends_with_nothing(&ended)
+}
+
+/// Checks that a successful destroy reports that nothing is left or was there.
+pub(crate) fn ends_with_nothing(ended: &Ended) -> Result<()> {
+    let nothing =
+        ended.stderr.contains("; nothing is left") || ended.stderr.contains("no resource of platform");
+    ensure!(nothing, "{}", ended.stderr);
     Ok(())
 }
 

@@ -38,10 +38,13 @@ pub(crate) fn second_up_writes_nothing() -> Result<()> {
     Ok(())
 }
 
+/// Verbs that must not write.
+pub(crate) const READ_ONLY: [&[&str]; 4] = [&["plan"], &["status"], &["doctor"], &["users", "list"]];
+
 pub(crate) fn read_only_verbs_write_nothing_in_the_cluster() -> Result<()> {
     let platform = ready()?;
     let before = at_rest(|| versions(platform))?;
-    for verb in [&["plan"][..], &["status"], &["doctor"], &["users", "list"]] {
+    for verb in READ_ONLY {
         platform.run(verb)?.expect(0)?;
         unchanged(&before, &versions(platform)?).with_context(|| format!("during {verb:?}"))?;
     }

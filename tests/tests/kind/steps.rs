@@ -11,7 +11,11 @@ use devplat_tests::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::{killed::forget_journal, life::status, shared::LONG};
+use crate::{
+    killed::{ends_with_nothing, forget_journal},
+    life::status,
+    shared::LONG,
+};
 
 const DESTROY: [&str; 2] = ["destroy", "--yes"];
 /// kubectl in a kind node.
@@ -127,9 +131,7 @@ impl<'a> Subject<'a> {
         }
         let last = self.platform.run(&DESTROY)?;
         let again = if last.status == Some(0) {
-            let nothing =
-                last.stderr.contains("; nothing is left") || last.stderr.contains("no resource of platform");
-            ensure!(nothing, "{}", last.stderr);
+            ends_with_nothing(&last)?;
             self.platform.run(&DESTROY)?
         } else {
             last

@@ -119,8 +119,7 @@ pub async fn host_authority(client: &Client, pace: &dyn Pace) -> Result<Option<P
 
 /// A connection to a ready replica, through the API server.
 async fn forwarded(server: ApiServer<'_>) -> Result<Box<dyn Bytes>, RouteError> {
-    let pods: Api<Pod> = Api::namespaced(server.client.clone(), name::BASTION_NAMESPACE);
-    let ours = ListParams::default().labels(&format!("app.kubernetes.io/name={}", name::BASTION));
+    let (pods, ours) = pods(server.client);
     let list = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(name::BASTION_NAMESPACE)));
     let all = server.call(&list, || async { pods.list(&ours).await }).await?;
     let pod = all.items.iter().find(|pod| ready(pod)).ok_or(RouteError::NoPod)?;
@@ -131,6 +130,12 @@ async fn forwarded(server: ApiServer<'_>) -> Result<Box<dyn Bytes>, RouteError> 
     let mut forwarder = server.call(&forward, attempt).await?;
     let stream = forwarder.take_stream(name::SSH_TARGET_PORT).ok_or(RouteError::NoPod)?;
     Ok(Box::new(stream))
+}
+
+/// Returns the API of the bastion's pods, and the parameters that list them.
+pub(crate) fn pods(client: &Client) -> (Api<Pod>, ListParams) {
+    let ours = ListParams::default().labels(&format!("app.kubernetes.io/name={}", name::BASTION));
+    (Api::namespaced(client.clone(), name::BASTION_NAMESPACE), ours)
 }
 
 /// Returns whether the pod is ready and not being deleted.

@@ -14,7 +14,7 @@ use kube::{
 use super::NAME;
 use crate::{
     Pace,
-    bastion::ready,
+    bastion::{pods, ready},
     pace::{Stopped, stoppable},
 };
 
@@ -69,9 +69,8 @@ pub(super) async fn try_policies(client: &Client, pace: &dyn Pace) -> Result<Opt
 
 async fn attempt(client: &Client) -> Result<Option<Enforcement>, kube::Error> {
     let servers: Api<Pod> = Api::namespaced(client.clone(), &Slug::of(NAME).namespace());
-    let bastions: Api<Pod> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
+    let (bastions, bastion) = pods(client);
     let server = ListParams::default().labels(&format!("{}={}", name::APP_LABEL, name::APP));
-    let bastion = ListParams::default().labels(&format!("app.kubernetes.io/name={}", name::BASTION));
     let (servers, found) = futures::try_join!(servers.list(&server), bastions.list(&bastion))?;
     let address = servers.items.into_iter().filter(ready).find_map(|pod| pod.status?.pod_ip);
     let bastion = found.items.into_iter().find(ready).and_then(|pod| pod.metadata.name);

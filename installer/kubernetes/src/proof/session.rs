@@ -24,7 +24,7 @@ const EXPECTED: &str = "devplat\nLinux\n";
 /// port to them.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The bastion to the bastion from this machine.
+/// The bastion's address as this machine reaches it.
 #[derive(Clone, Copy)]
 pub struct BastionAddress<'a> {
     /// The route to the bastion.

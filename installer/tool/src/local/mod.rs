@@ -35,7 +35,7 @@ pub const OWNER_FOLDER: &str = "/etc/devplat/owner";
 /// The folder in a kind node whose mount is named after the account that created it, as `UID-USER`.
 pub const ACCOUNT_FOLDER: &str = "/etc/devplat/account";
 
-/// The owner of a Docker object.
+/// The mark of a Docker object: its platform and the account that created it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The platform's name.

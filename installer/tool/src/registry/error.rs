@@ -4,7 +4,6 @@
 use std::{error::Error as _, io};
 
 use oci_client::errors::{OciDistributionError, OciErrorCode};
-
 use serde_json::Value;
 
 use super::credentials::CredentialsError;

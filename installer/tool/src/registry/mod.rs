@@ -33,7 +33,7 @@ pub struct PushTarget {
 }
 
 impl PushTarget {
-    /// Returns the place that `reference` names. The registry's session is opened or reused.
+    /// Returns the target that `reference` names. The registry's session is opened or reused.
     pub async fn of(
         reference: &Reference,
         manner: Manner,

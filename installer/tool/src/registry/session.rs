@@ -54,7 +54,8 @@ impl Sessions {
         surroundings: &Surroundings,
         tell: impl Fn(Step<'_>),
     ) -> Result<Session, RegistryError> {
-        // Locked until it is open, so that concurrent images ask for credentials once.
+        // Locked until it is open, so that concurrent images ask for credentials once. Other registries wait meanwhile, and
+        // a failure is not kept.
         let mut open = self.0.lock().await;
         let key = (registry.to_owned(), manner);
         if let Some(session) = open.get(&key) {
