@@ -2,6 +2,8 @@
 
 use std::{error::Error, process::ExitCode};
 
+use crate::invocation::Invocation;
+
 /// Kinds of failure, each with its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -55,7 +57,31 @@ pub(crate) struct Failure {
     /// Why, outermost first.
     pub(crate) causes: Vec<String>,
     /// What to do.
-    pub(crate) hints: Vec<String>,
+    pub(crate) hints: Vec<Hint>,
+}
+
+/// A hint of a failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Hint {
+    /// A text.
+    Text(String),
+    /// A verb of devctl to run. Its command line depends on how the user calls devctl.
+    Run {
+        /// The verb with its arguments.
+        words: String,
+        /// The purpose, as the end of the sentence.
+        purpose: String,
+    },
+}
+
+impl Hint {
+    /// Returns the text for a user that calls devctl like this.
+    pub(crate) fn text(&self, invocation: &Invocation) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Run { words, purpose } => format!("run `{}` {purpose}", invocation.line(words)),
+        }
+    }
 }
 
 impl Failure {
@@ -84,7 +110,14 @@ impl Failure {
     /// Adds what to do.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(Hint::Text(hint.into()));
+        self
+    }
+
+    /// Adds a verb to run, and its purpose.
+    #[must_use]
+    pub(crate) fn run(mut self, words: impl Into<String>, purpose: &str) -> Self {
+        self.hints.push(Hint::Run { words: words.into(), purpose: purpose.to_owned() });
         self
     }
 }
@@ -106,6 +139,15 @@ mod tests {
         let failure = Failure::of(Exit::NotReady, &Outer(Inner)).hint("wait");
         assert_eq!((failure.message.as_str(), failure.exit.status()), ("outer", 4));
         assert_eq!(failure.causes, ["inner"]);
-        assert_eq!(failure.hints, ["wait"]);
+        assert_eq!(failure.hints, [Hint::Text("wait".to_owned())]);
+    }
+
+    #[test]
+    fn hint_names_a_command_line_that_works_for_the_user() {
+        let failure = Failure::new(Exit::NotReady, "not ready").run("describe mydev", "for details");
+        let text = |invocation: &Invocation| failure.hints[0].text(invocation);
+        assert_eq!(text(&Invocation::Program), "run `devctl describe mydev` for details");
+        let ssh = Invocation::Ssh { user: "alice".to_owned(), host: None };
+        assert_eq!(text(&ssh), "run `ssh alice@HOST describe mydev` for details");
     }
 }

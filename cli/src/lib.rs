@@ -8,6 +8,7 @@ pub mod cli;
 mod cluster;
 mod failure;
 mod handover;
+mod invocation;
 mod object;
 mod place;
 mod process;

@@ -36,10 +36,10 @@ impl Exit {
     }
 }
 
-/// Returns the exit status for an outcome.
-pub fn status(outcome: &Result<(), Failure>) -> u8 {
+/// Returns the exit status for an outcome: that of the command that a verb ran, or that of the failure.
+pub fn status(outcome: &Result<u8, Failure>) -> u8 {
     match outcome {
-        Ok(()) => 0,
+        Ok(status) => *status,
         Err(failure) => failure.exit.status(),
     }
 }
@@ -194,7 +194,8 @@ mod tests {
 
     #[test]
     fn every_outcome_has_the_documented_exit_status() {
-        assert_eq!(status(&Ok(())), 0);
+        assert_eq!(status(&Ok(0)), 0);
+        assert_eq!(status(&Ok(143)), 143);
         for (exit, number) in
             [(Exit::Internal, 1), (Exit::Usage, 2), (Exit::Missing, 3), (Exit::PartWay, 4), (Exit::Left, 5)]
         {
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn panic_is_reported_as_a_bug() {
         let name = "first";
-        let outcomes: [Result<(), Failure>; 2] =
+        let outcomes: [Result<u8, Failure>; 2] =
             [caught(|| panic!("no step")), caught(|| panic!("no step {name}"))];
         for (outcome, why) in outcomes.into_iter().zip(["no step", "no step first"]) {
             assert_eq!(status(&outcome), 1);

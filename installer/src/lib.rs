@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod check;
 pub mod cli;
+pub mod command_line;
 pub mod context;
 pub mod failure;
 pub mod host;

@@ -9,12 +9,12 @@ use std::{
 use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
 
 use crate::{
+    command_line::quoted,
     context::PlatformContext,
     failure::{Exit, Failure},
     journal::{self, Journal},
     observe::{Survey, observe},
     platform::PlatformInputs,
-    request::quoted,
     resource::{self, AnyResource, Found},
 };
 
@@ -43,6 +43,7 @@ pub async fn plan(
     let wanted = resource::desired(inputs)?;
     unfinished(context)?;
     let Survey { found, inventory, failures: _ } = observe(&wanted, context).await.whole()?;
+    let wanted = resource::in_order(wanted, &found)?;
     if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !inventory.contains_key(id)) {
         return Err(unnamed(&id.to_string()));
     }
@@ -70,7 +71,11 @@ fn named(text: &str) -> Option<Id> {
 
 fn unnamed(text: &str, context: &PlatformContext) -> Failure {
     Failure::new(Exit::Usage, format!("--lose: no resource is named {text:?}"))
-        .hint(format!("`{}` prints the names of the resources", context.command("plan")))
+        // A plan that repeats the wrong name fails for the same reason.
+        .hint(format!(
+            "`{}` prints the names of the resources",
+            context.command_line.without_losses().of("plan")
+        ))
 }
 
 fn refuse(blocked: &[Blocked]) -> Failure {

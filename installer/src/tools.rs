@@ -32,10 +32,11 @@ pub async fn check(requirement: &Requirement, context: &PlatformContext) -> Resu
             let rootless = state == Port::NotPermitted && context.engine()?.info().await?.rootless;
             port(*address, state, rootless)
         }
-        // If the limits cannot be read, let the user try.
-        Requirement::Nodes(nodes) => {
-            limits::inotify_of_root().map_or(Ok(()), |found| inotify(&found, *nodes))
-        }
+        Requirement::Nodes { new, ended } => match limits::inotify_of_root() {
+            Ok(found) => replaced(&found, *new, *ended),
+            // If the limits cannot be read, let the user try.
+            Err(_) => Ok(()),
+        },
     }
 }
 
@@ -103,6 +104,14 @@ async fn program(tool: &str, context: &PlatformContext) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Fails if the limits of inotify are too low for `new` nodes once `ended` running ones are deleted.
+fn replaced(found: &Inotify, new: u32, ended: u32) -> Result<(), Failure> {
+    inotify(&found.without_nodes(ended), new).map_err(|failure| match ended {
+        0 => failure,
+        _ => failure.while_doing("cannot replace the nodes, even after the old ones are deleted"),
+    })
+}
+
 /// Fails if the limits of inotify are too low for this many more nodes.
 pub fn inotify(found: &Inotify, nodes: u32) -> Result<(), Failure> {
     match found.too_low_for(nodes) {
@@ -162,6 +171,18 @@ mod tests {
         assert_eq!(failure.exit, Exit::Missing);
         assert!(failure.message.contains("24 inotify instances"), "{failure:?}");
         assert!(failure.hints[0].contains("/etc/sysctl.d/90-devplat.conf"), "{failure:?}");
+    }
+
+    #[test]
+    fn replaced_nodes_leave_their_share_of_the_limits_to_new_ones() {
+        let found =
+            Inotify { instances: 54, max_instances: 64, watches: 0, max_watches: 8192, complete: true };
+        assert!(replaced(&found, 1, 0).is_err());
+        assert_eq!(replaced(&found, 1, 1), Ok(()));
+        let failure = replaced(&found, 2, 1).unwrap_err();
+        assert_eq!(failure.message, "cannot replace the nodes, even after the old ones are deleted");
+        let why = "26 of 64 inotify instances are in use, and the nodes need 56 more";
+        assert_eq!(failure.causes, [why]);
     }
 
     #[test]

@@ -7,6 +7,9 @@ mod account;
 #[path = "program/answers.rs"]
 mod answers;
 #[cfg(test)]
+#[path = "program/cases.rs"]
+mod cases;
+#[cfg(test)]
 #[path = "program/driven.rs"]
 mod driven;
 #[cfg(test)]
@@ -16,8 +19,23 @@ mod dropped;
 #[path = "program/journal.rs"]
 mod journal;
 #[cfg(test)]
+#[path = "program/kept.rs"]
+mod kept;
+#[cfg(test)]
+#[path = "program/keys.rs"]
+mod keys;
+#[cfg(test)]
+#[path = "program/lab.rs"]
+mod lab;
+#[cfg(test)]
+#[path = "program/local.rs"]
+mod local;
+#[cfg(test)]
 #[path = "program/machine.rs"]
 mod machine;
+#[cfg(test)]
+#[path = "program/meant.rs"]
+mod meant;
 #[cfg(test)]
 #[path = "program/newcomer.rs"]
 mod newcomer;
@@ -34,6 +52,9 @@ mod scripts;
 #[path = "program/shell.rs"]
 mod shell;
 #[cfg(test)]
+#[path = "program/ssh_config.rs"]
+mod ssh_config;
+#[cfg(test)]
 #[path = "program/stop.rs"]
 mod stop;
 #[cfg(test)]
@@ -42,6 +63,12 @@ mod terminal;
 #[cfg(test)]
 #[path = "program/trouble.rs"]
 mod trouble;
+#[cfg(test)]
+#[path = "program/users.rs"]
+mod users;
+#[cfg(test)]
+#[path = "program/whole.rs"]
+mod whole;
 
 use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 

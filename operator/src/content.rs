@@ -32,7 +32,12 @@ impl Cluster {
         let key = Key::new(namespace, "");
         let list = ListParams::default().limit(LOOKED_AT);
         let request = Request::new(K::url_path(&(), Some(namespace))).list_metadata(&list);
-        let list: Value = self.send_named("list", K::kind(&()).as_ref(), &key, request).await?;
+        // A namespace that does not exist has an empty list. 404 means that the API server does not serve the kind, as
+        // after the deletion of its CRD, and then there is no object of it.
+        let list: Value = match self.send_named("list", K::kind(&()).as_ref(), &key, request).await {
+            Err(failed) if failed.code() == Some(404) => return Ok(Content::Nothing),
+            answer => answer?,
+        };
         let items = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
         let more = list["metadata"]["continue"].as_str().is_some_and(|token| !token.is_empty());
         let stays = |item: &Value| item["metadata"]["deletionTimestamp"].is_null();

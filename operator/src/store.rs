@@ -127,6 +127,12 @@ impl<T: Observed> Store<T> {
         gone.iter().filter_map(|(group, key)| inner.remove(group, key)).collect()
     }
 
+    /// The API server does not serve the kind, so there is no object of it.
+    pub(crate) fn not_served(&self) -> Vec<Change<T>> {
+        self.begin_list();
+        self.end_list()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
         self.inner.lock().expect("no holder of this lock panics")
     }
@@ -250,6 +256,22 @@ mod tests {
         assert!(!store.is_synced());
         store.end_list();
         assert!(store.is_synced());
+    }
+
+    #[test]
+    fn kind_that_is_not_served_has_no_object_and_is_synced() {
+        let store = Store::<ClaimFacts>::default();
+        store.begin_list();
+        // The first page of a list that failed after it.
+        store.observe(claim("a", 1, "1Gi"));
+        let gone = store.not_served();
+        assert_eq!(gone.iter().map(|change| &*change.group.name).collect::<Vec<_>>(), ["a"]);
+        assert!(store.is_synced() && store.keys().is_empty());
+        // The kind is served again.
+        store.begin_list();
+        store.observe(claim("b", 2, "1Gi"));
+        store.end_list();
+        assert_eq!(store.keys(), [key("b")]);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Watches keep the stores true and say what has to be looked at. They never write.
 
-use std::sync::Arc;
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use devplat_api::name;
 use futures::{StreamExt, future::BoxFuture};
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Api, Resource,
-    runtime::{WatchStreamExt, watcher, watcher::Event},
+    runtime::{
+        WatchStreamExt,
+        utils::Backoff,
+        watcher,
+        watcher::{DefaultBackoff, Event},
+    },
 };
 
 use crate::{
@@ -22,6 +27,9 @@ use crate::{
 
 /// Objects in one page of a list: few, so that a restart with thousands of pods stays small.
 const PAGE: u32 = 50;
+/// The longest pause between two attempts to list or watch a kind of devplat's own. `devplat up` may create its CRD
+/// again at any time, and uses the kind within seconds.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// A kind that is watched, and who cares.
 pub(crate) trait Watched: Observed {
@@ -73,7 +81,8 @@ async fn watch<T: Watched>(context: Arc<Context>) {
     }
     let api: Api<T::Raw> = Api::all(context.cluster.client());
     let store = T::store(&context.stores);
-    let mut events = watcher(api, config).default_backoff().boxed();
+    let mut events = watcher(api, config).backoff(Pauses::of::<T>()).boxed();
+    let mut served = true;
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => store.begin_list(),
@@ -83,6 +92,7 @@ async fn watch<T: Watched>(context: Arc<Context>) {
                 }
             }
             Ok(Event::InitDone) => {
+                served = true;
                 for change in store.end_list() {
                     T::wake(&context, &change);
                 }
@@ -93,10 +103,60 @@ async fn watch<T: Watched>(context: Arc<Context>) {
                     T::wake(&context, &change);
                 }
             }
+            Err(error) if is_not_served(&error) => {
+                if served {
+                    tracing::warn!(kind = %T::Raw::kind(&()), "not served by the API server: its CRD is missing");
+                    served = false;
+                }
+                for change in store.not_served() {
+                    T::wake(&context, &change);
+                }
+            }
             Err(error) => {
-                tracing::warn!(kind = %T::Raw::kind(&()), error = &error as &dyn std::error::Error, "watch interrupted");
+                tracing::warn!(kind = %T::Raw::kind(&()), error = &error as &dyn StdError, "watch interrupted");
             }
         }
+    }
+}
+
+/// Returns whether the API server does not serve the kind, as after the deletion of its CRD. The other kinds may have
+/// objects that only the operator releases, so it has to work without this one.
+fn is_not_served(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchError(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
+}
+
+/// The pauses between attempts to list or watch a kind.
+struct Pauses {
+    usual: DefaultBackoff,
+    longest: Duration,
+}
+
+impl Pauses {
+    fn of<T: Watched>() -> Self {
+        let own = T::Raw::group(&()) == name::GROUP;
+        Self { usual: DefaultBackoff::default(), longest: if own { LONGEST_PAUSE } else { Duration::MAX } }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.usual.next().map(|pause| pause.min(self.longest))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.usual.reset();
     }
 }
 
@@ -273,7 +333,25 @@ fn wake_user(context: &Context, slug: &str) {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+
     use super::*;
+
+    #[test]
+    fn kind_without_a_crd_is_recognised_by_404() {
+        let answer = |code: u16| kube::Error::Api(Box::new(Status { code, ..Status::failure("no", "") }));
+        assert!(is_not_served(&watcher::Error::InitialListFailed(answer(404))));
+        assert!(is_not_served(&watcher::Error::WatchStartFailed(answer(404))));
+        assert!(!is_not_served(&watcher::Error::InitialListFailed(answer(403))));
+        assert!(!is_not_served(&watcher::Error::WatchFailed(answer(404))));
+    }
+
+    #[test]
+    fn only_pauses_of_own_kinds_are_short() {
+        let longest = |pauses: Pauses| pauses.take(10).max().unwrap();
+        assert_eq!(longest(Pauses::of::<UserFacts>()), LONGEST_PAUSE);
+        assert!(longest(Pauses::of::<PodFacts>()) >= Duration::from_secs(30));
+    }
 
     #[test]
     fn selectors_select_what_manifests_are_labelled_with() {

@@ -5,6 +5,7 @@ mod apiserver {
     mod cluster;
     mod context;
     mod context_facts;
+    mod crds;
     mod devctl;
     mod health;
     mod leader;

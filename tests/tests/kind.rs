@@ -15,6 +15,8 @@ mod existing;
 mod input;
 #[path = "kind/k3d.rs"]
 mod k3d;
+#[path = "kind/keys.rs"]
+mod keys;
 #[path = "kind/killed.rs"]
 mod killed;
 #[path = "kind/lane.rs"]
@@ -33,6 +35,8 @@ mod registry;
 mod shared;
 #[path = "kind/shell.rs"]
 mod shell;
+#[path = "kind/silence.rs"]
+mod silence;
 #[path = "kind/ssh/mod.rs"]
 mod ssh;
 #[path = "kind/steps.rs"]
@@ -100,7 +104,9 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             unknown_flavor_is_a_condition_of_its_server,
             full_disk_is_reported_and_leaves_no_partial_file,
             concurrent_run_is_rejected,
-            truncated_or_lost_journal_changes_nothing,
+        }
+        silence::{truncated_or_lost_journal_changes_nothing}
+        life::{
             events_are_json_lines,
             bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe,
             drift_is_repaired,
@@ -109,6 +115,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             expired_certificate_is_fetched_again,
             missing_rights_are_listed,
         }
+        keys::{lost_or_damaged_keys_are_restored}
         shell::{
             variables_of_the_shell_have_no_effect,
             read_only_verbs_change_no_file_of_the_user,
@@ -116,7 +123,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             state_folder_may_have_any_name,
         }
         engine::{engine_meets_devplats_assumptions}
-        life::{read_only_verbs_write_nothing_in_the_cluster, second_up_writes_nothing}
+        silence::{read_only_verbs_write_nothing_in_the_cluster, second_up_writes_nothing}
         killed::{destroy_finishes_after_a_kill_in_destroy}
     }
 }

@@ -14,4 +14,4 @@ pub use authorized::AuthorizedKeys;
 pub use certificate::{Admission, InvalidRevocation, Permissions, Refusal, Revocations, admit};
 pub use host::{HostRefusal, vouch};
 pub use ssh_key::{Certificate, PrivateKey, PublicKey};
-pub use user::UserKey;
+pub use user::{UserKey, public_half};

@@ -21,12 +21,6 @@ impl UserKey {
         Self(key)
     }
 
-    /// The key in a file as `ssh -i` takes it, without a passphrase.
-    pub fn from_private_text(text: &str) -> Result<Self, ssh_key::Error> {
-        let key = PrivateKey::from_openssh(text)?;
-        if key.is_encrypted() { Err(ssh_key::Error::Encrypted) } else { Ok(Self(key)) }
-    }
-
     /// The key itself, to sign in with.
     pub fn private_key(&self) -> &PrivateKey {
         &self.0
@@ -48,15 +42,43 @@ impl UserKey {
     }
 }
 
+/// Returns the public half of the private key in a file as `ssh -i` takes it. A passphrase hides only its comment, which
+/// is empty then.
+pub fn public_half(private_text: &str) -> Result<PublicKey, ssh_key::Error> {
+    Ok(PrivateKey::from_openssh(private_text)?.public_key().clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A key that was made for this test, with the passphrase `secret`.
+    const LOCKED: &str = "\
+-----BEGIN OPENSSH PRIVATE KEY-----
+b3BlbnNzaC1rZXktdjEAAAAACmFlczI1Ni1jdHIAAAAGYmNyeXB0AAAAGAAAABAPREXHmo
+r38vokq4HD3wOlAAAAAQAAAAEAAAAzAAAAC3NzaC1lZDI1NTE5AAAAID1X49aWb3i1Ll6s
+Q0xpTlZRjywTl5xgXqnFnU7xOpHTAAAAkD0FqnF0LWcqUfsbxtFOLI7tiXTrcwPFKCD/E8
+yglhxE8dSifIqLJFn63Ufz3gVuLIiAtkEcNsiO1NCxclSHOMyVw9Xw3ZOqvwwGfwyj1GQ5
+BJOT+hgxs6maXYczlVXyAIa2TZ4n5IkRypo9mQMwYKgIYxKsX6eC07BPmYs+BANsMHwM6k
+U/Y5VlzD377KXEig==
+-----END OPENSSH PRIVATE KEY-----
+";
+
     #[test]
-    fn key_reads_back_from_its_file() {
+    fn public_half_is_read_from_the_file_of_a_private_key() {
         let key = UserKey::from_seed([7; 32], "demo@devplat");
-        let read = UserKey::from_private_text(&key.private_text()).unwrap();
-        assert_eq!(read.public_text(), key.public_text());
-        assert!(UserKey::from_private_text("rubbish").is_err());
+        let text = key.private_text();
+        assert_eq!(public_half(&text).unwrap().to_openssh().unwrap(), key.public_text());
+        for damaged in
+            ["", "rubbish", &key.public_text(), &text[..text.len() / 2], &text.replace("AAAA", "AAAB")]
+        {
+            assert!(public_half(damaged).is_err(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn passphrase_hides_only_the_comment() {
+        let public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID1X49aWb3i1Ll6sQ0xpTlZRjywTl5xgXqnFnU7xOpHT";
+        assert_eq!(public_half(LOCKED).unwrap().to_openssh().unwrap(), public);
     }
 }

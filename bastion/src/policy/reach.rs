@@ -25,12 +25,21 @@ pub enum Reach {
 /// Likeness from which on a name is taken for a mistyped one.
 const ALIKE: f64 = 0.7;
 
-/// What is said of a server that the user does not have, somebody else's or nobody's. `own` are the user's servers.
+/// How many servers of a user are listed.
+const LISTED: usize = 10;
+
+/// Returns the message about a server that the user does not have, whether it exists or not. It lists the user's own
+/// servers, because the user's machine may have no devctl that would list them.
 pub fn unknown(wanted: &str, own: &[String]) -> String {
     let alike = |name: &String| (strsim::normalized_damerau_levenshtein(wanted, name), name.clone());
     let nearest = own.iter().map(alike).max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(how, _)| *how >= ALIKE);
     let hint = nearest.map_or_else(String::new, |(_, name)| format!("; did you mean {name:?}?"));
-    format!("no dev server {wanted:?} of yours; \"devctl list\" shows them{hint}")
+    let listed = match (own.len(), own.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ")) {
+        (0, _) => "none".to_owned(),
+        (count, names) if count > LISTED => format!("{names} and {} more", count - LISTED),
+        (_, names) => names,
+    };
+    format!("no dev server {wanted:?} of yours; you have {listed}{hint}")
 }
 
 /// What can be done about `server`, one of the user's own.
@@ -134,8 +143,15 @@ mod tests {
         let own = ["mydev".to_owned(), "other".to_owned()];
         assert_eq!(
             unknown("mydve", &own),
-            r#"no dev server "mydve" of yours; "devctl list" shows them; did you mean "mydev"?"#
+            r#"no dev server "mydve" of yours; you have mydev, other; did you mean "mydev"?"#
         );
-        assert_eq!(unknown("bobs", &own), r#"no dev server "bobs" of yours; "devctl list" shows them"#);
+        assert_eq!(unknown("bobs", &own), r#"no dev server "bobs" of yours; you have mydev, other"#);
+        assert_eq!(unknown("bobs", &[]), r#"no dev server "bobs" of yours; you have none"#);
+        let many: Vec<String> = (10..22).map(|number| format!("s{number}")).collect();
+        let said = unknown("bobs", &many);
+        assert!(
+            said.ends_with("; you have s10, s11, s12, s13, s14, s15, s16, s17, s18, s19 and 2 more"),
+            "{said}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::Relay;
+use super::{Relay, Target};
 use crate::{
     policy::{Reach, reach, unknown},
     session::{Control, Front, Setup},
@@ -155,10 +155,10 @@ fn now(relay: &Relay) -> Reach {
 }
 
 fn too_long(relay: &Relay) -> String {
-    let name = &relay.target.server;
+    let Target { user, namespace: _, server: name } = &relay.target;
     match now(relay) {
         Reach::Wait { why, knock: _ } | Reach::Never(why) => {
-            format!("{name:?} is not ready yet: {why}; \"devctl describe {name}\" says more")
+            format!("{name:?} is not ready yet: {why}; \"ssh {user}@HOST describe {name}\" has details")
         }
         Reach::Ready(_) => format!("{name:?} was not ready in time; try again"),
     }

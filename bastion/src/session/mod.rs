@@ -3,6 +3,7 @@
 
 mod control;
 mod front;
+mod handler;
 mod incoming;
 mod pass;
 mod visit;

@@ -13,10 +13,8 @@ use tokio::{
 
 use crate::{
     process::{command, feed, run},
-    world::{ALICE, World, host_authority, server, session_authority},
+    world::{ALICE, MYDEV, World, host_authority, server, session_authority},
 };
-
-const MYDEV: &str = "alice+mydev@127.0.0.1";
 
 struct Real {
     world: World,

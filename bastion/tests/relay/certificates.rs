@@ -16,10 +16,9 @@ use tokio::time::timeout;
 use crate::{
     process::run,
     russh_client::{Client, rejected},
-    world::{EVE, Plan, World, key},
+    world::{EVE, MYDEV, Plan, World, key},
 };
 
-const MYDEV: &str = "alice+mydev@127.0.0.1";
 /// Two authorities of users.
 const ONE: u8 = 20;
 const OTHER: u8 = 21;

@@ -116,7 +116,7 @@ async fn devctl_hands_the_session_over_and_goes_on_afterwards() {
     let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "ssh mydev 'exit 7'"])).await;
     assert_eq!(done.out, "answer {\"exit\":7}\n");
     let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "ssh bobs true"])).await;
-    let text = r#"no dev server \"bobs\" of yours; \"devctl list\" shows them"#;
+    let text = r#"no dev server \"bobs\" of yours; you have mydev"#;
     assert_eq!(done.out, format!("answer {{\"error\":\"{text}\"}}\n"));
     let mut ssh = front.world.ssh("alice");
     let done =

@@ -12,5 +12,6 @@ mod login;
 mod process;
 mod russh_client;
 mod sessions;
+mod starting;
 mod stub;
 mod world;

@@ -46,6 +46,8 @@ pub(crate) const ALICE: u8 = 11;
 pub(crate) const BOB: u8 = 12;
 /// A key that no user has registered.
 pub(crate) const EVE: u8 = 13;
+/// Alice's dev server, as ssh names it.
+pub(crate) const MYDEV: &str = "alice+mydev@127.0.0.1";
 
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,

@@ -62,18 +62,19 @@ impl Create {
         match cluster.create(&self.name, self.spec()).await {
             Ok(_) => {}
             Err(Trouble::Taken { .. }) => {
-                let message = format!("there is a dev server {name} already");
-                let hint =
-                    format!("`devctl describe {name}` says how it is; choose another name for a second one");
-                return Err(Failure::new(Exit::Usage, message).hint(hint));
+                let failure = Failure::new(Exit::Usage, format!("there is a dev server {name} already"));
+                return Err(failure
+                    .run(format!("describe {name}"), "for its state")
+                    .hint("choose another name for a second one"));
             }
             Err(trouble) => return Err(trouble.into()),
         }
+        let shell = session.invocation.shell(name);
         if self.patience.wait {
             wait::until(session, &self.name, &Goal::Ready, self.patience).await?;
-            session.terminal.say(&format!("dev server {name} is ready; `devctl ssh {name}` opens a shell"));
+            session.terminal.say(&format!("dev server {name} is ready; `{shell}` opens a shell"));
         } else {
-            let how = format!("`devctl ssh {name}` opens a shell as soon as it is ready");
+            let how = format!("`{shell}` opens a shell as soon as it is ready");
             session.terminal.say(&format!("dev server {name} created; {how}"));
         }
         Ok(Ended::Well)
@@ -139,7 +140,10 @@ mod tests {
     use devplat_api::{DevServerSpec, server::HomeRetention};
 
     use super::*;
-    use crate::cli::{Program, Verb};
+    use crate::{
+        cli::{Program, Verb},
+        failure::Hint,
+    };
 
     fn parsed(line: &str) -> Create {
         match Program::try_parse_from(line.split(' ')).unwrap().verb {
@@ -172,8 +176,10 @@ mod tests {
         let flavors = [flavor("cpu-small"), flavor("cpu-large")];
         assert!(judge("cpu-small", &flavors).is_ok());
         let failure = judge("cpu-smal", &flavors).unwrap_err();
-        assert_eq!((failure.exit, &*failure.hints[0]), (Exit::Absent, "did you mean cpu-small?"));
-        assert_eq!(judge("xyz", &flavors).unwrap_err().hints, ["there are cpu-small, cpu-large"]);
+        let text = |text: &str| Hint::Text(text.to_owned());
+        assert_eq!((failure.exit, failure.hints), (Exit::Absent, vec![text("did you mean cpu-small?")]));
+        let none_near = judge("xyz", &flavors).unwrap_err();
+        assert_eq!(none_near.hints, [text("there are cpu-small, cpu-large")]);
     }
 
     #[test]

@@ -77,8 +77,8 @@ impl Delete {
             Answer::Yes => Ok(true),
             Answer::No => Ok(false),
             Answer::NobodyThere => {
-                let message = "nobody is there to confirm";
-                Err(Failure::new(Exit::Usage, message).hint("--force asks nothing"))
+                let message = "cannot ask for a confirmation without a terminal";
+                Err(Failure::new(Exit::Usage, message).hint("add --force to delete without a question"))
             }
         }
     }

@@ -35,7 +35,8 @@ impl Describe {
             Err(trouble) => return Err(explained(cluster, &self.name, trouble).await),
         };
         let events = of_server(&self.name, &events?);
-        session.show(&Described::new(server, events), self.output.output);
+        let shell = session.invocation.shell(self.name.as_str());
+        session.show(&Described::new(server, events, shell), self.output.output);
         Ok(Ended::Well)
     }
 }
@@ -50,7 +51,7 @@ pub(super) async fn explained(cluster: &Cluster, name: &ServerName, trouble: Tro
     let names: Vec<String> = others.iter().map(ResourceExt::name_any).collect();
     match nearest(name.as_str(), names.iter().map(String::as_str)) {
         Some(other) => failure.hint(format!("did you mean {other}?")),
-        None if names.is_empty() => failure.hint("you have none; `devctl create NAME` makes one"),
-        None => failure.hint("`devctl list` names those that there are"),
+        None if names.is_empty() => failure.run("create NAME", "to create your first one"),
+        None => failure.run("list", "to see yours"),
     }
 }

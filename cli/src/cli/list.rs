@@ -22,7 +22,8 @@ pub(crate) struct List {
 
 impl List {
     pub(super) async fn run(self, session: &Session) -> Result<Ended, Failure> {
-        let servers = Servers::new(session.cluster().await?.servers().await?);
+        let create = session.invocation.line("create NAME");
+        let servers = Servers::new(session.cluster().await?.servers().await?, create);
         session.show(&servers, self.output.output);
         Ok(Ended::Well)
     }

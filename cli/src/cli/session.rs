@@ -8,6 +8,7 @@ use crate::{
     cluster::Cluster,
     failure::Failure,
     handover,
+    invocation::Invocation,
     place::{Bastion, Place},
     settings::Settings,
     terminal::Terminal,
@@ -20,6 +21,7 @@ const SPARE: SignedDuration = SignedDuration::from_mins(1);
 /// What a verb works with. In the prompt, one for all lines: the second is then asked on the first one's connection.
 pub(crate) struct Session {
     pub(crate) global: Global,
+    pub(crate) invocation: Invocation,
     pub(crate) place: Place,
     pub(crate) terminal: Terminal,
     cluster: OnceCell<Cluster>,
@@ -27,10 +29,15 @@ pub(crate) struct Session {
 
 impl Session {
     /// One as the command line and the environment ask for.
-    pub(crate) fn new(global: Global, terminal: Terminal) -> Result<Self, Failure> {
+    pub(crate) fn new(global: Global, invocation: Invocation, terminal: Terminal) -> Result<Self, Failure> {
         let variable = |name: &str| std::env::var(name).ok();
         let place = Place::find(global.settings(), variable, || Settings::of_file(variable))?;
-        Ok(Self { global, place, terminal, cluster: OnceCell::new() })
+        Ok(Self { global, invocation, place, terminal, cluster: OnceCell::new() })
+    }
+
+    /// Returns the same for the prompt.
+    pub(crate) fn at_prompt(self) -> Self {
+        Self { invocation: Invocation::Prompt, ..self }
     }
 
     /// The same for a token that lives longer. Where there is none to be had, the old one has to do.

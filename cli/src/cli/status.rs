@@ -25,7 +25,8 @@ impl Status {
         let (servers, flavors) = tokio::try_join!(cluster.servers(), cluster.flavors())?;
         let namespace = cluster.namespace.clone();
         let user = session.place.user(&namespace);
-        session.show(&view::Status::new(user, namespace, &servers, &flavors), self.output.output);
+        let create = session.invocation.line("create NAME");
+        session.show(&view::Status::new(user, namespace, &servers, &flavors, create), self.output.output);
         Ok(Ended::Well)
     }
 }

@@ -60,7 +60,7 @@ impl TestK8s {
             0 => Ok(Ended::Well),
             missing => {
                 let message = format!("{missing} of {} rights are missing", RIGHTS.len());
-                Err(Failure::new(Exit::Absent, message).hint("`devctl info` says which namespace is yours"))
+                Err(Failure::new(Exit::Absent, message).run("info", "to see your namespace"))
             }
         }
     }

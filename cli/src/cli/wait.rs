@@ -49,7 +49,7 @@ impl Goal {
             (Self::Gone, Some(server)) => {
                 Verdict::Waits(server.trouble().unwrap_or_else(|| "the operator takes it down".to_owned()))
             }
-            (Self::Ready | Self::ReadyAgain(_), None) => Verdict::Hopeless("somebody deleted it".to_owned()),
+            (Self::Ready | Self::ReadyAgain(_), None) => Verdict::Hopeless("it was deleted".to_owned()),
             (Self::Ready, Some(server)) => ready(server),
             (Self::ReadyAgain(before), Some(server)) => {
                 let same = server.started == before.started && server.pods == before.pods;
@@ -94,8 +94,7 @@ pub(super) async fn until(
             let message = format!("{} is {what} after {} s", name.as_str(), patience.timeout);
             let mut failure = Failure::new(Exit::NotReady, message);
             failure.causes.push(waited_for);
-            Err(failure
-                .hint(format!("`devctl describe {}` says more; it goes on without you", name.as_str())))
+            Err(failure.run(format!("describe {}", name.as_str()), "for details; the operator continues"))
         }
     }
 }
@@ -129,7 +128,7 @@ async fn wait(
             Verdict::Hopeless(why) => {
                 let mut failure = Failure::new(Exit::NotReady, format!("{} does not come up", name.as_str()));
                 failure.causes.push(why);
-                return Err(failure.hint(format!("`devctl describe {}` says more", name.as_str())));
+                return Err(failure.run(format!("describe {}", name.as_str()), "for details"));
             }
         }
     }

@@ -135,27 +135,23 @@ impl Trouble {
 
 impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
-        let (exit, hint) = match &trouble {
-            Trouble::Unconfigured(_) => {
-                (Exit::Usage, "set KUBECONFIG, name another --context, or log in to the bastion with ssh")
-            }
-            Trouble::Bastion(_) | Trouble::Other { .. } => (Exit::Internal, ""),
-            Trouble::Unauthorized { .. } => {
-                (Exit::Absent, "a token lives for minutes only: log in again, or fetch a new kubeconfig")
-            }
-            Trouble::Forbidden { .. } => (
-                Exit::Absent,
-                "`devctl info` says which namespace is yours, `devctl test-k8s` what you may do",
-            ),
-            Trouble::Absent { .. } => (Exit::Absent, ""),
-            Trouble::NotInstalled { .. } => (Exit::Absent, "name another --context"),
-            Trouble::Taken { .. } | Trouble::Invalid { .. } => (Exit::Usage, ""),
+        let of = |exit| Self::of(exit, &trouble);
+        match &trouble {
+            Trouble::Unconfigured(_) => of(Exit::Usage)
+                .hint("set KUBECONFIG, name another --context, or log in to the bastion with ssh"),
+            Trouble::Bastion(_) | Trouble::Other { .. } => of(Exit::Internal),
+            Trouble::Unauthorized { .. } => of(Exit::Absent)
+                .hint("a token lives for minutes only: log in again, or fetch a new kubeconfig"),
+            Trouble::Forbidden { .. } => of(Exit::Absent)
+                .run("info", "to see your namespace")
+                .run("test-k8s", "to see what you may do"),
+            Trouble::Absent { .. } => of(Exit::Absent),
+            Trouble::NotInstalled { .. } => of(Exit::Absent).hint("name another --context"),
+            Trouble::Taken { .. } | Trouble::Invalid { .. } => of(Exit::Usage),
             Trouble::Unreachable { .. } | Trouble::Slow { .. } => {
-                (Exit::Absent, "dev servers run on without it; sessions with them go on")
+                of(Exit::Absent).hint("dev servers run on without it; sessions with them go on")
             }
-        };
-        let failure = Self::of(exit, &trouble);
-        if hint.is_empty() { failure } else { failure.hint(hint) }
+        }
     }
 }
 

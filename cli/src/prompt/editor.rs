@@ -9,9 +9,9 @@ use std::{
 
 use clap::{Command, CommandFactory};
 use reedline::{
-    ColumnarMenu, Completer, CompletionResult, DefaultHinter, Emacs, KeyCode, KeyModifiers, MenuBuilder,
-    Prompt, PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal, Span,
-    Suggestion, default_emacs_keybindings,
+    ColumnarMenu, Completer, CompletionResult, DefaultHinter, EditCommand, Emacs, KeyCode, KeyModifiers,
+    MenuBuilder, Prompt, PromptEditMode, PromptHistorySearch, Reedline, ReedlineEvent, ReedlineMenu, Signal,
+    Span, Suggestion, default_emacs_keybindings,
 };
 use tokio::sync::oneshot;
 
@@ -21,21 +21,21 @@ use crate::cli::Program;
 /// Name of the menu with completions.
 const MENU: &str = "completions";
 
-/// What somebody typed.
-#[derive(Debug)]
+/// The input of the user.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input {
     /// A line.
     Line(String),
     /// Ctrl-C: another line, please.
     Cancelled,
-    /// Ctrl-D, or nobody there any more.
+    /// Ctrl-D, or a closed terminal.
     End,
-    /// The terminal does not do its part.
+    /// The terminal failed, for this reason.
     Broken(String),
 }
 
-/// A prompt to be written, and where to put what is typed.
-type Ask = (String, oneshot::Sender<Input>);
+/// A prompt to print, the beginning of the line, and the receiver of the input.
+type Ask = (String, String, oneshot::Sender<Input>);
 
 /// The thread that reads.
 #[derive(Debug)]
@@ -49,24 +49,27 @@ impl Editor {
         let (asks, asked) = mpsc::channel::<Ask>();
         thread::spawn(move || {
             let mut editor = editor(names, colours);
-            for (prompt, answer) in asked {
+            for (prompt, begun, answer) in asked {
+                if !begun.is_empty() {
+                    editor.run_edit_commands(&[EditCommand::InsertString(begun)]);
+                }
                 let input = match editor.read_line(&Plain(prompt)) {
                     Ok(Signal::Success(line)) => Input::Line(line),
                     Ok(Signal::CtrlD) => Input::End,
                     Ok(_) => Input::Cancelled,
                     Err(error) => Input::Broken(error.to_string()),
                 };
-                // Whoever asked may be gone.
+                // The receiver may be gone.
                 let _ = answer.send(input);
             }
         });
         Self { asks }
     }
 
-    /// What is typed next.
-    pub(super) async fn read(&self, prompt: &str) -> Input {
+    /// Reads a line, whose beginning is `begun`.
+    pub(super) async fn read(&self, prompt: &str, begun: String) -> Input {
         let (answer, answered) = oneshot::channel();
-        if self.asks.send((prompt.to_owned(), answer)).is_err() {
+        if self.asks.send((prompt.to_owned(), begun, answer)).is_err() {
             return Input::End;
         }
         answered.await.unwrap_or(Input::End)

@@ -1,11 +1,13 @@
-//! The prompt: each line is a verb, until `exit`. History is kept in memory only. Where a terminal cannot do more,
-//! plain lines are read.
+//! The prompt: each line is a verb, until `exit`. History is kept in memory only. On a terminal that does not report its
+//! cursor, the prompt reads plain lines.
 
+mod ahead;
 mod complete;
 mod editor;
 mod line;
 
 use std::{
+    ffi::OsString,
     pin::pin,
     sync::{Arc, RwLock},
 };
@@ -14,10 +16,12 @@ use clap::{CommandFactory, Parser};
 use kube::ResourceExt;
 
 use crate::{
-    cli::{Program, Session},
+    cli::{Program, Session, usage_failure},
     failure::{Ended, Exit, Failure},
     place::Place,
+    terminal::{Asked, Terminal},
 };
+use ahead::Ahead;
 use complete::Names;
 use editor::{Editor, Input};
 use line::Line;
@@ -27,26 +31,35 @@ const WELCOME: &str =
     "`help` lists what can be done here, `create mydev --wait` makes a dev server, `exit` leaves.";
 
 /// Reads and does lines until there are no more.
-pub(crate) async fn run(mut session: Session) -> Result<Ended, Failure> {
+pub(crate) async fn run(session: Session) -> Result<Ended, Failure> {
+    let mut session = session.at_prompt();
     let terminal = session.terminal;
     let names: Arc<RwLock<Names>> = Arc::default();
-    let mut editor = terminal.can_edit().then(|| Editor::start(Arc::clone(&names), terminal.has_colours()));
     let prompt = match &session.place {
         Place::Bastion(bastion) => format!("{}> ", bastion.user),
         Place::Laptop(_) => "devctl> ".to_owned(),
     };
     terminal.say(WELCOME);
+    let Asked { answered, typed } = asked(terminal);
+    let mut ahead = Ahead::new(typed);
+    let mut editor = answered.then(|| Editor::start(Arc::clone(&names), terminal.has_colours()));
     let mut stale = true;
     loop {
-        let input = {
-            let mut typed = pin!(read(&session, &mut editor, &prompt));
+        let input = if let Some(input) = ahead.take_input() {
+            if let Input::Line(line) = &input {
+                terminal.remark(&format!("{prompt}{line}"));
+            }
+            input
+        } else {
+            let mut typed = pin!(read(terminal, &mut editor, &prompt, ahead.begun()));
+            let fetched = stale;
+            stale = false;
             tokio::select! {
                 input = &mut typed => input,
-                // While somebody types, nobody waits for the names.
-                () = refresh(&session, &names), if stale => typed.await,
+                // The user types meanwhile.
+                () = refresh(&session, &names), if fetched => typed.await,
             }
         };
-        stale = false;
         let line = match input {
             Input::Line(line) => line,
             Input::Cancelled => continue,
@@ -66,18 +79,34 @@ pub(crate) async fn run(mut session: Session) -> Result<Ended, Failure> {
                 verb(&session, words).await;
                 stale = true;
             }
-            Line::Unfinished => terminal.tell(&Failure::new(Exit::Usage, "a quotation mark is missing")),
+            Line::Unfinished => {
+                let failure = Failure::new(Exit::Usage, "a quotation mark is missing");
+                terminal.tell(&failure, &session.invocation);
+            }
         }
     }
 }
 
-async fn read(session: &Session, editor: &mut Option<Editor>, prompt: &str) -> Input {
-    if let Some(editor) = editor {
-        return editor.read(prompt).await;
+/// Returns whether lines can be edited, and what the user has typed so far. The runtime has nothing else to do yet, so this
+/// may block it for a second.
+fn asked(terminal: Terminal) -> Asked {
+    if !terminal.can_edit() {
+        return Asked::default();
     }
-    let (terminal, prompt) = (session.terminal, prompt.to_owned());
+    let asked = terminal.ask_cursor();
+    if !asked.answered {
+        terminal.remark("lines cannot be edited here (the terminal does not report its cursor)");
+    }
+    asked
+}
+
+async fn read(terminal: Terminal, editor: &mut Option<Editor>, prompt: &str, begun: String) -> Input {
+    if let Some(editor) = editor {
+        return editor.read(prompt, begun).await;
+    }
+    let prompt = format!("{prompt}{begun}");
     let line = tokio::task::spawn_blocking(move || terminal.ask(&prompt)).await;
-    line.ok().flatten().map_or(Input::End, Input::Line)
+    line.ok().flatten().map_or(Input::End, |rest| Input::Line(begun + &rest))
 }
 
 /// Asks what there is to complete. Without an answer, less gets completed.
@@ -96,20 +125,25 @@ async fn refresh(session: &Session, names: &RwLock<Names>) {
 /// Does one verb. Ctrl-C ends it and not the prompt.
 async fn verb(session: &Session, words: Vec<String>) {
     let terminal = session.terminal;
-    let program = match Program::try_parse_from(std::iter::once("devctl".to_owned()).chain(words)) {
+    let tell = |failure: &Failure| terminal.tell(failure, &session.invocation);
+    let arguments: Vec<OsString> =
+        std::iter::once("devctl".to_owned()).chain(words).map(OsString::from).collect();
+    let program = match Program::try_parse_from(&arguments) {
         Ok(program) => program,
-        Err(error) => {
-            // clap knows where it belongs, and whether there are colours.
+        Err(error) if !error.use_stderr() => {
+            // A closed terminal is not a failure of devctl.
             let _ = error.print();
             return;
         }
+        Err(error) => return tell(&usage_failure(&error, &arguments, &Program::command())),
     };
     let Some(verb) = program.verb else { return };
-    let own = (program.global != session.global).then(|| Session::new(program.global, terminal));
+    let own = (program.global != session.global)
+        .then(|| Session::new(program.global, session.invocation.clone(), terminal));
     let session = match &own {
         None => session,
         Some(Ok(own)) => own,
-        Some(Err(failure)) => return terminal.tell(failure),
+        Some(Err(failure)) => return tell(failure),
     };
     let outcome = tokio::select! {
         outcome = verb.run(session) => outcome,
@@ -121,7 +155,7 @@ async fn verb(session: &Session, words: Vec<String>) {
     match outcome {
         Ok(Ended::Well) => {}
         Ok(Ended::Remotely(status)) => terminal.remark(&format!("ended with status {status}")),
-        Err(failure) => terminal.tell(&failure),
+        Err(failure) => tell(&failure),
     }
 }
 
@@ -134,8 +168,9 @@ fn help(session: &Session, words: &[String]) {
     };
     match found {
         Some(command) => session.terminal.say(&command.render_help().to_string()),
-        None => session
-            .terminal
-            .tell(&Failure::new(Exit::Usage, "there is no such verb").hint("`help` lists them")),
+        None => {
+            let failure = Failure::new(Exit::Usage, "there is no such verb").run("help", "for the verbs");
+            session.terminal.tell(&failure, &session.invocation);
+        }
     }
 }

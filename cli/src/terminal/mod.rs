@@ -1,7 +1,9 @@
 //! The only place that prints. What was asked for goes to standard output, everything else to standard error.
 
+mod cursor;
 mod progress;
 
+pub(crate) use cursor::{Asked, END};
 pub(crate) use progress::Progress;
 
 use std::{
@@ -12,7 +14,7 @@ use std::{
 use k8s_openapi::jiff::Timestamp;
 use owo_colors::OwoColorize;
 
-use crate::{failure::Failure, view::Look};
+use crate::{failure::Failure, invocation::Invocation, view::Look};
 
 /// What devctl talks to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +79,12 @@ impl Terminal {
         self.is_interactive() && self.skill >= Skill::Editing
     }
 
+    /// Asks the terminal for the position of its cursor, within a second.
+    #[expect(clippy::unused_self, reason = "only the holder of the terminal may ask it")]
+    pub(crate) fn ask_cursor(self) -> Asked {
+        cursor::ask()
+    }
+
     /// Whether there are colours at a prompt.
     pub(crate) fn has_colours(self) -> bool {
         self.out && self.skill == Skill::Colours
@@ -85,7 +93,7 @@ impl Terminal {
     /// How texts for standard output should look.
     pub(crate) fn look(self) -> Look {
         Look {
-            width: if self.out { width() } else { None },
+            width: if self.out { columns(&io::stdout()) } else { None },
             colours: self.has_colours(),
             now: Timestamp::now(),
         }
@@ -113,9 +121,9 @@ impl Terminal {
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
-    /// A failure, with its causes and what to do.
-    pub(crate) fn tell(self, failure: &Failure) {
-        self.remark(&told(failure, self.err && self.skill == Skill::Colours));
+    /// Prints a failure with its causes and its hints.
+    pub(crate) fn tell(self, failure: &Failure, invocation: &Invocation) {
+        self.remark(&told(failure, invocation, self.err && self.skill == Skill::Colours));
     }
 
     /// Asks a question that takes yes or no.
@@ -137,7 +145,7 @@ impl Terminal {
         drop(err);
         let mut line = String::new();
         match io::stdin().lock().read_line(&mut line) {
-            Ok(1..) => Some(line),
+            Ok(1..) => Some(cursor::without_sequences(&line)),
             Ok(0) | Err(_) => None,
         }
     }
@@ -148,14 +156,14 @@ impl Terminal {
     }
 }
 
-/// Columns of the terminal at standard output.
-fn width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout().as_fd()).ok()?;
-    // A pty whose size nobody set has none.
+/// Returns the columns of a terminal; `None` if it does not report them.
+fn columns(terminal: &impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
-fn told(failure: &Failure, colours: bool) -> String {
+/// Returns the text of a failure for a user that calls devctl like this.
+pub(crate) fn told(failure: &Failure, invocation: &Invocation, colours: bool) -> String {
     let Failure { exit: _, message, causes, hints } = failure;
     let (error, hint) = if colours {
         ("error:".red().bold().to_string(), "hint:".cyan().bold().to_string())
@@ -166,7 +174,7 @@ fn told(failure: &Failure, colours: bool) -> String {
     let safe = |text: &str| text.replace(|c: char| c.is_control() && c != '\n', " ").replace('\n', "\n    ");
     let mut lines = vec![format!("{error} {}", safe(message))];
     lines.extend(causes.iter().map(|cause| format!("  because: {}", safe(cause))));
-    lines.extend(hints.iter().map(|text| format!("{hint} {}", safe(text))));
+    lines.extend(hints.iter().map(|text| format!("{hint} {}", safe(&text.text(invocation)))));
     lines.join("\n")
 }
 
@@ -218,12 +226,12 @@ mod tests {
     fn failure_shows_its_causes_and_then_what_to_do() {
         let mut failure = Failure::new(Exit::NotReady, "dev server mydev is not ready").hint("wait a little");
         failure.causes.push("ImagePull: no such image\nat all\u{1b}[2J".to_owned());
-        insta::assert_snapshot!(told(&failure, false), @r"
+        insta::assert_snapshot!(told(&failure, &Invocation::Program, false), @r"
         error: dev server mydev is not ready
           because: ImagePull: no such image
             at all [2J
         hint: wait a little
         ");
-        assert!(told(&failure, true).contains("\u{1b}[31m"));
+        assert!(told(&failure, &Invocation::Program, true).contains("\u{1b}[31m"));
     }
 }

@@ -16,18 +16,19 @@ pub(crate) struct Described {
     object: DynamicObject,
     server: Server,
     events: Vec<Event>,
+    shell: String,
 }
 
 impl Described {
-    /// It, with `events` in the order they came in.
-    pub(crate) fn new(object: DynamicObject, events: Vec<Event>) -> Self {
-        Self { server: Server::of(&object), object, events }
+    /// Returns it with `events` in their order, and with the command line that opens a shell.
+    pub(crate) fn new(object: DynamicObject, events: Vec<Event>, shell: String) -> Self {
+        Self { server: Server::of(&object), object, events, shell }
     }
 
     fn headline(&self, look: &Look) -> String {
         let server = &self.server;
         let how = match server.state() {
-            State::Ready => format!("{} is ready; `devctl ssh {}` opens a shell", server.name, server.name),
+            State::Ready => format!("{} is ready; `{}` opens a shell", server.name, self.shell),
             State::Coming => format!("{} is not ready yet: ", server.name),
             State::Failed => format!("{} does not come up: ", server.name),
             State::Going => format!("{} is being deleted: ", server.name),
@@ -176,7 +177,7 @@ mod tests {
             message: "Failed to pull image\nfor a reason".into(),
             count: 4,
         }];
-        let described = Described::new(object("mydev", spec, status), events);
+        let described = Described::new(object("mydev", spec, status), events, String::new());
         insta::assert_snapshot!(text(&described, Format::Table, &look(80)), @r#"
         mydev is not ready yet: ImagePull: the image "nosuch:1" cannot be had:
         registry.example.com: manifest unknown
@@ -205,18 +206,18 @@ mod tests {
         for condition in status["conditions"].as_array_mut().unwrap() {
             condition["lastTransitionTime"] = json!("1970-01-01T00:00:00Z");
         }
-        let described =
-            text(&Described::new(object("mydev", json!({}), status), Vec::new()), Format::Table, &look(100));
+        let described = Described::new(object("mydev", json!({}), status), Vec::new(), String::new());
+        let described = text(&described, Format::Table, &look(100));
         let ready = described.lines().find(|line| line.starts_with("Ready")).unwrap();
         assert_eq!(ready, "Ready      False   Starting  5m     waiting for the operator to make it");
     }
 
     #[test]
     fn one_that_is_ready_says_how_to_get_in() {
-        let described =
-            Described::new(object("mydev", json!({"homeRetention": "Delete"}), ready()), Vec::new());
+        let object = object("mydev", json!({"homeRetention": "Delete"}), ready());
+        let described = Described::new(object, Vec::new(), "ssh alice+mydev@dev.example.com".to_owned());
         insta::assert_snapshot!(text(&described, Format::Wide, &look(100)), @r"
-        mydev is ready; `devctl ssh mydev` opens a shell
+        mydev is ready; `ssh alice+mydev@dev.example.com` opens a shell
 
         flavor:    cpu-small
         image:     devplat.local/base@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef

@@ -19,7 +19,7 @@ pub(crate) use kubeconfig::{Entrance, token_end};
 pub(crate) use me::Me;
 pub(crate) use servers::Servers;
 pub(crate) use status::Status;
-pub(crate) use table::plain as one_line;
+pub(crate) use table::{plain as one_line, wrapped};
 
 use clap::ValueEnum;
 use k8s_openapi::jiff::Timestamp;

@@ -14,21 +14,22 @@ use crate::object::{self, Server, State};
 pub(crate) struct Servers {
     objects: Vec<DynamicObject>,
     servers: Vec<Server>,
+    create: String,
 }
 
 impl Servers {
-    /// Those, in the order of their names.
-    pub(crate) fn new(mut objects: Vec<DynamicObject>) -> Self {
+    /// Returns them in the order of their names, with the command line that creates one.
+    pub(crate) fn new(mut objects: Vec<DynamicObject>, create: String) -> Self {
         objects.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
         let servers = objects.iter().map(Server::of).collect();
-        Self { objects, servers }
+        Self { objects, servers, create }
     }
 }
 
 impl Show for Servers {
     fn table(&self, wide: bool, look: &Look) -> String {
         if self.servers.is_empty() {
-            return "no dev servers; `devctl create NAME` makes one".to_owned();
+            return format!("no dev servers; `{}` creates one", self.create);
         }
         let mut columns = vec![
             ("NAME", Room::Whole),
@@ -90,7 +91,7 @@ mod tests {
 
     fn some() -> Servers {
         let message = "0/1 nodes are available: 1 Insufficient memory. no new claims to deallocate";
-        Servers::new(vec![
+        let objects = vec![
             object("mydev", json!({}), ready()),
             object("big", json!({}), waiting("Pending", "Unschedulable", message)),
             object(
@@ -99,7 +100,8 @@ mod tests {
                 waiting("Failed", "FlavorNotFound", "no flavor \"nosuch\""),
             ),
             object("new", json!({}), Value::Null),
-        ])
+        ];
+        Servers::new(objects, String::new())
     }
 
     fn look(width: Option<usize>, colours: bool) -> Look {
@@ -164,10 +166,10 @@ mod tests {
 
     #[test]
     fn empty_list_says_how_to_begin() {
-        let none = Servers::new(Vec::new());
+        let none = Servers::new(Vec::new(), "devctl create NAME".to_owned());
         assert_eq!(
             text(&none, Format::Table, &look(None, false)),
-            "no dev servers; `devctl create NAME` makes one"
+            "no dev servers; `devctl create NAME` creates one"
         );
         assert_eq!(text(&none, Format::Name, &look(None, false)), "");
     }

@@ -17,21 +17,23 @@ pub(crate) struct Status {
     namespace: String,
     servers: Vec<Server>,
     flavors: Vec<Flavor>,
+    create: String,
 }
 
 impl Status {
-    /// What there is in `namespace`.
+    /// Returns the status of `namespace`, with the command line that creates a dev server.
     pub(crate) fn new(
         user: Option<String>,
         namespace: String,
         servers: &[DynamicObject],
         flavors: &[DynamicObject],
+        create: String,
     ) -> Self {
         let mut servers: Vec<Server> = servers.iter().map(Server::of).collect();
         let mut flavors: Vec<Flavor> = flavors.iter().map(Flavor::of).collect();
         servers.sort_by(|a, b| a.name.cmp(&b.name));
         flavors.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { user, namespace, servers, flavors }
+        Self { user, namespace, servers, flavors, create }
     }
 
     fn ready(&self) -> usize {
@@ -43,7 +45,7 @@ impl Show for Status {
     fn table(&self, _wide: bool, look: &Look) -> String {
         let (ready, all) = (self.ready(), self.servers.len());
         let servers = match all {
-            0 => Cell::from("none; `devctl create NAME` makes one"),
+            0 => Cell::from(format!("none; `{}` creates one", self.create)),
             _ => Cell::toned(
                 format!("{ready} of {all} ready"),
                 if ready == all { Tone::Good } else { Tone::Wait },
@@ -106,7 +108,8 @@ mod tests {
         ];
         let flavors =
             [flavor::object("cpu-small", true, json!({})), flavor::object("cpu-large", false, json!({}))];
-        let status = Status::new(Some("alice".into()), "dev-alice".into(), &servers, &flavors);
+        let user = Some("alice".into());
+        let status = Status::new(user, "dev-alice".into(), &servers, &flavors, String::new());
         let look = Look { width: Some(60), colours: false, now: "2026-11-24T10:05:00Z".parse().unwrap() };
         insta::assert_snapshot!(text(&status, Format::Table, &look), @r"
         user:         alice

@@ -203,7 +203,7 @@ pub(super) fn fields(pairs: &[(&str, Cell)], look: &Look) -> String {
 }
 
 /// `text` in lines of at most `width`, broken at spaces. A word that is longer is left whole: it may get copied.
-pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is always one");

@@ -1,7 +1,8 @@
 //! Reads kubeconfigs from a list of files and merges them as kubectl does.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -51,10 +52,19 @@ impl KubeconfigError {
     /// The remedy.
     pub fn hint(&self) -> String {
         match self {
-            Self::Read { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
-                format!("make {} readable for this account, or name another in KUBECONFIG", path.display())
-            }
-            Self::Read { path, .. } | Self::Large { path } | Self::NotText { path } => {
+            Self::Read { path, source } => match source.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    format!(
+                        "make {} readable for this account, or name another in KUBECONFIG",
+                        path.display()
+                    )
+                }
+                io::ErrorKind::IsADirectory => {
+                    format!("{} is a folder: name a file in KUBECONFIG", path.display())
+                }
+                _ => format!("name another file than {} in KUBECONFIG", path.display()),
+            },
+            Self::Large { path } | Self::NotText { path } => {
                 format!("name another file than {} in KUBECONFIG", path.display())
             }
             Self::Parse { path, .. } => {
@@ -82,22 +92,23 @@ pub fn load(files: &[PathBuf]) -> Result<Kubeconfig, KubeconfigError> {
 }
 
 fn read(path: &Path) -> Result<Option<String>, KubeconfigError> {
-    let failed = |source| KubeconfigError::Read { path: path.to_owned(), source };
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() && found.len() > LIMIT => {
-            return Err(KubeconfigError::Large { path: path.to_owned() });
-        }
-        Ok(_) => {}
-        Err(error) if missing(&error) => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    }
-    let bytes = match fs::read(path) {
+    let bytes = match bytes_of(path) {
         Ok(bytes) => bytes,
         Err(error) if missing(&error) => return Ok(None),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(KubeconfigError::Read { path: path.to_owned(), source: error }),
     };
+    if bytes.len() as u64 > LIMIT {
+        return Err(KubeconfigError::Large { path: path.to_owned() });
+    }
     let text = decode(bytes).ok_or_else(|| KubeconfigError::NotText { path: path.to_owned() })?;
     Ok((!text.trim().is_empty()).then_some(text))
+}
+
+/// Reads a file, up to one byte more than [`LIMIT`]. A pipe has no length before it is read.
+fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn missing(error: &io::Error) -> bool {
@@ -252,6 +263,10 @@ mod tests {
         let folder = folder(&[]);
         let error = load(&[folder.path().to_owned()]).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot read kubeconfig {}", folder.path().display()));
+        assert_eq!(
+            error.hint(),
+            format!("{} is a folder: name a file in KUBECONFIG", folder.path().display())
+        );
     }
 
     #[test]

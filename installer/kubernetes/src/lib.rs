@@ -82,6 +82,10 @@ mod tests {
             release::data(&client, "a", &Steady).await
         });
         task(|| async {
+            let (client, ..) = shared();
+            release::leaving_data(&client, "a", &Steady).await
+        });
+        task(|| async {
             let (client, _, context) = shared();
             context::reach(&client, &context, &Steady).await
         });
@@ -103,7 +107,7 @@ mod tests {
         });
         task(|| async {
             let (client, ..) = shared();
-            proof::clear(&client, "a", &Steady).await
+            proof::clear(&client, "a", release::Operator::MayStart, &Steady).await
         });
     }
 }

@@ -11,6 +11,8 @@ pub struct Facts {
     pub requires: Vec<Requirement>,
     /// The TCP ports of this machine that are free after it.
     pub frees: Vec<SocketAddr>,
+    /// How many running nodes it deletes.
+    pub ends_nodes: u32,
 }
 
 /// A resource of the machine that a step needs.
@@ -24,8 +26,13 @@ pub enum Requirement {
     Tool(&'static str),
     /// A TCP port of this machine that is free; port 0 needs only the address to be one of this machine.
     FreePort(SocketAddr),
-    /// Kernel limits that allow this many more nodes.
-    Nodes(u32),
+    /// Kernel limits that allow more nodes.
+    Nodes {
+        /// How many nodes start.
+        new: u32,
+        /// How many running nodes earlier steps of the plan delete.
+        ended: u32,
+    },
 }
 
 impl Facts {
@@ -45,6 +52,13 @@ impl Facts {
     #[must_use]
     pub fn freeing(mut self, ports: impl IntoIterator<Item = SocketAddr>) -> Self {
         self.frees.extend(ports);
+        self
+    }
+
+    /// The same step, which deletes this many running nodes.
+    #[must_use]
+    pub fn ending_nodes(mut self, nodes: u32) -> Self {
+        self.ends_nodes += nodes;
         self
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::*;
 
 mod doubles;
+mod new_first;
 mod replacement;
 
 const RELEASE: KindName = KindName::new("release {}");

@@ -22,6 +22,33 @@ const FILES: [&str; 2] = ["cluster.kind.configFile", "cluster.k3d.configFile"];
 
 /// Joins the layers and checks the result, or returns every mistake in them.
 pub fn load(sources: &Sources) -> Result<Loaded, Mistakes> {
+    let mistakes = match joined(sources) {
+        Ok(loaded) => return Ok(loaded),
+        Err(mistakes) => mistakes,
+    };
+    match sources.variable_mistakes {
+        VariableMistakes::Refuse => Err(mistakes),
+        VariableMistakes::Remark => without_variables(sources, mistakes),
+    }
+}
+
+/// Loads the profile without the variables in which these mistakes are. Fails if one is in another place.
+fn without_variables(sources: &Sources, mistakes: Mistakes) -> Result<Loaded, Mistakes> {
+    let names: Vec<&str> = mistakes.0.iter().filter_map(|mistake| mistake.place.variable()).collect();
+    let mut fewer = sources.clone();
+    let count = |sources: &Sources| sources.variables.len() + sources.remembered_variables.len();
+    for variables in [&mut fewer.variables, &mut fewer.remembered_variables] {
+        variables.retain(|(name, _)| !names.contains(&name.as_str()));
+    }
+    if names.len() < mistakes.0.len() || count(&fewer) == count(sources) {
+        return Err(mistakes);
+    }
+    let mut loaded = load(&fewer)?;
+    loaded.remarks.splice(0..0, mistakes.0.iter().map(|mistake| format!("ignored {mistake}")));
+    Ok(loaded)
+}
+
+fn joined(sources: &Sources) -> Result<Loaded, Mistakes> {
     let mut layers = Layers::new(sources);
     let (base, usable) = layers.below_overrides();
     let variables = layers.variables();
@@ -299,7 +326,10 @@ fn resolve_files(layer: &mut Node, folder: &Path) -> bool {
     let mut changed = false;
     for path in FILES {
         let node = layer.at_mut(&KeyPath::known(path));
-        if let Some(Node { value: Value::Scalar { text, plain: _ }, place: _ }) = node {
+        // An empty name stays empty, so that it is a mistake and not the folder.
+        if let Some(Node { value: Value::Scalar { text, plain: _ }, place: _ }) = node
+            && !text.is_empty()
+        {
             let resolved = folder.join(&*text).display().to_string();
             changed |= *text != resolved;
             *text = resolved;

@@ -3,6 +3,8 @@
 
 mod check;
 mod document;
+mod host_name;
+mod label;
 mod layers;
 mod mistake;
 mod name;
@@ -13,11 +15,13 @@ mod parse;
 mod path;
 mod place;
 mod profile;
+mod reference;
 mod registry;
 mod schema;
 mod shape;
 mod shipped;
 mod sources;
+mod subnet;
 #[cfg(test)]
 mod tests;
 mod variables;

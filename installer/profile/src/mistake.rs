@@ -30,6 +30,16 @@ pub enum MistakeKind {
     /// A key that is in one map twice.
     #[error("key {0:?} is written twice")]
     DuplicateKey(String),
+    /// A key that is too long for any name.
+    #[error("a key of {length} bytes{}; at most {max} are allowed", in_map(.within))]
+    LongKey {
+        /// Its length in bytes.
+        length: usize,
+        /// The longest that is allowed.
+        max: usize,
+        /// The map that it is in.
+        within: KeyPath,
+    },
     /// A key that the schema does not have.
     #[error("unknown key {key:?}{}", in_map(.within))]
     UnknownKey {
@@ -139,6 +149,14 @@ pub enum ValueProblem {
         min: i64,
         /// The greatest.
         max: i64,
+    },
+    /// A text that is too long for any value.
+    #[error("a text of {length} bytes; at most {max} are allowed")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The longest that is allowed.
+        max: usize,
     },
     /// A map with too many keys.
     #[error("{keys} keys; at most {max} are allowed")]

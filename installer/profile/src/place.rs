@@ -45,6 +45,14 @@ impl Place {
         }
     }
 
+    /// Returns the name of the variable, set or remembered, that the value comes from.
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) | Self::RememberedVariable(name) => Some(name),
+            Self::File { .. } | Self::Shipped { .. } | Self::Argument(_) | Self::RememberedSet(_) => None,
+        }
+    }
+
     pub(crate) fn is_shipped(&self) -> bool {
         match self {
             Self::Shipped { .. } => true,

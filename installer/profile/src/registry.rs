@@ -1,10 +1,15 @@
 //! The registry and path in front of an image's name.
 
+/// The longest registry with its path. Names of images, which follow it, end at 255 characters.
+const MAX: usize = 200;
+
 /// Why a text is not a registry with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidRegistry {
     #[error("leave out the scheme, and set images.plainHttp=true for a registry without TLS")]
     Scheme,
+    #[error("it has more than {MAX} characters")]
+    TooLong,
     #[error("the host is a name, an IPv4 address or an IPv6 address in brackets")]
     Host,
     #[error(
@@ -25,6 +30,9 @@ pub(crate) fn parse(text: &str) -> Result<String, InvalidRegistry> {
         return Err(InvalidRegistry::Scheme);
     }
     let text = text.strip_suffix('/').unwrap_or(text);
+    if text.len() > MAX {
+        return Err(InvalidRegistry::TooLong);
+    }
     let (authority, path) = match text.split_once('/') {
         Some((authority, path)) => (authority, Some(path)),
         None => (text, None),
@@ -58,7 +66,7 @@ fn parse_authority(text: &str) -> Result<String, InvalidRegistry> {
             !label.is_empty()
                 && !label.starts_with('-')
                 && !label.ends_with('-')
-                && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+                && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         };
         if !host.split('.').all(label) {
             return Err(InvalidRegistry::Host);
@@ -80,7 +88,7 @@ fn parse_authority(text: &str) -> Result<String, InvalidRegistry> {
 }
 
 /// Returns whether `text` is one part of a repository's name, by the OCI distribution specification.
-fn is_segment(text: &str) -> bool {
+pub(crate) fn is_segment(text: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if !text.starts_with(alphanumeric) || !text.ends_with(alphanumeric) {
         return false;
@@ -128,6 +136,7 @@ mod tests {
             ("[::1]5001/team", InvalidRegistry::Host),
             ("user@registry.example", InvalidRegistry::Host),
             ("registry .example", InvalidRegistry::Host),
+            ("registry_1.example", InvalidRegistry::Host),
             ("team", InvalidRegistry::NoHost),
             ("team/sub", InvalidRegistry::NoHost),
             ("localhost:", InvalidRegistry::Port),
@@ -139,6 +148,7 @@ mod tests {
             ("registry.example//team", InvalidRegistry::Path),
             ("registry.example/team:latest", InvalidRegistry::Path),
             ("registry.example/a..b", InvalidRegistry::Path),
+            (format!("registry.example/{}", "a".repeat(200)).as_str(), InvalidRegistry::TooLong),
         ] {
             assert_eq!(parse(text), Err(reason), "{text:?}");
         }

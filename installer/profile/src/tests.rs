@@ -1,5 +1,6 @@
 //! Layers and their mistakes, as users see them.
 
+mod bounds;
 mod delivery;
 mod files;
 mod local;

@@ -2,6 +2,7 @@
 //! and after, and ends in order when the user asks to stop.
 
 mod running;
+mod waits;
 
 use std::{
     collections::BTreeSet,
@@ -20,13 +21,10 @@ use crate::{
     ui::{Event, Ui},
 };
 use running::{Ended, Running};
+use waits::{Transition, Waits};
 
 /// The period between two checks of a resource that is being created or deleted.
 const PERIOD: Duration = Duration::from_millis(500);
-/// How long its creation may take.
-const PATIENCE: Duration = Duration::from_mins(15);
-/// How long its deletion may take, such as that of a namespace whose pods have to end.
-const GONE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// The context of an apply.
 pub struct Apply {
@@ -266,50 +264,52 @@ async fn make(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failur
 /// Compares a resource that could not be compared while planning, as soon as its creation or deletion has ended, and
 /// creates or updates it if needed.
 async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
-    let begun = tokio::time::Instant::now();
-    // The plan cannot know the action, so it could not block it. A new plan will.
-    let cannot = |action: Action| changed(step, &format!("it must be {action}d"));
+    let mut waits = Waits::default();
     loop {
         let found = resource.find(&cx.context).await?;
         // If none is the platform's, the name is taken.
         let Some(live) = kept(&found, Some(resource)).or(found.last()) else {
-            return resource.create(cx).ok_or_else(|| cannot(Action::Create))?.await.map(drop);
+            return resource.create(cx).ok_or_else(|| cannot(step, Action::Create))?.await.map(drop);
         };
         if let Owner::Foreign(_) = live.sight.owner {
             return Err(changed(step, &format!("{} now belongs to another owner", live.sight.physical)));
         }
-        match &live.sight.state {
-            state @ (State::Coming | State::Leaving) => {
-                let patience = if *state == State::Coming { PATIENCE } else { GONE_PATIENCE };
-                if begun.elapsed() > patience {
-                    let (waiting, seconds) = (awaited(resource, live), patience.as_secs());
-                    let why =
-                        format!("{} was neither created nor deleted after {seconds} s: {waiting}", step.id);
-                    return Err(
-                        Failure::new(Exit::PartWay, why).hint("run the same command again: it continues")
-                    );
-                }
-                cx.report(format!("waiting for {}", awaited(resource, live)));
-                cx.pause(PERIOD).await?;
-            }
+        let transition = match &live.sight.state {
+            State::Coming => Transition::Creation,
+            State::Leaving => Transition::Deletion,
             State::Failed(why) => return Err(changed(step, why)),
-            State::Ready | State::Degraded(_) => {
-                live.store_output(&cx.context);
-                let verdict = resource.compare(live);
-                let in_place = match &verdict {
-                    Verdict::Same => return Ok(()),
-                    // The calls themselves show whether it can be changed, and a failure has their reason and remedy.
-                    Verdict::Unknown(_) => true,
-                    Verdict::Differs(changes) => changes.iter().all(|change| change.how == How::InPlace),
-                    Verdict::Unfit(_) => false,
-                };
-                if !in_place {
-                    return Err(changed(step, &crate::ui::verdict(&verdict)));
-                }
-                return resource.update(cx).ok_or_else(|| cannot(Action::Update))?.await.map(drop);
-            }
+            State::Ready | State::Degraded(_) => return bring_up_to_date(resource, live, step, cx).await,
+        };
+        if waits.exceed(transition, tokio::time::Instant::now()) {
+            let (waiting, seconds) = (awaited(resource, live), transition.patience().as_secs());
+            let why = format!("{} was not {} within {seconds} s: {waiting}", step.id, transition.done());
+            return Err(Failure::new(Exit::PartWay, why).hint("run the same command again: it continues"));
         }
+        cx.report(format!("waiting for {}", awaited(resource, live)));
+        cx.pause(PERIOD).await?;
     }
+}
+
+/// Updates a found resource in place, if it is not as wanted.
+async fn bring_up_to_date(resource: &AnyResource, live: &Found, step: &Step, cx: &Cx) -> Result<(), Failure> {
+    live.store_output(&cx.context);
+    let verdict = resource.compare(live);
+    let in_place = match &verdict {
+        Verdict::Same => return Ok(()),
+        // The calls themselves show whether it can be changed, and a failure has their reason and remedy.
+        Verdict::Unknown(_) => true,
+        Verdict::Differs(changes) => changes.iter().all(|change| change.how == How::InPlace),
+        Verdict::Unfit(_) => false,
+    };
+    if !in_place {
+        return Err(changed(step, &crate::ui::verdict(&verdict)));
+    }
+    resource.update(cx).ok_or_else(|| cannot(step, Action::Update))?.await.map(drop)
+}
+
+/// Returns the failure for an action that the plan could not know, so that it could not block it. A new plan will.
+fn cannot(step: &Step, action: Action) -> Failure {
+    changed(step, &format!("it must be {action}d"))
 }
 
 /// Returns the name of a resource that is being created or deleted, with the known reason of the wait.

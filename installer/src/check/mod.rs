@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
 };
 
-use devplat_plan::{Action, Graph, Id, Plan, Planned, Requirement, Step};
+use devplat_plan::{Action, Facts, Graph, Id, Plan, Planned, Requirement, Step};
 
 use crate::{
     context::PlatformContext,
@@ -41,11 +41,11 @@ pub enum With {
 }
 
 impl With {
-    /// Returns the ports of this machine that are free after the step.
-    fn frees(&self) -> &[SocketAddr] {
+    /// Returns the data about the step if it is a deletion.
+    fn deletion(&self) -> Option<&Facts> {
         match self {
-            Self::Wanted(_) => &[],
-            Self::Found(found) => &found.deletion.frees,
+            Self::Wanted(_) => None,
+            Self::Found(found) => Some(&found.deletion),
         }
     }
 }
@@ -82,28 +82,36 @@ pub async fn check(
     }
 }
 
-/// Returns the needs of all steps, except for ports that a replacement takes over from the deleted resource.
+/// Returns the needs of all steps, without what a replacement takes over from the deleted resource.
 fn needs(work: &[Work]) -> BTreeSet<Requirement> {
     let mut needs = BTreeSet::new();
     for Work { step, with } in work {
         match with {
             With::Wanted(resource) => {
                 let earlier = work.iter().filter(|earlier| step.after.contains(&earlier.step.id));
-                let freed: Vec<SocketAddr> =
-                    earlier.flat_map(|earlier| earlier.with.frees()).copied().collect();
+                let deletions: Vec<&Facts> = earlier.filter_map(|earlier| earlier.with.deletion()).collect();
                 let required = resource.facts(step.action).requires.into_iter();
-                needs.extend(required.filter(|one| match one {
-                    Requirement::FreePort(port) => !freed.iter().any(|freed| overlap(freed, port)),
-                    Requirement::Engine
-                    | Requirement::EngineOf(_)
-                    | Requirement::Tool(_)
-                    | Requirement::Nodes(_) => true,
-                }));
+                needs.extend(required.filter_map(|one| after(one, &deletions)));
             }
             With::Found(found) => needs.extend(found.deletion.requires.iter().cloned()),
         }
     }
     needs
+}
+
+/// Returns what is left of a need after these deletions; `None` for a port that one of them frees.
+fn after(need: Requirement, deletions: &[&Facts]) -> Option<Requirement> {
+    match need {
+        Requirement::FreePort(port) => {
+            let mut freed = deletions.iter().flat_map(|deletion| &deletion.frees);
+            (!freed.any(|freed| overlap(freed, &port))).then_some(need)
+        }
+        Requirement::Nodes { new, ended } => {
+            let deleted: u32 = deletions.iter().map(|deletion| deletion.ends_nodes).sum();
+            Some(Requirement::Nodes { new, ended: ended + deleted })
+        }
+        Requirement::Engine | Requirement::EngineOf(_) | Requirement::Tool(_) => Some(need),
+    }
 }
 
 /// Returns whether a process that listens on one of them keeps another from listening on the other.
@@ -192,6 +200,14 @@ mod tests {
         assert_eq!(needs_of(&found), BTreeSet::from([Requirement::FreePort(taken)]));
         let all = BTreeSet::from([Requirement::FreePort(kept), Requirement::FreePort(taken)]);
         assert_eq!(needs_of(&BTreeMap::new()), all);
+    }
+
+    #[test]
+    fn nodes_that_a_replacement_deletes_are_counted_out() {
+        let nodes = |ended| Requirement::Nodes { new: 2, ended };
+        let deletion = toy("a", false).deletion.ending_nodes(1);
+        assert_eq!(after(nodes(0), &[&deletion]), Some(nodes(1)));
+        assert_eq!(after(nodes(0), &[]), Some(nodes(0)));
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The lines about the cluster that several verbs print.
+//! The lines about the cluster and other runs that several verbs print.
 
 use crate::{
     host::Host,
     request::Request,
     resource::fitness::{self, Needs},
+    state::Holder,
 };
 
 /// Prints the capabilities of an existing cluster and the remarks on them, for people.
@@ -23,4 +24,9 @@ pub(super) fn report_enforcement(request: &Request, host: &Host) {
     if let Some(remark) = fitness::enforcement_remark(request.context.known_enforcement()) {
         host.ui.remark(&format!("note: {remark}"));
     }
+}
+
+/// Prints a remark about a run that is working on the platform, for people.
+pub(super) fn report_run(holder: &Holder, host: &Host) {
+    host.ui.remark(&format!("note: {holder} is working on this platform, so its parts still change"));
 }

@@ -12,10 +12,27 @@ pub(super) fn confirm(question: &str, undone: &str, yes: bool, host: &Host) -> R
         return Ok(());
     }
     let no = || Failure::new(Exit::Usage, undone);
-    let no_terminal = || {
-        Failure::new(Exit::Usage, format!("{undone}: there is no terminal to ask for confirmation"))
-            .hint(format!("confirm with --yes: {question}"))
-    };
-    host.choose(question, no, no_terminal)
+    host.choose(question, no, || unasked(question, undone, host.ui.is_json()))
         .map_err(|failure| if failure.is_stopped() { failure.hint(undone) } else { failure })
+}
+
+/// Returns the failure for a question that cannot be asked.
+fn unasked(question: &str, undone: &str, json: bool) -> Failure {
+    let why = if json { "--output json does not ask" } else { "there is no terminal to ask" };
+    Failure::new(Exit::Usage, format!("{undone}: {why} \"{question}\"")).hint("add --yes to answer with yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn question_that_cannot_be_asked_is_quoted_beside_the_flag_that_answers_it() {
+        let of = |json| unasked("remove user bob? Homes stay.", "nothing was done", json);
+        let terminal = "nothing was done: there is no terminal to ask \"remove user bob? Homes stay.\"";
+        assert_eq!(of(false).message, terminal);
+        assert_eq!(of(false).hints, ["add --yes to answer with yes"]);
+        let json = "nothing was done: --output json does not ask \"remove user bob? Homes stay.\"";
+        assert_eq!(of(true).message, json);
+    }
 }

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
-use devplat_plan::{Action, Allowed, Foreigner, Id, Owner};
+use devplat_plan::{Action, Allowed, Foreigner, Id};
 use tokio::time::Instant;
 
 use super::{
@@ -88,7 +88,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     };
     let (standing, _engine_lock, survey) =
         host.or_stopped(Box::pin(looking)).await.map_err(|failure| nothing_deleted(failure, &asked))?;
-    let found = ours(&survey);
+    let found = survey.ours();
     // Files in the account alone do not show where the platform is.
     let shown = standing.decisions.place.is_some() || found.iter().any(resource::shows_platform);
     if found.is_empty() || !shown {
@@ -120,7 +120,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     };
     apply.run(&checked).await?;
     let last_look = async { observe_to_delete(&context).await.whole() };
-    let left = named(&ours(&host.or_stopped(last_look).await?));
+    let left = named(&host.or_stopped(last_look).await?.ours());
     if !left.is_empty() {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
             .hint(format!("run `{}` again", asked.again("destroy"))));
@@ -166,16 +166,6 @@ fn left_after_a_kill(entry: &Entry, now: jiff::Timestamp) -> Option<Duration> {
     AFTER_A_KILL.checked_sub(past).filter(|left| !left.is_zero())
 }
 
-/// Returns the found resources of the platform.
-fn ours(survey: &Survey) -> Vec<Id> {
-    let all = survey.inventory.iter();
-    all.filter(|(_, sights)| {
-        sights.iter().any(|sight| matches!(sight.owner, Owner::Ours | Owner::Caused { .. }))
-    })
-    .map(|(id, _)| id.clone())
-    .collect()
-}
-
 fn named(all: &[Id]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
@@ -188,15 +178,7 @@ async fn nothing_found(
     host: &Host,
 ) -> Result<(), Failure> {
     let Standing { context, decisions, known, looked } = standing;
-    let foreign: Vec<Foreigner> = survey
-        .inventory
-        .values()
-        .flatten()
-        .filter_map(|sight| match &sight.owner {
-            Owner::Foreign(who) => Some(who.clone()),
-            Owner::Ours | Owner::Adopted | Owner::Caused { .. } => None,
-        })
-        .collect();
+    let foreign = survey.foreigners();
     if !foreign.is_empty() {
         let mut failure =
             Failure::new(Exit::Usage, "nothing was deleted: the found resources are not this platform's");
@@ -207,7 +189,7 @@ async fn nothing_found(
         return Err(failure);
     }
     if !known {
-        return Err(request::not_found(asked, host, looked).await);
+        return Err(request::not_found(asked, "destroy", host, looked).await);
     }
     let (name, looked) = (&asked.name, looked.join(", "));
     let remembered = *decisions != Decisions::default();
@@ -250,11 +232,8 @@ fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
     let question = format!("forget platform {} without deleting its resources?", asked.name);
     confirm(&question, "nothing was forgotten", asked.yes, host)?;
     let locked = request::lock(&state)?;
-    // The block includes a file of the state folder. The decisions may be damaged, so look for the block itself; without
-    // a home folder there is none.
-    if let Ok(file) = resource::ssh_block::user_file(&host.surroundings) {
-        resource::ssh_block::remove(&file, asked.name.as_str())?;
-    }
+    // The block includes a file of the state folder. The decisions may be damaged, so look for the block itself.
+    resource::ssh_block::remove(&host.surroundings, asked.name.as_str(), &state)?;
     state.remove()?;
     drop(locked);
     host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.name));

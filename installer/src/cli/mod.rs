@@ -69,7 +69,6 @@ enum Verb {
     /// List, show and describe profiles
     Profiles(profiles::Profiles),
     /// Add, list and remove developers
-    #[command(subcommand)]
     Users(users::Users),
     /// Forward a port of this machine to the bastion, for clusters that offer no other way
     PortForward(port_forward::PortForward),
@@ -181,6 +180,9 @@ impl Program {
                 None => return unused("--verbose"),
             }
         }
+        if let (Verb::Users(users), Some(below)) = (of, matches.subcommand_matches("users")) {
+            users.settle_flags(below);
+        }
         None
     }
 
@@ -192,8 +194,9 @@ impl Program {
         }
     }
 
-    async fn run(self, host: &Host) -> Result<(), Failure> {
-        match self.verb {
+    /// Returns the exit status of the command that a verb ran; 0 for every other verb.
+    async fn run(self, host: &Host) -> Result<u8, Failure> {
+        let done = match self.verb {
             Verb::Up(up) => Box::pin(up::run(&up, host)).await,
             Verb::Plan(plan) => host.or_stopped(Box::pin(plan::run(&plan, host))).await,
             Verb::Status(status) => host.or_stopped(Box::pin(status::run(&status, host))).await,
@@ -201,13 +204,14 @@ impl Program {
             Verb::Render(render) => render::run(&render, host),
             Verb::Profiles(profiles) => profiles::run(&profiles, host),
             Verb::Users(users) => host.or_stopped(Box::pin(users::run(&users, host))).await,
-            Verb::PortForward(forward) => port_forward::run(&forward, host).await,
+            Verb::PortForward(forward) => return port_forward::run(&forward, host).await,
             Verb::SshConfig(config) => host.or_stopped(Box::pin(ssh_config::run(&config, host))).await,
             Verb::Doctor(doctor) => host.or_stopped(Box::pin(doctor::run(&doctor, host))).await,
             Verb::Version(version) => version::run(&version, host),
             Verb::Completions(completions) => completions::run(&completions, &mut Self::command(), host),
             Verb::Man(man) => man::run(&man, Self::command(), host),
-        }
+        };
+        done.map(|()| 0)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     host::Host,
     planning,
     request::{Asked, Purpose, Request},
-    ui::duration,
+    ui,
 };
 
 const EXAMPLES: &str = "\
@@ -35,26 +35,44 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
-    let asked = Asked { take_over: args.take_over.take_over, ..args.platform.asked() };
+    let asked = Asked {
+        take_over: args.take_over.take_over,
+        lose: args.losing.lose.clone(),
+        ..args.platform.asked()
+    };
     let request = Request::make(&asked, host, Purpose::Look).await?;
-    let planned = planning::plan(&request.inputs, &request.context, &args.losing.lose).await?;
+    let planned = planning::plan(&request.inputs, &request.context, &asked.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);
     } else {
         host.ui.say(&show(&planned.plan));
         cluster::report(&request, host);
-        for entry in planning::unfinished(&request.context)? {
-            host.ui.remark(&format!("an earlier run did not finish: {} {}", entry.action, entry.step));
-        }
+        report_other_runs(&request, host)?;
+    }
+    Ok(())
+}
+
+/// Reports the run that is working on the platform, or else the steps that an earlier run did not finish.
+fn report_other_runs(request: &Request, host: &Host) -> Result<(), Failure> {
+    let state = &request.context.state;
+    // Its steps are unfinished while it is running. The first look finds a run that ends before the second one.
+    let before = state.holder();
+    let unfinished = planning::unfinished(&request.context)?;
+    if let Some(holder) = before.or_else(|| state.holder()) {
+        cluster::report_run(&holder, host);
+        return Ok(());
+    }
+    for entry in unfinished {
+        host.ui.remark(&format!("an earlier run did not finish: {} {}", entry.action, entry.step));
     }
     Ok(())
 }
 
 fn show(plan: &Plan) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(["STEP", "ACTION", "WHY", "ABOUT"]);
+    table.load_style(comfy_table::presets::NOTHING).set_header(["STEP", "ACTION", "WHY", "TAKES"]);
     for step in &plan.steps {
-        let usual = if step.usual.is_zero() { String::new() } else { duration(step.usual.as_secs_f64()) };
+        let usual = if step.usual.is_zero() { String::new() } else { ui::estimate(step.usual.as_secs_f64()) };
         table.add_row([step.id.to_string(), step.action.to_string(), step.reason.clone(), usual]);
     }
     if plan.changes_nothing() {
@@ -62,5 +80,5 @@ fn show(plan: &Plan) -> String {
     }
     let Sum { usual, critical } = estimate(plan);
     let chain: Vec<String> = critical.iter().map(ToString::to_string).collect();
-    format!("{table}\nabout {}; the longest chain: {}", duration(usual.as_secs_f64()), chain.join(" > "))
+    format!("{table}\n{}; the longest chain: {}", ui::estimate(usual.as_secs_f64()), chain.join(" > "))
 }

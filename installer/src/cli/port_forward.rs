@@ -24,7 +24,10 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   devplat port-forward                          until Ctrl-C
-  devplat port-forward --port 2222 -- ssh -p 2222 alice@127.0.0.1";
+  devplat port-forward -- ssh -F ~/.local/state/devplat/devplat/ssh/config alice@devplat
+
+With a command, the exit status is that of the command, or 128 plus the number of the signal that
+ended it. Failures of devplat itself begin with `error:`.";
 
 /// Forward a port of this machine to the bastion, for clusters that offer no other way.
 #[derive(Debug, Args)]
@@ -34,7 +37,8 @@ pub(super) struct PortForward {
     pub(super) name: Name,
     #[command(flatten)]
     context: Context,
-    /// Port of this machine; that of the written ssh configuration if missing
+    /// Port of this machine; if missing, that of the platform's ssh configuration: 2222, or one from
+    /// 22000 to 22999 that depends on --name
     #[arg(long, value_parser = a_port)]
     port: Option<u16>,
     #[command(flatten)]
@@ -49,7 +53,8 @@ fn a_port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("{text:?} is not a port, which is a number from 1 to 65535"))
 }
 
-pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failure> {
+/// Returns the exit status of the command; 0 without one.
+pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failure> {
     let PortForward { name, context, port, output: _, command } = forward;
     let asked = Asked { name: name.get(), context: context.context.clone(), ..Asked::default() };
     let reaching = async {
@@ -73,20 +78,17 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<(), Failur
             () = served => {}
             () = host.stop.until_asked() => {}
         }
-        return Ok(());
+        return Ok(0);
     };
     let program = program.to_string_lossy();
     let command = Command::new(&program, &host.surroundings).args(args);
     let mut ended = signals::Ended::listen()?;
     let status = tokio::select! {
-        () = served => return Ok(()),
-        status = command.on_this_terminal(ended.recv()) => status,
+        () = served => return Ok(0),
+        status = command.on_this_terminal(ended.recv()) => status?,
     };
-    match status {
-        Ok(0) => Ok(()),
-        Ok(status) => Err(Failure::new(Exit::PartWay, format!("{program} ended with status {status}"))),
-        Err(error) => Err(Failure::from(error)),
-    }
+    // The kernel keeps 8 bits of a status, so a larger number would be a fault of the conversion.
+    Ok(u8::try_from(status).unwrap_or(u8::MAX))
 }
 
 /// Returns the failure to listen on a port that is in this state.

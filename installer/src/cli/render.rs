@@ -9,7 +9,7 @@ use super::flags::{Layers, Name, OutputFormat};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    platform::stand_ins,
+    platform::{stand_ins, user_keys::public_line},
     request::{self, Asked, Purpose},
 };
 
@@ -84,8 +84,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     };
     let mut keys = std::collections::BTreeMap::new();
     for (user, _) in profile.users.iter().filter(|(_, user)| user.generate_key) {
-        let path = state.user_public_key(user.as_str());
-        let key = state.read(&path)?.map(|key| key.trim().to_owned());
+        let key = public_line(&state, user.as_str(), asked.name.as_str())?;
         keys.insert(
             user.to_string(),
             key.unwrap_or_else(|| "ssh-ed25519 AAAA generated-by-devplat-up".to_owned()),

@@ -18,10 +18,14 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  devplat ssh-config --yes          then: ssh demo@devplat, ssh demo+mydev@devplat
+  devplat ssh-config --yes                  then: ssh demo@devplat, ssh demo+mydev@devplat
+  devplat ssh-config --yes --name team-a    then: ssh demo@team-a, ssh mydev.dev-demo
   devplat ssh-config --remove
 
-The block includes a file that `devplat up` keeps current; `devplat destroy` removes both.";
+The name of the platform is the ssh host: `ssh USER@PLATFORM` reaches the bastion, and
+`ssh USER+SERVER@PLATFORM` or `ssh SERVER.dev-USER` a dev server. The block is the beginning of
+~/.ssh/config and includes a file that `devplat up` keeps current. --remove and `devplat destroy`
+remove the block, and the file if devplat created it and no other line is in it.";
 
 /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it.
 #[derive(Debug, Args)]
@@ -64,14 +68,22 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
         );
         return Ok(());
     }
+    // Before the question, because the answer would have no effect.
+    ssh_block::check(&host.surroundings, asked.name.as_str(), &state)?;
     let question = format!("add a block for platform {} to {}?", asked.name, file.display());
     confirm(&question, "nothing was changed", asked.yes, host)?;
-    decisions.ssh_config = true;
-    state.remember(&decisions)?;
     let request = Request::make(&asked, host, Purpose::Look).await?;
     crate::resource::reach_cluster(&request.context).await?;
     ssh_block::add_alone(&request.inputs, &request.context, &host.ui).await?;
-    host.ui.remark(&format!("{} now has the hosts of platform {}", file.display(), asked.name));
+    // After the block exists, so that no later `up` adds one that this run could not add.
+    decisions.ssh_config = true;
+    state.remember(&decisions)?;
+    host.ui.remark(&format!(
+        "{} has the ssh hosts of platform {platform}: {platform} is the bastion, SERVER.dev-USER is a dev server",
+        file.display(),
+        platform = asked.name
+    ));
+    host.ui.remark(&format!("`{}` removes them", request.context.command("ssh-config --remove")));
     let others = ssh_block::others(&file, asked.name.as_str())?;
     if let Some(other) = others.first() {
         host.ui.remark(&format!(

@@ -2,7 +2,7 @@
 //! described in docs/status.md; its version changes if a field changes its meaning or is removed.
 
 use clap::Args;
-use devplat_plan::{Planned, Sight, State};
+use devplat_plan::{Foreigner, Planned, Sight, State};
 use devplat_profile::Provider;
 use serde::Serialize;
 
@@ -14,8 +14,8 @@ use crate::{
     context::{CLUSTER, PlatformContext},
     failure::Failure,
     host::Host,
-    observe::{Survey, observe},
-    request::{Asked, Purpose, Request},
+    observe::{Survey, observe, observe_to_delete},
+    request::{self, Asked, Purpose, Request, Standing},
     resource::{
         self, AnyResource,
         fitness::{self, Needs},
@@ -32,7 +32,8 @@ Examples:
   devplat status
   devplat status --name team-a --output json | jq .ready
 
-The exit status is 0 whether the platform is ready or not; the field `ready` has the result.";
+The exit status is 0 whether the platform is ready or not; the field `ready` has the result.
+It is 2 if no platform of that name is known or found.";
 
 /// Show the platform's parts, whether they are ready, and the next command. Changes nothing.
 #[derive(Debug, Args)]
@@ -116,6 +117,7 @@ struct Part {
 
 pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     let asked = args.platform.asked();
+    Box::pin(must_exist(&asked, host)).await?;
     let request = Request::make(&asked, host, Purpose::Look).await?;
     let Request { inputs, context, decisions, .. } = &request;
     let wanted = resource::desired(inputs)?;
@@ -149,8 +151,33 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         host.ui.say(&show(&status));
         cluster::report(&request, host);
         cluster::report_enforcement(&request, host);
+        if let Some(holder) = context.state.holder() {
+            cluster::report_run(&holder, host);
+        }
     }
     Ok(())
+}
+
+/// Fails if nothing is known of the platform, the command line names no profile and no cluster to compare, and no
+/// resource of it is found: there would be nothing but absent parts of a profile that no one chose. A platform whose
+/// state folder is lost is found by its marks.
+async fn must_exist(asked: &Asked, host: &Host) -> Result<(), Failure> {
+    let remembered = asked.state(host)?.decisions()?.profile.is_some();
+    if remembered || asked.profile.is_some() || asked.context.is_some() {
+        return Ok(());
+    }
+    let Standing { context, decisions: _, known, looked } =
+        Box::pin(request::locate(asked, host, Purpose::Look)).await?;
+    if known {
+        return Ok(());
+    }
+    let survey = observe_to_delete(&context).await.whole()?;
+    let of_another_account = || survey.foreigners().iter().any(|who| matches!(who, Foreigner::Account(_)));
+    if survey.ours().iter().any(resource::shows_platform) || of_another_account() {
+        return Ok(());
+    }
+    let failure = request::not_found(asked, "status", host, &looked).await;
+    Err(failure.hint(format!("`{}` creates it", asked.again("up"))))
 }
 
 /// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.

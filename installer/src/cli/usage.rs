@@ -221,7 +221,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::cli::Program;
+    use crate::{cli::Program, request::Asked};
 
     fn reported_for(line: &str) -> String {
         let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
@@ -285,6 +285,38 @@ mod tests {
         }
         assert_eq!(format(std::iter::empty(), Some("json".into())), Format::Json);
         assert_eq!(format(["-ohuman".into()].into_iter(), Some("json".into())), Format::Human);
+    }
+
+    #[test]
+    fn command_lines_in_messages_have_every_given_flag_of_the_verb() {
+        let asked = Asked {
+            name: "team-a".parse().unwrap(),
+            profile: Some("./my team.yaml".to_owned()),
+            set: vec!["operator.replicas=1".to_owned()],
+            context: Some("there".to_owned()),
+            templates: Some("own".into()),
+            yes: false,
+            take_over: true,
+            lose: vec!["local registry".to_owned()],
+        };
+        for verb in ["up", "plan", "status", "destroy", "users list", "port-forward", "ssh-config --remove"] {
+            let line = asked.again(verb);
+            let words = shlex::split(&line).unwrap();
+            let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let parsed = super::super::parse(&arguments, &Surroundings::default());
+            assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
+            let command = verb.split(' ').filter(|word| !word.starts_with('-'));
+            let program = Program::command();
+            let of_verb = command.fold(&program, |command, word| command.find_subcommand(word).unwrap());
+            for flag in ["name", "profile", "set", "context", "templates", "take-over", "lose"] {
+                let takes = of_verb.get_arguments().any(|argument| argument.get_long() == Some(flag));
+                assert_eq!(
+                    words.iter().any(|word| word.trim_start_matches("--") == flag),
+                    takes,
+                    "{line}: {flag}"
+                );
+            }
+        }
     }
 
     #[test]

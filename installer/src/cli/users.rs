@@ -1,29 +1,35 @@
 //! `devplat users`: adds, lists and removes developers that the profile does not name.
 
 mod add;
+mod change;
 mod list;
+mod name;
 mod place;
 mod remove;
 
-use clap::Subcommand;
-use devplat_api::DevUser;
-use kube::Api;
+use clap::{ArgMatches, Args, Subcommand};
 
-use super::flags::{Name, Output};
-use crate::{
-    failure::Failure,
-    host::Host,
-    request::{self, Asked, Purpose},
-    resource::reach_cluster,
-};
-use place::Where;
+use super::flags::{self, Before, Name, Output};
+use crate::{failure::Failure, host::Host, request::Purpose};
+use place::{Reached, Where};
 
 /// Add, list and remove developers.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  devplat users add alice --key ~/.ssh/id_ed25519.pub\n  devplat users list\n  devplat users remove alice --yes"
 )]
-pub(super) enum Users {
+pub(super) struct Users {
+    #[command(flatten)]
+    before: Before,
+    /// Context of an existing cluster
+    #[arg(long = "context", id = "before_context", value_name = "NAME", hide = true)]
+    context: Option<String>,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
     /// Add a developer, or replace their keys
     Add(add::Add),
     /// List developers
@@ -32,7 +38,7 @@ pub(super) enum Users {
     Remove(remove::Remove),
 }
 
-impl Users {
+impl What {
     fn at(&mut self) -> &mut Where {
         match self {
             Self::Add(add) => &mut add.at,
@@ -40,35 +46,94 @@ impl Users {
             Self::Remove(remove) => &mut remove.at,
         }
     }
+}
 
+impl Users {
     pub(super) fn name(&mut self) -> &mut Name {
-        &mut self.at().name
+        &mut self.what.at().name
     }
 
     pub(super) fn output(&mut self) -> &mut Output {
-        &mut self.at().output
+        &mut self.what.at().output
+    }
+
+    /// Passes the flags between `users` and its verb to that verb, unless it has the same flag. `matches` are those of
+    /// `users`.
+    pub(super) fn settle_flags(&mut self, matches: &ArgMatches) {
+        let Self { before, context, what } = self;
+        let Where { name, context: at, output } = what.at();
+        if let Some(given) = before.given_name(matches)
+            && !flags::given_after(matches, "name")
+        {
+            name.settle(given);
+        }
+        if flags::given(matches, "before_context") && !flags::given_after(matches, "context") {
+            at.context.clone_from(context);
+        }
+        let output = output.flags();
+        if let Some(given) = before.given_output(matches)
+            && !flags::given_after(matches, "output")
+        {
+            output.format.settle(given);
+        }
+        if let Some(verbose) = output.verbose {
+            *verbose += before.verbose;
+        }
     }
 }
 
 pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
-    let at = match users {
-        Users::Add(add) => &add.at,
-        Users::List(list) => &list.at,
-        Users::Remove(remove) => &remove.at,
+    let Users { before: _, context: _, what } = users;
+    match what {
+        What::Add(add) => {
+            let user = name::checked(&add.user)?;
+            let reached = Reached::find(&add.at, Purpose::Change, add.take_over.take_over, host).await?;
+            add::put(&reached, &user, add, host).await
+        }
+        What::List(list) => {
+            let reached = Reached::find(&list.at, Purpose::Look, false, host).await?;
+            list::list(&reached, host).await
+        }
+        What::Remove(remove) => {
+            let reached =
+                Reached::find(&remove.at, Purpose::Change, remove.take_over.take_over, host).await?;
+            remove::remove(&reached, remove, host).await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use devplat_tool::Surroundings;
+
+    use super::*;
+    use crate::{
+        cli::{Program, Verb, parse},
+        ui::Format,
     };
-    let asked = Asked { name: at.name.get(), context: at.context.context.clone(), ..Asked::default() };
-    // `up` and `destroy` change the same objects.
-    let _locked = match users {
-        Users::Add(_) | Users::Remove(_) => Some(request::lock(&asked.state(host)?)?),
-        Users::List(_) => None,
-    };
-    let standing = request::standing(&asked, host, Purpose::Look).await?;
-    let context = &standing.context;
-    reach_cluster(context).await?;
-    let api: Api<DevUser> = Api::all(context.client().await?);
-    match users {
-        Users::Add(add) => add::put(context, &api, add, host).await,
-        Users::List(_) => list::list(&api, &asked, host).await,
-        Users::Remove(remove) => remove::remove(context, &api, remove, host).await,
+
+    fn parsed(line: &str) -> Program {
+        let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        parse(&arguments, &Surroundings::default()).unwrap()
+    }
+
+    #[test]
+    fn flags_before_the_verb_of_users_apply_to_it_unless_given_after_it() {
+        let name = |line: &str| parsed(line).verb.name().unwrap().get().to_string();
+        assert_eq!(name("devplat users --name a list"), "a");
+        assert_eq!(name("devplat --name b users --name a list"), "a");
+        assert_eq!(name("devplat users --name a list --name c"), "c");
+        assert_eq!(name("devplat users list --name c"), "c");
+        let context = |line: &str| match parsed(line).verb {
+            Verb::Users(mut users) => users.what.at().context.context.clone(),
+            verb => panic!("{verb:?}"),
+        };
+        assert_eq!(context("devplat users --context a remove bob").as_deref(), Some("a"));
+        assert_eq!(context("devplat users --context a remove bob --context b").as_deref(), Some("b"));
+        assert_eq!(context("devplat users remove bob"), None);
+        let mut program = parsed("devplat users -v --output json list -v");
+        assert_eq!(program.output(), (Format::Json, 2));
     }
 }

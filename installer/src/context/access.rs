@@ -30,6 +30,8 @@ pub struct ClusterAccess {
     pub kubeconfig: Arc<Kubeconfig>,
     /// The text for the kubeconfig in the state folder; `None` if the context is in the user's kubeconfig.
     pub kept: Option<Arc<str>>,
+    /// A digest of the times at which its nodes were started; `None` if devplat did not create them.
+    pub started: Option<String>,
 }
 
 impl PartialEq for ClusterAccess {
@@ -44,14 +46,14 @@ impl ClusterAccess {
     /// Returns the access to a cluster that the user named.
     pub fn named(named: &NamedCluster) -> Self {
         let NamedCluster { context, kubeconfig } = named;
-        Self { context: context.name.clone(), kubeconfig: Arc::clone(kubeconfig), kept: None }
+        Self { context: context.name.clone(), kubeconfig: Arc::clone(kubeconfig), kept: None, started: None }
     }
 
     /// Returns the access to a cluster that devplat created, from the current context of a kubeconfig.
     pub fn kept(text: &str) -> Result<Self, kube::config::KubeconfigError> {
         let kubeconfig = Kubeconfig::from_yaml(text)?;
         let context = kubeconfig.current_context.clone().unwrap_or_default();
-        Ok(Self { context, kubeconfig: Arc::new(kubeconfig), kept: Some(text.into()) })
+        Ok(Self { context, kubeconfig: Arc::new(kubeconfig), kept: Some(text.into()), started: None })
     }
 
     /// Returns the API server's address in the kubeconfig.

@@ -33,6 +33,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
+    command_line::CommandLine,
     failure::{Exit, Failure},
     state::StateFolder,
 };
@@ -54,8 +55,8 @@ pub struct PlatformContext {
     pub take_over: bool,
     /// The accounts whose platform the user has taken over, in this run or before.
     pub taken_over: TakenOver,
-    /// The context that the command line names, for the command lines in hints.
-    pub given_context: Option<String>,
+    /// The arguments that the user gave, for the command lines in messages.
+    pub command_line: CommandLine,
     /// The state folder of the platform.
     pub state: StateFolder,
     /// The outputs of resources, for the resources that need them.
@@ -91,6 +92,8 @@ pub struct Parts {
     pub account: Account,
     /// Whether the user agreed to continue with a platform of another account.
     pub take_over: bool,
+    /// The arguments that the user gave, for the command lines in messages.
+    pub command_line: CommandLine,
     /// The state folder of the platform.
     pub state: StateFolder,
     /// The user's requests to stop.
@@ -110,8 +113,19 @@ pub struct Parts {
 impl PlatformContext {
     /// Returns a context without outputs.
     pub fn new(parts: Parts) -> Self {
-        let Parts { platform, account, take_over, state, stop, now, surroundings, engine, named, plugins } =
-            parts;
+        let Parts {
+            platform,
+            account,
+            take_over,
+            command_line,
+            state,
+            stop,
+            now,
+            surroundings,
+            engine,
+            named,
+            plugins,
+        } = parts;
         let scratch_folder = state.scratch();
         let scratch_kubeconfig = scratch_folder.join("kubeconfig");
         Self {
@@ -121,7 +135,7 @@ impl PlatformContext {
             account,
             take_over,
             taken_over: TakenOver::default(),
-            given_context: None,
+            command_line,
             state,
             outputs: Arc::default(),
             stop,
@@ -149,19 +163,22 @@ impl PlatformContext {
         Self { taken_over, ..self }
     }
 
-    /// Returns the same context for a command line with this `--context`.
-    #[must_use]
-    pub fn given(self, context: Option<String>) -> Self {
-        Self { given_context: context, ..self }
-    }
-
-    /// Returns whether an object with the mark of `account`, which is another one, counts as this account's. User IDs
-    /// are compared, because names of accounts can change.
+    /// Returns whether an object of this machine with the mark of `account`, which is another one, counts as this
+    /// account's. User IDs are compared, because names of accounts can change.
     pub fn takes_over(&self, account: &Account) -> bool {
         if self.take_over {
             self.taken_over.add(account);
         }
-        self.taken_over.all().iter().any(|taken| taken.uid == account.uid)
+        self.taken_over.has_user(account.uid)
+    }
+
+    /// The same for a mark in a cluster, which another machine may have written: there, the same user ID may belong to
+    /// another user, so the name must be the same as well.
+    pub fn takes_over_in_cluster(&self, account: &Account) -> bool {
+        if self.take_over {
+            self.taken_over.add(account);
+        }
+        self.taken_over.has(account)
     }
 
     /// Returns the access to the platform's cluster; `None` if it does not exist or is not running.
@@ -251,16 +268,9 @@ impl PlatformContext {
         Ok(self.state.make_scratch()?)
     }
 
-    /// Returns the command line of `verb` for this platform, with the given `--name` and `--context`.
+    /// Returns the command line of `verb` for this platform, with the given arguments that the verb takes.
     pub fn command(&self, verb: &str) -> String {
-        let mut words = vec![format!("devplat {verb}")];
-        if self.platform != PlatformName::default() {
-            words.push(format!("--name {}", self.platform));
-        }
-        if let Some(context) = &self.given_context {
-            words.push(format!("--context {}", shlex::try_quote(context).unwrap_or(context.into())));
-        }
-        words.join(" ")
+        self.command_line.of(verb)
     }
 }
 

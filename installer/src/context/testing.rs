@@ -7,7 +7,7 @@ use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, local::Account};
 
 use super::{Parts, PlatformContext, Stop};
-use crate::state::StateFolder;
+use crate::{command_line::CommandLine, state::StateFolder};
 
 /// Returns the context of account ada, uid 1000, with platform devplat and without an engine; its state folder is below
 /// `folder`.
@@ -18,6 +18,7 @@ pub(crate) fn context(folder: &Path) -> PlatformContext {
         platform,
         account: Account { uid: 1000, name: "ada".to_owned() },
         take_over: false,
+        command_line: CommandLine::default(),
         stop: Stop::default(),
         now: Arc::new(jiff::Timestamp::now),
         surroundings: Surroundings::new([("PATH", "/usr/bin")], None),

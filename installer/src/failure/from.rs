@@ -1,5 +1,5 @@
 //! Converts typed errors into failures with exit status and hints. All conversions are here, so that an error has the
-//! same text in every verb.
+//! same text in every verb. They read no file: an error has all that its text needs when it is made.
 
 use devplat_kubernetes::{
     CallError, Stopped,
@@ -21,7 +21,7 @@ use devplat_tool::{
 use super::{Cause, Exit, Failure};
 use crate::{
     journal,
-    state::{self, StateError},
+    state::{StateError, StoreError, remedy},
 };
 
 impl From<EngineError> for Failure {
@@ -115,29 +115,16 @@ impl From<MinikubeError> for Failure {
     }
 }
 
-impl From<devplat_image::Error> for Failure {
-    fn from(error: devplat_image::Error) -> Self {
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let StoreError { error, owned } = error;
         let failure = Self::of(Exit::PartWay, &error);
-        let failure = match closed_by_another(&error) {
-            Some(owned) => Self { causes: vec![owned.to_string()], ..failure.hint(owned.hint()) },
+        let failure = match owned {
+            Some(owned) => Self { causes: vec![owned.to_string()], ..failure.with_hints(owned.hints()) },
             None => failure.hint(error.hint()),
         };
         failure.hint("or name another folder in DEVPLAT_CACHE_DIR; then run the same command")
     }
-}
-
-/// Returns the error for a store of images that belongs to another account, if that is the reason.
-fn closed_by_another(error: &devplat_image::Error) -> Option<StateError> {
-    let (path, source) = match error {
-        devplat_image::Error::DiskFull { .. } => return None,
-        devplat_image::Error::Unreadable { path, source, .. } => (path, source),
-        devplat_image::Error::Io { folder, source, .. } => (folder, source),
-    };
-    if source.kind() != std::io::ErrorKind::PermissionDenied {
-        return None;
-    }
-    let (path, owner) = state::other_owner(path, path.parent().unwrap_or(path))?;
-    Some(StateError::OtherOwner { path, owner })
 }
 
 impl From<devplat_image::ArchiveError> for Failure {
@@ -174,8 +161,9 @@ impl From<journal::Error> for Failure {
                 .hint("use the newer devplat, or delete the journal: devplat finds the created resources without it"),
             journal::Error::Damaged { path, .. } => Self::of(Exit::Usage, &error)
                 .hint(format!("delete {}: devplat finds the created resources without it", path.display())),
-            journal::Error::Io { .. } => Self::of(Exit::Missing, &error)
-                .hint("make the folder writable, or name another in DEVPLAT_STATE_DIR"),
+            journal::Error::Io { path, source, verb: _ } => {
+                Self::of(Exit::Missing, &error).hint(remedy(path, source))
+            }
         }
     }
 }
@@ -184,10 +172,9 @@ impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
         let exit = match &error {
             StateError::Io { .. } | StateError::OtherOwner { .. } => Exit::Missing,
-            StateError::Damaged { .. } | StateError::Held(_) => Exit::Usage,
+            StateError::Damaged { .. } | StateError::OtherVersion { .. } | StateError::Held(_) => Exit::Usage,
         };
-        let hint = error.hint();
-        Self::of(exit, &error).hint(hint)
+        Self::of(exit, &error).with_hints(error.hints())
     }
 }
 
@@ -268,7 +255,9 @@ impl From<RemoveError> for Failure {
             RemoveError::Stopped(_) => Self::stopped(),
             RemoveError::Call(error) => error.into(),
             RemoveError::Data(_) => Self::of(Exit::Usage, &error).hint("to delete it, add --lose-data"),
-            RemoveError::NotGone(_) => Self::of(Exit::PartWay, &error).hint("run the same command again"),
+            RemoveError::NotGone(ref not_gone) => Self::of(Exit::PartWay, &error)
+                .with_hints(not_gone.hints())
+                .hint("run the same command again"),
         }
     }
 }
@@ -279,5 +268,23 @@ impl From<ProofError> for Failure {
             return Self::stopped();
         }
         Self::of(Exit::PartWay, &error).with_hints(error.hints())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn store_of_another_account_is_reported_with_its_owner() {
+        let error = devplat_image::Error::Unreadable {
+            name: devplat_image::ImageName::Agent,
+            path: "/cache/images/record".into(),
+            source: std::io::ErrorKind::PermissionDenied.into(),
+        };
+        let owned = StateError::OtherOwner { path: "/cache".into(), owner: "root".to_owned() };
+        let failure = Failure::from(StoreError { error, owned: Some(owned) });
+        assert_eq!(failure.causes, ["/cache belongs to root"]);
+        assert!(failure.hints[0].contains("`sudo chown -R \"$USER\" /cache`"), "{:?}", failure.hints);
     }
 }

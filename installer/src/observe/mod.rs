@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use devplat_plan::{Graph, How, Id, Inventory, KindName, Planned, Sight, Verdict};
+use devplat_plan::{Foreigner, Graph, How, Id, Inventory, KindName, Owner, Planned, Sight, Verdict};
 use futures::future::join_all;
 
 use crate::{
@@ -29,6 +29,25 @@ impl Survey {
             None => Ok(self),
             Some((_, failure)) => Err(failure.clone()),
         }
+    }
+
+    /// Returns the found resources of the platform.
+    pub fn ours(&self) -> Vec<Id> {
+        let owned = |sights: &Vec<Sight>| {
+            sights.iter().any(|one| matches!(one.owner, Owner::Ours | Owner::Caused { .. }))
+        };
+        self.inventory.iter().filter(|(_, sights)| owned(sights)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Returns the owners of the found resources that are not the platform's.
+    pub fn foreigners(&self) -> Vec<Foreigner> {
+        let sights = self.inventory.values().flatten();
+        sights
+            .filter_map(|sight| match &sight.owner {
+                Owner::Foreign(who) => Some(who.clone()),
+                Owner::Ours | Owner::Adopted | Owner::Caused { .. } => None,
+            })
+            .collect()
     }
 }
 
@@ -124,8 +143,6 @@ fn compare(wanted: &[AnyResource], survey: &mut Survey) {
 
 #[cfg(test)]
 mod tests {
-    use devplat_plan::Owner;
-
     use super::*;
     use crate::resource::tests::{Toy, toy};
 

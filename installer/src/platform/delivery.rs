@@ -90,3 +90,16 @@ pub fn local_registry_name(platform: &PlatformName) -> String {
 pub fn local_registry_host(platform: &PlatformName) -> String {
     format!("{}:{REGISTRY_PORT}", local_registry_name(platform))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_rejects_a_subnet_in_the_ranges_that_the_program_uses() {
+        for provider in [LocalProvider::Kind, LocalProvider::K3d] {
+            let ranges = provider.ranges().map(|range| range.to_string());
+            assert_eq!(ranges, maker(provider).ranges(), "{provider:?}");
+        }
+    }
+}

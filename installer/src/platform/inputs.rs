@@ -8,10 +8,10 @@ use devplat_profile::{PlatformName, Profile, UserName};
 use devplat_render::{Images, Input, ReleaseName, Templates};
 use devplat_tool::local::Maker;
 
-use super::{Delivery, delivery::maker, programs::AllPrograms};
+use super::{Delivery, delivery::maker, programs::AllPrograms, user_keys::public_line};
 use crate::{
     failure::{Exit, Failure},
-    state::StateFolder,
+    state::{StateFolder, StoreError},
 };
 
 /// The default image of dev servers.
@@ -68,14 +68,12 @@ impl PlatformInputs {
         self.profile.users.iter().filter(|(_, user)| user.generate_key).map(|(name, _)| name)
     }
 
-    /// Reads the generated public keys, by user.
+    /// Returns the public halves of the generated keys, by user, without those that `up` still has to generate.
     pub fn generated_keys(&self) -> Result<BTreeMap<String, String>, Failure> {
         let mut keys = BTreeMap::new();
         for name in self.users_with_generated_keys() {
-            let path = self.state.user_public_key(name.as_str());
-            if let Some(text) = self.state.read(&path)? {
-                keys.insert(name.to_string(), text.trim().to_owned());
-            }
+            let line = public_line(&self.state, name.as_str(), self.platform.as_str())?;
+            keys.extend(line.map(|line| (name.to_string(), line)));
         }
         Ok(keys)
     }
@@ -95,7 +93,7 @@ impl PlatformInputs {
 
     /// Looks for an image in the store.
     pub fn found(&self, image: ImageName) -> Result<Finding, Failure> {
-        Ok(self.store.find(image, &self.key(image))?)
+        Ok(self.store.find(image, &self.key(image)).map_err(StoreError::of)?)
     }
 
     /// Returns an assembled image; `None` if it is not assembled yet, or damaged.
@@ -121,28 +119,29 @@ impl PlatformInputs {
 
     /// Returns the references of all images; `None` while one is not assembled yet.
     pub fn references(&self) -> Result<Option<Images>, Failure> {
-        let of = |image| Ok::<_, Failure>(self.stored(image)?.map(|stored| self.reference(&stored)));
-        let dev_server = match &self.dev_image {
-            DevImage::Debian(_) => of(ImageName::Base)?,
-            DevImage::Reference(reference) => Some(reference.clone()),
+        let of = |image| -> Result<String, Option<Failure>> {
+            let stored = self.stored(image).map_err(Some)?;
+            stored.map(|stored| self.reference(&stored)).ok_or(None)
         };
-        let all = (of(ImageName::Operator)?, of(ImageName::Bastion)?, of(ImageName::Agent)?, dev_server);
-        Ok(match all {
-            (Some(operator), Some(bastion), Some(agent), Some(dev_server)) => {
-                Some(Images { operator, bastion, agent, dev_server })
-            }
-            _ => None,
-        })
+        match self.references_by(of) {
+            Ok(images) => Ok(Some(images)),
+            Err(None) => Ok(None),
+            Err(Some(failure)) => Err(failure),
+        }
     }
 
     /// Returns the references of all images for manifests that are only tried: those of images that are not assembled
     /// yet have another digest.
     pub fn future_references(&self) -> Result<Images, Failure> {
-        let of = |image| {
+        self.references_by(|image| {
             let stored = self.stored(image)?;
             let future = || self.delivery.future_reference(&self.platform, image).to_string();
-            Ok::<_, Failure>(stored.map_or_else(future, |stored| self.reference(&stored)))
-        };
+            Ok(stored.map_or_else(future, |stored| self.reference(&stored)))
+        })
+    }
+
+    /// Returns the references of all images; `of` gives those of the images that are assembled on this machine.
+    fn references_by<E>(&self, of: impl Fn(ImageName) -> Result<String, E>) -> Result<Images, E> {
         Ok(Images {
             operator: of(ImageName::Operator)?,
             bastion: of(ImageName::Bastion)?,

@@ -4,6 +4,7 @@
 mod delivery;
 mod inputs;
 pub mod programs;
+pub mod user_keys;
 
 pub use delivery::{Delivery, NodeImport, REGISTRY_PORT, local_registry_host, local_registry_name, maker};
 pub use inputs::{DevImage, PlatformInputs, stand_ins};

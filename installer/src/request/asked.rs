@@ -6,6 +6,7 @@ use devplat_profile::PlatformName;
 use devplat_tool::docker::Engine;
 
 use crate::{
+    command_line::{Argument, CommandLine},
     context::{NamedCluster, Parts},
     failure::Failure,
     host::Host,
@@ -36,9 +37,9 @@ pub struct Asked {
 /// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To change the platform, which needs the lock.
+    /// To change the platform or its users, which needs the lock.
     Change,
-    /// To observe the platform, or to change only users. A mistake in an unrelated variable is then only a remark.
+    /// To observe the platform. A mistake in an unrelated variable is then only a remark.
     Look,
 }
 
@@ -55,6 +56,7 @@ impl Asked {
             platform: self.name.clone(),
             account: host.account.clone(),
             take_over: self.take_over,
+            command_line: self.command_line(),
             state,
             stop: host.stop.clone(),
             now: Arc::clone(&host.now),
@@ -72,46 +74,49 @@ impl Asked {
 
     /// Returns the hint for an engine or a cluster that no longer exists. `--forget` takes no place.
     pub fn forget_hint(&self) -> String {
-        let only_name = Self { name: self.name.clone(), ..Self::default() };
-        format!("if it no longer exists: `{} --forget`", only_name.again("destroy"))
+        format!("if it no longer exists: `{} --forget`", CommandLine::of_platform(&self.name).of("destroy"))
     }
 
-    /// Returns the command line that continues, with all given arguments.
+    /// Returns the command line of `verb` with the given arguments that the verb takes.
     pub fn again(&self, verb: &str) -> String {
+        self.command_line().of(verb)
+    }
+
+    /// Returns the given arguments, for the command lines in messages.
+    pub fn command_line(&self) -> CommandLine {
         let Self { name, profile, set, context, templates, yes: _, take_over, lose } = self;
-        let mut words = vec!["devplat".to_owned(), verb.to_owned()];
-        let mut option = |option: &str, value: &str| {
-            words.push(option.to_owned());
-            words.push(quoted(value));
-        };
-        if *name != PlatformName::default() {
-            option("--name", name.as_str());
-        }
-        if let Some(profile) = profile {
-            option("--profile", profile);
-        }
-        if let Some(context) = context {
-            option("--context", context);
-        }
-        // destroy needs no templates.
-        if let Some(templates) = templates.as_ref().filter(|_| verb != "destroy") {
-            option("--templates", &templates.display().to_string());
-        }
-        for set in set {
-            option("--set", set);
-        }
-        // destroy has its own flag for that.
-        for id in lose.iter().filter(|_| verb != "destroy") {
-            option("--lose", id);
-        }
-        if *take_over {
-            words.push("--take-over".to_owned());
-        }
-        words.join(" ")
+        let mut given = vec![Argument::Name(name.clone())];
+        given.extend(profile.clone().map(Argument::Profile));
+        given.extend(context.clone().map(Argument::Context));
+        given.extend(templates.clone().map(Argument::Templates));
+        given.extend(set.iter().cloned().map(Argument::Set));
+        given.extend(lose.iter().cloned().map(Argument::Lose));
+        given.extend(take_over.then_some(Argument::TakeOver));
+        CommandLine::new(given)
     }
 }
 
-/// Quotes a value for a shell.
-pub fn quoted(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| text.to_owned(), Into::into)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_given_argument_is_in_the_command_line() {
+        let asked = Asked {
+            name: "team-a".parse().unwrap(),
+            profile: Some("kind".to_owned()),
+            set: vec!["a=1".to_owned(), "b=2".to_owned()],
+            context: Some("there".to_owned()),
+            templates: Some("own".into()),
+            yes: true,
+            take_over: true,
+            lose: vec!["cluster".to_owned()],
+        };
+        assert_eq!(
+            asked.again("up"),
+            "devplat up --name team-a --profile kind --context there --templates own --set 'a=1' --set 'b=2' \
+             --lose cluster --take-over"
+        );
+        assert_eq!(asked.forget_hint(), "if it no longer exists: `devplat destroy --name team-a --forget`");
+    }
 }

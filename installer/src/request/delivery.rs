@@ -37,7 +37,7 @@ pub(super) async fn decide(
         Origin::Created(local) => {
             let delivery = match local.delivery {
                 LocalDelivery::Nodes => {
-                    let label = format!("{}={}", maker(local.provider).cluster_label(), context.platform);
+                    let label = maker(local.provider).label(context.platform.as_str());
                     Delivery::Nodes(NodeImport::Engine { label })
                 }
                 LocalDelivery::LocalRegistry(registry) => Delivery::LocalRegistry(registry.clone()),
@@ -149,7 +149,7 @@ async fn engine_nodes(
     host: &Host,
 ) -> Result<RememberedDelivery, Failure> {
     let engine = Engine::connect(&host.surroundings).await?;
-    let label = format!("{}={name}", maker.cluster_label());
+    let label = maker.label(name);
     // The load balancer is included, because it has the API server's port if there is one.
     let containers = engine.containers(&label).await?;
     let nodes = containers.iter().filter(|one| maker.role(one).is_some());

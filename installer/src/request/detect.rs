@@ -1,18 +1,64 @@
-//! Proposes a profile if the user names none.
+//! Finds or proposes a profile if the user names none.
 
 use std::time::Duration;
 
-use super::{Asked, cluster};
+use devplat_profile::PlatformName;
+use devplat_tool::{
+    docker::Container,
+    local::{Maker, Mark},
+};
+
+use super::{Asked, cluster, engine::local_engine};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
+    state::Decisions,
 };
 
 /// How long a registry may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// Returns the profile of a run that neither names nor remembers one: that of the platform's cluster, which stands
+/// without its state folder, else a proposed one. Returns `None` for every other run.
+pub(super) async fn profile(
+    asked: &Asked,
+    before: &Decisions,
+    host: &Host,
+) -> Result<Option<String>, Failure> {
+    if asked.profile.is_some() || before.profile.is_some() {
+        return Ok(None);
+    }
+    if asked.context.is_some() {
+        return Ok(Some("existing".to_owned()));
+    }
+    if let Some(maker) = maker_of(&asked.name, host).await {
+        let (name, maker) = (&asked.name, maker.name());
+        host.ui.remark(&format!("found the {maker} cluster of platform {name}: using profile {maker}"));
+        return Ok(Some(maker.to_owned()));
+    }
+    propose(asked, host).map(Some)
+}
+
+/// Returns the program that created the platform's cluster in the Docker engine of this machine; `None` if there is no
+/// cluster, or more than one, or the engine does not answer: the run itself reports that.
+async fn maker_of(platform: &PlatformName, host: &Host) -> Option<Maker> {
+    let engine = local_engine(host).await.ok()?;
+    let marked = |node: &Container| Mark::of_node(node).is_some_and(|mark| *platform == *mark.platform);
+    let mut found = Vec::new();
+    for maker in Maker::ALL {
+        let nodes = maker.nodes(&engine, platform.as_str()).await.ok()?;
+        if !nodes.is_empty() && nodes.iter().all(marked) {
+            found.push(maker);
+        }
+    }
+    match found.as_slice() {
+        [only] => Some(*only),
+        [..] => None,
+    }
+}
+
 /// Returns the proposed profile. An existing cluster is never used unless the user names it.
-pub(super) fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
+fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
     let Some(context) = cluster::current(host)? else {
         host.ui.remark("no profile is named and the kubeconfig names no cluster: using profile kind");
         return Ok("kind".to_owned());

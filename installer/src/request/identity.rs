@@ -16,8 +16,8 @@ use crate::{
 
 /// A platform that another account created.
 struct OtherAccount {
-    /// The account.
-    account: Account,
+    /// The account; `None` if its mark is none that devplat writes.
+    account: Option<Account>,
     /// The file or the cluster that names the account.
     named_by: String,
     /// The platform.
@@ -29,16 +29,22 @@ struct OtherAccount {
 impl fmt::Display for OtherAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { account, named_by, platform, own } = self;
-        write!(
-            f,
-            "platform {platform} was created by account {} (uid {}), as {named_by} records; this run is by {} (uid {})",
-            account.name, account.uid, own.name, own.uid
-        )
+        match account {
+            Some(Account { uid, name }) => {
+                write!(
+                    f,
+                    "platform {platform} was created by account {name} (uid {uid}), as {named_by} records"
+                )?;
+            }
+            None => write!(f, "platform {platform} was created by an account that {named_by} does not name")?,
+        }
+        write!(f, "; this run is by {} (uid {})", own.name, own.uid)
     }
 }
 
 /// Fails if the remembered decisions or the cluster that the user named record another account, which the user has not
-/// taken over. Verbs other than `up` and `destroy` only print a remark. The marks in a Docker engine are checked by the finders.
+/// taken over. Verbs that change neither the platform nor its users only print a remark. The marks in a Docker engine are
+/// checked by the finders.
 pub(super) async fn check_account(
     before: &Decisions,
     context: &PlatformContext,
@@ -52,12 +58,12 @@ pub(super) async fn check_account(
     match (other, purpose) {
         (None, _) => Ok(()),
         (Some(other), Purpose::Look) => {
-            host.ui.remark(&format!("note: {other}; `up` and `destroy` need --take-over"));
+            host.ui.remark(&format!("note: {other}; verbs that change it need --take-over"));
             Ok(())
         }
         (Some(other), Purpose::Change) => Err(Failure::new(Exit::Usage, other.to_string())
-            .hint(format!("run it as {}", other.account.name))
-            .hint("or add --take-over to continue with the platform of the other account")),
+            .maybe_hint(other.account.as_ref().map(|account| format!("run it as {}", account.name)))
+            .hint("add --take-over to continue with the platform of the other account")),
     }
 }
 
@@ -67,7 +73,7 @@ fn remembered_account(before: &Decisions, context: &PlatformContext) -> Option<O
     if account.uid == context.account.uid || context.takes_over(&account) {
         return None;
     }
-    Some(other(account, format!("state folder {}", context.state.path().display()), context))
+    Some(other(Some(account), format!("state folder {}", context.state.path().display()), context))
 }
 
 /// Returns the account that the mark in an existing cluster names, if it is another one. The account may be one of another
@@ -83,14 +89,22 @@ async fn installed_by(context: &PlatformContext) -> Result<Option<OtherAccount>,
             return Err(error.into());
         }
     };
-    let Some(account) = mark.and_then(|mark| Account::parse(&mark, ':')) else { return Ok(None) };
-    if account == context.account || context.takes_over(&account) {
-        return Ok(None);
-    }
-    Ok(Some(other(account, format!("the cluster of context {:?}", named.context.name), context)))
+    let Some(mark) = mark else { return Ok(None) };
+    let account = Account::parse(&mark, ':');
+    let named_by = || format!("the cluster of context {:?}", named.context.name);
+    Ok(by_another(account.as_ref(), context).then(|| other(account, named_by(), context)))
 }
 
-fn other(account: Account, named_by: String, context: &PlatformContext) -> OtherAccount {
+/// Returns whether a mark in a cluster with this account is neither of this account nor of one that was taken over. A mark
+/// that names no account is of another one, until the user agrees in the same run.
+fn by_another(account: Option<&Account>, context: &PlatformContext) -> bool {
+    match account {
+        Some(account) => *account != context.account && !context.takes_over_in_cluster(account),
+        None => !context.take_over,
+    }
+}
+
+fn other(account: Option<Account>, named_by: String, context: &PlatformContext) -> OtherAccount {
     OtherAccount { account, named_by, platform: context.platform.to_string(), own: context.account.clone() }
 }
 
@@ -115,7 +129,7 @@ pub(super) async fn place(context: &PlatformContext) -> Result<Location, Failure
 /// Fails if the platform was created in another engine or cluster.
 pub(super) fn check(before: &Decisions, now: &Location, context: &PlatformContext) -> Result<(), Failure> {
     let platform = &context.platform;
-    // Without the given context, which may name another place than the remembered one.
+    // Without the given arguments, which may name another place than the remembered one.
     let asked = Asked { name: platform.clone(), ..Asked::default() };
     let (destroy, forget) = (asked.again("destroy"), asked.forget_hint());
     let other_name = "or choose another platform name with --name";
@@ -160,5 +174,39 @@ pub(super) fn check(before: &Decisions, now: &Location, context: &PlatformContex
         (None, _)
         | (Some(Location::Engine { .. }), Location::Engine { .. })
         | (Some(Location::Cluster { .. }), Location::Cluster { .. }) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::context::{TakenOver, testing};
+
+    #[test]
+    fn mark_in_a_cluster_counts_by_user_id_and_name() {
+        let context = testing::context(Path::new("/nowhere"))
+            .accepting(TakenOver::of(&["1000:other".to_owned(), "4242:third".to_owned()]));
+        let of = |mark: &str| by_another(Account::parse(mark, ':').as_ref(), &context);
+        for (mark, another) in [
+            ("1000:ada", false),
+            ("1000:other", false),
+            ("1000:eve", true),
+            ("4242:third", false),
+            ("4242:renamed", true),
+            ("no account", true),
+        ] {
+            assert_eq!(of(mark), another, "{mark}");
+        }
+    }
+
+    #[test]
+    fn unreadable_mark_needs_an_agreement_in_each_run() {
+        let mut context = testing::context(Path::new("/nowhere"));
+        assert!(by_another(None, &context));
+        context.take_over = true;
+        assert!(!by_another(None, &context));
+        assert_eq!(context.taken_over.texts(), [""; 0]);
     }
 }

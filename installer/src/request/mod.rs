@@ -4,33 +4,34 @@ mod asked;
 mod cluster;
 mod delivery;
 mod detect;
+mod engine;
 mod identity;
 mod minikube;
 mod profile;
+mod refusal;
 mod standing;
 mod sudo;
 
-pub use asked::{Asked, Purpose, quoted};
+pub use asked::{Asked, Purpose};
+pub use engine::{local_engine, lock_engine};
 pub use profile::{Recalled, load_profile, recall};
-pub use standing::{Standing, not_found, standing};
+pub use standing::{Standing, locate, not_found, standing};
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use devplat_image::Store;
-use devplat_profile::{Cluster, DevServerImage, Origin, PlatformName};
+use devplat_profile::{Cluster, DevServerImage, Origin};
 use devplat_render::Templates;
-use devplat_tool::{
-    debian,
-    docker::{Endpoint, Engine},
-};
+use devplat_tool::debian;
 
 use crate::{
     context::{PlatformContext, TakenOver},
     failure::{Exit, Failure},
     host::Host,
     platform::{DevImage, PlatformInputs, programs::AllPrograms},
-    state::{Decisions, EngineLock, Location, Lock, LockError, RememberedFile, StateError, StateFolder},
+    state::{Decisions, EngineLock, Location, Lock, RememberedFile, StateFolder},
 };
+use engine::engine_lock;
 
 /// The input of verbs that create or compare.
 pub struct Request {
@@ -71,7 +72,10 @@ impl Request {
     pub async fn make(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Self, Failure> {
         sudo::remark(host);
         let state = asked.state(host)?;
-        let before = state.decisions()?;
+        let mut before = state.decisions()?;
+        if let Some(profile) = Box::pin(detect::profile(asked, &before, host)).await? {
+            before.profile = Some(profile);
+        }
         let recalled = recall(asked, &before, host, purpose)?;
         for remark in &recalled.loaded.remarks {
             host.ui.remark(remark);
@@ -91,12 +95,13 @@ impl Request {
             Origin::Created(_) => None,
             Origin::Existing(existing) => {
                 let named = asked.context.clone().or_else(|| existing.context.clone());
-                Some(cluster::named(named.or_else(|| before.context.clone()), host)?)
+                let kind = Some("kind".to_owned());
+                let new = Asked { name: asked.name.clone(), profile: kind, ..Asked::default() }.again("up");
+                Some(cluster::named(named.or_else(|| before.context.clone()), Some(&new), host)?)
             }
         };
         let mut context = PlatformContext::new(asked.parts(host, state.clone(), engine, named))
-            .accepting(TakenOver::of(&before.taken_over))
-            .given(asked.context.clone());
+            .accepting(TakenOver::of(&before.taken_over));
         let place = identity::place(&context).await?;
         identity::check(&before, &place, &context)?;
         identity::check_account(&before, &context, purpose, host).await?;
@@ -167,34 +172,6 @@ fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
             Err(Failure::new(Exit::Usage, why).hint("leave --context out, or use --profile existing"))
         }
     }
-}
-
-/// Connects to the Docker engine of this machine. One of another machine is refused by its address alone, because it may
-/// not answer for long.
-pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
-    let address = Endpoint::of(&host.surroundings)?.address;
-    if address.is_local() {
-        return Ok(Engine::connect(&host.surroundings).await?);
-    }
-    let endpoint = address.url();
-    Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine, so the cluster's ports would be on that machine's 127.0.0.1"))
-        .hint("run devplat on that machine, or use an existing cluster: --profile existing --context NAME")
-        .hint("unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine"))
-}
-
-/// Locks the platform against other accounts in its Docker engine, if it uses one.
-pub async fn lock_engine(context: &PlatformContext) -> Result<Option<EngineLock>, Failure> {
-    match &context.engine {
-        None => Ok(None),
-        Some(engine) => Ok(Some(engine_lock(&engine.info().await?.id, &context.platform)?)),
-    }
-}
-
-fn engine_lock(id: &str, platform: &PlatformName) -> Result<EngineLock, Failure> {
-    EngineLock::acquire(id, platform).map_err(|error| match error {
-        LockError::Held(holder) => StateError::Held(holder).into(),
-        LockError::Io(error) => Failure::of(Exit::Missing, &error).while_doing("cannot lock the platform"),
-    })
 }
 
 /// Returns the user's templates by their names: those of the folder that the user names, else the remembered ones. An

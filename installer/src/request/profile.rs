@@ -1,26 +1,22 @@
 //! The profile of a run, with its layers joined.
 
-use std::path::{Path, PathBuf};
-
-use devplat_profile::{
-    Loaded, Mistake, MistakeKind, Mistakes, ProfileFile, ProfileProblem, Sources, VariableMistakes, load,
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
 };
 
-use super::{Asked, Purpose, detect};
+use devplat_profile::{Loaded, ProfileFile, Sources, VariableMistakes, load};
+
+use super::{
+    Asked, Purpose,
+    refusal::{DEFAULT, LONGEST, base, refused, unreadable},
+};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
     state::Decisions,
 };
-
-/// The size limit of a profile on standard input.
-const LONGEST: u64 = 16 << 20;
-
-/// The hint for a profile that does not exist.
-const WRITE_ONE: &str =
-    "to write one, put \"extends: kind\" and your changes into mine.yaml, then use --profile ./mine.yaml";
-/// The hint for a profile that is not a shipped one.
-const LIST: &str = "`devplat profiles list` lists the profiles that devplat ships";
 
 /// A given or remembered profile.
 pub struct Recalled {
@@ -40,22 +36,19 @@ enum Source {
     File { name: String, path: Option<PathBuf>, text: String },
 }
 
-/// Loads the profile that the command line names, else the one of the last run with its values and variables, else a
-/// proposed one.
+/// Loads the profile that the command line names, else the one of the last run with its values and variables, else the
+/// default one.
 pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) -> Result<Recalled, Failure> {
-    let nothing = Decisions::default();
-    let remembered = if asked.profile.is_some() { &nothing } else { before };
     let source = match (&asked.profile, &before.profile) {
-        (Some(named), _) => read(named, host)?,
-        (None, Some(known)) => recalled(known, before, host)?,
-        (None, None) if asked.context.is_some() => Source::Shipped("existing".to_owned()),
-        (None, None) => Source::Shipped(detect::propose(asked, host)?),
+        (Some(named), _) => read(named, base(asked, before), host)?,
+        (None, Some(known)) => recalled(known, base(asked, before), before, host)?,
+        (None, None) => Source::Shipped(DEFAULT.to_owned()),
     };
     let mistakes = match purpose {
         Purpose::Change => VariableMistakes::Refuse,
         Purpose::Look => VariableMistakes::Remark,
     };
-    let loaded = join(&source, &asked.set, remembered, mistakes, host)?;
+    let loaded = join(&source, asked, before, mistakes, host)?;
     let sets = once(&loaded.sets);
     let (name, text) = match source {
         Source::Shipped(name) => (name, None),
@@ -78,16 +71,21 @@ fn once(sets: &[String]) -> Vec<String> {
 
 /// Loads the profile `named` and joins its layers.
 pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, Failure> {
-    join(&read(named, host)?, &asked.set, &Decisions::default(), VariableMistakes::Refuse, host)
+    let nothing = Decisions::default();
+    let source = read(named, base(asked, &nothing), host)?;
+    join(&source, asked, &nothing, VariableMistakes::Refuse, host)
 }
 
+/// Joins the layers. Remembered values count only with a remembered profile.
 fn join(
     source: &Source,
-    sets: &[String],
-    remembered: &Decisions,
+    asked: &Asked,
+    before: &Decisions,
     variable_mistakes: VariableMistakes,
     host: &Host,
 ) -> Result<Loaded, Failure> {
+    let nothing = Decisions::default();
+    let remembered = if asked.profile.is_some() { &nothing } else { before };
     let mut sources = Sources {
         shipped: None,
         file: None,
@@ -96,7 +94,7 @@ fn join(
         variable_mistakes,
         remembered_sets: remembered.set.clone(),
         remembered_variables: remembered.variables.clone().into_iter().collect(),
-        sets: sets.to_vec(),
+        sets: asked.set.clone(),
         base_folder: host.folder.clone(),
     };
     match source {
@@ -109,26 +107,11 @@ fn join(
             sources.file = Some(ProfileFile { name: name.clone(), folder, text: text.clone() });
         }
     }
-    load(&sources).map_err(|mistakes| refused(&mistakes))
-}
-
-/// Returns the failure for mistakes in a profile. If the only one is the name of the profile, it needs neither a place
-/// nor the description of every key.
-fn refused(mistakes: &Mistakes) -> Failure {
-    match mistakes.0.as_slice() {
-        [Mistake { kind: MistakeKind::Profile(problem @ ProfileProblem::Unknown(_)), nearest, place: _ }] => {
-            let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", nearest.join(" or ")));
-            Failure::of(Exit::Usage, problem).maybe_hint(meant).hint(WRITE_ONE)
-        }
-        [Mistake { kind: MistakeKind::Profile(problem @ ProfileProblem::IsAFile(_)), .. }] => {
-            Failure::of(Exit::Usage, problem).hint(LIST)
-        }
-        _ => Failure::of(Exit::Usage, mistakes).hint("`devplat profiles schema` describes every key"),
-    }
+    load(&sources).map_err(|mistakes| refused(&mistakes, asked, before, host))
 }
 
 /// Reads standard input for `-`, a file by a name with a slash or an extension, and else a shipped profile.
-fn read(named: &str, host: &Host) -> Result<Source, Failure> {
+fn read(named: &str, base: &str, host: &Host) -> Result<Source, Failure> {
     if named == "-" {
         let text = host.standard_input(LONGEST)?;
         return Ok(Source::File { name: "standard input".to_owned(), path: None, text });
@@ -137,11 +120,20 @@ fn read(named: &str, host: &Host) -> Result<Source, Failure> {
         return Ok(Source::Shipped(named.to_owned()));
     }
     let path = host.folder.join(named);
-    let text = std::fs::read(&path).map_err(|error| unreadable(named, &error))?;
+    let text = bytes_of(&path).map_err(|error| unreadable(named, &error, base))?;
     let text = utf_8(text, named)?;
     let path = std::path::absolute(&path).unwrap_or(path);
     let again = path.is_file() && can_be_read_again(&path);
     Ok(Source::File { name: named.to_owned(), path: again.then_some(path), text })
+}
+
+fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
 }
 
 fn utf_8(text: Vec<u8>, named: &str) -> Result<String, Failure> {
@@ -158,39 +150,25 @@ fn can_be_read_again(path: &Path) -> bool {
 }
 
 /// Reads a remembered profile. If its file is gone, uses the remembered text.
-fn recalled(known: &str, before: &Decisions, host: &Host) -> Result<Source, Failure> {
-    let Some(text) = &before.profile_text else { return read(known, host) };
+fn recalled(known: &str, base: &str, before: &Decisions, host: &Host) -> Result<Source, Failure> {
+    let Some(text) = &before.profile_text else { return read(known, base, host) };
     let path = PathBuf::from(known);
     let remembered = |path| Source::File { name: known.to_owned(), path, text: text.clone() };
     if !can_be_read_again(&path) {
         host.ui.remark(&format!("using the profile that the last `up` read from {known}"));
         return Ok(remembered(None));
     }
-    match std::fs::read(&path) {
+    match bytes_of(&path) {
         Ok(text) => Ok(Source::File { name: known.to_owned(), path: Some(path), text: utf_8(text, known)? }),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             host.ui.remark(&format!("profile {known} no longer exists: using its text of the last `up`"));
             Ok(remembered(Some(path)))
         }
-        Err(error) => Err(unreadable(known, &error)),
+        Err(error) => Err(unreadable(known, &error, base)),
     }
 }
 
 /// Returns whether a profile is named as a file. The names of shipped profiles have neither a slash nor an extension.
 fn is_path(named: &str) -> bool {
     named.contains('/') || Path::new(named).extension().is_some()
-}
-
-fn unreadable(named: &str, error: &std::io::Error) -> Failure {
-    let why = match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        _ => error.to_string(),
-    };
-    let failure = Failure::new(Exit::Usage, format!("cannot read profile {named}: {why}")).hint(LIST);
-    match error.kind() {
-        std::io::ErrorKind::NotFound => failure.hint(WRITE_ONE),
-        _ => failure,
-    }
 }

@@ -6,7 +6,7 @@ use devplat_kubernetes::identity;
 use devplat_profile::Origin;
 use devplat_tool::docker::Engine;
 
-use super::{Asked, Purpose, cluster, identity as places, local_engine, one_cluster, profile, sudo};
+use super::{Asked, Purpose, cluster, engine::local_engine, identity as places, one_cluster, profile, sudo};
 use crate::{
     context::{ClusterAccess, NamedCluster, PlatformContext, TakenOver},
     failure::{Exit, Failure},
@@ -37,10 +37,15 @@ enum Where {
     Engine,
 }
 
-/// Locates the platform. Fails if its engine or cluster is not the one that it was created in, or if `destroy` meets one of
+/// Locates the platform. Fails if its engine or cluster is not the one that it was created in, or if a change meets one of
 /// another account.
 pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Standing, Failure> {
     sudo::remark(host);
+    locate(asked, host, purpose).await
+}
+
+/// The same without the remark about sudo, for a look before a request, which prints it.
+pub async fn locate(asked: &Asked, host: &Host, purpose: Purpose) -> Result<Standing, Failure> {
     let state = asked.state(host)?;
     let decisions = state.decisions()?;
     let (Some(place), known) = place(asked, &decisions, host)? else {
@@ -70,8 +75,7 @@ pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<St
         },
     };
     let context = PlatformContext::new(asked.parts(host, state, engine, named))
-        .accepting(TakenOver::of(&decisions.taken_over))
-        .given(asked.context.clone());
+        .accepting(TakenOver::of(&decisions.taken_over));
     if decisions.place.is_some() && (context.engine.is_some() || context.named.is_some()) {
         let now = places::place(&context).await.map_err(|failure| or_forget(failure, asked))?;
         places::check(&decisions, &now, &context)?;
@@ -83,7 +87,7 @@ pub async fn standing(asked: &Asked, host: &Host, purpose: Purpose) -> Result<St
 /// Returns the place by the command line, else by the decisions, and whether one of them names it. `None` for an
 /// existing cluster without a context.
 fn place(asked: &Asked, decisions: &Decisions, host: &Host) -> Result<(Option<Where>, bool), Failure> {
-    let named = |context: &String| cluster::named(Some(context.clone()), host).map(Where::Named);
+    let named = |context: &String| cluster::named(Some(context.clone()), None, host).map(Where::Named);
     let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
     if asked.profile.is_some() {
         let recalled = profile::recall(asked, decisions, host, Purpose::Look)?;
@@ -119,15 +123,15 @@ fn or_forget(failure: Failure, asked: &Asked) -> Failure {
 
 /// Returns the failure for a profile with an existing cluster but without a context.
 async fn unnamed(asked: &Asked, host: &Host) -> Failure {
-    match cluster::named(None, host) {
+    match cluster::named(None, None, host) {
         Ok(_) => Failure::new(Exit::Internal, "a cluster without a name was found"),
-        Err(failure) => with_carriers(failure, &carriers(asked, host).await, asked),
+        Err(failure) => with_carriers(failure, &carriers(asked, host).await, asked, "destroy"),
     }
 }
 
-/// Returns the failure for a platform that is neither known nor found, with the searched places and the contexts that
-/// have its marks.
-pub async fn not_found(asked: &Asked, host: &Host, looked: &[String]) -> Failure {
+/// Returns the failure of `verb` for a platform that is neither known nor found, with the searched places and the
+/// contexts that have its marks.
+pub async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[String]) -> Failure {
     let name = &asked.name;
     let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
         .while_looking(looked);
@@ -137,12 +141,12 @@ pub async fn not_found(asked: &Asked, host: &Host, looked: &[String]) -> Failure
             .hint("if it is in an existing cluster, name its context: --context NAME")
             .hint("if it has another name, add --name NAME");
     }
-    with_carriers(failure, &carriers, asked)
+    with_carriers(failure, &carriers, asked, verb)
 }
 
-fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked) -> Failure {
+fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked, verb: &str) -> Failure {
     carriers.iter().fold(failure, |failure, context| {
-        let again = Asked { context: Some(context.clone()), ..asked.clone() }.again("destroy");
+        let again = Asked { context: Some(context.clone()), ..asked.clone() }.again(verb);
         failure.hint(format!("context {context} has its marks: `{again}`"))
     })
 }
@@ -153,7 +157,7 @@ async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
     let Ok(kubeconfig) = cluster::user_kubeconfig(host) else { return Vec::new() };
     let contexts = kubeconfig.contexts.iter().take(MOST).map(|context| context.name.clone());
     let asks = contexts.map(|name| async move {
-        let named = cluster::named(Some(name.clone()), host).ok()?;
+        let named = cluster::named(Some(name.clone()), None, host).ok()?;
         let state = asked.state(host).ok()?;
         let context = PlatformContext::new(asked.parts(host, state, None, Some(named.clone())));
         let answer = async {

@@ -16,6 +16,7 @@ use crate::{
     failure::{Exit, Failure},
     platform::{DevImage, PlatformInputs},
     context::PlatformContext,
+    state::StoreError,
 };
 
 /// An image to assemble.
@@ -146,5 +147,5 @@ fn assemble(
             inputs.store.assemble_programs(image, &key, &paths)
         }
     };
-    stored.map_err(Failure::from)
+    Ok(stored.map_err(StoreError::of)?)
 }

@@ -11,7 +11,7 @@ use devplat_image::{Digest, ImageName, Stored, write_archive, write_tagged_archi
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
 use devplat_tool::{
     docker::{Container, Engine, EngineError},
-    local::{Maker, containerd},
+    local::{self, Maker, containerd},
     minikube,
 };
 
@@ -119,7 +119,7 @@ impl Import {
         match &self.by {
             NodeImport::Engine { label } => {
                 let engine = cx.context.engine()?;
-                let nodes = nodes(engine, label).await?;
+                let nodes = local::nodes(engine, label).await?;
                 bring_in(vec![stored], engine, &nodes, cx).await?;
             }
             NodeImport::Minikube { profile } => {
@@ -138,7 +138,7 @@ async fn present(by: &NodeImport, names: &[String], context: &PlatformContext) -
     match by {
         NodeImport::Engine { label } => {
             let engine = context.engine()?;
-            let nodes = nodes(engine, label).await?;
+            let nodes = local::nodes(engine, label).await?;
             usable(&nodes, label, context)?;
             let looks = nodes.iter().map(|node| images(engine, node, names, context));
             for of_node in futures::future::try_join_all(looks).await? {
@@ -152,18 +152,6 @@ async fn present(by: &NodeImport, names: &[String], context: &PlatformContext) -
         }
     }
     Ok(there)
-}
-
-/// Returns the label on every container of a cluster.
-pub(super) fn node_label(maker: Maker, name: &str) -> String {
-    format!("{}={name}", maker.cluster_label())
-}
-
-/// Lists the containers with this label that are nodes, without load balancers and registries.
-pub(super) async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>, Failure> {
-    let containers = engine.containers(label).await?;
-    let is_node = |one: &Container| Maker::ALL.into_iter().any(|maker| maker.role(one).is_some());
-    Ok(containers.into_iter().filter(is_node).collect())
 }
 
 /// Fails unless there are nodes and all of them are running. devplat starts only nodes of its own clusters.
@@ -236,8 +224,7 @@ impl<'a> EarlyImport<'a> {
 
     /// Returns the nodes; none before containerd answers in all of them.
     async fn nodes_with_containerd(&self, engine: &Engine) -> Result<Vec<Container>, Failure> {
-        let label = node_label(self.maker, self.inputs.platform.as_str());
-        let nodes = nodes(engine, &label).await?;
+        let nodes = self.maker.nodes(engine, self.inputs.platform.as_str()).await?;
         if nodes.len() < self.count {
             return Ok(Vec::new());
         }

@@ -167,7 +167,7 @@ impl K3dClusterResource {
         let nodes = usize::from(self.spec.servers + self.spec.agents);
         {
             let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
-            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, Maker::K3d, nodes, cx));
+            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, nodes, cx));
             tokio::select! {
                 created = &mut creating => created?,
                 () = &mut pulling => creating.await?,

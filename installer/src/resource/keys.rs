@@ -1,17 +1,20 @@
-//! Keys of users that are generated on this machine, so that the new platform can be tried immediately. The public keys
-//! go into the cluster. The comment of a key marks it as devplat's, so that no file of the user's is ever deleted.
+//! Keys of users that are generated on this machine, so that the new platform can be tried immediately. The public
+//! halves go into the cluster. The comment of a key marks it as devplat's, so that no file of the user's is ever deleted.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
-use devplat_keys::UserKey;
+use devplat_keys::{AuthorizedKeys, PublicKey, UserKey};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 
 use super::{Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::KEY};
 use crate::{
-    failure::{Exit, Failure},
-    platform::PlatformInputs,
-    state::StateFolder,
     context::PlatformContext,
+    failure::{Exit, Failure},
+    platform::{
+        PlatformInputs,
+        user_keys::{self, PrivateFile},
+    },
+    state::StateFolder,
 };
 
 /// The key of a user with `generateKey` in the profile.
@@ -25,7 +28,9 @@ pub(crate) struct GeneratedKey {
 /// The known facts of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fields {
-    /// The content of the file with the public key; `None` if it is absent.
+    /// The file of the private key.
+    private: PrivateFile,
+    /// The content of the file of the public key; `None` if it is absent.
     public: Option<String>,
 }
 
@@ -69,23 +74,20 @@ impl ResourceKind for GeneratedKey {
         users.extend(marked(state, context.platform.as_str())?.into_iter().map(|(user, _)| user));
         let mut seen = Vec::new();
         for user in users {
-            let private = state.user_key(&user);
+            let private = user_keys::private_file(state, &user)?;
             let public = state.read(&state.user_public_key(&user))?;
-            if public.is_some() || private.exists() {
-                let physical = private.display().to_string();
-                seen.push(Seen::ours(KEY.named(user), physical, Fields { public }, Some(())));
+            if public.is_some() || private != PrivateFile::Absent {
+                let physical = state.user_key(&user).display().to_string();
+                seen.push(Seen::ours(KEY.named(user), physical, Fields { private, public }, Some(())));
             }
         }
         Ok(seen)
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        let Fields { public } = &seen.fields;
-        match public.as_deref().map(str::trim) {
-            // The user may have moved the private key, and the cluster has the public one.
-            Some(text) if !text.is_empty() => Verdict::Same,
-            Some(_) => Verdict::Differs(vec![Change::in_place("the file of its public key is empty")]),
-            None => Verdict::Differs(vec![Change::in_place("its public key is missing")]),
+        match difference(&seen.fields) {
+            None => Verdict::Same,
+            Some(what) => Verdict::Differs(vec![Change::in_place(what)]),
         }
     }
 
@@ -94,34 +96,65 @@ impl ResourceKind for GeneratedKey {
     }
 }
 
+/// Returns the difference from an intact pair, and its consequence if the public half changes with it.
+fn difference(fields: &Fields) -> Option<&'static str> {
+    let Fields { private, public } = fields;
+    let key = match private {
+        PrivateFile::Whole(key) => key,
+        PrivateFile::Absent => return Some("its private key is missing, so `up` generates a new pair"),
+        PrivateFile::Damaged => return Some("its private key is damaged, so `up` generates a new pair"),
+    };
+    let Some(public) = public else { return Some("its public key is missing") };
+    let keys = authorized(public.lines());
+    if keys.contains(key) {
+        None
+    } else if keys.is_empty() {
+        Some("the file of its public key has no key")
+    } else {
+        Some("the file of its public key has another key")
+    }
+}
+
 impl GeneratedKey {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         self.state.make_ssh()?;
         let path = self.state.user_key(&self.user);
-        // A run that was killed between the two files left the private key. Its public key may already be in a
-        // cluster, so never overwrite it.
-        let key = if let Some(text) = self.state.read(&path)? {
-            UserKey::from_private_text(&text).map_err(|error| {
-                Failure::of(Exit::Missing, &error)
-                    .while_doing(format!("{} is not a private key", path.display()))
-                    .hint(format!("move {} away, then run the same command", path.display()))
-            })?
-        } else {
-            let key = self.generate()?;
-            cx.write_file(&path, &key.private_text()).await?;
-            key
+        let key = match user_keys::private_file(&self.state, &self.user)? {
+            // Its public half may already be in a cluster, so never overwrite it.
+            PrivateFile::Whole(key) => key,
+            PrivateFile::Absent => self.generate(&path, cx).await?,
+            PrivateFile::Damaged => {
+                self.keep_damaged(&path, cx).await?;
+                self.generate(&path, cx).await?
+            }
         };
+        let line = user_keys::line(&key, &self.user, &self.platform);
         // Write the public key last, so that it shows that both files exist.
-        cx.write_file(&self.state.user_public_key(&self.user), &(key.public_text() + "\n")).await?;
+        cx.write_file(&self.state.user_public_key(&self.user), &(line + "\n")).await?;
         Ok(Physical(path.display().to_string()))
     }
 
-    fn generate(&self) -> Result<UserKey, Failure> {
+    /// Writes a new private key and returns its public half.
+    async fn generate(&self, path: &Path, cx: &Cx) -> Result<PublicKey, Failure> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| {
             Failure::new(Exit::Missing, format!("cannot generate the key of user {}: {error}", self.user))
         })?;
-        Ok(UserKey::from_seed(seed, &mark(&self.user, &self.platform)))
+        let key = UserKey::from_seed(seed, &user_keys::mark(&self.user, &self.platform));
+        cx.write_file(path, &key.private_text()).await?;
+        Ok(key.public_key().clone())
+    }
+
+    /// Copies a damaged private key to a file beside it, because it may be a key of the user's in another format.
+    async fn keep_damaged(&self, path: &Path, cx: &Cx) -> Result<(), Failure> {
+        let text = self.state.read(path)?.unwrap_or_default();
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let copy = path.with_extension("key.damaged");
+        cx.write_file(&copy, &text).await?;
+        cx.remark(&format!("the damaged private key is now in {}", copy.display()));
+        Ok(())
     }
 }
 
@@ -130,7 +163,7 @@ async fn delete(seen: &Seen<GeneratedKey>, cx: &Cx) -> Result<(), Failure> {
     let (state, user) = (&cx.context.state, seen.id.name().as_str());
     let Some(key) = marked_key(state, user, cx.context.platform.as_str())? else { return Ok(()) };
     let public = state.user_public_key(user);
-    if state.read(&public)?.is_some_and(|text| is_public_key(&text, &key)) {
+    if state.read(&public)?.is_some_and(|text| authorized(text.lines()).contains(&key)) {
         cx.delete_file(&public).await?;
     }
     // The private key has the mark, so it is deleted last.
@@ -140,17 +173,17 @@ async fn delete(seen: &Seen<GeneratedKey>, cx: &Cx) -> Result<(), Failure> {
 /// Returns the users who sign in with a generated key although the profile does not set `generateKey`: it lists the
 /// public key itself, for this user or another.
 fn listed(inputs: &PlatformInputs) -> Result<Vec<String>, Failure> {
-    let lines: Vec<&String> = inputs.profile.users.values().flat_map(|user| &user.ssh_keys).collect();
-    if lines.is_empty() {
+    let lines = inputs.profile.users.values().flat_map(|user| &user.ssh_keys);
+    let keys = authorized(lines.map(String::as_str));
+    if keys.is_empty() {
         return Ok(Vec::new());
     }
     let generated = marked(&inputs.state, inputs.platform.as_str())?.into_iter();
-    let used = generated.filter(|(_, key)| lines.iter().any(|line| is_public_key(line, key)));
-    Ok(used.map(|(user, _)| user).collect())
+    Ok(generated.filter(|(_, key)| keys.contains(key)).map(|(user, _)| user).collect())
 }
 
-/// Returns the keys in the state folder that devplat generated for the platform, by user.
-fn marked(state: &StateFolder, platform: &str) -> Result<Vec<(String, UserKey)>, Failure> {
+/// Returns the public halves of the keys in the state folder that devplat generated for the platform, by user.
+fn marked(state: &StateFolder, platform: &str) -> Result<Vec<(String, PublicKey)>, Failure> {
     let mut marked = Vec::new();
     for user in state.users_with_keys()? {
         if let Some(key) = marked_key(state, &user, platform)? {
@@ -160,28 +193,25 @@ fn marked(state: &StateFolder, platform: &str) -> Result<Vec<(String, UserKey)>,
     Ok(marked)
 }
 
-/// Returns the private key of a user; `None` unless devplat generated it for the platform.
-fn marked_key(state: &StateFolder, user: &str, platform: &str) -> Result<Option<UserKey>, Failure> {
-    let Some(text) = state.read(&state.user_key(user))? else { return Ok(None) };
-    let Ok(key) = UserKey::from_private_text(&text) else { return Ok(None) };
-    let is_marked = key.public_text().splitn(3, ' ').nth(2) == Some(mark(user, platform).as_str());
-    Ok(is_marked.then_some(key))
+/// Returns the public half of a user's key; `None` unless devplat generated it for the platform.
+fn marked_key(state: &StateFolder, user: &str, platform: &str) -> Result<Option<PublicKey>, Failure> {
+    Ok(match user_keys::private_file(state, user)? {
+        PrivateFile::Whole(key) => {
+            let marked = key.comment().as_str_lossy() == user_keys::mark(user, platform);
+            marked.then_some(key)
+        }
+        PrivateFile::Absent | PrivateFile::Damaged => None,
+    })
 }
 
-/// Returns the comment of a generated key.
-fn mark(user: &str, platform: &str) -> String {
-    format!("{user}@{platform}")
-}
-
-/// Returns whether a line as in `authorized_keys` has the public half of `key`, with any options and any comment.
-fn is_public_key(line: &str, key: &UserKey) -> bool {
-    let public = key.public_text();
-    public.split(' ').nth(1).is_some_and(|blob| line.split_whitespace().any(|word| word == blob))
+/// Returns the keys in lines as in `authorized_keys`, without the lines that are not keys.
+fn authorized<'a>(lines: impl IntoIterator<Item = &'a str>) -> AuthorizedKeys {
+    AuthorizedKeys::parse(lines).0
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs, path::Path};
+    use std::{collections::BTreeMap, fs};
 
     use super::*;
     use crate::{
@@ -211,31 +241,103 @@ mod tests {
     }
 
     #[test]
-    fn key_without_its_public_file_differs() {
+    fn pair_whose_files_do_not_fit_differs() {
         let folder = tempfile::tempdir().unwrap();
         let key = key("demo", &context(folder.path()));
-        let compared = |public: Option<&str>| {
-            let fields = Fields { public: public.map(str::to_owned) };
+        let own = made(1, "demo@devplat");
+        let whole = PrivateFile::Whole(own.public_key().clone());
+        let compared = |private: &PrivateFile, public: Option<&str>| {
+            let fields = Fields { private: private.clone(), public: public.map(str::to_owned) };
             key.compare(&Seen::ours(key.id(), "demo.key", fields, Some(())))
         };
-        assert_eq!(compared(Some("ssh-ed25519 AAAA demo@devplat\n")), Verdict::Same);
-        for (public, what) in
-            [(None, "its public key is missing"), (Some("\n"), "the file of its public key is empty")]
-        {
-            assert_eq!(compared(public), Verdict::Differs(vec![Change::in_place(what)]));
+        let (line, other) = (own.public_text(), made(2, "demo@devplat").public_text());
+        for public in [line.as_str(), &format!("{line} of ada\n"), &format!("# mine\n{line}\n")] {
+            assert_eq!(compared(&whole, Some(public)), Verdict::Same, "{public:?}");
+        }
+        let cases: [(&PrivateFile, Option<&str>, &str); 6] = [
+            (&whole, None, "its public key is missing"),
+            (&whole, Some("\n"), "the file of its public key has no key"),
+            (&whole, Some("rubbish"), "the file of its public key has no key"),
+            (&whole, Some(&other), "the file of its public key has another key"),
+            (&PrivateFile::Absent, Some(&line), "its private key is missing, so `up` generates a new pair"),
+            (&PrivateFile::Damaged, Some(&line), "its private key is damaged, so `up` generates a new pair"),
+        ];
+        for (private, public, what) in cases {
+            let differs = Verdict::Differs(vec![Change::in_place(what)]);
+            assert_eq!(compared(private, public), differs, "{public:?}");
         }
     }
 
-    /// Else the private key, whose public key may be in a cluster, would be overwritten.
+    /// Brings the found files of `demo` to the wanted state, as `up` does.
+    async fn restored(context: &Arc<PlatformContext>) -> BTreeMap<String, String> {
+        let demo = key("demo", context);
+        let wanted = [AnyResource::new(demo.clone())];
+        let seen = found(context, &wanted).await.remove(0);
+        assert_ne!(demo.compare(&seen), Verdict::Same);
+        demo.create(&step_alone(context, demo.id(), Action::Update)).await.unwrap();
+        let seen = found(context, &wanted).await.remove(0);
+        assert_eq!(demo.compare(&seen), Verdict::Same);
+        files(context)
+    }
+
     #[tokio::test]
-    async fn unreadable_public_key_is_an_error() {
+    async fn lost_or_damaged_public_key_is_written_again_from_the_private_key() {
         let folder = tempfile::tempdir().unwrap();
-        let context = context(folder.path());
-        let key = AnyResource::new(key("demo", &context));
-        fs::create_dir(context.state.user_public_key("demo")).unwrap();
-        let wanted = [key];
-        let error = GeneratedKey::find(&context, &Wanted::These(&wanted)).await.err().unwrap();
-        assert!(error.one_line().contains("demo.pub"), "{}", error.one_line());
+        let context = Arc::new(context(folder.path()));
+        let demo = key("demo", &context);
+        demo.create(&step_alone(&context, demo.id(), Action::Create)).await.unwrap();
+        let (before, public) = (files(&context), context.state.user_public_key("demo"));
+        fs::remove_file(&public).unwrap();
+        assert_eq!(restored(&context).await, before);
+        for damaged in ["", "rubbish\n", &made(1, "demo@devplat").public_text()] {
+            fs::write(&public, damaged).unwrap();
+            assert_eq!(restored(&context).await, before, "{damaged:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lost_or_damaged_private_key_is_replaced_by_a_new_pair() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Arc::new(context(folder.path()));
+        let demo = key("demo", &context);
+        demo.create(&step_alone(&context, demo.id(), Action::Create)).await.unwrap();
+        let private = context.state.user_key("demo");
+        let text = fs::read_to_string(&private).unwrap();
+        fs::remove_file(&private).unwrap();
+        assert_ne!(restored(&context).await["demo.key"], text);
+        fs::write(&private, "").unwrap();
+        assert!(!restored(&context).await.contains_key("demo.key.damaged"), "there was nothing to keep");
+        fs::write(&private, &text[..100]).unwrap();
+        let files = restored(&context).await;
+        assert_eq!(files["demo.key.damaged"], text[..100]);
+        assert_eq!(files.keys().collect::<Vec<_>>(), ["demo.key", "demo.key.damaged", "demo.pub"]);
+    }
+
+    /// A user may put a key pair of their own in place of the generated one.
+    #[tokio::test]
+    async fn intact_private_key_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Arc::new(context(folder.path()));
+        let own = made(2, "ada@laptop");
+        let demo = key("demo", &context);
+        demo.create(&step_alone(&context, demo.id(), Action::Create)).await.unwrap();
+        fs::write(context.state.user_key("demo"), own.private_text()).unwrap();
+        let files = restored(&context).await;
+        assert_eq!(files["demo.key"], own.private_text());
+        assert!(authorized(files["demo.pub"].lines()).contains(own.public_key()));
+    }
+
+    /// Else a new pair would replace a private key whose public half may be in a cluster.
+    #[tokio::test]
+    async fn unreadable_file_of_a_key_is_an_error() {
+        for name in ["demo.pub", "demo.key"] {
+            let folder = tempfile::tempdir().unwrap();
+            let context = context(folder.path());
+            let wanted = [AnyResource::new(key("demo", &context))];
+            fs::create_dir(context.state.path().join("ssh").join(name)).unwrap();
+            let error = GeneratedKey::find(&context, &Wanted::These(&wanted)).await.err().unwrap();
+            assert!(error.one_line().contains(name), "{}", error.one_line());
+        }
     }
 
     #[tokio::test]
@@ -288,14 +390,5 @@ mod tests {
         let demo = key("demo", &context);
         demo.create(&step_alone(&context, demo.id(), Action::Create)).await.unwrap();
         assert!(GeneratedKey::find(&context, &Wanted::Nothing).await.unwrap().is_empty());
-    }
-
-    #[test]
-    fn public_key_is_recognised_with_options_and_any_comment() {
-        let key = made(5, "demo@devplat");
-        let public = key.public_text();
-        let blob = public.split(' ').nth(1).unwrap();
-        assert!(is_public_key(&format!("restrict ssh-ed25519 {blob} laptop of demo"), &key));
-        assert!(!is_public_key(&made(6, "demo@devplat").public_text(), &key));
     }
 }

@@ -1,6 +1,6 @@
 //! The interface of a kind of resource, which each kind implements in one file: the wanted resources of a profile, and
-//! how to find, compare, create, change and delete them. The rest of the program uses the type-erased forms below.
-//! Adding a kind takes its file, its name in `names.rs` and one line in `mod.rs`.
+//! how to find, compare, create, change and delete them. The rest of the program uses the type-erased forms
+//! [`AnyResource`] and [`Found`].
 
 use std::{any::Any, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use devplat_plan::{
 };
 use futures::future::BoxFuture;
 
-use super::Cx;
+use super::{Cx, Found, found::Deletion};
 use crate::{context::PlatformContext, failure::Failure, platform::PlatformInputs};
 
 /// Creates or changes a resource. It must end by itself; [`ResourceKind::settle`] waits for the result.
@@ -164,59 +164,6 @@ pub struct AnyResource {
     inner: Arc<dyn Erased>,
 }
 
-/// A found resource of any kind.
-#[derive(Clone)]
-pub struct Found {
-    /// Its id.
-    pub id: Id,
-    /// The sight for the planner, not yet compared.
-    pub sight: Sight,
-    /// The duration and the needs of its deletion.
-    pub deletion: Facts,
-    seen: Arc<dyn Any + Send + Sync>,
-    delete: Option<Deletion>,
-    store: Arc<dyn Fn(&PlatformContext) + Send + Sync>,
-}
-
-type Deletion = Arc<dyn for<'a> Fn(&'a Cx) -> BoxFuture<'a, Result<(), Failure>> + Send + Sync>;
-
-type Finder = for<'a> fn(&'a PlatformContext, Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
-
-/// A kind in type-erased form.
-pub struct KindEntry {
-    /// Its name.
-    pub name: KindName,
-    /// The precondition of a search.
-    pub seen: SeenThrough,
-    /// The kinds whose resources must be gone before one of this kind is deleted.
-    pub gone_first: &'static [KindName],
-    wanted: fn(&Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure>,
-    find: Finder,
-}
-
-impl KindEntry {
-    /// Returns the entry of `K`.
-    pub const fn of<K: ResourceKind>() -> Self {
-        Self {
-            name: K::NAME,
-            seen: K::SEEN,
-            gone_first: K::GONE_FIRST,
-            wanted: wanted_of::<K>,
-            find: find_of::<K>,
-        }
-    }
-
-    /// Returns the resources of this kind that the profile wants.
-    pub fn wanted(&self, inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
-        (self.wanted)(inputs)
-    }
-
-    /// Finds the platform's resources of this kind, and foreign ones with the name of one in `wanted`.
-    pub async fn find(&self, context: &PlatformContext, wanted: Wanted<'_>) -> Result<Vec<Found>, Failure> {
-        (self.find)(context, wanted).await
-    }
-}
-
 impl AnyResource {
     /// Erases `resource`.
     pub fn new<K: ResourceKind>(resource: K) -> Self {
@@ -260,18 +207,6 @@ impl AnyResource {
     }
 }
 
-impl Found {
-    /// Returns its deletion, or `None` if its kind is never deleted.
-    pub fn delete<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<(), Failure>>> {
-        self.delete.as_ref().map(|delete| delete(cx))
-    }
-
-    /// Stores its output, if it has one, for the resources that need it.
-    pub fn store_output(&self, context: &PlatformContext) {
-        (self.store)(context);
-    }
-}
-
 impl Planned for AnyResource {
     fn id(&self) -> Id {
         self.inner.id()
@@ -287,7 +222,7 @@ impl Planned for AnyResource {
     }
 }
 
-/// The type-erased form of [`Kind`].
+/// The type-erased form of [`ResourceKind`].
 trait Erased: Send + Sync {
     fn id(&self) -> Id;
     fn edges(&self) -> Edges;
@@ -354,11 +289,8 @@ fn can<K: ResourceKind>() -> Can {
     Can { create: K::CREATE.is_some(), update: K::UPDATE.is_some(), delete: K::DELETE.is_some() }
 }
 
-fn wanted_of<K: ResourceKind>(inputs: &Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure> {
-    Ok(K::wanted(inputs)?.into_iter().map(AnyResource::new).collect())
-}
-
-fn find_of<'a, K: ResourceKind>(
+/// Finds the platform's resources of kind `K`.
+pub(super) fn find_of<'a, K: ResourceKind>(
     context: &'a PlatformContext,
     wanted: Wanted<'a>,
 ) -> BoxFuture<'a, Result<Vec<Found>, Failure>> {

@@ -166,7 +166,7 @@ impl KindClusterResource {
             Ok(()) => return Ok(()),
             // A node that a killed run had requested can appear after the plan was made.
             Err(ClusterError::AlreadyThere { name }) => {
-                let late = local_cluster::find::<Self>(Maker::Kind, &cx.context, &Wanted::Outputs).await?;
+                let late = local_cluster::find::<Self>(Maker::Kind, &cx.context, &Wanted::Nothing).await?;
                 let ours = late.is_some_and(|seen| seen.owner == Owner::Ours && seen.loses.is_none());
                 if !ours {
                     return Err(ClusterError::AlreadyThere { name }.into());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use devplat_image::Digest;
 use devplat_kubernetes::context;
 use devplat_tool::{
     docker::Container,
@@ -25,17 +26,27 @@ pub(super) async fn awake(
         None => fetched(maker, context).await?,
     };
     match asleep(&access, nodes, context).await? {
-        Asleep::No => return Ok(Ok(access)),
+        Asleep::No => return Ok(Ok(with_starts(access, nodes))),
         Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
         // The certificate in the state folder has expired or is of another authority; the nodes have the current one.
         Asleep::Unauthorized => {}
     }
     let access = fetched(maker, context).await?;
     Ok(match asleep(&access, nodes, context).await? {
-        Asleep::No => Ok(access),
+        Asleep::No => Ok(with_starts(access, nodes)),
         Asleep::Because(why) => Err(Unready::NotYet(why)),
         Asleep::Unauthorized => Err(Unready::Rejected),
     })
+}
+
+fn with_starts(access: ClusterAccess, nodes: &[Container]) -> ClusterAccess {
+    let starts: Vec<String> = nodes
+        .iter()
+        .map(|Container { id, started_at, .. }| {
+            format!("{id} {}", started_at.map(|time| time.to_string()).unwrap_or_default())
+        })
+        .collect();
+    ClusterAccess { started: Some(Digest::of(starts.join("\n").as_bytes()).to_string()), ..access }
 }
 
 /// The reason why a running cluster does not answer.

@@ -90,9 +90,11 @@ where
     seen.owner = owner;
     seen.loses = Some(Loss(LOSS.to_owned()));
     let ports = nodes.iter().flat_map(|node| node.bound.values().flatten());
+    let running = nodes.iter().filter(|node| node.running).count();
     seen.deletion = Facts::lasting(Duration::from_secs(3))
         .requiring([Requirement::Engine, Requirement::Tool(maker.name())])
-        .freeing(ports.map(|bound| (bound.address, bound.port).into()));
+        .freeing(ports.map(|bound| (bound.address, bound.port).into()))
+        .ending_nodes(u32::try_from(running).unwrap_or(u32::MAX));
     if seen.owner != Owner::Ours {
         return Ok(Some(seen));
     }
@@ -134,7 +136,7 @@ where
     if !maker.labels_only_nodes() {
         return Ok(None);
     }
-    let label = format!("{}={}", maker.cluster_label(), context.platform);
+    let label = maker.label(context.platform.as_str());
     let containers = context.engine()?.containers(&label).await?;
     let Some(first) = containers.first() else { return Ok(None) };
     let seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
@@ -302,7 +304,7 @@ pub(super) fn requirements(
     let ports = ports.map(|address| Requirement::FreePort(address.into()));
     let docker = maker.uses_docker_command().then_some(Requirement::Tool("docker"));
     let engine = Requirement::EngineOf(context::IMAGE_ARCHITECTURE);
-    [engine, Requirement::Tool(maker.name()), Requirement::Nodes(nodes)]
+    [engine, Requirement::Tool(maker.name()), Requirement::Nodes { new: nodes, ended: 0 }]
         .into_iter()
         .chain(docker)
         .chain(ports)

@@ -4,14 +4,18 @@
 mod cx;
 mod doubles;
 mod edges;
+mod entry;
 pub(crate) mod fitness;
+mod found;
 mod kind;
 mod names;
 mod ownership;
 
 pub use cx::Cx;
 pub(crate) use doubles::{compared, kept};
-pub use kind::{AnyResource, Found, KindEntry, ResourceKind, Seen, SeenThrough, Traits, Wanted};
+pub use entry::KindEntry;
+pub use found::Found;
+pub use kind::{AnyResource, ResourceKind, Seen, SeenThrough, Traits, Wanted};
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,6 +65,7 @@ mod local_access;
 mod local_cluster;
 mod local_tools;
 
+pub use release::in_order;
 pub use ssh_config::{forwarded_port, next_line, ssh_line};
 
 /// Returns the wanted resources of a profile.
@@ -72,22 +77,29 @@ pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failu
     Graph::new(all).map_err(|error| Failure::of(Exit::Internal, &error))
 }
 
-/// Finds the platform's cluster and stores the access to it, for verbs that use a platform without comparing it.
+/// Finds the platform's cluster and stores the access to it, for verbs that use a platform without comparing it. Of
+/// doubles, such as a half-made cluster beside a running one, it is the one that a plan keeps; of equals, one that is
+/// running.
 pub async fn reach_cluster(context: &PlatformContext) -> Result<(), Failure> {
-    let mut foreign = None;
-    // An existing cluster, which the user names, is the last kind.
-    for kind in KINDS.iter().rev().filter(|kind| kind.name == CLUSTER) {
-        for cluster in kind.find(context, Wanted::Outputs).await? {
-            match &cluster.sight.owner {
-                Owner::Foreign(whose) => foreign = Some(whose.clone()),
-                Owner::Ours | Owner::Adopted | Owner::Caused { .. } => {
-                    cluster.store_output(context);
-                    return context.cluster().map(drop).ok_or_else(|| not_running(context));
-                }
-            }
-        }
+    let mut found = Vec::new();
+    for kind in KINDS.iter().filter(|kind| kind.name == CLUSTER) {
+        found.extend(kind.find(context, Wanted::Outputs).await?);
     }
-    Err(foreign.map_or_else(|| no_platform(context), |whose| not_ours(&whose, context)))
+    // Beside a cluster that the user named, no other one is meant.
+    if found.iter().any(|cluster| cluster.sight.owner == Owner::Adopted) {
+        found.retain(|cluster| cluster.sight.owner == Owner::Adopted);
+    }
+    // Of equals, the last is kept.
+    found.sort_by_key(|cluster| cluster.sight.state == State::Ready);
+    if let Some(cluster) = kept(&found, None) {
+        cluster.store_output(context);
+        return context.cluster().map(drop).ok_or_else(|| not_running(context));
+    }
+    let foreign = found.iter().find_map(|cluster| match &cluster.sight.owner {
+        Owner::Foreign(whose) => Some(whose),
+        Owner::Ours | Owner::Adopted | Owner::Caused { .. } => None,
+    });
+    Err(foreign.map_or_else(|| no_platform(context), |whose| not_ours(whose, context)))
 }
 
 fn not_running(context: &PlatformContext) -> Failure {

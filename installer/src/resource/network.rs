@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Owner, Physical, Requirement, Verdict};
 use devplat_profile::PlatformName;
 use devplat_tool::docker::{self, Engine, EngineError};
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::Ipv4Net;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
@@ -65,15 +65,7 @@ impl ResourceKind for Network {
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         let Some(local) = inputs.profile.cluster.local() else { return Ok(Vec::new()) };
         let key = format!("cluster.{}.subnet", maker(local.provider).name());
-        let subnet = match local.subnet {
-            None => None,
-            Some(IpNet::V4(subnet)) => Some(subnet),
-            Some(IpNet::V6(subnet)) => {
-                let why = format!("subnet {subnet} is an IPv6 range; nodes need an IPv4 range");
-                return Err(Failure::new(Exit::Usage, why).hint("name a range such as 10.89.0.0/24"));
-            }
-        };
-        Ok(vec![Self { name: network_name(&inputs.platform), subnet, key }])
+        Ok(vec![Self { name: network_name(&inputs.platform), subnet: local.subnet, key }])
     }
 
     fn id(&self) -> Id {

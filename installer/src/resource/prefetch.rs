@@ -12,7 +12,7 @@ use devplat_tool::{
 use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges, import,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PREFETCH, PUSH},
     proof::{Proved, proved},
 };
@@ -30,8 +30,8 @@ const EARLY_PERIOD: Duration = Duration::from_secs(1);
 /// A pull by all nodes.
 #[derive(Clone)]
 pub(crate) struct Prefetch {
-    /// Label of the nodes.
-    label: String,
+    /// The program that creates the nodes.
+    maker: Maker,
     inputs: Arc<PlatformInputs>,
 }
 
@@ -53,8 +53,7 @@ impl ResourceKind for Prefetch {
         if !inputs.images().contains(&IMAGE) {
             return Ok(Vec::new());
         }
-        let label = import::node_label(maker, inputs.platform.as_str());
-        Ok(vec![Self { label, inputs: Arc::clone(inputs) }])
+        Ok(vec![Self { maker, inputs: Arc::clone(inputs) }])
     }
 
     fn id(&self) -> Id {
@@ -95,9 +94,9 @@ impl ResourceKind for Prefetch {
 
 /// Pulls in a cluster that is still being created, in each of its `nodes` nodes as soon as the image is in the registry
 /// and containerd runs, if the profile wants that. It may be dropped: the pulls continue, and the image's own step waits for their end.
-pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, maker: Maker, nodes: usize, cx: &Cx) {
+pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, nodes: usize, cx: &Cx) {
     let wanted = Prefetch::wanted(inputs).ok().and_then(|mut wanted| wanted.pop());
-    let Some(Prefetch { label, inputs }) = wanted else { return };
+    let Some(Prefetch { maker, inputs }) = wanted else { return };
     let pushed = Ref::<()>::to(PUSH.named(IMAGE.as_str()));
     let Ok(engine) = cx.context.engine() else { return };
     let (mut started, mut pulls) = (BTreeSet::new(), FuturesUnordered::new());
@@ -109,7 +108,7 @@ pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, maker: Maker, node
         let Some(reference) = cx.context.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else {
             continue;
         };
-        let found = import::nodes(engine, &label).await.unwrap_or_default();
+        let found = maker.nodes(engine, inputs.platform.as_str()).await.unwrap_or_default();
         for node in found {
             let waits = node.running && !started.contains(&node.name);
             if waits && maker.containerd_is_up(engine, &node.name).await.unwrap_or(false) {
@@ -138,7 +137,7 @@ impl Prefetch {
     async fn pull(&self, cx: &Cx) -> Result<Physical, Failure> {
         let engine = cx.context.engine()?;
         let reference = reference(&self.inputs)?;
-        let nodes = import::nodes(engine, &self.label).await?;
+        let nodes = self.maker.nodes(engine, self.inputs.platform.as_str()).await?;
         let pulls = nodes.into_iter().map(|node| pull(node.name, reference.clone(), engine, cx));
         futures::future::join_all(pulls).await;
         Ok(Physical(reference))

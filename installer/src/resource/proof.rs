@@ -17,9 +17,9 @@ use super::{
     ssh_config,
 };
 use crate::{
+    context::{PlatformContext, Ref},
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    context::{Ref, PlatformContext},
 };
 
 /// The key of the dev server's user, which is never on disk.
@@ -38,7 +38,9 @@ pub(crate) enum Proved {
     AsItIs,
     /// Other releases were proved, before a change.
     Before,
-    /// The platform was never proved.
+    /// These releases were proved, and the nodes were restarted since.
+    BeforeRestart,
+    /// The platform was never proved, or its last proof failed.
     Never,
 }
 
@@ -49,6 +51,10 @@ impl Proved {
             Self::AsItIs => Verdict::Same,
             Self::Before | Self::Never => {
                 Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
+            }
+            // The objects in the cluster still show the state from before the restart.
+            Self::BeforeRestart => {
+                Verdict::Differs(vec![Change::in_place("the nodes were restarted since the last proof")])
             }
         }
     }
@@ -95,7 +101,7 @@ impl ResourceKind for Proof {
         if proved == Proved::Never {
             return Ok(Vec::new());
         }
-        let seen = Seen::ours(PROOF.single(), "ConfigMap devplat-system/devplat-proof", proved, Some(()));
+        let seen = Seen::ours(PROOF.single(), physical().0, proved, Some(()));
         Ok(vec![Seen { deleted_with: edges::deleted_with_of(context), ..seen }])
     }
 
@@ -110,7 +116,10 @@ impl ResourceKind for Proof {
 
 impl Proof {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let physical = Physical("ConfigMap devplat-system/devplat-proof".to_owned());
+        let key: ProofKey = cx.context.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
+        let Some(key) = key.get() else {
+            return without_server(proved(&self.inputs, &cx.context).await?);
+        };
         let (client, platform) = (cx.context.client().await?, cx.context.platform.as_str());
         let route = ssh_config::route(&self.inputs, &cx.context)
             .await?
@@ -119,29 +128,56 @@ impl Proof {
             Route::Address { host, .. } => host.clone(),
             Route::PortForward => "localhost".to_owned(),
         };
-        let key: ProofKey = cx.context.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
-        let key = key.get().ok_or_else(|| {
-            Failure::new(Exit::PartWay, "there is no dev server to prove the platform with")
-                .hint("run the same command again: it creates one")
+        let digest = digest(&self.inputs)?.ok_or_else(|| {
+            Failure::new(Exit::PartWay, "images or keys of the platform no longer exist")
+                .hint("run the same command again, which creates them again")
         })?;
         let clock = cx.context.clock();
         let bastion = proof::BastionAddress { route: &route, host: &host, clock: &clock };
+        let started = started(&cx.context);
         let policies = proof::finish(&client, platform, bastion, key, cx).await.map_err(unproved)?;
         cx.context.keep_enforcement(policies);
-        let Some(digest) = digest(&self.inputs)? else { return Ok(physical) };
-        proof::record(&client, platform, &proof::Record { digest, policies }, cx).await?;
-        Ok(physical)
+        proof::record(&client, platform, &proof::Record { digest, started, policies }, cx).await?;
+        Ok(physical())
     }
+}
+
+/// Returns the outcome of a proof without a dev server. Its step creates none if the platform is again in the state of
+/// the last proof, such as after a lost image is assembled again with the same digest.
+fn without_server(proved: Proved) -> Result<Physical, Failure> {
+    match proved {
+        Proved::AsItIs => Ok(physical()),
+        Proved::Before | Proved::BeforeRestart | Proved::Never => {
+            Err(Failure::new(Exit::PartWay, "there is no dev server to prove the platform with")
+                .hint("run the same command again: it creates one"))
+        }
+    }
+}
+
+/// Returns the name of the record in the cluster.
+fn physical() -> Physical {
+    Physical(proof::record_ref().to_string())
 }
 
 /// Reads the result of the last proof.
 pub(super) async fn proved(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Proved, Failure> {
     let recorded = recorded(context).await?;
-    Ok(match (recorded, digest(inputs)?) {
-        (None, _) => Proved::Never,
-        (Some(recorded), Some(digest)) if recorded.digest == digest => Proved::AsItIs,
-        (Some(_), _) => Proved::Before,
-    })
+    Ok(judge(recorded, digest(inputs)?, started(context)))
+}
+
+fn judge(recorded: Option<proof::Record>, digest: Option<String>, started: Option<String>) -> Proved {
+    let Some(recorded) = recorded else { return Proved::Never };
+    // Records of an older devplat lack the starts.
+    let restarted = recorded.started.zip(started).is_some_and(|(was, now)| was != now);
+    match digest {
+        Some(digest) if recorded.digest == digest && restarted => Proved::BeforeRestart,
+        Some(digest) if recorded.digest == digest => Proved::AsItIs,
+        Some(_) | None => Proved::Before,
+    }
+}
+
+fn started(context: &PlatformContext) -> Option<String> {
+    context.cluster().and_then(|access| access.started)
 }
 
 async fn recorded(context: &PlatformContext) -> Result<Option<proof::Record>, Failure> {
@@ -169,4 +205,37 @@ pub(super) fn unproved(error: proof::ProofError) -> Failure {
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
     Ok(proof::forget(&client, cx.context.platform.as_str(), cx).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proof_without_a_server_succeeds_only_if_the_record_covers_the_platform() {
+        let record = Physical("ConfigMap devplat-system/devplat-proof".to_owned());
+        assert_eq!(without_server(Proved::AsItIs), Ok(record));
+        for unproved in [Proved::Before, Proved::BeforeRestart, Proved::Never] {
+            let failure = without_server(unproved).unwrap_err();
+            assert_eq!(failure.exit, Exit::PartWay, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn restart_of_the_nodes_needs_another_proof() {
+        let recorded = |started: Option<&str>| {
+            let (digest, started) = ("releases".to_owned(), started.map(str::to_owned));
+            Some(proof::Record { digest, started, policies: None })
+        };
+        let judged = |recorded, digest: &str, started: Option<&str>| {
+            judge(recorded, Some(digest.to_owned()), started.map(str::to_owned))
+        };
+        assert_eq!(judged(recorded(Some("a")), "releases", Some("a")), Proved::AsItIs);
+        assert_eq!(judged(recorded(Some("a")), "releases", Some("b")), Proved::BeforeRestart);
+        assert_eq!(judged(recorded(Some("a")), "others", Some("b")), Proved::Before);
+        // A record of an older devplat, and a cluster whose nodes are not devplat's.
+        assert_eq!(judged(recorded(None), "releases", Some("b")), Proved::AsItIs);
+        assert_eq!(judged(recorded(None), "releases", None), Proved::AsItIs);
+        assert_eq!(judged(None, "releases", Some("a")), Proved::Never);
+    }
 }

@@ -4,20 +4,23 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
-use devplat_kubernetes::proof::{self, Patience, Remains};
+use devplat_kubernetes::{
+    proof::{self, Patience, Remains},
+    release::Operator,
+};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_render::ReleaseName;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
-    names::{PROOF_SERVER, release_id},
+    names::{KEY, PROOF_SERVER, release_id},
     proof::{ProofKey, Proved},
     release,
 };
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    context::PlatformContext,
 };
 
 /// The operator may still be starting, and pulling an image takes minutes.
@@ -63,7 +66,10 @@ impl ResourceKind for ProofServer {
         let images =
             self.inputs.images().into_iter().map(|image: ImageName| edges::delivered(&self.inputs, image));
         let releases = [ReleaseName::Crds, ReleaseName::Flavors].map(release_id);
-        let needs = releases.into_iter().chain(images).chain(edges::pulled_through(&self.inputs)).collect();
+        let through = edges::pulled_through(&self.inputs);
+        // The images and the keys decide whether the platform is already proved.
+        let keys = self.inputs.users_with_generated_keys().map(|user| KEY.named(user.as_str()));
+        let needs = releases.into_iter().chain(images).chain(through).chain(keys).collect();
         let cluster = CLUSTER.single();
         Edges { needs, deleted_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
     }
@@ -129,7 +135,7 @@ impl ProofServer {
         let platform = cx.context.platform.as_str();
         let physical = Physical(proof::NAME.to_owned());
         if super::proof::proved(&self.inputs, &cx.context).await? == Proved::AsItIs {
-            proof::clear(&client, platform, cx).await?;
+            proof::clear(&client, platform, Operator::MayStart, cx).await?;
             return Ok(physical);
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
@@ -142,7 +148,7 @@ impl ProofServer {
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
-    Ok(proof::clear(&client, cx.context.platform.as_str(), cx).await?)
+    Ok(proof::clear(&client, cx.context.platform.as_str(), Operator::Installed, cx).await?)
 }
 
 #[cfg(test)]

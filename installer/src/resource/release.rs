@@ -1,6 +1,8 @@
 //! A release: objects in the cluster that are applied together.
 
-use std::{sync::Arc, time::Duration};
+mod order;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use devplat_api::{Slug, name};
 use devplat_kubernetes::{
@@ -9,7 +11,7 @@ use devplat_kubernetes::{
     release::{self, DataLoss, State},
 };
 use devplat_plan::{
-    Action, Change, Edges, Facts, Id, KindName, Owner, Physical, State as Condition, Verdict,
+    Action, Change, Edges, Facts, Graph, Id, KindName, Owner, Physical, Planned, State as Condition, Verdict,
 };
 use devplat_profile::PodSecurity;
 use devplat_render::{Images, ReleaseName};
@@ -17,14 +19,15 @@ use kube::Client;
 use tokio::sync::OnceCell;
 
 use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
+    AnyResource, CLUSTER, Cx, Found, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{BUILD, KEY, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    context::PlatformContext,
 };
+use order::Order;
 
 /// How long a release may take to be ready, with pulls of images and starts of programs on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
@@ -38,6 +41,9 @@ pub(crate) struct Release {
     inputs: Arc<PlatformInputs>,
     /// The trial of the pods of all releases, which the first step of any release makes.
     tried: Arc<OnceCell<()>>,
+    order: Order,
+    /// The report of the data that is deleted with the CRDs, which the first step of any release makes.
+    reported: Arc<OnceCell<()>>,
 }
 
 /// The known facts of a release in the cluster.
@@ -47,8 +53,30 @@ pub(crate) enum Fields {
     Compared(Box<State>),
     /// Found, but not compared, because images or keys of the wanted objects do not exist yet.
     NotRendered,
+    /// Found, but its objects are of kinds whose CRDs are being deleted.
+    LeavesWithCrds,
     /// Found in a run without wanted releases, and not compared.
     Leftover,
+}
+
+impl Fields {
+    fn state(&self) -> Option<&State> {
+        match self {
+            Self::Compared(state) => Some(state),
+            Self::NotRendered | Self::LeavesWithCrds | Self::Leftover => None,
+        }
+    }
+
+    /// Returns the facts of release `name` while CRDs are being deleted: an object that is still as wanted will not stay.
+    fn without_crds(self, name: ReleaseName) -> Self {
+        match (name, self) {
+            (ReleaseName::Flavors | ReleaseName::Users, Self::Compared(state)) => match *state {
+                State::Foreign(_) | State::Absent => Self::Compared(state),
+                State::Leaving(_) | State::Present { .. } => Self::LeavesWithCrds,
+            },
+            (_, fields) => fields,
+        }
+    }
 }
 
 impl ResourceKind for Release {
@@ -64,7 +92,14 @@ impl ResourceKind for Release {
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         let tried: Arc<OnceCell<()>> = Arc::default();
-        let release = |name| Self { name, inputs: Arc::clone(inputs), tried: Arc::clone(&tried) };
+        let reported: Arc<OnceCell<()>> = Arc::default();
+        let release = |name| Self {
+            name,
+            inputs: Arc::clone(inputs),
+            tried: Arc::clone(&tried),
+            order: Order::CrdsFirst,
+            reported: Arc::clone(&reported),
+        };
         Ok(ReleaseName::ALL.map(release).into())
     }
 
@@ -75,7 +110,7 @@ impl ResourceKind for Release {
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
         let mut needs = vec![cluster.clone()];
-        needs.extend(self.name.needs().iter().map(|release| release_id(*release)));
+        needs.extend(self.order.needs(self.name).iter().map(|release| release_id(*release)));
         match self.name {
             ReleaseName::Operator => {
                 let images = self.inputs.images().into_iter();
@@ -121,10 +156,16 @@ impl ResourceKind for Release {
             Ok((state != State::Absent).then(|| Fields::Compared(Box::new(state))))
         });
         let looked = futures::future::try_join_all(looks).await?;
+        let crds = wanted.iter().position(|release| release.name == ReleaseName::Crds);
+        let crds = crds.and_then(|place| looked[place].as_ref()?.state());
+        let crds_leave = Order::of(crds, None) == Order::OperatorFirst;
         let mut all: Vec<Seen<Self>> = wanted
             .iter()
             .zip(looked)
-            .filter_map(|(release, fields)| Some(seen(release.name.as_str(), fields?, context)))
+            .filter_map(|(release, fields)| {
+                let fields = if crds_leave { fields?.without_crds(release.name) } else { fields? };
+                Some(seen(release.name.as_str(), fields, context))
+            })
             .collect();
         let others = recorded.iter().filter(|name| wanted.iter().all(|one| one.name.as_str() != *name));
         all.extend(others.map(|name| seen(name, Fields::Leftover, context)));
@@ -137,6 +178,10 @@ impl ResourceKind for Release {
             Fields::NotRendered => {
                 return Verdict::Differs(vec![Change::in_place("its images or keys are created first")]);
             }
+            Fields::LeavesWithCrds => {
+                let why = "its CRDs are being deleted, and its objects with them";
+                return Verdict::Unknown(why.to_owned());
+            }
             Fields::Leftover => return Verdict::Unknown("not compared".to_owned()),
         };
         match &**state {
@@ -144,7 +189,7 @@ impl ResourceKind for Release {
             State::Leaving(waiting) => {
                 Verdict::Differs(waiting.iter().map(|one| Change::in_place(one.to_string())).collect())
             }
-            State::Present { missing, drifted, surplus, unknown, recorded, not_ready } => {
+            State::Present { missing, drifted, surplus, unknown, recorded, leaving, not_ready } => {
                 let mut changes: Vec<Change> =
                     missing.iter().map(|object| Change::in_place(format!("{object} is missing"))).collect();
                 changes.extend(drifted.iter().map(|drift| {
@@ -156,7 +201,8 @@ impl ResourceKind for Release {
                 if !recorded && changes.is_empty() && unknown.is_empty() {
                     changes.push(Change::in_place("it was not applied completely"));
                 }
-                changes.extend(not_ready.iter().map(|waiting| Change::in_place(waiting.to_string())));
+                let waits = leaving.iter().chain(not_ready);
+                changes.extend(waits.map(|waiting| Change::in_place(waiting.to_string())));
                 match (changes.is_empty(), unknown.first()) {
                     (true, None) => Verdict::Same,
                     (true, Some((object, why))) => Verdict::Unknown(format!("{object} {why}")),
@@ -178,6 +224,9 @@ impl Release {
         let rendered = self.rendered()?;
         let physical = Physical(format!("devplat-release-{}", self.name));
         self.tried.get_or_try_init(|| Box::pin(self.try_pods(&client, cx))).await?;
+        if self.order == Order::OperatorFirst {
+            self.reported.get_or_try_init(|| Box::pin(report_leaving_data(&client, cx))).await?;
+        }
         let marked = release::Release { account: Some(cx.context.account.to_string()), ..rendered };
         release::apply(&client, &marked, cx).await?;
         Ok(physical)
@@ -227,6 +276,42 @@ impl Release {
     }
 }
 
+/// Returns `wanted` with the releases in the order that their found states need.
+pub fn in_order(
+    wanted: Graph<AnyResource>,
+    found: &BTreeMap<Id, Vec<Found>>,
+) -> Result<Graph<AnyResource>, Failure> {
+    let order = order_of(found);
+    if order == Order::CrdsFirst {
+        return Ok(wanted);
+    }
+    let all: Vec<AnyResource> = wanted.iter().cloned().collect();
+    let releases = Wanted::These(&all).of::<Release>().into_iter();
+    let releases = releases.map(|release| AnyResource::new(Release { order, ..release }));
+    let others = all.iter().filter(|resource| resource.id().kind() != RELEASE).cloned();
+    Graph::new(others.chain(releases)).map_err(|error| Failure::of(Exit::Internal, &error))
+}
+
+fn order_of(found: &BTreeMap<Id, Vec<Found>>) -> Order {
+    let state = |name| {
+        let found = found.get(&release_id(name))?.last()?;
+        found.seen.downcast_ref::<Seen<Release>>()?.fields.state()
+    };
+    Order::of(state(ReleaseName::Crds), state(ReleaseName::Flavors))
+}
+
+/// Reports the dev servers and users that are deleted with their CRDs. devplat cannot keep them: Kubernetes does not take
+/// back a deletion.
+async fn report_leaving_data(client: &Client, cx: &Cx) -> Result<(), Failure> {
+    let data = release::leaving_data(client, cx.context.platform.as_str(), cx).await?;
+    if data.deleted_with_crds() {
+        cx.remark(&format!(
+            "being deleted with their CRDs: {data}; homes stay unless their homeRetention is Delete"
+        ));
+    }
+    Ok(())
+}
+
 /// The effect of rejected trials on the run.
 struct Judged {
     remarks: Vec<String>,
@@ -257,10 +342,14 @@ fn judge(refusals: Vec<AdmissionRefusal>) -> Judged {
 fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> {
     let faults: Vec<String> = match &fields {
         Fields::Compared(state) => match &**state {
-            State::Present { not_ready, .. } => not_ready.iter().map(ToString::to_string).collect(),
-            State::Absent | State::Foreign(_) | State::Leaving(_) => Vec::new(),
+            State::Present { leaving, not_ready, .. } => {
+                leaving.iter().chain(not_ready).map(ToString::to_string).collect()
+            }
+            // The step for it waits until they are gone, and creates them again.
+            State::Leaving(leaving) => leaving.iter().map(ToString::to_string).collect(),
+            State::Absent | State::Foreign(_) => Vec::new(),
         },
-        Fields::NotRendered | Fields::Leftover => Vec::new(),
+        Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Vec::new(),
     };
     let owner = match &fields {
         Fields::Compared(state) => match &**state {
@@ -270,22 +359,15 @@ fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> 
             }
             State::Absent | State::Leaving(_) | State::Present { .. } => Owner::Ours,
         },
-        Fields::NotRendered | Fields::Leftover => Owner::Ours,
+        Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Owner::Ours,
     };
-    let leaving = matches!(&fields, Fields::Compared(state) if matches!(**state, State::Leaving(_)));
     let known = ReleaseName::ALL.into_iter().find(|known| known.as_str() == name);
     // A release is deleted after the releases that need it; releases that this version does not know are deleted first.
     let needing =
         ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
-    let state = if leaving {
-        Condition::Leaving
-    } else if faults.is_empty() {
-        Condition::Ready
-    } else {
-        Condition::Degraded(faults)
-    };
+    let state = if faults.is_empty() { Condition::Ready } else { Condition::Degraded(faults) };
     Seen {
         owner,
         state,
@@ -316,79 +398,4 @@ impl Release {
 }
 
 #[cfg(test)]
-mod tests {
-    use devplat_kubernetes::{ObjectRef, Waiting, call::Answer};
-
-    use super::*;
-    use crate::context::testing::context;
-
-    fn refusal(namespace: &str, kind: RefusalKind) -> AdmissionRefusal {
-        let object = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            namespace: Some(namespace.to_owned()),
-            name: "devplat-trial".to_owned(),
-        };
-        let answer =
-            Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
-        AdmissionRefusal { object, kind, answer }
-    }
-
-    #[test]
-    fn every_rejection_is_a_cause_with_its_remedy() {
-        let quota = RefusalKind::ResourceQuota { name: "team".to_owned(), resource: "limits.cpu".to_owned() };
-        let Judged { remarks, failure } = judge(vec![
-            refusal("a", quota),
-            refusal("b", RefusalKind::PodSecurity),
-            refusal("b", RefusalKind::PodSecurity),
-        ]);
-        assert_eq!(remarks, [""; 0]);
-        let failure = failure.unwrap();
-        assert_eq!(failure.exit, Exit::Missing);
-        assert_eq!(failure.causes.len(), 3);
-        assert!(
-            failure.causes[0].starts_with("ResourceQuota team rejects Pod a/devplat-trial for limits.cpu")
-        );
-        assert!(failure.causes[1].starts_with("Pod Security rejects Pod b/devplat-trial"));
-        assert_eq!(failure.hints.len(), 2, "{:?}", failure.hints);
-        assert!(failure.hints[0].contains("operator.resources"), "{:?}", failure.hints);
-    }
-
-    #[test]
-    fn release_whose_objects_are_being_deleted_is_leaving() {
-        let folder = tempfile::tempdir().unwrap();
-        let object = ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: "Namespace".to_owned(),
-            namespace: None,
-            name: "devserver-bastion".to_owned(),
-        };
-        let waiting = Waiting { object, progress: "being deleted".to_owned(), reason: None };
-        let state = |state: State| {
-            let fields = Fields::Compared(Box::new(state));
-            seen("bastion", fields, &context(folder.path())).state
-        };
-        assert_eq!(state(State::Leaving(vec![waiting.clone()])), Condition::Leaving);
-        let present = State::Present {
-            missing: Vec::new(),
-            drifted: Vec::new(),
-            unknown: Vec::new(),
-            surplus: Vec::new(),
-            recorded: true,
-            not_ready: vec![waiting],
-        };
-        let fault = "waiting for Namespace devserver-bastion: being deleted";
-        assert_eq!(state(present), Condition::Degraded(vec![fault.to_owned()]));
-    }
-
-    #[test]
-    fn denial_of_a_trial_by_a_webhook_is_only_a_remark() {
-        let Judged { remarks, failure } = judge(vec![refusal("a", RefusalKind::WebhookDenied)]);
-        assert_eq!(failure, None);
-        let text = "in a dry run, an admission webhook rejects Pod a/devplat-trial: the API server answered 403 \
-                    Forbidden: no";
-        assert_eq!(remarks, [text]);
-        let both = judge(vec![refusal("a", RefusalKind::WebhookDenied), refusal("a", RefusalKind::Other)]);
-        assert_eq!((both.remarks.len(), both.failure.map(|failure| failure.causes.len())), (1, Some(1)));
-    }
-}
+mod tests;

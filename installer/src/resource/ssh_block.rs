@@ -1,6 +1,9 @@
 //! The managed block in the user's `~/.ssh/config`: one `Include` of a file of devplat's, between two marks. It is
 //! added only on request (`devplat ssh-config`), and the rest of the file stays byte for byte.
 
+mod file;
+mod lines;
+
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
@@ -18,12 +21,14 @@ use super::{
     ssh_config::{self, Host, quoted},
 };
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    state::{self, StateFolder},
+    state::StateFolder,
     ui::Ui,
-    context::PlatformContext,
 };
+use file::UserFile;
+use lines::{Block, BlockState, Remains, Split, Unclear};
 
 /// The managed block.
 #[derive(Clone)]
@@ -34,8 +39,8 @@ pub(crate) struct SshBlock {
 /// The known facts of the block.
 #[derive(Clone)]
 pub(crate) struct Fields {
-    /// The content of the user's file.
-    text: String,
+    /// Its state in the user's file.
+    block: BlockState,
     /// The content of the included file; `None` if it is absent.
     hosts: Option<String>,
     /// The content of the ssh configuration in the state folder; `None` if it is absent.
@@ -70,22 +75,26 @@ impl ResourceKind for SshBlock {
     }
 
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        let Ok(file) = user_file(&context.surroundings) else { return Ok(Vec::new()) };
-        let text = read(&file)?;
-        let platform = context.platform.as_str();
-        if cut(&text, platform).is_none() {
-            return Ok(Vec::new());
-        }
+        let Ok(path) = user_file(&context.surroundings) else { return Ok(Vec::new()) };
+        let file = match UserFile::open(path) {
+            Ok(file) => file,
+            // An unreadable file of the user must not stop an `up` without a request for a block.
+            Err(_) if !wanted.is_nothing() && wanted.of::<Self>().is_empty() => return Ok(Vec::new()),
+            Err(failure) => return Err(failure),
+        };
+        let Opened { file, block: _, split } = Opened::of(file, context.platform.as_str(), &context.state)?;
+        let Some(Split { state: block, rest: _ }) = split else { return Ok(Vec::new()) };
         let state = &context.state;
         // A deletion needs only the block.
         let of_state = |path: &Path| if wanted.is_nothing() { Ok(None) } else { state.read(path) };
         let (hosts, config) = (of_state(&hosts_file(state))?, of_state(&state.ssh_config())?);
-        let fields = Fields { text, hosts, config };
-        Ok(vec![Seen::ours(SSH_BLOCK.single(), file.display().to_string(), fields, Some(()))])
+        let physical = file.path().display().to_string();
+        let fields = Fields { block, hosts, config };
+        Ok(vec![Seen::ours(SSH_BLOCK.single(), physical, fields, Some(()))])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        compare(&seen.fields, self.inputs.platform.as_str(), &self.inputs.state)
+        compare(&seen.fields)
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
@@ -93,32 +102,98 @@ impl ResourceKind for SshBlock {
     }
 }
 
-/// Compares the block and the included file with the state folder and the ssh configuration in it.
-fn compare(fields: &Fields, platform: &str, state: &StateFolder) -> Verdict {
-    let Fields { text, hosts, config } = fields;
-    let what = match (hosts, config) {
-        _ if !text.contains(&block(platform, state)) => "the block names another file",
-        (Some(hosts), Some(config)) if follows(hosts, config) => return Verdict::Same,
-        (Some(_), Some(_)) => "the bastion's address or the users have changed",
-        (None, _) => "the included file is missing",
-        (Some(_), None) => "the ssh configuration is missing",
+/// Compares the block and the included file with the ssh configuration in the state folder.
+fn compare(fields: &Fields) -> Verdict {
+    let Fields { block, hosts, config } = fields;
+    let what = match (block, hosts, config) {
+        (BlockState::Damaged, _, _) => "the block is damaged or double",
+        (BlockState::Elsewhere, _, _) => "the block names another file",
+        (BlockState::Current, Some(hosts), Some(config)) if follows(hosts, config) => return Verdict::Same,
+        (BlockState::Current, Some(_), Some(_)) => "the bastion's address or the users have changed",
+        (BlockState::Current, None, _) => "the included file is missing",
+        (BlockState::Current, Some(_), None) => "the ssh configuration is missing",
     };
     Verdict::Differs(vec![Change::in_place(what)])
 }
 
+/// A user's file and the block of a platform in it.
+struct Opened {
+    file: UserFile,
+    block: Block,
+    /// `None` if the file has no line of the block.
+    split: Option<Split>,
+}
+
+impl Opened {
+    /// Splits a file. Fails if it is unclear whether a line beside half of a block is devplat's or the user's.
+    fn of(file: UserFile, platform: &str, state: &StateFolder) -> Result<Self, Failure> {
+        let block = Block::of(platform, &hosts_file(state));
+        let split = block.split(file.text()).map_err(|unclear| rejected(unclear, platform, &file))?;
+        Ok(Self { file, block, split })
+    }
+
+    /// Returns the file with one block, at the top because OpenSSH uses the first value that it finds. Fails if the file
+    /// cannot be created.
+    fn with_block(&self) -> Result<Vec<u8>, Failure> {
+        let rest = match (self.file.absent()?, &self.split) {
+            (Some(created), _) => created.line().as_bytes(),
+            (None, Some(split)) => split.rest.as_slice(),
+            (None, None) => self.file.text(),
+        };
+        Ok([self.block.text().as_bytes(), rest].concat())
+    }
+
+    /// Removes the block, and the file if devplat created it and no other line is in it.
+    fn remove(self) -> Result<(), Failure> {
+        let Self { file, block: _, split } = self;
+        match split.map(|split| lines::remains(split.rest)) {
+            None => Ok(()),
+            Some(Remains::Text(text)) => file.replace(&text),
+            Some(Remains::Nothing(created)) => file.delete(created),
+        }
+    }
+}
+
+fn rejected(unclear: Unclear, platform: &str, file: &UserFile) -> Failure {
+    let Unclear { mark, include } = unclear;
+    let (path, first, second) = (file.path().display(), mark.min(include), mark.max(include));
+    let why = format!(
+        "{path}:{mark}: this line is half of the block of platform {platform}, and line {include} may be devplat's or yours"
+    );
+    Failure::new(Exit::Usage, why).hint(format!(
+        "if devplat wrote both, delete lines {first} and {second}; if line {include} is yours, delete only line {mark}"
+    ))
+}
+
+fn opened(surroundings: &Surroundings, platform: &str, state: &StateFolder) -> Result<Opened, Failure> {
+    Opened::of(UserFile::open(user_file(surroundings)?)?, platform, state)
+}
+
+fn opened_in(context: &PlatformContext) -> Result<Opened, Failure> {
+    opened(&context.surroundings, context.platform.as_str(), &context.state)
+}
+
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let file = user_file(&cx.context.surroundings)?;
-    let platform = cx.context.platform.as_str();
-    if cut(&read(&file)?, platform).is_none() {
+    let opened = opened_in(&cx.context)?;
+    if opened.split.is_none() {
         return Ok(());
     }
-    let physical = Physical(file.display().to_string());
-    let work = async { remove(&file, platform) };
+    let physical = Physical(opened.file.path().display().to_string());
+    let work = async { opened.remove() };
     cx.call(format!("remove the block from {physical}"), |()| Some(physical), work).await
 }
 
+/// Fails if the user's file does not permit a block. Writes nothing.
+pub(crate) fn check(surroundings: &Surroundings, platform: &str, state: &StateFolder) -> Result<(), Failure> {
+    opened(surroundings, platform, state)?.with_block().map(drop)
+}
+
 /// Adds the block outside of a plan, as a step with its own entries in the journal.
-pub(crate) async fn add_alone(inputs: &PlatformInputs, context: &Arc<PlatformContext>, ui: &Ui) -> Result<(), Failure> {
+pub(crate) async fn add_alone(
+    inputs: &PlatformInputs,
+    context: &Arc<PlatformContext>,
+    ui: &Ui,
+) -> Result<(), Failure> {
     let cx = Cx::alone(Arc::clone(context), SSH_BLOCK.single(), Action::Create, ui.clone())?;
     cx.ended(write(inputs, &cx).await).map(drop)
 }
@@ -129,6 +204,18 @@ pub(crate) async fn remove_alone(context: &Arc<PlatformContext>, ui: &Ui) -> Res
     cx.ended(delete(&cx).await)
 }
 
+/// Removes the block outside of a step, for a state folder that may be damaged. Without a home folder there is none.
+pub(crate) fn remove(
+    surroundings: &Surroundings,
+    platform: &str,
+    state: &StateFolder,
+) -> Result<(), Failure> {
+    match &surroundings.home {
+        Some(_) => opened(surroundings, platform, state)?.remove(),
+        None => Ok(()),
+    }
+}
+
 /// Returns the path of the user's own ssh configuration.
 pub(crate) fn user_file(surroundings: &Surroundings) -> Result<PathBuf, Failure> {
     let home = surroundings.home.as_ref();
@@ -136,88 +223,45 @@ pub(crate) fn user_file(surroundings: &Surroundings) -> Result<PathBuf, Failure>
     Ok(home.join(".ssh/config"))
 }
 
-/// Writes the included file, then the block at the top of the user's file, because OpenSSH uses the first value it
-/// finds.
+/// Writes the included file, then the block. A file that does not permit a block is rejected before both.
 async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
     let context = &cx.context;
+    opened_in(context)?.with_block()?;
     let host = ssh_config::host(inputs, context).await?;
-    let host = host.ok_or_else(|| {
-        Failure::new(Exit::PartWay, "the bastion has no address yet")
-            .hint(format!("`{}` waits for it", context.command("up")))
+    let host = host.map_err(|why| {
+        Failure::of(Exit::PartWay, &why).hint(format!("`{}` waits for it", context.command("up")))
     })?;
     context.state.make_ssh()?;
     cx.write_file(&hosts_file(&context.state), &hosts(&host, &context.state)).await?;
-    let file = user_file(&context.surroundings)?;
-    let physical = Physical(file.display().to_string());
-    let text = read(&file)?;
-    let platform = context.platform.as_str();
-    let rest = cut(&text, platform).unwrap_or_else(|| text.clone());
-    let wanted = block(platform, &context.state) + &rest;
-    if wanted != text {
-        let work = async { replace(&file, &wanted) };
+    // Opened again, because the user may have changed it in the meantime.
+    let opened = opened_in(context)?;
+    let wanted = opened.with_block()?;
+    let physical = Physical(opened.file.path().display().to_string());
+    if wanted != opened.file.text() {
+        let work = async { opened.file.replace(&wanted) };
         cx.call(format!("write the block into {physical}"), |()| Some(physical.clone()), work).await?;
     }
     Ok(physical)
 }
 
-/// Removes the block from the user's file.
-pub(crate) fn remove(file: &Path, platform: &str) -> Result<(), Failure> {
-    let text = read(file)?;
-    match cut(&text, platform) {
-        Some(rest) => replace(file, &rest),
-        None => Ok(()),
-    }
-}
-
 /// Returns the names of the other platforms with a block in the user's file.
 pub(crate) fn others(file: &Path, platform: &str) -> Result<Vec<String>, Failure> {
-    Ok(platforms(&read(file)?).into_iter().filter(|other| other != platform).collect())
+    let file = UserFile::open(file.to_owned())?;
+    Ok(lines::platforms(file.text()).into_iter().filter(|other| other != platform).collect())
 }
 
-fn platforms(text: &str) -> Vec<String> {
-    let begin = text.lines().filter_map(|line| line.strip_prefix("# >>> devplat ")?.split_once(": "));
-    begin.map(|(name, _)| name.to_owned()).collect()
-}
-
-/// Returns command lines to try.
+/// Returns command lines to try. Only users with generated keys are named in the jump of the included file.
 pub(crate) fn example(inputs: &PlatformInputs) -> String {
     let platform = &inputs.platform;
-    let user = inputs.users_with_generated_keys().next().map_or("alice".to_owned(), ToString::to_string);
-    format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh mydev.dev-{user}")
+    let generated = inputs.users_with_generated_keys().next();
+    let named = generated.or_else(|| inputs.profile.users.keys().next());
+    let user = named.map_or("alice".to_owned(), ToString::to_string);
+    let jump = if generated.is_some() { String::new() } else { format!("-J {user}@{platform} ") };
+    format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh {jump}mydev.dev-{user}")
 }
 
 fn hosts_file(state: &StateFolder) -> PathBuf {
     state.path().join("ssh/hosts")
-}
-
-fn block(platform: &str, state: &StateFolder) -> String {
-    let (begin, end) = marks(platform);
-    format!("{begin}\nInclude {}\n{end}\n", included(&hosts_file(state)))
-}
-
-/// Returns a path as a pattern for `Include`. Only newer versions of OpenSSH expand `%` and `$` in it; `?` matches any
-/// one character in all versions.
-fn included(path: &Path) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+ ".contains(c);
-    let text: String = path.display().to_string().chars().map(|c| if plain(c) { c } else { '?' }).collect();
-    if text.contains(' ') { format!("\"{text}\"") } else { text }
-}
-
-fn marks(platform: &str) -> (String, String) {
-    (
-        format!("# >>> devplat {platform}: written by `devplat ssh-config`, removed by `devplat destroy`"),
-        format!("# <<< devplat {platform}"),
-    )
-}
-
-/// Returns the text without the platform's block; `None` if it has no block.
-fn cut(text: &str, platform: &str) -> Option<String> {
-    let (begin, end) = marks(platform);
-    let lines: Vec<&str> = text.split_inclusive('\n').collect();
-    let is = |line: &str, mark: &str| line.trim_end_matches(['\r', '\n']) == mark;
-    let first = lines.iter().position(|line| is(line, &begin))?;
-    let last = first + lines[first..].iter().position(|line| is(line, &end))?;
-    Some(lines[..first].concat() + &lines[last + 1..].concat())
 }
 
 /// Returns the included file: the bastion has the platform's name, and dev servers behind it have names
@@ -254,33 +298,6 @@ fn follows(hosts: &str, config: &str) -> bool {
     ["HostName ", "Port ", "IdentityFile "].iter().all(|key| of(hosts, key) == of(config, key))
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
-    let bytes = state::read_file(file).map_err(|error| {
-        Failure::of(Exit::Missing, &error).while_doing(format!("cannot read {}", file.display()))
-    })?;
-    String::from_utf8(bytes.unwrap_or_default()).map_err(|_| {
-        Failure::new(Exit::Usage, format!("{} is not UTF-8, so devplat does not change it", file.display()))
-            .hint("use the file that the status of the platform names: ssh -F")
-    })
-}
-
-/// Replaces the file. A symbolic link stays a link, and the file keeps its mode.
-fn replace(file: &Path, text: &str) -> Result<(), Failure> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    let failed = |error: std::io::Error| {
-        Failure::of(Exit::Missing, &error)
-            .while_doing(format!("cannot write {}", file.display()))
-            .hint("make it writable, or use the file that the status of the platform names: ssh -F")
-    };
-    if let Some(folder) = file.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
-    }
-    let real = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    let mode = std::fs::metadata(&real).map_or(0o600, |about| about.permissions().mode());
-    state::replace_file(&real, text.as_bytes()).map_err(failed)?;
-    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(mode)).map_err(failed)
-}
-
 #[cfg(test)]
 mod tests {
     use devplat_profile::PlatformName;
@@ -289,35 +306,6 @@ mod tests {
 
     fn state() -> StateFolder {
         StateFolder::below(Path::new("/home/ada/.local/state/devplat"), &PlatformName::default())
-    }
-
-    #[test]
-    fn removal_of_the_block_keeps_the_rest() {
-        let own = "Host *\r\n  ForwardAgent no\n# <<< devplat other\n";
-        let text = format!("{}{own}", block("devplat", &state()));
-        assert_eq!(cut(&text, "devplat").as_deref(), Some(own));
-        assert_eq!(cut(&text, "devplat2"), None);
-        assert_eq!(cut(own, "devplat"), None);
-        let twice = format!("{own}{}", block("devplat", &state()));
-        assert_eq!(cut(&twice, "devplat").as_deref(), Some(own));
-    }
-
-    #[test]
-    fn blocks_are_listed_by_platform() {
-        let text = format!("{}Host *\n{}", block("b", &state()), block("a", &state()));
-        assert_eq!(platforms(&text), ["b", "a"]);
-        assert!(platforms("# >>> devplat\nHost *\n").is_empty());
-    }
-
-    #[test]
-    fn path_of_the_included_file_matches_itself_in_every_version_of_openssh() {
-        for (path, pattern) in [
-            ("/home/ada/.local/state/hosts", "/home/ada/.local/state/hosts"),
-            ("/home/%h/[a] \"b\"/hosts", "\"/home/?h/?a? ?b?/hosts\""),
-            ("/home/${HOME}/a*b/hosts", "/home/??HOME?/a?b/hosts"),
-        ] {
-            assert_eq!(included(Path::new(path)), pattern);
-        }
     }
 
     #[test]
@@ -340,20 +328,85 @@ mod tests {
     #[test]
     fn block_without_a_current_included_file_differs() {
         let host = "Host devplat\n  HostName 127.0.0.1\n  Port 41022\n";
-        let of = |text: String, hosts: Option<&str>, config: Option<&str>| {
-            let fields = Fields { text, hosts: hosts.map(str::to_owned), config: config.map(str::to_owned) };
-            match compare(&fields, "devplat", &state()) {
+        let of = |block, hosts: Option<&str>, config: Option<&str>| {
+            let fields = Fields { block, hosts: hosts.map(str::to_owned), config: config.map(str::to_owned) };
+            match compare(&fields) {
                 Verdict::Differs(changes) => changes[0].to_string(),
                 verdict => format!("{verdict:?}"),
             }
         };
-        let text = || format!("{}Host mine\n", block("devplat", &state()));
-        assert_eq!(of(text(), Some(host), Some(host)), "Same");
+        let current = BlockState::Current;
+        assert_eq!(of(current, Some(host), Some(host)), "Same");
         let moved = host.replace("41022", "41023");
         let changed = "the bastion's address or the users have changed";
-        assert_eq!(of(text(), Some(&moved), Some(host)), changed);
-        assert_eq!(of(text(), None, Some(host)), "the included file is missing");
-        let elsewhere = text().replace("/home/ada", "/home/bob");
-        assert_eq!(of(elsewhere, Some(host), Some(host)), "the block names another file");
+        assert_eq!(of(current, Some(&moved), Some(host)), changed);
+        assert_eq!(of(current, None, Some(host)), "the included file is missing");
+        assert_eq!(of(BlockState::Elsewhere, Some(host), Some(host)), "the block names another file");
+        assert_eq!(of(BlockState::Damaged, Some(host), Some(host)), "the block is damaged or double");
+    }
+
+    /// Returns a home folder with this configuration, and the surroundings with it.
+    fn home(config: Option<&str>) -> (tempfile::TempDir, Surroundings) {
+        let home = tempfile::tempdir().unwrap();
+        if let Some(config) = config {
+            std::fs::create_dir(home.path().join(".ssh")).unwrap();
+            std::fs::write(home.path().join(".ssh/config"), config).unwrap();
+        }
+        let surroundings = Surroundings::new([("PATH", "/usr/bin")], Some(home.path().to_owned()));
+        (home, surroundings)
+    }
+
+    fn add(surroundings: &Surroundings, platform: &str) {
+        let opened = opened(surroundings, platform, &state()).unwrap();
+        opened.file.replace(&opened.with_block().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn created_file_and_folder_are_deleted_with_the_last_block() {
+        let (home, surroundings) = home(None);
+        let file = home.path().join(".ssh/config");
+        add(&surroundings, "devplat");
+        add(&surroundings, "team-a");
+        add(&surroundings, "devplat");
+        assert_eq!(others(&file, "devplat").unwrap(), ["team-a"]);
+        remove(&surroundings, "devplat", &state()).unwrap();
+        assert!(file.exists());
+        remove(&surroundings, "team-a", &state()).unwrap();
+        assert!(!home.path().join(".ssh").exists());
+        // Nothing is left to remove.
+        remove(&surroundings, "team-a", &state()).unwrap();
+    }
+
+    #[test]
+    fn file_of_the_user_stays_even_if_it_is_empty() {
+        for config in ["", "Host mine\n"] {
+            let (home, surroundings) = home(Some(config));
+            add(&surroundings, "devplat");
+            remove(&surroundings, "devplat", &state()).unwrap();
+            assert_eq!(std::fs::read_to_string(home.path().join(".ssh/config")).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn damaged_block_becomes_one_whole_block() {
+        let begin = Block::of("devplat", &hosts_file(&state())).text();
+        let begin = begin.lines().next().unwrap();
+        let (home, surroundings) = home(Some(&format!("Host mine\n{begin}\n{begin}\n")));
+        add(&surroundings, "devplat");
+        let text = std::fs::read_to_string(home.path().join(".ssh/config")).unwrap();
+        assert_eq!(text, Block::of("devplat", &hosts_file(&state())).text() + "Host mine\n");
+    }
+
+    #[test]
+    fn unclear_block_is_rejected_with_its_lines() {
+        let begin = Block::of("devplat", &hosts_file(&state())).text();
+        let begin = begin.lines().next().unwrap();
+        let (_home, surroundings) = home(Some(&format!("Host mine\n{begin}\nInclude work\n")));
+        let failure = check(&surroundings, "devplat", &state()).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("/.ssh/config:2: "), "{failure:?}");
+        assert!(failure.hints[0].contains("delete lines 2 and 3"), "{failure:?}");
+        assert_eq!(remove(&surroundings, "devplat", &state()), Err(failure));
+        assert!(check(&surroundings, "other", &state()).is_ok());
     }
 }

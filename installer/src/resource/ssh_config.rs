@@ -11,14 +11,14 @@ use devplat_profile::{Exposure, PlatformName};
 use devplat_render::ReleaseName;
 
 use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, import,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     names::{SSH_CONFIG, release_id},
 };
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
-    context::PlatformContext,
 };
 
 pub(super) use text::{Host, quoted};
@@ -57,8 +57,8 @@ pub(crate) struct Fields {
     config: Option<String>,
     /// The content of `known_hosts`; `None` if it is absent.
     known_hosts: Option<String>,
-    /// The present SSH host; `None` while it is unknown.
-    host: Option<Host>,
+    /// The present SSH host, or why there is none yet.
+    host: Result<Host, NoHost>,
 }
 
 impl ResourceKind for SshConfig {
@@ -114,15 +114,15 @@ impl ResourceKind for SshConfig {
     async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
         let begun = tokio::time::Instant::now();
         loop {
-            if let Some(host) = host(&self.inputs, &cx.context).await? {
-                return self.write(&host, cx).await;
-            }
+            let why = match host(&self.inputs, &cx.context).await? {
+                Ok(host) => return self.write(&host, cx).await,
+                Err(why) => why,
+            };
             if begun.elapsed() > PATIENCE {
-                return Err(Failure::new(Exit::PartWay, "the bastion has no address").hint(
-                    "read `kubectl -n devserver-bastion describe service bastion`, then run the same command, which waits again",
-                ));
+                let again = "then run the same command, which waits again";
+                return Err(Failure::of(Exit::PartWay, &why).hint(format!("read `{}`, {again}", why.look())));
             }
-            cx.report("waiting for Service devserver-bastion/bastion: no address yet");
+            cx.report(format!("waiting: {why}"));
             cx.pause(Duration::from_millis(500)).await?;
         }
     }
@@ -131,7 +131,7 @@ impl ResourceKind for SshConfig {
 impl SshConfig {
     /// Writes the files, if the address is known. A load balancer may have none yet; [`ResourceKind::settle`] waits for it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        if let Some(host) = host(&self.inputs, &cx.context).await? {
+        if let Ok(host) = host(&self.inputs, &cx.context).await? {
             self.write(&host, cx).await?;
         }
         Ok(Physical(cx.context.state.ssh_config().display().to_string()))
@@ -155,8 +155,9 @@ impl SshConfig {
 /// Compares the files with those of the present host.
 fn compare(fields: &Fields, state: &StateFolder) -> Verdict {
     let Fields { config, known_hosts, host } = fields;
-    let Some(host) = host else {
-        return Verdict::Unknown("the bastion has no address yet".to_owned());
+    let host = match host {
+        Ok(host) => host,
+        Err(why) => return Verdict::Unknown(why.to_string()),
     };
     let [current, authority] = texts(host, state);
     let changes: Vec<Change> = [
@@ -182,27 +183,56 @@ fn texts(host: &Host, state: &StateFolder) -> [String; 2] {
     [host.config(state), host.known_hosts()]
 }
 
-/// Returns the SSH host of the platform from this machine; `None` while the bastion has no address or the operator has
-/// created no authority.
-pub(super) async fn host(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Option<Host>, Failure> {
+/// The reason why a platform has no SSH host yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NoHost {
+    /// The operator has not published the key that clients trust.
+    #[error(
+        "the operator has not published the host authority yet: ConfigMap devserver-bastion/ssh-authorities"
+    )]
+    Authority,
+    /// The bastion cannot be reached from this machine.
+    #[error("the bastion has no address yet: Service devserver-bastion/bastion")]
+    Address,
+}
+
+impl NoHost {
+    /// Returns the command line that shows the cause.
+    fn look(self) -> &'static str {
+        match self {
+            Self::Authority => "kubectl -n devserver-operator-system logs deployment/devserver-operator",
+            Self::Address => "kubectl -n devserver-bastion describe service bastion",
+        }
+    }
+}
+
+/// Returns the SSH host of the platform from this machine, or why there is none yet.
+pub(super) async fn host(
+    inputs: &PlatformInputs,
+    context: &PlatformContext,
+) -> Result<Result<Host, NoHost>, Failure> {
     let client = context.client().await?;
-    let authority = bastion::host_authority(&client, context).await?;
-    let (Some(authority), Some(route)) = (authority, route(inputs, context).await?) else { return Ok(None) };
+    let Some(authority) = bastion::host_authority(&client, context).await? else {
+        return Ok(Err(NoHost::Authority));
+    };
+    let Some(route) = route(inputs, context).await? else { return Ok(Err(NoHost::Address)) };
     let authority = authority.to_openssh().map_err(|error| Failure::of(Exit::Internal, &error))?;
     let (address, port) = match route {
         Route::Address { host, port } => (host, port),
         Route::PortForward => ("127.0.0.1".to_owned(), forwarded_port(&context.platform)),
     };
     let users = inputs.users_with_generated_keys().map(ToString::to_string).collect();
-    Ok(Some(Host { platform: inputs.platform.to_string(), address, port, authority, users }))
+    Ok(Ok(Host { platform: inputs.platform.to_string(), address, port, authority, users }))
 }
 
 /// Returns the route to the bastion from this machine; `None` while its load balancer has no address.
-pub(super) async fn route(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Option<Route>, Failure> {
+pub(super) async fn route(
+    inputs: &PlatformInputs,
+    context: &PlatformContext,
+) -> Result<Option<Route>, Failure> {
     match (inputs.maker(), inputs.profile.bastion.exposure) {
         (Some(maker), Exposure::NodePort(port)) => {
-            let label = import::node_label(maker, context.platform.as_str());
-            let nodes = import::nodes(context.engine()?, &label).await?;
+            let nodes = maker.nodes(context.engine()?, context.platform.as_str()).await?;
             let bound = nodes.iter().find_map(|node| node.binding(port));
             Ok(bound.map(|bound| Route::Address { host: bound.reached_at().to_string(), port: bound.port }))
         }
@@ -242,11 +272,10 @@ mod tests {
             users: vec!["demo".to_owned()],
         };
         let [config, known_hosts] = texts(&host, &state);
-        let written =
-            Fields { config: Some(config), known_hosts: Some(known_hosts), host: Some(host.clone()) };
+        let written = Fields { config: Some(config), known_hosts: Some(known_hosts), host: Ok(host.clone()) };
         assert_eq!(compare(&written, &state), Verdict::Same);
         let differs = |host: Host| -> Vec<String> {
-            match compare(&Fields { host: Some(host), ..written.clone() }, &state) {
+            match compare(&Fields { host: Ok(host), ..written.clone() }, &state) {
                 Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect(),
                 verdict => vec![format!("{verdict:?}")],
             }
@@ -258,7 +287,20 @@ mod tests {
         let lost = Fields { known_hosts: None, ..written.clone() };
         let missing = Verdict::Differs(vec![Change::in_place("ssh/known_hosts is missing")]);
         assert_eq!(compare(&lost, &state), missing);
-        let unknown = compare(&Fields { host: None, ..written }, &state);
-        assert_eq!(unknown, Verdict::Unknown("the bastion has no address yet".to_owned()));
+    }
+
+    #[test]
+    fn absent_authority_and_absent_address_have_a_message_each() {
+        let state = StateFolder::below(std::path::Path::new("/state"), &PlatformName::default());
+        let why = |why: NoHost| {
+            let fields = Fields { config: None, known_hosts: None, host: Err(why) };
+            match compare(&fields, &state) {
+                Verdict::Unknown(why) => why,
+                verdict => format!("{verdict:?}"),
+            }
+        };
+        let (authority, address) = (why(NoHost::Authority), why(NoHost::Address));
+        assert!(authority.contains("host authority") && !authority.contains("address"), "{authority}");
+        assert!(address.contains("has no address") && !address.contains("authority"), "{address}");
     }
 }

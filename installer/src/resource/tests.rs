@@ -7,6 +7,8 @@ use devplat_plan::{Action, Change, Edges, Facts, KindName, Requirement, Verdict}
 use super::*;
 use crate::ui::Ui;
 
+mod new_first;
+
 /// A kind whose resources are as wanted or have to be replaced.
 #[derive(Clone, Default)]
 pub(crate) struct Toy {

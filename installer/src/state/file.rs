@@ -1,9 +1,13 @@
-//! Atomic replacement of files.
+//! Atomic replacement of files, and remedies for those that cannot be used.
 
 use std::{
-    io::{self, Write},
+    fs::File,
+    io::{self, Read, Write},
     path::Path,
 };
+
+/// The largest file that is read, in bytes. A remembered profile has at most 16 MiB, and six times as much as JSON.
+const LARGEST: u64 = 128 << 20;
 
 /// Writes `bytes` to a file beside `path`, readable only for its user, and renames it. Readers of `path` get either the
 /// old or the new content, even if this run is killed.
@@ -16,9 +20,75 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Reads `path`; `None` if it is absent.
 pub fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(Some(bytes))
+}
+
+/// Returns the remedy for a file or folder at `path` in the state folder that cannot be read or written.
+pub fn remedy(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::IsADirectory => {
+            format!("{path} is a folder where devplat keeps a file: move it away, then run the same command")
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => format!(
+            "a file is where devplat keeps a folder, at {path} or above it: move it away, or name another folder in \
+             DEVPLAT_STATE_DIR"
+        ),
+        io::ErrorKind::FileTooLarge => {
+            format!("{path} is too large to be devplat's: move it away, then run the same command")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space there, or name another folder in DEVPLAT_STATE_DIR".to_owned()
+        }
+        _ => "make it readable and writable for this account, or name another folder in DEVPLAT_STATE_DIR"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folder_in_place_of_a_file_is_named_in_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        std::fs::create_dir(&path).unwrap();
+        let error = read_file(&path).unwrap_err();
+        let said = remedy(&path, &error);
+        assert!(said.starts_with(&format!("{} is a folder ", path.display())), "{said}");
+        let error = replace_file(&path, b"x").unwrap_err();
+        assert_eq!(remedy(&path, &error), said);
+    }
+
+    #[test]
+    fn file_in_place_of_a_folder_is_moved_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("devplat");
+        std::fs::write(&file, "").unwrap();
+        for error in [
+            read_file(&file.join("kubeconfig")).unwrap_err(),
+            std::fs::DirBuilder::new().recursive(true).create(&file).unwrap_err(),
+            std::fs::DirBuilder::new().recursive(true).create(file.join("below")).unwrap_err(),
+        ] {
+            let said = remedy(&file, &error);
+            assert!(said.starts_with("a file is where devplat keeps a folder"), "{error}: {said}");
+        }
+    }
+
+    #[test]
+    fn unreadable_file_is_made_readable() {
+        let said = remedy(Path::new("x"), &io::ErrorKind::PermissionDenied.into());
+        assert!(said.starts_with("make it readable and writable for this account"), "{said}");
     }
 }

@@ -3,10 +3,13 @@
 //! process.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     os::{
         linux::net::SocketAddrExt,
-        unix::net::{SocketAddr, UnixListener, UnixStream},
+        unix::{
+            fs::MetadataExt,
+            net::{SocketAddr, UnixListener, UnixStream},
+        },
     },
     path::Path,
 };
@@ -61,9 +64,18 @@ impl Lock {
         let file = opened.map_err(LockError::Io)?;
         match FileExt::try_lock(&file) {
             Ok(()) => Ok(Self { _file: file }),
-            Err(fs4::TryLockError::WouldBlock) => Err(LockError::Held(holder_of(&file))),
+            Err(fs4::TryLockError::WouldBlock) => {
+                let process = file.metadata().ok().and_then(|about| locked_by(&about));
+                Err(LockError::Held(holder(process)))
+            }
             Err(fs4::TryLockError::Error(error)) => Err(LockError::Io(error)),
         }
+    }
+
+    /// Returns the process that has locked the file at `path`, without locking it; `None` if no visible process has.
+    pub fn holder(path: &Path) -> Option<Holder> {
+        let process = locked_by(&fs::metadata(path).ok()?)?;
+        Some(holder(Some(process)))
     }
 }
 
@@ -86,20 +98,26 @@ impl EngineLock {
     }
 }
 
-/// Returns the process that holds the lock of `file`, from /proc/locks; unknown if it is in another container.
-fn holder_of(file: &File) -> Holder {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(about) = file.metadata() else { return holder(None) };
-    let (major, minor) = (rustix::fs::major(about.dev()), rustix::fs::minor(about.dev()));
-    let place = format!("{major:02x}:{minor:02x}:{}", about.ino());
+/// Returns the process that has locked a file, from /proc/locks; `None` if none has, or one in another container.
+fn locked_by(about: &Metadata) -> Option<u32> {
+    let device = format!("{:02x}:{:02x}", rustix::fs::major(about.dev()), rustix::fs::minor(about.dev()));
     // Such as `1: FLOCK  ADVISORY  WRITE 4711 fe:00:131090 0 EOF`.
     let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-    let process = locks.lines().find_map(|line| {
+    locks.lines().find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [_, "FLOCK", _, "WRITE", process, at, ..] = fields[..] else { return None };
-        (at == place).then(|| process.parse().ok()).flatten()
-    });
-    holder(process)
+        let (on, inode) = at.rsplit_once(':')?;
+        let process = process.parse().ok()?;
+        let same_inode = inode.parse::<u64>().is_ok_and(|inode| inode == about.ino());
+        (same_inode && (on == device || has_open(process, about))).then_some(process)
+    })
+}
+
+/// Returns whether a process has a file open. On btrfs and overlayfs, /proc/locks names another device than the file has.
+fn has_open(process: u32, about: &Metadata) -> bool {
+    let files = fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let mut found = files.filter_map(|file| fs::metadata(file.path()).ok());
+    found.any(|open| (open.dev(), open.ino()) == (about.dev(), about.ino()))
 }
 
 fn holder(process: Option<u32>) -> Holder {

@@ -2,77 +2,34 @@
 //! resources by their marks.
 
 mod decisions;
+mod error;
 mod file;
 mod lock;
+mod owner;
+mod store;
 
-pub use decisions::{Decisions, Location, RememberedDelivery, RememberedFile};
-pub use file::{read_file, replace_file};
+pub use decisions::{Damage, Decisions, Location, RememberedDelivery, RememberedFile};
+pub use error::StateError;
+pub use file::{read_file, remedy, replace_file};
 pub use lock::{EngineLock, Holder, Lock, LockError};
+pub use owner::account_name;
+pub use store::StoreError;
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
 use devplat_profile::PlatformName;
 
+use decisions::{Unread, VERSION};
+use owner::other_owner;
+
 /// The state folder of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolder {
     folder: PathBuf,
-}
-
-/// The reason why the state folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StateError {
-    /// A file in it cannot be read or written.
-    #[error("cannot {verb} {}", path.display())]
-    Io {
-        /// The failed operation, such as `read`.
-        verb: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The operating system's error.
-        source: io::Error,
-    },
-    /// It belongs to another account of this machine.
-    #[error("{} belongs to {owner}", path.display())]
-    OtherOwner {
-        /// The file or folder.
-        path: PathBuf,
-        /// The account, by name if it has one.
-        owner: String,
-    },
-    /// The decisions do not parse.
-    #[error("{} is damaged", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The parser's error.
-        source: serde_json::Error,
-    },
-    /// Another run holds the lock.
-    #[error("{0} is working on this platform")]
-    Held(Holder),
-}
-
-impl StateError {
-    /// Returns the remedy.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::Io { .. } => "make it writable, or name another folder in DEVPLAT_STATE_DIR".to_owned(),
-            Self::OtherOwner { path, owner } => format!(
-                "if devplat was run with sudo or by {owner}, take the folder over: `sudo chown -R \"$USER\" {}`",
-                path.display()
-            ),
-            Self::Damaged { path, .. } => format!(
-                "delete {} and name the profile again: devplat finds the created resources without it",
-                path.display()
-            ),
-            Self::Held(_) => "wait until it is done, or name another platform with --name".to_owned(),
-        }
-    }
 }
 
 impl StateFolder {
@@ -177,28 +134,37 @@ impl StateFolder {
     /// Locks the platform against other runs of this account. A run with nothing to do writes nothing.
     pub fn lock(&self) -> Result<Lock, StateError> {
         self.make()?;
-        let path = self.folder.join("lock");
+        let path = self.lock_file();
         Lock::acquire(&path).map_err(|error| match error {
             LockError::Held(holder) => StateError::Held(holder),
             LockError::Io(source) => self.failed("lock", &path, source),
         })
     }
 
+    /// Returns the process that holds the lock, without taking the lock; `None` if no visible process holds it.
+    pub fn holder(&self) -> Option<Holder> {
+        Lock::holder(&self.lock_file())
+    }
+
+    fn lock_file(&self) -> PathBuf {
+        self.folder.join("lock")
+    }
+
     /// Reads the decisions; empty ones if the file is absent.
     pub fn decisions(&self) -> Result<Decisions, StateError> {
         let path = self.folder.join("decisions.json");
-        match read_file(&path).map_err(|source| self.failed("read", &path, source))? {
-            None => Ok(Decisions::default()),
-            Some(text) => {
-                serde_json::from_slice(&text).map_err(|source| StateError::Damaged { path, source })
-            }
-        }
+        let text = read_file(&path).map_err(|source| self.failed("read", &path, source))?;
+        let Some(text) = text else { return Ok(Decisions::default()) };
+        Decisions::parse(&text).map_err(|unread| match unread {
+            Unread::OtherVersion(found) => StateError::OtherVersion { path, found, known: VERSION },
+            Unread::Damaged(source) => StateError::Damaged { path, source },
+        })
     }
 
     /// Writes the decisions, if they differ from those in the file.
     pub fn remember(&self, decisions: &Decisions) -> Result<(), StateError> {
         let path = self.folder.join("decisions.json");
-        let text = serde_json::to_vec_pretty(decisions).expect("decisions are JSON");
+        let text = decisions.text();
         let before = read_file(&path).map_err(|source| self.failed("read", &path, source))?;
         if before.is_some_and(|before| before == text) {
             return Ok(());
@@ -260,45 +226,6 @@ impl StateFolder {
     }
 }
 
-/// Returns the topmost file or folder on the way to `path` that belongs to another account, and its name. If this account
-/// owns no folder above it, only files and folders from `base` down count.
-pub fn other_owner(path: &Path, base: &Path) -> Option<(PathBuf, String)> {
-    let owner_of = |one: &Path| fs::symlink_metadata(one).ok().map(|about| about.uid());
-    let own = rustix::process::geteuid().as_raw();
-    let (path, owner) = foreign_part(path, base, own, owner_of)?;
-    Some((path.to_owned(), account_name(owner)))
-}
-
-/// Goes from `path` up to the first folder of account `own`, which is usually the home folder. The owner of a file in an
-/// unreadable folder is unknown.
-fn foreign_part<'a>(
-    path: &'a Path,
-    base: &Path,
-    own: u32,
-    owner_of: impl Fn(&Path) -> Option<u32>,
-) -> Option<(&'a Path, u32)> {
-    let mut foreign = Vec::new();
-    for one in path.ancestors() {
-        match owner_of(one) {
-            Some(owner) if owner == own => return foreign.pop(),
-            Some(owner) => foreign.push((one, owner)),
-            None => {}
-        }
-    }
-    foreign.into_iter().rev().find(|(one, _)| one.starts_with(base))
-}
-
-/// Returns the name of an account of this machine, or its user ID if `/etc/passwd` does not name it.
-pub fn account_name(uid: u32) -> String {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let named = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse::<u32>().ok()? == uid).then(|| name.to_owned())
-    });
-    named.unwrap_or_else(|| format!("uid {uid}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,27 +249,41 @@ mod tests {
     }
 
     #[test]
-    fn decisions_of_an_older_devplat_are_read() {
+    fn decisions_that_cannot_be_read_are_errors_that_name_the_file() {
         let (_base, state) = folder();
         state.make().unwrap();
-        fs::write(
-            state.folder.join("decisions.json"),
-            r#"{"profile": "kind", "context": null, "devServerImage": "debian"}"#,
-        )
-        .unwrap();
-        let decisions = state.decisions().unwrap();
-        assert_eq!(decisions.dev_server_image.as_deref(), Some("debian"));
-        assert_eq!(decisions.place, None);
+        for (text, why, source) in [
+            ("{", "is damaged", Some("it is not JSON from line 1, column 1")),
+            ("null", "is damaged", Some("it is not a JSON object")),
+            (r#"{"version": 99}"#, "has version 99; this devplat reads version 1", None),
+        ] {
+            fs::write(state.folder.join("decisions.json"), text).unwrap();
+            let error = state.decisions().unwrap_err();
+            assert!(error.to_string().ends_with(&format!("decisions.json {why}")), "{text}: {error}");
+            let said = std::error::Error::source(&error).map(ToString::to_string);
+            assert_eq!(said.as_deref(), source, "{text}");
+            let hints = error.hints().join("\n");
+            assert!(hints.contains("decisions.json away") && hints.contains("forgets"), "{text}: {hints}");
+        }
     }
 
     #[test]
-    fn damaged_decisions_are_an_error_that_names_the_file() {
+    fn folder_in_place_of_a_file_is_named_in_the_hint() {
         let (_base, state) = folder();
-        state.make().unwrap();
-        fs::write(state.folder.join("decisions.json"), "{").unwrap();
-        let error = state.decisions().unwrap_err();
-        assert!(error.to_string().ends_with("decisions.json is damaged"), "{error}");
-        assert!(error.hint().starts_with("delete "), "{}", error.hint());
+        fs::create_dir_all(state.kubeconfig()).unwrap();
+        let error = state.read(&state.kubeconfig()).unwrap_err();
+        let path = state.kubeconfig();
+        assert!(error.hints()[0].starts_with(&format!("{} is a folder ", path.display())), "{error:?}");
+    }
+
+    #[test]
+    fn holder_of_the_lock_is_found_without_taking_it() {
+        let (_base, state) = folder();
+        assert_eq!(state.holder(), None);
+        assert!(!state.exists(), "a look creates nothing");
+        let _lock = state.lock().unwrap();
+        let holder = state.holder().unwrap().to_string();
+        assert!(holder.starts_with(&format!("process {}, `", std::process::id())), "{holder}");
     }
 
     #[test]
@@ -361,36 +302,5 @@ mod tests {
         for own in [base.as_path(), state.path(), &state.path().join("ssh")] {
             assert_eq!(mode(own), 0o700, "{}", own.display());
         }
-    }
-
-    #[test]
-    fn topmost_part_of_another_account_is_named() {
-        const ADA: u32 = 1000;
-        let base = Path::new("/home/ada/.local/state/devplat");
-        let path = base.join("devplat/decisions.json");
-        let found = |owners: &[(&str, u32)]| {
-            let owner_of =
-                |one: &Path| owners.iter().find(|(path, _)| Path::new(path) == one).map(|(_, owner)| *owner);
-            foreign_part(&path, base, ADA, owner_of).map(|(part, owner)| (part.to_owned(), owner))
-        };
-        let of = |path: &str| Some((PathBuf::from(path), 0));
-        let (root, home, local) = (("/", 0), ("/home/ada", ADA), "/home/ada/.local");
-        // An unreadable folder hides the owners of the files below it.
-        assert_eq!(found(&[root, ("/home", 0), home, (local, 0)]), of(local));
-        let (state, devplat) = ("/home/ada/.local/state", "/home/ada/.local/state/devplat");
-        let platform = "/home/ada/.local/state/devplat/devplat";
-        assert_eq!(found(&[home, (local, ADA), (state, ADA), (devplat, 0), (platform, 0)]), of(devplat));
-        assert_eq!(found(&[home, (local, ADA), (state, ADA), (devplat, ADA), (platform, 0)]), of(platform));
-        assert_eq!(found(&[home, (local, ADA), (state, ADA), (devplat, ADA), (platform, ADA)]), None);
-        // A home folder of another account, as in a container.
-        let all = [root, ("/home", 0), ("/home/ada", 0), (local, 0), (state, 0), (devplat, 0)];
-        assert_eq!(found(&all), of(devplat));
-        assert_eq!(found(&[root, ("/home", 0), ("/home/ada", 0)]), None);
-    }
-
-    #[test]
-    fn accounts_in_the_password_file_are_named() {
-        assert_eq!(account_name(0), "root");
-        assert_eq!(account_name(4_000_000_000), "uid 4000000000");
     }
 }

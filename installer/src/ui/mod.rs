@@ -2,6 +2,7 @@
 //! both are JSON on standard output, one document or event per line.
 
 mod event;
+mod fit;
 mod prompt;
 mod quiet;
 mod show;
@@ -9,7 +10,7 @@ mod terminal;
 
 pub use event::Event;
 pub use prompt::Answer;
-pub use show::{duration, verdict};
+pub use show::{duration, estimate, verdict};
 
 use std::{
     io::{self, IsTerminal, Write},

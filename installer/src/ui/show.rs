@@ -15,12 +15,10 @@ use super::Event;
 pub(super) fn plain(event: &Event) -> Option<String> {
     Some(match event {
         Event::Planned { changes: 0, .. } => "nothing to change".to_owned(),
-        Event::Planned { changes: 1, usual_seconds } => format!("1 step, about {}", duration(*usual_seconds)),
-        Event::Planned { changes, usual_seconds } => {
-            format!("{changes} steps, about {}", duration(*usual_seconds))
-        }
+        Event::Planned { changes: 1, usual_seconds } => format!("1 step, {}", estimate(*usual_seconds)),
+        Event::Planned { changes, usual_seconds } => format!("{changes} steps, {}", estimate(*usual_seconds)),
         Event::Begun { step, action, usual_seconds } => {
-            format!("{action} {step} (about {})", duration(*usual_seconds))
+            format!("{action} {step} ({})", estimate(*usual_seconds))
         }
         Event::Waiting { step, what } => format!("{step}: {what}"),
         Event::Done { step, action, seconds } => format!("{step}: {action} done in {}", duration(*seconds)),
@@ -49,6 +47,18 @@ pub fn duration(seconds: f64) -> String {
     let whole = SignedDuration::try_from_secs_f64(seconds.round()).unwrap_or(SignedDuration::MAX);
     let printer = SpanPrinter::new().designator(Designator::Compact).spacing(Spacing::BetweenUnits);
     printer.duration_to_string(&whole).replace('m', " min").replace('s', " s").replace('h', " h")
+}
+
+/// Formats the estimate of a duration, without the tenths of seconds that it cannot know.
+pub fn estimate(seconds: f64) -> String {
+    let whole = seconds.round();
+    if seconds < 1.0 {
+        "under 1 s".to_owned()
+    } else if whole < 60.0 {
+        format!("about {whole} s")
+    } else {
+        format!("about {}", duration(whole))
+    }
 }
 
 /// Formats a verdict.
@@ -105,5 +115,26 @@ mod tests {
         assert_eq!(duration(3.04), "3.0 s");
         assert_eq!(duration(75.2), "1 min 15 s");
         assert_eq!(duration(3600.0), "1 h");
+    }
+
+    #[test]
+    fn estimate_is_in_whole_seconds_and_never_zero() {
+        for (seconds, text) in [
+            (0.0, "under 1 s"),
+            (0.9, "under 1 s"),
+            (1.0, "about 1 s"),
+            (25.4, "about 25 s"),
+            (59.9, "about 1 min"),
+            (77.0, "about 1 min 17 s"),
+        ] {
+            assert_eq!(estimate(seconds), text);
+        }
+    }
+
+    #[test]
+    fn line_for_a_pipe_has_the_whole_reason() {
+        let what = format!("waiting for Deployment a/b: {}", "image pull ".repeat(20));
+        let line = plain(&Event::Waiting { step: "release bastion".to_owned(), what: what.clone() });
+        assert_eq!(line, Some(format!("release bastion: {what}")));
     }
 }

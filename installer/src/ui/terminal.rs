@@ -9,12 +9,16 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Event, quiet::Quiet, show};
+use super::{Event, fit::fit, quiet::Quiet, show};
 
 /// The maximum number of bars; with more running steps, one bar counts the rest.
 const MOST: usize = 10;
 /// The key of that bar.
 const REST: &str = "";
+/// The columns of a bar beside its prefix and its message: the spinner, the elapsed time, and a space after each part.
+const BESIDE: usize = 8;
+/// The columns of a terminal that does not report its size.
+const COLUMNS: u16 = 80;
 /// The period of the spinners.
 const TICK: Duration = Duration::from_millis(120);
 
@@ -45,12 +49,13 @@ impl Bars {
                 if state.quiet.is_none() && state.pauses == 0 {
                     state.quiet = Quiet::start();
                 }
-                let usual = format!("(about {})", show::duration(*usual_seconds));
+                let usual = format!("({})", show::estimate(*usual_seconds));
                 self.draw(&mut state, step, format!("{action} {step}"), usual);
             }
             Event::Waiting { step, what } => {
                 if let Some(bar) = self.state().running.get(step) {
-                    bar.set_message(what.clone());
+                    let used = bar.prefix().chars().count() + BESIDE;
+                    bar.set_message(fit(what, used, columns()));
                 }
             }
             Event::Done { step, .. } | Event::Failed { step, .. } => {
@@ -79,7 +84,7 @@ impl Bars {
     }
 
     fn bar(&self, prefix: String) -> ProgressBar {
-        let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {wide_msg}")
+        let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = self.all.add(ProgressBar::new_spinner().with_style(style));
         bar.set_prefix(prefix);
@@ -166,6 +171,13 @@ impl Bars {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the columns of the terminal at standard error.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let columns = size.map_or(COLUMNS, |size| if size.ws_col == 0 { COLUMNS } else { size.ws_col });
+    columns.into()
 }
 
 /// Prints a line to standard error. Errors are ignored: there is nowhere to report them.

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    answers::{Serving, api_server, engine, kubeconfig},
+    answers::{Serving, api_server, engine, kubeconfig, network},
     machine::{Machine, run},
     trouble::{K3D, container, list, with_engine},
 };
@@ -22,8 +22,7 @@ pub(crate) async fn output(machine: &Machine, engine: &Serving, args: &[&str]) -
 #[tokio::test]
 async fn network_of_another_account_is_kept_until_taken_over() {
     let (machine, engine) = (Machine::new(), engine());
-    let network = json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
-        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat", "dev.devplat.account": "4242:other"}});
+    let network = network("n1", Some("4242:other"));
     engine.answers.give("GET /networks ", 200, &json!([network]));
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
     assert_ne!(status, 0, "{said}");
@@ -95,8 +94,7 @@ async fn cluster_that_was_taken_over_is_accepted_by_later_verbs() {
 #[tokio::test]
 async fn take_over_is_remembered() {
     let (machine, engine) = (Machine::new(), engine());
-    let network = json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
-        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat", "dev.devplat.account": "4242:other"}});
+    let network = network("n1", Some("4242:other"));
     engine.answers.give("GET /networks ", 200, &json!([network]));
     for name in ["devplat-devplat", "n1"] {
         engine.answers.give(&format!("GET /networks/{name}"), 200, &network);
@@ -120,7 +118,12 @@ async fn remembered_account_is_compared() {
     let (machine, engine) = (Machine::new(), engine());
     machine.remember(&json!({"profile": "kind", "account": "4242:other",
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
-    for args in [&["up", "--yes"][..], &["destroy", "--yes"]] {
+    for args in [
+        &["up", "--yes"][..],
+        &["destroy", "--yes"],
+        &["users", "add", "alice", "--key", "alice.pub"],
+        &["users", "remove", "alice", "--yes"],
+    ] {
         let (status, said) = with_engine(&machine, &engine, args).await;
         assert_eq!(status, 2, "{args:?}: {said}");
         assert!(said.contains(&format!("was created by {OTHER}, as state folder ")), "{args:?}: {said}");

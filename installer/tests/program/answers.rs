@@ -1,7 +1,7 @@
 //! A Docker engine and an API server for tests, which send prepared answers over HTTP.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -13,6 +13,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::kept::Objects;
+
 /// An answer.
 #[derive(Debug, Clone)]
 enum Answer {
@@ -21,9 +23,11 @@ enum Answer {
     Silence,
 }
 
-/// Answers, by the beginning of the request line with a space at its end. The last added match is sent, or else 404.
+/// Answers, by the beginning of the request line with a space at its end. The last added match is sent, or else the one
+/// by the kept objects if there are any, or else 404.
 pub(crate) struct Answers {
     answers: Mutex<Vec<(String, Answer)>>,
+    objects: OnceLock<Objects>,
     requests: watch::Sender<Vec<String>>,
 }
 
@@ -40,7 +44,8 @@ pub(crate) struct Serving {
 
 impl Answers {
     fn new() -> Arc<Self> {
-        Arc::new(Self { answers: Mutex::default(), requests: watch::Sender::new(Vec::new()) })
+        let requests = watch::Sender::new(Vec::new());
+        Arc::new(Self { answers: Mutex::default(), objects: OnceLock::new(), requests })
     }
 
     pub(crate) fn give(&self, request: &str, status: u16, body: &Value) {
@@ -54,6 +59,13 @@ impl Answers {
 
     pub(crate) fn be_silent_on(&self, request: &str) {
         self.add(request, Answer::Silence);
+    }
+
+    /// Keeps the objects that are applied to this API server, and answers with them from now on. It begins without
+    /// objects, instead of with empty lists of any kind.
+    pub(crate) fn keep_objects(&self) -> &Objects {
+        self.answers.lock().unwrap().retain(|(request, _)| request != "GET /api");
+        self.objects.get_or_init(Objects::default)
     }
 
     fn add(&self, request: &str, answer: Answer) {
@@ -98,6 +110,11 @@ impl Answers {
         }
     }
 
+    fn by_objects(&self, request: &str, body: &[u8]) -> Answer {
+        let found = self.objects.get().and_then(|objects| objects.answer(request, body));
+        found.map_or_else(missing, |(status, object)| Answer::Json(status, object.to_string()))
+    }
+
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let mut stream = BufReader::new(stream);
         let (mut head, mut line) = (String::new(), String::new());
@@ -116,7 +133,7 @@ impl Answers {
             let answers = self.answers.lock().unwrap();
             let whole = format!("{request} ");
             let found = answers.iter().find(|(wanted, _)| whole.starts_with(wanted.as_str()));
-            found.map_or_else(missing, |(_, answer)| answer.clone())
+            found.map_or_else(|| self.by_objects(request, &body), |(_, answer)| answer.clone())
         };
         if let (Some(path), Answer::Json(200..300, _)) = (request.strip_prefix("DELETE "), &answer) {
             self.forget(path.split('?').next().unwrap_or_default());
@@ -138,13 +155,12 @@ impl Answers {
 
 /// Returns a tar archive with one file.
 fn archive(content: &str) -> String {
-    let size = content.len();
-    let start = format!("{:\0<100}{:\0<8}{:\0<8}{:\0<8}{size:011o}\0{:011o}\0", "file", "0644", "0", "0", 0);
-    // The checksum counts its own eight bytes as spaces. The byte after them is the type, a regular file.
-    let sum: u32 = start.bytes().chain(*b"        0").map(u32::from).sum();
-    let header = format!("{start}{sum:06o}\0 0");
-    let padded = size.div_ceil(512) * 512;
-    format!("{header:\0<512}{content:\0<padded$}{:\0<1024}", "")
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_size(content.len() as u64);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, "file", content.as_bytes()).unwrap();
+    String::from_utf8(archive.into_inner().unwrap()).unwrap()
 }
 
 /// The answer for an absent object, of both the engine and an API server.
@@ -227,4 +243,14 @@ pub(crate) fn kubeconfig(server: &str, user: &Value) -> String {
         "users": [{"name": "me", "user": user}]
     })
     .to_string()
+}
+
+/// Returns the platform's network as the engine lists it, with the mark of an account, such as `1000:ada`.
+pub(crate) fn network(id: &str, account: Option<&str>) -> Value {
+    let mut labels = json!({"dev.devplat.platform": "devplat"});
+    if let Some(account) = account {
+        labels["dev.devplat.account"] = json!(account);
+    }
+    json!({"Name": "devplat-devplat", "Id": id, "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
+        "Containers": {}, "Labels": labels})
 }

@@ -6,19 +6,17 @@ use devplat::{
     cli,
     context::Stop,
     host::Host,
-    state::StateFolder,
     stdin::Input,
     ui::{Event, Record, Ui},
 };
 use devplat_image::{ImageName, Key, Store};
 use devplat_kubernetes::connect::NoPlugins;
-use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, local::Account};
 use serde_json::json;
 
 use crate::{
-    answers::{Serving, engine, kubeconfig},
-    machine::{Machine, run},
+    answers::{Serving, engine, kubeconfig, network},
+    machine::Machine,
 };
 
 const UP: [&str; 7] = [
@@ -36,7 +34,7 @@ fn at_noon() -> jiff::Timestamp {
     "2001-02-03T12:00:00Z".parse().unwrap()
 }
 
-fn host(machine: &Machine, engine: &Serving) -> Host {
+pub(crate) fn host(machine: &Machine, engine: &Serving) -> Host {
     let path = format!("{}:/usr/bin:/bin", machine.at("bin").display());
     let variables = [("PATH", path), ("DOCKER_HOST", engine.address.clone())];
     Host {
@@ -52,7 +50,24 @@ fn host(machine: &Machine, engine: &Serving) -> Host {
     }
 }
 
-fn journal(machine: &Machine) -> Vec<serde_json::Value> {
+/// Runs this command line to its end.
+pub(crate) async fn drive(line: &[&str], machine: &Machine, engine: &Serving) -> (u8, Record) {
+    let mut attempts = 0;
+    loop {
+        let host = host(machine, engine);
+        let status = cli::drive(line, &host).await;
+        let record = host.ui.record();
+        // Until it executes its program, a process that another test starts has a copy of the lock of the last run.
+        let locked = |event: &Event| matches!(event, Event::Error { message, .. } if message.contains("is working on"));
+        attempts += 1;
+        if attempts == 100 || !record.events.iter().any(locked) {
+            return (status, record);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+pub(crate) fn journal(machine: &Machine) -> Vec<serde_json::Value> {
     let file = machine.at("home/.local/state/devplat/devplat/journal.jsonl");
     let text = std::fs::read_to_string(file).unwrap();
     text.lines().skip(1).map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -60,13 +75,11 @@ fn journal(machine: &Machine) -> Vec<serde_json::Value> {
 
 /// Returns the network as the engine lists it after its creation.
 fn made(account: u32) -> serde_json::Value {
-    json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
-        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat",
-        "dev.devplat.account": format!("{account}:ada")}})
+    network("n1", Some(&format!("{account}:ada")))
 }
 
 /// Waits until the run reports an event that `is` accepts.
-async fn reported(ui: &Ui, is: impl Fn(&Event) -> bool) {
+pub(crate) async fn reported(ui: &Ui, is: impl Fn(&Event) -> bool) {
     for _ in 0..6000 {
         if ui.record().events.iter().any(&is) {
             return;
@@ -76,7 +89,7 @@ async fn reported(ui: &Ui, is: impl Fn(&Event) -> bool) {
     panic!("it is not reported: {:#?}", ui.record());
 }
 
-fn steps(record: &Record) -> Vec<&str> {
+pub(crate) fn steps(record: &Record) -> Vec<&str> {
     let begun = record.events.iter().filter_map(|event| match event {
         Event::Begun { step, .. } => Some(step.as_str()),
         _ => None,
@@ -122,19 +135,7 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
 async fn destroys(machine: &Machine, engine: &Serving) {
     std::fs::remove_dir_all(machine.at("home/.local/state")).unwrap();
     engine.answers.give("DELETE /networks/n1", 204, &json!(null));
-    let mut attempts = 0;
-    let (status, record) = loop {
-        let host = host(machine, engine);
-        let status = cli::drive(&["devplat", "destroy", "--yes"], &host).await;
-        let record = host.ui.record();
-        // Until it executes its program, a process that another test starts has a copy of the lock of the first run.
-        let locked = |event: &Event| matches!(event, Event::Error { message, .. } if message.contains("is working on"));
-        attempts += 1;
-        if attempts == 100 || !record.events.iter().any(locked) {
-            break (status, record);
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    };
+    let (status, record) = drive(&["devplat", "destroy", "--yes"], machine, engine).await;
     assert_eq!(status, 0, "{record:#?}");
     let Some(Event::Destroyed { deleted, .. }) = record.events.last() else { panic!("{record:#?}") };
     assert_eq!(deleted, &["network"]);
@@ -256,21 +257,4 @@ async fn example_is_written_to_a_folder_and_printed_as_json() {
     let printed = machine.devplat(&[&example[1..], &["--output", "json"]].concat()).run().await.unwrap();
     let object: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
     assert_eq!(object["kind"], "DevServer");
-}
-
-#[tokio::test]
-async fn users_are_changed_only_under_the_lock() {
-    let machine = Machine::new();
-    let base = machine.at("home/.local/state/devplat");
-    let _lock = StateFolder::below(&base, &PlatformName::default()).lock().unwrap();
-    let nowhere = "unix:///nowhere/docker.sock";
-    for (verb, waits) in [
-        (&["users", "add", "alice", "--key", "alice.pub"][..], true),
-        (&["users", "remove", "alice", "--yes"], true),
-        (&["users", "list"], false),
-    ] {
-        let (status, said) = run(machine.devplat(verb).env("DOCKER_HOST", nowhere)).await;
-        assert_ne!(status, 0, "{verb:?}: {said}");
-        assert_eq!(said.contains("is working on this platform"), waits, "{verb:?}: {said}");
-    }
 }

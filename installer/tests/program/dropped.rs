@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::{
     answers::{Serving, api_server, engine, kubeconfig},
     machine::Machine,
-    trouble::{container, list, planned},
+    trouble::{container, list, planned, with_engine},
 };
 
-const IMAGE: &str = "--set=devServers.image=registry.example/dev:1";
-const STATE: &str = "home/.local/state/devplat/devplat";
+pub(crate) const IMAGE: &str = "--set=devServers.image=registry.example/dev:1";
+pub(crate) const STATE: &str = "home/.local/state/devplat/devplat";
 
 fn key(seed: u8, comment: &str) -> UserKey {
     UserKey::from_seed([seed; 32], comment)
@@ -38,7 +38,7 @@ async fn plan_deletes_only_generated_keys_of_dropped_users() {
 }
 
 /// A platform on kind without its releases: its node is running, and its API server answers.
-async fn on_kind(machine: &Machine, engine: &Serving) -> Serving {
+pub(crate) async fn on_kind(machine: &Machine, engine: &Serving) -> Serving {
     let server = api_server("u1").await;
     let absent = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "absent", "reason": "NotFound", "code": 404});
@@ -63,7 +63,7 @@ async fn on_kind(machine: &Machine, engine: &Serving) -> Serving {
     server
 }
 
-const NODE: &str = "devplat-control-plane";
+pub(crate) const NODE: &str = "devplat-control-plane";
 
 /// Gives the node a file; a JSON string is the whole text.
 fn file(engine: &Serving, path: &str, content: &Value) {
@@ -87,4 +87,16 @@ async fn file_for_a_dropped_registry_is_deleted_from_the_nodes() {
         assert_eq!(deletion, deleted, "{text}: {plan}");
     }
     assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn running_cluster_is_used_beside_a_half_made_double() {
+    let (machine, engine) = (Machine::new(), engine());
+    let server = on_kind(&machine, &engine).await;
+    let labels = json!({"k3d.cluster": "devplat", "k3d.role": "server", "dev.devplat.platform": "devplat"});
+    let node = "k3d-devplat-server-0";
+    list(&engine, "k3d.cluster=devplat", &[(node, container(node, &labels, &[], None))]);
+    let (_, said) = with_engine(&machine, &engine, &["users", "list"]).await;
+    assert!(!said.contains("is not running"), "{said}");
+    server.answers.asked("GET /apis/apps.devservers.io/").await;
 }

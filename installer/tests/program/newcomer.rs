@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    net::TcpListener,
     path::Path,
 };
 
@@ -11,7 +12,7 @@ use devplat_tool::process::{Ended, Error};
 use serde_json::{Value, json};
 
 use crate::{
-    answers::engine,
+    answers::{api_server, engine, kubeconfig, network},
     machine::{Machine, run},
 };
 
@@ -169,6 +170,23 @@ fn readme_has_a_section_and_a_command_for_every_profile() {
     }
 }
 
+/// Blocks with these marks are typed in tests/tests/kind: in `readme.rs`, `k3d.rs` and `existing.rs`.
+const TYPED: [&str; 3] = ["sh", "sh k3d", "sh existing"];
+
+#[test]
+fn every_command_of_the_readme_is_typed_by_a_test() {
+    let readme = read("README.md");
+    let marks: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("```")).collect();
+    for pair in marks.chunks(2) {
+        assert!(
+            TYPED.contains(&pair[0]) || pair[0] == "yaml",
+            "no test types a block with mark {:?}",
+            pair[0]
+        );
+        assert_eq!(pair.get(1), Some(&""), "a block of README does not end");
+    }
+}
+
 #[tokio::test]
 async fn unknown_profile_lists_shipped_ones_and_how_to_write_one() {
     let machine = Machine::new();
@@ -249,8 +267,7 @@ async fn variable_names_the_profile_to_show_unless_an_argument_does() {
 #[tokio::test]
 async fn plan_accepts_the_flag_that_it_suggests() {
     let (machine, engine) = (Machine::new(), engine());
-    let network = json!({"Name": "devplat-devplat", "Id": "n1", "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
-        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat", "dev.devplat.account": "4242:other"}});
+    let network = network("n1", Some("4242:other"));
     engine.answers.give("GET /networks ", 200, &json!([network]));
     let plan = ["plan", "--profile", "kind", "--set=devServers.image=registry.example/dev:1"];
     let (status, said) = run(machine.devplat(&plan).env("DOCKER_HOST", &engine.address)).await;
@@ -260,4 +277,27 @@ async fn plan_accepts_the_flag_that_it_suggests() {
     let (status, said) = run(machine.devplat(&taking).env("DOCKER_HOST", &engine.address)).await;
     assert_eq!(status, 0, "{said}");
     assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+/// Scripts that wrap a command expect its status, as with `env`.
+#[tokio::test]
+async fn port_forward_ends_with_the_status_of_its_command() {
+    let (machine, server) = (Machine::new(), api_server("u1").await);
+    let nodes = json!({"kind": "NodeList", "apiVersion": "v1", "metadata": {}, "items": []});
+    server.answers.give("GET /api/v1/nodes", 200, &nodes);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    for (command, ended) in [
+        (&["sh", "-c", "exit 0"][..], 0),
+        (&["sh", "-c", "exit 7"], 7),
+        (&["sh", "-c", "exit 255"], 255),
+        (&["sh", "-c", "kill -TERM $$"], 143),
+        (&["nosuch"], 3),
+    ] {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let args = [&["port-forward", "--context", "there", "--port", &port, "--"][..], command].concat();
+        let (status, said) = run(machine.devplat(&args)).await;
+        assert_eq!(status, ended, "{command:?}: {said}");
+        // An error is devplat's own; the command reports its errors itself.
+        assert_eq!(said.contains("error: "), command == ["nosuch"], "{command:?}: {said}");
+    }
 }

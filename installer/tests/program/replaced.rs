@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    answers::{Serving, engine},
+    answers::{Serving, engine, network},
     machine::Machine,
     trouble::{container, kind_node, list, planned, with_engine},
 };
@@ -17,12 +17,7 @@ const ANOTHER_RANGE: [&str; 5] = [
     "--set=cluster.kind.subnet=10.89.0.0/24",
 ];
 
-fn network(id: &str) -> Value {
-    json!({"Name": "devplat-devplat", "Id": id, "IPAM": {"Config": [{"Subnet": "172.18.0.0/16"}]},
-        "Containers": {}, "Labels": {"dev.devplat.platform": "devplat"}})
-}
-
-fn stopped(mut container: Value) -> Value {
+pub(crate) fn stopped(mut container: Value) -> Value {
     container["State"] = json!({"Running": false});
     container
 }
@@ -30,7 +25,7 @@ fn stopped(mut container: Value) -> Value {
 /// An engine with the platform's network, and in it a finished cluster and a registry, both stopped.
 fn engine_with_a_platform() -> Serving {
     let engine = engine();
-    engine.answers.give("GET /networks ", 200, &json!([network("n1")]));
+    engine.answers.give("GET /networks ", 200, &json!([network("n1", None)]));
     let (node, inspected) = kind_node(&["/etc/devplat/owner/devplat"]);
     list(&engine, "io.x-k8s.kind.cluster=devplat", &[(node, stopped(inspected))]);
     let spec =
@@ -94,7 +89,7 @@ async fn data_in_a_replaced_network_is_lost_only_by_name() {
 async fn networks_of_one_name_are_all_deleted() {
     let (machine, engine) = (Machine::new(), engine());
     let foreign = json!({"Name": "other", "Id": "n3", "Labels": {"dev.devplat.platform": "other"}});
-    engine.answers.give("GET /networks ", 200, &json!([network("n1"), network("n2"), foreign]));
+    engine.answers.give("GET /networks ", 200, &json!([network("n1", None), network("n2", None), foreign]));
     for id in ["n1", "n2"] {
         engine.answers.give(&format!("DELETE /networks/{id}"), 204, &json!(null));
     }

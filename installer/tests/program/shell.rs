@@ -208,6 +208,9 @@ async fn webhook_that_may_have_failed_a_new_user_is_named() {
     server.answers.give(configurations, 200, &hooks);
     let failed = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "Internal error occurred", "reason": "InternalError", "code": 500});
+    let absent = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+        "message": "absent", "reason": "NotFound", "code": 404});
+    server.answers.give("GET /apis/apps.devservers.io/v1/devusers/alice", 404, &absent);
     server.answers.give("PATCH /apis/apps.devservers.io/v1/devusers/alice", 500, &failed);
     let add = ["users", "add", "alice", "--key", "alice.pub", "--context", "there"];
     let (status, said) = run(machine.devplat(&add)).await;

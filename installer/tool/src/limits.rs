@@ -74,6 +74,17 @@ pub struct TooLow {
 }
 
 impl Inotify {
+    /// Returns the use after the deletion of this many running nodes.
+    #[must_use]
+    pub fn without_nodes(self, nodes: u32) -> Self {
+        let left = |used: u64, of_a_node: u64| used.saturating_sub(u64::from(nodes) * of_a_node);
+        Self {
+            instances: left(self.instances, INSTANCES_OF_A_NODE),
+            watches: left(self.watches, WATCHES_OF_A_NODE),
+            ..self
+        }
+    }
+
     /// Returns a limit that is too low for this many more nodes. If the use is not known, only the limit decides,
     /// because a count of 0 would always pass.
     pub fn too_low_for(&self, nodes: u32) -> Option<TooLow> {

@@ -4,17 +4,14 @@
 //! output as data, up to a limit.
 
 mod capture;
+mod command;
+mod error;
 
 use std::{
-    collections::BTreeMap,
-    ffi::{OsStr, OsString},
-    fmt,
-    fs::File,
     io::{self, Seek},
     os::unix::process::ExitStatusExt,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    process::Stdio,
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -22,35 +19,15 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::AsyncWriteExt;
 
 pub(crate) use capture::{last_lines, without_colours};
+pub use command::Command;
+pub use error::{Ended, Error};
 
-use crate::Surroundings;
+use command::Input;
 
 /// The limit of a child's standard output: devplat reads only lists and configurations.
 const STDOUT_LIMIT: usize = 16 << 20;
 /// How long a child on this terminal may take to end after SIGTERM.
 const LEAVE: Duration = Duration::from_secs(5);
-
-/// A command line to run: program, arguments, environment and standard input.
-#[derive(Debug, Clone)]
-pub struct Command {
-    program: String,
-    args: Vec<OsString>,
-    variables: BTreeMap<OsString, OsString>,
-    surroundings: Surroundings,
-    folder: Option<OsString>,
-    stdin: Input,
-    deadline: Option<Duration>,
-    /// Whether standard output may hold a secret.
-    secret: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Input {
-    Nothing,
-    Bytes(Vec<u8>),
-    File(Arc<File>),
-    Terminal,
-}
 
 /// The output of a child that exited with 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,100 +36,6 @@ pub struct Output {
     pub stdout: String,
     /// The end of standard error, as text.
     pub stderr: String,
-}
-
-/// The way a failed child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
-    /// The child exited with this status.
-    Status(i32),
-    /// This signal ended the child.
-    Signal(i32),
-}
-
-/// The reason why a command returned no output.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The program is not installed in any of the searched folders.
-    #[error("{program} is not installed: it is not in {path}")]
-    Absent {
-        /// The program.
-        program: String,
-        /// The searched folders, in order, separated by colons.
-        path: String,
-    },
-    /// The program could not be started, or its input or output failed.
-    #[error("cannot run {program}")]
-    Start {
-        /// The program.
-        program: String,
-        /// The error of the operating system.
-        source: io::Error,
-    },
-    /// The program failed.
-    #[error("{line}: {ended}{}{said}", if said.is_empty() { "" } else { ": " })]
-    Failed {
-        /// The command line, for messages.
-        line: String,
-        /// The way it ended.
-        ended: Ended,
-        /// Its last lines of standard error, or else of standard output.
-        said: String,
-    },
-    /// The program reached its time limit and was killed.
-    #[error("{line}: timed out after {} s{}{said}", limit.as_secs(), if said.is_empty() { "" } else { "; its last lines: " })]
-    Slow {
-        /// The command line, for messages.
-        line: String,
-        /// The time limit.
-        limit: Duration,
-        /// Its last lines of standard error.
-        said: String,
-    },
-    /// The program wrote more to standard output than the limit.
-    #[error("{line}: wrote more than {} MiB to standard output", limit >> 20)]
-    TooMuch {
-        /// The command line, for messages.
-        line: String,
-        /// The limit in bytes.
-        limit: usize,
-    },
-}
-
-impl Error {
-    /// Returns the last lines of the failed program; empty if it was never started.
-    pub fn said(&self) -> &str {
-        match self {
-            Self::Absent { .. } | Self::Start { .. } | Self::TooMuch { .. } => "",
-            Self::Failed { said, .. } | Self::Slow { said, .. } => said,
-        }
-    }
-
-    /// The remedy, where one is known.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Absent { program, .. } => Some(format!("install {program}, or add its folder to PATH")),
-            Self::Start { .. } | Self::Failed { .. } | Self::Slow { .. } | Self::TooMuch { .. } => None,
-        }
-    }
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "exit status {status}"),
-            Self::Signal(signal) => write!(f, "ended by signal {signal}"),
-        }
-    }
-}
-
-impl From<ExitStatus> for Ended {
-    fn from(status: ExitStatus) -> Self {
-        match status.signal() {
-            Some(signal) => Self::Signal(signal),
-            None => Self::Status(status.code().unwrap_or_default()),
-        }
-    }
 }
 
 /// A line that a child wrote.
@@ -165,113 +48,6 @@ pub enum Line<'a> {
 }
 
 impl Command {
-    /// Returns a command with the variables of `surroundings` and without standard input.
-    pub fn new(program: &str, surroundings: &Surroundings) -> Self {
-        let mut variables = surroundings.variables.clone();
-        // The child must search the same folders as devplat: kind starts docker.
-        if let Ok(path) = std::env::join_paths(surroundings.folders()) {
-            variables.insert("PATH".into(), path);
-        }
-        Self {
-            program: program.to_owned(),
-            args: Vec::new(),
-            variables,
-            surroundings: surroundings.clone(),
-            folder: None,
-            stdin: Input::Nothing,
-            deadline: None,
-            secret: false,
-        }
-    }
-
-    /// Adds one argument.
-    #[must_use]
-    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
-        self.args.push(arg.into());
-        self
-    }
-
-    /// Adds arguments.
-    #[must_use]
-    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
-        self
-    }
-
-    /// Sets a variable of the child's environment.
-    #[must_use]
-    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.variables.insert(name.into(), value.into());
-        self
-    }
-
-    /// Sets variables of the child's environment.
-    #[must_use]
-    pub fn envs<N: Into<OsString>, V: Into<OsString>>(
-        mut self,
-        variables: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
-        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
-        self
-    }
-
-    /// Removes a variable from the child's environment.
-    #[must_use]
-    pub fn env_remove(mut self, name: &str) -> Self {
-        self.variables.remove(OsStr::new(name));
-        self
-    }
-
-    /// Removes all variables whose names begin with `prefix` from the child's environment.
-    #[must_use]
-    pub fn env_clear_prefix(mut self, prefix: &str) -> Self {
-        self.variables.retain(|name, _| !name.as_encoded_bytes().starts_with(prefix.as_bytes()));
-        self
-    }
-
-    /// Sets the child's working directory.
-    #[must_use]
-    pub fn folder(mut self, folder: &Path) -> Self {
-        self.folder = Some(folder.as_os_str().to_owned());
-        self
-    }
-
-    /// Gives the child these bytes as standard input.
-    #[must_use]
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Input::Bytes(bytes.into());
-        self
-    }
-
-    /// Gives the child this file, from its beginning, as standard input.
-    #[must_use]
-    pub fn stdin_file(mut self, file: Arc<File>) -> Self {
-        self.stdin = Input::File(file);
-        self
-    }
-
-    /// Gives the child this terminal as standard input and standard error, for programs that ask the user. A question
-    /// may have no line end, so nothing reads its standard error, and errors do not quote it.
-    #[must_use]
-    pub fn on_terminal(mut self) -> Self {
-        self.stdin = Input::Terminal;
-        self
-    }
-
-    /// Declares that standard output may hold a secret. Errors then quote only standard error.
-    #[must_use]
-    pub fn secret(mut self) -> Self {
-        self.secret = true;
-        self
-    }
-
-    /// Kills the child and its descendants after `limit`.
-    #[must_use]
-    pub fn deadline(mut self, limit: Duration) -> Self {
-        self.deadline = Some(limit);
-        self
-    }
-
     /// Runs the command to its end and returns its output.
     ///
     /// Dropping the future kills the child and its descendants.
@@ -412,15 +188,6 @@ impl Command {
         }
         command.args(args).env_clear().envs(variables).kill_on_drop(true);
         Ok(command)
-    }
-
-    fn line(&self) -> String {
-        let mut line = self.program.clone();
-        for arg in &self.args {
-            line.push(' ');
-            line.push_str(&arg.to_string_lossy());
-        }
-        line
     }
 }
 

@@ -8,6 +8,8 @@ use thiserror::Error;
 
 /// What the API server accepts; without a sign, since nothing here may be negative.
 const PATTERN: &str = r"^[0-9]+(\.[0-9]+)?([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$";
+/// The longest amount that the CRDs accept.
+const MAX: usize = 32;
 
 /// A quantity as its author wrote it.
 ///
@@ -22,10 +24,13 @@ pub struct Amount(String);
 pub struct InvalidAmount(String);
 
 impl Amount {
-    /// Takes `text` if it is a quantity.
+    /// Takes `text` if it is a quantity of at most 32 characters.
     pub fn parse(text: &str) -> Result<Self, InvalidAmount> {
         let amount = Self(text.to_owned());
-        amount.value().map(|_| amount)
+        match amount.value() {
+            Ok(value) if value.is_finite() && text.len() <= MAX => Ok(amount),
+            Ok(_) | Err(_) => Err(InvalidAmount(amount.0)),
+        }
     }
 
     /// In base units (cores, bytes). Exact up to 2^53, far above any volume.
@@ -105,7 +110,7 @@ impl JsonSchema for Amount {
         json_schema!({
             "x-kubernetes-int-or-string": true,
             "pattern": PATTERN,
-            "maxLength": 32,
+            "maxLength": MAX,
             "description": "A quantity: a number and a unit, such as 500m, 2 or 10Gi",
         })
     }
@@ -133,7 +138,9 @@ mod tests {
 
     #[test]
     fn what_is_no_quantity_is_refused() {
-        for text in ["", "Gi", "10 Gi", "10GB", "-1", "1.", ".5", "1,5", "1e", "1.2.3"] {
+        for text in
+            ["", "Gi", "10 Gi", "10GB", "-1", "1.", ".5", "1,5", "1e", "1.2.3", "1e400", &"1".repeat(33)]
+        {
             assert_eq!(Amount::parse(text), Err(InvalidAmount(text.into())));
         }
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::duplicated_attributes, reason = "printer columns of the same type are no duplicates")]
 #![expect(unreachable_pub, reason = "KubeSchema copies public structs into function bodies")]
 
+pub mod agent;
 pub mod amount;
 pub mod condition;
 pub mod flavor;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Key, Observed, meta};
 
 /// Init container that brings the agent.
-pub(crate) const AGENT_CONTAINER: &str = "install-agent";
+pub(crate) const AGENT_CONTAINER: &str = devplat_api::agent::CONTAINER;
 
 /// A pod as it is read.
 #[derive(Resource, Deserialize, Clone, Debug)]

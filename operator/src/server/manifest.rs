@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use devplat_api::{
-    Amount,
+    Amount, agent,
     name::{self, ServerName},
 };
 use serde_json::{Value, json};
@@ -193,11 +193,7 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
             "image": defaults.agent_image,
             "command": ["/devplat-agent", "install", agent],
             "volumeMounts": [{"name": "devplat", "mountPath": AGENT_DIR}],
-            // A quota on limits.cpu rejects a pod with a container that has none.
-            "resources": {
-                "requests": {"cpu": "10m", "memory": "16Mi"},
-                "limits": {"cpu": "500m", "memory": "64Mi"},
-            },
+            "resources": agent::resources(),
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }],
         "containers": [{

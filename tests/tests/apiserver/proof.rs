@@ -12,6 +12,7 @@ use devplat_kubernetes::{
     Clock, Steady,
     bastion::Route,
     proof::{self, BastionAddress, NAME, Patience, ProofError, Remains},
+    release::Operator,
 };
 use devplat_tests::{control_plane, port, waiting::until};
 use k8s_openapi::api::core::v1::Pod;
@@ -41,7 +42,12 @@ async fn failed_proof_deletes_its_server_and_user() {
     let _turn = TURN.lock().await;
     let platform = platform().await;
     let client = platform.plane.client().await.unwrap();
+    let digest = "of the last proof".to_owned();
+    let record = proof::Record { digest, started: None, policies: None };
+    proof::record(&client, "proved", &record, &Steady).await.unwrap();
     let key = begun(&client).await.unwrap();
+    let recorded = proof::recorded(&client, &Steady).await.unwrap();
+    assert_eq!(recorded, None, "a platform counts as proved while its proof is running");
 
     let entries = platform.plane.audit().entries().unwrap();
     let made = entries.iter().find(|entry| {
@@ -68,7 +74,7 @@ async fn failed_proof_deletes_its_server_and_user() {
     assert!(user.is_none_or(|user| user.metadata.deletion_timestamp.is_some()), "its user stays");
     let leaving = proof::remains(&client, "proved", &Steady).await.unwrap();
     assert_ne!(leaving, Remains::Left);
-    proof::clear(&client, "proved", &Steady).await.unwrap();
+    proof::clear(&client, "proved", Operator::MayStart, &Steady).await.unwrap();
     assert_eq!(proof::remains(&client, "proved", &Steady).await.unwrap(), Remains::Nothing);
 }
 
@@ -84,7 +90,7 @@ async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
     assert!(error.hints()[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{:?}", error.hints());
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     policy.remove(&client).await;
-    proof::clear(&client, "proved", &Steady).await.unwrap();
+    proof::clear(&client, "proved", Operator::MayStart, &Steady).await.unwrap();
 }
 
 /// A `ValidatingAdmissionPolicy` with its binding.

@@ -138,9 +138,9 @@ pub(crate) const FOLDERS: &[Folder] = &[
     },
     Folder {
         place: "operator/src/server",
-        except: &["reconcile.rs"],
+        except: &["reconcile", "reconcile.rs"],
         never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, KUBERNETES, &["tokio"], OUTPUT],
-        reason: "decisions are pure; reconcile.rs fetches and applies",
+        reason: "decisions are pure; reconcile fetches and applies",
     },
     Folder {
         place: "operator/src/user",
@@ -190,21 +190,22 @@ pub(crate) const FOLDERS: &[Folder] = &[
 /// The modules of the installer, each with the other ones that it may import. They are layers: each imports only modules
 /// above it in this list.
 pub(crate) const INSTALLER: &[(&str, &[&str])] = &[
-    ("state", &[]),
+    ("command_line", &[]),
+    ("state", &["command_line"]),
     ("stdin", &[]),
     ("journal", &["state"]),
     ("failure", &["journal", "state"]),
     ("ui", &["stdin", "failure"]),
     ("plugins", &["failure", "ui"]),
-    ("context", &["state", "failure"]),
+    ("context", &["command_line", "state", "failure"]),
     ("platform", &["state", "failure"]),
     ("signals", &["failure", "context"]),
     ("tools", &["failure", "context"]),
     ("host", &["state", "stdin", "failure", "ui", "plugins", "context", "platform"]),
-    ("resource", &["state", "journal", "failure", "ui", "context", "platform"]),
-    ("request", &["state", "failure", "ui", "context", "platform", "host"]),
+    ("resource", &["command_line", "state", "journal", "failure", "ui", "context", "platform"]),
+    ("request", &["command_line", "state", "failure", "ui", "context", "platform", "host"]),
     ("observe", &["failure", "context", "resource"]),
-    ("planning", &["journal", "failure", "context", "platform", "resource", "request", "observe"]),
+    ("planning", &["command_line", "journal", "failure", "context", "platform", "resource", "observe"]),
     ("check", &["failure", "context", "tools", "resource"]),
     ("apply", &["journal", "failure", "ui", "context", "resource", "check"]),
     (

@@ -106,11 +106,13 @@ pub(crate) fn state_folder_may_have_any_name() -> Result<()> {
     ensure!(next.contains("100%h"), "{next}");
     platform.type_in(&format!("{next} list </dev/null\n"))?.expect(0)?;
     // The same for the block in the user's own configuration.
-    run(&["ssh-config", "--yes"])?.expect(0)?;
     let config = platform.home().join(".ssh/config");
+    let existed = config.exists();
+    run(&["ssh-config", "--yes"])?.expect(0)?;
     let line = format!("ssh -F {} demo@{} list </dev/null\n", config.display(), platform.name);
     platform.type_in(&line)?.expect(0)?;
     run(&["ssh-config", "--remove"])?.expect(0)?;
+    ensure!(config.exists() == existed, "{} is left, or deleted", config.display());
     fs::remove_dir_all(odd)?;
     up_again(platform)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::Called;
 use crate::{ObjectRef, call::Answer};
 
 /// An object that admission rejects.
@@ -34,7 +35,7 @@ pub enum RefusalKind {
     },
     /// A webhook that cannot answer.
     Webhook(BrokenWebhook),
-    /// Webhooks that every such call must pass, one of which probably did not answer.
+    /// Webhooks that the call had to pass, or may have had to, one of which probably did not answer.
     SuspectWebhooks(Vec<BrokenWebhook>),
     /// A webhook that denies the request.
     WebhookDenied,
@@ -111,13 +112,15 @@ impl AdmissionRefusal {
 /// The keys of a profile with requests and limits.
 const RESOURCES: &str = "operator.resources, bastion.resources, or resources of the flavor";
 
-/// A webhook that cannot answer, or may not, and that every matching call must pass (`failurePolicy: Fail`).
+/// A webhook that cannot answer, or may not, and that fails the calls that it does not answer (`failurePolicy: Fail`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenWebhook {
     /// Its `ValidatingWebhookConfiguration` or `MutatingWebhookConfiguration`.
     pub configuration: ObjectRef,
     /// Its name in the configuration.
     pub webhook: String,
+    /// Whether the API server calls it for the object.
+    pub called: Called,
     /// The reason.
     pub fault: WebhookFault,
 }
@@ -135,8 +138,12 @@ pub enum WebhookFault {
 
 impl fmt::Display for BrokenWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { configuration, webhook, fault } = self;
-        write!(f, "webhook {webhook} of {configuration} calls ")?;
+        let Self { configuration, webhook, called, fault } = self;
+        let doubt = match called {
+            Called::Surely => "",
+            Called::Perhaps => ", which may match,",
+        };
+        write!(f, "webhook {webhook} of {configuration}{doubt} calls ")?;
         match fault {
             WebhookFault::ServiceAbsent(service) => write!(f, "{service}, which does not exist"),
             WebhookFault::NoEndpoints(service) => write!(f, "{service}, which has no ready pod"),
@@ -146,8 +153,16 @@ impl fmt::Display for BrokenWebhook {
 }
 
 impl BrokenWebhook {
+    /// Whether it is known that the webhook cannot answer.
+    pub(super) fn is_broken(&self) -> bool {
+        match self.fault {
+            WebhookFault::ServiceAbsent(_) | WebhookFault::NoEndpoints(_) => true,
+            WebhookFault::MayNotAnswer(_) => false,
+        }
+    }
+
     fn hint(&self) -> String {
-        let Self { configuration, webhook: _, fault } = self;
+        let Self { configuration, webhook: _, called: _, fault } = self;
         let kind = configuration.kind.to_lowercase();
         let repair = match fault {
             WebhookFault::ServiceAbsent(service) => format!("restore {service}"),

@@ -1,94 +1,71 @@
-//! Finds webhooks that cannot answer, by their configurations and the Services that these name, and webhooks that a
-//! failed call had to pass. The text of an error is not read.
+//! Finds the webhooks that explain a failed call: those that it had to pass, and among them those that cannot answer. The
+//! text of an error is not read.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
-use k8s_openapi::{
-    api::{
-        admissionregistration::v1::{
-            MutatingWebhookConfiguration, RuleWithOperations, ValidatingWebhookConfiguration,
-            WebhookClientConfig,
-        },
-        core::v1::{Namespace, Service},
-        discovery::v1::EndpointSlice,
-    },
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
-};
-use kube::{
-    Api, Client, ResourceExt,
-    api::{ListParams, ObjectMeta},
-};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, ResourceExt};
 
-use super::{AdmissionRefusal, BrokenWebhook, RefusalKind, WebhookFault};
+use super::{
+    AdmissionRefusal, BrokenWebhook, Called, Operation, RefusalKind,
+    hooks::{hooks, look},
+    matching::{Labels, Live, Seen, Selection, Subject},
+};
 use crate::{
     ObjectRef,
-    call::{Answer, Call, CallError, Class, absent},
+    call::{Answer, Call, CallError, Class, if_there},
 };
 
 /// How long the search may take: it only explains a failure that is already known.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// A webhook that every matching call must pass.
-struct Hook {
-    webhook: BrokenWebhook,
-    rules: Vec<RuleWithOperations>,
-    objects: Option<LabelSelector>,
-    namespaces: Option<LabelSelector>,
-}
-
-impl Hook {
-    /// Whether it is known that the webhook cannot answer.
-    fn is_broken(&self) -> bool {
-        match self.webhook.fault {
-            WebhookFault::ServiceAbsent(_) | WebhookFault::NoEndpoints(_) => true,
-            WebhookFault::MayNotAnswer(_) => false,
-        }
-    }
-
-    fn covers(&self, object: &ObjectRef, operations: &[&str]) -> bool {
-        self.rules.iter().any(|rule| covers(rule, object, operations))
-    }
-}
-
-/// The broken webhooks of a cluster.
-pub(crate) struct Broken(Vec<Hook>);
+/// The webhooks of a cluster that are known not to answer.
+pub(crate) struct Broken(Vec<(Selection, BrokenWebhook)>);
 
 impl Broken {
     /// Searches for broken webhooks. Returns none if the search takes too long or is forbidden.
     pub(crate) async fn find(client: &Client) -> Self {
-        let found = tokio::time::timeout(PATIENCE, find(client)).await.ok().and_then(Result::ok);
-        Self(found.unwrap_or_default().into_iter().filter(Hook::is_broken).collect())
+        let found =
+            tokio::time::timeout(PATIENCE, Box::pin(find_broken(client))).await.ok().and_then(Result::ok);
+        Self(found.unwrap_or_default())
     }
 
-    /// Returns the first broken webhook that a call on `object`, which has these labels, must pass.
-    pub(crate) fn hit_labelled(
-        &self,
-        object: &ObjectRef,
-        labels: &BTreeMap<String, String>,
-        operations: &[&str],
-    ) -> Option<&BrokenWebhook> {
-        let hook = self.0.iter().find(|hook| {
-            hook.objects.as_ref().is_none_or(|selector| selects(selector, labels))
-                && hook.covers(object, operations)
-        })?;
-        Some(&hook.webhook)
+    /// Returns the first broken webhook that `call`, on an object that has the labels `live`, surely has to pass.
+    pub(crate) async fn hit(&self, client: &Client, call: &Call, live: &Labels) -> Option<BrokenWebhook> {
+        let subject = subject(call);
+        let mut seen = Seen { object: Live::Present(live.clone()), namespace: None };
+        let near: Vec<&(Selection, BrokenWebhook)> =
+            self.0.iter().filter(|(selection, _)| selection.calls(&subject, &seen).is_some()).collect();
+        if near.is_empty() {
+            return None;
+        }
+        let labels = tokio::time::timeout(PATIENCE, namespace_labels(client, &call.object)).await;
+        seen.namespace = labels.ok().flatten();
+        let surely = |selection: &Selection| selection.calls(&subject, &seen) == Some(Called::Surely);
+        near.into_iter().find(|(selection, _)| surely(selection)).map(|(_, webhook)| webhook.clone())
     }
 }
 
 /// Returns the rejection of `call`, if webhooks explain its answer.
 pub(crate) async fn refusal(client: &Client, call: &Call, answer: &Answer) -> Option<AdmissionRefusal> {
-    let kind = blame(client, &call.object, call.verb.operations(), answer).await?;
+    let kind = blame(client, &subject(call), answer, None).await?;
     Some(AdmissionRefusal { object: call.object.clone(), kind, answer: answer.clone() })
 }
 
-/// Names the webhooks in the error of a call on an object, if they explain it. `operations` are those of the call in the
-/// words of webhooks, such as `UPDATE`.
-pub async fn name_webhooks(client: &Client, error: CallError, operations: &[&str]) -> CallError {
+/// Names the webhooks in the error of a call on an object, if they explain it. `operations` are the possible ones of the
+/// call, and `sent` are the labels in its body, if it has one.
+pub async fn name_webhooks(
+    client: &Client,
+    error: CallError,
+    operations: &[Operation],
+    sent: Option<&BTreeMap<String, String>>,
+) -> CallError {
     let CallError { what, object, class } = error;
     let class = match (*class, &object) {
         (Class::ServerError(answer), Some(object)) => {
-            match blame(client, object, operations, &answer).await {
+            let subject = Subject { object, subresource: "", operations, sent };
+            match blame(client, &subject, &answer, None).await {
                 Some(kind) => {
                     Class::Admission(Box::new(AdmissionRefusal { object: object.clone(), kind, answer }))
                 }
@@ -100,215 +77,187 @@ pub async fn name_webhooks(client: &Client, error: CallError, operations: &[&str
     CallError { what, object, class: Box::new(class) }
 }
 
-/// Returns the webhook that a call on `object` must pass and that cannot answer, else all that it must pass. `None` if
-/// the answer has another cause, or the search takes too long or is forbidden.
-async fn blame(
+/// Returns the webhook that a call must pass and that cannot answer, else all that it may have to pass. `None` if the
+/// answer has another cause, or the search takes too long or is forbidden.
+///
+/// With `namespace`, its labels are those of the object's namespace, which may not exist yet.
+pub(super) async fn blame(
     client: &Client,
-    object: &ObjectRef,
-    operations: &[&str],
+    subject: &Subject<'_>,
     answer: &Answer,
+    namespace: Option<Labels>,
 ) -> Option<RefusalKind> {
     // The API server's answer if a webhook fails.
     if answer.code != 500 || answer.reason != "InternalError" {
         return None;
     }
-    let search = async { futures::join!(find(client), namespace_labels(client, object)) };
-    let (hooks, labels) = tokio::time::timeout(PATIENCE, search).await.ok()?;
-    let in_namespace = |hook: &Hook| match (&hook.namespaces, &labels) {
-        (Some(selector), Some(labels)) => selects(selector, labels),
-        (Some(_) | None, _) => true,
-    };
-    let mut passed: Vec<Hook> = hooks
-        .ok()?
-        .into_iter()
-        .filter(|hook| hook.covers(object, operations) && in_namespace(hook))
-        .collect();
-    if let Some(broken) = passed.iter().position(Hook::is_broken) {
-        return Some(RefusalKind::Webhook(passed.swap_remove(broken).webhook));
+    let search = Box::pin(passed(client, subject, namespace));
+    let mut suspects = tokio::time::timeout(PATIENCE, search).await.ok()?.ok()?;
+    let broken = |webhook: &BrokenWebhook| webhook.called == Called::Surely && webhook.is_broken();
+    if let Some(broken) = suspects.iter().position(broken) {
+        return Some(RefusalKind::Webhook(suspects.swap_remove(broken)));
     }
-    let suspects: Vec<BrokenWebhook> = passed.into_iter().map(|hook| hook.webhook).collect();
     (!suspects.is_empty()).then_some(RefusalKind::SuspectWebhooks(suspects))
 }
 
+/// Returns the webhooks that a call has to pass, or may have to.
+async fn passed(
+    client: &Client,
+    subject: &Subject<'_>,
+    namespace: Option<Labels>,
+) -> Result<Vec<BrokenWebhook>, kube::Error> {
+    let namespace = async {
+        match namespace {
+            Some(labels) => Some(labels),
+            None => namespace_labels(client, subject.object).await,
+        }
+    };
+    let (hooks, object, namespace) = futures::join!(hooks(client), live(client, subject), namespace);
+    let seen = Seen { object, namespace };
+    let mut looks = Vec::new();
+    for hook in hooks? {
+        if let Some(called) = hook.selection.calls(subject, &seen) {
+            looks.push(look(client, hook, called));
+        }
+    }
+    let looked = join_all(looks).await;
+    Ok(looked.into_iter().map(|(_, webhook)| webhook).collect())
+}
+
+async fn find_broken(client: &Client) -> Result<Vec<(Selection, BrokenWebhook)>, kube::Error> {
+    let mut looks = Vec::new();
+    for hook in hooks(client).await? {
+        looks.push(look(client, hook, Called::Surely));
+    }
+    let looked = join_all(looks).await;
+    Ok(looked.into_iter().filter(|(_, webhook)| webhook.is_broken()).collect())
+}
+
+fn subject(call: &Call) -> Subject<'_> {
+    Subject {
+        object: &call.object,
+        subresource: call.verb.subresource(),
+        operations: call.verb.operations(),
+        sent: call.labels.as_ref(),
+    }
+}
+
+/// Returns the labels of the object that a call changes. A create, or a connection, is judged without them.
+async fn live(client: &Client, subject: &Subject<'_>) -> Live {
+    let changes = |operation: &Operation| match operation {
+        Operation::Update | Operation::Delete => true,
+        Operation::Create | Operation::Connect => false,
+    };
+    if !subject.operations.iter().any(changes) {
+        return Live::Unknown;
+    }
+    let api = subject.object.api(client);
+    match if_there(api.get_metadata(&subject.object.name).await) {
+        Ok(Some(live)) => Live::Present(live.labels().clone()),
+        Ok(None) => Live::Absent,
+        Err(_) => Live::Unknown,
+    }
+}
+
 /// Returns the labels of an object's namespace; `None` if it has no namespace or they cannot be read.
-async fn namespace_labels(client: &Client, object: &ObjectRef) -> Option<BTreeMap<String, String>> {
+async fn namespace_labels(client: &Client, object: &ObjectRef) -> Option<Labels> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let live = namespaces.get_metadata(object.namespace.as_deref()?).await.ok()?;
     Some(live.labels().clone())
 }
 
-/// A webhook: the fields that validating and mutating webhooks have in common.
-struct Webhook {
-    configuration: ObjectRef,
-    name: String,
-    client: WebhookClientConfig,
-    ignored: bool,
-    rules: Vec<RuleWithOperations>,
-    objects: Option<LabelSelector>,
-    namespaces: Option<LabelSelector>,
-}
-
-/// Returns the webhooks that matching calls must pass.
-async fn find(client: &Client) -> Result<Vec<Hook>, kube::Error> {
-    let every = ListParams::default();
-    let (validating, mutating): (Api<ValidatingWebhookConfiguration>, Api<MutatingWebhookConfiguration>) =
-        (Api::all(client.clone()), Api::all(client.clone()));
-    let (validating, mutating) = futures::try_join!(validating.list(&every), mutating.list(&every))?;
-    let mut webhooks = Vec::new();
-    for configuration in validating {
-        let reference = reference("ValidatingWebhookConfiguration", &configuration.metadata);
-        webhooks.extend(configuration.webhooks.into_iter().flatten().map(|one| Webhook {
-            configuration: reference.clone(),
-            name: one.name,
-            client: one.client_config,
-            ignored: one.failure_policy.as_deref() == Some("Ignore"),
-            rules: one.rules.unwrap_or_default(),
-            objects: one.object_selector,
-            namespaces: one.namespace_selector,
-        }));
-    }
-    for configuration in mutating {
-        let reference = reference("MutatingWebhookConfiguration", &configuration.metadata);
-        webhooks.extend(configuration.webhooks.into_iter().flatten().map(|one| Webhook {
-            configuration: reference.clone(),
-            name: one.name,
-            client: one.client_config,
-            ignored: one.failure_policy.as_deref() == Some("Ignore"),
-            rules: one.rules.unwrap_or_default(),
-            objects: one.object_selector,
-            namespaces: one.namespace_selector,
-        }));
-    }
-    let looks = webhooks.into_iter().filter(|webhook| !webhook.ignored).map(|webhook| hook(client, webhook));
-    Ok(join_all(looks).await)
-}
-
-fn reference(kind: &str, metadata: &ObjectMeta) -> ObjectRef {
-    ObjectRef::new(
-        "admissionregistration.k8s.io/v1",
-        kind,
-        None,
-        metadata.name.as_deref().unwrap_or_default(),
-    )
-}
-
-/// Returns the webhook with the known or possible reason why it does not answer.
-async fn hook(client: &Client, webhook: Webhook) -> Hook {
-    let Webhook { configuration, name, client: reached, ignored: _, rules, objects, namespaces } = webhook;
-    let fault = match reached.service {
-        None => WebhookFault::MayNotAnswer(reached.url.unwrap_or_default()),
-        Some(service) => {
-            service_fault(client, ObjectRef::new("v1", "Service", Some(&service.namespace), &service.name))
-                .await
-        }
-    };
-    Hook { webhook: BrokenWebhook { configuration, webhook: name, fault }, rules, objects, namespaces }
-}
-
-async fn service_fault(client: &Client, service: ObjectRef) -> WebhookFault {
-    let services: Api<Service> =
-        Api::namespaced(client.clone(), service.namespace.as_deref().unwrap_or_default());
-    let live = match services.get(&service.name).await {
-        Ok(live) => live,
-        Err(error) if absent(&error) => return WebhookFault::ServiceAbsent(service),
-        Err(_) => return WebhookFault::MayNotAnswer(service.to_string()),
-    };
-    let elsewhere = live.spec.is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName"));
-    let ready = ready(client, &service).await;
-    match ready {
-        Ok(false) if !elsewhere => WebhookFault::NoEndpoints(service),
-        Ok(_) | Err(_) => WebhookFault::MayNotAnswer(service.to_string()),
-    }
-}
-
-/// Returns whether a Service has a ready pod.
-async fn ready(client: &Client, service: &ObjectRef) -> Result<bool, kube::Error> {
-    let namespace = service.namespace.as_deref().unwrap_or_default();
-    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-    let own = ListParams::default().labels(&format!("kubernetes.io/service-name={}", service.name));
-    let slices = slices.list(&own).await?;
-    Ok(slices
-        .items
-        .iter()
-        .flat_map(|slice| &slice.endpoints)
-        .any(|endpoint| endpoint.conditions.as_ref().and_then(|conditions| conditions.ready).unwrap_or(true)))
-}
-
-fn covers(rule: &RuleWithOperations, object: &ObjectRef, operations: &[&str]) -> bool {
-    let (group, version) = object.group_version();
-    let plural = object.resource().plural;
-    let named =
-        |list: &Option<Vec<String>>, name: &str| list.iter().flatten().any(|one| one == "*" || one == name);
-    let resource = rule.resources.iter().flatten().any(|one| one == "*" || one == "*/*" || *one == plural);
-    let scope = match rule.scope.as_deref() {
-        Some("Namespaced") => object.namespace.is_some(),
-        Some("Cluster") => object.namespace.is_none(),
-        _ => true,
-    };
-    let operation = operations.iter().any(|operation| named(&rule.operations, operation));
-    named(&rule.api_groups, group) && named(&rule.api_versions, version) && resource && scope && operation
-}
-
-fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
-    let equal = selector.match_labels.iter().flatten().all(|(key, value)| labels.get(key) == Some(value));
-    let expressed = selector.match_expressions.iter().flatten().all(|expression| {
-        let value = labels.get(&expression.key);
-        let among = || value.is_some_and(|value| expression.values.iter().flatten().any(|one| one == value));
-        match expression.operator.as_str() {
-            "In" => among(),
-            "NotIn" => !among(),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => true,
-        }
-    });
-    equal && expressed
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::call::{Verb, tests::client};
 
-    fn rule(value: serde_json::Value) -> RuleWithOperations {
-        serde_json::from_value(value).unwrap()
+    /// A cluster with this validating webhook, whose Service does not exist, and a namespace `a` with `checked: yes`.
+    fn with_webhook(changed: &Value) -> Client {
+        let mut webhook = json!({
+            "name": "check.example", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"service": {"namespace": "gone", "name": "nowhere"}},
+            "rules": [{
+                "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]
+            }],
+        });
+        for (key, value) in changed.as_object().unwrap() {
+            webhook[key] = value.clone();
+        }
+        let list =
+            json!({"metadata": {}, "items": [{"metadata": {"name": "policy"}, "webhooks": [webhook]}]});
+        client(move |request| match request.uri().path() {
+            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations" => (200, list.clone()),
+            "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations" => {
+                (200, json!({"metadata": {}, "items": []}))
+            }
+            "/api/v1/namespaces/a" => (200, json!({"metadata": {"name": "a", "labels": {"checked": "yes"}}})),
+            _ => (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"})),
+        })
     }
 
-    #[test]
-    fn rule_covers_an_object_by_group_resource_scope_and_operation() {
-        let deployment = ObjectRef::new("apps/v1", "Deployment", Some("a"), "b");
-        let every =
-            json!({"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]});
-        assert!(covers(&rule(every.clone()), &deployment, &["UPDATE"]));
-        for (key, value, covered) in [
-            ("apiGroups", json!(["apps"]), true),
-            ("apiGroups", json!([""]), false),
-            ("resources", json!(["deployments"]), true),
-            ("resources", json!(["deployments/scale"]), false),
-            ("operations", json!(["DELETE"]), false),
-            ("operations", json!(["UPDATE"]), true),
-            ("scope", json!("Cluster"), false),
-            ("scope", json!("*"), true),
+    fn failed() -> Answer {
+        kube::core::Status { code: 500, ..kube::core::Status::failure("failed", "InternalError") }.into()
+    }
+
+    /// Returns the webhook that is named after a failed create of a ConfigMap with the label `app: mine`.
+    async fn named(changed: &Value) -> Option<RefusalKind> {
+        let labels = Labels::from([("app".to_owned(), "mine".to_owned())]);
+        let call = Call::new(Verb::Create, &ObjectRef::config_map("a", "b")).with_labels(&labels);
+        refusal(&with_webhook(changed), &call, &failed()).await.map(|refusal| refusal.kind)
+    }
+
+    #[tokio::test]
+    async fn webhook_that_does_not_match_is_not_named() {
+        for changed in [
+            json!({"failurePolicy": "Ignore"}),
+            json!({"namespaceSelector": {"matchLabels": {"checked": "no"}}}),
+            json!({"objectSelector": {"matchLabels": {"app": "other"}}}),
         ] {
-            let mut changed = every.clone();
-            changed[key] = value;
-            assert_eq!(covers(&rule(changed.clone()), &deployment, &["UPDATE"]), covered, "{changed}");
+            assert_eq!(named(&changed).await, None, "{changed}");
         }
     }
 
-    #[test]
-    fn selector_selects_by_labels_and_expressions() {
-        let labels = BTreeMap::from([("a".to_owned(), "1".to_owned())]);
-        for (selector, selected) in [
-            (json!({}), true),
-            (json!({"matchLabels": {"a": "1"}}), true),
-            (json!({"matchLabels": {"a": "2"}}), false),
-            (json!({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["1"]}]}), false),
-            (json!({"matchExpressions": [{"key": "b", "operator": "DoesNotExist"}]}), true),
+    #[tokio::test]
+    async fn webhook_that_matches_is_named() {
+        for changed in [
+            json!({}),
+            json!({"failurePolicy": "Fail"}),
+            json!({"namespaceSelector": {"matchLabels": {"checked": "yes"}}}),
+            json!({"objectSelector": {"matchLabels": {"app": "mine"}}}),
         ] {
-            let parsed: LabelSelector = serde_json::from_value(selector.clone()).unwrap();
-            assert_eq!(selects(&parsed, &labels), selected, "{selector}");
+            let kind = named(&changed).await;
+            let Some(RefusalKind::Webhook(webhook)) = kind else { panic!("{changed}: {kind:?}") };
+            assert_eq!(webhook.called, Called::Surely);
+        }
+    }
+
+    #[tokio::test]
+    async fn webhook_with_match_conditions_is_only_suspected() {
+        let kind = named(&json!({"matchConditions": [{"name": "a", "expression": "true"}]})).await;
+        let Some(RefusalKind::SuspectWebhooks(webhooks)) = kind else { panic!("{kind:?}") };
+        assert_eq!(
+            webhooks[0].to_string(),
+            "webhook check.example of ValidatingWebhookConfiguration policy, which may match, calls Service \
+             gone/nowhere, which does not exist"
+        );
+    }
+
+    #[tokio::test]
+    async fn broken_webhook_is_hit_only_if_it_surely_matches() {
+        let call = Call::new(Verb::Compare, &ObjectRef::config_map("a", "b"));
+        let live = Labels::from([("app".to_owned(), "mine".to_owned())]);
+        for (changed, hit) in [
+            (json!({}), true),
+            (json!({"namespaceSelector": {"matchLabels": {"checked": "yes"}}}), true),
+            (json!({"namespaceSelector": {"matchLabels": {"checked": "no"}}}), false),
+            (json!({"objectSelector": {"matchLabels": {"app": "mine"}}}), true),
+            (json!({"matchConditions": [{"name": "a", "expression": "true"}]}), false),
+        ] {
+            let client = with_webhook(&changed);
+            let broken = Broken::find(&client).await;
+            assert_eq!(broken.hit(&client, &call, &live).await.is_some(), hit, "{changed}");
         }
     }
 }

@@ -8,7 +8,7 @@ mod retry;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 pub use answer::Answer;
 pub use error::{CallError, Class, ConnectionCause, ConnectionError, Error, call_error};
@@ -16,7 +16,7 @@ pub(crate) use error::{absent, classify, if_there};
 pub use hint::hints;
 pub(crate) use retry::{ApiServer, New, bounded, chain};
 
-use crate::ObjectRef;
+use crate::{ObjectRef, admission::Operation};
 
 /// The verb of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,14 +57,29 @@ impl Verb {
         }
     }
 
-    /// The operations that webhooks match this verb by.
-    pub(crate) fn operations(self) -> &'static [&'static str] {
+    /// The possible operations that webhooks match this verb by.
+    pub(crate) fn operations(self) -> &'static [Operation] {
         match self {
             Self::Read | Self::List => &[],
-            Self::Create | Self::Try | Self::Review => &["CREATE"],
-            Self::Apply | Self::Compare => &["CREATE", "UPDATE"],
-            Self::Delete => &["DELETE"],
-            Self::ForwardPort => &["CONNECT"],
+            Self::Create | Self::Try | Self::Review => &[Operation::Create],
+            Self::Apply | Self::Compare => &[Operation::Create, Operation::Update],
+            Self::Delete => &[Operation::Delete],
+            Self::ForwardPort => &[Operation::Connect],
+        }
+    }
+
+    /// The subresource of the object that the call is on; empty for the object itself.
+    pub(crate) fn subresource(self) -> &'static str {
+        match self {
+            Self::ForwardPort => "portforward",
+            Self::Read
+            | Self::List
+            | Self::Create
+            | Self::Apply
+            | Self::Compare
+            | Self::Try
+            | Self::Delete
+            | Self::Review => "",
         }
     }
 }
@@ -76,11 +91,19 @@ pub(crate) struct Call {
     pub(crate) object: ObjectRef,
     /// The user that the call impersonates.
     pub(crate) on_behalf: Option<&'static str>,
+    /// The labels in the body, by which webhooks select objects; `None` if they are unknown.
+    pub(crate) labels: Option<BTreeMap<String, String>>,
 }
 
 impl Call {
     pub(crate) fn new(verb: Verb, object: &ObjectRef) -> Self {
-        Self { verb, object: object.clone(), on_behalf: None }
+        Self { verb, object: object.clone(), on_behalf: None, labels: None }
+    }
+
+    /// States the labels in the body.
+    pub(crate) fn with_labels(mut self, labels: &BTreeMap<String, String>) -> Self {
+        self.labels = Some(labels.clone());
+        self
     }
 
     /// Returns the error of this call.

@@ -272,7 +272,7 @@ async fn apply_waits_for_a_kind_that_was_just_created() {
     assert_eq!(calls, 3);
 }
 
-/// A cluster with a webhook on these resources that every call must pass. No Service exists.
+/// A cluster with a webhook on these resources that every call in namespace `a` must pass. No Service exists.
 fn with_webhook(reached: Value, resources: &'static str) -> Client {
     client(move |request| match request.uri().path() {
         "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations" => {
@@ -288,11 +288,8 @@ fn with_webhook(reached: Value, resources: &'static str) -> Client {
             let item = json!({"metadata": {"name": "policy-gone"}, "webhooks": [webhook]});
             (200, json!({"metadata": {}, "items": [item]}))
         }
-        "/api/v1/namespaces/unchecked" => (
-            200,
-            json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-                "metadata": {"name": "unchecked"}}),
-        ),
+        "/api/v1/namespaces/a" => (200, json!({"metadata": {"name": "a", "labels": {"checked": "yes"}}})),
+        "/api/v1/namespaces/unchecked" => (200, json!({"metadata": {"name": "unchecked"}})),
         path if path.starts_with("/api/v1/namespaces/") => {
             (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "not found"}))
         }

@@ -113,7 +113,9 @@ impl ContextError {
     /// The remedies.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Absent { known, .. } if known.is_empty() => "the kubeconfig has no contexts".to_owned(),
+            Self::Absent { known, .. } if known.is_empty() => {
+                "the kubeconfig has no contexts; name another file in KUBECONFIG".to_owned()
+            }
             Self::Absent { known, name } => match nearest(name, known) {
                 Some(near) => format!("did you mean {near}? there are: {}", known.join(", ")),
                 None => format!("there are: {}", known.join(", ")),

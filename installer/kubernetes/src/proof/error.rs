@@ -10,6 +10,7 @@ use crate::{
     bastion::{RouteError, ssh::SshError},
     call,
     pace::Stopped,
+    release::NotReady,
 };
 
 /// The reason why a proof failed.
@@ -65,13 +66,8 @@ pub enum ProofError {
         source: SshError,
     },
     /// A deleted object was not gone in time.
-    #[error("it was not gone after {} s: {last}", .after.as_secs())]
-    NotGone {
-        /// The limit.
-        after: Duration,
-        /// The object, and the last reason.
-        last: Waiting,
-    },
+    #[error(transparent)]
+    NotGone(NotReady),
     /// A call failed.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -112,6 +108,7 @@ impl ProofError {
                     "put {wanted} into bastion.hostNames of the profile, then run the same command again"
                 )]
             }
+            Self::NotGone(error) => error.hints(),
             Self::Foreign(_) => vec!["rename or delete this object, or use another cluster".to_owned()],
             Self::NotReady { .. }
             | Self::Hopeless { .. }
@@ -119,7 +116,6 @@ impl ProofError {
             | Self::Random(_)
             | Self::Command { .. }
             | Self::Ssh { .. }
-            | Self::NotGone { .. }
             | Self::Stopped(_) => Vec::new(),
         }
     }

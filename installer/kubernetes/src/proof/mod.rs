@@ -18,22 +18,31 @@ use kube::{
     api::{DynamicObject, PartialObjectMeta},
 };
 
-use crate::{Error, ObjectRef, Pace, call::ApiServer, release::PLATFORM_LABEL};
+use crate::{
+    Error, ObjectRef, Pace,
+    call::ApiServer,
+    release::{Operator, PLATFORM_LABEL},
+};
 pub use enforcement::Enforcement;
 pub use error::ProofError;
 pub use objects::NAME;
 pub(crate) use objects::objects;
 use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
-pub use record::{Record, forget, record, recorded};
+pub use record::{Record, forget, record, record_ref, recorded};
 pub use session::BastionAddress;
 use steps::Proof;
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
 /// the operator is still running. Objects of these names that are not ours stay.
-pub async fn clear(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
+pub async fn clear(
+    client: &Client,
+    platform: &str,
+    operator: Operator,
+    pace: &dyn Pace,
+) -> Result<(), ProofError> {
     let proof = Proof::new(client, platform, pace);
-    match proof.clear().await {
+    match proof.clear(operator).await {
         Err(ProofError::Foreign(_)) => Ok(()),
         outcome => outcome,
     }
@@ -68,8 +77,9 @@ pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result
     Ok(if namespace.is_some_and(|live| leaving(&live)) { remains.max(Remains::Leaving) } else { remains })
 }
 
-/// The first half of the proof: [`clear`], then creates the user and, as soon as the operator has granted its rights, a
-/// dev server of `flavor`; returns the user's key. The operator may still be starting. [`wait_ready`] follows.
+/// The first half of the proof: [`forget`] and [`clear`], then creates the user and, as soon as the operator has
+/// granted its rights, a dev server of `flavor`; returns the user's key. The operator may still be starting.
+/// [`wait_ready`] follows.
 pub async fn begin(
     client: &Client,
     platform: &str,
@@ -78,7 +88,9 @@ pub async fn begin(
     pace: &dyn Pace,
 ) -> Result<UserKey, ProofError> {
     let proof = Proof::new(client, platform, pace);
-    proof.clear().await?;
+    // Without its record, the platform is not proved if this proof fails or is killed.
+    forget(client, platform, pace).await?;
+    proof.clear(Operator::MayStart).await?;
     let outcome = async {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ProofError::Random)?;
@@ -135,5 +147,45 @@ impl<'a> Proof<'a> {
             Err(_) => drop(self.remove().await),
         }
         outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Steady, call::tests::client, release};
+
+    #[tokio::test]
+    async fn record_of_the_last_proof_is_deleted_before_anything_else() {
+        let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&calls);
+        let record = json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata",
+            "metadata": {"name": "devplat-proof", "labels": release::labels("a")}});
+        let status = |status: &str, code: u16| {
+            let answer = json!({"kind": "Status", "apiVersion": "v1", "status": status, "code": code});
+            (code, answer)
+        };
+        let client = client(move |request| {
+            let (method, path) = (request.method().as_str(), request.uri().path());
+            seen.lock().unwrap().push(format!("{method} {path}"));
+            match (method, path.ends_with("/configmaps/devplat-proof")) {
+                ("GET", true) => (200, record.clone()),
+                ("DELETE", true) => status("Success", 200),
+                _ => status("Failure", 403),
+            }
+        });
+        let patience = Patience { seen: Duration::ZERO, ready: Duration::ZERO };
+        begin(&client, "a", "cpu-small", patience, &Steady).await.unwrap_err();
+        let calls = calls.lock().unwrap();
+        let record = "/api/v1/namespaces/devplat-system/configmaps/devplat-proof";
+        assert_eq!(calls[..2], [format!("GET {record}"), format!("DELETE {record}")], "{calls:?}");
+        assert_eq!(calls.len(), 3, "the next call fails: {calls:?}");
     }
 }

@@ -14,6 +14,7 @@ use crate::{
 };
 
 const DIGEST: &str = "digest";
+const NODES: &str = "nodesStarted";
 const NETWORK_POLICIES: &str = "networkPolicies";
 
 /// The result of a proof.
@@ -21,6 +22,8 @@ const NETWORK_POLICIES: &str = "networkPolicies";
 pub struct Record {
     /// The digest of the proved platform.
     pub digest: String,
+    /// A digest of the times at which the nodes were started; `None` if it was not known.
+    pub started: Option<String>,
     /// Whether the cluster enforces `NetworkPolicies`; `None` if that was not tried.
     pub policies: Option<Enforcement>,
 }
@@ -28,21 +31,22 @@ pub struct Record {
 /// Reads the result of the last proof; `None` if there was none.
 pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<Record>, Error> {
     let maps = maps(client);
-    let call = Call::new(Verb::Read, &reference());
+    let call = Call::new(Verb::Read, &record_ref());
     let attempt = || async { if_there(maps.get(PROOF_RECORD).await) };
     let live = ApiServer { client, pace }.call(&call, attempt).await?;
     Ok(live.and_then(|live| {
         let mut data = live.data?;
         let policies = data.remove(NETWORK_POLICIES).and_then(|value| Enforcement::from_record(&value));
-        Some(Record { digest: data.remove(DIGEST)?, policies })
+        Some(Record { digest: data.remove(DIGEST)?, started: data.remove(NODES), policies })
     }))
 }
 
 /// Records the result of a successful proof.
 pub async fn record(client: &Client, platform: &str, record: &Record, pace: &dyn Pace) -> Result<(), Error> {
-    let Record { digest, policies } = record;
+    let Record { digest, started, policies } = record;
     let policies = policies.map(|policies| (NETWORK_POLICIES.to_owned(), policies.as_str().to_owned()));
-    let data = [(DIGEST.to_owned(), digest.clone())].into_iter().chain(policies);
+    let started = started.clone().map(|started| (NODES.to_owned(), started));
+    let data = [(DIGEST.to_owned(), digest.clone())].into_iter().chain(started).chain(policies);
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(PROOF_RECORD.to_owned()),
@@ -56,23 +60,25 @@ pub async fn record(client: &Client, platform: &str, record: &Record, pace: &dyn
     let attempt = || async {
         maps.patch(PROOF_RECORD, &release::apply_params(), &Patch::Apply(&map)).await.map(|_| ())
     };
-    ApiServer { client, pace }.call(&Call::new(Verb::Apply, &reference()), attempt).await
+    let call = Call::new(Verb::Apply, &record_ref()).with_labels(map.labels());
+    ApiServer { client, pace }.call(&call, attempt).await
 }
 
 /// Deletes the record of `platform`.
 pub async fn forget(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), Error> {
     let server = ApiServer { client, pace };
-    let ours = server.metadata(&reference()).await?;
+    let ours = server.metadata(&record_ref()).await?;
     if ours.is_none_or(|live| live.labels().get(PLATFORM_LABEL).is_none_or(|value| value != platform)) {
         return Ok(());
     }
     let maps = maps(client);
     let attempt =
         || async { if_there(maps.delete(PROOF_RECORD, &DeleteParams::default()).await).map(|_| ()) };
-    server.call(&Call::new(Verb::Delete, &reference()), attempt).await
+    server.call(&Call::new(Verb::Delete, &record_ref()), attempt).await
 }
 
-fn reference() -> ObjectRef {
+/// Returns the reference to the record.
+pub fn record_ref() -> ObjectRef {
     ObjectRef::config_map(NAMESPACE, PROOF_RECORD)
 }
 

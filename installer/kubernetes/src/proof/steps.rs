@@ -17,7 +17,7 @@ use super::{
 use crate::{
     ObjectRef,
     call::{ApiServer, Call, Class, New, Verb, if_there},
-    release::{self, NotReady, PLATFORM_LABEL},
+    release::{self, Operator, PLATFORM_LABEL},
 };
 
 /// How long deleted objects may take to be gone.
@@ -42,7 +42,8 @@ impl Proof<'_> {
         let api: Api<DevUser> = Api::all(self.server.client.clone());
         let attempt =
             || async { api.patch(NAME, &release::apply_params(), &Patch::Apply(&user)).await.map(|_| ()) };
-        Ok(self.server.call(&Call::new(Verb::Apply, &user_ref()), attempt).await?)
+        let call = Call::new(Verb::Apply, &user_ref()).with_labels(user.labels());
+        Ok(self.server.call(&call, attempt).await?)
     }
 
     pub(super) async fn create_server(&self, flavor: &str) -> Result<(), ProofError> {
@@ -52,7 +53,8 @@ impl Proof<'_> {
         server.spec.enable_ssh = true;
         server.metadata = self.meta();
         server.metadata.finalizers = Some(vec![name::SERVER_FINALIZER.to_owned()]);
-        let call = Call { on_behalf: Some(NAME), ..Call::new(Verb::Create, &server_ref()) };
+        let call = Call::new(Verb::Create, &server_ref()).with_labels(server.labels());
+        let call = Call { on_behalf: Some(NAME), ..call };
         let body = serde_json::to_vec(&server).map_err(|error| call.failed(Class::Other(Box::new(error))))?;
         let attempt = || async {
             let request = self.as_user(&body).map_err(kube::Error::BuildRequest)?;
@@ -93,11 +95,11 @@ impl Proof<'_> {
 
     /// The same, and waits until all of them are gone. The server goes first, because an operator of an older version
     /// keeps the namespace of a user whose server still exists.
-    pub(super) async fn clear(&self) -> Result<(), ProofError> {
+    pub(super) async fn clear(&self, operator: Operator) -> Result<(), ProofError> {
         self.delete(server_ref()).await?;
-        self.wait_gone(&[server_ref(), self.claim_ref()]).await?;
+        self.wait_gone(&[server_ref(), self.claim_ref()], operator).await?;
         self.delete(user_ref()).await?;
-        self.wait_gone(&[user_ref(), ObjectRef::namespace(&self.namespace)]).await
+        self.wait_gone(&[user_ref(), ObjectRef::namespace(&self.namespace)], operator).await
     }
 
     async fn delete(&self, object: ObjectRef) -> Result<(), ProofError> {
@@ -114,8 +116,8 @@ impl Proof<'_> {
         ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
     }
 
-    async fn wait_gone(&self, objects: &[ObjectRef]) -> Result<(), ProofError> {
-        let outcome = release::wait_while(self.server, objects, |_| true, GONE_PATIENCE).await?;
-        outcome.map_err(|NotReady { after, waiting }| ProofError::NotGone { after, last: waiting })
+    async fn wait_gone(&self, objects: &[ObjectRef], operator: Operator) -> Result<(), ProofError> {
+        let outcome = release::wait_while(self.server, objects, |_| true, operator, GONE_PATIENCE).await?;
+        outcome.map_err(ProofError::NotGone)
     }
 }

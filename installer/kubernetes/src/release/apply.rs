@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use kube::{
-    Client,
+    Client, ResourceExt,
     api::{DynamicObject, Patch},
 };
 
@@ -21,8 +21,9 @@ use crate::{
 
 /// How long a CRD may take until its objects are accepted.
 const CRD_PATIENCE: Duration = Duration::from_mins(1);
-/// How long objects that are already being deleted, for example by an interrupted destroy, may take to be gone.
-const LEAVING_PATIENCE: Duration = Duration::from_mins(2);
+/// How long objects that are already being deleted, for example by an interrupted destroy, may take to be gone. A CRD
+/// waits for its dev servers, whose processes have 30 s to end, and then for up to 3 min for volumes.
+const LEAVING_PATIENCE: Duration = Duration::from_mins(5);
 
 /// Applies every object of `release` that is missing, differs, or cannot be compared; then prunes the objects that only
 /// the inventory lists.
@@ -100,7 +101,8 @@ async fn apply_each(server: ApiServer<'_>, objects: &[DynamicObject]) -> Result<
         let attempt = || async {
             api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
         };
-        server.call_new(New::Kind, &Call::new(Verb::Apply, &reference), attempt).await?;
+        let call = Call::new(Verb::Apply, &reference).with_labels(object.labels());
+        server.call_new(New::Kind, &call, attempt).await?;
     }
     Ok(())
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use devplat_api::name;
-use kube::{Client, ResourceExt, api::ListParams};
+use kube::{
+    Client, ResourceExt,
+    api::{DynamicObject, ListParams, PartialObjectMeta},
+};
 
 use super::PLATFORM_LABEL;
 use crate::{
@@ -77,6 +80,18 @@ pub async fn data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Da
     Ok(Data { servers, users, homes })
 }
 
+/// Finds the dev servers and users that are being deleted, without those that a release or the proof creates.
+pub async fn leaving_data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Data, Error> {
+    let server = ApiServer { client, pace };
+    let not_ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}!={platform}"));
+    let leaving = |live: &PartialObjectMeta<DynamicObject>| live.metadata.deletion_timestamp.is_some();
+    let (servers, users) = futures::try_join!(
+        list_those(server, API_VERSION, "DevServer", &not_ours, leaving),
+        list_those(server, API_VERSION, "DevUser", &not_ours, leaving),
+    )?;
+    Ok(Data { servers, users, homes: Vec::new() })
+}
+
 /// Lists the objects that have finalizers of the operator.
 pub(super) async fn custom_resources(server: ApiServer<'_>) -> Result<Vec<ObjectRef>, Error> {
     let any = ListParams::default();
@@ -96,11 +111,22 @@ pub(super) async fn list(
     kind: &str,
     which: &ListParams,
 ) -> Result<Vec<ObjectRef>, Error> {
+    list_those(server, api_version, kind, which, |_| true).await
+}
+
+/// The same, without the objects for which `meant` returns false.
+async fn list_those(
+    server: ApiServer<'_>,
+    api_version: &str,
+    kind: &str,
+    which: &ListParams,
+    meant: impl Fn(&PartialObjectMeta<DynamicObject>) -> bool,
+) -> Result<Vec<ObjectRef>, Error> {
     let any = ObjectRef::all(api_version, kind, None);
     let api = any.api(server.client);
     let call = Call::new(Verb::List, &any);
     let found = server.call(&call, || async { if_there(api.list_metadata(which).await) }).await?;
-    let objects = found.into_iter().flatten();
+    let objects = found.into_iter().flatten().filter(meant);
     Ok(objects
         .map(|object| ObjectRef { namespace: object.namespace(), name: object.name_any(), ..any.clone() })
         .collect())

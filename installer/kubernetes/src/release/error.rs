@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::holder::Holder;
 use crate::{CallError, Error, ObjectRef, Waiting, admission::AdmissionRefusal, call, pace::Stopped};
 
 /// The reason why a release could not be applied.
@@ -49,7 +50,8 @@ impl ReleaseError {
             }
             Self::Call(error) => call::hints(error),
             Self::Refused { refusal: Some(refusal), .. } => refusal.hints(),
-            Self::NotReady(_) | Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
+            Self::NotReady(error) => error.hints(),
+            Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
         }
     }
 }
@@ -58,12 +60,21 @@ fn list(objects: &[ObjectRef]) -> String {
     objects.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// An object that was not ready in time.
+/// An object that was not ready, or not gone, in time.
 #[derive(Debug, thiserror::Error)]
 #[error("gave up after {} s {waiting}", .after.as_secs())]
 pub struct NotReady {
-    /// The limit.
+    /// The time that the wait took.
     pub after: Duration,
     /// The object, and the last reason.
     pub waiting: Waiting,
+    /// The cause of the wait for the end of a deletion, if it is known.
+    pub holder: Option<Box<Holder>>,
+}
+
+impl NotReady {
+    /// The remedies.
+    pub fn hints(&self) -> Vec<String> {
+        self.holder.as_deref().map(Holder::hints).unwrap_or_default()
+    }
 }

@@ -126,7 +126,7 @@ pub(crate) async fn create_namespace(
 ) -> Result<(), Error> {
     let api: Api<Namespace> = Api::all(server.client.clone());
     let namespace = marked_namespace(platform, account);
-    let call = Call::new(Verb::Apply, &namespace_reference());
+    let call = Call::new(Verb::Apply, &namespace_reference()).with_labels(namespace.labels());
     let attempt =
         || async { api.patch(NAMESPACE, &apply_params(), &Patch::Apply(&namespace)).await.map(|_| ()) };
     server.call(&call, attempt).await
@@ -175,7 +175,7 @@ pub(crate) async fn write(
         ])),
         ..ConfigMap::default()
     };
-    let call = Call::new(Verb::Apply, &reference(release));
+    let call = Call::new(Verb::Apply, &reference(release)).with_labels(map.labels());
     let attempt =
         || async { api.patch(&map.name_any(), &apply_params(), &Patch::Apply(&map)).await.map(|_| ()) };
     server.call_new(New::Kind, &call, attempt).await

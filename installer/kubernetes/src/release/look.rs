@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     Release, compare,
+    held::{Held, held},
     inventory::{self, Inventory, NameHolder},
     is_ours,
     readiness::{self, CrashesBefore},
@@ -140,7 +141,8 @@ impl Looker<'_> {
             return Ok((reference, Found::Foreign));
         }
         if live.metadata.deletion_timestamp.is_some() {
-            let waiting = Waiting::deletion(reference.clone(), live.finalizers());
+            let Held { waiting, holder: _ } =
+                Box::pin(held(self.server, &reference, live.finalizers())).await?;
             return Ok((reference, Found::Leaving(waiting)));
         }
         if !unchanged::is_unchanged(object, &live)
@@ -159,11 +161,11 @@ impl Looker<'_> {
         reference: &ObjectRef,
         live: &DynamicObject,
     ) -> Result<Option<Found>, Error> {
-        let call = Call::new(Verb::Compare, reference);
+        let call = Call::new(Verb::Compare, reference).with_labels(object.labels());
         if let Some(broken) = self.broken.get()
-            && let Some(webhook) = broken.hit_labelled(reference, live.labels(), call.verb.operations())
+            && let Some(webhook) = Box::pin(broken.hit(self.server.client, &call, live.labels())).await
         {
-            return Ok(Some(Found::Unknown(Reason::Webhook(webhook.clone()))));
+            return Ok(Some(Found::Unknown(Reason::Webhook(webhook))));
         }
         let params = PatchParams { dry_run: true, ..inventory::apply_params() };
         let api = reference.api(self.server.client);

@@ -4,6 +4,7 @@ use kube::Client;
 
 use super::{
     Release,
+    held::{Held, held},
     inventory::{self, NameHolder},
     look::{Found, Reason, Survey, survey},
 };
@@ -30,6 +31,8 @@ pub enum State {
         surplus: Vec<ObjectRef>,
         /// Whether the inventory records that exactly this release was applied completely.
         recorded: bool,
+        /// Present, but being deleted.
+        leaving: Vec<Waiting>,
         /// Present, but not ready.
         not_ready: Vec<Waiting>,
     },
@@ -44,9 +47,20 @@ pub struct Drift {
     pub fields: Vec<String>,
 }
 
+impl State {
+    /// Returns the objects that are being deleted.
+    pub fn leaving(&self) -> &[Waiting] {
+        match self {
+            Self::Leaving(leaving) | Self::Present { leaving, .. } => leaving,
+            Self::Absent | Self::Foreign(_) => &[],
+        }
+    }
+}
+
 /// Compares each object of `release` with the cluster.
 pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Result<State, Error> {
-    let survey = survey(ApiServer { client, pace }, release).await?;
+    let server = ApiServer { client, pace };
+    let survey = survey(server, release).await?;
     let foreign = survey.foreign(release);
     if !foreign.is_empty() {
         return Ok(State::Foreign(foreign));
@@ -71,15 +85,16 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
         return Ok(State::Absent);
     }
     if matches!(namespace, NameHolder::Leaving(())) {
-        leaving.push(Waiting::deletion(inventory::namespace_reference(), &[]));
+        let Held { waiting, holder: _ } =
+            Box::pin(held(server, &inventory::namespace_reference(), &[])).await?;
+        leaving.push(waiting);
     }
     if !leaving.is_empty() && same + drifted.len() + unknown.len() == 0 {
         return Ok(State::Leaving(leaving));
     }
-    not_ready.extend(leaving);
     let wanted = release.refs();
     let inventory = inventory.ours().unwrap_or_default();
     let recorded = inventory.digest == release.digest;
     let surplus = inventory.objects.into_iter().filter(|object| !wanted.contains(object)).collect();
-    Ok(State::Present { missing, drifted, unknown, surplus, recorded, not_ready })
+    Ok(State::Present { missing, drifted, unknown, surplus, recorded, leaving, not_ready })
 }

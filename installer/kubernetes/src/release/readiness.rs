@@ -75,7 +75,8 @@ pub(super) async fn of(
     }
 }
 
-fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
+/// Returns the object as its own type.
+pub(super) fn typed<K: DeserializeOwned>(object: &DynamicObject) -> Option<K> {
     serde_json::from_value(serde_json::to_value(object).ok()?).ok()
 }
 

@@ -11,7 +11,7 @@ use kube::{
 use super::{
     NotReady, PLATFORM_LABEL,
     data::{self, Data},
-    gone::{wait_gone, wait_while},
+    gone::{Operator, wait_gone, wait_while},
     inventory, is_ours,
     kinds::{HELD, KINDS},
 };
@@ -139,7 +139,7 @@ pub async fn remove_custom_resources(
             || async { if_there(api.delete(&object.name, &DeleteParams::background()).await).map(|_| ()) };
         server.call(&Call::new(Verb::Delete, object), attempt).await?;
     }
-    Ok(wait_while(server, &objects, |_| true, patience).await??)
+    Ok(wait_while(server, &objects, |_| true, Operator::Installed, patience).await??)
 }
 
 /// Deletes the namespace of the inventories, unless it still holds one.

@@ -54,7 +54,7 @@ pub async fn wait_ready(
             }
             let stands = standing.lasts(may_last);
             if stands || start.elapsed() > patience {
-                return Err(NotReady { after: start.elapsed(), waiting }.into());
+                return Err(NotReady { after: start.elapsed(), waiting, holder: None }.into());
             }
             pace.pause(PERIOD).await?;
         }
@@ -64,11 +64,11 @@ pub async fn wait_ready(
 
 /// The time since which there is a permanent reason.
 #[derive(Default)]
-struct Standing(Option<Instant>);
+pub(super) struct Standing(Option<Instant>);
 
 impl Standing {
     /// Returns whether it has lasted as long as it may.
-    fn lasts(&mut self, may_last: Option<Duration>) -> bool {
+    pub(super) fn lasts(&mut self, may_last: Option<Duration>) -> bool {
         let Some(may_last) = may_last else {
             self.0 = None;
             return false;

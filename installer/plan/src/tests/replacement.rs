@@ -84,6 +84,21 @@ fn surplus_in_a_replaced_resource_is_deleted_before_it() {
     assert_eq!(said.last().unwrap(), "delete release old", "{said:?}");
 }
 
+/// A found resource names others by their ids, as the CRDs of a release name the releases with objects of them.
+#[test]
+fn resource_that_a_replaced_one_names_is_deleted_first() {
+    let old = RELEASE.named("old");
+    let mut seen = another_range();
+    cluster_of(&mut seen).gone_first_ids = vec![old.clone()];
+    seen.insert(old.clone(), vec![sight(None)]);
+    let plan = diff(&embedding(), &seen, &Allowed::Nothing).unwrap();
+    let deletions: Vec<&Step> = plan.changes().filter(|step| step.action == Action::Delete).collect();
+    let ids: Vec<&Id> = deletions.iter().map(|step| &step.id.id).collect();
+    assert_eq!(ids, [&old, &CLUSTER.single(), &NETWORK.single()]);
+    assert_eq!(deletions[0].after, [], "it does not wait for the steps that come after the replacement");
+    assert_eq!(deletions[1].after, [deletions[0].id.clone()]);
+}
+
 #[test]
 fn embedded_resource_is_created_first_without_a_second_edge() {
     let created = changes(&embedding(), &Inventory::new());

@@ -1,14 +1,23 @@
 //! The cluster of a profile.
 
-use super::Check;
+use std::path::{Path, PathBuf};
+
+use ipnet::Ipv4Net;
+
+use super::{Check, host::HostValues, shown};
 use crate::{
     document::{self, Images},
     path::KeyPath,
-    profile::{Cluster, ExistingCluster, K3dCluster, KindCluster, NodeImage, Provider},
+    profile::{Cluster, ExistingCluster, K3dCluster, KindCluster, LocalProvider, NodeImage, Provider},
+    subnet,
 };
 
 /// The image whose tags are versions of k3s.
 const K3S_IMAGE: &str = "rancher/k3s";
+/// The longest tag of an image.
+const TAG_MAX: usize = 128;
+/// The longest path that Linux accepts.
+const PATH_MAX: usize = 4095;
 
 impl Check<'_> {
     pub(super) fn cluster(&mut self, cluster: document::Cluster, images: Images) -> Option<Cluster> {
@@ -51,11 +60,15 @@ impl Check<'_> {
             config_file,
         } = kind;
         let section = KeyPath::known("cluster.kind");
-        let node_image = self.image(&section.key("nodeImage"), node_image.as_deref());
+        let node_image = self.image(&section.key("nodeImage"), node_image);
         let workers = workers.unwrap_or(0);
-        let ports = self.ports(&section, api_server_port, ssh_port, ssh_address, port_mappings);
-        let subnet = self.subnet(&section.key("subnet"), subnet, workers + 1);
+        let config_file = self.config_file(&section.key("configFile"), config_file);
         let delivery = self.local_delivery(images, Provider::Kind);
+        let values = HostValues { api_server_port, ssh_port, ssh_address, port_mappings };
+        let ports = self.ports(&section, values, delivery.as_ref());
+        let inside = ranges_inside(LocalProvider::Kind, config_file.as_deref());
+        let wanted = subnet::Use { nodes: workers + 1, inside: &inside };
+        let subnet = self.subnet(&section.key("subnet"), subnet, wanted);
         let ports = ports?;
         Some(KindCluster {
             node_image: node_image?,
@@ -65,7 +78,7 @@ impl Check<'_> {
             ssh_address: ports.ssh_address,
             port_mappings: ports.mappings,
             subnet: subnet?,
-            config_file: config_file.map(Into::into),
+            config_file,
             delivery: delivery?,
         })
     }
@@ -84,7 +97,7 @@ impl Check<'_> {
             config_file,
         } = k3d;
         let section = KeyPath::known("cluster.k3d");
-        let image = self.k3s_image(&section, image.as_deref(), k3s_version);
+        let image = self.k3s_image(&section, image, k3s_version);
         let (servers, agents) = (servers.unwrap_or(1), agents.unwrap_or(0));
         if servers % 2 == 0 {
             let (path, fewer) = (section.key("servers"), servers - 1);
@@ -93,9 +106,13 @@ impl Check<'_> {
             );
             self.wrong_at(&path, format!("{path}: {why}; use an odd number"));
         }
-        let ports = self.ports(&section, api_server_port, ssh_port, ssh_address, port_mappings);
-        let subnet = self.subnet(&section.key("subnet"), subnet, servers + agents);
+        let config_file = self.config_file(&section.key("configFile"), config_file);
         let delivery = self.local_delivery(images, Provider::K3d);
+        let values = HostValues { api_server_port, ssh_port, ssh_address, port_mappings };
+        let ports = self.ports(&section, values, delivery.as_ref());
+        let inside = ranges_inside(LocalProvider::K3d, config_file.as_deref());
+        let wanted = subnet::Use { nodes: servers + agents, inside: &inside };
+        let subnet = self.subnet(&section.key("subnet"), subnet, wanted);
         let ports = ports?;
         Some(K3dCluster {
             image: image?,
@@ -106,15 +123,24 @@ impl Check<'_> {
             ssh_address: ports.ssh_address,
             port_mappings: ports.mappings,
             subnet: subnet?,
-            config_file: config_file.map(Into::into),
+            config_file,
             delivery: delivery?,
         })
+    }
+
+    /// Checks the path of a configuration file, which the caller reads.
+    fn config_file(&mut self, path: &KeyPath, file: Option<String>) -> Option<PathBuf> {
+        let file = file?;
+        if file.is_empty() || file.len() > PATH_MAX || file.contains('\0') {
+            self.wrong_at(path, format!("{path}: {} is not the path of a file", shown(&file)));
+        }
+        Some(file.into())
     }
 
     fn k3s_image(
         &mut self,
         section: &KeyPath,
-        image: Option<&str>,
+        image: Option<String>,
         version: Option<String>,
     ) -> Option<NodeImage> {
         let image = self.image(&section.key("image"), image)?;
@@ -129,31 +155,20 @@ impl Check<'_> {
         if !is_k3s_tag(&tag) {
             self.wrong_at(
                 &path,
-                format!("{version:?} is not a version of k3s; write all of it, such as v1.34.3-k3s1"),
+                format!("{} is not a version of k3s; write all of it, such as v1.34.3-k3s1", shown(&version)),
             );
             return None;
         }
         Some(NodeImage::Reference(format!("{K3S_IMAGE}:{tag}")))
     }
-
-    /// Checks an image that can be `auto`.
-    pub(super) fn image(&mut self, path: &KeyPath, image: Option<&str>) -> Option<NodeImage> {
-        match image {
-            None | Some("auto") => Some(NodeImage::Auto),
-            Some(text) if is_reference(text) => Some(NodeImage::Reference(text.to_owned())),
-            Some(text) => {
-                self.wrong_at(path, format!("{text:?} is not an image reference"));
-                None
-            }
-        }
-    }
 }
 
-/// Returns whether `text` can be an image reference. The container engine checks the whole syntax; this rejects only
-/// texts that it would read as something else, such as an option.
-pub(super) fn is_reference(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
-        && text.chars().all(|c| c.is_ascii_graphic())
+/// Returns the ranges of pods and Services in a cluster; none if a configuration file may name others.
+fn ranges_inside(provider: LocalProvider, config_file: Option<&Path>) -> Vec<Ipv4Net> {
+    match config_file {
+        Some(_) => Vec::new(),
+        None => provider.ranges().to_vec(),
+    }
 }
 
 /// Returns whether `text` is a tag such as `v1.34.3-k3s1` or `v1.35.0-rc1-k3s2`.
@@ -166,7 +181,8 @@ fn is_k3s_tag(text: &str) -> bool {
         Some((candidate, build)) => (Some(candidate), build),
         None => (None, parts),
     };
-    version.split('.').count() == 3
+    text.len() <= TAG_MAX
+        && version.split('.').count() == 3
         && version.split('.').all(number)
         && candidate.is_none_or(|candidate| candidate.strip_prefix("rc").is_some_and(number))
         && build.strip_prefix("k3s").is_some_and(number)
@@ -184,16 +200,6 @@ mod tests {
         for text in ["1.34.3-k3s1", "v1.34-k3s1", "v1.34.3", "v1.34.3-k3s", "v1.34.3-k3s1-x", "v1.34.x-k3s1"]
         {
             assert!(!is_k3s_tag(text), "{text}");
-        }
-    }
-
-    #[test]
-    fn option_or_text_with_spaces_is_not_an_image_reference() {
-        for text in ["kindest/node:v1.34.0", "localhost:5001/a@sha256:00", "[::1]:5001/a"] {
-            assert!(is_reference(text), "{text}");
-        }
-        for text in ["", "-v", "a b", "a\n"] {
-            assert!(!is_reference(text), "{text}");
         }
     }
 }

@@ -1,17 +1,31 @@
 //! The ports, the addresses and the network range that a local cluster takes of this host.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
 
-use ipnet::IpNet;
+use ipnet::Ipv4Net;
 
-use super::Check;
-use crate::{document, path::KeyPath, profile::PortMapping};
+use super::{Check, shown};
+use crate::{
+    document,
+    path::KeyPath,
+    profile::{LocalDelivery, LocalRegistry, PortMapping, Provider},
+    subnet,
+};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// The most port mappings of a cluster.
+const MAPPINGS: usize = 100;
 
-/// Addresses of a Docker network that no node gets: the network's own, the gateway's, the broadcast address, and one
-/// each for a registry and a load balancer.
-const OTHER_ADDRESSES: u32 = 5;
+/// The values of a section that are about this host.
+pub(super) struct HostValues {
+    pub(super) api_server_port: Option<u16>,
+    pub(super) ssh_port: Option<u16>,
+    pub(super) ssh_address: Option<String>,
+    pub(super) port_mappings: Option<Vec<document::PortMapping>>,
+}
 
 /// Ports of this host that lead into a cluster.
 pub(super) struct Ports {
@@ -21,17 +35,36 @@ pub(super) struct Ports {
     pub(super) mappings: Vec<PortMapping>,
 }
 
+/// The ports of nodes that a Service can have.
+pub(super) struct NodePorts {
+    pub(super) range: RangeInclusive<u16>,
+    /// The value with the port of this host that leads to the bastion's node port, in a cluster of devplat's.
+    pub(super) on_host: Option<KeyPath>,
+}
+
 impl Check<'_> {
+    /// Returns the node ports of a cluster. Only a configuration file can change the range in a new cluster; the API
+    /// server of an existing one knows its own.
+    pub(super) fn node_ports(cluster: &document::Cluster) -> NodePorts {
+        let (name, file) = match cluster.provider {
+            Provider::Kind => ("kind", &cluster.kind.config_file),
+            Provider::K3d => ("k3d", &cluster.k3d.config_file),
+            Provider::Existing => return NodePorts { range: 1..=u16::MAX, on_host: None },
+        };
+        let on_host = Some(KeyPath::known("cluster").key(name).key("sshPort"));
+        let range = if file.is_none() { 30_000..=32_767 } else { 1..=u16::MAX };
+        NodePorts { range, on_host }
+    }
+
     pub(super) fn ports(
         &mut self,
         section: &KeyPath,
-        api_server: Option<u16>,
-        ssh: Option<u16>,
-        ssh_address: Option<String>,
-        mappings: Option<Vec<document::PortMapping>>,
+        values: HostValues,
+        delivery: Option<&LocalDelivery>,
     ) -> Option<Ports> {
+        let HostValues { api_server_port, ssh_port, ssh_address, port_mappings } = values;
         let given = |port: Option<u16>| port.filter(|port| *port != 0);
-        let (api_server, ssh) = (given(api_server), given(ssh));
+        let (api_server, ssh) = (given(api_server_port), given(ssh_port));
         let ssh_address = self.address(&section.key("sshAddress"), ssh_address);
         let mut complete = true;
         let mut taken: Vec<(KeyPath, IpAddr, u16)> = Vec::new();
@@ -41,8 +74,15 @@ impl Check<'_> {
         if let (Some(port), Some(address)) = (ssh, ssh_address) {
             taken.push((section.key("sshPort"), address, port));
         }
+        if let Some(LocalDelivery::LocalRegistry(LocalRegistry { image: _, host_port: Some(port) })) =
+            delivery
+        {
+            taken.push((KeyPath::known("images.local.port"), LOOPBACK, *port));
+        }
+        let mappings = port_mappings.unwrap_or_default();
+        self.at_most(&section.key("portMappings"), mappings.len(), MAPPINGS);
         let mut checked = Vec::new();
-        for (index, mapping) in mappings.unwrap_or_default().into_iter().enumerate() {
+        for (index, mapping) in mappings.into_iter().take(MAPPINGS).enumerate() {
             let document::PortMapping { host_port, node_port, listen_address } = mapping;
             let path = section.key("portMappings").index(index);
             let Some(listen_address) = self.address(&path.key("listenAddress"), listen_address) else {
@@ -72,43 +112,42 @@ impl Check<'_> {
     /// Reads an address of this host; loopback if there is none.
     fn address(&mut self, path: &KeyPath, text: Option<String>) -> Option<IpAddr> {
         let Some(text) = text else { return Some(LOOPBACK) };
-        let address = text.parse().ok();
-        if address.is_none() {
-            self.wrong_at(path, format!("{text:?} is not an IP address"));
+        let Ok(address) = text.parse::<IpAddr>() else {
+            self.wrong_at(path, format!("{} is not an IP address", shown(&text)));
+            return None;
+        };
+        // `::ffff:127.0.0.1` is 127.0.0.1 for Docker.
+        let address = address.to_canonical();
+        let why = match address {
+            IpAddr::V4(v4) if v4.is_broadcast() => Some("a broadcast address"),
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => Some("a link-local address, which needs a zone"),
+            IpAddr::V4(_) | IpAddr::V6(_) => address.is_multicast().then_some("a multicast address"),
+        };
+        match why {
+            None => Some(address),
+            Some(why) => {
+                self.wrong_at(path, format!("{path}: no program can listen on {address}, {why}"));
+                None
+            }
         }
-        address
     }
 
-    /// Reads the address range of a network with `nodes` nodes. The outer `None` means a mistake.
+    /// Reads the address range of a network. The outer `None` means a mistake.
     #[allow(clippy::option_option)]
     pub(super) fn subnet(
         &mut self,
         path: &KeyPath,
         text: Option<String>,
-        nodes: u16,
-    ) -> Option<Option<IpNet>> {
+        wanted: subnet::Use<'_>,
+    ) -> Option<Option<Ipv4Net>> {
         let Some(text) = text else { return Some(None) };
-        let Ok(network) = text.parse::<IpNet>() else {
-            self.wrong_at(path, format!("{text:?} is not an address range; write one such as 172.30.0.0/16"));
-            return None;
-        };
-        if network.addr() != network.network() {
-            self.wrong_at(
-                path,
-                format!("{network} is not the start of its range, which is {}", network.trunc()),
-            );
-            return None;
+        match subnet::parse(&text, wanted) {
+            Ok(network) => Some(Some(network)),
+            Err(error) => {
+                self.wrong_at(path, format!("{path}: {} cannot be used: {error}", shown(&text)));
+                None
+            }
         }
-        let wanted = u32::from(nodes) + OTHER_ADDRESSES;
-        let bits = u32::from(network.max_prefix_len() - network.prefix_len());
-        if bits < u32::BITS && 1_u32 << bits < wanted {
-            self.wrong_at(
-                path,
-                format!("{network} has {} addresses; this cluster needs {wanted}", 1_u32 << bits),
-            );
-            return None;
-        }
-        Some(Some(network))
     }
 }
 

@@ -1,11 +1,11 @@
 //! How images get to the nodes.
 
-use super::Check;
+use super::{Check, shown};
 use crate::{
     document::{self, Delivery, Images},
     path::KeyPath,
-    profile::{ExistingDelivery, LocalDelivery, LocalRegistry, Provider, RemoteRegistry},
-    registry,
+    profile::{ExistingDelivery, LocalDelivery, LocalRegistry, NodeImage, Provider, RemoteRegistry},
+    reference, registry,
 };
 
 impl Check<'_> {
@@ -27,7 +27,7 @@ impl Check<'_> {
             Remote::Wrong => None,
             Remote::Given(registry) => Some(LocalDelivery::Registry(registry)),
             Remote::Absent if own => {
-                let image = self.image(&section.key("image"), image.as_deref())?;
+                let image = self.image(&section.key("image"), image)?;
                 let host_port = port.filter(|port| *port != 0);
                 Some(LocalDelivery::LocalRegistry(LocalRegistry { image, host_port }))
             }
@@ -91,12 +91,32 @@ impl Check<'_> {
         }
     }
 
+    /// Checks the reference of an image.
+    pub(super) fn reference(&mut self, path: &KeyPath, text: String) -> Option<String> {
+        match reference::check(&text) {
+            Ok(()) => Some(text),
+            Err(error) => {
+                self.wrong_at(path, format!("{} is not an image reference: {error}", shown(&text)));
+                None
+            }
+        }
+    }
+
+    /// Checks an image that can be `auto`.
+    pub(super) fn image(&mut self, path: &KeyPath, image: Option<String>) -> Option<NodeImage> {
+        match image {
+            None => Some(NodeImage::Auto),
+            Some(text) if text == "auto" => Some(NodeImage::Auto),
+            Some(text) => self.reference(path, text).map(NodeImage::Reference),
+        }
+    }
+
     fn registry(&mut self, path: &KeyPath, text: &str) -> Option<String> {
         registry::parse(text)
             .map_err(|error| {
                 self.wrong_at(
                     path,
-                    format!("{text:?} is not a registry such as registry.example/team: {error}"),
+                    format!("{} is not a registry such as registry.example/team: {error}", shown(text)),
                 );
             })
             .ok()

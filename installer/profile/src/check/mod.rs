@@ -1,12 +1,12 @@
 //! Checks a document of the right shape: returns a profile, or every mistake that the schema does not find.
 
 mod access;
+mod amounts;
 mod cluster;
 mod host;
 mod images;
+mod placement;
 mod servers;
-
-use devplat_api::flavor::FlavorResources;
 
 use crate::{
     Mistake, MistakeKind, Profile,
@@ -35,11 +35,12 @@ pub(crate) fn profile(
         users,
         flavors,
     } = document;
+    let node_ports = Check::node_ports(&cluster);
     let cluster = check.cluster(cluster, images);
     let document::Operator { replicas, resources } = operator;
     check.resources(&KeyPath::known("operator.resources"), &resources);
     let operator = OperatorSize { replicas, resources };
-    let bastion = check.bastion(bastion);
+    let bastion = check.bastion(bastion, &node_ports);
     let users = check.users(users);
     let flavors = check.flavors(flavors);
     let dev_servers = check.dev_servers(dev_servers, &flavors);
@@ -85,17 +86,20 @@ impl Check<'_> {
         self.written.at(path).is_some_and(Node::has_own)
     }
 
-    fn resources(&mut self, path: &KeyPath, resources: &FlavorResources) {
-        let FlavorResources { requests, limits } = resources;
-        for (name, request) in requests {
-            let Some(limit) = limits.get(name) else { continue };
-            if let (Ok(least), Ok(most)) = (request.value(), limit.value())
-                && least > most
-            {
-                let paths = ["requests", "limits"].map(|kind| path.key(kind).key(name));
-                self.wrong(&paths, format!("request of {name} ({request}) is above its limit ({limit})"));
-            }
+    /// Reports a list or map at `path` with more than `max` entries.
+    fn at_most(&mut self, path: &KeyPath, entries: usize, max: usize) {
+        if entries > max {
+            self.wrong_at(path, format!("{path}: {entries} entries; at most {max} are allowed"));
         }
+    }
+}
+
+/// Returns the beginning of a text in quotes, for a message.
+fn shown(text: &str) -> String {
+    const SHOWN: usize = 80;
+    match text.char_indices().nth(SHOWN) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}…", &text[..end]),
     }
 }
 
@@ -108,6 +112,7 @@ fn is_below(mistake: &Mistake, path: &KeyPath) -> bool {
         MistakeKind::Unreadable(_)
         | MistakeKind::Notation(_)
         | MistakeKind::DuplicateKey(_)
+        | MistakeKind::LongKey { .. }
         | MistakeKind::NoCluster
         | MistakeKind::Profile(_)
         | MistakeKind::Variable(_)

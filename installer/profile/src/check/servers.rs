@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, cluster::is_reference};
+use super::{Check, shown};
 use crate::{
-    FlavorName, document,
+    FlavorName, document, label,
     nearest::nearest,
     path::KeyPath,
     profile::{DevServerImage, DevServers, Flavor},
@@ -23,6 +23,8 @@ impl Check<'_> {
         for (name, document::Flavor { resources, node_selector, tolerations }) in flavors {
             let path = section.key(&name);
             self.resources(&path.key("resources"), &resources);
+            self.node_selector(&path.key("nodeSelector"), &node_selector);
+            self.tolerations(&path.key("tolerations"), &tolerations);
             match name.parse() {
                 Ok(name) => {
                     checked.insert(name, Flavor { resources, node_selector, tolerations });
@@ -47,13 +49,17 @@ impl Check<'_> {
             pod_security,
         } = servers;
         let section = KeyPath::known("devServers");
-        if home_size.value().is_ok_and(|bytes| bytes <= 0.0) {
-            self.wrong_at(&section.key("homeSize"), format!("a home of size {home_size} holds nothing"));
+        self.home_size(&section.key("homeSize"), &home_size);
+        if let Some(class) = &storage_class
+            && !label::is_subdomain(class)
+        {
+            let path = section.key("storageClass");
+            self.wrong_at(&path, format!("{path}: {} is not the name of a StorageClass", shown(class)));
         }
         let image = match image.as_str() {
-            "auto" => self.reference("autoImage", auto_image).map(DevServerImage::Auto),
+            "auto" => self.reference(&section.key("autoImage"), auto_image).map(DevServerImage::Auto),
             "debian" => Some(DevServerImage::Debian),
-            _ => self.reference("image", image).map(DevServerImage::Reference),
+            _ => self.reference(&section.key("image"), image).map(DevServerImage::Reference),
         };
         let default_flavor = flavors.keys().find(|name| **name == *default_flavor).cloned().or_else(|| {
             let names: Vec<&str> = flavors.keys().map(FlavorName::as_str).collect();
@@ -71,13 +77,5 @@ impl Check<'_> {
             storage_class,
             pod_security,
         })
-    }
-
-    fn reference(&mut self, key: &str, text: String) -> Option<String> {
-        if is_reference(&text) {
-            return Some(text);
-        }
-        self.wrong_at(&KeyPath::known("devServers").key(key), format!("{text:?} is not an image reference"));
-        None
     }
 }

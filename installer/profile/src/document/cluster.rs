@@ -47,7 +47,7 @@ pub(crate) struct Kind {
     /// More ports of this host that lead to ports of the control-plane node.
     #[serde(default)]
     pub(crate) port_mappings: Option<Vec<PortMapping>>,
-    /// Address range of the Docker network, such as 172.30.0.0/16; Docker chooses one if missing.
+    /// IPv4 range of the Docker network, /16 or smaller, such as 172.30.0.0/16; Docker chooses one if missing.
     #[serde(default)]
     pub(crate) subnet: Option<String>,
     /// A kind configuration file that devplat adds to, relative to the folder of the profile file.
@@ -87,7 +87,7 @@ pub(crate) struct K3d {
     /// More ports of this host that lead to ports of the first server node.
     #[serde(default)]
     pub(crate) port_mappings: Option<Vec<PortMapping>>,
-    /// Address range of the Docker network, such as 172.30.0.0/16; Docker chooses one if missing.
+    /// IPv4 range of the Docker network, /16 or smaller, such as 172.30.0.0/16; Docker chooses one if missing.
     #[serde(default)]
     pub(crate) subnet: Option<String>,
     /// A k3d configuration file that devplat adds to, relative to the folder of the profile file.

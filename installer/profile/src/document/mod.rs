@@ -67,7 +67,7 @@ pub(crate) struct Bastion {
     pub(crate) resources: FlavorResources,
     /// How it is reached from outside the cluster.
     pub(crate) exposure: ExposureKind,
-    /// With exposure nodePort: the port of every node.
+    /// With exposure nodePort: the port of every node; 30000 to 32767 unless the cluster has another range.
     #[serde(default)]
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) node_port: Option<u16>,

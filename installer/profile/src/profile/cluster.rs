@@ -2,11 +2,11 @@
 
 use std::{
     fmt,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
 
-use ipnet::IpNet;
+use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,7 +76,7 @@ pub struct LocalCluster<'a> {
     /// Port of this host that leads to the bastion; a free one if missing.
     pub ssh_port: Option<u16>,
     /// Address range of the Docker network; Docker chooses one if missing.
-    pub subnet: Option<IpNet>,
+    pub subnet: Option<Ipv4Net>,
     /// A configuration file of the provider that devplat adds to.
     pub config_file: Option<&'a Path>,
     /// How images get to the nodes.
@@ -90,6 +90,17 @@ pub enum LocalProvider {
     Kind,
     /// k3d.
     K3d,
+}
+
+impl LocalProvider {
+    /// Returns the address ranges of pods and of Services in its clusters, unless a configuration file names others.
+    pub fn ranges(self) -> [Ipv4Net; 2] {
+        let seconds = match self {
+            Self::Kind => [244, 96],
+            Self::K3d => [42, 43],
+        };
+        seconds.map(|second| Ipv4Net::new_assert(Ipv4Addr::new(10, second, 0, 0), 16))
+    }
 }
 
 /// The program that creates a cluster.
@@ -138,7 +149,7 @@ pub struct KindCluster {
     /// More ports of this host that lead to the control-plane node, sorted by port of this host.
     pub port_mappings: Vec<PortMapping>,
     /// Address range of the Docker network; Docker chooses one if missing.
-    pub subnet: Option<IpNet>,
+    pub subnet: Option<Ipv4Net>,
     /// A kind configuration file that devplat adds to.
     pub config_file: Option<PathBuf>,
     /// How images get to the nodes.
@@ -164,7 +175,7 @@ pub struct K3dCluster {
     /// More ports of this host that lead to the first server node, sorted by port of this host.
     pub port_mappings: Vec<PortMapping>,
     /// Address range of the Docker network; Docker chooses one if missing.
-    pub subnet: Option<IpNet>,
+    pub subnet: Option<Ipv4Net>,
     /// A k3d configuration file that devplat adds to.
     pub config_file: Option<PathBuf>,
     /// How images get to the nodes.

@@ -9,6 +9,9 @@ use crate::{
     path::KeyPath,
 };
 
+/// The longest key in bytes: a name of Kubernetes with its prefix.
+const LONGEST_KEY: usize = 317;
+
 impl Shape {
     /// Reports the values in `node` that do not have this shape and removes them, so that the rest can be checked
     /// further. Missing keys are not reported, since another layer can have them.
@@ -105,6 +108,11 @@ impl Sifter<'_> {
 
     fn entry(&mut self, map: &Map, path: &KeyPath, entry: &mut Entry) -> bool {
         let Entry { key, key_place, node } = entry;
+        if key.len() > LONGEST_KEY {
+            let kind = MistakeKind::LongKey { length: key.len(), max: LONGEST_KEY, within: path.clone() };
+            self.mistakes.push(Mistake::new(key_place, kind));
+            return false;
+        }
         if let Some(child) = map.child(key) {
             return self.sift(child, &path.key(key), node);
         }
@@ -197,5 +205,19 @@ mod tests {
         let (_, mistakes) =
             sift(&format!("flavors: {{a: {{resources: {{limits: {{{}}}}}}}}}\n", many.join(", ")));
         assert_eq!(mistakes, ["f:1:35: flavors.a.resources.limits: 17 keys; at most 16 are allowed"]);
+    }
+
+    #[test]
+    fn endless_key_is_rejected_without_a_copy_of_it() {
+        let (left, mistakes) =
+            sift(&format!("{}: 1\nusers: {{{}: {{}}}}\n", "a".repeat(400), "b".repeat(400)));
+        assert_eq!(left, serde_json::json!({"users": {}}));
+        assert_eq!(
+            mistakes,
+            [
+                "f:1:1: a key of 400 bytes; at most 317 are allowed",
+                "f:2:9: a key of 400 bytes in users; at most 317 are allowed",
+            ]
+        );
     }
 }

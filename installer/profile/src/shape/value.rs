@@ -3,6 +3,9 @@
 use super::ValueShape;
 use crate::mistake::ValueProblem;
 
+/// The longest value in bytes. The longest key of a user that the CRD accepts has this length.
+const LONGEST: usize = 16_384;
+
 impl ValueShape {
     /// Returns a description of the expected value, for messages.
     pub(super) fn expected(&self) -> String {
@@ -19,6 +22,9 @@ impl ValueShape {
 
     /// Checks a scalar; `plain` means that it is written without quotes.
     pub(super) fn scalar(&self, text: &str, plain: bool) -> Result<(), ValueProblem> {
+        if text.len() > LONGEST {
+            return Err(ValueProblem::TooLong { length: text.len(), max: LONGEST });
+        }
         match self {
             Self::Map(_) | Self::List(_) => Err(ValueProblem::Expected(self.expected())),
             Self::Text => Ok(()),
@@ -128,6 +134,15 @@ mod tests {
     }
 
     #[test]
+    fn endless_text_is_rejected_without_a_copy_of_it() {
+        let text = "a".repeat(LONGEST + 1);
+        for value in [PORT, ValueShape::Text, ValueShape::Quantity, ValueShape::Boolean] {
+            assert_eq!(problem(&value, &text), "a text of 16385 bytes; at most 16384 are allowed");
+        }
+        assert_eq!(ValueShape::Text.scalar(&text[1..], true), Ok(()));
+    }
+
+    #[test]
     fn quantities_have_no_leading_zero_either() {
         for text in ["0", "0.5", "500m", "10Gi"] {
             assert_eq!(ValueShape::Quantity.scalar(text, true), Ok(()), "{text}");
@@ -135,6 +150,9 @@ mod tests {
         assert!(ValueShape::Quantity.scalar("010", true).is_err());
         assert!(problem(&ValueShape::Quantity, "010Gi").ends_with("write 10Gi"));
         assert!(problem(&ValueShape::Quantity, "00.5").ends_with("write 0.5"));
-        assert!(problem(&ValueShape::Quantity, "10GB").starts_with("\"10GB\" is not a quantity"));
+        for text in ["10GB", "1e400", &"1".repeat(33)] {
+            let what = format!("{text:?} is not a quantity");
+            assert!(problem(&ValueShape::Quantity, text).starts_with(&what), "{text}");
+        }
     }
 }

@@ -44,7 +44,7 @@ fn k3d_cluster_has_the_values_that_were_set() {
         "cluster.k3d.servers=3",
         "cluster.k3d.agents=2",
         "cluster.k3d.apiServerPort=6443",
-        "cluster.k3d.subnet=fd00:1::/64",
+        "cluster.k3d.subnet=172.31.0.0/24",
     ]);
     assert_eq!(cluster.image, NodeImage::Reference("rancher/k3s:v1.34.3-k3s1".to_owned()));
     assert_eq!((cluster.servers, cluster.agents, cluster.api_server_port), (3, 2, Some(6443)));

@@ -228,6 +228,37 @@ fn mistake_in_a_remembered_variable_has_that_as_its_place() {
 }
 
 #[test]
+fn rule_that_a_remembered_variable_breaks_has_that_as_its_place() {
+    let mut sources = shipped("kind");
+    sources.remembered_variables = variables(&[("DEVPLAT_CLUSTER_KIND_SUBNET", "10.0.0.0/8")]);
+    let mistake = load(&sources).unwrap_err().0.remove(0);
+    assert_eq!(mistake.place, Place::RememberedVariable("DEVPLAT_CLUSTER_KIND_SUBNET".to_owned()));
+    assert_eq!(mistake.place.variable(), Some("DEVPLAT_CLUSTER_KIND_SUBNET"));
+}
+
+#[test]
+fn variables_that_break_a_rule_can_be_remarks() {
+    let mut sources = shipped("kind");
+    sources.variables = variables(&[("DEVPLAT_BASTION_NODE_PORT", "80")]);
+    sources.remembered_variables =
+        variables(&[("DEVPLAT_BASTION_NODE_PORT", "81"), ("DEVPLAT_CLUSTER_KIND_SUBNET", "10.0.0.0/8")]);
+    sources.variable_mistakes = VariableMistakes::Remark;
+    let read = loaded(&sources);
+    assert_eq!(read.profile.bastion.exposure, crate::Exposure::NodePort(30022));
+    assert_eq!(read.remarks.len(), 2, "{:?}", read.remarks);
+    let ignored = [
+        "ignored $DEVPLAT_CLUSTER_KIND_SUBNET (remembered from an earlier `devplat up`): cluster.kind.subnet: ",
+        "ignored $DEVPLAT_BASTION_NODE_PORT: bastion.nodePort: 80 is outside",
+    ];
+    for (remark, ignored) in read.remarks.iter().zip(ignored) {
+        assert!(remark.starts_with(ignored), "{remark}");
+    }
+    // A mistake elsewhere is still an error.
+    sources.sets = vec!["operator.replicas=0".to_owned()];
+    assert_eq!(load(&sources).unwrap_err().0.len(), 3);
+}
+
+#[test]
 fn set_of_this_run_wins_over_a_remembered_one() {
     let mut sources = with_sets("kind", &["operator.replicas=1"]);
     sources.remembered_sets = vec!["operator.replicas=3".to_owned(), "bastion.replicas=3".to_owned()];

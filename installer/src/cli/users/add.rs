@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use devplat_api::{DevUser, DevUserSpec};
 use devplat_keys::AuthorizedKeys;
+use devplat_profile::UserName;
 use kube::{
-    Api,
+    ResourceExt,
     api::{Patch, PatchParams},
 };
 
-use super::place::{Where, Write, write_failure};
+use super::{
+    super::flags::TakeOver,
+    change::Change,
+    place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
+};
 use crate::{
     context::PlatformContext,
     failure::{Exit, Failure},
@@ -32,7 +37,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Add {
     /// The name that they sign in with
-    user: String,
+    pub(super) user: String,
     /// A file with public keys of theirs, such as `~/.ssh/id_ed25519.pub`; `-` for standard input
     #[arg(long, required = true, value_name = "FILE")]
     key: Vec<PathBuf>,
@@ -43,38 +48,33 @@ pub(crate) struct Add {
     #[arg(long, value_name = "GROUP")]
     group: Vec<String>,
     #[command(flatten)]
+    pub(super) take_over: TakeOver,
+    #[command(flatten)]
     pub(super) at: Where,
 }
 
-pub(super) async fn put(
-    context: &PlatformContext,
-    api: &Api<DevUser>,
-    add: &Add,
-    host: &Host,
-) -> Result<(), Failure> {
-    let Add { user, key, display_name, group, at: _ } = add;
+/// Applies the DevUser, and reports the difference that it made.
+pub(super) async fn put(reached: &Reached, user: &UserName, add: &Add, host: &Host) -> Result<(), Failure> {
+    let Add { user: _, key, display_name, group, take_over: _, at: _ } = add;
+    let (context, api) = (&reached.context, &reached.api);
     let mut ssh_keys = Vec::new();
     for path in key {
         ssh_keys.extend(keys(path, host)?);
     }
+    let failed = |error| call_failure(error, &format!("read DevUser {user}"), &context.command("up"));
+    let before = api.get_opt(user.as_str()).await.map_err(failed)?;
+    if let Some(before) = &before {
+        check(before, context)?;
+    }
     let spec =
         DevUserSpec { display_name: display_name.clone(), ssh_keys, groups: group.clone(), limits: None };
-    let object = DevUser::new(user, spec);
+    let object = DevUser::new(user.as_str(), spec);
     let params = PatchParams::apply(FIELD_MANAGER);
-    match api.patch(user, &params, &Patch::Apply(&object)).await {
-        Ok(live) if live.metadata.deletion_timestamp.is_some() => {
-            return Err(Failure::new(Exit::PartWay, format!("user {user} is still being deleted")).hint(
-                format!(
-                    "run the same command again once `{}` no longer has the user",
-                    context.command("users list")
-                ),
-            ));
-        }
-        Ok(_) => {}
+    let live = match api.patch(user.as_str(), &params, &Patch::Apply(&object)).await {
+        Ok(live) => live,
         Err(kube::Error::Api(status)) if status.code == 409 => {
-            return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool")).hint(
-                format!("if the profile names them, change the profile and run `{}`", context.command("up")),
-            ));
+            return Err(Failure::new(Exit::Usage, format!("user {user} is managed by another tool"))
+                .hint("change the user with that tool, or delete the DevUser with it first"));
         }
         Err(kube::Error::Api(status)) if matches!(status.code, 400 | 422) => {
             return Err(Failure::new(
@@ -83,9 +83,26 @@ pub(super) async fn put(
             ));
         }
         Err(error) => return Err(write_failure(context, Write::Apply, &object, error).await),
-    }
-    host.ui.outcome(&format!("added user {user}"), &serde_json::json!({"is": "added", "user": user}));
+    };
+    // Its deletion may have begun between the two calls.
+    check(&live, context)?;
+    let change = Change::between(before.as_ref().map(|before| &before.spec), &live.spec);
+    let document = serde_json::json!({"is": change.as_str(), "user": user});
+    host.ui.outcome(&change.text(user.as_str()), &document);
     Ok(())
+}
+
+/// Fails if the existing user is not one to change.
+fn check(live: &DevUser, context: &PlatformContext) -> Result<(), Failure> {
+    refuse_profile_user(live, context)?;
+    if live.metadata.deletion_timestamp.is_none() {
+        return Ok(());
+    }
+    let why = format!("user {} is still being deleted", live.name_any());
+    Err(Failure::new(Exit::PartWay, why).hint(format!(
+        "run the same command again once `{}` no longer has the user",
+        context.command("users list")
+    )))
 }
 
 /// Reads the keys of a file. Every line must be a key.

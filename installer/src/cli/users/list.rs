@@ -2,11 +2,11 @@
 
 use clap::Args;
 use devplat_api::DevUser;
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{ResourceExt, api::ListParams};
 use serde::Serialize;
 
-use super::place::{Where, call_failure};
-use crate::{failure::Failure, host::Host, request::Asked};
+use super::place::{Reached, Where, call_failure};
+use crate::{failure::Failure, host::Host};
 
 /// The arguments of `users list`.
 #[derive(Debug, Args)]
@@ -26,9 +26,10 @@ struct Listed {
     reason: String,
 }
 
-pub(super) async fn list(api: &Api<DevUser>, asked: &Asked, host: &Host) -> Result<(), Failure> {
-    let all = api.list(&ListParams::default()).await;
-    let all = all.map_err(|error| call_failure(error, "list DevUsers", &asked.again("up")))?;
+pub(super) async fn list(reached: &Reached, host: &Host) -> Result<(), Failure> {
+    let all = reached.api.list(&ListParams::default()).await;
+    let failed = |error| call_failure(error, "list DevUsers", &reached.context.command("up"));
+    let all = all.map_err(failed)?;
     let rows: Vec<Listed> = all.items.into_iter().map(listed).collect();
     if host.ui.is_json() {
         host.ui.document(&rows);

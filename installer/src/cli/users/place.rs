@@ -1,13 +1,25 @@
 //! The platform of `devplat users`, and the failure of a call about users.
 
+use std::sync::Arc;
+
 use clap::Args;
-use devplat_kubernetes::{CallError, ObjectRef, admission::name_webhooks, call::call_error};
-use kube::Resource;
+use devplat_api::DevUser;
+use devplat_kubernetes::{
+    CallError, ObjectRef,
+    admission::{Operation, name_webhooks},
+    call::call_error,
+    release::PLATFORM_LABEL,
+};
+use kube::{Api, Resource, ResourceExt};
 
 use super::super::flags::{Context, Name, Output};
 use crate::{
     context::PlatformContext,
     failure::{Exit, Failure},
+    host::Host,
+    request::{self, Asked, Locked, Purpose},
+    resource::reach_cluster,
+    state::EngineLock,
 };
 
 /// The platform.
@@ -19,6 +31,41 @@ pub(super) struct Where {
     pub(super) context: Context,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+/// A platform whose cluster is running.
+pub(super) struct Reached {
+    pub(super) context: Arc<PlatformContext>,
+    pub(super) api: Api<DevUser>,
+    /// Held while users are changed, because `up` and `destroy` change the same objects.
+    _locks: Option<(Locked, Option<EngineLock>)>,
+}
+
+impl Reached {
+    /// Finds the platform, and locks it before a change. Fails before a change of a platform of another account, unless
+    /// the user agreed to `take_over` that platform.
+    pub(super) async fn find(
+        at: &Where,
+        purpose: Purpose,
+        take_over: bool,
+        host: &Host,
+    ) -> Result<Self, Failure> {
+        let Where { name, context, output: _ } = at;
+        let asked =
+            Asked { name: name.get(), context: context.context.clone(), take_over, ..Asked::default() };
+        let locked = match purpose {
+            Purpose::Change => Some(request::lock(&asked.state(host)?)?),
+            Purpose::Look => None,
+        };
+        let context = Box::pin(request::standing(&asked, host, purpose)).await?.context;
+        let locks = match locked {
+            Some(locked) => Some((locked, request::lock_engine(&context).await?)),
+            None => None,
+        };
+        reach_cluster(&context).await?;
+        let api = Api::all(context.client().await?);
+        Ok(Self { context, api, _locks: locks })
+    }
 }
 
 /// A call that changes an object.
@@ -44,9 +91,10 @@ where
     K: Resource<DynamicType = ()>,
 {
     let (verb, operations) = match write {
-        Write::Apply => ("apply", &["CREATE", "UPDATE"][..]),
-        Write::Delete => ("delete", &["DELETE"][..]),
+        Write::Apply => ("apply", &[Operation::Create, Operation::Update][..]),
+        Write::Delete => ("delete", &[Operation::Delete][..]),
     };
+    let labels = object.meta().labels.clone().unwrap_or_default();
     let object = ObjectRef {
         api_version: K::api_version(&()).into_owned(),
         kind: K::kind(&()).into_owned(),
@@ -55,7 +103,7 @@ where
     };
     let error = call_error(format!("{verb} {object}"), Some(object), error);
     let error = match context.client().await {
-        Ok(client) => Box::pin(name_webhooks(&client, error, operations)).await,
+        Ok(client) => Box::pin(name_webhooks(&client, error, operations, Some(&labels))).await,
         Err(_) => error,
     };
     failure(error, &context.command("up"))
@@ -68,4 +116,14 @@ fn failure(error: CallError, asked: &str) -> Failure {
             .hint(format!("`{asked}` installs one; --context names another cluster"));
     }
     Failure::from(error)
+}
+
+/// Fails if the user comes from the profile, because the next `up` would undo a change.
+pub(super) fn refuse_profile_user(user: &DevUser, context: &PlatformContext) -> Result<(), Failure> {
+    if !user.labels().contains_key(PLATFORM_LABEL) {
+        return Ok(());
+    }
+    let why = format!("user {} comes from the profile", user.name_any());
+    let up = context.command("up");
+    Err(Failure::new(Exit::Usage, why).hint(format!("change the profile, then run `{up}`")))
 }

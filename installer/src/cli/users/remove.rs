@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use devplat_api::{DevServer, DevUser, server::HomeRetention};
+use devplat_api::{DevServer, server::HomeRetention};
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
@@ -12,8 +12,12 @@ use kube::{
 use tokio::time::Instant;
 
 use super::{
-    super::{confirm::confirm, flags::Answers},
-    place::{Where, Write, call_failure, write_failure},
+    super::{
+        confirm::confirm,
+        flags::{Answers, TakeOver},
+    },
+    name::is_possible,
+    place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
 };
 use crate::{
     context::PlatformContext,
@@ -35,26 +39,21 @@ pub(crate) struct Remove {
     #[command(flatten)]
     answers: Answers,
     #[command(flatten)]
+    pub(super) take_over: TakeOver,
+    #[command(flatten)]
     pub(super) at: Where,
 }
 
-pub(super) async fn remove(
-    context: &PlatformContext,
-    api: &Api<DevUser>,
-    remove: &Remove,
-    host: &Host,
-) -> Result<(), Failure> {
-    let Remove { user, answers, at: _ } = remove;
+pub(super) async fn remove(reached: &Reached, remove: &Remove, host: &Host) -> Result<(), Failure> {
+    let Remove { user, answers, take_over: _, at: _ } = remove;
+    let (context, api) = (&reached.context, &reached.api);
     let failed = |error| call_failure(error, &format!("read DevUser {user}"), &context.command("up"));
-    let live = api.get_opt(user).await.map_err(failed)?;
+    let live = if is_possible(user) { api.get_opt(user).await.map_err(failed)? } else { None };
     let Some(live) = live else {
         return Err(Failure::new(Exit::Usage, format!("there is no user {user:?}"))
             .hint(format!("`{}` lists them", context.command("users list"))));
     };
-    if live.labels().contains_key(devplat_kubernetes::release::PLATFORM_LABEL) {
-        return Err(Failure::new(Exit::Usage, format!("user {user} comes from the profile"))
-            .hint(format!("remove the user from the profile, then run `{}`", context.command("up"))));
-    }
+    refuse_profile_user(&live, context)?;
     // Use the namespace in the status: one with the expected name may belong to another owner.
     let namespace = live.status.as_ref().and_then(|status| status.namespace.clone());
     let client = context.client().await?;

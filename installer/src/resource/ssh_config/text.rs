@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use devplat_profile::Exposure;
 
-use crate::{platform::PlatformInputs, state::StateFolder, context::PlatformContext};
+use crate::{command_line, context::PlatformContext, platform::PlatformInputs, state::StateFolder};
 
 /// The SSH host of a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,8 +59,7 @@ impl Host {
 pub fn ssh_line(inputs: &PlatformInputs, context: &PlatformContext) -> Option<String> {
     let named = || inputs.profile.users.keys().next();
     let user = inputs.users_with_generated_keys().next().or_else(named)?;
-    let config = context.state.ssh_config().display().to_string();
-    let config = shlex::try_quote(&config).map_or_else(|_| config.clone(), Into::into);
+    let config = command_line::quoted(&context.state.ssh_config().display().to_string());
     Some(format!("ssh -F {config} {user}@{}", context.platform))
 }
 

@@ -42,7 +42,7 @@ impl Attempt<'_> {
         let name = name.to_owned();
         let failed = |source| ClusterError::Engine { name: name.clone(), source };
         // kind and k3d delete their own containers when they fail, so a container that is left existed before.
-        match engine.containers(&format!("{}={name}", maker.cluster_label())).await {
+        match engine.containers(&maker.label(&name)).await {
             Ok(containers) if containers.is_empty() => {}
             Ok(_) => return ClusterError::AlreadyThere { name },
             Err(error) => return failed(error),

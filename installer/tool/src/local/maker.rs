@@ -49,6 +49,14 @@ impl Maker {
         }
     }
 
+    /// Returns the address ranges of pods and of Services in its clusters, unless a configuration file names others.
+    pub fn ranges(self) -> [&'static str; 2] {
+        match self {
+            Self::Kind => kind::RANGES,
+            Self::K3d => k3d::RANGES,
+        }
+    }
+
     /// Returns the command lines that renew the certificates of a node.
     pub fn renewal(self, node: &str) -> String {
         match self {

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::*;
+use crate::Surroundings;
 
 fn here() -> Surroundings {
     Surroundings::new([("PATH", "/usr/bin:/bin"), ("K3D_CONFIG", "x"), ("KEPT", "yes"), ("GONE", "x")], None)

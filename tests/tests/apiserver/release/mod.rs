@@ -1,6 +1,8 @@
 //! Releases on a real API server: applied, foreign and interrupted ones.
 
 mod apply;
+mod crds;
+mod dry_runs;
 mod foreign;
 mod interrupted;
 mod kinds;
@@ -57,6 +59,7 @@ fn as_wanted() -> State {
         unknown: Vec::new(),
         surplus: Vec::new(),
         recorded: true,
+        leaving: Vec::new(),
         not_ready: Vec::new(),
     }
 }

@@ -9,7 +9,7 @@ use std::{io::Write, path::Path, time::Duration};
 pub use creation::{Creation, NAME_LIMIT};
 pub use remains::{Remain, Remains};
 
-use super::{ClusterError, Maker, diagnose::Attempt};
+use super::{ClusterError, Maker, diagnose::Attempt, error::failed};
 use crate::{
     Command, Surroundings,
     docker::Engine,
@@ -27,7 +27,7 @@ const CREATE_LIMIT: Duration = Duration::from_mins(25);
 const LIMIT: Duration = Duration::from_mins(3);
 
 /// The ranges of addresses that k3s gives pods and services.
-const RANGES: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
+pub(super) const RANGES: [&str; 2] = ["10.42.0.0/16", "10.43.0.0/16"];
 
 /// k3d on one engine.
 #[derive(Debug, Clone, Copy)]
@@ -127,7 +127,7 @@ impl<'a> K3dCommand<'a> {
     /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
-        deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete k3d cluster {name}")))
+        deleted.map(|_| ()).map_err(|error| failed(error, || format!("delete k3d cluster {name}")))
     }
 
     /// Returns the kubeconfig of the cluster as text.
@@ -135,7 +135,7 @@ impl<'a> K3dCommand<'a> {
         let asked = self.command().args(["kubeconfig", "get", name]).deadline(LIMIT).run().await;
         asked
             .map(|output| output.stdout)
-            .map_err(|error| super::failed(error, || format!("get the kubeconfig of k3d cluster {name}")))
+            .map_err(|error| failed(error, || format!("get the kubeconfig of k3d cluster {name}")))
     }
 
     /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. Every k3d command parses

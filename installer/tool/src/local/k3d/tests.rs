@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     docker::{Cgroups, recorded::Recorded},
     local::{
-        Mark,
+        Mapping, Mark,
         fake::{Fake, engine_without_containers},
     },
 };
@@ -86,6 +86,42 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
     let config = std::fs::read_to_string(fake.folder().join("config")).unwrap();
     assert!(config.contains("k3d.io/v1alpha5"), "{config}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the configuration is deleted again");
+}
+
+#[tokio::test]
+async fn three_servers_and_two_agents_are_created_with_ports_on_the_first_server() {
+    let script =
+        "folder=$(dirname \"$0\"); echo \"$*\" > \"$folder/arguments\"; cat \"$5\" > \"$folder/config\"";
+    let fake = Fake::new("k3d", script).await;
+    let surroundings = fake.surroundings([]);
+    let engine = engine_without_containers().await;
+    let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
+    let owner = Mark { platform: "team-a".to_owned(), account: None };
+    let mappings = [Mapping { address: "127.0.0.1".parse().unwrap(), host_port: 2222, node_port: 30022 }];
+    let creation = Creation {
+        name: "team-a",
+        network: "devplat-team-a",
+        image: "rancher/k3s:v1.34.3-k3s1",
+        cgroups: Cgroups::V2,
+        api_port: Some(6550),
+        mappings: &mappings,
+        servers: 3,
+        agents: 2,
+        direct: &[],
+        owner: &owner,
+        extra: None,
+        registries: None,
+    };
+    let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
+    k3d.create(&creation, |_| {}).await.unwrap();
+    let written = |name: &str| std::fs::read_to_string(fake.folder().join(name)).unwrap();
+    let arguments = written("arguments");
+    assert!(arguments.starts_with("cluster create team-a --config /"), "{arguments}");
+    let config: serde_json::Value = serde_saphyr::from_str(&written("config")).unwrap();
+    assert_eq!((config["servers"].as_u64(), config["agents"].as_u64()), (Some(3), Some(2)), "{config:#}");
+    assert_eq!(config["kubeAPI"]["hostPort"], "6550");
+    let ports = serde_json::json!([{"port": "127.0.0.1:2222:30022", "nodeFilters": ["server:0:direct"]}]);
+    assert_eq!(config["ports"], ports);
 }
 
 /// Returns an engine in which `k3d cluster create` was killed after it had created its tools container.

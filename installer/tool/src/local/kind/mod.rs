@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 pub use creation::Creation;
 
-use super::{ClusterError, Maker, diagnose::Attempt};
+use super::{ClusterError, Maker, diagnose::Attempt, error::failed};
 use crate::{Command, Surroundings, docker::Engine};
 
 /// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
@@ -16,7 +16,7 @@ const CREATE_LIMIT: Duration = Duration::from_mins(30);
 const LIMIT: Duration = Duration::from_mins(3);
 
 /// The ranges of addresses that kind gives pods and services.
-const RANGES: [&str; 2] = ["10.244.0.0/16", "10.96.0.0/16"];
+pub(super) const RANGES: [&str; 2] = ["10.244.0.0/16", "10.96.0.0/16"];
 
 /// kind on one engine.
 #[derive(Debug, Clone, Copy)]
@@ -72,7 +72,7 @@ impl<'a> KindCommand<'a> {
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let command = self.command().args(["delete", "cluster", "--name", name, "--kubeconfig"]);
         let deleted = command.arg(self.kubeconfig).deadline(LIMIT).run().await;
-        deleted.map(|_| ()).map_err(|error| super::failed(error, || format!("delete kind cluster {name}")))
+        deleted.map(|_| ()).map_err(|error| failed(error, || format!("delete kind cluster {name}")))
     }
 
     /// Returns the kubeconfig of the cluster as text.
@@ -80,7 +80,7 @@ impl<'a> KindCommand<'a> {
         let asked = self.command().args(["get", "kubeconfig", "--name", name]).deadline(LIMIT).run().await;
         asked
             .map(|output| output.stdout)
-            .map_err(|error| super::failed(error, || format!("get the kubeconfig of kind cluster {name}")))
+            .map_err(|error| failed(error, || format!("get the kubeconfig of kind cluster {name}")))
     }
 
     /// Returns a command of kind's on devplat's engine, regardless of the shell's variables.

@@ -1,0 +1,90 @@
+//! How the user calls devctl, so that every command line that it prints works there.
+
+use crate::settings::Host;
+
+/// The way in which the user calls devctl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Invocation {
+    /// As a program on the user's own machine.
+    Program,
+    /// As the command of `ssh` to the bastion. The user's own machine may have no devctl.
+    Ssh {
+        /// The user's name on the platform.
+        user: String,
+        /// The host of the bastion, if it is known.
+        host: Option<Host>,
+    },
+    /// As a line at the prompt.
+    Prompt,
+}
+
+impl Invocation {
+    /// Finds it in the variables that the bastion sets. The prompt is known only once it starts.
+    pub(crate) fn find(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+        if variable("DEVCTL_BASTION").is_none() {
+            return Self::Program;
+        }
+        let user = variable("DEVCTL_USER").unwrap_or_else(|| "USER".to_owned());
+        Self::Ssh { user, host: variable("DEVCTL_HOST").and_then(|host| host.parse().ok()) }
+    }
+
+    /// Returns the command line for `words`, a verb with its arguments.
+    pub(crate) fn line(&self, words: &str) -> String {
+        match self {
+            Self::Program => format!("devctl {words}"),
+            Self::Ssh { user, host } => format!("{} {words}", ssh(user, host.as_ref())),
+            Self::Prompt => words.to_owned(),
+        }
+    }
+
+    /// Returns the command line that opens a shell in a dev server.
+    pub(crate) fn shell(&self, server: &str) -> String {
+        match self {
+            Self::Program | Self::Prompt => self.line(&format!("ssh {server}")),
+            Self::Ssh { user, host } => ssh(&format!("{user}+{server}"), host.as_ref()),
+        }
+    }
+}
+
+fn ssh(login: &str, host: Option<&Host>) -> String {
+    match host {
+        Some(host) => format!("ssh {}", host.arguments(login).join(" ")),
+        None => format!("ssh {login}@HOST"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(variables: &[(&str, &str)]) -> Invocation {
+        let set = |name: &str| variables.iter().find(|(key, _)| *key == name);
+        Invocation::find(|name| set(name).map(|(_, value)| (*value).to_owned()))
+    }
+
+    fn lines(invocation: &Invocation) -> [String; 2] {
+        [invocation.line("describe mydev"), invocation.shell("mydev")]
+    }
+
+    #[test]
+    fn own_machine_has_devctl() {
+        assert_eq!(lines(&found(&[("DEVCTL_USER", "alice")])), ["devctl describe mydev", "devctl ssh mydev"]);
+    }
+
+    #[test]
+    fn users_of_the_bastion_need_only_ssh() {
+        let bastion = [("DEVCTL_BASTION", "1"), ("DEVCTL_USER", "alice"), ("DEVCTL_HOST", "")];
+        assert_eq!(lines(&found(&bastion)), ["ssh alice@HOST describe mydev", "ssh alice+mydev@HOST"]);
+        let known = [&bastion[..2], &[("DEVCTL_HOST", "dev.example.com:2222")]].concat();
+        assert_eq!(
+            lines(&found(&known)),
+            ["ssh -p 2222 alice@dev.example.com describe mydev", "ssh -p 2222 alice+mydev@dev.example.com"]
+        );
+    }
+
+    #[test]
+    fn prompt_takes_verbs() {
+        assert_eq!(lines(&Invocation::Prompt), ["describe mydev", "ssh mydev"]);
+    }
+}

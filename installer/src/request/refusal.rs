@@ -1,0 +1,172 @@
+//! The failures for profiles that cannot be used, with their remedies.
+
+use std::{io, path::Path};
+
+use devplat_profile::{Mistake, MistakeKind, Mistakes, Place, ProfileProblem, SHIPPED};
+
+use super::Asked;
+use crate::{
+    command_line::quoted,
+    failure::{Exit, Failure},
+    host::Host,
+    state::{Decisions, Location},
+};
+
+/// The profile for a platform of which nothing is known.
+pub(super) const DEFAULT: &str = "kind";
+/// The size limit of a profile, in bytes.
+pub(super) const LONGEST: u64 = 16 << 20;
+/// The hint for a profile that is not a shipped one.
+const LIST: &str = "`devplat profiles list` lists the profiles that devplat ships";
+
+/// Returns the failure for mistakes in a profile. If the only one is the name of the profile, it needs neither a place
+/// nor the description of every key.
+pub(super) fn refused(mistakes: &Mistakes, asked: &Asked, before: &Decisions, host: &Host) -> Failure {
+    match mistakes.0.as_slice() {
+        [
+            Mistake {
+                kind: MistakeKind::Profile(problem @ ProfileProblem::Unknown(name)),
+                nearest,
+                place: _,
+            },
+        ] => {
+            let failure = Failure::of(Exit::Usage, problem);
+            if let Some(file) = file_of(name, host) {
+                return failure.hint(format!("to use the file {file} here: --profile {}", quoted(&file)));
+            }
+            let meant = (!nearest.is_empty()).then(|| format!("did you mean {}?", nearest.join(" or ")));
+            let base = nearest.first().map_or_else(|| base(asked, before), String::as_str);
+            failure.maybe_hint(meant).hint(write_one(base))
+        }
+        [Mistake { kind: MistakeKind::Profile(problem @ ProfileProblem::IsAFile(_)), .. }] => {
+            Failure::of(Exit::Usage, problem).hint(LIST)
+        }
+        all => Failure::of(Exit::Usage, mistakes)
+            .with_hints(without_remembered_values(all, asked, before))
+            .hint("`devplat profiles schema` describes every key"),
+    }
+}
+
+/// Returns the failure for a profile file that cannot be read.
+pub(super) fn unreadable(named: &str, error: &io::Error, base: &str) -> Failure {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
+        io::ErrorKind::FileTooLarge => format!("it is longer than {} MiB", LONGEST >> 20),
+        _ => error.to_string(),
+    };
+    let failure = Failure::new(Exit::Usage, format!("cannot read profile {named}: {why}")).hint(LIST);
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.hint(write_one(base)),
+        _ => failure,
+    }
+}
+
+/// Returns the shipped profile that fits the platform best, as far as it is known.
+pub(super) fn base(asked: &Asked, before: &Decisions) -> &'static str {
+    let in_a_cluster = matches!(before.place, Some(Location::Cluster { .. })) || before.context.is_some();
+    let shipped = SHIPPED.iter().find(|shipped| before.profile.as_deref() == Some(shipped.name));
+    match shipped {
+        _ if asked.context.is_some() || in_a_cluster => "existing",
+        Some(shipped) => shipped.name,
+        None => DEFAULT,
+    }
+}
+
+/// Returns the hint for a profile that does not exist.
+fn write_one(base: &str) -> String {
+    format!(
+        "to write one, put \"extends: {base}\" and your changes into mine.yaml, then use --profile ./mine.yaml"
+    )
+}
+
+/// Returns the file in the working folder that has this name and the extension of a profile, as `--profile` takes it.
+fn file_of(name: &str, host: &Host) -> Option<String> {
+    let files = ["yaml", "yml"].map(|extension| format!("{name}.{extension}"));
+    files.into_iter().find(|file| host.folder.join(file).is_file()).map(|file| format!("./{file}"))
+}
+
+/// Returns the ways out of mistakes in values that an earlier run remembered: they are not on this command line.
+fn without_remembered_values(mistakes: &[Mistake], asked: &Asked, before: &Decisions) -> Vec<String> {
+    let mut hints = Vec::new();
+    let mut any = false;
+    for Mistake { place, kind, nearest: _ } in mistakes {
+        match place {
+            Place::RememberedVariable(name) => {
+                any = true;
+                // A variable that means nothing has no correct value.
+                if !matches!(kind, MistakeKind::Variable(_)) {
+                    hints.push(format!("set {name} to a correct value, which replaces the remembered one"));
+                }
+            }
+            Place::RememberedSet(_) => any = true,
+            Place::File { .. } | Place::Shipped { .. } | Place::Variable(_) | Place::Argument(_) => {}
+        }
+    }
+    if any {
+        let nameable = |known: &&String| before.profile_text.is_none() || Path::new(known).is_file();
+        let profile = before.profile.as_ref().filter(nameable).cloned();
+        let profile = Some(profile.unwrap_or_else(|| "FILE".to_owned()));
+        let again = Asked { profile, ..asked.clone() }.again("up");
+        hints.push(format!(
+            "name the profile again, which forgets every remembered --set and variable: `{again}`"
+        ));
+    }
+    hints
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_profile::{ValueProblem, VariableProblem};
+
+    use super::*;
+
+    fn remembered(profile: &str) -> Decisions {
+        Decisions { profile: Some(profile.to_owned()), ..Decisions::default() }
+    }
+
+    fn mistake(place: Place, kind: MistakeKind) -> Mistake {
+        Mistake { place, kind, nearest: Vec::new() }
+    }
+
+    #[test]
+    fn base_of_a_new_profile_fits_the_platform() {
+        let with_context = Asked { context: Some("there".to_owned()), ..Asked::default() };
+        let of_a_cluster = Decisions { context: Some("there".to_owned()), ..remembered("/my.yaml") };
+        for (asked, before, expected) in [
+            (Asked::default(), Decisions::default(), "kind"),
+            (Asked::default(), remembered("k3d"), "k3d"),
+            (Asked::default(), remembered("/home/ada/my.yaml"), "kind"),
+            (Asked::default(), of_a_cluster, "existing"),
+            (with_context, remembered("k3d"), "existing"),
+        ] {
+            assert_eq!(base(&asked, &before), expected, "{asked:?} {before:?}");
+        }
+        let absent = unreadable("./mine.yaml", &io::ErrorKind::NotFound.into(), "k3d");
+        assert!(absent.hints[1].starts_with("to write one, put \"extends: k3d\""), "{absent:?}");
+    }
+
+    #[test]
+    fn remembered_values_can_be_replaced_or_forgotten() {
+        let value = || {
+            let problem = ValueProblem::Integer("many".to_owned());
+            MistakeKind::Value { path: "operator.replicas".parse().unwrap(), problem }
+        };
+        let variable = |name: &str, kind| mistake(Place::RememberedVariable(name.to_owned()), kind);
+        let asked = Asked { name: "team-a".parse().unwrap(), ..Asked::default() };
+        let of = |mistakes: &[Mistake]| without_remembered_values(mistakes, &asked, &remembered("k3d"));
+        let forget = "name the profile again, which forgets every remembered --set and variable: `devplat up --name \
+                      team-a --profile k3d`";
+        assert_eq!(
+            of(&[variable("DEVPLAT_OPERATOR_REPLICAS", value())]),
+            ["set DEVPLAT_OPERATOR_REPLICAS to a correct value, which replaces the remembered one", forget]
+        );
+        let unknown = MistakeKind::Variable(VariableProblem::Unknown);
+        assert_eq!(of(&[variable("DEVPLAT_GONE", unknown)]), [forget]);
+        let set = Place::RememberedSet("operator.replicas=many".to_owned());
+        assert_eq!(of(&[mistake(set, value())]), [forget]);
+        let now = Place::Variable("DEVPLAT_OPERATOR_REPLICAS".to_owned());
+        assert_eq!(of(&[mistake(now, value())]), [""; 0]);
+    }
+}

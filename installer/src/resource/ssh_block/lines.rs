@@ -1,0 +1,329 @@
+//! The lines of devplat in a user's ssh configuration. Pure, and on bytes, because the rest of the file may have any
+//! encoding.
+
+use std::path::Path;
+
+/// The block of one platform, as devplat writes it: an `Include` between two marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Block {
+    begin: String,
+    include: String,
+    end: String,
+}
+
+/// A file with lines of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Split {
+    /// The state of the block.
+    pub(super) state: BlockState,
+    /// All other lines, byte for byte.
+    pub(super) rest: Vec<u8>,
+}
+
+/// The state of a block in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockState {
+    /// One whole block, as devplat writes it.
+    Current,
+    /// One whole block that includes another file.
+    Elsewhere,
+    /// Several blocks, or parts of one.
+    Damaged,
+}
+
+/// An `Include` of another file beside a mark without its counterpart, which may be devplat's or the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unclear {
+    /// The line of the mark, from 1.
+    pub(super) mark: usize,
+    /// The line of the `Include`, from 1.
+    pub(super) include: usize,
+}
+
+/// A line of a file, as one platform sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Begin,
+    Include,
+    OtherInclude,
+    End,
+    Other,
+}
+
+impl Line {
+    fn is_mark(self) -> bool {
+        match self {
+            Self::Begin | Self::End => true,
+            Self::Include | Self::OtherInclude | Self::Other => false,
+        }
+    }
+}
+
+impl Block {
+    /// Returns the block of `platform`, which includes the file `hosts`.
+    pub(super) fn of(platform: &str, hosts: &Path) -> Self {
+        Self {
+            begin: format!(
+                "{BEGIN}{platform}: written by `devplat ssh-config`, removed by `devplat destroy`"
+            ),
+            include: format!("Include {}", included(hosts)),
+            end: format!("# <<< devplat {platform}"),
+        }
+    }
+
+    /// Returns its lines.
+    pub(super) fn text(&self) -> String {
+        let Self { begin, include, end } = self;
+        format!("{begin}\n{include}\n{end}\n")
+    }
+
+    /// Splits a file into the lines of this block and the rest; `None` if it has no line of this block. Only lines that
+    /// devplat writes count: lines of the user between the marks stay. Fails if it is unclear whose a line is.
+    pub(super) fn split(&self, text: &[u8]) -> Result<Option<Split>, Unclear> {
+        let kinds: Vec<Line> = lines(text).map(|line| self.kind(line)).collect();
+        let (mut own, mut rest) = (Vec::new(), Vec::with_capacity(text.len()));
+        for (at, line) in lines(text).enumerate() {
+            if is_own(&kinds, at)? {
+                own.push(at);
+            } else {
+                rest.extend_from_slice(line);
+            }
+        }
+        let together = own.windows(2).all(|pair| pair[1] == pair[0] + 1);
+        let own: Vec<Line> = own.into_iter().map(|at| kinds[at]).collect();
+        let state = match (own.as_slice(), together) {
+            ([], _) => return Ok(None),
+            ([Line::Begin, Line::Include, Line::End], true) => BlockState::Current,
+            ([Line::Begin, Line::OtherInclude, Line::End], true) => BlockState::Elsewhere,
+            _ => BlockState::Damaged,
+        };
+        Ok(Some(Split { state, rest }))
+    }
+
+    fn kind(&self, line: &[u8]) -> Line {
+        let bare = line.trim_ascii_end();
+        let is = |own: &str| bare == own.as_bytes();
+        if is(&self.begin) {
+            Line::Begin
+        } else if is(&self.end) {
+            Line::End
+        } else if is(&self.include) {
+            Line::Include
+        } else if bare.starts_with(b"Include ") {
+            Line::OtherInclude
+        } else {
+            Line::Other
+        }
+    }
+}
+
+/// Returns whether devplat wrote the line at `at`: a mark, the `Include` between two marks or beside one, or an `Include`
+/// of another file that is alone between two marks.
+fn is_own(lines: &[Line], at: usize) -> Result<bool, Unclear> {
+    match lines[at] {
+        Line::Begin | Line::End => Ok(true),
+        Line::Other => Ok(false),
+        Line::Include => {
+            let above = lines[..at].iter().rposition(|line| line.is_mark());
+            let below = lines[at + 1..].iter().position(|line| line.is_mark()).map(|after| at + 1 + after);
+            let above = above.filter(|above| lines[*above] == Line::Begin);
+            let below = below.filter(|below| lines[*below] == Line::End);
+            let between = above.is_some() && below.is_some();
+            let beside = above.is_some_and(|above| above + 1 == at) || below == Some(at + 1);
+            Ok(between || beside)
+        }
+        Line::OtherInclude => {
+            let begins = at > 0 && lines[at - 1] == Line::Begin;
+            let ends = lines.get(at + 1) == Some(&Line::End);
+            match (begins, ends) {
+                (true, true) => Ok(true),
+                (false, false) => Ok(false),
+                (true, false) => Err(Unclear { mark: at, include: at + 1 }),
+                (false, true) => Err(Unclear { mark: at + 2, include: at + 1 }),
+            }
+        }
+    }
+}
+
+/// The parts of the path of a file that devplat created. A line in the file records them, so that they are deleted with the
+/// last block, also by a devplat that has lost its state folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Created {
+    /// The file.
+    File,
+    /// The file and its folder.
+    Folder,
+}
+
+impl Created {
+    /// Returns the line that records them.
+    pub(super) fn line(self) -> &'static str {
+        match self {
+            Self::File => {
+                "# devplat created this file, and deletes it with its last block if no other line is in it\n"
+            }
+            Self::Folder => {
+                "# devplat created this file and its folder, and deletes them with its last block if they hold nothing else\n"
+            }
+        }
+    }
+
+    /// Returns the parts that a line records.
+    fn of(line: &[u8]) -> Option<Self> {
+        let records = |created: &Self| line.trim_ascii_end() == created.line().trim_end().as_bytes();
+        [Self::File, Self::Folder].into_iter().find(records)
+    }
+}
+
+/// The remains of a file after the removal of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Remains {
+    /// A file with this content.
+    Text(Vec<u8>),
+    /// Only parts that devplat created.
+    Nothing(Created),
+}
+
+/// Returns the remains of a file whose lines outside of the removed block are `rest`. The line about its creation stays
+/// until the last block of any platform is removed.
+pub(super) fn remains(rest: Vec<u8>) -> Remains {
+    let created = lines(&rest).find_map(Created::of);
+    let Some(created) = created.filter(|_| platforms(&rest).is_empty()) else { return Remains::Text(rest) };
+    let other = lines(&rest).filter(|line| Created::of(line).is_none()).collect::<Vec<_>>().concat();
+    if other.trim_ascii().is_empty() { Remains::Nothing(created) } else { Remains::Text(other) }
+}
+
+/// The start of the first line of every block.
+const BEGIN: &str = "# >>> devplat ";
+
+/// Returns the names of the platforms with a block in a file, in its order.
+pub(super) fn platforms(text: &[u8]) -> Vec<String> {
+    lines(text).filter_map(platform_of).collect()
+}
+
+fn platform_of(line: &[u8]) -> Option<String> {
+    let (name, _) = std::str::from_utf8(line).ok()?.strip_prefix(BEGIN)?.split_once(": ")?;
+    Some(name.to_owned())
+}
+
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split_inclusive(|byte| *byte == b'\n')
+}
+
+/// Returns a path as a pattern for `Include`. Only newer versions of OpenSSH expand `%` and `$` in it; `?` matches any
+/// one character in all versions.
+fn included(path: &Path) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+ ".contains(c);
+    let text: String = path.display().to_string().chars().map(|c| if plain(c) { c } else { '?' }).collect();
+    if text.contains(' ') { format!("\"{text}\"") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEGIN: &str =
+        "# >>> devplat devplat: written by `devplat ssh-config`, removed by `devplat destroy`\n";
+    const INCLUDE: &str = "Include /state/ssh/hosts\n";
+    const OTHER: &str = "Include /elsewhere/ssh/hosts\n";
+    const END: &str = "# <<< devplat devplat\n";
+    const MINE: &str = "Host mine\n  HostName mine.example\n";
+
+    fn block(platform: &str) -> Block {
+        Block::of(platform, Path::new("/state/ssh/hosts"))
+    }
+
+    fn split(parts: &[&str]) -> Result<Option<(BlockState, String)>, (usize, usize)> {
+        match block("devplat").split(parts.concat().as_bytes()) {
+            Ok(None) => Ok(None),
+            Ok(Some(Split { state, rest })) => Ok(Some((state, String::from_utf8(rest).unwrap()))),
+            Err(Unclear { mark, include }) => Err((mark, include)),
+        }
+    }
+
+    #[test]
+    fn whole_block_is_split_from_the_rest() {
+        assert_eq!(block("devplat").text(), [BEGIN, INCLUDE, END].concat());
+        let own = "Host *\r\n  ForwardAgent no\n# <<< devplat other\n";
+        let current = Ok(Some((BlockState::Current, own.to_owned())));
+        assert_eq!(split(&[BEGIN, INCLUDE, END, own]), current);
+        assert_eq!(split(&[own, BEGIN, INCLUDE, END.trim_end()]), current);
+        let on_windows = [BEGIN, INCLUDE, END].concat().replace('\n', "\r\n");
+        assert_eq!(split(&[on_windows.as_str(), own]), current);
+        assert_eq!(split(&[BEGIN, OTHER, END, own]), Ok(Some((BlockState::Elsewhere, own.to_owned()))));
+        assert_eq!(split(&[own]), Ok(None));
+        assert_eq!(split(&[block("devplat2").text().as_str(), own, INCLUDE, OTHER]), Ok(None));
+    }
+
+    #[test]
+    fn file_in_another_encoding_stays_byte_for_byte() {
+        let text = [block("devplat").text().as_bytes(), b"# caf\xe9\nHost a\n"].concat();
+        let split = block("devplat").split(&text).unwrap().unwrap();
+        assert_eq!(split.rest, b"# caf\xe9\nHost a\n");
+    }
+
+    #[test]
+    fn halves_and_doubles_are_removed_without_a_line_of_the_user() {
+        let cases: [&[&str]; 10] = [
+            &[BEGIN, MINE],
+            &[BEGIN, INCLUDE, MINE],
+            &[INCLUDE, END, MINE],
+            &[MINE, END],
+            &[BEGIN, INCLUDE, BEGIN, INCLUDE, END, MINE],
+            &[BEGIN, INCLUDE, MINE, BEGIN, INCLUDE, END],
+            &[BEGIN, INCLUDE, END, MINE, BEGIN, INCLUDE, END],
+            &[BEGIN, OTHER, END, MINE, BEGIN, INCLUDE, END],
+            &[BEGIN, INCLUDE, MINE, END],
+            &[BEGIN, MINE, INCLUDE, END, END],
+        ];
+        for parts in cases {
+            assert_eq!(split(parts), Ok(Some((BlockState::Damaged, MINE.to_owned()))), "{parts:?}");
+        }
+        let between = split(&[BEGIN, "# one\n", INCLUDE, "# two\n", END]);
+        assert_eq!(between, Ok(Some((BlockState::Damaged, "# one\n# two\n".to_owned()))));
+        let apart = split(&[INCLUDE, MINE, BEGIN, INCLUDE, END]);
+        assert_eq!(apart, Ok(Some((BlockState::Current, [INCLUDE, MINE].concat()))), "it may be the user's");
+    }
+
+    #[test]
+    fn include_of_another_file_beside_half_a_block_is_unclear() {
+        assert_eq!(split(&[MINE, BEGIN, OTHER, MINE]), Err((3, 4)));
+        assert_eq!(split(&[BEGIN, OTHER, MINE, END]), Err((1, 2)));
+        assert_eq!(split(&[OTHER, END, MINE]), Err((2, 1)));
+        let apart = split(&[BEGIN, INCLUDE, OTHER, MINE]);
+        assert_eq!(apart, Ok(Some((BlockState::Damaged, [OTHER, MINE].concat()))));
+    }
+
+    #[test]
+    fn created_file_remains_until_the_last_block_is_removed() {
+        let text = |parts: &[&str]| Remains::Text(parts.concat().into_bytes());
+        let of = |parts: &[&str]| remains(parts.concat().into_bytes());
+        for created in [Created::File, Created::Folder] {
+            let (line, other) = (created.line(), block("other").text());
+            assert_eq!(of(&[line]), Remains::Nothing(created));
+            assert_eq!(of(&["\n", line, " \n"]), Remains::Nothing(created));
+            assert_eq!(of(&[other.as_str(), line]), text(&[other.as_str(), line]));
+            assert_eq!(of(&[line, MINE]), text(&[MINE]));
+        }
+        assert_eq!(of(&[]), text(&[]), "the user's own file, although it is empty");
+        assert_eq!(of(&[MINE]), text(&[MINE]));
+    }
+
+    #[test]
+    fn blocks_are_listed_by_platform() {
+        let text = format!("{}Host *\n{}", block("b").text(), block("a").text());
+        assert_eq!(platforms(text.as_bytes()), ["b", "a"]);
+        assert!(platforms(b"# >>> devplat\nHost *\n").is_empty());
+    }
+
+    #[test]
+    fn path_of_the_included_file_matches_itself_in_every_version_of_openssh() {
+        for (path, pattern) in [
+            ("/home/ada/.local/state/hosts", "/home/ada/.local/state/hosts"),
+            ("/home/%h/[a] \"b\"/hosts", "\"/home/?h/?a? ?b?/hosts\""),
+            ("/home/${HOME}/a*b/hosts", "/home/??HOME?/a?b/hosts"),
+        ] {
+            assert_eq!(included(Path::new(path)), pattern);
+        }
+    }
+}
