@@ -1,10 +1,6 @@
 //! Tokens of users' own `ServiceAccount`s, good for minutes. They are never logged, and never written anywhere.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, fmt, time::Duration};
 
 use devplat_api::Slug;
 use k8s_openapi::api::{
@@ -13,14 +9,19 @@ use k8s_openapi::api::{
 };
 use kube::{Api, Client, api::PostParams};
 use serde::{Serialize, Serializer};
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep, timeout},
+};
 
 /// How long a token is good.
 const VALIDITY: Duration = Duration::from_mins(15);
 /// One that is good for less is not handed out any more.
 const SPARE: Duration = Duration::from_mins(5);
-/// How long asking for one may take.
+/// How long asking for one may take, with all attempts.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The pause after an attempt that did not reach the API server.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// A token. Nothing shows what it is.
 #[derive(Clone, PartialEq, Eq)]
@@ -108,10 +109,27 @@ impl Tokens {
                 return Ok(token.clone());
             }
         }
-        let token = timeout(ANSWER, request(client, slug)).await.unwrap_or(Err(NoToken::Timeout))?;
+        let token = answered(|| request(client, slug)).await?;
         let until = now + VALIDITY.saturating_sub(SPARE);
         self.cache.lock().await.insert(key, (token.clone(), until));
         Ok(token)
+    }
+}
+
+/// Asks until the API server has answered. After its node was restarted, a kept connection fails at its next use, and a
+/// new one is refused until it listens again.
+async fn answered<A>(attempt: impl Fn() -> A) -> Result<Token, NoToken>
+where
+    A: Future<Output = Result<Token, NoToken>>,
+{
+    let start = Instant::now();
+    loop {
+        let left = ANSWER.saturating_sub(start.elapsed());
+        match timeout(left, attempt()).await {
+            Ok(Err(NoToken::Unreachable(_))) if start.elapsed() + PAUSE < ANSWER => sleep(PAUSE).await,
+            Ok(outcome) => return outcome,
+            Err(_) => return Err(NoToken::Timeout),
+        }
     }
 }
 
@@ -129,7 +147,11 @@ async fn request(client: &Client, slug: &Slug) -> Result<Token, NoToken> {
         .create_token_request(&slug.service_account(), &PostParams::default(), &wanted)
         .await
         .map_err(|error| match error {
-            kube::Error::Api(_) => NoToken::Refused(Box::new(error)),
+            // An API server that is just starting, or has too much to do.
+            kube::Error::Api(status) if status.code >= 500 || status.code == 429 => {
+                NoToken::Unreachable(Box::new(kube::Error::Api(status)))
+            }
+            kube::Error::Api(status) => NoToken::Refused(Box::new(kube::Error::Api(status))),
             error => NoToken::Unreachable(Box::new(error)),
         })?;
     made.status.map(|status| Token(status.token)).filter(|token| !token.0.is_empty()).ok_or(NoToken::Empty)
@@ -137,6 +159,8 @@ async fn request(client: &Client, slug: &Slug) -> Result<Token, NoToken> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[tokio::test]
@@ -145,5 +169,42 @@ mod tests {
         let token = tokens.token(&Slug::of("alice"), "").await.unwrap();
         assert_eq!(token.reveal(), "very secret");
         assert!(!format!("{tokens:?} {token:?}").contains("secret"));
+    }
+
+    fn unreachable() -> NoToken {
+        NoToken::Unreachable(Box::new(kube::Error::TlsRequired))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn api_server_that_restarts_is_asked_again() {
+        let asked = Cell::new(0);
+        let token = answered(|| {
+            asked.set(asked.get() + 1);
+            let outcome = if asked.get() < 4 { Err(unreachable()) } else { Ok(Token("new".to_owned())) };
+            std::future::ready(outcome)
+        });
+        assert_eq!(token.await.unwrap().reveal(), "new");
+        assert_eq!(asked.get(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn api_server_that_stays_away_is_reported_within_the_bound() {
+        let start = Instant::now();
+        let gone = answered(|| std::future::ready(Err(unreachable()))).await;
+        assert!(matches!(gone, Err(NoToken::Unreachable(_))), "{gone:?}");
+        let silent = answered(std::future::pending).await;
+        assert!(matches!(silent, Err(NoToken::Timeout)), "{silent:?}");
+        assert!(start.elapsed() <= ANSWER * 2, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test]
+    async fn refusal_is_not_repeated() {
+        let asked = Cell::new(0);
+        let outcome = answered(|| {
+            asked.set(asked.get() + 1);
+            std::future::ready(Err(NoToken::Empty))
+        });
+        assert!(matches!(outcome.await, Err(NoToken::Empty)));
+        assert_eq!(asked.get(), 1);
     }
 }

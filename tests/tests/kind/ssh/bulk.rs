@@ -50,7 +50,7 @@ pub(crate) fn thousands_of_short_commands_work() -> Result<()> {
         r#"
         for m in 1 2 3 4; do "${ssh[@]}" -o "ControlPath=$HOME/short-$m" -o ControlMaster=yes -N -f "demo+box@$NAME"; done
         for m in 1 2 3 4; do
-            (for n in $(seq 500); do
+            (for n in $(seq 200); do
                 said=$("${ssh[@]}" -o "ControlPath=$HOME/short-$m" "demo+box@$NAME" "echo $m.$n") || exit 1
                 [[ $said == "$m.$n" ]] || { echo "got '$said', not $m.$n" >&2; exit 1; }
             done) & pids[m]=$!
@@ -61,7 +61,7 @@ pub(crate) fn thousands_of_short_commands_work() -> Result<()> {
         /usr/bin/python3 -W ignore - <<'P'
 import asyncio, asyncssh, os
 async def many(c, m):
-    for n in range(1000):
+    for n in range(500):
         r = await c.run("echo %s.%d" % (m, n))
         assert r.stdout == "%s.%d\n" % (m, n) and r.exit_status == 0, r
 async def main():
