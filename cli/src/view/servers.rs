@@ -13,7 +13,7 @@ use crate::object::{self, Server, State};
 #[derive(Debug)]
 pub(crate) struct Servers {
     objects: Vec<DynamicObject>,
-    servers: Vec<Server>,
+    rows: Vec<Server>,
     create: String,
 }
 
@@ -21,14 +21,14 @@ impl Servers {
     /// Returns them in the order of their names, with the command line that creates one.
     pub(crate) fn new(mut objects: Vec<DynamicObject>, create: String) -> Self {
         objects.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
-        let servers = objects.iter().map(Server::of).collect();
-        Self { objects, servers, create }
+        let rows = objects.iter().map(Server::of).collect();
+        Self { objects, rows, create }
     }
 }
 
 impl Show for Servers {
     fn table(&self, wide: bool, look: &Look) -> String {
-        if self.servers.is_empty() {
+        if self.rows.is_empty() {
             return format!("no dev servers; `{}` creates one", self.create);
         }
         let mut columns = vec![
@@ -42,7 +42,7 @@ impl Show for Servers {
             columns.extend([("IMAGE", Room::Gives(5)), ("POD", Room::Gives(4)), ("MESSAGE", Room::Gives(3))]);
         }
         let mut table = Table::new(&columns);
-        for server in &self.servers {
+        for server in &self.rows {
             let tone = tone(server.state());
             let mut cells = vec![
                 Cell::from(&server.name),
@@ -66,7 +66,7 @@ impl Show for Servers {
     }
 
     fn names(&self) -> Vec<String> {
-        self.servers.iter().map(|server| server.name.clone()).collect()
+        self.rows.iter().map(|server| server.name.clone()).collect()
     }
 }
 

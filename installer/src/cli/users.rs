@@ -108,7 +108,6 @@ mod tests {
 
     use devplat_tool::Surroundings;
 
-    use super::*;
     use crate::{
         cli::{Program, Verb, parse},
         ui::Format,

@@ -26,7 +26,7 @@ enum Answer {
 /// Answers, by the beginning of the request line with a space at its end. The last added match is sent, or else the one
 /// by the kept objects if there are any, or else 404.
 pub(crate) struct Answers {
-    answers: Mutex<Vec<(String, Answer)>>,
+    prepared: Mutex<Vec<(String, Answer)>>,
     objects: OnceLock<Objects>,
     requests: watch::Sender<Vec<String>>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Serving {
 impl Answers {
     fn new() -> Arc<Self> {
         let requests = watch::Sender::new(Vec::new());
-        Arc::new(Self { answers: Mutex::default(), objects: OnceLock::new(), requests })
+        Arc::new(Self { prepared: Mutex::default(), objects: OnceLock::new(), requests })
     }
 
     pub(crate) fn give(&self, request: &str, status: u16, body: &Value) {
@@ -64,12 +64,12 @@ impl Answers {
     /// Keeps the objects that are applied to this API server, and answers with them from now on. It begins without
     /// objects, instead of with empty lists of any kind.
     pub(crate) fn keep_objects(&self) -> &Objects {
-        self.answers.lock().unwrap().retain(|(request, _)| request != "GET /api");
+        self.prepared.lock().unwrap().retain(|(request, _)| request != "GET /api");
         self.objects.get_or_init(Objects::default)
     }
 
     fn add(&self, request: &str, answer: Answer) {
-        self.answers.lock().unwrap().insert(0, (request.to_owned(), answer));
+        self.prepared.lock().unwrap().insert(0, (request.to_owned(), answer));
     }
 
     /// Waits for a request with this beginning.
@@ -99,7 +99,7 @@ impl Answers {
 
     /// A deleted object is no longer found or listed.
     fn forget(&self, path: &str) {
-        let mut answers = self.answers.lock().unwrap();
+        let mut answers = self.prepared.lock().unwrap();
         answers.retain(|(wanted, _)| *wanted != format!("GET {path}"));
         let Some((list, id)) = path.rsplit_once('/') else { return };
         for (_, answer) in answers.iter_mut().filter(|(wanted, _)| *wanted == format!("GET {list} ")) {
@@ -130,7 +130,7 @@ impl Answers {
             return;
         }
         let answer = {
-            let answers = self.answers.lock().unwrap();
+            let answers = self.prepared.lock().unwrap();
             let whole = format!("{request} ");
             let found = answers.iter().find(|(wanted, _)| whole.starts_with(wanted.as_str()));
             found.map_or_else(|| self.by_objects(request, &body), |(_, answer)| answer.clone())

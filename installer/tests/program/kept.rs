@@ -104,10 +104,7 @@ impl Objects {
 /// Returns whether a path is that of all objects of a kind, in one namespace or in all of them.
 fn is_collection(path: &str) -> bool {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let below = match parts.as_slice() {
-        ["api", _, below @ ..] | ["apis", _, _, below @ ..] => below,
-        _ => return false,
-    };
+    let (["api", _, below @ ..] | ["apis", _, _, below @ ..]) = parts.as_slice() else { return false };
     matches!(below, [_] | ["namespaces", _, _])
 }
 

@@ -264,7 +264,7 @@ pub(crate) fn expired_certificate_is_fetched_again() -> Result<()> {
     let rejected = platform.kubectl_ended(&["get", "nodes"])?;
     ensure!(rejected.status != Some(0), "the certificate is accepted: {}", rejected.stdout);
     for verb in [&["status", "--output", "json"][..], &["users", "list"], &["plan"]] {
-        let ended = platform.devplat(verb)?.run(Duration::from_secs(10))?.expect(0)?;
+        let ended = platform.devplat(verb)?.run(Duration::from_secs(30))?.expect(0)?;
         ensure!(fs::read_to_string(&file)? == expired, "{verb:?} wrote the kubeconfig");
         if verb[0] == "status" {
             let status: Value = serde_json::from_str(&ended.stdout)?;

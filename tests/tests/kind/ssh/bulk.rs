@@ -1,11 +1,17 @@
 //! Heavy load: a GiB each way, many channels, many sessions.
 
+use std::time::Duration;
+
 use anyhow::Result;
 
-use super::works;
+use super::works_within;
+
+/// Alone, each takes about a minute on two cores; beside other tests it has taken more than five.
+const BOUND: Duration = Duration::from_mins(20);
 
 pub(crate) fn gib_each_way_is_intact_beside_busy_channels() -> Result<()> {
-    works(
+    works_within(
+        BOUND,
         r#"
         master=("${ssh[@]}" -o "ControlPath=$HOME/bulk-%C")
         "${master[@]}" -o ControlMaster=yes -N -f "demo+box@$NAME"
@@ -46,7 +52,8 @@ P
 }
 
 pub(crate) fn thousands_of_short_commands_work() -> Result<()> {
-    works(
+    works_within(
+        BOUND,
         r#"
         for m in 1 2 3 4; do "${ssh[@]}" -o "ControlPath=$HOME/short-$m" -o ControlMaster=yes -N -f "demo+box@$NAME"; done
         for m in 1 2 3 4; do

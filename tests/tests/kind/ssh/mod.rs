@@ -10,7 +10,7 @@ pub(crate) mod openssh;
 pub(crate) mod outage;
 pub(crate) mod restart;
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use anyhow::{Result, anyhow, ensure};
 use devplat_tests::{
@@ -64,6 +64,10 @@ fn make() -> Result<&'static Platform> {
 
 /// Runs a script after [`PRELUDE`].
 pub(crate) fn run(platform: &Platform, script: &str) -> Result<Ended> {
+    run_within(LONG, platform, script)
+}
+
+fn run_within(bound: Duration, platform: &Platform, script: &str) -> Result<Ended> {
     let call = platform
         .call(on_path("bash")?)?
         .env("CONFIG", platform.state().join("ssh/config"))
@@ -74,10 +78,16 @@ pub(crate) fn run(platform: &Platform, script: &str) -> Result<Ended> {
         .env("TERM", "xterm-256color")
         .env("LC_ALL", "C.UTF-8")
         .args(["-c", &format!("{PRELUDE}\n{script}")]);
-    call.run(LONG)
+    call.run(bound)
 }
 
 /// Runs a script that must succeed.
 pub(crate) fn works(script: &str) -> Result<()> {
-    run(boxed()?, script)?.expect(0).map(|_| ())
+    works_within(LONG, script)
+}
+
+/// Runs a script that must succeed. `bound` only ends a script that hangs, so it is several times of what the slowest
+/// machine needs.
+fn works_within(bound: Duration, script: &str) -> Result<()> {
+    run_within(bound, boxed()?, script)?.expect(0).map(|_| ())
 }
