@@ -77,12 +77,16 @@ impl Objects {
         json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items})
     }
 
-    /// Returns the object as it was sent.
+    /// Returns the object in its namespace, which the sender may leave to the path.
     fn write(&self, path: &str, body: &[u8], is_trial: bool) -> Option<Value> {
-        let object: Value = serde_json::from_slice(body).ok()?;
+        let sent: Value = serde_json::from_slice(body).ok()?;
+        let mut object = sent.clone();
+        if let Some(namespace) = namespace(path) {
+            object["metadata"]["namespace"] = namespace.into();
+        }
         if !is_trial {
             self.put(path, &with_status(object.clone()));
-            self.applied.lock().unwrap().push(object.clone());
+            self.applied.lock().unwrap().push(sent);
         }
         Some(object)
     }
@@ -98,6 +102,15 @@ impl Objects {
             kept.retain(|key, _| !key.contains(&inside));
         }
         Some(())
+    }
+}
+
+/// Returns the namespace in the path of an object that lies in one.
+fn namespace(path: &str) -> Option<&str> {
+    let (_, below) = path.split_once("/namespaces/")?;
+    match below.split('/').collect::<Vec<_>>().as_slice() {
+        [namespace, _, _] => Some(namespace),
+        _ => None,
     }
 }
 

@@ -92,7 +92,7 @@ pub async fn remove_leftovers(
     remove_in_order(server, platform, objects, patience).await
 }
 
-/// Deletes the objects that [`super::strays`] found and that are still ours, and waits until they are gone.
+/// Deletes the objects that [`super::strays()`] found and that are still ours, and waits until they are gone.
 pub async fn remove_strays(
     client: &Client,
     platform: &str,
