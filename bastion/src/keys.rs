@@ -11,6 +11,9 @@ use devplat_keys::{Certificate, HostIdentity, PrivateKey, PublicKey, SessionAuth
 use russh::server;
 use tokio::sync::watch as latest;
 
+/// How the bastion calls itself.
+pub const NAME: &str = "SSH-2.0-devplat";
+
 /// What it proves itself with, whom it trusts, and what it certifies with.
 #[derive(Debug)]
 pub struct Keys {
@@ -116,7 +119,7 @@ fn identity(folder: &Path) -> Result<HostIdentity, KeysError> {
 
 fn config(identity: HostIdentity) -> Arc<server::Config> {
     let HostIdentity { key, certificate } = identity;
-    devplat_transport::server(crate::NAME, key, Some(certificate))
+    devplat_transport::server(NAME, key, Some(certificate))
 }
 
 fn content(path: &Path) -> Result<String, KeysError> {

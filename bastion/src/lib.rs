@@ -25,6 +25,7 @@ use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
 pub use config::Config;
+pub use keys::NAME;
 pub use relay::{Dialer, Target};
 
 use audit::Audit;
@@ -36,8 +37,6 @@ use drain::Drain;
 use keys::{Host, Keys};
 use startups::Startups;
 
-/// How the bastion calls itself.
-pub const NAME: &str = "SSH-2.0-devplat";
 /// How often files are read again that Kubernetes changes in place.
 const REREAD: Duration = Duration::from_secs(3);
 /// How long those may take who are ended when the time is over.

@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
     time::Duration,
@@ -43,12 +43,30 @@ enum Leave {
     Over,
 }
 
-/// Listens on `address`; both IPv6 and IPv4 where it is `[::]`.
+/// Listens on `address`; both IPv6 and IPv4 where it is `[::]`. Where a kernel has no IPv6, `[::]` is all addresses of
+/// IPv4.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    let (socket, address) = socket_for(address, TcpSocket::new_v6)?;
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// Returns a socket, made with `new_v6` for an address of IPv6, and the address to bind it to.
+fn socket_for(
+    address: SocketAddr,
+    new_v6: impl FnOnce() -> io::Result<TcpSocket>,
+) -> io::Result<(TcpSocket, SocketAddr)> {
+    if address.is_ipv4() {
+        return Ok((TcpSocket::new_v4()?, address));
+    }
+    match new_v6() {
+        Ok(socket) => Ok((socket, address)),
+        Err(_) if address.ip().is_unspecified() => {
+            Ok((TcpSocket::new_v4()?, (Ipv4Addr::UNSPECIFIED, address.port()).into()))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes connections until the drain begins. Each is shown what `shown` holds when it comes.
@@ -210,5 +228,23 @@ fn account(door: &Door, pass: &Pass, outcome: &Result<(), russh::Error>, leave: 
     };
     if let Some(misdeed) = misdeed {
         door.startups.penalize(pass.from().ip(), misdeed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_addresses_are_those_of_ipv4_where_a_kernel_has_no_ipv6() {
+        let without = || Err(io::Error::from(io::ErrorKind::Unsupported));
+        let all: SocketAddr = "[::]:2222".parse().unwrap();
+        let (_, address) = socket_for(all, without).unwrap();
+        assert_eq!(address.to_string(), "0.0.0.0:2222");
+        // An address that the administrator named stays an error.
+        assert!(socket_for("[::1]:2222".parse().unwrap(), without).is_err());
+        // Any socket does here.
+        let (_, address) = socket_for(all, TcpSocket::new_v4).unwrap();
+        assert_eq!(address, all);
     }
 }

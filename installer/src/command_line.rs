@@ -29,6 +29,7 @@ impl Argument {
         let option = |option: &str, value: &str| format!("{option} {}", quoted(value));
         match self {
             Self::Name(name) => option("--name", name.as_str()),
+            Self::Profile(profile) if is_closed_with_its_command(profile) => option("--profile", "FILE"),
             Self::Profile(profile) => option("--profile", profile),
             Self::Context(context) => option("--context", context),
             Self::Templates(folder) => option("--templates", &folder.display().to_string()),
@@ -37,6 +38,11 @@ impl Argument {
             Self::TakeOver => "--take-over".to_owned(),
         }
     }
+}
+
+/// Returns whether a path is that of a pipe which a shell closes with its command: `<(…)` becomes `/dev/fd/63`.
+fn is_closed_with_its_command(path: &str) -> bool {
+    path.starts_with("/dev/fd/") || path.starts_with("/proc/")
 }
 
 /// The arguments of a run that the command lines in its messages repeat.
@@ -139,6 +145,16 @@ mod tests {
         let line = CommandLine::new(vec![Argument::Set("operator.replicas=1".to_owned())]);
         assert_eq!(line.of("destroy"), "devplat destroy");
         assert_eq!(line.of("up"), "devplat up --set 'operator.replicas=1'");
+    }
+
+    #[test]
+    fn pipe_of_a_shell_is_repeated_as_a_file_to_name() {
+        let line = |profile: &str| CommandLine::new(vec![Argument::Profile(profile.to_owned())]).of("up");
+        for pipe in ["/dev/fd/63", "/proc/self/fd/11"] {
+            assert_eq!(line(pipe), "devplat up --profile FILE");
+        }
+        assert_eq!(line("-"), "devplat up --profile -");
+        assert_eq!(line("/dev/stdin"), "devplat up --profile /dev/stdin");
     }
 
     #[test]

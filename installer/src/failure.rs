@@ -8,6 +8,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use devplat_tool::rlimits;
+
 /// Kinds of failure, each with its exit status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -91,9 +93,10 @@ impl Failure {
         Self { exit, message: message.into(), causes: Vec::new(), hints: Vec::new(), cause: Cause::Other }
     }
 
-    /// Returns a failure from an error and its source chain.
+    /// Returns a failure from an error and its source chain. Any call can fail because too many files are open, so the
+    /// remedy for that is added here.
     pub fn of(exit: Exit, error: &(dyn Error + 'static)) -> Self {
-        let mut failure = Self::new(exit, error.to_string());
+        let mut failure = Self::new(exit, error.to_string()).maybe_hint(rlimits::open_files_hint(error));
         let mut last = failure.message.clone();
         let mut cause = error.source();
         while let Some(error) = cause {
@@ -190,6 +193,19 @@ mod tests {
         assert_eq!(failure.causes, ["outer", "inner"]);
         assert_eq!(failure.one_line(), "create cluster a: outer: inner");
         assert_eq!(failure.exit.status(), 4);
+    }
+
+    #[test]
+    fn too_many_open_files_have_a_hint_wherever_they_are_met() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot connect")]
+        struct Connect(#[source] std::io::Error);
+
+        let failure = Failure::of(Exit::PartWay, &Connect(rustix::io::Errno::MFILE.into())).hint("try again");
+        assert!(failure.hints[0].contains("`ulimit -n 4096`"), "{:?}", failure.hints);
+        assert_eq!(failure.hints[1..], ["try again"]);
+        let refused = Connect(std::io::ErrorKind::ConnectionRefused.into());
+        assert_eq!(Failure::of(Exit::PartWay, &refused).hints, [""; 0]);
     }
 
     #[test]

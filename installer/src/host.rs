@@ -9,7 +9,7 @@ use devplat_tool::{Surroundings, local::Account};
 use crate::{
     context::{Now, Stop},
     failure::{Exit, Failure},
-    stdin::Input,
+    stdin::{Input, apart},
     ui::{Answer, Ui},
 };
 
@@ -82,6 +82,14 @@ impl Host {
             Answer::NoTerminal => Err(no_terminal()),
             Answer::Stopped => Err(Failure::stopped()),
         }
+    }
+
+    /// Returns the result of `read`, which may wait for another program. Fails if the user asks to stop before it ends.
+    pub fn read_until_stopped<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        apart(read, &|| self.stop.asked()).ok_or_else(Failure::stopped)
     }
 
     /// Reads standard input to its end. Fails if it has more than `most` bytes.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use devplat_plan::Requirement;
 use devplat_tool::{
-    limits::{self, Inotify},
-    local::Maker,
+    limits::Inotify,
+    local::{self, Maker},
     ports::{self, Port},
 };
 
@@ -32,7 +32,7 @@ pub async fn check(requirement: &Requirement, context: &PlatformContext) -> Resu
             let rootless = state == Port::NotPermitted && context.engine()?.info().await?.rootless;
             port(*address, state, rootless)
         }
-        Requirement::Nodes { new, ended } => match limits::inotify_of_root() {
+        Requirement::Nodes { new, ended } => match local::inotify::read(context.engine.as_ref()).await {
             Ok(found) => replaced(&found, *new, *ended),
             // If the limits cannot be read, let the user try.
             Err(_) => Ok(()),

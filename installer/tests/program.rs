@@ -4,6 +4,9 @@
 #[path = "program/account.rs"]
 mod account;
 #[cfg(test)]
+#[path = "program/admission.rs"]
+mod admission;
+#[cfg(test)]
 #[path = "program/answers.rs"]
 mod answers;
 #[cfg(test)]
@@ -15,6 +18,9 @@ mod driven;
 #[cfg(test)]
 #[path = "program/dropped.rs"]
 mod dropped;
+#[cfg(test)]
+#[path = "program/early.rs"]
+mod early;
 #[cfg(test)]
 #[path = "program/journal.rs"]
 mod journal;
@@ -28,6 +34,9 @@ mod keys;
 #[path = "program/lab.rs"]
 mod lab;
 #[cfg(test)]
+#[path = "program/limits.rs"]
+mod limits;
+#[cfg(test)]
 #[path = "program/local.rs"]
 mod local;
 #[cfg(test)]
@@ -40,8 +49,14 @@ mod meant;
 #[path = "program/newcomer.rs"]
 mod newcomer;
 #[cfg(test)]
+#[path = "program/owner.rs"]
+mod owner;
+#[cfg(test)]
 #[path = "program/place.rs"]
 mod place;
+#[cfg(test)]
+#[path = "program/profiles.rs"]
+mod profiles;
 #[cfg(test)]
 #[path = "program/replaced.rs"]
 mod replaced;

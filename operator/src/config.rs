@@ -20,6 +20,9 @@ pub struct Config {
     /// Names that the bastion is known by outside the cluster, such as its DNS name: what its host certificate is for.
     #[arg(long, env = "DEVPLAT_BASTION_NAMES", value_delimiter = ',')]
     pub bastion_names: Vec<String>,
+    /// Name of the platform. Host certificates of users' dev servers are for `SERVER.USER.PLATFORM` too.
+    #[arg(long, env = "DEVPLAT_PLATFORM")]
+    pub platform: Option<String>,
     /// Where /healthz, /readyz and /metrics are served.
     #[arg(long, env = "DEVPLAT_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,

@@ -39,7 +39,7 @@ pub(crate) struct Context {
     /// Numbers.
     pub(crate) metrics: Arc<Metrics>,
     /// What is remembered of servers while this process lives.
-    pub(crate) memory: Mutex<HashMap<Key, Memory>>,
+    memory: Mutex<HashMap<Key, Memory>>,
     /// What storage classes did lately.
     pub(crate) volumes: Volumes,
     /// Nothing before this replica leads.
@@ -98,6 +98,11 @@ impl Context {
         while !self.stores.missing().is_empty() {
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Reads and changes what is remembered of servers.
+    pub(crate) fn with_memory<R>(&self, look: impl FnOnce(&mut HashMap<Key, Memory>) -> R) -> R {
+        look(&mut self.memory.lock().expect("no holder of this lock panics"))
     }
 
     /// What keys of servers come from, once that is known.

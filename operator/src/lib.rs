@@ -47,7 +47,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 
 /// Runs one replica against `client`'s cluster until `shutdown`. It leads when it wins the election.
 pub async fn run(config: Config, client: Client, shutdown: CancellationToken) -> Result<(), Error> {
-    let Config { mut defaults, identity, namespace, bastion_names, listen } = config;
+    let Config { mut defaults, identity, namespace, bastion_names, platform, listen } = config;
     // To Kubernetes an empty class is one of its own kind: no volume is made. A template with nothing to say means none.
     defaults.storage_class = defaults.storage_class.filter(|class| !class.is_empty());
     defaults.pod_security = defaults.pod_security.filter(|level| level != "none");
@@ -64,7 +64,7 @@ pub async fn run(config: Config, client: Client, shutdown: CancellationToken) ->
     let health = health::serve(listener, context.clone(), shutdown.clone());
     let rounds = Box::pin(async {
         if shutdown.run_until_cancelled(reached(&client)).await.is_some() {
-            let home = Home { namespace, bastion_names };
+            let home = Home { namespace, bastion_names, platform };
             rounds(&context, &election, &home, &shutdown).await;
         }
     });
@@ -93,6 +93,8 @@ struct Home {
     namespace: String,
     /// What the bastion is known by outside.
     bastion_names: Vec<String>,
+    /// The platform's name, for certificates of dev servers.
+    platform: Option<String>,
 }
 
 /// Wins elections and works, until `shutdown`.
@@ -116,16 +118,17 @@ async fn rounds(context: &Arc<Context>, election: &Election, home: &Home, shutdo
 }
 
 /// What a leader does.
-async fn work(context: &Arc<Context>, Home { namespace, bastion_names }: &Home) {
+async fn work(context: &Arc<Context>, home: &Home) {
+    let Home { namespace, bastion_names, platform } = home;
     context.synced().await;
     let cluster = &context.cluster;
     // Nothing is looked at before there are authorities: a server needs keys from them.
-    let mut authority = authority::establish(cluster, namespace).await;
+    let mut authority = authority::establish(cluster, namespace, platform.as_deref()).await;
     context.set_authority(authority.clone());
     let keep = async {
         loop {
             authority::keep(cluster, namespace, &authority, bastion_names).await;
-            authority = authority::establish(cluster, namespace).await;
+            authority = authority::establish(cluster, namespace, platform.as_deref()).await;
             context.set_authority(authority.clone());
         }
     };

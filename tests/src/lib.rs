@@ -7,6 +7,7 @@ pub mod binaries;
 pub mod call;
 pub mod control_plane;
 pub mod folder;
+pub mod gate;
 pub mod platform;
 pub mod port;
 pub mod process;

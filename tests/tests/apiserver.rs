@@ -11,6 +11,7 @@ mod apiserver {
     mod leader;
     mod namespace;
     mod operator;
+    mod policy;
     mod proof;
     mod release;
     mod releases;

@@ -1,6 +1,5 @@
 //! The directions of imports in the workspace: the tables in [`table`] against the sources and the Cargo.toml files,
-//! and the absence of circles among the modules of a crate. The circles of crates in [`table::WITH_CIRCLES`] are
-//! printed: `cargo test -p devplat-tests --test architecture -- --nocapture`.
+//! and the absence of circles among the modules of a library or a program.
 
 #[cfg(test)]
 #[path = "architecture/circles.rs"]
@@ -8,6 +7,9 @@ mod circles;
 #[cfg(test)]
 #[path = "architecture/examples.rs"]
 mod examples;
+#[cfg(test)]
+#[path = "architecture/installer.rs"]
+mod installer;
 #[cfg(test)]
 #[path = "architecture/manifest.rs"]
 mod manifest;
@@ -34,47 +36,37 @@ use std::{
 
 use circles::circles;
 use manifest::Manifest;
-use modules::Crate;
+use modules::{Crate, starts};
 use resolve::Resolver;
 use source::{members, root, sources};
-use table::{CRATES, FOLDERS, INSTALLER, NOT_YET, SHARED_BY_VERBS, WITH_CIRCLES, WITHOUT_CIRCLES};
+use table::{CRATES, FOLDERS, INSTALLER, NOT_YET, SHARED_BY_VERBS};
 
-/// The trees of modules of each member, parsed once for all tests: of its library, and of its program if that has
-/// modules of its own. Empty for a member that does not exist yet.
+/// The trees of modules of each member, parsed once for all tests: of its library and of its programs. Empty for a
+/// member that does not exist yet.
 fn crates(member: &str) -> &'static [Crate] {
     static PARSED: OnceLock<BTreeMap<String, Vec<Crate>>> = OnceLock::new();
     let parse = |member: String| {
         let files = sources(&format!("{member}/src"));
-        let parsed =
-            ["lib.rs", "main.rs"].iter().filter_map(|start| Crate::parse(&member, start, &files)).collect();
+        let parsed = starts(&files).filter_map(|start| Crate::parse(&member, start, &files)).collect();
         (member, parsed)
     };
     PARSED.get_or_init(|| members().into_iter().map(parse).collect()).get(member).map_or(&[], Vec::as_slice)
 }
 
-fn circles_of(member: &str) -> Vec<String> {
-    crates(member).iter().flat_map(|parsed| circles(&Resolver::new(parsed))).collect()
-}
-
 #[test]
 fn modules_of_a_crate_have_no_circles() {
-    let found: Vec<String> = WITHOUT_CIRCLES.iter().flat_map(|member| circles_of(member)).collect();
+    let mut found: Vec<String> = Vec::new();
+    for member in members() {
+        let parsed = crates(&member);
+        assert!(!parsed.is_empty(), "{member} has neither a library nor a program");
+        found.extend(parsed.iter().flat_map(|parsed| circles(&Resolver::new(parsed))));
+    }
     assert!(found.is_empty(), "{} circles:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
-fn circles_still_to_be_cut_are_printed() {
-    for member in WITH_CIRCLES {
-        let found = circles_of(member);
-        println!("{member}: {} circles\n{}", found.len(), found.join("\n"));
-    }
-}
-
-#[test]
-fn every_crate_is_in_one_list_of_circles_and_in_the_table() {
+fn every_crate_is_in_the_table() {
     for member in members() {
-        let lists = WITHOUT_CIRCLES.iter().chain(WITH_CIRCLES).filter(|listed| **listed == member).count();
-        assert_eq!(lists, 1, "{member} is {lists} times in WITHOUT_CIRCLES and WITH_CIRCLES");
         assert!(CRATES.iter().any(|known| known.folder == member), "{member} is not in CRATES");
     }
 }
@@ -164,8 +156,7 @@ fn crates_depend_only_on_permitted_crates() {
 
 #[test]
 fn every_folder_of_the_tables_exists_unless_it_is_not_there_yet() {
-    let folders = FOLDERS.iter().map(|known| known.place).chain(CRATES.iter().map(|known| known.folder));
-    for folder in folders.chain(WITHOUT_CIRCLES.iter().copied()) {
+    for folder in FOLDERS.iter().map(|known| known.place).chain(CRATES.iter().map(|known| known.folder)) {
         let planned = NOT_YET.iter().any(|planned| folder.starts_with(planned));
         assert!(exists(folder) || planned, "{folder} does not exist: remove it from the tables");
     }

@@ -11,6 +11,10 @@ mod developers;
 mod engine;
 #[path = "kind/existing.rs"]
 mod existing;
+#[path = "kind/expiry.rs"]
+mod expiry;
+#[path = "kind/failed.rs"]
+mod failed;
 #[path = "kind/input.rs"]
 mod input;
 #[path = "kind/k3d.rs"]
@@ -31,6 +35,8 @@ mod nodes;
 mod readme;
 #[path = "kind/registry.rs"]
 mod registry;
+#[path = "kind/restarts.rs"]
+mod restarts;
 #[path = "kind/shared.rs"]
 mod shared;
 #[path = "kind/shell.rs"]
@@ -211,7 +217,12 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             destroy_leaves_nothing_after_a_kill_in_up,
             interrupted_up_can_be_continued_or_destroyed,
         }
+        failed::{log_of_an_ended_node_is_the_reason_and_the_node_is_deleted}
         nodes::{cluster_has_the_nodes_of_the_users_file_and_of_the_profile}
+        restarts::{
+            engine_that_restarts_in_the_middle_of_up_is_reported_and_up_converges,
+            k3d_servers_restart_in_another_order,
+        }
     }
 }
 

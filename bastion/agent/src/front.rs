@@ -3,18 +3,16 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    runtime::{Builder, Runtime},
-    sync::watch,
-};
+use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     activity::Activity,
     children::Children,
     http,
-    init::say,
+    listener::bind,
+    log::say,
+    readiness::Readiness,
     ssh::{self, Site},
 };
 
@@ -35,49 +33,12 @@ pub(crate) struct Settings {
     pub(crate) http: SocketAddr,
 }
 
-/// Why SSH does not answer; nothing if it does.
-pub(crate) struct Readiness(watch::Sender<Option<String>>);
-
 /// The running front.
 pub(crate) struct Front {
     runtime: Runtime,
     stop: CancellationToken,
     end: CancellationToken,
     activity: Arc<Activity>,
-}
-
-impl Readiness {
-    fn new() -> Self {
-        Self(watch::Sender::new(Some("SSH is not up yet".to_owned())))
-    }
-
-    /// Why not, if not.
-    pub(crate) fn obstacle(&self) -> Option<String> {
-        self.0.borrow().clone()
-    }
-
-    /// Returns once SSH accepts connections.
-    pub(crate) async fn reached(&self) {
-        // The sender is ours, so it is there as long as we are.
-        let _ = self.0.subscribe().wait_for(Option::is_none).await;
-    }
-
-    /// SSH accepts connections.
-    pub(crate) fn ready(&self) {
-        self.set(None);
-    }
-
-    /// SSH does not; a reason that is new goes to the log.
-    pub(crate) fn not_ready(&self, why: String) {
-        if self.obstacle().as_ref() != Some(&why) {
-            say(&why);
-        }
-        self.set(Some(why));
-    }
-
-    fn set(&self, obstacle: Option<String>) {
-        self.0.send_replace(obstacle);
-    }
 }
 
 impl Front {
@@ -151,36 +112,5 @@ async fn answer_http(listen: SocketAddr, readiness: Arc<Readiness>, activity: Ar
             said = line;
         }
         tokio::time::sleep(RETRY).await;
-    }
-}
-
-/// Listens on `address`; where a kernel has no IPv6, "all addresses" are those of IPv4.
-pub(crate) async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    match TcpListener::bind(address).await {
-        Err(_) if address.is_ipv6() && address.ip().is_unspecified() => {
-            TcpListener::bind((std::net::Ipv4Addr::UNSPECIFIED, address.port())).await
-        }
-        outcome => outcome,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn whoever_asks_before_ssh_is_up_is_told_as_soon_as_it_is() {
-        let readiness = Arc::new(Readiness::new());
-        let asked = tokio::spawn({
-            let readiness = readiness.clone();
-            async move { readiness.reached().await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!asked.is_finished());
-        readiness.ready();
-        asked.await.unwrap();
-        assert_eq!(readiness.obstacle(), None);
-        readiness.not_ready("the dev server is stopping".to_owned());
-        assert_eq!(readiness.obstacle().as_deref(), Some("the dev server is stopping"));
     }
 }

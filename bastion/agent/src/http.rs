@@ -12,7 +12,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{activity::Activity, front::Readiness};
+use crate::{activity::Activity, readiness::Readiness};
 
 /// How long an answer waits for SSH to be up: less than the kubelet gives it, and enough for a start to be seen at the
 /// first question instead of the next one.

@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Write},
+    io,
     os::unix::process::CommandExt,
     sync::Arc,
     time::{Duration, Instant},
@@ -18,6 +18,7 @@ use signal_hook::{
 use crate::{
     children::{Children, command},
     front::{self, Front},
+    log::say,
 };
 
 /// Why PID 1 cannot do its work.
@@ -31,12 +32,6 @@ pub(crate) enum Error {
 /// How long the kernel may take to end what was killed; a process in an uninterruptible wait takes longer, and is
 /// the kernel's to end.
 const KILL_PATIENCE: Duration = Duration::from_secs(2);
-
-/// One line to the container's log.
-pub(crate) fn say(line: &str) {
-    // A log that nobody takes is no reason to end a dev server.
-    let _ = writeln!(io::stderr().lock(), "devplat-agent: {line}");
-}
 
 /// Runs `command`, if there is one, until SIGTERM has ended it and all it left. Beside it, `front` is what others
 /// reach the dev server by; whatever becomes of that, PID 1 goes on.

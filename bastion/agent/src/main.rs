@@ -10,6 +10,9 @@ mod http;
 mod init;
 mod install;
 mod leader;
+mod listener;
+mod log;
+mod readiness;
 mod ssh;
 mod terminal;
 
@@ -112,7 +115,7 @@ fn main() -> ExitCode {
         }
         Verb::Lead { tty, called, program } => {
             let (program, args) = program.split_first().expect("at least one word is required");
-            init::say(&format!("{:#}", anyhow::Error::from(leader::lead(program, &called, args, tty))));
+            log::say(&format!("{:#}", anyhow::Error::from(leader::lead(program, &called, args, tty))));
             return ExitCode::from(CANNOT_RUN);
         }
         Verb::Resolve { host } => leader::resolve(&host).map_err(anyhow::Error::from),
@@ -120,7 +123,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            init::say(&format!("{error:#}"));
+            log::say(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -76,9 +76,11 @@ impl HostAuthority {
         self.key.public_key()
     }
 
-    /// The identity of dev server `server` in `namespace`; the same each time.
-    pub fn server(&self, namespace: &str, server: &str) -> HostIdentity {
-        let names = [server.to_owned(), format!("{server}.{namespace}")];
+    /// The identity of dev server `server` in `namespace`, valid for `SERVER`, `SERVER.NAMESPACE` and `alias`; the same
+    /// each time.
+    pub fn server(&self, namespace: &str, server: &str, alias: Option<String>) -> HostIdentity {
+        let names: Vec<String> =
+            [server.to_owned(), format!("{server}.{namespace}")].into_iter().chain(alias).collect();
         self.identity(
             &[b"server", namespace.as_bytes(), server.as_bytes()],
             &format!("{namespace}/{server}"),
@@ -230,7 +232,8 @@ mod tests {
     #[test]
     fn the_same_server_has_the_same_identity_each_time() {
         let authority = HostAuthority::from_seed([7; 32]);
-        let (one, again) = (authority.server("dev-alice", "mydev"), authority.server("dev-alice", "mydev"));
+        let (one, again) =
+            (authority.server("dev-alice", "mydev", None), authority.server("dev-alice", "mydev", None));
         assert_eq!(one.key_text(), again.key_text());
         assert_eq!(one.certificate_text(), again.certificate_text());
     }
@@ -238,21 +241,29 @@ mod tests {
     #[test]
     fn no_two_servers_share_a_key() {
         let authority = HostAuthority::from_seed([7; 32]);
-        let key = |namespace, server| authority.server(namespace, server).key.public_key().clone();
+        let key = |namespace, server| authority.server(namespace, server, None).key.public_key().clone();
         assert_ne!(key("dev-a", "b"), key("dev-a", "c"));
         assert_ne!(key("dev-a", "b"), key("dev-ab", ""));
         assert_ne!(
             key("dev-a", "b"),
-            HostAuthority::from_seed([8; 32]).server("dev-a", "b").key.public_key().clone()
+            HostAuthority::from_seed([8; 32]).server("dev-a", "b", None).key.public_key().clone()
         );
     }
 
     #[test]
     fn a_host_certificate_names_the_server_as_clients_type_it() {
         let authority = HostAuthority::from_seed([7; 32]);
-        let HostIdentity { key, certificate } = authority.server("dev-alice", "mydev");
+        let HostIdentity { key, certificate } = authority.server("dev-alice", "mydev", None);
         assert_eq!(certificate.cert_type(), CertType::Host);
         assert_eq!(certificate.valid_principals(), ["mydev", "mydev.dev-alice"]);
+        let named = authority.server("dev-alice", "mydev", Some("mydev.alice.team-a".to_owned()));
+        let names = ["mydev", "mydev.dev-alice", "mydev.alice.team-a"];
+        assert_eq!(named.certificate.valid_principals(), names);
+        assert_eq!(
+            named.key_text(),
+            private_key_text(&key),
+            "another name changes the certificate and not the key"
+        );
         assert_eq!(certificate.public_key(), key.public_key().key_data());
         assert_eq!(certificate.signature_key(), authority.public_key().key_data());
         assert!(certificate.verify_signature().is_ok());
@@ -269,7 +280,8 @@ mod tests {
     fn nothing_secret_is_in_what_a_log_shows() {
         let seed = [7; 32];
         let host = HostAuthority::from_seed(seed);
-        let shown = format!("{host:?} {:?} {:?}", host.server("a", "b"), SessionAuthority::from_seed(seed));
+        let shown =
+            format!("{host:?} {:?} {:?}", host.server("a", "b", None), SessionAuthority::from_seed(seed));
         assert!(!shown.contains("PRIVATE") && !shown.contains("[7, 7") && !shown.contains("seed"), "{shown}");
     }
 }

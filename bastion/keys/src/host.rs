@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn vouches_for_the_server_of_that_name_only() {
         let authority = HostAuthority::from_seed([1; 32]);
-        let certificate = authority.server("dev-alice", "mydev").certificate;
+        let certificate = authority.server("dev-alice", "mydev", None).certificate;
         assert_eq!(vouch(&certificate, authority.public_key(), "mydev.dev-alice", NOW), Ok(()));
         let refused = vouch(&certificate, authority.public_key(), "mydev.dev-bob", NOW).unwrap_err();
         assert_eq!(
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn another_authority_and_a_users_certificate_vouch_for_nobody() {
         let authority = HostAuthority::from_seed([1; 32]);
-        let other = HostAuthority::from_seed([2; 32]).server("dev-alice", "mydev").certificate;
+        let other = HostAuthority::from_seed([2; 32]).server("dev-alice", "mydev", None).certificate;
         let refused = vouch(&other, authority.public_key(), "mydev", NOW);
         assert!(matches!(refused, Err(HostRefusal::Authority(_))));
         let session = SessionAuthority::from_seed([3; 32]);

@@ -10,7 +10,7 @@ use std::{
 use devplat_keys::{Admission, Certificate, Permissions, PublicKey, Revocations, admit};
 use tokio::sync::watch as latest;
 
-use super::Denial;
+use super::denial::Denial;
 
 /// Who may certify users, and what was taken back: what the files say that Kubernetes changes in place.
 #[derive(Debug, Default)]

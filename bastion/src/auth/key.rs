@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use devplat_keys::PublicKey;
 
-use super::{Denial, named};
+use super::{denial::Denial, user::named};
 use crate::{
     directory::{Directory, User},
     login::Login,

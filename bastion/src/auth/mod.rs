@@ -2,7 +2,9 @@
 //! Proofs of AWS IAM and of `OpenID` will be further files here.
 
 mod certificate;
+mod denial;
 mod key;
+mod user;
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -10,11 +12,10 @@ use devplat_api::Slug;
 use devplat_keys::{Certificate, Permissions, PublicKey};
 
 pub use certificate::{Authorities, InvalidAuthorities};
+pub use denial::Denial;
 
-use crate::{
-    directory::{Directory, User},
-    login::Login,
-};
+use crate::{directory::Directory, login::Login};
+use user::named;
 
 /// Somebody who has proved to be a user.
 #[derive(Debug, Clone)]
@@ -31,26 +32,6 @@ pub struct Identity {
 enum Proof {
     Key(Arc<PublicKey>),
     Certificate(Arc<Certificate>),
-}
-
-/// Why somebody isn't let in. It goes into the log and into penalties; whoever asked only hears no.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
-    /// No login at all.
-    #[error(transparent)]
-    Login(#[from] crate::login::InvalidLogin),
-    /// Nobody of that name.
-    #[error("there is no such user")]
-    NoSuchUser,
-    /// Not one of the user's keys.
-    #[error("not a key of the user")]
-    WrongKey,
-    /// The certificate does not do.
-    #[error(transparent)]
-    Certificate(devplat_keys::Refusal),
-    /// It was proved who it is, and no more of that user fit in.
-    #[error("the user has too many connections open")]
-    Crowded,
 }
 
 impl Identity {
@@ -130,10 +111,4 @@ pub fn by_certificate(
     let permissions = authorities.admit(certificate, login.user(), from, now)?;
     let proof = Proof::Certificate(Arc::new(certificate.clone()));
     Ok(Identity { login, slug: user.slug.clone(), uid: user.uid.clone(), proof, permissions })
-}
-
-fn named(directory: &Directory, text: &str) -> Result<(Login, Arc<User>), Denial> {
-    let login = Login::parse(text)?;
-    let user = directory.user(login.user()).ok_or(Denial::NoSuchUser)?;
-    Ok((login, user))
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use devplat_api::name;
+use devplat_api::{Slug, name};
 
 use crate::directory::{Readiness, Server};
 
@@ -74,10 +74,11 @@ pub enum Destination {
     Refused,
 }
 
-/// Where `host` and `port`, as `ssh -J` and `ssh -W` give them, lead for the user of `namespace`.
-pub fn destination(host: &str, port: u32, namespace: &str) -> Destination {
+/// Where `host` and `port`, as `ssh -J` and `ssh -W` give them, lead for `user`. A host is `SERVER`,
+/// `SERVER.NAMESPACE` or `SERVER.USER.PLATFORM`.
+pub fn destination(host: &str, port: u32, user: &Slug) -> Destination {
     let server = match host.split_once('.') {
-        Some((server, rest)) if rest == namespace => server,
+        Some((server, rest)) if rest == user.namespace() || is_with_platform(rest, user) => server,
         Some(_) => return Destination::Refused,
         None => host,
     };
@@ -89,17 +90,32 @@ pub fn destination(host: &str, port: u32, namespace: &str) -> Destination {
     }
 }
 
+/// Returns whether `name` is the name of `user` with a platform's, such as `alice.team-a`. The bastion accepts any
+/// platform: it reaches only its own, and the client compares the name with the host certificate.
+fn is_with_platform(name: &str, user: &Slug) -> bool {
+    name.split_once('.').is_some_and(|(own, platform)| {
+        own == user.as_str() && !platform.is_empty() && !platform.contains('.')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_jump_leads_to_own_servers_only_and_to_their_ssh_only() {
-        let own = Destination::Server("mydev".into());
-        assert_eq!(destination("mydev", 22, "dev-alice"), own);
-        assert_eq!(destination("mydev.dev-alice", 22, "dev-alice"), own);
+        let (own, alice) = (Destination::Server("mydev".into()), Slug::of("alice"));
+        for host in ["mydev", "mydev.dev-alice", "mydev.alice.team-a"] {
+            assert_eq!(destination(host, 22, &alice), own, "{host}");
+        }
         for (host, port) in [
             ("mydev.dev-bob", 22),
+            ("mydev.bob.team-a", 22),
+            ("mydev.dev-alice.team-a", 22),
+            ("mydev.alice", 22),
+            ("mydev.alice.", 22),
+            ("mydev.alice.team-a", 2222),
+            ("mydev.alice.team-a.example", 22),
             ("mydev", 2222),
             ("mydev", 65_558),
             ("169.254.169.254", 80),
@@ -109,7 +125,7 @@ mod tests {
             ("localhost.", 22),
             ("", 22),
         ] {
-            assert_eq!(destination(host, port, "dev-alice"), Destination::Refused, "{host}:{port}");
+            assert_eq!(destination(host, port, &alice), Destination::Refused, "{host}:{port}");
         }
     }
 

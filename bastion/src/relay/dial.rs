@@ -1,9 +1,9 @@
 //! A connection to the agent of a dev server: there, it is checked to be that server, and the bastion shows a
 //! certificate that is good for this server and for minutes.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use devplat_keys::{PrivateKey, PublicKey, SessionAuthority, server_principal};
+use devplat_keys::{PrivateKey, server_principal};
 use devplat_transport::Unblocked;
 use russh::{
     client::{self, AuthResult},
@@ -17,6 +17,7 @@ use tokio::{
 
 use super::{
     back::{AgentSide, Back},
+    dialer::Dialer,
     host::WrongHost,
 };
 use crate::{
@@ -34,13 +35,6 @@ const REFUSED: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Name that the agent sees; the certificate says who it is.
 const USER: &str = "dev";
-
-/// Makes connections to agents.
-pub struct Dialer {
-    config: Arc<client::Config>,
-    host_authority: Arc<PublicKey>,
-    session_authority: SessionAuthority,
-}
 
 /// A dev server of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,19 +77,7 @@ pub(crate) enum DialError {
     Random(#[source] io::Error),
 }
 
-impl fmt::Debug for Dialer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Dialer").field("session_authority", &self.session_authority).finish_non_exhaustive()
-    }
-}
-
 impl Dialer {
-    /// Trusts agents that `host_authority` certified, and shows them what `session_authority` certifies.
-    pub fn new(host_authority: PublicKey, session_authority: SessionAuthority) -> Self {
-        let config = devplat_transport::client("SSH-2.0-devplat_bastion");
-        Self { config, host_authority: Arc::new(host_authority), session_authority }
-    }
-
     /// Connects to the agent of `target` at `address`. Channels that it opens go to `back`.
     pub(crate) async fn dial(
         &self,

@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn admits_the_server_that_was_asked_for_and_no_other() {
         let authority = HostAuthority::from_seed([1; 32]);
-        let made = authority.server("dev-alice", "mydev").certificate;
+        let made = authority.server("dev-alice", "mydev", None).certificate;
         let checked = |shown, name| check(shown, authority.public_key(), name, NOW);
         assert_eq!(checked(Some(&made), "mydev.dev-alice"), Ok(()));
         assert_eq!(checked(None, "mydev.dev-alice"), Err(WrongHost::Bare));

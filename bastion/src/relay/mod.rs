@@ -3,6 +3,7 @@
 
 mod back;
 mod dial;
+mod dialer;
 mod direct;
 mod forward;
 mod host;
@@ -23,7 +24,8 @@ use tokio::task::JoinHandle;
 use back::Back;
 use dial::Agent;
 pub(crate) use dial::DialError;
-pub use dial::{Dialer, Target};
+pub use dial::Target;
+pub use dialer::Dialer;
 pub(crate) use direct::{tcpip, unix};
 pub(crate) use forward::Forwards;
 pub(crate) use jump::jump;
@@ -101,22 +103,6 @@ impl Relay {
     /// Whose it is.
     pub(crate) fn visit(&self) -> &Arc<Visit> {
         &self.visit
-    }
-
-    /// Begins to connect, where that is possible at once: the client needs a moment to ask for its first channel.
-    pub(crate) fn warm_up(self: &Arc<Self>) {
-        let Some(address) = wait::address(self) else { return };
-        let (relay, mut warm) = (
-            self.clone(),
-            match self.warm.try_lock() {
-                Ok(warm) => warm,
-                Err(_) => return,
-            },
-        );
-        *warm =
-            Some(tokio::spawn(
-                async move { relay.dial(address).await.ok().map(|agent| Kept { address, agent }) },
-            ));
     }
 
     /// A connection to the agent at `address`, and whether it is a used one, which may turn out to be dead.

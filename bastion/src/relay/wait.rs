@@ -8,7 +8,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{Relay, Target};
+use super::{Kept, Relay, Target};
 use crate::{
     policy::{Reach, reach, unknown},
     session::{Control, Front, Setup},
@@ -25,8 +25,26 @@ const TRY: Duration = Duration::from_millis(500);
 /// What a terminal sends for Ctrl-C and Ctrl-D.
 const LEAVE: [u8; 2] = [3, 4];
 
+impl Relay {
+    /// Begins to connect, where that is possible at once: the client needs a moment to ask for its first channel.
+    pub(crate) fn warm_up(self: &Arc<Self>) {
+        let Some(address) = address(self) else { return };
+        let (relay, mut warm) = (
+            self.clone(),
+            match self.warm.try_lock() {
+                Ok(warm) => warm,
+                Err(_) => return,
+            },
+        );
+        *warm =
+            Some(tokio::spawn(
+                async move { relay.dial(address).await.ok().map(|agent| Kept { address, agent }) },
+            ));
+    }
+}
+
 /// Where the server is, if it is ready right now.
-pub(super) fn address(relay: &Relay) -> Option<SocketAddr> {
+fn address(relay: &Relay) -> Option<SocketAddr> {
     match now(relay) {
         Reach::Ready(address) => Some(address),
         Reach::Wait { why: _, knock: _ } | Reach::Never(_) => None,

@@ -211,8 +211,7 @@ impl Visitor {
                 Err(refused) => reply.reject(refused).await,
             },
             State::Control(visit) => {
-                let namespace = visit.identity().slug().namespace();
-                let Destination::Server(server) = destination(host, port, &namespace) else {
+                let Destination::Server(server) = destination(host, port, visit.identity().slug()) else {
                     visit.denied("direct-tcpip", &target, "not a dev server of the user");
                     reply.reject(no_forwards(visit.user())).await;
                     return;

@@ -28,7 +28,7 @@ async fn real() -> Real {
     assert!(program.is_file(), "{} is missing: cargo build -p devplat-agent makes it", program.display());
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    let identity = host_authority().server("dev-alice", "mydev");
+    let identity = host_authority().server("dev-alice", "mydev", None);
     write("host_key", &identity.key_text());
     write("host_key-cert.pub", &identity.certificate_text());
     write("session_authority.pub", &session_authority().public_key().to_openssh().unwrap());

@@ -45,7 +45,7 @@ async fn a_jump_is_end_to_end() {
         world.options("alice").iter().map(|option| format!("-o {option}")).collect::<Vec<_>>().join(" ");
     let proxy =
         format!("ProxyCommand=ssh -F none {options} -p {} -W %h:%p alice@127.0.0.1", world.address.port());
-    for host in ["mydev", "mydev.dev-alice"] {
+    for host in ["mydev", "mydev.dev-alice", "mydev.alice.team-a"] {
         let mut ssh = crate::process::command("ssh");
         ssh.args(["-F", "none", "-o", &proxy]);
         for option in world.options("alice") {
@@ -61,7 +61,9 @@ async fn a_jump_is_end_to_end() {
 async fn the_bastion_is_no_proxy() {
     let world = World::new().await;
     let mut client = world.client("alice", ALICE).await;
-    for (host, port) in [("127.0.0.1", echo().await), ("169.254.169.254", 80), ("bobs.dev-bob", 22)] {
+    for (host, port) in
+        [("127.0.0.1", echo().await), ("169.254.169.254", 80), ("bobs.dev-bob", 22), ("bobs.bob.team-a", 22)]
+    {
         let refusal = client.direct_tcpip(host, port).await.unwrap_err();
         assert_eq!(refusal.reason, ChannelOpenFailure::AdministrativelyProhibited);
         assert!(refusal.description.starts_with("devplat: through the bastion only"), "{refusal:?}");

@@ -46,7 +46,9 @@ impl Drop for Stub {
 pub(crate) async fn start(namespace: &'static str, name: &'static str) -> Stub {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let identity = host_authority().server(namespace, name);
+    // With the name that devplat's ssh configuration uses.
+    let alias = namespace.strip_prefix("dev-").map(|user| format!("{name}.{user}.team-a"));
+    let identity = host_authority().server(namespace, name, alias);
     let config = devplat_transport::server("SSH-2.0-stub", identity.key, Some(identity.certificate));
     let accepted = Arc::<std::sync::atomic::AtomicUsize>::default();
     let count = accepted.clone();

@@ -250,7 +250,8 @@ impl World {
             "IdentitiesOnly=yes".into(),
             "StrictHostKeyChecking=yes".into(),
             "ConnectTimeout=10".into(),
-            "LogLevel=INFO".into(),
+            // At INFO, newer clients print warnings of their own.
+            "LogLevel=ERROR".into(),
             format!("IdentityFile={}", path(who)),
             format!("UserKnownHostsFile={}", path("known_hosts")),
             "GlobalKnownHostsFile=/dev/null".into(),

@@ -1,9 +1,9 @@
 //! `devctl completions`: for the shell of somebody's own machine.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::{Program, Session};
+use super::Session;
 use crate::{failure::Ended, place::Place};
 
 pub(super) const EXAMPLES: &str = "\
@@ -19,8 +19,9 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self, session: &Session) -> Ended {
-        session.terminal.say(&script(self.shell));
+    /// Prints the completions of `program`.
+    pub(super) fn run(self, session: &Session, program: &mut Command) -> Ended {
+        session.terminal.say(&script(self.shell, program));
         if matches!(session.place, Place::Bastion(_)) {
             session
                 .terminal
@@ -30,17 +31,22 @@ impl Completions {
     }
 }
 
-fn script(shell: Shell) -> String {
+fn script(shell: Shell, program: &mut Command) -> String {
     let mut text = Vec::new();
-    clap_complete::generate(shell, &mut Program::command(), "devctl", &mut text);
+    clap_complete::generate(shell, program, "devctl", &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
+    use clap::{CommandFactory, ValueEnum};
 
     use super::*;
+    use crate::cli::Program;
+
+    fn script(shell: Shell) -> String {
+        super::script(shell, &mut Program::command())
+    }
 
     #[test]
     fn every_shell_is_told_of_every_verb() {

@@ -5,7 +5,8 @@ use devplat_api::{Amount, amount::InvalidAmount, name::ServerName};
 use serde_json::{Value, json};
 
 use super::{
-    Session, server_name,
+    Session,
+    arguments::server_name,
     wait::{self, Goal, Patience},
 };
 use crate::{
@@ -141,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        cli::{Program, Verb},
+        cli::program::{Program, Verb},
         failure::Hint,
     };
 

@@ -4,7 +4,10 @@ use clap::Args;
 use devplat_api::name::ServerName;
 use kube::ResourceExt;
 
-use super::{Output, Session, server_name};
+use super::{
+    Session,
+    arguments::{Output, server_name},
+};
 use crate::{
     cluster::{Cluster, Trouble},
     failure::{Ended, Exit, Failure},

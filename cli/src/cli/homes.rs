@@ -3,7 +3,7 @@
 use clap::Args;
 use kube::ResourceExt;
 
-use super::{Output, Session};
+use super::{Session, arguments::Output};
 use crate::{
     failure::{Ended, Failure},
     view,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Output, Session};
+use super::{Session, arguments::Output};
 use crate::{
     failure::{Ended, Failure},
     place::Place,

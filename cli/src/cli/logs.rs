@@ -6,7 +6,7 @@ use futures::AsyncReadExt;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{ResourceExt, api::LogParams};
 
-use super::{Session, describe::explained, server_name};
+use super::{Session, arguments::server_name, describe::explained};
 use crate::{
     failure::{Ended, Exit, Failure},
     object::Server,

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{
     Session,
+    arguments::server_name,
     describe::explained,
-    server_name,
     wait::{self, Goal, Patience},
 };
 use crate::{

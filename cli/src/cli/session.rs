@@ -3,7 +3,7 @@
 use k8s_openapi::jiff::SignedDuration;
 use tokio::sync::OnceCell;
 
-use super::Global;
+use super::arguments::Global;
 use crate::{
     cluster::Cluster,
     failure::Failure,

@@ -4,7 +4,7 @@
 use clap::Args;
 use devplat_api::name::ServerName;
 
-use super::{Session, describe::explained, server_name};
+use super::{Session, arguments::server_name, describe::explained};
 use crate::{
     failure::{Ended, Exit, Failure},
     handover::{self, Relay},

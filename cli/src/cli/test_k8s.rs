@@ -6,7 +6,7 @@ use clap::Args;
 use devplat_api::name::GROUP;
 use futures::future::try_join_all;
 
-use super::{Output, Session};
+use super::{Session, arguments::Output};
 use crate::{
     failure::{Ended, Exit, Failure},
     view::{Access, Right},

@@ -2,14 +2,12 @@
 
 mod cursor;
 mod progress;
+mod size;
 
 pub(crate) use cursor::{Asked, END};
 pub(crate) use progress::Progress;
 
-use std::{
-    io::{self, BufRead, IsTerminal, Write},
-    os::fd::AsFd,
-};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use k8s_openapi::jiff::Timestamp;
 use owo_colors::OwoColorize;
@@ -93,7 +91,7 @@ impl Terminal {
     /// How texts for standard output should look.
     pub(crate) fn look(self) -> Look {
         Look {
-            width: if self.out { columns(&io::stdout()) } else { None },
+            width: if self.out { size::columns(&io::stdout()) } else { None },
             colours: self.has_colours(),
             now: Timestamp::now(),
         }
@@ -154,12 +152,6 @@ impl Terminal {
     pub(crate) fn progress(self, what: &str) -> Progress {
         Progress::new(what, self.err && self.skill >= Skill::Editing)
     }
-}
-
-/// Returns the columns of a terminal; `None` if it does not report them.
-fn columns(terminal: &impl AsFd) -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Returns the text of a failure for a user that calls devctl like this.

@@ -8,6 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 
+use super::size::columns;
 use crate::view::{one_line, wrapped};
 
 /// The columns of the spinner's line beside its name and its text: the spinner, the elapsed time, and spaces.
@@ -49,7 +50,7 @@ impl Progress {
         let text = one_line(text);
         match &self.spinner {
             Some(spinner) => {
-                let columns = super::columns(&io::stderr()).unwrap_or(COLUMNS);
+                let columns = columns(&io::stderr()).unwrap_or(COLUMNS);
                 spinner.set_message(fit(&text, self.what.width() + BESIDE, columns));
             }
             None => {

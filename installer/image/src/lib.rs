@@ -3,6 +3,7 @@
 
 mod archive;
 pub mod base;
+mod file;
 mod hash;
 mod key;
 mod layer;
@@ -10,6 +11,7 @@ mod name;
 mod store;
 
 pub use archive::{ArchiveError, write_archive, write_tagged_archive};
+pub use file::{Access, replace_file};
 pub use hash::Digest;
 pub use key::Key;
 pub use name::{ImageName, Reference};

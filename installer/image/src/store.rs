@@ -10,9 +10,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tempfile::NamedTempFile;
 
-use crate::{Digest, ImageName, Key, Reference, hash::Hashing, layer};
+use crate::{
+    Digest, ImageName, Key, Reference,
+    file::{Access, replace_in},
+    hash::Hashing,
+    layer,
+};
 
 /// A folder of images.
 #[derive(Debug, Clone)]
@@ -249,7 +253,9 @@ impl Store {
             self.keep(MANIFEST, |out| out.write_all(manifest.to_string().as_bytes())).map_err(failed)?;
         let record = Record { manifest, config, layers: vec![layer] };
         let text = serde_json::to_vec(&record).expect("a record is JSON");
-        self.replace(|file| file.write_all(&text).map(|()| (self.record_path(key), ()))).map_err(failed)?;
+        let record_path = self.record_path(key);
+        replace_in(&self.folder, Access::Private, |file| file.write_all(&text).map(|()| (record_path, ())))
+            .map_err(failed)?;
         let Record { manifest, config, layers } = record;
         Ok(Stored { name, manifest, config, layers, folder: self.folder.clone() })
     }
@@ -273,7 +279,7 @@ impl Store {
         media_type: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<Blob> {
-        self.replace(|file| {
+        replace_in(&self.folder, Access::Private, |file| {
             let mut out = Hashing::new(BufWriter::with_capacity(1 << 20, file));
             write(&mut out)?;
             let (mut out, digest, size) = out.finish();
@@ -281,14 +287,6 @@ impl Store {
             let path = blob_path(&self.folder, &digest);
             Ok((path, Blob { media_type: media_type.to_owned(), digest, size }))
         })
-    }
-
-    /// Writes a file beside its place and renames it. `write` returns the place, which may depend on the content.
-    fn replace<T>(&self, write: impl FnOnce(&mut File) -> io::Result<(PathBuf, T)>) -> io::Result<T> {
-        let mut temporary = NamedTempFile::new_in(&self.folder)?;
-        let (path, value) = write(temporary.as_file_mut())?;
-        temporary.persist(path)?;
-        Ok(value)
     }
 
     fn record_path(&self, key: &Key) -> PathBuf {

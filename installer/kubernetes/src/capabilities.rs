@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use devplat_api::agent;
 use k8s_openapi::{
     api::{
         core::v1::{Container, Node, Pod, PodSpec, ResourceQuota, SecurityContext, Service},
@@ -229,6 +230,8 @@ fn pod(privileged: Option<bool>) -> Pod {
             containers: vec![Container {
                 name: "trial".to_owned(),
                 image: Some("devplat.local/trial".to_owned()),
+                // A quota on cpu or memory rejects containers without them, which would hide the level.
+                resources: Some(agent::resources()),
                 security_context,
                 ..Container::default()
             }],

@@ -72,7 +72,7 @@ pub async fn read(client: &Client) -> Result<Option<Hosting>, CallError> {
     let live = bounded(&call, PATIENCE, async { if_there(maps(client).get(NAME).await) }).await?;
     let Some((key, text)) = live.as_ref().and_then(text) else { return Ok(None) };
     parse(text).map(Some).ok_or_else(|| {
-        call.failed(Class::Other(format!("its {key} is not an announcement of a registry").into()))
+        call.error(Class::Other(format!("its {key} is not an announcement of a registry").into()))
     })
 }
 

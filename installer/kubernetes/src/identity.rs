@@ -46,7 +46,7 @@ pub async fn cluster_uid(client: &Client) -> Result<Uid, CallError> {
     let uid = namespace
         .metadata
         .uid
-        .ok_or_else(|| call.failed(Class::Other("the API server gave no UID".to_owned().into())))?;
+        .ok_or_else(|| call.error(Class::Other("the API server gave no UID".to_owned().into())))?;
     Ok(Uid(uid))
 }
 

@@ -109,5 +109,9 @@ mod tests {
             let (client, ..) = shared();
             proof::clear(&client, "a", release::Operator::MayStart, &Steady).await
         });
+        task(|| async {
+            let (client, ..) = shared();
+            proof::remove(&client, "a", &Steady).await
+        });
     }
 }

@@ -119,7 +119,7 @@ fn command_line_wins_over_environment_over_file_over_shipped_over_base() {
     assert_eq!(origin(&loaded, "devServers.homeSize"), "$DEVPLAT_DEV_SERVERS_HOME_SIZE");
     assert_eq!(origin(&loaded, "devServers.image"), "my.yaml:3:36");
     assert_eq!(origin(&loaded, "cluster.provider"), "profiles/kind.yaml:4:13");
-    assert_eq!(origin(&loaded, "devServers.defaultFlavor"), "profiles/base.yaml:18:18");
+    assert_eq!(origin(&loaded, "devServers.defaultFlavor"), "profiles/base.yaml:21:18");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub struct Input<'a> {
     pub profile: &'a Profile,
     /// Its images.
     pub images: &'a Images,
-    /// Public keys that `devplat up` generated on this host, by user.
+    /// Public keys that `devplat up` generated on this machine, by user.
     pub made_keys: &'a BTreeMap<String, String>,
 }
 
@@ -90,6 +90,7 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
     let Bastion {
         replicas,
         resources,
+        devctl_resources,
         exposure,
         host_names,
         user_authorities,
@@ -104,6 +105,7 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
     json!({
         "replicas": replicas,
         "resources": resources,
+        "devctlResources": devctl_resources,
         "serviceType": service_type,
         "nodePort": node_port,
         "host": host(bastion, cluster),
@@ -121,7 +123,7 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
 fn host(bastion: &Bastion, cluster: &Cluster) -> Option<String> {
     let port = match bastion.exposure {
         Exposure::NodePort(port) => match cluster.local() {
-            // Nodes are containers, so developers connect to the port of this host that leads to a node.
+            // Nodes are containers, so developers connect to the port of this machine that leads to a node.
             Some(local) => local.ssh_port?,
             None => port,
         },

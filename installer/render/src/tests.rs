@@ -7,6 +7,7 @@ use std::{
 
 use devplat_profile::{PlatformName, Profile, SHIPPED, Sources, load};
 use kube::ResourceExt;
+use serde_json::{Value, json};
 
 use crate::{
     Error, Images, Input, PLATFORM_LABEL, ReleaseName, Templates, digest, templates::EXAMPLE, to_yaml,
@@ -76,6 +77,48 @@ fn every_template_is_rendered() {
     let made_from = ReleaseName::ALL.into_iter().flat_map(Templates::of);
     let rendered: BTreeSet<String> = made_from.chain([EXAMPLE.to_owned()]).collect();
     assert_eq!(rendered, all);
+}
+
+/// Adds every container in `value` at any depth, init containers included.
+fn containers(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                if let ("containers" | "initContainers", Value::Array(all)) = (key.as_str(), field) {
+                    found.extend(all.iter().cloned());
+                }
+                containers(field, found);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| containers(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A quota on cpu or memory rejects a pod with a container that does not state them.
+#[test]
+fn every_container_states_requests_and_limits_of_cpu_and_memory() {
+    let templates = Templates::new(&BTreeMap::new()).unwrap();
+    for shipped in SHIPPED {
+        let profile = profile(shipped.name);
+        let mut found = Vec::new();
+        for release in ReleaseName::ALL {
+            for object in with(&profile, |input| templates.release(release, input)).unwrap() {
+                containers(&object.data, &mut found);
+            }
+        }
+        let names: BTreeSet<&str> = found.iter().filter_map(|container| container["name"].as_str()).collect();
+        assert_eq!(names, BTreeSet::from(["bastion", "devctl", "operator"]), "{}", shipped.name);
+        let flavors = profile.flavors.values().map(|flavor| json!({"resources": flavor.resources}));
+        for container in found.into_iter().chain(flavors) {
+            for (kind, resource) in
+                [("requests", "cpu"), ("requests", "memory"), ("limits", "cpu"), ("limits", "memory")]
+            {
+                let amount = &container["resources"][kind][resource];
+                assert!(amount.is_string(), "{}: {kind}.{resource} in {container:#}", shipped.name);
+            }
+        }
+    }
 }
 
 #[test]

@@ -147,8 +147,9 @@ impl Apply {
         }
     }
 
-    /// Deletes resources that were created only for steps that will not run. A failed deletion is only reported,
-    /// because the reason why the steps do not run is the error of this run; the next run deletes the resources.
+    /// Deletes resources that were created only for steps that will not run, without a wait until they are gone. A failed
+    /// deletion is only reported, because the reason why the steps do not run is the error of this run; the next run
+    /// deletes the resources.
     async fn clear_stranded(&self, done: &[Work], waiting: &[Work], journal: &Arc<Mutex<Journal>>) {
         for work in done {
             let With::Wanted(resource) = &work.with else { continue };
@@ -165,9 +166,13 @@ impl Apply {
             };
             let mut running = Running::default();
             let outcome = async {
-                // The deletion is short and bounded, so a stop does not interrupt it.
+                // The calls are short and bounded, so a first stop does not interrupt them.
                 let context = Arc::new(self.context.unstoppable());
-                for found in resource.find(&context).await? {
+                let all = tokio::select! {
+                    all = resource.find(&context) => all?,
+                    () = self.context.stop.until_insisted() => return Err(Failure::stopped()),
+                };
+                for found in all {
                     let step = step(&found);
                     let cx = Cx::new(
                         Arc::clone(&context),
@@ -175,7 +180,8 @@ impl Apply {
                         step.action,
                         Arc::clone(journal),
                         self.ui.clone(),
-                    );
+                    )
+                    .without_waiting();
                     cx.outcome(Outcome::Begun)?;
                     self.ui.report(&Event::Begun {
                         step: step.id.to_string(),

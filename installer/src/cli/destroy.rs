@@ -20,7 +20,7 @@ use crate::{
     journal::{self, Entry, Journal},
     observe::{Survey, observe_to_delete},
     planning,
-    request::{self, Asked, Purpose, Standing},
+    request::{self, Asked, Located, Purpose, Run},
     resource,
     state::{Decisions, StateFolder},
     ui::Event,
@@ -81,21 +81,23 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let locked = request::lock(&state)?;
     let looking = async {
         await_killed_calls(&state, host).await?;
-        let standing = request::standing(&asked, host, Purpose::Change).await?;
-        let engine_lock = request::lock_engine(&standing.context).await?;
-        let survey = observe_to_delete(&standing.context).await.whole()?;
-        Ok((standing, engine_lock, survey))
+        let located = Run::begin(&asked, host, Purpose::Change)?.locate().await?;
+        let survey = observe_to_delete(&located.context).await.whole()?;
+        Ok((located, survey))
     };
-    let (standing, _engine_lock, survey) =
+    let (located, survey) =
         host.or_stopped(Box::pin(looking)).await.map_err(|failure| nothing_deleted(failure, &asked))?;
     let found = survey.ours();
     // Files in the account alone do not show where the platform is.
-    let shown = standing.decisions.place.is_some() || found.iter().any(resource::shows_platform);
+    let shown = located.decisions.place.is_some() || found.iter().any(resource::shows_platform);
+    if destroy.lose_data && located.context.named.is_none() && (located.known || shown) {
+        return Err(nothing_to_lose(&asked));
+    }
     if found.is_empty() || !shown {
         drop(locked);
-        return nothing_found(&asked, &standing, &survey, host).await;
+        return nothing_found(&asked, &located, &survey, host).await;
     }
-    let Standing { context, decisions: _, known: _, looked: _ } = standing;
+    let context = Arc::clone(&located.context);
     let names = named(&found);
     let allowed = match (&context.named, destroy.lose_data) {
         (Some(_), false) => Allowed::Nothing,
@@ -173,11 +175,11 @@ fn named(all: &[Id]) -> Vec<String> {
 /// Reports that no resource of the platform was found, instead of a success.
 async fn nothing_found(
     asked: &Asked,
-    standing: &Standing,
+    located: &Located<'_>,
     survey: &Survey,
     host: &Host,
 ) -> Result<(), Failure> {
-    let Standing { context, decisions, known, looked } = standing;
+    let Located { context, decisions, known, looked, .. } = located;
     let foreign = survey.foreigners();
     if !foreign.is_empty() {
         let mut failure =
@@ -189,7 +191,7 @@ async fn nothing_found(
         return Err(failure);
     }
     if !known {
-        return Err(request::not_found(asked, "destroy", host, looked).await);
+        return Err(located.not_found("destroy").await);
     }
     let (name, looked) = (&asked.name, looked.join(", "));
     let remembered = *decisions != Decisions::default();
@@ -208,6 +210,14 @@ async fn nothing_found(
         host.ui.remark("deleted its state folder");
     }
     Ok(())
+}
+
+/// Returns the failure for `--lose-data` without an existing cluster, where it would be ignored.
+fn nothing_to_lose(asked: &Asked) -> Failure {
+    let why =
+        "--lose-data cannot be used with a cluster that devplat created: its deletion deletes all data in it";
+    Failure::new(Exit::Usage, why)
+        .hint(format!("nothing was deleted; `{}` deletes it", asked.again("destroy")))
 }
 
 /// Adds to a failure before the first step that nothing was deleted.

@@ -2,7 +2,11 @@
 
 use clap::Args;
 use devplat_profile::Cluster;
-use devplat_tool::{Command, limits, local::Maker};
+use devplat_tool::{
+    Command,
+    docker::Engine,
+    local::{self, Maker},
+};
 use serde::Serialize;
 
 use super::flags::{Layers, Output};
@@ -69,8 +73,10 @@ pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
 
 async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Finding> {
     let local = cluster.is_none_or(|cluster| cluster.local().is_some());
-    let engine = async {
-        let engine = local_engine(host).await?;
+    let engine = local_engine(host).await;
+    let limits = inotify(engine.as_ref().ok()).await;
+    let description = async {
+        let engine = engine?;
         let info = engine.info().await?;
         let other = engine.other_host().await?.map(|other| format!("; {other}")).unwrap_or_default();
         Ok::<_, Failure>(format!("{} at {}{other}", info.version, engine.endpoint()))
@@ -85,10 +91,10 @@ async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Finding> {
     };
     let makers =
         versions.into_iter().map(|(maker, version)| finding(maker.name(), needed == Some(maker), version));
-    let mut findings = vec![finding("Docker engine", local, engine.await)];
+    let mut findings = vec![finding("Docker engine", local, description.await)];
     findings.extend(makers);
     findings.extend([
-        finding("inotify limits", local, inotify()),
+        finding("inotify limits", local, limits),
         finding(
             "devplat's own programs",
             true,
@@ -112,8 +118,8 @@ fn needed_without_a_profile<T>(versions: &[(Maker, Result<String, T>)]) -> Optio
 }
 
 /// Checks the limits of inotify for a cluster of one node, as the check before `up` does.
-fn inotify() -> Result<String, Failure> {
-    let found = limits::inotify_of_root().map_err(|error| {
+async fn inotify(engine: Option<&Engine>) -> Result<String, Failure> {
+    let found = local::inotify::read(engine).await.map_err(|error| {
         Failure::of(Exit::Missing, &error).hint("read /proc/sys/fs/inotify/max_user_instances by hand")
     })?;
     tools::inotify(&found, 1)?;

@@ -24,7 +24,7 @@ mod version;
 use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use devplat_tool::Surroundings;
+use devplat_tool::{Surroundings, rlimits};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::{
@@ -99,9 +99,12 @@ pub fn main() -> ExitCode {
     log::to(log::filter(verbose), std::io::stderr, colours).init();
     let ui = Ui::new(format, colours);
     let outcome = caught(|| {
+        rlimits::prepare()?;
         let host = Host::own(surroundings, ui.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::of(Exit::Internal, &error))?;
+        let runtime = runtime.map_err(|error| {
+            Failure::of(Exit::Missing, &error).while_doing("cannot start devplat's threads")
+        })?;
         let outcome = runtime.block_on(async {
             let listening = crate::signals::listen(host.stop.clone())?;
             let outcome = program.run(&host).await;

@@ -11,7 +11,7 @@ use crate::{
     failure::Failure,
     host::Host,
     planning,
-    request::{Asked, Purpose, Request},
+    request::{Asked, Purpose, Request, Run},
     ui,
 };
 
@@ -40,7 +40,7 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
         lose: args.losing.lose.clone(),
         ..args.platform.asked()
     };
-    let request = Request::make(&asked, host, Purpose::Look).await?;
+    let request = Run::begin(&asked, host, Purpose::Look)?.request().await?;
     let planned = planning::plan(&request.inputs, &request.context, &asked.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);

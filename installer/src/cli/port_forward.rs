@@ -15,7 +15,7 @@ use super::flags::{Context, Name, Output};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    request::{self, Asked, Purpose},
+    request::{Asked, Purpose, Run},
     resource::{forwarded_port, reach_cluster},
     signals,
     ui::Ui,
@@ -58,13 +58,13 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     let PortForward { name, context, port, output: _, command } = forward;
     let asked = Asked { name: name.get(), context: context.context.clone(), ..Asked::default() };
     let reaching = async {
-        let standing = request::standing(&asked, host, Purpose::Look).await?;
-        reach_cluster(&standing.context).await?;
-        let client = standing.context.client().await?;
-        Ok((standing, client))
+        let located = Run::begin(&asked, host, Purpose::Look)?.locate().await?;
+        reach_cluster(&located.context).await?;
+        let client = located.context.client().await?;
+        Ok((located, client))
     };
-    let (standing, client) = host.or_stopped(Box::pin(reaching)).await?;
-    let context = &standing.context;
+    let (located, client) = host.or_stopped(Box::pin(reaching)).await?;
+    let context = &located.context;
     let port = port.unwrap_or_else(|| forwarded_port(&context.platform));
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await;

@@ -10,7 +10,7 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     platform::{stand_ins, user_keys::public_line},
-    request::{self, Asked, Purpose},
+    request::{Asked, Draft},
 };
 
 const EXAMPLES: &str = "\
@@ -68,11 +68,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         ..Asked::default()
     };
     let state = asked.state(host)?;
-    let mut decisions = state.decisions()?;
-    // There is no cluster, so `auto` is not resolved.
-    decisions.profile.get_or_insert_with(|| "kind".to_owned());
-    let profile = request::recall(&asked, &decisions, host, Purpose::Look)?.loaded.profile;
-    let templates = Templates::new(&request::own_templates(&asked, &decisions, host)?)?;
+    let Draft { profile, templates } = Draft::read(&asked, host)?;
     let images = match images.as_deref() {
         Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
             operator: operator.clone(),

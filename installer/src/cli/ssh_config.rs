@@ -12,19 +12,19 @@ use crate::{
     context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
-    request::{self, Asked, Purpose, Request},
+    request::{self, Asked, Purpose, Run},
     resource::ssh_block,
 };
 
 const EXAMPLES: &str = "\
 Examples:
   devplat ssh-config --yes                  then: ssh demo@devplat, ssh demo+mydev@devplat
-  devplat ssh-config --yes --name team-a    then: ssh demo@team-a, ssh mydev.dev-demo
+  devplat ssh-config --yes --name team-a    then: ssh demo@team-a, ssh mydev.demo.team-a
   devplat ssh-config --remove
 
 The name of the platform is the ssh host: `ssh USER@PLATFORM` reaches the bastion, and
-`ssh USER+SERVER@PLATFORM` or `ssh SERVER.dev-USER` a dev server. The block is the beginning of
-~/.ssh/config and includes a file that `devplat up` keeps current. --remove and `devplat destroy`
+`ssh USER+SERVER@PLATFORM` or `ssh SERVER.USER.PLATFORM` a dev server. The block is the beginning
+of ~/.ssh/config and includes a file that `devplat up` keeps current. --remove and `devplat destroy`
 remove the block, and the file if devplat created it and no other line is in it.";
 
 /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it.
@@ -53,10 +53,12 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
         return Err(unknown());
     }
     let _locked = request::lock(&state)?;
-    let mut decisions = state.decisions()?;
-    if decisions.profile.is_none() {
+    let run = Run::begin(&asked, host, Purpose::Look)?;
+    if run.decisions.profile.is_none() {
         return Err(unknown());
     }
+    // The other decisions stay as the last `up` made them.
+    let mut decisions = run.decisions.clone();
     let file = ssh_block::user_file(&host.surroundings)?;
     if args.remove {
         ssh_block::remove_alone(&offline(&asked, host)?, &host.ui).await?;
@@ -72,25 +74,18 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     ssh_block::check(&host.surroundings, asked.name.as_str(), &state)?;
     let question = format!("add a block for platform {} to {}?", asked.name, file.display());
     confirm(&question, "nothing was changed", asked.yes, host)?;
-    let request = Request::make(&asked, host, Purpose::Look).await?;
+    let request = run.request().await?;
     crate::resource::reach_cluster(&request.context).await?;
     ssh_block::add_alone(&request.inputs, &request.context, &host.ui).await?;
     // After the block exists, so that no later `up` adds one that this run could not add.
     decisions.ssh_config = true;
     state.remember(&decisions)?;
     host.ui.remark(&format!(
-        "{} has the ssh hosts of platform {platform}: {platform} is the bastion, SERVER.dev-USER is a dev server",
+        "{} has the ssh hosts of platform {platform}: {platform} is the bastion, SERVER.USER.{platform} is a dev server",
         file.display(),
         platform = asked.name
     ));
     host.ui.remark(&format!("`{}` removes them", request.context.command("ssh-config --remove")));
-    let others = ssh_block::others(&file, asked.name.as_str())?;
-    if let Some(other) = others.first() {
-        host.ui.remark(&format!(
-            "hosts such as mydev.dev-alice now lead to platform {}; for platform {other}: ssh alice+mydev@{other}",
-            asked.name
-        ));
-    }
     let example = ssh_block::example(&request.inputs);
     let file = file.display().to_string();
     host.ui.outcome(

@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     host::Host,
     observe::{Survey, observe, observe_to_delete},
-    request::{self, Asked, Purpose, Request, Standing},
+    request::{Asked, Located, Purpose, Request, Run},
     resource::{
         self, AnyResource,
         fitness::{self, Needs},
@@ -117,8 +117,7 @@ struct Part {
 
 pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     let asked = args.platform.asked();
-    Box::pin(must_exist(&asked, host)).await?;
-    let request = Request::make(&asked, host, Purpose::Look).await?;
+    let request = Box::pin(resolve(&asked, host)).await?;
     let Request { inputs, context, decisions, .. } = &request;
     let wanted = resource::desired(inputs)?;
     let survey = observe(&wanted, context).await;
@@ -158,25 +157,28 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Fails if nothing is known of the platform, the command line names no profile and no cluster to compare, and no
-/// resource of it is found: there would be nothing but absent parts of a profile that no one chose. A platform whose
-/// state folder is lost is found by its marks.
-async fn must_exist(asked: &Asked, host: &Host) -> Result<(), Failure> {
-    let remembered = asked.state(host)?.decisions()?.profile.is_some();
-    if remembered || asked.profile.is_some() || asked.context.is_some() {
-        return Ok(());
+/// Resolves the request. If neither the command line nor the decisions name a profile or a cluster, the platform must be
+/// found by its marks, because there would be nothing but absent parts of a profile that no one chose.
+async fn resolve(asked: &Asked, host: &Host) -> Result<Request, Failure> {
+    let run = Run::begin(asked, host, Purpose::Look)?;
+    if run.is_named() {
+        return run.request().await;
     }
-    let Standing { context, decisions: _, known, looked } =
-        Box::pin(request::locate(asked, host, Purpose::Look)).await?;
-    if known {
-        return Ok(());
+    let located = Box::pin(run.locate()).await?;
+    if !located.known {
+        Box::pin(must_exist(&located, asked)).await?;
     }
-    let survey = observe_to_delete(&context).await.whole()?;
+    located.request().await
+}
+
+/// Fails if no resource of the platform is found in the searched places.
+async fn must_exist(located: &Located<'_>, asked: &Asked) -> Result<(), Failure> {
+    let survey = observe_to_delete(&located.context).await.whole()?;
     let of_another_account = || survey.foreigners().iter().any(|who| matches!(who, Foreigner::Account(_)));
     if survey.ours().iter().any(resource::shows_platform) || of_another_account() {
         return Ok(());
     }
-    let failure = request::not_found(asked, "status", host, &looked).await;
+    let failure = located.not_found("status").await;
     Err(failure.hint(format!("`{}` creates it", asked.again("up"))))
 }
 

@@ -15,7 +15,7 @@ use crate::{
     failure::Failure,
     host::Host,
     planning,
-    request::{self, Asked, Purpose, Request},
+    request::{self, Asked, Purpose, Request, Run},
     resource::next_line,
     state::Decisions,
     ui::Event,
@@ -56,7 +56,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     };
     let _locked = request::lock(&asked.state(host)?)?;
     let prepared = async {
-        let request = Request::make(&asked, host, Purpose::Change).await?;
+        let request = Run::begin(&asked, host, Purpose::Change)?.request().await?;
         let made = planning::plan(&request.inputs, &request.context, &asked.lose).await?;
         Ok((request, made))
     };
@@ -80,11 +80,12 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
         let checking = check::check(made.plan, &made.wanted, &made.found, context);
         let checked = host.or_stopped(checking).await.map_err(|failure| nothing_done(failure, &asked))?;
         context.state.remember(decisions)?;
+        let continued = continued(&asked, decisions);
         let apply = Apply {
             context: std::sync::Arc::clone(context),
             ui: host.ui.clone(),
-            again: asked.again("up"),
-            destroy: asked.again("destroy"),
+            again: continued.again("up"),
+            destroy: continued.again("destroy"),
         };
         apply.run(&checked).await?;
     } else {
@@ -106,5 +107,31 @@ fn nothing_done(failure: Failure, asked: &Asked) -> Failure {
         failure.hint(format!("nothing was done; `{}` begins again", asked.again("up")))
     } else {
         failure
+    }
+}
+
+/// Returns the arguments that continue a run with these remembered decisions: a pipe cannot be read again, and its
+/// profile is remembered with the values of `--set`.
+fn continued(asked: &Asked, decisions: &Decisions) -> Asked {
+    match decisions.profile_folder {
+        Some(_) => Asked { profile: None, set: Vec::new(), ..asked.clone() },
+        None => asked.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_with_a_profile_from_a_pipe_is_continued_without_it() {
+        let set = vec!["operator.replicas=1".to_owned()];
+        let asked = Asked { profile: Some("./p.yaml".to_owned()), set, ..Asked::default() };
+        let again = |folder: Option<&str>| {
+            let decisions = Decisions { profile_folder: folder.map(Into::into), ..Decisions::default() };
+            continued(&asked, &decisions).again("up")
+        };
+        assert_eq!(again(None), "devplat up --profile ./p.yaml --set 'operator.replicas=1'");
+        assert_eq!(again(Some("/work")), "devplat up");
     }
 }

@@ -157,6 +157,12 @@ impl PlatformContext {
         Self { stop: Stop::default(), ..self.clone() }
     }
 
+    /// Returns the same context without outputs, for another search.
+    #[must_use]
+    pub fn without_outputs(self) -> Self {
+        Self { outputs: Arc::default(), ..self }
+    }
+
     /// Returns the same context with the accounts whose platform the user has taken over before.
     #[must_use]
     pub fn accepting(self, taken_over: TakenOver) -> Self {

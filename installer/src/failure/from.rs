@@ -16,6 +16,7 @@ use devplat_tool::{
     minikube::MinikubeError,
     process,
     registry::RegistryError,
+    rlimits::RlimitError,
 };
 
 use super::{Cause, Exit, Failure};
@@ -49,7 +50,8 @@ impl From<ClusterError> for Failure {
             ClusterError::Tool(_)
             | ClusterError::TooOld { .. }
             | ClusterError::PortTaken { .. }
-            | ClusterError::Inotify { .. } => Exit::Missing,
+            | ClusterError::Inotify { .. }
+            | ClusterError::NodeInotify { .. } => Exit::Missing,
             ClusterError::Config { .. } | ClusterError::AlreadyThere { .. } => Exit::Usage,
             ClusterError::Engine { .. }
             | ClusterError::ImageNotPulled { .. }
@@ -74,6 +76,12 @@ impl From<process::Error> for Failure {
             }
         };
         Self::of(exit, &error).maybe_hint(error.hint())
+    }
+}
+
+impl From<RlimitError> for Failure {
+    fn from(error: RlimitError) -> Self {
+        Self::of(Exit::Missing, &error).maybe_hint(error.hint())
     }
 }
 

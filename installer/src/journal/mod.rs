@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use devplat_image::{Access, replace_file};
 use devplat_plan::Action;
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +118,7 @@ impl Journal {
             let mut lines = to_line(&Header { version: VERSION });
             lines.extend(entries.iter().map(to_line));
             if version.is_some() {
-                crate::state::replace_file(path, lines.as_bytes()).map_err(io("write"))?;
+                replace_file(path, Access::Private, lines.as_bytes()).map_err(io("write"))?;
                 file = OpenOptions::new().append(true).open(path).map_err(io("write"))?;
             } else {
                 file.set_len(0).map_err(io("write"))?;

@@ -8,11 +8,10 @@ use devplat_tool::{
     local::{Maker, Mark},
 };
 
-use super::{Asked, cluster, engine::local_engine};
+use super::{Asked, Run, cluster, engine::once_connected};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    state::Decisions,
 };
 
 /// How long a registry may take to accept a connection.
@@ -20,18 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Returns the profile of a run that neither names nor remembers one: that of the platform's cluster, which stands
 /// without its state folder, else a proposed one. Returns `None` for every other run.
-pub(super) async fn profile(
-    asked: &Asked,
-    before: &Decisions,
-    host: &Host,
-) -> Result<Option<String>, Failure> {
-    if asked.profile.is_some() || before.profile.is_some() {
+pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure> {
+    let (asked, host) = (run.asked, run.host);
+    if asked.profile.is_some() || run.decisions.profile.is_some() {
         return Ok(None);
     }
     if asked.context.is_some() {
         return Ok(Some("existing".to_owned()));
     }
-    if let Some(maker) = maker_of(&asked.name, host).await {
+    if let Some(maker) = maker_of(&asked.name, run).await {
         let (name, maker) = (&asked.name, maker.name());
         host.ui.remark(&format!("found the {maker} cluster of platform {name}: using profile {maker}"));
         return Ok(Some(maker.to_owned()));
@@ -41,8 +37,9 @@ pub(super) async fn profile(
 
 /// Returns the program that created the platform's cluster in the Docker engine of this machine; `None` if there is no
 /// cluster, or more than one, or the engine does not answer: the run itself reports that.
-async fn maker_of(platform: &PlatformName, host: &Host) -> Option<Maker> {
-    let engine = local_engine(host).await.ok()?;
+async fn maker_of(platform: &PlatformName, run: &mut Run<'_>) -> Option<Maker> {
+    let engine = once_connected(run.engine.take(), run.host).await.ok()?;
+    run.engine = Some(engine.clone());
     let marked = |node: &Container| Mark::of_node(node).is_some_and(|mark| *platform == *mark.platform);
     let mut found = Vec::new();
     for maker in Maker::ALL {

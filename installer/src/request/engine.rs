@@ -4,18 +4,30 @@ use devplat_profile::PlatformName;
 use devplat_tool::docker::{Endpoint, Engine};
 
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
-    state::{EngineLock, LockError, StateError},
+    state::{EngineLock, Location, LockError, StateError},
 };
 
-/// Connects to the Docker engine of this machine. One of another machine is refused by its address alone, because it may
-/// not answer for long.
+/// Connects to the Docker engine of this machine.
 pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
+    refuse_other_machine(host)?;
+    Ok(Engine::connect(&host.surroundings).await?)
+}
+
+/// The same if this run is not connected yet.
+pub(super) async fn once_connected(connected: Option<Engine>, host: &Host) -> Result<Engine, Failure> {
+    match connected {
+        Some(engine) => refuse_other_machine(host).map(|()| engine),
+        None => local_engine(host).await,
+    }
+}
+
+/// Fails if the Docker engine is on another machine, by its address alone, because it may not answer for long.
+pub(super) fn refuse_other_machine(host: &Host) -> Result<(), Failure> {
     let address = Endpoint::of(&host.surroundings)?.address;
     if address.is_local() {
-        return Ok(Engine::connect(&host.surroundings).await?);
+        return Ok(());
     }
     let endpoint = address.url();
     Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine, so the cluster's ports would be on that machine's 127.0.0.1"))
@@ -23,17 +35,17 @@ pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
         .hint("unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine"))
 }
 
-/// Locks the platform against other accounts in its Docker engine, if it uses one.
-pub async fn lock_engine(context: &PlatformContext) -> Result<Option<EngineLock>, Failure> {
-    match &context.engine {
-        None => Ok(None),
-        Some(engine) => Ok(Some(engine_lock(&engine.info().await?.id, &context.platform)?)),
-    }
-}
-
-/// Locks the platform in the engine with this id.
-pub(super) fn engine_lock(id: &str, platform: &PlatformName) -> Result<EngineLock, Failure> {
-    EngineLock::acquire(id, platform).map_err(|error| match error {
+/// Locks the platform against other accounts in this engine, whose location may be known already.
+pub(super) async fn lock_engine(
+    engine: &Engine,
+    location: Option<&Location>,
+    platform: &PlatformName,
+) -> Result<EngineLock, Failure> {
+    let id = match location {
+        Some(Location::Engine { id, endpoint: _ }) => id.clone(),
+        Some(Location::Cluster { .. }) | None => engine.info().await?.id,
+    };
+    EngineLock::acquire(&id, platform).map_err(|error| match error {
         LockError::Held(holder) => StateError::Held(holder).into(),
         LockError::Io(error) => Failure::of(Exit::Missing, &error).while_doing("cannot lock the platform"),
     })

@@ -19,26 +19,41 @@ use crate::{
 };
 
 /// A given or remembered profile.
-pub struct Recalled {
-    /// The name of the shipped profile, or the absolute path of the user's file, or `-`.
-    pub name: String,
+pub(super) struct Recalled {
+    /// The name of the shipped profile, or the absolute path of the user's file, or the name of a pipe.
+    pub(super) name: String,
     /// The text of the user's file.
-    pub text: Option<String>,
+    pub(super) text: Option<String>,
+    /// The folder that relative file names in this text start from, if it came through a pipe.
+    pub(super) folder: Option<PathBuf>,
     /// All values of `--set`, remembered ones first.
-    pub sets: Vec<String>,
+    pub(super) sets: Vec<String>,
     /// The joined layers.
-    pub loaded: Loaded,
+    pub(super) loaded: Loaded,
 }
 
 /// The source of a profile.
 enum Source {
     Shipped(String),
-    File { name: String, path: Option<PathBuf>, text: String },
+    File { name: String, from: ReadFrom, text: String },
+}
+
+/// The place that the text of a profile was read from.
+enum ReadFrom {
+    /// A file with this absolute path, which later runs can read again.
+    File(PathBuf),
+    /// Standard input or another pipe. Relative file names in the text start from this folder.
+    Pipe(PathBuf),
 }
 
 /// Loads the profile that the command line names, else the one of the last run with its values and variables, else the
 /// default one.
-pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) -> Result<Recalled, Failure> {
+pub(super) fn recall(
+    asked: &Asked,
+    before: &Decisions,
+    host: &Host,
+    purpose: Purpose,
+) -> Result<Recalled, Failure> {
     let source = match (&asked.profile, &before.profile) {
         (Some(named), _) => read(named, base(asked, before), host)?,
         (None, Some(known)) => recalled(known, base(asked, before), before, host)?,
@@ -50,13 +65,14 @@ pub fn recall(asked: &Asked, before: &Decisions, host: &Host, purpose: Purpose) 
     };
     let loaded = join(&source, asked, before, mistakes, host)?;
     let sets = once(&loaded.sets);
-    let (name, text) = match source {
-        Source::Shipped(name) => (name, None),
-        Source::File { name, path, text } => {
-            (path.map_or(name, |path| path.display().to_string()), Some(text))
+    let (name, text, folder) = match source {
+        Source::Shipped(name) => (name, None, None),
+        Source::File { name: _, from: ReadFrom::File(path), text } => {
+            (path.display().to_string(), Some(text), None)
         }
+        Source::File { name, from: ReadFrom::Pipe(folder), text } => (name, Some(text), Some(folder)),
     };
-    Ok(Recalled { name, text, sets, loaded })
+    Ok(Recalled { name, text, folder, sets, loaded })
 }
 
 /// Keeps only the last of several equal values, so that the remembered ones do not grow with each repetition.
@@ -69,7 +85,7 @@ fn once(sets: &[String]) -> Vec<String> {
     kept
 }
 
-/// Loads the profile `named` and joins its layers.
+/// Loads the profile `named` and joins its layers, for verbs about a profile, which have no platform.
 pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, Failure> {
     let nothing = Decisions::default();
     let source = read(named, base(asked, &nothing), host)?;
@@ -102,8 +118,11 @@ fn join(
             sources.same_named_file = host.folder.join(name).is_file();
             sources.shipped = Some(name.clone());
         }
-        Source::File { name, path, text } => {
-            let folder = path.as_deref().and_then(Path::parent).map(Path::to_owned);
+        Source::File { name, from, text } => {
+            let folder = match from {
+                ReadFrom::File(path) => path.parent().map(Path::to_owned),
+                ReadFrom::Pipe(folder) => Some(folder.clone()),
+            };
             sources.file = Some(ProfileFile { name: name.clone(), folder, text: text.clone() });
         }
     }
@@ -112,22 +131,30 @@ fn join(
 
 /// Reads standard input for `-`, a file by a name with a slash or an extension, and else a shipped profile.
 fn read(named: &str, base: &str, host: &Host) -> Result<Source, Failure> {
+    let pipe = || ReadFrom::Pipe(host.folder.clone());
     if named == "-" {
         let text = host.standard_input(LONGEST)?;
-        return Ok(Source::File { name: "standard input".to_owned(), path: None, text });
+        return Ok(Source::File { name: "standard input".to_owned(), from: pipe(), text });
     }
     if !is_path(named) {
         return Ok(Source::Shipped(named.to_owned()));
     }
     let path = host.folder.join(named);
-    let text = bytes_of(&path).map_err(|error| unreadable(named, &error, base))?;
+    let text = bytes_of(&path, host)?.map_err(|error| unreadable(named, &error, base))?;
     let text = utf_8(text, named)?;
     let path = std::path::absolute(&path).unwrap_or(path);
     let again = path.is_file() && can_be_read_again(&path);
-    Ok(Source::File { name: named.to_owned(), path: again.then_some(path), text })
+    let from = if again { ReadFrom::File(path) } else { pipe() };
+    Ok(Source::File { name: named.to_owned(), from, text })
 }
 
-fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
+/// Reads a file. The other end of a pipe can keep a read waiting, so a request to stop ends it.
+fn bytes_of(path: &Path, host: &Host) -> Result<io::Result<Vec<u8>>, Failure> {
+    let path = path.to_owned();
+    host.read_until_stopped(move || bounded(&path))
+}
+
+fn bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
@@ -149,20 +176,25 @@ fn can_be_read_again(path: &Path) -> bool {
     path.is_absolute() && !path.starts_with("/dev") && !path.starts_with("/proc")
 }
 
-/// Reads a remembered profile. If its file is gone, uses the remembered text.
+/// Reads a remembered profile. If its file is gone or was a pipe, uses the remembered text.
 fn recalled(known: &str, base: &str, before: &Decisions, host: &Host) -> Result<Source, Failure> {
     let Some(text) = &before.profile_text else { return read(known, base, host) };
     let path = PathBuf::from(known);
-    let remembered = |path| Source::File { name: known.to_owned(), path, text: text.clone() };
-    if !can_be_read_again(&path) {
+    let remembered = |from| Source::File { name: known.to_owned(), from, text: text.clone() };
+    // Decisions of an older devplat have no folder.
+    let older = || (!can_be_read_again(&path)).then(|| host.folder.clone());
+    if let Some(folder) = before.profile_folder.clone().or_else(older) {
         host.ui.remark(&format!("using the profile that the last `up` read from {known}"));
-        return Ok(remembered(None));
+        return Ok(remembered(ReadFrom::Pipe(folder)));
     }
-    match bytes_of(&path) {
-        Ok(text) => Ok(Source::File { name: known.to_owned(), path: Some(path), text: utf_8(text, known)? }),
+    match bytes_of(&path, host)? {
+        Ok(text) => {
+            let text = utf_8(text, known)?;
+            Ok(Source::File { name: known.to_owned(), from: ReadFrom::File(path), text })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             host.ui.remark(&format!("profile {known} no longer exists: using its text of the last `up`"));
-            Ok(remembered(Some(path)))
+            Ok(remembered(ReadFrom::File(path)))
         }
         Err(error) => Err(unreadable(known, &error, base)),
     }

@@ -28,6 +28,7 @@ pub struct Cx {
     action: Action,
     journal: Arc<Mutex<Journal>>,
     ui: Ui,
+    waits: bool,
 }
 
 impl Cx {
@@ -39,7 +40,18 @@ impl Cx {
         journal: Arc<Mutex<Journal>>,
         ui: Ui,
     ) -> Self {
-        Self { context, step, action, journal, ui }
+        Self { context, step, action, journal, ui, waits: true }
+    }
+
+    /// Returns the same step, which ends after its calls even if the deleted resource is not gone yet.
+    #[must_use]
+    pub fn without_waiting(self) -> Self {
+        Self { waits: false, ..self }
+    }
+
+    /// Returns whether a deletion waits until the resource is gone.
+    pub fn waits(&self) -> bool {
+        self.waits
     }
 
     /// Begins a step outside of a plan, with its own journal.

@@ -205,13 +205,21 @@ impl<'a> EarlyImport<'a> {
     /// Imports the images that are assembled, if containerd answers in every node.
     pub(super) async fn import(&mut self, engine: &Engine, cx: &Cx) {
         if self.nodes.is_empty() {
-            self.nodes = self.nodes_with_containerd(engine).await.unwrap_or_default();
+            match self.nodes_with_containerd(engine).await {
+                Ok(nodes) => self.nodes = nodes,
+                Err(failure) => tracing::debug!(why = %failure.one_line(), "the nodes were not searched"),
+            }
         }
         if self.nodes.is_empty() {
             return;
         }
-        let all = self.left.iter();
-        let stored: Vec<Stored> = all.filter_map(|image| self.inputs.stored(*image).ok().flatten()).collect();
+        let mut stored: Vec<Stored> = Vec::new();
+        for image in &self.left {
+            match self.inputs.stored(*image) {
+                Ok(found) => stored.extend(found),
+                Err(failure) => tracing::debug!(%image, why = %failure.one_line(), "the image was not read"),
+            }
+        }
         if stored.is_empty() {
             return;
         }
@@ -239,7 +247,10 @@ async fn bring_in(images: Vec<Stored>, engine: &Engine, nodes: &[Container], cx:
     let images = Arc::new(images);
     for node in nodes {
         // If the node cannot list its blobs, send all of them; the import reports the reason.
-        let has = containerd::blobs(engine, &node.name).await.unwrap_or_default();
+        let has = containerd::blobs(engine, &node.name).await.unwrap_or_else(|error| {
+            tracing::debug!(node = node.name, %error, "the node does not list its blobs");
+            HashSet::new()
+        });
         let all = has.is_empty();
         match import(&images, engine, node, has, cx).await {
             // The node's garbage collection has deleted a blob in the meantime.

@@ -14,7 +14,7 @@ use crate::{context::PlatformContext, failure::Failure, platform::PlatformInputs
 
 /// Creates or changes a resource. It must end by itself; [`ResourceKind::settle`] waits for the result.
 pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
-/// Deletes a found resource, after checking again that it is ours.
+/// Deletes a found resource, after checking again that it is ours. Waits until it is gone if [`Cx::waits`].
 pub(super) type Remove<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
 
 /// One kind of resource. No method has a default, so that every kind decides all of them.
@@ -104,7 +104,8 @@ pub enum SeenThrough {
 /// Properties of a kind for planning and apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traits {
-    /// Whether it is created only for later steps of the same run, and deleted if those do not run.
+    /// Whether it is created only for later steps of the same run, and deleted if those do not run. Such a kind deletes
+    /// without a wait unless [`Cx::waits`].
     pub temporary: bool,
     /// Whether its creation can be interrupted at any moment without harm, so that Ctrl-C does not wait for it.
     pub interruptible: bool,

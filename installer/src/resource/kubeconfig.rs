@@ -4,12 +4,12 @@ use std::{path::PathBuf, sync::Arc};
 
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 
-use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::KUBECONFIG};
+use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted};
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
     state::StateFolder,
-    context::PlatformContext,
 };
 
 /// The kubeconfig in the state folder.
@@ -28,7 +28,7 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for KeptKubeconfig {
-    const NAME: KindName = KUBECONFIG;
+    const NAME: KindName = KindName::new("kubeconfig");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
@@ -45,7 +45,7 @@ impl ResourceKind for KeptKubeconfig {
     }
 
     fn id(&self) -> Id {
-        KUBECONFIG.single()
+        Self::NAME.single()
     }
 
     fn edges(&self) -> Edges {
@@ -69,7 +69,7 @@ impl ResourceKind for KeptKubeconfig {
         let path = context.state.kubeconfig();
         let Some(kept) = context.state.read(&path)? else { return Ok(Vec::new()) };
         let fields = Fields { kept, current: current(context) };
-        Ok(vec![Seen::ours(KUBECONFIG.single(), path.display().to_string(), fields, Some(()))])
+        Ok(vec![Seen::ours(Self::NAME.single(), path.display().to_string(), fields, Some(()))])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {

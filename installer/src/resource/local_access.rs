@@ -55,7 +55,7 @@ pub(super) enum Unready {
     /// A temporary reason.
     #[error("{0}")]
     NotYet(String),
-    /// Its certificates have expired, as after a year without an upgrade.
+    /// The API server rejects the kubeconfig in its own node, or has a certificate that the kubeconfig does not trust.
     #[error("its API server and the certificates in its own nodes do not accept each other")]
     Rejected,
 }

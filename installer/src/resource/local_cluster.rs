@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, Wanted,
     local_access::{Unready, awake},
-    ownership,
+    node_certificates, ownership,
 };
 use crate::{
     context::{ClusterAccess, PlatformContext},
@@ -51,11 +51,13 @@ pub(crate) struct Fields {
     stopped: Vec<String>,
     /// Why its API server does not answer although the nodes are running.
     asleep: Option<String>,
+    /// Nodes with expired certificates. They are not searched while the cluster answers.
+    expired: Vec<String>,
 }
 
 /// Returns the facts of a half-made cluster, which are none.
 pub(super) fn nothing_known() -> Fields {
-    Fields { spec: None, stopped: Vec::new(), asleep: None }
+    Fields { spec: None, stopped: Vec::new(), asleep: None, expired: Vec::new() }
 }
 
 /// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
@@ -119,6 +121,10 @@ where
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
     }
+    if !wanted.is_nothing() && seen.output.is_none() {
+        let expired = node_certificates::expired(maker, &nodes, context).await?;
+        seen.fields.expired = expired.into_iter().map(|expired| expired.node).collect();
+    }
     let faults = faults(&seen.fields);
     if !faults.is_empty() {
         seen.state = State::Degraded(faults);
@@ -177,10 +183,15 @@ pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
     if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
 }
 
-/// Returns why it cannot be used now although it exists.
+/// Returns why it cannot be used now although it exists. Expired certificates are the reason why it does not answer.
 fn faults(fields: &Fields) -> Vec<String> {
-    let stopped = fields.stopped.iter().map(|node| format!("{node} is stopped"));
-    stopped.chain(fields.asleep.clone()).collect()
+    let Fields { spec: _, stopped, asleep, expired } = fields;
+    let stopped = stopped.iter().map(|node| format!("{node} is stopped"));
+    let asleep = match expired.as_slice() {
+        [] => asleep.clone(),
+        nodes => Some(format!("the certificates of {} have expired", nodes.join(", "))),
+    };
+    stopped.chain(asleep).collect()
 }
 
 /// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older
@@ -202,10 +213,13 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
         .collect()
 }
 
-/// Starts the stopped nodes, control planes first.
+/// Starts the stopped nodes, control planes first, and renews expired certificates.
 pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     let engine = cx.context.engine()?;
-    for node in maker.nodes(engine, cx.context.platform.as_str()).await? {
+    let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
+    // Look before the start, at which k3s renews its certificates.
+    let expired = node_certificates::expired(maker, &nodes, &cx.context).await?;
+    for node in &nodes {
         if !node.running {
             cx.report(format!("starting {}", node.name));
             let physical = Some(Physical(node.id.clone()));
@@ -213,7 +227,17 @@ pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
             cx.call(format!("start container {}", node.name), |()| physical, work).await?;
         }
     }
-    Ok(())
+    let Some(first) = nodes.first() else { return Ok(()) };
+    let renewal = Box::pin(node_certificates::renew(&expired, &first.name, cx));
+    renewal.await.map_err(|failure| {
+        let failure = failure.while_doing("cannot renew the certificates of its nodes");
+        failure.hint("run the same command again, which continues").hint(instead_of_renewal(cx))
+    })
+}
+
+/// Returns the hint for a cluster whose certificates cannot be renewed.
+fn instead_of_renewal(cx: &Cx) -> String {
+    format!("or delete the cluster with {LOSS}: `{}`", cx.context.command("destroy"))
 }
 
 /// Waits until the cluster answers, and returns the access to it.
@@ -234,7 +258,8 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
                 let since = *rejected_since.get_or_insert_with(tokio::time::Instant::now);
                 if since.elapsed() > REJECTED_PATIENCE {
                     return Err(Failure::new(Exit::PartWay, format!("the cluster cannot be used: {why}"))
-                        .hint(format!("if they expired: {}", maker.renewal(&first))));
+                        .hint(format!("if they expired: {}", maker.renewal(&first)))
+                        .hint(instead_of_renewal(cx)));
                 }
             }
         }
@@ -329,7 +354,7 @@ mod tests {
     use super::*;
 
     fn fields(spec: Value) -> Fields {
-        Fields { spec: Some(spec), stopped: Vec::new(), asleep: None }
+        Fields { spec: Some(spec), ..nothing_known() }
     }
 
     fn said(verdict: &Verdict) -> Vec<String> {
@@ -359,5 +384,18 @@ mod tests {
     fn stopped_node_is_a_difference_in_place() {
         let stopped = Fields { stopped: vec!["a-control-plane".to_owned()], ..fields(json!({})) };
         assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-control-plane is stopped"]);
+    }
+
+    #[test]
+    fn expired_certificates_explain_why_a_cluster_does_not_answer() {
+        let expired = Fields {
+            asleep: Some("its API server is not ready".to_owned()),
+            expired: vec!["a-control-plane".to_owned(), "a-worker".to_owned()],
+            ..fields(json!({}))
+        };
+        let why = "the certificates of a-control-plane, a-worker have expired";
+        assert_eq!(said(&compare("cluster.kind", &json!({}), &expired)), [why]);
+        let stopped = Fields { stopped: vec!["a-worker".to_owned()], ..expired };
+        assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-worker is stopped", why]);
     }
 }

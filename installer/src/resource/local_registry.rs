@@ -3,6 +3,7 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use devplat_kubernetes::pace::stoppable;
 use devplat_plan::{
     Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Requirement, Verdict,
 };
@@ -212,6 +213,8 @@ impl Registry {
                     indicatif::DecimalBytes(step.of)
                 ));
             });
+            // The engine ends a pull whose caller hangs up, so a stop does not wait for the download.
+            let pull = async { stoppable(cx, Box::pin(pull)).await?.map_err(Failure::from) };
             let pulled = Some(Physical(image.to_owned()));
             cx.call(format!("pull {image}"), |()| pulled, pull).await.map_err(|failure| {
                 failure.hint("name another image with --set images.local.image=REFERENCE, or use no registry: --set images.delivery=nodes")

@@ -1,5 +1,5 @@
-//! The kinds of resources of a platform, one file per kind. Adding a kind takes its file, its name in `names.rs` and a
-//! line in the list below.
+//! The kinds of resources of a platform, one file per kind. Adding a kind takes its file and a line in the list below. A
+//! name that other kinds mention is in `names.rs`.
 
 mod cx;
 mod doubles;
@@ -64,6 +64,7 @@ kinds! {
 mod local_access;
 mod local_cluster;
 mod local_tools;
+mod node_certificates;
 
 pub use release::in_order;
 pub use ssh_config::{forwarded_port, next_line, ssh_line};
@@ -129,7 +130,7 @@ fn no_platform(context: &PlatformContext) -> Failure {
 /// Returns whether a resource shows that the platform is in the searched place. The block in `~/.ssh/config` does not,
 /// because it is in the account while the platform may be in any cluster.
 pub fn shows_platform(id: &Id) -> bool {
-    id.kind() != names::SSH_BLOCK
+    id.kind() != ssh_block::SshBlock::NAME
 }
 
 /// Returns the sight of a wanted resource that cannot be searched now.

@@ -115,7 +115,7 @@ impl Network {
         let labels = ownership::labels(cx);
         let work = async {
             let made = engine.create_network(&self.name, &labels, self.subnet).await;
-            made.map_err(|error| self.failed(error))
+            made.map_err(|error| self.network_error(error))
         };
         let call = format!("create Docker network {}", self.name);
         match cx.call(call, |id: &String| Some(Physical(id.clone())), work).await {
@@ -132,7 +132,7 @@ impl Network {
 
 impl Network {
     /// If the engine has no free range, the hint names one that is free.
-    fn failed(&self, error: EngineError) -> Failure {
+    fn network_error(&self, error: EngineError) -> Failure {
         let free = match &error {
             EngineError::NoAddressRange { free, .. } => *free,
             _ => None,
@@ -179,9 +179,9 @@ mod tests {
             unused: 2,
             free: free.map(|range| range.parse().unwrap()),
         };
-        let hints = network.failed(full(Some("10.200.0.0/20"))).hints.join("; ");
+        let hints = network.network_error(full(Some("10.200.0.0/20"))).hints.join("; ");
         assert!(hints.contains("docker network prune"), "{hints}");
         assert!(hints.ends_with("--set cluster.kind.subnet=10.200.0.0/20"), "{hints}");
-        assert_eq!(network.failed(full(None)).hints.len(), 1);
+        assert_eq!(network.network_error(full(None)).hints.len(), 1);
     }
 }

@@ -9,15 +9,11 @@ use devplat_tool::{
     local::{Maker, Mark},
 };
 
-use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
-    names::{NODE_REGISTRY, REGISTRY},
-    ownership,
-};
+use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::REGISTRY, ownership};
 use crate::{
+    context::PlatformContext,
     failure::Failure,
     platform::{Delivery, PlatformInputs, local_registry_host},
-    context::PlatformContext,
 };
 
 /// The registry's address in the nodes of a kind cluster.
@@ -31,7 +27,7 @@ pub(crate) type Files = BTreeMap<String, Option<String>>;
 
 /// Returns the id of this resource, if the profile wants it.
 pub(super) fn wanted_id(inputs: &PlatformInputs) -> Option<Id> {
-    wanted(inputs).map(|_| NODE_REGISTRY.single())
+    wanted(inputs).map(|_| NodeRegistry::NAME.single())
 }
 
 fn wanted(inputs: &PlatformInputs) -> Option<NodeRegistry> {
@@ -41,7 +37,7 @@ fn wanted(inputs: &PlatformInputs) -> Option<NodeRegistry> {
 }
 
 impl ResourceKind for NodeRegistry {
-    const NAME: KindName = NODE_REGISTRY;
+    const NAME: KindName = KindName::new("registry in the nodes");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
@@ -56,7 +52,7 @@ impl ResourceKind for NodeRegistry {
     }
 
     fn id(&self) -> Id {
-        NODE_REGISTRY.single()
+        Self::NAME.single()
     }
 
     fn edges(&self) -> Edges {
@@ -84,7 +80,7 @@ impl ResourceKind for NodeRegistry {
         if !files.values().flatten().any(counts) {
             return Ok(Vec::new());
         }
-        let mut seen = Seen::<Self>::ours(NODE_REGISTRY.single(), registry.path(), files, Some(()));
+        let mut seen = Seen::<Self>::ours(Self::NAME.single(), registry.path(), files, Some(()));
         seen.deleted_with = Some(CLUSTER.single());
         seen.deletion = Facts::lasting(Duration::ZERO).requiring([Requirement::Engine]);
         Ok(vec![seen])

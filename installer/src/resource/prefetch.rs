@@ -13,13 +13,13 @@ use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
-    names::{PREFETCH, PUSH},
+    names::PUSH,
     proof::{Proved, proved},
 };
 use crate::{
+    context::{PlatformContext, Ref},
     failure::Failure,
     platform::{Delivery, PlatformInputs},
-    context::{Ref, PlatformContext},
 };
 
 /// The image to pull.
@@ -36,7 +36,7 @@ pub(crate) struct Prefetch {
 }
 
 impl ResourceKind for Prefetch {
-    const NAME: KindName = PREFETCH;
+    const NAME: KindName = KindName::new("pull of {}");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
@@ -57,7 +57,7 @@ impl ResourceKind for Prefetch {
     }
 
     fn id(&self) -> Id {
-        PREFETCH.named(IMAGE.as_str())
+        Self::NAME.named(IMAGE.as_str())
     }
 
     fn edges(&self) -> Edges {
@@ -105,15 +105,29 @@ pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, nodes: usize, cx: 
             Some(()) = pulls.next() => continue,
             paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
         }
-        let Some(reference) = cx.context.outputs.get(&pushed).and_then(|()| reference(&inputs).ok()) else {
-            continue;
+        let Some(()) = cx.context.outputs.get(&pushed) else { continue };
+        let found = async {
+            let reference = reference(&inputs)?;
+            Ok::<_, Failure>((reference, maker.nodes(engine, inputs.platform.as_str()).await?))
         };
-        let found = maker.nodes(engine, inputs.platform.as_str()).await.unwrap_or_default();
-        for node in found {
-            let waits = node.running && !started.contains(&node.name);
-            if waits && maker.containerd_is_up(engine, &node.name).await.unwrap_or(false) {
-                started.insert(node.name.clone());
-                pulls.push(pull(node.name, reference.clone(), engine, cx));
+        let (reference, found) = match found.await {
+            Ok(found) => found,
+            Err(failure) => {
+                tracing::debug!(why = %failure.one_line(), "no node pulls the image yet");
+                continue;
+            }
+        };
+        for node in found.into_iter().filter(|node| node.running) {
+            if started.contains(&node.name) {
+                continue;
+            }
+            match maker.containerd_is_up(engine, &node.name).await {
+                Ok(true) => {
+                    started.insert(node.name.clone());
+                    pulls.push(pull(node.name, reference.clone(), engine, cx));
+                }
+                Ok(false) => {}
+                Err(error) => tracing::debug!(node = node.name, %error, "it does not pull the image yet"),
             }
         }
     }

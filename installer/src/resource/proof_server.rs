@@ -147,8 +147,12 @@ impl ProofServer {
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let client = cx.context.client().await?;
-    Ok(proof::clear(&client, cx.context.platform.as_str(), Operator::Installed, cx).await?)
+    let (client, platform) = (cx.context.client().await?, cx.context.platform.as_str());
+    if cx.waits() {
+        Ok(proof::clear(&client, platform, Operator::Installed, cx).await?)
+    } else {
+        Ok(proof::remove(&client, platform, cx).await?)
+    }
 }
 
 #[cfg(test)]

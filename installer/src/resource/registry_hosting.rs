@@ -9,12 +9,12 @@ use kube::Client;
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     local_registry::{self, RegistryAddress},
-    names::{HOSTING, REGISTRY},
+    names::REGISTRY,
 };
 use crate::{
+    context::PlatformContext,
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, local_registry_host},
-    context::PlatformContext,
 };
 
 /// The object with the announcement.
@@ -37,7 +37,7 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for RegistryHosting {
-    const NAME: KindName = HOSTING;
+    const NAME: KindName = KindName::new("registry announcement");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
@@ -55,7 +55,7 @@ impl ResourceKind for RegistryHosting {
     }
 
     fn id(&self) -> Id {
-        HOSTING.single()
+        Self::NAME.single()
     }
 
     fn edges(&self) -> Edges {
@@ -84,7 +84,7 @@ impl ResourceKind for RegistryHosting {
         let ours = platform.as_deref() == Some(context.platform.as_str());
         let owner = if ours { Owner::Ours } else { Owner::Adopted };
         let fields = Fields { announced: hosting, address: context.outputs.get(&local_registry::address()) };
-        let seen = Seen::ours(HOSTING.single(), OBJECT, fields, Some(()));
+        let seen = Seen::ours(Self::NAME.single(), OBJECT, fields, Some(()));
         Ok(vec![Seen { owner, deleted_with: Some(CLUSTER.single()), ..seen }])
     }
 

@@ -5,8 +5,6 @@ mod file;
 mod lines;
 
 use std::{
-    collections::BTreeSet,
-    fmt::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -17,8 +15,8 @@ use devplat_tool::Surroundings;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
-    names::{SSH_BLOCK, SSH_CONFIG},
-    ssh_config::{self, Host, quoted},
+    names::SSH_CONFIG,
+    ssh_config,
 };
 use crate::{
     context::PlatformContext,
@@ -48,7 +46,7 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for SshBlock {
-    const NAME: KindName = SSH_BLOCK;
+    const NAME: KindName = KindName::new("block in ~/.ssh/config");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
@@ -63,7 +61,7 @@ impl ResourceKind for SshBlock {
     }
 
     fn id(&self) -> Id {
-        SSH_BLOCK.single()
+        Self::NAME.single()
     }
 
     fn edges(&self) -> Edges {
@@ -90,7 +88,7 @@ impl ResourceKind for SshBlock {
         let (hosts, config) = (of_state(&hosts_file(state))?, of_state(&state.ssh_config())?);
         let physical = file.path().display().to_string();
         let fields = Fields { block, hosts, config };
-        Ok(vec![Seen::ours(SSH_BLOCK.single(), physical, fields, Some(()))])
+        Ok(vec![Seen::ours(Self::NAME.single(), physical, fields, Some(()))])
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -108,8 +106,10 @@ fn compare(fields: &Fields) -> Verdict {
     let what = match (block, hosts, config) {
         (BlockState::Damaged, _, _) => "the block is damaged or double",
         (BlockState::Elsewhere, _, _) => "the block names another file",
-        (BlockState::Current, Some(hosts), Some(config)) if follows(hosts, config) => return Verdict::Same,
-        (BlockState::Current, Some(_), Some(_)) => "the bastion's address or the users have changed",
+        (BlockState::Current, Some(hosts), Some(config)) if ssh_config::follows(hosts, config) => {
+            return Verdict::Same;
+        }
+        (BlockState::Current, Some(_), Some(_)) => "the included file differs from the ssh configuration",
         (BlockState::Current, None, _) => "the included file is missing",
         (BlockState::Current, Some(_), None) => "the ssh configuration is missing",
     };
@@ -194,13 +194,13 @@ pub(crate) async fn add_alone(
     context: &Arc<PlatformContext>,
     ui: &Ui,
 ) -> Result<(), Failure> {
-    let cx = Cx::alone(Arc::clone(context), SSH_BLOCK.single(), Action::Create, ui.clone())?;
+    let cx = Cx::alone(Arc::clone(context), SshBlock::NAME.single(), Action::Create, ui.clone())?;
     cx.ended(write(inputs, &cx).await).map(drop)
 }
 
 /// The same for its removal.
 pub(crate) async fn remove_alone(context: &Arc<PlatformContext>, ui: &Ui) -> Result<(), Failure> {
-    let cx = Cx::alone(Arc::clone(context), SSH_BLOCK.single(), Action::Delete, ui.clone())?;
+    let cx = Cx::alone(Arc::clone(context), SshBlock::NAME.single(), Action::Delete, ui.clone())?;
     cx.ended(delete(&cx).await)
 }
 
@@ -232,7 +232,7 @@ async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
         Failure::of(Exit::PartWay, &why).hint(format!("`{}` waits for it", context.command("up")))
     })?;
     context.state.make_ssh()?;
-    cx.write_file(&hosts_file(&context.state), &hosts(&host, &context.state)).await?;
+    cx.write_file(&hosts_file(&context.state), &host.hosts(&context.state)).await?;
     // Opened again, because the user may have changed it in the meantime.
     let opened = opened_in(context)?;
     let wanted = opened.with_block()?;
@@ -244,12 +244,6 @@ async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
     Ok(physical)
 }
 
-/// Returns the names of the other platforms with a block in the user's file.
-pub(crate) fn others(file: &Path, platform: &str) -> Result<Vec<String>, Failure> {
-    let file = UserFile::open(file.to_owned())?;
-    Ok(lines::platforms(file.text()).into_iter().filter(|other| other != platform).collect())
-}
-
 /// Returns command lines to try. Only users with generated keys are named in the jump of the included file.
 pub(crate) fn example(inputs: &PlatformInputs) -> String {
     let platform = &inputs.platform;
@@ -257,77 +251,85 @@ pub(crate) fn example(inputs: &PlatformInputs) -> String {
     let named = generated.or_else(|| inputs.profile.users.keys().next());
     let user = named.map_or("alice".to_owned(), ToString::to_string);
     let jump = if generated.is_some() { String::new() } else { format!("-J {user}@{platform} ") };
-    format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh {jump}mydev.dev-{user}")
+    format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh {jump}mydev.{user}.{platform}")
 }
 
 fn hosts_file(state: &StateFolder) -> PathBuf {
     state.path().join("ssh/hosts")
 }
 
-/// Returns the included file: the bastion has the platform's name, and dev servers behind it have names
-/// `NAME.dev-USER`.
-fn hosts(host: &Host, state: &StateFolder) -> String {
-    let Host { platform, address, port, authority: _, users } = host;
-    let known = quoted(&state.known_hosts());
-    let trust = format!(
-        "  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n"
-    );
-    let mut text = String::from("# Written by devplat; `devplat up` writes it again.\n");
-    let _ = write!(text, "Host {platform}\n  HostName {address}\n  Port {port}\n{trust}");
-    for user in users {
-        let key = quoted(&state.user_key(user));
-        let _ = write!(
-            text,
-            "Match originalhost {platform} user {user},{user}+*\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
-        );
-        let _ = write!(
-            text,
-            "Host *.dev-{user}\n  User dev\n  ProxyJump {user}@{platform}\n  IdentityFile {key}\n  IdentitiesOnly yes\n{trust}"
-        );
-    }
-    // Users with their own keys add their name to the jump: `ssh -J alice@PLATFORM mydev.dev-alice`.
-    let _ = write!(text, "Host *.dev-*\n  User dev\n  ProxyJump {platform}\n{trust}");
-    text
-}
-
-/// Returns whether the included file has the same address and the same keys as the written configuration.
-fn follows(hosts: &str, config: &str) -> bool {
-    fn of<'a>(text: &'a str, key: &str) -> BTreeSet<&'a str> {
-        text.lines().filter_map(|line| line.trim().strip_prefix(key)).collect()
-    }
-    ["HostName ", "Port ", "IdentityFile "].iter().all(|key| of(hosts, key) == of(config, key))
-}
-
 #[cfg(test)]
 mod tests {
-    use devplat_profile::PlatformName;
+    use std::ffi::OsStr;
 
-    use super::*;
+    use devplat_profile::PlatformName;
+    use devplat_tool::Command;
+
+    use super::{ssh_config::Host, *};
 
     fn state() -> StateFolder {
         StateFolder::below(Path::new("/home/ada/.local/state/devplat"), &PlatformName::default())
     }
 
-    #[test]
-    fn included_file_has_the_bastion_and_dev_servers() {
-        let host = Host {
-            platform: "devplat".to_owned(),
-            address: "127.0.0.1".to_owned(),
-            port: 41022,
+    fn host(platform: &PlatformName, port: u16) -> Host {
+        Host {
+            platform: platform.to_string(),
+            address: format!("{platform}.example"),
+            port,
             authority: String::new(),
             users: vec!["demo".to_owned()],
-        };
-        let text = hosts(&host, &state());
-        insta::assert_snapshot!(text);
-        assert!(follows(&text, &host.config(&state())));
-        let more = Host { users: vec!["bob".to_owned(), "demo".to_owned()], ..host.clone() };
-        assert!(!follows(&text, &more.config(&state())));
-        assert!(!follows(&text, &Host { port: 22, ..host }.config(&state())));
+        }
+    }
+
+    /// Returns the settings that `ssh -G` prints for a host of the file `config`.
+    async fn settings(folder: &Path, host: &str) -> String {
+        let own = Surroundings::new(std::env::vars_os(), None);
+        let config = folder.join("config");
+        let args = [OsStr::new("-F"), config.as_os_str(), OsStr::new("-G"), OsStr::new(host)];
+        Command::new("ssh", &own).args(args).run().await.unwrap().stdout
+    }
+
+    #[tokio::test]
+    async fn hosts_of_two_platforms_never_clash() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut config, platforms) = (String::new(), [("one", 41022), ("two", 41023)]);
+        for (platform, port) in platforms {
+            let platform: PlatformName = platform.parse().unwrap();
+            let state = StateFolder::below(folder.path(), &platform);
+            std::fs::create_dir_all(state.path().join("ssh")).unwrap();
+            std::fs::write(hosts_file(&state), host(&platform, port).hosts(&state)).unwrap();
+            config += &Block::of(platform.as_str(), &hosts_file(&state)).text();
+        }
+        std::fs::write(folder.path().join("config"), config).unwrap();
+        for (platform, port) in platforms {
+            let state = StateFolder::below(folder.path(), &platform.parse().unwrap());
+            let known = format!("userknownhostsfile {}", state.known_hosts().display());
+            let key = format!("identityfile {}", state.user_key("demo").display());
+            let jump = format!("proxyjump demo@{platform}");
+            let (name, port) = (format!("hostname {platform}.example"), format!("port {port}"));
+            for (host, expected) in [
+                (format!("mydev.demo.{platform}"), vec!["user dev", &jump, &key, &known]),
+                (format!("demo@{platform}"), vec!["user demo", &name, &port, &key, &known]),
+                (format!("demo+mydev@{platform}"), vec!["user demo+mydev", &name, &port, &key, &known]),
+            ] {
+                let settings = settings(folder.path(), &host).await;
+                for line in expected {
+                    assert!(settings.lines().any(|found| found == line), "{host}: {line}: {settings}");
+                }
+            }
+            // A user with a key of their own, who has the name of the other platform.
+            let other = if platform == "one" { "two" } else { "one" };
+            let settings = settings(folder.path(), &format!("mydev.{other}.{platform}")).await;
+            for line in ["user dev", &format!("proxyjump {platform}"), &known] {
+                assert!(settings.lines().any(|found| found == line), "{line}: {settings}");
+            }
+        }
     }
 
     #[test]
     fn block_without_a_current_included_file_differs() {
-        let host = "Host devplat\n  HostName 127.0.0.1\n  Port 41022\n";
+        let host = host(&PlatformName::default(), 41022);
+        let (hosts, config) = (host.hosts(&state()), host.config(&state()));
         let of = |block, hosts: Option<&str>, config: Option<&str>| {
             let fields = Fields { block, hosts: hosts.map(str::to_owned), config: config.map(str::to_owned) };
             match compare(&fields) {
@@ -336,13 +338,14 @@ mod tests {
             }
         };
         let current = BlockState::Current;
-        assert_eq!(of(current, Some(host), Some(host)), "Same");
-        let moved = host.replace("41022", "41023");
-        let changed = "the bastion's address or the users have changed";
-        assert_eq!(of(current, Some(&moved), Some(host)), changed);
-        assert_eq!(of(current, None, Some(host)), "the included file is missing");
-        assert_eq!(of(BlockState::Elsewhere, Some(host), Some(host)), "the block names another file");
-        assert_eq!(of(BlockState::Damaged, Some(host), Some(host)), "the block is damaged or double");
+        let (hosts, config) = (Some(hosts.as_str()), Some(config.as_str()));
+        assert_eq!(of(current, hosts, config), "Same");
+        let moved = hosts.map(|hosts| hosts.replace("41022", "41023"));
+        let changed = "the included file differs from the ssh configuration";
+        assert_eq!(of(current, moved.as_deref(), config), changed);
+        assert_eq!(of(current, None, config), "the included file is missing");
+        assert_eq!(of(BlockState::Elsewhere, hosts, config), "the block names another file");
+        assert_eq!(of(BlockState::Damaged, hosts, config), "the block is damaged or double");
     }
 
     /// Returns a home folder with this configuration, and the surroundings with it.
@@ -368,7 +371,7 @@ mod tests {
         add(&surroundings, "devplat");
         add(&surroundings, "team-a");
         add(&surroundings, "devplat");
-        assert_eq!(others(&file, "devplat").unwrap(), ["team-a"]);
+        assert_eq!(lines::platforms(&std::fs::read(&file).unwrap()), ["devplat", "team-a"]);
         remove(&surroundings, "devplat", &state()).unwrap();
         assert!(file.exists());
         remove(&surroundings, "team-a", &state()).unwrap();

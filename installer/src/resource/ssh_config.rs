@@ -21,7 +21,7 @@ use crate::{
     state::StateFolder,
 };
 
-pub(super) use text::{Host, quoted};
+pub(super) use text::{Host, follows};
 pub use text::{next_line, ssh_line};
 
 /// The port of `devplat port-forward` for the platform with the default name.
@@ -161,7 +161,7 @@ fn compare(fields: &Fields, state: &StateFolder) -> Verdict {
     };
     let [current, authority] = texts(host, state);
     let changes: Vec<Change> = [
-        change(config.as_deref(), &current, "ssh/config", "the bastion's address or the users"),
+        change(config.as_deref(), &current, "ssh/config", "the hosts or the users"),
         change(known_hosts.as_deref(), &authority, "ssh/known_hosts", "the key of the host authority"),
     ]
     .into_iter()
@@ -281,7 +281,7 @@ mod tests {
             }
         };
         let moved = Host { port: 41023, ..host.clone() };
-        assert_eq!(differs(moved), ["ssh/config differs in the bastion's address or the users"]);
+        assert_eq!(differs(moved), ["ssh/config differs in the hosts or the users"]);
         let renewed = Host { authority: "ssh-ed25519 BBBB".to_owned(), ..host.clone() };
         assert_eq!(differs(renewed), ["ssh/known_hosts differs in the key of the host authority"]);
         let lost = Fields { known_hosts: None, ..written.clone() };

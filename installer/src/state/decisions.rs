@@ -14,11 +14,14 @@ const VERSION_KEY: &str = "version";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Decisions {
-    /// The name of the shipped profile, or the absolute path of the user's file.
+    /// The name of the shipped profile, or the absolute path of the user's file, or the name of a pipe.
     pub profile: Option<String>,
     /// The text of the user's file at that time, because the file may be gone, or may have been a pipe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile_text: Option<String>,
+    /// The folder that relative file names in this text start from, if it came through a pipe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile_folder: Option<PathBuf>,
     /// The values of `--set`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<String>,

@@ -1,22 +1,13 @@
-//! Atomic replacement of files, and remedies for those that cannot be used.
+//! Reads files of the state folder, and names the remedies for those that cannot be used.
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::Path,
 };
 
 /// The largest file that is read, in bytes. A remembered profile has at most 16 MiB, and six times as much as JSON.
 const LARGEST: u64 = 128 << 20;
-
-/// Writes `bytes` to a file beside `path`, readable only for its user, and renames it. Readers of `path` get either the
-/// old or the new content, even if this run is killed.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(io::Error::from).map(|_| ())
-}
 
 /// Reads `path`; `None` if it is absent.
 pub fn read_file(path: &Path) -> io::Result<Option<Vec<u8>>> {
@@ -57,6 +48,8 @@ pub fn remedy(path: &Path, error: &io::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use devplat_image::{Access, replace_file};
+
     use super::*;
 
     #[test]
@@ -67,7 +60,7 @@ mod tests {
         let error = read_file(&path).unwrap_err();
         let said = remedy(&path, &error);
         assert!(said.starts_with(&format!("{} is a folder ", path.display())), "{said}");
-        let error = replace_file(&path, b"x").unwrap_err();
+        let error = replace_file(&path, Access::Private, b"x").unwrap_err();
         assert_eq!(remedy(&path, &error), said);
     }
 

@@ -10,7 +10,7 @@ mod store;
 
 pub use decisions::{Damage, Decisions, Location, RememberedDelivery, RememberedFile};
 pub use error::StateError;
-pub use file::{read_file, remedy, replace_file};
+pub use file::{read_file, remedy};
 pub use lock::{EngineLock, Holder, Lock, LockError};
 pub use owner::account_name;
 pub use store::StoreError;
@@ -21,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use devplat_image::{Access, replace_file};
 use devplat_profile::PlatformName;
 
 use decisions::{Unread, VERSION};
@@ -102,7 +103,7 @@ impl StateFolder {
     fn make_folder(&self, folder: &Path) -> Result<(), StateError> {
         let above = self.base().parent().map_or(Ok(()), fs::create_dir_all);
         let made = above.and_then(|()| fs::DirBuilder::new().recursive(true).mode(0o700).create(folder));
-        made.map_err(|source| self.failed("make", folder, source))
+        made.map_err(|source| self.file_error("make", folder, source))
     }
 
     /// Returns the folder with the state folders of all platforms.
@@ -114,7 +115,7 @@ impl StateFolder {
     pub fn remove(&self) -> Result<(), StateError> {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.failed("delete", &self.folder, error))
+                Err(self.file_error("delete", &self.folder, error))
             }
             _ => Ok(()),
         }
@@ -137,7 +138,7 @@ impl StateFolder {
         let path = self.lock_file();
         Lock::acquire(&path).map_err(|error| match error {
             LockError::Held(holder) => StateError::Held(holder),
-            LockError::Io(source) => self.failed("lock", &path, source),
+            LockError::Io(source) => self.file_error("lock", &path, source),
         })
     }
 
@@ -153,7 +154,7 @@ impl StateFolder {
     /// Reads the decisions; empty ones if the file is absent.
     pub fn decisions(&self) -> Result<Decisions, StateError> {
         let path = self.folder.join("decisions.json");
-        let text = read_file(&path).map_err(|source| self.failed("read", &path, source))?;
+        let text = read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
         let Some(text) = text else { return Ok(Decisions::default()) };
         Decisions::parse(&text).map_err(|unread| match unread {
             Unread::OtherVersion(found) => StateError::OtherVersion { path, found, known: VERSION },
@@ -165,29 +166,33 @@ impl StateFolder {
     pub fn remember(&self, decisions: &Decisions) -> Result<(), StateError> {
         let path = self.folder.join("decisions.json");
         let text = decisions.text();
-        let before = read_file(&path).map_err(|source| self.failed("read", &path, source))?;
+        let before = read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
         if before.is_some_and(|before| before == text) {
             return Ok(());
         }
         self.make()?;
-        replace_file(&path, &text).map_err(|source| self.failed("write", &path, source))
+        let replaced = replace_file(&path, Access::Private, &text);
+        replaced.map_err(|source| self.file_error("write", &path, source))
     }
 
     /// Reads a file of the folder; `None` if it is absent.
     pub fn read(&self, path: &Path) -> Result<Option<String>, StateError> {
-        let bytes = read_file(path).map_err(|source| self.failed("read", path, source))?;
+        let bytes = read_file(path).map_err(|source| self.file_error("read", path, source))?;
         Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Replaces a file of the folder, readable only for its user.
     pub fn write(&self, path: &Path, text: &str) -> Result<(), StateError> {
-        replace_file(path, text.as_bytes()).map_err(|source| self.failed("write", path, source))
+        let replaced = replace_file(path, Access::Private, text.as_bytes());
+        replaced.map_err(|source| self.file_error("write", path, source))
     }
 
     /// Deletes a file of the folder. An absent file is not an error.
     pub fn delete(&self, path: &Path) -> Result<(), StateError> {
         match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("delete", path, error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.file_error("delete", path, error))
+            }
             _ => Ok(()),
         }
     }
@@ -195,7 +200,7 @@ impl StateFolder {
     /// Returns the names of the users with a file at [`StateFolder::user_key`], in order.
     pub fn users_with_keys(&self) -> Result<Vec<String>, StateError> {
         let folder = self.folder.join("ssh");
-        let failed = |source| self.failed("read", &folder, source);
+        let failed = |source| self.file_error("read", &folder, source);
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(failed)?,
@@ -216,7 +221,7 @@ impl StateFolder {
     }
 
     /// Returns the error; often another account has created the folder.
-    fn failed(&self, verb: &'static str, path: &Path, source: io::Error) -> StateError {
+    fn file_error(&self, verb: &'static str, path: &Path, source: io::Error) -> StateError {
         if source.kind() == io::ErrorKind::PermissionDenied
             && let Some((path, owner)) = other_owner(path, self.base())
         {

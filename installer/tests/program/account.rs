@@ -73,6 +73,19 @@ async fn cluster_of_another_account_is_refused_by_every_verb() {
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 
+/// Neither the command line nor a state folder names the platform, so `status` searches for it before the comparison.
+#[tokio::test]
+async fn platform_that_status_finds_by_its_marks_is_located_once() {
+    let (machine, engine) = (Machine::new(), engine());
+    cluster_of_another_account(&engine);
+    let said = output(&machine, &engine, &["status"]).await;
+    assert!(said.contains("found the kind cluster of platform devplat: using profile kind"), "{said}");
+    assert!(said.contains(OTHER), "{said}");
+    let requests = engine.answers.requests();
+    let connections = requests.iter().filter(|one| one.ends_with("/_ping")).count();
+    assert_eq!(connections, 1, "{requests:#?}");
+}
+
 #[tokio::test]
 async fn cluster_that_was_taken_over_is_accepted_by_later_verbs() {
     let (machine, engine) = (Machine::new(), engine());

@@ -19,6 +19,8 @@ use crate::kept::Objects;
 #[derive(Debug, Clone)]
 enum Answer {
     Json(u16, String),
+    /// The output of a command in a container, after the end of its standard input.
+    Output(Vec<u8>),
     /// No answer; the connection stays open.
     Silence,
 }
@@ -28,6 +30,8 @@ enum Answer {
 pub(crate) struct Answers {
     prepared: Mutex<Vec<(String, Answer)>>,
     objects: OnceLock<Objects>,
+    /// The beginning of the commands in containers that fail, if any command can be run.
+    failing: OnceLock<String>,
     requests: watch::Sender<Vec<String>>,
 }
 
@@ -45,7 +49,8 @@ pub(crate) struct Serving {
 impl Answers {
     fn new() -> Arc<Self> {
         let requests = watch::Sender::new(Vec::new());
-        Arc::new(Self { prepared: Mutex::default(), objects: OnceLock::new(), requests })
+        let (objects, failing) = (OnceLock::new(), OnceLock::new());
+        Arc::new(Self { prepared: Mutex::default(), objects, failing, requests })
     }
 
     pub(crate) fn give(&self, request: &str, status: u16, body: &Value) {
@@ -57,6 +62,11 @@ impl Answers {
         self.add(request, Answer::Json(200, archive(content)));
     }
 
+    /// Sends a text, such as the log of a container.
+    pub(crate) fn give_text(&self, request: &str, text: &str) {
+        self.add(request, Answer::Json(200, text.to_owned()));
+    }
+
     pub(crate) fn be_silent_on(&self, request: &str) {
         self.add(request, Answer::Silence);
     }
@@ -66,6 +76,12 @@ impl Answers {
     pub(crate) fn keep_objects(&self) -> &Objects {
         self.prepared.lock().unwrap().retain(|(request, _)| request != "GET /api");
         self.objects.get_or_init(Objects::default)
+    }
+
+    /// Runs commands in containers from now on: those that begin with `failing` end with exit status 1, and all others
+    /// succeed without output.
+    pub(crate) fn run_commands(&self, failing: &str) {
+        self.failing.set(failing.to_owned()).unwrap();
     }
 
     fn add(&self, request: &str, answer: Answer) {
@@ -102,11 +118,38 @@ impl Answers {
         let mut answers = self.prepared.lock().unwrap();
         answers.retain(|(wanted, _)| *wanted != format!("GET {path}"));
         let Some((list, id)) = path.rsplit_once('/') else { return };
-        for (_, answer) in answers.iter_mut().filter(|(wanted, _)| *wanted == format!("GET {list} ")) {
+        let lists = |wanted: &str| {
+            wanted == format!("GET {list} ") || wanted.starts_with(&format!("GET {list}/json"))
+        };
+        for (_, answer) in answers.iter_mut().filter(|(wanted, _)| lists(wanted)) {
             let Answer::Json(_, body) = answer else { continue };
             let Ok(mut all) = serde_json::from_str::<Vec<Value>>(body) else { continue };
             all.retain(|one| one["Id"] != id);
             *body = json!(all).to_string();
+        }
+    }
+
+    /// Returns the answer to a request for a command in a container. The id of a command is its exit status.
+    fn of_command(&self, request: &str, body: &[u8]) -> Option<Answer> {
+        let failing = self.failing.get()?;
+        let (verb, path) = request.split_once(' ')?;
+        match (verb, path.split('/').collect::<Vec<_>>().as_slice()) {
+            ("POST", ["", "containers", _, "exec"]) => {
+                let wanted: Value = serde_json::from_slice(body).ok()?;
+                let words: Vec<&str> = wanted["Cmd"].as_array()?.iter().filter_map(Value::as_str).collect();
+                let status = u8::from(words.join(" ").starts_with(failing.as_str()));
+                Some(Answer::Json(201, json!({"Id": status.to_string()}).to_string()))
+            }
+            ("POST", ["", "exec", "0", "start"]) => Some(Answer::Output(Vec::new())),
+            // A frame of standard error with three bytes.
+            ("POST", ["", "exec", "1", "start"]) => {
+                Some(Answer::Output(b"\x02\0\0\0\0\0\0\x03no\n".to_vec()))
+            }
+            ("GET", ["", "exec", status, "json"]) => {
+                let status: u8 = status.parse().ok()?;
+                Some(Answer::Json(200, json!({"Running": false, "ExitCode": status}).to_string()))
+            }
+            _ => None,
         }
     }
 
@@ -129,18 +172,26 @@ impl Answers {
         if stream.read_exact(&mut body).await.is_err() {
             return;
         }
-        let answer = {
+        let prepared = || {
             let answers = self.prepared.lock().unwrap();
             let whole = format!("{request} ");
             let found = answers.iter().find(|(wanted, _)| whole.starts_with(wanted.as_str()));
             found.map_or_else(|| self.by_objects(request, &body), |(_, answer)| answer.clone())
         };
+        let answer = self.of_command(request, &body).unwrap_or_else(prepared);
         if let (Some(path), Answer::Json(200..300, _)) = (request.strip_prefix("DELETE "), &answer) {
             self.forget(path.split('?').next().unwrap_or_default());
         }
         self.requests.send_modify(|all| all.push(request.to_owned()));
         match answer {
             Answer::Silence => std::future::pending().await,
+            Answer::Output(output) => {
+                let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
+                let _ = stream.write_all(head.as_bytes()).await;
+                let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+                let _ = stream.write_all(&output).await;
+                let _ = stream.shutdown().await;
+            }
             Answer::Json(status, body) => {
                 let head = format!(
                     "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

@@ -11,7 +11,7 @@ use devplat::{
 };
 use devplat_image::{ImageName, Key, Store};
 use devplat_kubernetes::connect::NoPlugins;
-use devplat_tool::{Surroundings, local::Account};
+use devplat_tool::{Command, Surroundings, local::Account};
 use serde_json::json;
 
 use crate::{
@@ -200,6 +200,18 @@ async fn profile_is_read_from_the_given_standard_input() {
     assert!(said.contains("unknown key \"replica\" in operator"), "{said}");
 }
 
+/// No process opens the pipe to write.
+#[tokio::test]
+async fn request_to_stop_ends_the_read_of_a_named_pipe() {
+    let (machine, engine) = (Machine::new(), engine());
+    let host = host(&machine, &engine);
+    let pipe = machine.at("work/pipe");
+    Command::new("mkfifo", &host.surroundings).arg(pipe.as_os_str()).run().await.unwrap();
+    host.stop.ask();
+    let said = error_of(&["devplat", "profiles", "show", "./pipe"], &host).await;
+    assert_eq!(said, "stopped, as asked");
+}
+
 #[tokio::test]
 async fn damage_of_an_assembled_image_is_the_reason_of_its_step() {
     let (machine, engine) = (Machine::new(), engine());
@@ -239,10 +251,17 @@ async fn flag_that_would_be_ignored_is_refused() {
         &["devplat", "destroy", "--forget", "--yes", "--profile", "kind"][..],
         &["devplat", "destroy", "--forget", "--yes", "--context", "there"],
         &["devplat", "ssh-config", "--remove", "--yes"],
+        // The deletion of devplat's own cluster deletes all data in any case.
+        &["devplat", "destroy", "--yes", "--profile", "kind", "--lose-data"],
     ] {
-        let said = error_of(line, &host(&machine, &engine)).await;
+        let host = host(&machine, &engine);
+        let said = error_of(line, &host).await;
         assert!(said.contains("cannot be used with"), "{line:?}: {said}");
+        let record = host.ui.record();
+        let rejected = matches!(record.events.last(), Some(Event::Error { exit: 2, .. }));
+        assert!(rejected, "{line:?}: {record:#?}");
     }
+    assert_eq!(engine.answers.changes(), [""; 0]);
 }
 
 #[tokio::test]

@@ -66,7 +66,7 @@ pub(crate) async fn on_kind(machine: &Machine, engine: &Serving) -> Serving {
 pub(crate) const NODE: &str = "devplat-control-plane";
 
 /// Gives the node a file; a JSON string is the whole text.
-fn file(engine: &Serving, path: &str, content: &Value) {
+pub(crate) fn file(engine: &Serving, path: &str, content: &Value) {
     let text = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
     engine.answers.give_file(&format!("GET /containers/{NODE}/archive?path={path}"), &text);
 }

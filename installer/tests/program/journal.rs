@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     answers::{Serving, api_server, engine},
     machine::Machine,
-    trouble::{container, list, with_engine},
+    trouble::{self, container, list, with_engine},
 };
 
 const UP: [&str; 7] = [
@@ -19,12 +19,19 @@ const UP: [&str; 7] = [
     "--set=cluster.k3d.image=registry.example/k3s:1",
     "--set=images.local.image=registry.example/registry:1",
 ];
-/// A k3d that creates nothing. Its first run waits in between until the test writes to `go`.
+/// A k3d that creates nothing. Its create waits in between until the test writes to `go`.
 const K3D: &str = r#"case "$1 $2" in
 'version -o') echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}' ;;
-'cluster create')
-    [ -e "$FOLDER/begun" ] && exit 1
-    mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"; exit 1 ;;
+'cluster create') mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"; exit 1 ;;
+esac"#;
+/// A k3d whose first command, which devplat runs after the plan was made, waits until the test writes to `go`. It reports
+/// a create after a deletion.
+const K3D_IN_BETWEEN: &str = r#"case "$1 $2" in
+'version -o')
+    mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"
+    echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}' ;;
+'cluster create') [ -e "$FOLDER/deleted" ] && touch "$FOLDER/created"; exit 1 ;;
+'cluster delete') touch "$FOLDER/deleted" ;;
 esac"#;
 const REGISTRY: &str = "devplat-devplat-registry";
 const TOOLS: &str = "k3d-devplat-tools";
@@ -42,16 +49,22 @@ const CALLS: [(&str, &str, &str); 7] = [
 
 /// Adds the network, the registry and half of a cluster, as a killed `k3d cluster create` leaves it.
 fn appear(engine: &Serving, registry: &Serving) {
+    appear_half(engine);
+    let mark = json!({"dev.devplat.platform": "devplat"});
+    let (_, port) = registry.address.rsplit_once(':').unwrap();
+    let mut running = container(REGISTRY, &mark, &[], None);
+    running["NetworkSettings"] = json!({"Ports": {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]}});
+    engine.answers.give(&format!("GET /containers/{REGISTRY}/json"), 200, &running);
+}
+
+/// Adds only the network and half of a cluster.
+fn appear_half(engine: &Serving) {
     let mark = json!({"dev.devplat.platform": "devplat"});
     engine.answers.give(
         "GET /networks ",
         200,
         &json!([{"Name": "devplat-devplat", "Id": "n1", "Containers": {}, "Labels": mark}]),
     );
-    let (_, port) = registry.address.rsplit_once(':').unwrap();
-    let mut running = container(REGISTRY, &mark, &[], None);
-    running["NetworkSettings"] = json!({"Ports": {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]}});
-    engine.answers.give(&format!("GET /containers/{REGISTRY}/json"), 200, &running);
     let labels = json!({"app": "k3d", "k3d.cluster": "devplat"});
     list(engine, "k3d.cluster=devplat", &[(TOOLS, container(TOOLS, &labels, &[], None))]);
     let volume = json!({"Name": "k3d-devplat-images", "Driver": "local", "Mountpoint": "/v", "Labels": labels,
@@ -60,7 +73,7 @@ fn appear(engine: &Serving, registry: &Serving) {
 }
 
 /// Returns the entries of calls in the journal.
-fn calls(machine: &Machine) -> Vec<Value> {
+pub(crate) fn calls(machine: &Machine) -> Vec<Value> {
     let file = machine.at("home/.local/state/devplat/devplat/journal.jsonl");
     let text = fs::read_to_string(file).unwrap();
     let entries = text.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -127,10 +140,35 @@ async fn every_change_of_the_engine_has_its_intent_and_its_outcome() {
     made.extend(refused);
     made.sort();
     assert_eq!(made, changes);
-    let of_k3d = |call: &str| {
-        let all = entries.iter().filter(|entry| entry["call"] == call);
-        all.map(|entry| entry["outcome"]["is"].as_str().unwrap()).collect::<Vec<_>>()
-    };
-    assert_eq!(of_k3d("k3d cluster create devplat"), ["calling", "failed", "calling", "failed"]);
-    assert_eq!(of_k3d("k3d cluster delete devplat"), ["calling", "made", "calling", "made"]);
+    assert_eq!(outcomes(&entries, "k3d cluster create devplat"), ["calling", "failed"]);
+    assert_eq!(outcomes(&entries, "k3d cluster delete devplat"), ["calling", "made"]);
+}
+
+fn outcomes<'a>(entries: &'a [Value], call: &str) -> Vec<&'a str> {
+    let all = entries.iter().filter(|entry| entry["call"] == call);
+    all.map(|entry| entry["outcome"]["is"].as_str().unwrap()).collect()
+}
+
+/// As after a killed run whose last request the engine still carries out.
+#[tokio::test]
+async fn half_a_cluster_that_appears_after_the_plan_is_deleted_before_the_create() {
+    let (machine, engine) = (Machine::new(), engine());
+    let folder = machine.at("work").display().to_string();
+    machine.program("k3d", &K3D_IN_BETWEEN.replace("$FOLDER", &folder)).await;
+    for request in ["DELETE /containers/", "DELETE /volumes/"] {
+        engine.answers.give(request, 204, &json!(null));
+    }
+    let running = machine.start_with(&trouble::K3D, &[("DOCKER_HOST", &engine.address)]).await;
+    let (begun, go) = (machine.at("work/begun"), machine.at("work/go"));
+    machine.until(|| begun.exists()).await;
+    appear_half(&engine);
+    tokio::task::spawn_blocking(move || fs::write(go, "")).await.unwrap().unwrap();
+    let (status, said) = running.ended().await;
+    assert_ne!(status, 0, "{said}");
+    assert!(machine.at("work/created").exists(), "{said}");
+    let entries = calls(&machine);
+    let creates = outcomes(&entries, "k3d cluster create devplat");
+    assert_eq!(creates, ["calling", "failed", "calling", "failed"], "{entries:#?}");
+    assert_eq!(outcomes(&entries, "k3d cluster delete devplat"), ["calling", "made"]);
+    assert_eq!(outcomes(&entries, &format!("delete container {TOOLS}")), ["calling", "made"]);
 }

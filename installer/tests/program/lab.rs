@@ -95,13 +95,18 @@ async fn another_engine_with_a_cluster_of_the_same_name_gets_no_images_later() {
 /// Loads the image that Docker would load: it is named in `manifest.json`.
 pub(crate) const LOAD_AS_DOCKER: &str = r#"tag=$(tar -xOf "$3" manifest.json | sed 's/.*"RepoTags":\["\([^"]*\)"\].*/\1/'); echo "$tag" >> LOADED"#;
 
+/// minikube's log of its commands.
+const AUDIT_LOG: &str = "home/.minikube/logs/audit.json";
+
 /// A minikube with the profile `lab` of one node. The shell command `load` loads an archive. The real minikube cannot
-/// be had where devplat is developed: the answers are in the format of its source.
+/// be had where devplat is developed: the answers are in the format of its source, and it keeps its log as the real one
+/// does.
 pub(crate) async fn minikube(machine: &Machine, load: &str) {
     let profiles = json!({"invalid": [], "valid": [{"Name": "lab", "Status": "Skipped", "Config": {
         "Name": "lab", "Driver": "docker", "Nodes": [{"Name": ""}], "Addons": {},
         "KubernetesConfig": {"KubernetesVersion": "v1.34.0", "ContainerRuntime": "docker"}}}]});
-    let script = r#"case "$*" in
+    let script = r#"[ "$MINIKUBE_SKIP_AUDIT" = true ] || { mkdir -p "$(dirname 'HISTORY')"; echo "$*" >> 'HISTORY'; }
+case "$*" in
 'profile list -o json -l') cat <<'E'
 PROFILES
 E
@@ -114,7 +119,9 @@ E
 *) exit 1 ;;
 esac"#;
     let loaded = machine.at("work/loaded").display().to_string();
+    let history = machine.at(AUDIT_LOG).display().to_string();
     let script = script.replace("PROFILES", &profiles.to_string()).replace("HOW", load);
+    let script = script.replace("HISTORY", &history);
     machine.program("minikube", &script.replace("LOADED", &loaded)).await;
 }
 
@@ -192,6 +199,25 @@ async fn minikube_with_docker_gets_images_with_tags() {
     server.answers.give("GET /api/v1/namespaces?", 200, &nothing());
     let plan = planned(&machine, &engine, &EXISTING).await;
     assert!(plan.contains("\nrelease crds create") && !plan.contains("in the nodes create"), "{plan}");
+}
+
+#[tokio::test]
+async fn read_only_verbs_do_not_write_the_audit_log_of_minikube() {
+    let (machine, engine) = (Machine::new(), engine());
+    minikube(&machine, LOAD_AS_DOCKER).await;
+    let server = empty_lab(&machine).await;
+    let (status, said) = up_until(&machine, &engine, "done", 3).await;
+    assert_eq!(status, 4, "{said}");
+    let audit_log = || fs::read_to_string(machine.at(AUDIT_LOG)).unwrap();
+    let before = audit_log();
+    assert_eq!(before.lines().count(), 3, "{before}");
+    assert!(before.lines().all(|line| line.starts_with("image load ")), "{before}");
+    server.answers.give("GET /api/v1/namespaces?", 200, &nothing());
+    // Both list the images in the node.
+    let plan = planned(&machine, &engine, &EXISTING).await;
+    assert!(plan.contains("\nrelease crds create") && !plan.contains("in the nodes create"), "{plan}");
+    let (_, said) = with_engine(&machine, &engine, &["status"]).await;
+    assert_eq!(audit_log(), before, "{said}");
 }
 
 /// minikube writes only to its log that a node rejected an archive.

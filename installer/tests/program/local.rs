@@ -1,12 +1,14 @@
 //! Clusters that devplat created, as their engine and their API server show them: several servers, expired certificates,
 //! and the early pull of the image of dev servers.
 
-use serde_json::json;
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
 
 use crate::{
     account::output,
     answers::{Serving, engine, network},
-    dropped::{IMAGE, NODE, STATE, on_kind},
+    dropped::{IMAGE, NODE, STATE, file, on_kind},
+    journal::calls,
     machine::Machine,
     replaced::stopped,
     trouble::{container, list, planned, with_engine},
@@ -50,26 +52,124 @@ async fn stopped_server_of_three_is_started_and_their_number_is_kept() {
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 
-/// As a year after the creation of a kind cluster: its API server rejects the certificate in its own node as well.
-#[tokio::test]
-async fn expired_certificates_of_a_node_are_reported_with_the_commands_that_renew_them() {
-    let (machine, engine) = (Machine::new(), engine());
-    let server = on_kind(&machine, &engine).await;
+const UP: [&str; 6] = ["up", "--yes", "--profile", "kind", "--set=images.delivery=nodes", IMAGE];
+const REJECTED: &str = "its API server and the certificates in its own nodes do not accept each other";
+
+/// A kind cluster whose API server rejects the certificate in its own node as well.
+async fn rejecting(machine: &Machine, engine: &Serving) -> Serving {
+    let server = on_kind(machine, engine).await;
     let rejected = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "Unauthorized", "reason": "Unauthorized", "code": 401});
     server.answers.give("GET /readyz", 401, &rejected);
     let kubeconfig = machine.at(&format!("{STATE}/kubeconfig"));
     machine.program("kind", &format!("[ \"$1\" = get ] && cat '{}'", kubeconfig.display())).await;
-    let why = "its API server and the certificates in its own nodes do not accept each other";
+    server
+}
+
+/// Gives the node certificates: `apiserver` is that of its API server, and `others` are some of its others.
+fn certificates(engine: &Serving, apiserver: &str, others: &str) {
+    file(engine, "%2Fetc%2Fkubernetes%2Fpki%2Fapiserver.crt", &json!(apiserver));
+    file(engine, "%2Fetc%2Fkubernetes%2Fpki%2Fetcd%2Fpeer.crt", &json!(others));
+    file(engine, "%2Fvar%2Flib%2Fkubelet%2Fpki%2Fkubelet-client-current.pem", &json!(others));
+    let user = json!({"client-certificate-data": ByteString(others.into())});
+    let admin = json!({"apiVersion": "v1", "kind": "Config", "users": [{"name": "admin", "user": user}]});
+    file(engine, "%2Fetc%2Fkubernetes%2Fadmin.conf", &admin);
+}
+
+const EXPIRED: &str = include_str!("../../kubernetes/src/connect/testdata/expired.pem");
+const VALID: &str = include_str!("../../kubernetes/src/connect/testdata/valid.pem");
+
+#[tokio::test]
+async fn rejected_certificates_that_are_valid_are_not_renewed() {
+    let (machine, engine) = (Machine::new(), engine());
+    let _server = rejecting(&machine, &engine).await;
+    certificates(&engine, VALID, VALID);
     let said = output(&machine, &engine, &["status", "--profile", "kind"]).await;
-    assert!(said.contains(why), "{said}");
-    let up = ["up", "--yes", "--profile", "kind", "--set=images.delivery=nodes", IMAGE];
-    let (status, said) = with_engine(&machine, &engine, &up).await;
+    assert!(said.contains(REJECTED), "{said}");
+    let (status, said) = with_engine(&machine, &engine, &UP).await;
     assert_eq!(status, 4, "{said}");
-    assert!(said.contains(&format!("the cluster cannot be used: {why}")), "{said}");
+    assert!(said.contains(&format!("the cluster cannot be used: {REJECTED}")), "{said}");
     let renewal = format!("`docker exec {NODE} kubeadm certs renew all`, then `docker restart {NODE}`");
     assert!(said.contains(&format!("hint: if they expired: {renewal}")), "{said}");
+    assert!(said.contains("hint: or delete the cluster with every dev server and home in it: `"), "{said}");
     assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+/// As a year after the creation of a kind cluster. A restart of the node has replaced the certificate of its API server.
+#[tokio::test]
+async fn only_expired_certificates_are_renewed_and_the_kubeconfig_last() {
+    let (machine, engine) = (Machine::new(), engine());
+    let _server = rejecting(&machine, &engine).await;
+    certificates(&engine, VALID, EXPIRED);
+    let why = format!("the certificates of {NODE} have expired");
+    let said = output(&machine, &engine, &["status", "--profile", "kind"]).await;
+    assert!(said.contains(&why), "{said}");
+    let plan = planned(&machine, &engine, &UP[2..]).await;
+    assert!(plan.contains(&format!("\ncluster update {why}")), "{plan}");
+    assert_eq!(engine.answers.changes(), [""; 0]);
+
+    engine.answers.run_commands("false");
+    for verb in ["stop", "start"] {
+        engine.answers.give(&format!("POST /containers/{NODE}/{verb}"), 204, &json!(null));
+    }
+    // It still rejects them.
+    let (status, said) = with_engine(&machine, &engine, &UP).await;
+    assert_eq!(status, 4, "{said}");
+    assert!(said.contains(&format!("the cluster cannot be used: {REJECTED}")), "{said}");
+    let entries = calls(&machine).into_iter().filter(|entry| entry["step"] == "cluster");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let calls: Vec<[String; 2]> =
+        entries.map(|entry| [text(&entry["outcome"]["is"]), text(&entry["call"])]).collect();
+    let made = [
+        format!("kubeadm certs renew etcd-peer in {NODE}"),
+        format!("renew the certificate of the kubelet of {NODE}"),
+        format!("stop container {NODE}"),
+        format!("start container {NODE}"),
+        format!("kubeadm certs renew admin.conf in {NODE}"),
+    ];
+    let expected = made.iter().flat_map(|call| ["calling", "made"].map(|is| [is, call.as_str()]));
+    assert_eq!(calls, expected.collect::<Vec<_>>());
+    let of_containers = |one: &String| one.starts_with("POST /containers/");
+    let changes: Vec<String> = engine.answers.changes().into_iter().filter(of_containers).collect();
+    let changes: Vec<&str> = changes.iter().map(|one| one.split('?').next().unwrap()).collect();
+    let [exec, stop, start] = ["exec", "stop", "start"].map(|verb| format!("POST /containers/{NODE}/{verb}"));
+    assert_eq!(changes, [&exec, &exec, &exec, &stop, &start, &exec]);
+}
+
+#[tokio::test]
+async fn failed_renewal_is_reported_and_restarts_no_node() {
+    let (machine, engine) = (Machine::new(), engine());
+    let _server = rejecting(&machine, &engine).await;
+    certificates(&engine, EXPIRED, EXPIRED);
+    engine.answers.run_commands("sh -c");
+    let (status, said) = with_engine(&machine, &engine, &UP).await;
+    assert_eq!(status, 4, "{said}");
+    for expected in [
+        "cannot renew the certificates of its nodes",
+        &format!("kubeadm certs renew in container {NODE}: exit status 1: no"),
+        "hint: run the same command again, which continues",
+        "hint: or delete the cluster with every dev server and home in it: `",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in: {said}");
+    }
+    let restarts = |one: &String| one.contains("/stop") || one.contains(&format!("/containers/{NODE}/start"));
+    assert!(!engine.answers.changes().iter().any(restarts), "{:?}", engine.answers.changes());
+}
+
+/// k3s renews its certificates at its start.
+#[tokio::test]
+async fn stopped_nodes_with_expired_certificates_are_reported_as_such() {
+    let (machine, engine) = (Machine::new(), engine_with_three_servers());
+    let server = "%2Fvar%2Flib%2Francher%2Fk3s%2Fserver%2Ftls%2Fclient-admin.crt";
+    for node in ["server-0", "server-1"] {
+        let request = format!("GET /containers/k3d-devplat-{node}/archive?path={server}");
+        engine.answers.give_file(&request, EXPIRED);
+    }
+    let profile = ["--profile", "k3d", "--set=images.delivery=nodes", IMAGE, "--set=cluster.k3d.agents=1"];
+    let plan = planned(&machine, &engine, &[&profile[..], &["--set=cluster.k3d.servers=3"]].concat()).await;
+    let why = "k3d-devplat-server-1 is stopped; the certificates of k3d-devplat-server-0, k3d-devplat-server-1 have \
+               expired";
+    assert!(plan.contains(&format!("\ncluster update {why}")), "{plan}");
 }
 
 #[tokio::test]

@@ -120,7 +120,7 @@ impl Machine {
     }
 
     /// Runs a shell script whose arguments are devplat's command line.
-    fn in_shell(&self, script: &str, args: &[&str], variables: &[(&str, &str)]) -> Command {
+    pub(crate) fn in_shell(&self, script: &str, args: &[&str], variables: &[(&str, &str)]) -> Command {
         Command::new("sh", &self.surroundings())
             .args(["-c", script, "sh"])
             .arg(self.at("programs/devplat"))

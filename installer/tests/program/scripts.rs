@@ -1,6 +1,11 @@
 //! The scripts of the repository, as far as they run without a change of the machine.
 
-use std::{collections::BTreeMap, fs, os::unix::fs::symlink, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, Permissions},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+};
 
 use devplat_tool::{Command, Surroundings};
 
@@ -137,5 +142,133 @@ async fn quickstart_links_pages_and_completions_and_keeps_foreign_files() {
         assert_eq!(fs::read_to_string(&foreign).unwrap(), "mine");
         assert!(gone.symlink_metadata().is_err(), "the page of a verb that no longer exists is left");
         assert!(other.symlink_metadata().is_ok(), "a foreign link is removed");
+    }
+}
+
+/// Calls the function of quickstart that installs the commands, under an umask that closes new files to other accounts.
+/// `$INSTALLED` is the folder that the links lead to.
+const INSTALL_ALL: &str = r#"
+umask 077
+sed '$d' "$REPOSITORY/quickstart" > quickstart
+. ./quickstart
+links=$PWD/local/bin installed=$PWD/$INSTALLED built=$PWD/built pages=$PWD/local/lib/devplat/share
+client_folder=$PWD/clients missing=(kind kubectl)
+install_all
+"#;
+/// The folder with root's copies.
+const COPIES: &str = "local/lib/devplat/bin";
+/// The commands that a user types: devplat's own, and those that the machine lacks.
+const COMMANDS: [&str; 4] = ["devplat", "devctl", "kind", "kubectl"];
+
+/// Makes a copy of the repository, with built programs that only their owner may run.
+fn build(machine: &Machine) {
+    copy(machine);
+    for name in ["devplat", "devplat-operator", "devplat-bastion", "devplat-agent", "devctl"] {
+        rebuild(machine, &format!("work/built/{name}"), name);
+    }
+    for name in ["kind", "k3d", "kubectl"] {
+        rebuild(machine, &format!("work/clients/{name}"), name);
+    }
+}
+
+fn rebuild(machine: &Machine, path: &str, content: &str) {
+    fs::set_permissions(machine.write(path, content), Permissions::from_mode(0o700)).unwrap();
+}
+
+async fn install(machine: &Machine, installed: &str) -> (i32, String) {
+    let command = bash(machine, "/usr/bin:/bin").args(["-c", INSTALL_ALL]);
+    run(command.env("REPOSITORY", REPOSITORY).env("INSTALLED", installed)).await
+}
+
+/// Returns the working folder as bash names it in `$PWD`.
+fn work(machine: &Machine) -> PathBuf {
+    fs::canonicalize(machine.at("work")).unwrap()
+}
+
+/// Returns the file that an installed command leads to.
+fn target(machine: &Machine, name: &str) -> PathBuf {
+    fs::read_link(machine.at("work/local/bin").join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn quickstart_of_root_copies_programs_for_all_accounts() {
+    let machine = Machine::new();
+    build(&machine);
+    let copies = work(&machine).join(COPIES);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for content in ["devplat", "a later build"] {
+        rebuild(&machine, "work/built/devplat", content);
+        let (status, said) = install(&machine, COPIES).await;
+        assert_eq!(status, 0, "{said}");
+        assert_eq!(fs::read_to_string(copies.join("devplat")).unwrap(), content);
+        for name in COMMANDS {
+            assert_eq!(target(&machine, name), copies.join(name));
+        }
+        for name in COMMANDS.into_iter().chain(["devplat-operator", "devplat-bastion", "devplat-agent"]) {
+            let copy = copies.join(name);
+            assert!(fs::symlink_metadata(&copy).unwrap().is_file(), "{name} is not a copy");
+            assert_eq!(mode(&copy), 0o755, "{name}");
+        }
+        for folder in ["local/bin", "local/lib/devplat", COPIES] {
+            assert_eq!(mode(&machine.at("work").join(folder)), 0o755, "{folder}");
+        }
+        // The machine has a k3d of its own.
+        assert!(!copies.join("k3d").exists());
+    }
+}
+
+#[tokio::test]
+async fn quickstart_of_another_account_links_to_its_build() {
+    let machine = Machine::new();
+    build(&machine);
+    let (status, said) = install(&machine, "built").await;
+    assert_eq!(status, 0, "{said}");
+    for name in ["devplat", "devctl"] {
+        assert_eq!(target(&machine, name), work(&machine).join("built").join(name));
+    }
+    for name in ["kind", "kubectl"] {
+        assert_eq!(target(&machine, name), work(&machine).join("clients").join(name));
+    }
+    assert!(!machine.at("work").join(COPIES).exists());
+}
+
+/// An earlier quickstart linked the commands from root's own folder, which may come first on the PATH.
+#[tokio::test]
+async fn quickstart_of_root_removes_only_its_own_old_links() {
+    let machine = Machine::new();
+    build(&machine);
+    fs::create_dir_all(machine.at("home/.local/bin")).unwrap();
+    let old = |name: &str| machine.at("home/.local/bin").join(name);
+    for (name, to) in [
+        ("devplat", work(&machine).join("built/devplat")),
+        ("kind", machine.at("home/.cache/devplat/binaries/kind")),
+        ("devctl", machine.at("elsewhere/devctl")),
+    ] {
+        symlink(to, old(name)).unwrap();
+    }
+    fs::write(old("kubectl"), "mine").unwrap();
+    let (status, said) = install(&machine, COPIES).await;
+    assert_eq!(status, 0, "{said}");
+    for name in ["devplat", "kind"] {
+        assert!(old(name).symlink_metadata().is_err(), "the old link {name} is left");
+    }
+    assert_eq!(fs::read_link(old("devctl")).unwrap(), machine.at("elsewhere/devctl"));
+    assert_eq!(fs::read_to_string(old("kubectl")).unwrap(), "mine");
+}
+
+#[tokio::test]
+async fn quickstart_keeps_a_foreign_file_in_place_of_a_command() {
+    let machine = Machine::new();
+    build(&machine);
+    let foreign = machine.write("work/local/bin/kubectl", "mine");
+    for installed in [COPIES, "built"] {
+        let (status, said) = install(&machine, installed).await;
+        assert_eq!(status, 3, "{said}");
+        let why = "local/bin/kubectl exists and is not a link\nhint: move it away, then run the same command";
+        assert!(said.contains(why), "{said}");
+        assert_eq!(fs::read_to_string(&foreign).unwrap(), "mine");
+        // Nothing else is installed either.
+        assert!(!machine.at("work").join(COPIES).exists());
+        assert_eq!(fs::read_dir(machine.at("work/local/bin")).unwrap().count(), 1);
     }
 }

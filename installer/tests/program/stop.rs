@@ -1,13 +1,20 @@
 //! Every wait ends when the user asks to stop: by Ctrl-C, by SIGTERM, by closing the terminal.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
+use devplat::{cli, ui::Event};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     answers::{api_server, engine, kubeconfig},
+    driven::{host, reported},
     machine::Machine,
+    trouble::{EXISTING, K3D_THAT_FAILS, changed},
+    whole::{AUTHORITIES, UP, lab},
 };
 
 /// Far less than the limit of any wait.
@@ -88,4 +95,71 @@ async fn signal_ends_the_wait_for_a_login_plugin() {
     let (status, said) = running.ended().await;
     assert_eq!(status, 4, "{said}");
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
+}
+
+/// k3d still creates the cluster meanwhile, which is not interrupted.
+#[tokio::test]
+async fn signal_ends_the_pull_of_the_image_for_the_local_registry() {
+    let (machine, engine) = (Machine::new(), engine());
+    let folder = machine.at("work").display().to_string();
+    machine.program("k3d", &K3D_THAT_FAILS.replace("$FOLDER", &folder)).await;
+    engine.answers.give("POST /networks/create", 201, &json!({"Id": "n1", "Warning": ""}));
+    engine.answers.be_silent_on("POST /images/create");
+    let up = ["up", "--yes", "--profile", "k3d", "--set=devServers.image=registry.example/dev:1"];
+    let running = machine.start_with(&up, &[("DOCKER_HOST", &engine.address)]).await;
+    engine.answers.asked("POST /images/create?").await;
+    let (begun, go) = (machine.at("work/begun"), machine.at("work/go"));
+    machine.until(|| begun.exists()).await;
+    let signalled = Instant::now();
+    running.signal(Signal::INT);
+    let journal = machine.at("home/.local/state/devplat/devplat/journal.jsonl");
+    let abandoned = |line: &str| {
+        let Ok(entry) = serde_json::from_str::<Value>(line) else { return false };
+        let of_step = entry["step"] == "local registry" && entry.get("call").is_none();
+        of_step && entry["outcome"]["is"] == "abandoned"
+    };
+    machine.until(|| fs::read_to_string(&journal).is_ok_and(|text| text.lines().any(abandoned))).await;
+    assert!(signalled.elapsed() < SOON, "{:?}", signalled.elapsed());
+    tokio::task::spawn_blocking(move || fs::write(go, "")).await.unwrap().unwrap();
+    let (status, said) = running.ended().await;
+    assert_eq!(status, 4, "{said}");
+    assert!(said.contains("stopped, as asked"), "{said}");
+}
+
+/// The operator never releases the dev server.
+#[tokio::test]
+async fn stop_before_the_proof_does_not_wait_until_its_dev_server_is_gone() {
+    let (machine, engine) = (Machine::new(), engine());
+    let server = lab(&machine).await;
+    // Without the host authority, the ssh configuration is not written, and the proof does not begin.
+    let objects = server.answers.keep_objects();
+    objects.lose(AUTHORITIES);
+    let dev_server = "/apis/apps.devservers.io/v1/namespaces/dev-devplat-proof/devservers/devplat-proof";
+    let success = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"});
+    server.answers.give(&format!("DELETE {dev_server}"), 200, &success);
+    let host = host(&machine, &engine);
+    let line = [&UP[..], &EXISTING].concat();
+    let run = tokio::spawn({
+        let host = host.clone();
+        async move { cli::drive(&line, &host).await }
+    });
+    let is_done = |event: &Event, wanted: &str| match event {
+        Event::Done { step, action, .. } => {
+            step == "dev server for the proof" && action.to_string() == wanted
+        }
+        _ => false,
+    };
+    reported(&host.ui, |event| is_done(event, "create")).await;
+    let stopped = Instant::now();
+    host.stop.ask();
+    let status = run.await.unwrap();
+    let record = host.ui.record();
+    assert_eq!(status, 4, "{record:#?}");
+    assert!(stopped.elapsed() < SOON, "{:?}", stopped.elapsed());
+    assert!(record.events.iter().any(|event| is_done(event, "delete")), "{record:#?}");
+    let changes = changed(&server);
+    for path in [dev_server, "/apis/apps.devservers.io/v1/devusers/devplat-proof"] {
+        assert!(changes.iter().any(|one| one.starts_with(&format!("DELETE {path}"))), "{path}: {changes:#?}");
+    }
+    assert!(objects.get(dev_server).is_some());
 }

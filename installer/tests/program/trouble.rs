@@ -26,7 +26,7 @@ pub(crate) const K3D: [&str; 7] = [
 pub(crate) const EXISTING: [&str; 5] =
     ["--profile", "existing", "--context", "there", "--set=devServers.image=registry.example/dev:1"];
 /// A k3d that is new enough and creates nothing. It waits in between until the test says `go`.
-const K3D_THAT_FAILS: &str = r#"case "$1" in
+pub(crate) const K3D_THAT_FAILS: &str = r#"case "$1" in
 version) echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}' ;;
 cluster) mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"; echo 'FATA[0003] no' >&2; exit 1 ;;
 esac"#;

@@ -20,13 +20,13 @@ use crate::{
     trouble::{EXISTING, changed, cluster, node},
 };
 
-const UP: [&str; 3] = ["devplat", "up", "--yes"];
+pub(crate) const UP: [&str; 3] = ["devplat", "up", "--yes"];
 const STORAGE_CLASS: &str = "/apis/storage.k8s.io/v1/storageclasses/standard";
-const AUTHORITIES: &str = "/api/v1/namespaces/devserver-bastion/configmaps/ssh-authorities";
+pub(crate) const AUTHORITIES: &str = "/api/v1/namespaces/devserver-bastion/configmaps/ssh-authorities";
 const PROOF: &str = "/api/v1/namespaces/devplat-system/configmaps/devplat-proof";
 
 /// The minikube cluster `lab`, with a host authority as the operator creates it.
-async fn lab(machine: &Machine) -> Serving {
+pub(crate) async fn lab(machine: &Machine) -> Serving {
     minikube(machine, LOAD_AS_DOCKER).await;
     let labels = json!({ "minikube.k8s.io/name": "lab" });
     let server = cluster(machine, &[node("lab", &labels, "", "docker://28.0.1", "amd64")]).await;
@@ -44,7 +44,7 @@ async fn lab(machine: &Machine) -> Serving {
 }
 
 /// Installs the platform, and stops the run in its last step, the proof.
-async fn stopped_in_the_proof(machine: &Machine, engine: &Serving) -> (u8, Record) {
+pub(crate) async fn stopped_in_the_proof(machine: &Machine, engine: &Serving) -> (u8, Record) {
     let host = host(machine, engine);
     let line = [&UP[..], &EXISTING].concat();
     let run = tokio::spawn({

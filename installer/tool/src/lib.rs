@@ -13,6 +13,7 @@ pub mod minikube;
 pub mod ports;
 pub mod process;
 pub mod registry;
+pub mod rlimits;
 pub mod scratch;
 mod surroundings;
 

@@ -39,11 +39,11 @@ const USUAL_WATCHES: u64 = 8192;
 /// counts the root users of all nodes and of this machine as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Inotify {
-    /// Instances that processes of the user have.
+    /// Instances that processes of the user have; unless `complete`, at least so many.
     pub instances: u64,
     /// The most instances that a user may have: `fs.inotify.max_user_instances`.
     pub max_instances: u64,
-    /// Watches in these instances.
+    /// Watches in these instances; unless `complete`, at least so many.
     pub watches: u64,
     /// The most watches that a user may have: `fs.inotify.max_user_watches`.
     pub max_watches: u64,
@@ -68,12 +68,38 @@ pub struct TooLow {
     /// Its value.
     pub max: u64,
     /// How many root uses; `None` if this account may not see that.
-    pub used: Option<u64>,
+    pub used: Option<Used>,
     /// How many more are needed; if `used` is unknown, how high the limit must be.
     pub needed: u64,
 }
 
+/// How much of a limit root uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// The whole use.
+    Exactly(u64),
+    /// The use that this account sees.
+    AtLeast(u64),
+}
+
 impl Inotify {
+    /// Returns the same limits with at least this use. A use that was counted completely stays.
+    #[must_use]
+    pub fn at_least(self, instances: u64, watches: u64) -> Self {
+        if self.complete {
+            return self;
+        }
+        Self { instances: self.instances.max(instances), watches: self.watches.max(watches), ..self }
+    }
+
+    /// Returns the value of a limit.
+    pub fn max(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Instances => self.max_instances,
+            Limit::Watches => self.max_watches,
+        }
+    }
+
     /// Returns the use after the deletion of this many running nodes.
     #[must_use]
     pub fn without_nodes(self, nodes: u32) -> Self {
@@ -85,19 +111,19 @@ impl Inotify {
         }
     }
 
-    /// Returns a limit that is too low for this many more nodes. If the use is not known, only the limit decides,
-    /// because a count of 0 would always pass.
+    /// Returns a limit that is too low for this many more nodes. If the whole use is not known, the limit itself must
+    /// also have the usual height, because an incomplete count would nearly always pass.
     pub fn too_low_for(&self, nodes: u32) -> Option<TooLow> {
         let Self { instances, max_instances, watches, max_watches, complete } = *self;
         let judged = |limit, used: u64, max: u64, of_a_node: u64, usual: u64| {
             let more = u64::from(nodes) * of_a_node;
-            let (used, needed, enough) = if complete {
-                (Some(used), more, max.saturating_sub(used) >= more)
-            } else {
-                let needed = more.max(usual);
-                (None, needed, max >= needed)
-            };
-            (!enough).then_some(TooLow { limit, max, used, needed })
+            let low = |used, needed| TooLow { limit, max, used, needed };
+            let least = more.max(usual);
+            if !complete && max < least {
+                return Some(low(None, least));
+            }
+            let counted = if complete { Used::Exactly(used) } else { Used::AtLeast(used) };
+            (max.saturating_sub(used) < more).then(|| low(Some(counted), more))
         };
         judged(Limit::Instances, instances, max_instances, INSTANCES_OF_A_NODE, USUAL_INSTANCES)
             .or_else(|| judged(Limit::Watches, watches, max_watches, WATCHES_OF_A_NODE, USUAL_WATCHES))
@@ -112,10 +138,15 @@ impl fmt::Display for Inotify {
                 f,
                 "{instances} of {max_instances} instances and {watches} of {max_watches} watches in use"
             )
-        } else {
+        } else if *instances == 0 && *watches == 0 {
             write!(
                 f,
                 "at most {max_instances} instances and {max_watches} watches; only root sees how many are in use"
+            )
+        } else {
+            write!(
+                f,
+                "nodes use {instances} of {max_instances} instances and {watches} of {max_watches} watches; only root sees the rest of the use"
             )
         }
     }
@@ -156,7 +187,11 @@ impl fmt::Display for Limit {
 impl TooLow {
     /// Returns the commands that raise the limit.
     pub fn hint(&self) -> String {
-        self.limit.remedy(self.max, self.used.unwrap_or_default() + self.needed)
+        let used = match self.used {
+            Some(Used::Exactly(used) | Used::AtLeast(used)) => used,
+            None => 0,
+        };
+        self.limit.remedy(self.max, used + self.needed)
     }
 }
 
@@ -164,7 +199,12 @@ impl fmt::Display for TooLow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { limit, max, used, needed } = self;
         match used {
-            Some(used) => write!(f, "{used} of {max} {limit} are in use, and the nodes need {needed} more"),
+            Some(Used::Exactly(used)) => {
+                write!(f, "{used} of {max} {limit} are in use, and the nodes need {needed} more")
+            }
+            Some(Used::AtLeast(used)) => {
+                write!(f, "at least {used} of {max} {limit} are in use, and the nodes need {needed} more")
+            }
             None => {
                 write!(f, "this machine allows {max} {limit}, and nodes need a limit of at least {needed}")
             }
@@ -294,6 +334,10 @@ mod tests {
             ((0, 128), (0, 8192), false, 1, None),
             ((0, 128), (0, 8192), false, 6, Some(Instances)),
             ((0, 128), (0, 512), false, 1, Some(Watches)),
+            // It sees the use in nodes.
+            ((81, 128), (0, 8192), false, 1, None),
+            ((108, 128), (0, 8192), false, 1, Some(Instances)),
+            ((27, 128), (7800, 8192), false, 1, Some(Watches)),
         ] {
             let found = judged(instances, watches, complete, nodes);
             let found_limit = found.as_ref().map(|low| low.limit);
@@ -310,13 +354,31 @@ mod tests {
             unknown.to_string(),
             "this machine allows 24 inotify instances, and nodes need a limit of at least 128"
         );
-        for low in [known, unknown] {
+        let partly = judged((108, 128), (0, 8192), false, 1).unwrap();
+        assert_eq!(
+            partly.to_string(),
+            "at least 108 of 128 inotify instances are in use, and the nodes need 28 more"
+        );
+        for low in [known, unknown, partly] {
             let hint = low.hint();
             assert!(hint.contains("`sudo sysctl fs.inotify.max_user_instances=512`"), "{hint}");
             assert!(hint.contains("/etc/sysctl.d/90-devplat.conf"), "{hint}");
         }
         let watches = judged((0, 128), (600, 1000), true, 1).unwrap().hint();
         assert!(watches.contains("fs.inotify.max_user_watches=524288"), "{watches}");
+    }
+
+    #[test]
+    fn incomplete_count_is_shown_as_the_use_of_nodes() {
+        let hidden =
+            Inotify { instances: 0, max_instances: 128, watches: 0, max_watches: 8192, complete: false };
+        assert!(hidden.to_string().ends_with("; only root sees how many are in use"), "{hidden}");
+        let shown =
+            "nodes use 27 of 128 instances and 339 of 8192 watches; only root sees the rest of the use";
+        assert_eq!(hidden.at_least(27, 339).to_string(), shown);
+        let counted = Inotify { instances: 54, complete: true, ..hidden };
+        assert_eq!(counted.at_least(27, 339), counted);
+        assert_eq!((hidden.max(Limit::Instances), hidden.max(Limit::Watches)), (128, 8192));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl MinikubeError {
 /// Lists the profiles whose configuration minikube can read.
 pub async fn profiles(surroundings: &Surroundings) -> Result<Vec<Profile>, MinikubeError> {
     // Without -l minikube asks every cluster for its status, which takes seconds each.
-    let command = Command::new("minikube", surroundings).args(["profile", "list", "-o", "json", "-l"]);
+    let command = look(surroundings).args(["profile", "list", "-o", "json", "-l"]);
     let output = command.deadline(LIST_LIMIT).run().await?;
     parse(&output.stdout).map_err(MinikubeError::Malformed)
 }
@@ -100,13 +100,13 @@ pub async fn images(
     // `image ls` merges the lists of all nodes, so it shows only a single node. It also works with driver none, whose
     // node has no SSH.
     if nodes.len() < 2 {
-        let command = minikube(surroundings).args(["image", "ls", "--format", "json", "-p", profile]);
+        let command = look(surroundings).args(["image", "ls", "--format", "json", "-p", profile]);
         let output = command.deadline(LIST_LIMIT).run().await?;
         let images = serde_json::from_str(&output.stdout);
         return Ok(BTreeMap::from([(profile.to_owned(), names(profile, images)?)]));
     }
     let lists = nodes.iter().map(|node| async move {
-        let command = minikube(surroundings).args(["ssh", "-p", profile, "-n", node, "--", LIST_OF_A_NODE]);
+        let command = look(surroundings).args(["ssh", "-p", profile, "-n", node, "--", LIST_OF_A_NODE]);
         let output = command.deadline(LIST_LIMIT).run().await?;
         let images = serde_json::from_str(&output.stdout).map(|RawImages { images }| images);
         Ok::<_, MinikubeError>((node.clone(), names(node, images)?))
@@ -128,6 +128,15 @@ pub async fn load(surroundings: &Surroundings, profile: &str, archive: &Path) ->
 
 fn minikube(surroundings: &Surroundings) -> Command {
     Command::new("minikube", surroundings).env_remove("MINIKUBE_PROFILE")
+}
+
+/// Returns a command that reads, and so leaves the user's folder as it is.
+///
+/// minikube adds each command to `logs/audit.json` in that folder, unless its flag `--skip-audit` is set, which viper also
+/// reads from `MINIKUBE_SKIP_AUDIT`: `setupViper` in cmd/minikube/cmd/root.go and `shouldLog` in
+/// pkg/minikube/audit/audit.go of minikube's source, since v1.30 (pull request 15872). Older versions ignore the variable.
+fn look(surroundings: &Surroundings) -> Command {
+    minikube(surroundings).env("MINIKUBE_SKIP_AUDIT", "true")
 }
 
 /// An image as both `minikube image ls` and `crictl images` list it.
@@ -242,6 +251,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn looks_are_not_in_the_audit_log() {
+        let script = r#"[ "$MINIKUBE_SKIP_AUDIT" = true ] || exit 1
+        case "$1" in
+            profile) echo "$PROFILES" ;;
+            image) echo '[]' ;;
+            ssh) echo '{"images":[]}' ;;
+        esac"#;
+        let fake = Fake::new("minikube", script).await;
+        let one = r#"{"valid":[{"Name":"minikube","Config":{"KubernetesConfig":{},"Nodes":[{"Name":""}]}}]}"#;
+        for (profiles, nodes) in [(one, 1), (LIST, 2)] {
+            let found = images(&fake.surroundings([("PROFILES", profiles)]), "minikube").await.unwrap();
+            assert_eq!(found.len(), nodes);
+        }
+    }
+
+    #[tokio::test]
     async fn empty_list_is_accepted_and_garbage_is_an_error() {
         let fake = Fake::new("minikube", r#"echo '{"invalid":[],"valid":null}'"#).await;
         assert!(profiles(&fake.surroundings([])).await.unwrap().is_empty());
@@ -291,6 +316,7 @@ mod tests {
         let arguments = std::fs::read_to_string(fake.folder().join("arguments")).unwrap();
         assert_eq!(arguments, "image load /tmp/images.tar -p minikube\n");
         assert!(!fake.environment().contains_key("MINIKUBE_PROFILE"));
+        assert!(!fake.environment().contains_key("MINIKUBE_SKIP_AUDIT"), "it changes the cluster");
         assert_eq!(fake.environment()["MINIKUBE_HOME"], "/m");
         let error = load(&surroundings, "minikube", Path::new("images.tar")).await.unwrap_err();
         assert!(matches!(error, MinikubeError::Relative(_)), "{error}");

@@ -38,12 +38,12 @@ enum Failed {
     Random(#[source] getrandom::Error),
 }
 
-/// The authorities of the operator in `namespace`, made where they are missing.
-pub(crate) async fn establish(cluster: &Cluster, namespace: &str) -> Arc<Authority> {
+/// The authorities of `platform`, whose operator is in `namespace`, made where they are missing.
+pub(crate) async fn establish(cluster: &Cluster, namespace: &str, platform: Option<&str>) -> Arc<Authority> {
     let mut delay = FIRST_RETRY;
     loop {
         match seed(cluster, namespace, None).await {
-            Ok(seed) => return Arc::new(Authority::of(seed)),
+            Ok(seed) => return Arc::new(Authority::of(seed, platform)),
             Err(error) => tell(&error, delay),
         }
         tokio::time::sleep(delay).await;

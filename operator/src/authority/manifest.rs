@@ -3,7 +3,7 @@
 use devplat_api::name;
 use serde_json::{Value, json};
 
-use super::Authority;
+use super::{Authority, metadata::metadata};
 
 /// Names that the bastion always has: by a port forward or a port of a local node, and inside the cluster.
 const ALWAYS: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -27,7 +27,7 @@ pub(super) fn bastion_keys(authority: &Authority, names: &[String]) -> Value {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": "Opaque",
-        "metadata": metadata(name::BASTION_KEYS_SECRET),
+        "metadata": metadata(name::BASTION_KEYS_SECRET, name::BASTION_NAMESPACE),
         "data": authority.bastion_keys(names),
     })
 }
@@ -37,17 +37,9 @@ pub(super) fn authorities(authority: &Authority) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata(name::AUTHORITIES_CONFIG_MAP),
+        "metadata": metadata(name::AUTHORITIES_CONFIG_MAP, name::BASTION_NAMESPACE),
         "data": authority.public(),
     })
-}
-
-pub(super) fn labels() -> Value {
-    json!({(name::MANAGED_BY): name::OPERATOR, (name::PART_OF): "devplat"})
-}
-
-fn metadata(name: &str) -> Value {
-    json!({"name": name, "namespace": name::BASTION_NAMESPACE, "labels": labels()})
 }
 
 #[cfg(test)]

@@ -5,12 +5,13 @@
 
 mod establish;
 mod manifest;
+mod metadata;
 mod publish;
 mod seed;
 
 use std::{collections::BTreeMap, fmt};
 
-use devplat_api::name;
+use devplat_api::{Slug, name};
 use devplat_keys::{HostAuthority, HostIdentity, PublicKey, SessionAuthority};
 use k8s_openapi::ByteString;
 
@@ -25,6 +26,8 @@ pub(crate) struct Authority {
     seed: Seed,
     host: HostAuthority,
     session: SessionAuthority,
+    /// The platform's name, if the operator knows it.
+    platform: Option<String>,
 }
 
 impl fmt::Debug for Authority {
@@ -34,15 +37,18 @@ impl fmt::Debug for Authority {
 }
 
 impl Authority {
-    fn of(seed: Seed) -> Self {
+    fn of(seed: Seed, platform: Option<&str>) -> Self {
         let (host, session) =
             (HostAuthority::from_seed(seed.bytes()), SessionAuthority::from_seed(seed.bytes()));
-        Self { seed, host, session }
+        Self { seed, host, session, platform: platform.map(str::to_owned) }
     }
 
     /// What a dev server proves itself with, and whom it lets in; the same bytes each time.
     pub(crate) fn server_keys(&self, namespace: &str, server: &str) -> Sealed {
-        let mut keys = identity(&self.host.server(namespace, server));
+        // For clients that have the hosts of several platforms in one configuration.
+        let alias = self.platform.as_ref().zip(Slug::of_namespace(namespace));
+        let alias = alias.map(|(platform, user)| format!("{server}.{user}.{platform}"));
+        let mut keys = identity(&self.host.server(namespace, server, alias));
         keys.insert(name::SESSION_AUTHORITY, sealed(line(self.session.public_key())));
         keys
     }
@@ -84,7 +90,7 @@ impl Authority {
     /// One that tests know all about.
     pub(crate) fn of_tests() -> Self {
         let secret = serde_json::json!({"metadata": {}, "data": {"seed": ByteString(vec![7; 32])}});
-        Self::of(Seed::of(&serde_json::from_value(secret).unwrap()).unwrap())
+        Self::of(Seed::of(&serde_json::from_value(secret).unwrap()).unwrap(), Some("team-a"))
     }
 }
 
@@ -110,6 +116,20 @@ mod tests {
         assert_eq!(certificate.signature_key(), authority.host.public_key().key_data());
         assert_eq!(text(&keys, "session_authority.pub"), authority.public()["session_authority.pub"]);
         assert_eq!(keys.len(), 3, "no key of an authority leaves the operator for a dev server");
+    }
+
+    #[test]
+    fn certificate_of_a_users_server_names_the_user_and_the_platform() {
+        let names = |authority: &Authority, namespace: &str| -> Vec<String> {
+            let keys = authority.server_keys(namespace, "mydev");
+            let certificate = Certificate::from_openssh(text(&keys, "host_key-cert.pub")).unwrap();
+            certificate.valid_principals().to_vec()
+        };
+        let authority = Authority::of_tests();
+        assert_eq!(names(&authority, "dev-alice"), ["mydev", "mydev.dev-alice", "mydev.alice.team-a"]);
+        assert_eq!(names(&authority, "default"), ["mydev", "mydev.default"]);
+        let nameless = Authority::of(authority.seed, None);
+        assert_eq!(names(&nameless, "dev-alice"), ["mydev", "mydev.dev-alice"]);
     }
 
     #[test]

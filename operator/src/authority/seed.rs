@@ -7,6 +7,8 @@ use k8s_openapi::{ByteString, api::core::v1::Secret};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::metadata::metadata;
+
 /// Bytes that all keys come from. Whoever has them is any host of the platform.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Seed([u8; 32]);
@@ -44,11 +46,7 @@ impl Seed {
             "apiVersion": "v1",
             "kind": "Secret",
             "type": "Opaque",
-            "metadata": {
-                "name": HOST_AUTHORITY_SECRET,
-                "namespace": namespace,
-                "labels": super::manifest::labels(),
-            },
+            "metadata": metadata(HOST_AUTHORITY_SECRET, namespace),
             "data": {(SEED): ByteString(self.0.to_vec())},
         })
     }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use k8s_openapi::{api::coordination::v1::LeaseSpec, apimachinery::pkg::apis::meta::v1::MicroTime};
 use tokio::time::Instant;
 
-use super::TERM;
+/// A term; a leader that dies without a word is followed after it.
+pub(super) const TERM: Duration = Duration::from_secs(15);
 
 /// The holder as last seen, and since when by this machine's clock.
 #[derive(Debug, Clone, PartialEq)]

@@ -20,13 +20,11 @@ use kube::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
-use self::decide::{Seen, Step, decide};
+use self::decide::{Seen, Step, TERM, decide};
 use crate::metrics::Metrics;
 
 /// Name of the Lease.
 const LEASE: &str = "devserver-operator";
-/// A term; a leader that dies without a word is followed after it.
-const TERM: Duration = Duration::from_secs(15);
 /// How often a leader renews.
 const RENEW: Duration = Duration::from_secs(5);
 /// A leader that could not renew for so long steps down, well before its term is out.

@@ -21,7 +21,7 @@ pub(crate) use claim::{ClaimFacts, ClaimPhase};
 pub(crate) use deployment::DeploymentFacts;
 pub(crate) use flavor::FlavorFacts;
 pub(crate) use keys::KeysFacts;
-pub(crate) use pod::{AGENT_CONTAINER, PodFacts, Problem, Restart, Scheduling};
+pub(crate) use pod::{AGENT_CONTAINER, PodFacts, Problem, Restart, SERVER_CONTAINER, Scheduling};
 pub(crate) use policy::{Owner, PolicyFacts};
 pub(crate) use server::ServerFacts;
 pub(crate) use service::ServiceFacts;

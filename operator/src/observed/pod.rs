@@ -10,6 +10,9 @@ use super::{Key, Observed, meta};
 /// Init container that brings the agent.
 pub(crate) const AGENT_CONTAINER: &str = devplat_api::agent::CONTAINER;
 
+/// The container of the dev server. Policies of a cluster may add other containers to its pod.
+pub(crate) const SERVER_CONTAINER: &str = "devserver";
+
 /// A pod as it is read.
 #[derive(Resource, Deserialize, Clone, Debug)]
 #[resource(inherit = "Pod")]
@@ -122,6 +125,8 @@ pub(crate) enum Problem {
     },
     /// The container ends again and again.
     Crash {
+        /// The name of the container, unless it is that of the dev server.
+        other: Option<String>,
         /// How it last ended.
         exit_code: i32,
         /// How often it was started again.
@@ -191,7 +196,7 @@ impl Observed for PodFacts {
             deleting: metadata.deletion_timestamp.is_some(),
             running: running(&status).is_some(),
             running_since: running(&status).and_then(|since| since.started_at.as_ref()).map(|time| time.0),
-            restart: status.container_statuses.iter().find_map(restart),
+            restart: server_container(&status).and_then(restart),
             created: metadata.creation_timestamp.map(|time| time.0),
             started: status.start_time.as_ref().map(|time| time.0),
             scheduling: scheduling(&status.conditions),
@@ -207,8 +212,12 @@ impl Observed for PodFacts {
     }
 }
 
+fn server_container(status: &RawStatus) -> Option<&RawContainer> {
+    status.container_statuses.iter().find(|container| container.name == SERVER_CONTAINER)
+}
+
 fn running(status: &RawStatus) -> Option<&Running> {
-    status.container_statuses.iter().find_map(|container| container.state.running.as_ref())
+    server_container(status)?.state.running.as_ref()
 }
 
 fn restart(container: &RawContainer) -> Option<Restart> {
@@ -264,7 +273,8 @@ fn container_problem(container: &RawContainer) -> Option<Problem> {
                 return Some(Problem::Agent { message: format!("exit status {}: {said}", failed.exit_code) });
             }
             let now_running = container.state.running.is_some();
-            (!now_running).then_some(Problem::Crash {
+            (!now_running).then(|| Problem::Crash {
+                other: (container.name != SERVER_CONTAINER).then(|| container.name.clone()),
                 exit_code: failed.exit_code,
                 restarts: container.restart_count,
                 reason: why,
@@ -323,8 +333,25 @@ mod tests {
             "name": "devserver", "restartCount": 3,
             "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": ended},
         }]});
-        let crash = Problem::Crash { exit_code: 1, restarts: 3, reason: "Error".into() };
+        let crash = Problem::Crash { other: None, exit_code: 1, restarts: 3, reason: "Error".into() };
         assert_eq!(facts(&machine).problem, Some(crash));
+    }
+
+    #[test]
+    fn sidecar_of_a_policy_is_not_the_dev_servers_container() {
+        let ended = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+        let pulling = json!({"name": "devserver", "state": {"waiting": {"reason": "ContainerCreating"}}});
+        let restarted =
+            json!({"name": "a-proxy", "restartCount": 1, "state": {"running": {}}, "lastState": ended});
+        let pod = facts(&json!({"containerStatuses": [restarted, pulling]}));
+        assert_eq!((pod.running, pod.restart, pod.problem), (false, None, None));
+
+        let crashed = json!({"name": "a-proxy", "restartCount": 2, "state": ended});
+        let pod =
+            facts(&json!({"containerStatuses": [crashed, {"name": "devserver", "state": {"running": {}}}]}));
+        let other = Some("a-proxy".to_owned());
+        let crash = Problem::Crash { other, exit_code: 1, restarts: 2, reason: "Error".into() };
+        assert_eq!((pod.running, pod.problem), (true, Some(crash)));
     }
 
     #[test]

@@ -8,11 +8,15 @@ use devplat_api::{
 };
 use serde_json::{Value, json};
 
-use super::{acceptance::Resolved, ssh};
+use super::{
+    acceptance::Resolved,
+    metadata::{labels, metadata},
+    ssh,
+};
 use crate::{
     config::Defaults,
     digest::hash,
-    observed::{AGENT_CONTAINER, ServerFacts},
+    observed::{AGENT_CONTAINER, SERVER_CONTAINER, ServerFacts},
 };
 
 /// Where the home is mounted.
@@ -197,7 +201,7 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }],
         "containers": [{
-            "name": "devserver",
+            "name": SERVER_CONTAINER,
             "image": resolved.image,
             "command": command,
             "workingDir": HOME,
@@ -222,40 +226,6 @@ fn pod_spec(server: &ServerFacts, name: &ServerName, resolved: &Resolved, defaul
 fn owner(server: &ServerFacts) -> &str {
     let namespace = &*server.key.namespace;
     server.spec.owner.as_deref().unwrap_or_else(|| namespace.strip_prefix("dev-").unwrap_or(namespace))
-}
-
-pub(super) fn labels(name: &ServerName, component: &str) -> Value {
-    json!({
-        (name::APP_LABEL): name::APP,
-        (name::SERVER_LABEL): name.as_str(),
-        "app.kubernetes.io/name": name::APP,
-        (name::INSTANCE): name.as_str(),
-        (name::COMPONENT): component,
-        (name::MANAGED_BY): name::OPERATOR,
-        (name::PART_OF): "devplat",
-    })
-}
-
-pub(super) fn metadata(
-    server: &ServerFacts,
-    name: &ServerName,
-    own: &str,
-    component: &str,
-    annotations: &Value,
-) -> Value {
-    json!({
-        "name": own,
-        "namespace": server.key.namespace,
-        "labels": labels(name, component),
-        "annotations": annotations,
-        "ownerReferences": [{
-            "apiVersion": format!("{}/{}", name::GROUP, name::VERSION),
-            "kind": "DevServer",
-            "name": server.key.name,
-            "uid": server.uid,
-            "controller": true,
-        }],
-    })
 }
 
 /// Returns the labels that a server's node needs: those of its flavor, and the architecture of the agent, which is the

@@ -7,6 +7,7 @@ mod conditions;
 mod decide;
 mod deletion;
 mod manifest;
+mod metadata;
 mod network;
 mod parts;
 mod readiness;

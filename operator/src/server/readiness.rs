@@ -191,9 +191,12 @@ fn explain(problem: &Problem) -> (Reason, String) {
     match problem {
         Problem::Image { image, message } => (Reason::ImagePull, format!("image {image}: {message}")),
         Problem::Agent { message } => (Reason::AgentInstall, format!("installing the agent: {message}")),
-        Problem::Crash { exit_code, restarts, reason } => {
+        Problem::Crash { other, exit_code, restarts, reason } => {
+            let container = other
+                .as_ref()
+                .map_or_else(|| "the container".to_owned(), |name| format!("container {name:?}"));
             let message = format!(
-                "the container ended with exit status {exit_code} ({reason}), {restarts} restarts so far"
+                "{container} ended with exit status {exit_code} ({reason}), {restarts} restarts so far"
             );
             (Reason::CrashLoop, message)
         }

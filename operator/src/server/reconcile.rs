@@ -17,12 +17,11 @@ use crate::{cluster::CallFailed, context::Context, observed::Key};
 use act::{Stop, act, wake};
 use fetch::fetch;
 pub(crate) use memory::Memory;
-use memory::with_memory;
 
 /// Looks at the server at `key` once. Returns when to look again, if nothing happens before.
 pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<Option<Duration>, CallFailed> {
     let Some(server) = context.stores.servers.get(key) else {
-        with_memory(context, |memory| memory.remove(key));
+        context.with_memory(|memory| memory.remove(key));
         return Ok(None);
     };
     let snapshot = fetch(context, server).await?;
@@ -42,7 +41,7 @@ pub(crate) async fn reconcile(context: &Context, key: &Key) -> Result<Option<Dur
         Err(Stop::Taken) => return Ok(Some(Duration::ZERO)),
     };
     if failure != snapshot.failure {
-        with_memory(context, |memory| memory.entry(key.clone()).or_default().failure.clone_from(&failure));
+        context.with_memory(|memory| memory.entry(key.clone()).or_default().failure.clone_from(&failure));
         if failure.is_some() {
             // Said before the next attempt, which may be long in coming.
             let decision = decide(&Snapshot { failure, ..fetch_again(context, &snapshot).await? });

@@ -3,7 +3,7 @@
 use devplat_api::name::{self, ServerName};
 use serde_json::{Value, json};
 
-use super::manifest::metadata;
+use super::metadata::metadata;
 use crate::observed::ServerFacts;
 
 /// Where its own keys are mounted.

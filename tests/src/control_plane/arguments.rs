@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{Parts, access::KUBERNETES};
+use super::access::KUBERNETES;
 use crate::binaries;
 
 /// Controllers that delete objects.
@@ -21,6 +21,15 @@ const MAKING: [&str; 4] = [
     "serviceaccount-controller",
     "resourcequota-controller",
 ];
+
+/// The programs beside the API server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// Controllers that delete namespaces and owned objects. There are no pods.
+    Cleaning,
+    /// All except a kubelet: Deployments lead to pods, claims to volumes.
+    Everything,
+}
 
 /// The settings that all programs share.
 #[derive(Debug, Clone)]

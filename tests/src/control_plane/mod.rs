@@ -16,6 +16,7 @@ use kube::{
 use self::{access::Access, arguments::Arguments};
 pub use self::{
     access::{ADMINISTRATOR, Token},
+    arguments::Parts,
     nodes::{SILENT, STORAGE_CLASS},
 };
 use crate::{audit::Audit, binaries, folder::Folder, port, process::Process, waiting::until};
@@ -26,15 +27,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const ATTEMPTS: usize = 3;
 /// The message of a program whose port is taken.
 const TAKEN: &str = "address already in use";
-
-/// The programs beside the API server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parts {
-    /// Controllers that delete namespaces and owned objects. There are no pods.
-    Cleaning,
-    /// All except a kubelet: Deployments lead to pods, claims to volumes.
-    Everything,
-}
 
 /// A control plane. It stops when dropped, and with the test program.
 #[derive(Debug)]

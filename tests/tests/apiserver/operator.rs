@@ -21,6 +21,9 @@ pub(crate) const NAMESPACE: &str = "devserver-operator-system";
 /// Its ServiceAccount, and its Lease.
 pub(crate) const NAME: &str = "devserver-operator";
 
+/// Name of the platform.
+pub(crate) const PLATFORM: &str = "team-a";
+
 /// A running operator. Dropping it stops the operator as SIGTERM does.
 pub(crate) struct Operator {
     address: SocketAddr,
@@ -68,6 +71,7 @@ impl Operator {
             identity: identity.to_owned(),
             namespace: NAMESPACE.to_owned(),
             bastion_names: names.iter().map(|name| (*name).to_owned()).collect(),
+            platform: Some(PLATFORM.to_owned()),
             listen: address,
         };
         let (told, dying) = (shutdown.clone(), death.clone());

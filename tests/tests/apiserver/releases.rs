@@ -14,7 +14,16 @@ const PLATFORM: &str = "test";
 
 /// Renders the releases of the profile `kind`.
 pub(crate) fn rendered(platform: &str) -> Vec<Release> {
-    let sources = devplat_profile::Sources { shipped: Some("kind".to_owned()), ..Default::default() };
+    rendered_with(platform, &[])
+}
+
+/// Renders the releases of the profile `kind` with values of `--set`.
+pub(crate) fn rendered_with(platform: &str, sets: &[&str]) -> Vec<Release> {
+    let sources = devplat_profile::Sources {
+        shipped: Some("kind".to_owned()),
+        sets: sets.iter().map(|&set| set.to_owned()).collect(),
+        ..Default::default()
+    };
     let profile = devplat_profile::load(&sources).unwrap().profile;
     let name = platform.parse().unwrap();
     let image = |name: &str| format!("devplat.local/{name}");

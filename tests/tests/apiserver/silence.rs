@@ -20,8 +20,8 @@ use super::{
     operator::{Operator, defaults},
 };
 
-const FIRST: &str = "operator-a";
-const SECOND: &str = "operator-b";
+pub(crate) const FIRST: &str = "operator-a";
+pub(crate) const SECOND: &str = "operator-b";
 
 #[tokio::test]
 async fn restart_of_the_operator_writes_nothing() {
@@ -41,22 +41,7 @@ async fn resync_of_an_unchanged_cluster_writes_nothing() {
     let quiet = quiet().await;
     let operator = started(quiet.operator(FIRST)).await;
     let space = settled(&quiet, "silence-look", "sonja").await;
-    let before = looks(&operator, "DevServer").await.unwrap();
-    let begun = Timestamp::now();
-    // The creation or deletion of a flavor reconciles all servers.
-    let flavors = Api::<DevServerFlavor>::all(space.client.clone());
-    namespace::flavor(&space.client, "silence", json!({})).await;
-    flavors.delete("silence", &DeleteParams::default()).await.unwrap();
-    until("another look", PATIENCE, async || match looks(&operator, "DevServer").await? {
-        looks if looks > before => Ok(()),
-        looks => Err(format!("{looks} looks")),
-    })
-    .await
-    .unwrap();
-    idle(&operator).await;
-    let about_others: Vec<String> =
-        written(&quiet, begun).await.into_iter().filter(|line| !line.contains("devserverflavors")).collect();
-    assert_eq!(about_others, [""; 0]);
+    assert_eq!(resync(&quiet, &operator, &space.client, "silence").await, [""; 0]);
     operator.stop();
 }
 
@@ -66,12 +51,7 @@ async fn new_server_needs_seven_writes_or_six_with_its_own_flavor() {
     let operator = started(quiet.operator(FIRST)).await;
     let client = quiet.client().await;
     let nobodys = Namespace::on(client.clone(), "silence-new").await;
-    let users: Api<DevUser> = Api::all(client.clone());
-    make(&users, json!({"metadata": {"name": "sigrid"}, "spec": {}})).await;
-    becomes(&users, "sigrid", "to have a namespace", |user: &DevUser| {
-        user.status.as_ref().is_some_and(|status| status.namespace.is_some())
-    })
-    .await;
+    make_user(&client, "sigrid").await;
     let space = Namespace { client, name: "dev-sigrid".to_owned() };
     idle(&operator).await;
     let writes = server_made(&quiet, &operator, &space, "mydev", json!({})).await;
@@ -146,22 +126,46 @@ async fn server_made(
 async fn settled(quiet: &Quiet, name: &str, user: &str) -> Namespace {
     let space = Namespace::on(quiet.client().await, name).await;
     space.server("mydev", json!({})).await;
-    let users: Api<DevUser> = Api::all(space.client.clone());
-    make(&users, json!({"metadata": {"name": user}, "spec": {}})).await;
+    make_user(&space.client, user).await;
     space.ready("mydev").await;
-    becomes(&users, user, "to have a namespace", |user: &DevUser| {
-        user.status.as_ref().is_some_and(|status| status.namespace.is_some())
-    })
-    .await;
     space
 }
 
-async fn started(operator: Operator) -> Operator {
+/// Creates a user and waits for its namespace.
+pub(crate) async fn make_user(client: &Client, name: &str) {
+    let users: Api<DevUser> = Api::all(client.clone());
+    make(&users, json!({"metadata": {"name": name}, "spec": {}})).await;
+    becomes(&users, name, "to have a namespace", |user: &DevUser| {
+        user.status.as_ref().is_some_and(|status| status.namespace.is_some())
+    })
+    .await;
+}
+
+/// Has an idle operator reconcile all dev servers. Returns its writes, without those of the flavor `name`.
+pub(crate) async fn resync(quiet: &Quiet, operator: &Operator, client: &Client, name: &str) -> Vec<String> {
+    let before = looks(operator, "DevServer").await.unwrap();
+    let begun = Timestamp::now();
+    // The creation or deletion of a flavor reconciles all servers.
+    let flavors = Api::<DevServerFlavor>::all(client.clone());
+    namespace::flavor(client, name, json!({})).await;
+    flavors.delete(name, &DeleteParams::default()).await.unwrap();
+    until("another look", PATIENCE, async || match looks(operator, "DevServer").await? {
+        looks if looks > before => Ok(()),
+        looks => Err(format!("{looks} looks")),
+    })
+    .await
+    .unwrap();
+    idle(operator).await;
+    written(quiet, begun).await.into_iter().filter(|line| !line.contains("devserverflavors")).collect()
+}
+
+pub(crate) async fn started(operator: Operator) -> Operator {
     until("it to lead", PATIENCE, async || operator.leads().await).await.unwrap();
     operator
 }
 
-async fn looked_at_everything(operator: &Operator, space: &Namespace) {
+/// Waits until a new operator has reconciled everything.
+pub(crate) async fn looked_at_everything(operator: &Operator, space: &Namespace) {
     let there = [
         ("DevServer", count::<DevServer>(&space.client).await),
         ("DevServerFlavor", count::<DevServerFlavor>(&space.client).await),
@@ -180,7 +184,7 @@ async fn looked_at_everything(operator: &Operator, space: &Namespace) {
 }
 
 /// Waits until the operator's queue is empty.
-async fn idle(operator: &Operator) {
+pub(crate) async fn idle(operator: &Operator) {
     until("an empty queue", PATIENCE, async || {
         let depth = operator.metric("devplat_operator_queue_depth").await?;
         if depth.values().eq([&0]) { Ok(()) } else { Err(format!("{depth:?}")) }
@@ -199,8 +203,8 @@ async fn looks(operator: &Operator, kind: &str) -> Result<u64, String> {
     Ok(looks.get(&format!("{{kind=\"{kind}\"}}")).copied().unwrap_or_default())
 }
 
-/// Returns the writes of operators.
-async fn written(quiet: &Quiet, since: Timestamp) -> Vec<String> {
+/// Returns the writes of operators since a time.
+pub(crate) async fn written(quiet: &Quiet, since: Timestamp) -> Vec<String> {
     let writes = quiet.writes().await.into_iter().filter(|entry| entry.request_received_timestamp >= since);
     writes.map(|entry| entry.line()).collect()
 }

@@ -59,6 +59,16 @@ async fn server_gets_keys_signed_by_the_host_authority() {
 }
 
 #[tokio::test]
+async fn certificate_of_a_users_server_names_the_platform() {
+    let space = Namespace::new("dev-ssh-name").await;
+    space.server("mydev", json!({})).await;
+    space.ready("mydev").await;
+    let (certificate, _) = identity(&secret_of(&space).await);
+    let host = format!("mydev.ssh-name.{}", operator::PLATFORM);
+    vouch(&certificate, &public(&space.client).await.host, &host, NOW).unwrap();
+}
+
+#[tokio::test]
 async fn keys_deleted_before_the_pod_has_them_are_recreated() {
     let space = Namespace::new("ssh-keys-gone").await;
     let flavor = super::server::silent_flavor(&space).await;

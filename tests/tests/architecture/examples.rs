@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     circles::circles,
     manifest::Manifest,
-    modules::Crate,
+    modules::{Crate, starts},
     resolve::Resolver,
     table::{CRATES, Folder},
 };
@@ -124,6 +124,26 @@ fn path_attribute_and_inline_modules_are_followed() {
         ("elsewhere.rs", "use crate::b::c::C;"),
     ];
     assert_eq!(edges(&files), ["a -> b::c"]);
+}
+
+#[test]
+fn each_program_in_bin_is_a_tree_of_its_own() {
+    let files: BTreeMap<String, String> = [
+        ("lib.rs", "mod a;"),
+        ("a.rs", "pub struct A;"),
+        ("bin/one.rs", "fn main() {}"),
+        ("bin/two/main.rs", "mod b; fn main() {}"),
+        ("bin/two/b.rs", "pub struct B;"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()))
+    .into();
+    let shown = |start: &str| {
+        let tree = Crate::parse("member", start, &files)?;
+        let paths: Vec<&str> = tree.modules.iter().map(|module| module.path.as_str()).collect();
+        Some(format!("{start}: {}", paths.join(" ")))
+    };
+    let trees: Vec<String> = starts(&files).filter_map(shown).collect();
+    assert_eq!(trees, ["lib.rs: crate crate::a", "bin/one.rs: crate", "bin/two/main.rs: crate crate::b"]);
 }
 
 #[test]

@@ -33,6 +33,15 @@ pub(crate) struct Module {
     pub(crate) exported: Vec<Used>,
 }
 
+/// The files that trees of modules begin in, as Cargo finds them: of the library, and of the programs.
+pub(crate) fn starts(files: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+    let begins_program = |file: &&str| {
+        let in_bin = file.strip_prefix("bin/").map(|rest| rest.split_once('/'));
+        matches!(in_bin, Some(None | Some((_, "main.rs"))))
+    };
+    ["lib.rs", "main.rs"].into_iter().chain(files.keys().map(String::as_str).filter(begins_program))
+}
+
 /// The state of parsing one crate.
 struct Parser<'a> {
     member: &'a str,
@@ -43,14 +52,16 @@ struct Parser<'a> {
 }
 
 impl Crate {
-    /// Parses the tree that begins in the file `start` of `files`, which are those of the folder `src` of `member`.
+    /// Parses the tree that begins in the file `start` of `files`, which are those of the folder `src` of `member`. Files
+    /// that only a macro declares belong to the library, or to `main.rs` where there is none.
     /// `None` if there is no such file.
     pub(crate) fn parse(member: &str, start: &str, files: &BTreeMap<String, String>) -> Option<Self> {
         files.get(start)?;
         let mut parser = Parser { member, files, modules: Vec::new(), reached: BTreeSet::new() };
         parser.reached.extend(["lib.rs".to_owned(), "main.rs".to_owned()]);
-        parser.file(start, "crate", None, "");
-        if start == "lib.rs" || !files.contains_key("lib.rs") {
+        let folder = start.rsplit_once('/').map_or_else(String::new, |(folder, _)| format!("{folder}/"));
+        parser.file(start, "crate", None, &folder);
+        if start == "lib.rs" || (start == "main.rs" && !files.contains_key("lib.rs")) {
             parser.modules_of_macros();
         }
         Some(Self { modules: parser.modules })

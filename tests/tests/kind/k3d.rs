@@ -45,9 +45,9 @@ ls -A ~/.config 2>/dev/null && exit 1
 const SHORTER_LINES: &str = r#"
 devplat ssh-config --yes
 ssh() { command ssh -F ~/.ssh/config -o BatchMode=yes "$@"; }
-[[ $(ssh -G mydev.dev-demo) == *"proxyjump demo@$DEVPLAT_NAME"* ]]
-ssh mydev.dev-demo true
-[[ $(ssh mydev.dev-demo 'echo $DEVSERVER_NAME') == mydev ]]
+[[ $(ssh -G "mydev.demo.$DEVPLAT_NAME") == *"proxyjump demo@$DEVPLAT_NAME"* ]]
+ssh "mydev.demo.$DEVPLAT_NAME" true
+[[ $(ssh "mydev.demo.$DEVPLAT_NAME" 'echo $DEVSERVER_NAME') == mydev ]]
 [[ $(ssh "demo+mydev@$DEVPLAT_NAME" 'echo $DEVSERVER_NAME') == mydev ]]
 [[ $(ssh -G mine) == *"hostname mine.example"* ]]
 "#;

@@ -11,6 +11,7 @@ use devplat_tests::{
     platform::Platform,
 };
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::{
     input::{error_in, said},
@@ -136,8 +137,15 @@ fn interrupt_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Resul
     // The bastion would be ready after 40 s.
     let ended = running.wait(Duration::from_secs(30))?.expect(4)?;
     ensure!(ended.stderr.contains("dev server for the proof: delete done"), "{}", ended.stderr);
-    let left = platform.kubectl(&["get", "devservers,devusers", "-A", "-o", "name"])?;
-    ensure!(!left.contains("devplat-proof"), "{left}");
+    // The run has not waited until they are gone.
+    let listed = platform.kubectl(&["get", "devservers,devusers", "-A", "-o", "json"])?;
+    let listed: Value = serde_json::from_str(&listed)?;
+    let stays = |object: &&Value| {
+        let metadata = &object["metadata"];
+        metadata["name"] == "devplat-proof" && metadata["deletionTimestamp"].is_null()
+    };
+    let left: Vec<&Value> = listed["items"].as_array().into_iter().flatten().filter(stays).collect();
+    ensure!(left.is_empty(), "{left:#?}");
     Ok(())
 }
 

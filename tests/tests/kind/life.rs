@@ -238,7 +238,7 @@ pub(crate) fn stopped_node_is_started_and_homes_are_kept() -> Result<()> {
 
 /// With control groups v1, runc freezes a container for a moment while it creates it. If the node is stopped in that
 /// moment, the container stays frozen, and the node cannot end until the container is thawed manually.
-fn containers_are_made(platform: &Platform) -> Result<()> {
+pub(crate) fn containers_are_made(platform: &Platform) -> Result<()> {
     let ready = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
     until("every pod to be ready", Duration::from_mins(2), || {
         let pods = platform.kubectl(&["get", "pods", "--all-namespaces", "--output", ready])?;
@@ -300,7 +300,7 @@ pub(crate) fn status(platform: &Platform) -> Result<Value> {
     Ok(serde_json::from_str(&said)?)
 }
 
-fn example(platform: &Platform) -> Result<String> {
+pub(crate) fn example(platform: &Platform) -> Result<String> {
     let file = platform.home().join("example.yaml");
     fs::write(&file, platform.run(&["render", "example"])?.expect(0)?.stdout)?;
     Ok(file.display().to_string())

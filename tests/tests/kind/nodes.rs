@@ -7,6 +7,7 @@ use devplat_tests::platform::Platform;
 use serde_json::Value;
 
 use crate::{
+    expiry::expired_certificates_are_renewed_and_homes_are_kept,
     killed::{destroyed, nothing_is_left},
     lane::docker_changes,
     life::status,
@@ -54,6 +55,7 @@ pub(crate) fn cluster_has_the_nodes_of_the_users_file_and_of_the_profile() -> Re
     }
     registry_beside_the_nodes_is_used_instead(platform)?;
     dropped_registry_leaves_no_trace_in_the_nodes(platform)?;
+    expired_certificates_are_renewed_and_homes_are_kept(platform)?;
     destroyed(platform)?;
     nothing_is_left(platform)
 }

@@ -32,7 +32,8 @@ pub(crate) struct Subject<'a> {
     kubectl: &'a [&'a str],
     /// After a kill in a step with an odd number of letters, the journal is deleted, or else kept; if this is set, the
     /// reverse. kind has one half, k3d and the existing cluster have the other, so that each sort of step is killed
-    /// with and without the journal.
+    /// with and without the journal. That is enough, because no finder and no comparison reads the journal: it only
+    /// tells people what was under way.
     reversed: bool,
     /// Steps that no other subject has. They are killed twice, with and without the journal.
     twice: &'a [&'a str],

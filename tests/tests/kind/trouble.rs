@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     existing::{added, kubectl, objects},
+    expiry::stopped_server_of_k3s_has_expired,
     killed::{destroyed, nothing_is_left},
     lane::{docker_changes, docker_is_mine},
     life::status,
@@ -125,6 +126,7 @@ fn port_of_a_stopped_node_is_taken(platform: &Platform) -> Result<()> {
         bindings.get("6443/tcp").or_else(|| bindings.get("6443")).context("no port of the API server")?;
     let port: u16 = api[0]["HostPort"].as_str().context("no port of this machine")?.parse()?;
     platform.docker(&["stop", &node])?;
+    stopped_server_of_k3s_has_expired(platform, &node)?;
     let taken = TcpListener::bind(("127.0.0.1", port))?;
     let refused = platform.run(&["up", "--yes"])?.expect(3)?.stderr;
     let why = format!("cannot start container {node}: port 127.0.0.1:{port} of this machine is taken by ");
@@ -189,7 +191,7 @@ fn nothing_to_change(said: &str) -> Result<()> {
 }
 
 /// Signs in with the command line of `devplat status`.
-fn signs_in(platform: &Platform) -> Result<()> {
+pub(crate) fn signs_in(platform: &Platform) -> Result<()> {
     let status = status(platform)?;
     ensure!(status["ready"] == true, "{status:#}");
     let line = status["ssh"].as_str().context("no line that signs in")?;

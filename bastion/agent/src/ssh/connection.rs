@@ -33,7 +33,7 @@ use super::{
 use crate::{
     account::{Account, Circumstances, may_set},
     activity::Counted,
-    init::say,
+    log::say,
     terminal::{Size, Terminal},
 };
 

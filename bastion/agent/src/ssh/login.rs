@@ -10,7 +10,7 @@ use devplat_keys::{
     Admission, AuthorizedKeys, Certificate, Permissions, PublicKey, Refusal, Revocations, admit,
 };
 
-use super::{Error, read};
+use super::keys::{Error, read};
 
 /// Longest file of keys that is read: some thousand keys.
 const KEYS_MAX: u64 = 1 << 20;

@@ -3,6 +3,7 @@
 
 mod connection;
 mod forward;
+mod keys;
 mod lines;
 mod login;
 mod program;
@@ -10,10 +11,10 @@ mod pump;
 mod session;
 mod sftp;
 mod signal;
+mod site;
 
 use std::{
     convert::Infallible,
-    io,
     net::{Shutdown, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -31,15 +32,14 @@ use tokio::{
     sync::Semaphore,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
-use self::{connection::Connection, login::Door};
-use crate::{
-    activity::Activity,
-    children::Children,
-    front::{Readiness, bind},
-    init::say,
+pub(crate) use self::site::Site;
+use self::{
+    connection::Connection,
+    keys::{Error, read},
+    login::Door,
 };
+use crate::{listener::bind, log::say, readiness::Readiness};
 
 /// What the server calls itself.
 const NAME: &str = "SSH-2.0-devplat-agent";
@@ -60,45 +60,6 @@ pub(crate) struct Settings {
     pub(crate) listen: SocketAddr,
     /// How long a client gets to log in.
     pub(crate) login_grace: Duration,
-}
-
-/// What all connections share.
-pub(crate) struct Site {
-    /// All processes.
-    pub(crate) children: Arc<Children>,
-    /// What is told to the operator.
-    pub(crate) activity: Arc<Activity>,
-    /// Ends all connections.
-    pub(crate) end: CancellationToken,
-}
-
-/// Why SSH does not answer.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    /// A file is not there.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
-    /// A file does not hold what it should.
-    #[error("{} holds no key: {source}", path.display())]
-    Key {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        source: russh::keys::ssh_key::Error,
-    },
-    /// The port is taken.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// What the operating system says.
-        source: io::Error,
-    },
 }
 
 /// Accepts connections until it cannot begin to; a connection that fails is its own matter.
@@ -187,12 +148,4 @@ fn config(dir: &std::path::Path) -> Result<Arc<Config>, Error> {
     let (path, text) = read(dir, "host_key-cert.pub")?;
     let certificate = Certificate::from_openssh(&text).map_err(|source| Error::Key { path, source })?;
     Ok(devplat_transport::server(NAME, key, Some(certificate)))
-}
-
-fn read(dir: &std::path::Path, name: &str) -> Result<(PathBuf, String), Error> {
-    let path = dir.join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok((path, text)),
-        Err(source) => Err(Error::Read { path, source }),
-    }
 }

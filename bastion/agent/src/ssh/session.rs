@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     account::{Account, Circumstances},
-    init::say,
+    log::say,
     terminal::{Terminal, resize},
 };
 

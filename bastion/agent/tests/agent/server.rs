@@ -69,7 +69,7 @@ impl Server {
         for name in ["ssh", "keys", "home"] {
             fs::create_dir(at(name)).unwrap();
         }
-        let identity = hosts().server(NAMESPACE, NAME);
+        let identity = hosts().server(NAMESPACE, NAME, None);
         fs::write(at("ssh/host_key"), identity.key_text()).unwrap();
         fs::write(at("ssh/host_key-cert.pub"), identity.certificate_text()).unwrap();
         let authority = sessions().public_key().to_openssh().unwrap();

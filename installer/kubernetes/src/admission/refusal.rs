@@ -110,7 +110,8 @@ impl AdmissionRefusal {
 }
 
 /// The keys of a profile with requests and limits.
-const RESOURCES: &str = "operator.resources, bastion.resources, or resources of the flavor";
+const RESOURCES: &str =
+    "operator.resources, bastion.resources, bastion.devctlResources, or resources of the flavor";
 
 /// A webhook that cannot answer, or may not, and that fails the calls that it does not answer (`failurePolicy: Fail`).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -107,7 +107,7 @@ impl Call {
     }
 
     /// Returns the error of this call.
-    pub(crate) fn failed(&self, class: Class) -> CallError {
+    pub(crate) fn error(&self, class: Class) -> CallError {
         CallError { what: self.to_string(), object: Some(self.object.clone()), class: Box::new(class) }
     }
 }

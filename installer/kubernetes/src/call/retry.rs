@@ -98,7 +98,7 @@ impl ApiServer<'_> {
             return self.repeat(call, new, attempt).await;
         }
         let text = call.to_string();
-        let unrecorded = |error| call.failed(Class::Other(error));
+        let unrecorded = |error| call.error(Class::Other(error));
         self.pace.calling(&text).map_err(unrecorded)?;
         let outcome = self.repeat(call, new, attempt).await;
         let failure = match &outcome {
@@ -140,13 +140,13 @@ impl ApiServer<'_> {
                 // first attempt has taken too long.
                 let over = start.elapsed() >= self.patience(&class, new);
                 if suspected || over || refusal.is_certain() {
-                    return Err(call.failed(Class::Admission(Box::new(refusal))).into());
+                    return Err(call.error(Class::Admission(Box::new(refusal))).into());
                 }
                 suspected = true;
                 pause = pause.max(SUSPECTED_PAUSE);
             }
             if start.elapsed() >= self.patience(&class, new) {
-                return Err(call.failed(class).into());
+                return Err(call.error(class).into());
             }
             if start.elapsed() >= REPORTED_AFTER {
                 reporter.report(Waiting {
@@ -191,8 +191,8 @@ pub(crate) async fn bounded<T>(
     attempt: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, CallError> {
     match tokio::time::timeout(patience, Box::pin(attempt)).await {
-        Ok(outcome) => outcome.map_err(|error| call.failed(classify(error))),
-        Err(_) => Err(call.failed(slow(patience))),
+        Ok(outcome) => outcome.map_err(|error| call.error(classify(error))),
+        Err(_) => Err(call.error(slow(patience))),
     }
 }
 

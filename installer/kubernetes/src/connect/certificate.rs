@@ -1,11 +1,11 @@
 //! Certificates of a kubeconfig: read from data or file, and checked before any call, because an API server answers an
 //! expired certificate with the same 401 as any other bad credential.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc, time::SystemTime};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::jiff::Timestamp;
-use kube::config::{AuthInfo, Cluster};
+use kube::config::{AuthInfo, Cluster, Kubeconfig};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use secrecy::ExposeSecret;
 use x509_cert::{Certificate, certificate::Version, der::Decode};
@@ -81,6 +81,25 @@ pub(super) fn check(pem: &[u8], now: Timestamp) -> Result<(), CredentialError> {
     }
 }
 
+/// Returns the end of the validity of a certificate: the first one in a PEM file, or the one of the first user in a
+/// kubeconfig. Returns `None` for a text without a readable certificate.
+pub fn certificate_end(text: &[u8]) -> Option<SystemTime> {
+    let der = first_in(text).or_else(|| first_in(&of_first_user(text)?))?;
+    let certificate = Certificate::from_der(&der).ok()?;
+    let end = certificate.tbs_certificate().validity().not_after.to_unix_duration();
+    SystemTime::UNIX_EPOCH.checked_add(end)
+}
+
+fn first_in(pem: &[u8]) -> Option<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem).next()?.ok()
+}
+
+fn of_first_user(text: &[u8]) -> Option<Vec<u8>> {
+    let kubeconfig = Kubeconfig::from_yaml(std::str::from_utf8(text).ok()?).ok()?;
+    let user = kubeconfig.auth_infos.first()?.auth_info.as_ref()?;
+    load(CLIENT, user.client_certificate_data.as_deref(), None).ok()?
+}
+
 /// Reads data in base64, or else the file, as kubectl does.
 fn load(
     part: &'static str,
@@ -125,6 +144,22 @@ mod tests {
     #[test]
     fn valid_certificate_passes() {
         check(include_bytes!("testdata/valid.pem"), "2030-01-01T00:00:00Z".parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn end_of_a_certificate_is_read_from_a_file_and_from_a_kubeconfig() {
+        let pem = include_bytes!("testdata/expired.pem");
+        let kubeconfig = format!(
+            "apiVersion: v1\nkind: Config\nusers: [{{name: a, user: {{client-certificate-data: {}}}}}]\n",
+            STANDARD.encode(pem)
+        );
+        let end: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+        for text in [pem.as_slice(), kubeconfig.as_bytes()] {
+            assert_eq!(certificate_end(text), Some(SystemTime::from(end)));
+        }
+        for text in ["", "a: [", "{\"platform\": \"a\"}", "-----BEGIN CERTIFICATE-----\nAA==\n"] {
+            assert_eq!(certificate_end(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+pub use certificate::certificate_end;
 pub use credential::{ClientCertificate, CredentialError, Token, TokenSource};
 use futures::future::BoxFuture;
 use http::Uri;

@@ -41,8 +41,17 @@ pub async fn clear(
     operator: Operator,
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
-    let proof = Proof::new(client, platform, pace);
-    match proof.clear(operator).await {
+    unless_foreign(Proof::new(client, platform, pace).clear(operator).await)
+}
+
+/// Deletes the objects of an earlier proof as [`clear`] does, without a wait until they are gone.
+pub async fn remove(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
+    unless_foreign(Proof::new(client, platform, pace).remove().await)
+}
+
+/// Returns the outcome of a deletion, which succeeds if the objects are not ours.
+fn unless_foreign(outcome: Result<(), ProofError>) -> Result<(), ProofError> {
+    match outcome {
         Err(ProofError::Foreign(_)) => Ok(()),
         outcome => outcome,
     }
@@ -161,6 +170,33 @@ mod tests {
 
     use super::*;
     use crate::{Steady, call::tests::client, release};
+
+    /// The operator has released neither the server nor the user, so a wait would not end.
+    #[tokio::test]
+    async fn removal_makes_the_calls_and_does_not_wait() {
+        let calls: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&calls);
+        let client = client(move |request| {
+            let (method, path) = (request.method().as_str(), request.uri().path());
+            seen.lock().unwrap().push(format!("{method} {path}"));
+            match method {
+                "GET" => {
+                    let metadata = json!({"name": NAME, "labels": release::labels("a")});
+                    let kind = "PartialObjectMetadata";
+                    (200, json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": metadata}))
+                }
+                _ => (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 200})),
+            }
+        });
+        remove(&client, "a", &Steady).await.unwrap();
+        let server = "/apis/apps.devservers.io/v1/namespaces/dev-devplat-proof/devservers/devplat-proof";
+        let user = "/apis/apps.devservers.io/v1/devusers/devplat-proof";
+        let expected = [server, user].map(|path| [format!("GET {path}"), format!("DELETE {path}")]);
+        assert_eq!(*calls.lock().unwrap(), expected.concat());
+        calls.lock().unwrap().clear();
+        remove(&client, "other", &Steady).await.unwrap();
+        assert_eq!(*calls.lock().unwrap(), [format!("GET {server}")], "it is not ours");
+    }
 
     #[tokio::test]
     async fn record_of_the_last_proof_is_deleted_before_anything_else() {

@@ -55,7 +55,7 @@ impl Proof<'_> {
         server.metadata.finalizers = Some(vec![name::SERVER_FINALIZER.to_owned()]);
         let call = Call::new(Verb::Create, &server_ref()).with_labels(server.labels());
         let call = Call { on_behalf: Some(NAME), ..call };
-        let body = serde_json::to_vec(&server).map_err(|error| call.failed(Class::Other(Box::new(error))))?;
+        let body = serde_json::to_vec(&server).map_err(|error| call.error(Class::Other(Box::new(error))))?;
         let attempt = || async {
             let request = self.as_user(&body).map_err(kube::Error::BuildRequest)?;
             match self.server.client.request::<DevServer>(request).await.map(|_| ()) {

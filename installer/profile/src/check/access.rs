@@ -31,6 +31,7 @@ impl Check<'_> {
         let document::Bastion {
             replicas,
             resources,
+            devctl_resources,
             exposure,
             node_port,
             host_names,
@@ -40,6 +41,7 @@ impl Check<'_> {
         } = bastion;
         let section = KeyPath::known("bastion");
         self.resources(&section.key("resources"), &resources);
+        self.resources(&section.key("devctlResources"), &devctl_resources);
         self.host_names(&section.key("hostNames"), &host_names);
         let user_authorities = self.keys(&section.key("userAuthorities"), user_authorities, AUTHORITIES);
         let user_revocations = self.revocations(&section.key("userRevocations"), user_revocations);
@@ -60,6 +62,7 @@ impl Check<'_> {
         Some(Bastion {
             replicas,
             resources,
+            devctl_resources,
             exposure,
             host_names,
             user_authorities,
@@ -76,7 +79,7 @@ impl Check<'_> {
         let (first, last) = (range.start(), range.end());
         let mut what = format!("{path}: {port} is outside {first} to {last}, the node ports of Kubernetes");
         if let Some(on_host) = on_host {
-            what = format!("{what}; {on_host} is the port of this host");
+            what = format!("{what}; {on_host} is the port of this machine");
         }
         self.wrong_at(path, what);
     }

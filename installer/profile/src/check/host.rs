@@ -1,4 +1,4 @@
-//! The ports, the addresses and the network range that a local cluster takes of this host.
+//! The ports, the addresses and the network range that a local cluster takes of this machine.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -19,7 +19,7 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// The most port mappings of a cluster.
 const MAPPINGS: usize = 100;
 
-/// The values of a section that are about this host.
+/// The values of a section that are about this machine.
 pub(super) struct HostValues {
     pub(super) api_server_port: Option<u16>,
     pub(super) ssh_port: Option<u16>,
@@ -27,7 +27,7 @@ pub(super) struct HostValues {
     pub(super) port_mappings: Option<Vec<document::PortMapping>>,
 }
 
-/// Ports of this host that lead into a cluster.
+/// Ports of this machine that lead into a cluster.
 pub(super) struct Ports {
     pub(super) api_server: Option<u16>,
     pub(super) ssh: Option<u16>,
@@ -38,7 +38,7 @@ pub(super) struct Ports {
 /// The ports of nodes that a Service can have.
 pub(super) struct NodePorts {
     pub(super) range: RangeInclusive<u16>,
-    /// The value with the port of this host that leads to the bastion's node port, in a cluster of devplat's.
+    /// The value with the port of this machine that leads to the bastion's node port, in a cluster of devplat's.
     pub(super) on_host: Option<KeyPath>,
 }
 
@@ -109,7 +109,7 @@ impl Check<'_> {
         Some(Ports { api_server, ssh, ssh_address, mappings: checked })
     }
 
-    /// Reads an address of this host; loopback if there is none.
+    /// Reads an address of this machine; loopback if there is none.
     fn address(&mut self, path: &KeyPath, text: Option<String>) -> Option<IpAddr> {
         let Some(text) = text else { return Some(LOOPBACK) };
         let Ok(address) = text.parse::<IpAddr>() else {

@@ -26,25 +26,25 @@ pub(crate) struct Cluster {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Kind {
-    /// Image of the nodes: a reference, or `auto` for one built on this host if there is one and kind's own if not.
+    /// Image of the nodes: a reference, or `auto` for one built on this machine if there is one and kind's own if not.
     #[serde(default)]
     pub(crate) node_image: Option<String>,
     /// How many worker nodes there are beside the control plane; 0 if missing.
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     pub(crate) workers: Option<u16>,
-    /// Port of the API server on this host; 0 takes a free one.
+    /// Port of the API server on this machine; 0 takes a free one.
     #[serde(default)]
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) api_server_port: Option<u16>,
-    /// Port of this host that leads to the bastion; 0 takes a free one.
+    /// Port of this machine that leads to the bastion; 0 takes a free one.
     #[serde(default)]
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) ssh_port: Option<u16>,
-    /// IP address of this host with that port; 127.0.0.1 if missing.
+    /// IP address of this machine with that port; 127.0.0.1 if missing.
     #[serde(default)]
     pub(crate) ssh_address: Option<String>,
-    /// More ports of this host that lead to ports of the control-plane node.
+    /// More ports of this machine that lead to ports of the control-plane node.
     #[serde(default)]
     pub(crate) port_mappings: Option<Vec<PortMapping>>,
     /// IPv4 range of the Docker network, /16 or smaller, such as 172.30.0.0/16; Docker chooses one if missing.
@@ -73,18 +73,18 @@ pub(crate) struct K3d {
     #[serde(default)]
     #[schemars(range(min = 0, max = 20))]
     pub(crate) agents: Option<u16>,
-    /// Port of the API server on this host; 0 takes a free one.
+    /// Port of the API server on this machine; 0 takes a free one.
     #[serde(default)]
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) api_server_port: Option<u16>,
-    /// Port of this host that leads to the bastion; 0 takes a free one.
+    /// Port of this machine that leads to the bastion; 0 takes a free one.
     #[serde(default)]
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) ssh_port: Option<u16>,
-    /// IP address of this host with that port; 127.0.0.1 if missing.
+    /// IP address of this machine with that port; 127.0.0.1 if missing.
     #[serde(default)]
     pub(crate) ssh_address: Option<String>,
-    /// More ports of this host that lead to ports of the first server node.
+    /// More ports of this machine that lead to ports of the first server node.
     #[serde(default)]
     pub(crate) port_mappings: Option<Vec<PortMapping>>,
     /// IPv4 range of the Docker network, /16 or smaller, such as 172.30.0.0/16; Docker chooses one if missing.
@@ -95,17 +95,17 @@ pub(crate) struct K3d {
     pub(crate) config_file: Option<String>,
 }
 
-/// A port of this host that leads to a port of a node.
+/// A port of this machine that leads to a port of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PortMapping {
-    /// Port of this host.
+    /// Port of this machine.
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) host_port: u16,
     /// Port of the node.
     #[schemars(range(min = 1, max = 65535))]
     pub(crate) node_port: u16,
-    /// IP address of this host with that port; 127.0.0.1 if missing.
+    /// IP address of this machine with that port; 127.0.0.1 if missing.
     #[serde(default)]
     pub(crate) listen_address: Option<String>,
 }

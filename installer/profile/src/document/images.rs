@@ -33,7 +33,7 @@ pub(crate) enum Delivery {
     /// devplat's own, and devplat decides by what it finds in an existing cluster.
     #[default]
     Auto,
-    /// Imported into the nodes of a cluster on this host.
+    /// Imported into the nodes of a cluster on this machine.
     Nodes,
     /// Pushed to a registry that the nodes pull from.
     Registry,
@@ -46,7 +46,7 @@ pub(crate) struct LocalRegistry {
     /// Its image: a reference, or `auto` for one that devplat has chosen.
     #[serde(default)]
     pub(crate) image: Option<String>,
-    /// Its port on this host; 0 takes a free one.
+    /// Its port on this machine; 0 takes a free one.
     #[serde(default)]
     #[schemars(range(min = 0, max = 65535))]
     pub(crate) port: Option<u16>,

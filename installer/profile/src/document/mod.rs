@@ -63,8 +63,10 @@ pub(crate) struct Bastion {
     /// How many replicas run.
     #[schemars(range(min = 1, max = 20))]
     pub(crate) replicas: u16,
-    /// Requests and limits of each of its two containers.
+    /// Requests and limits of its container for SSH, in each replica.
     pub(crate) resources: FlavorResources,
+    /// Requests and limits of its container for devctl, in each replica.
+    pub(crate) devctl_resources: FlavorResources,
     /// How it is reached from outside the cluster.
     pub(crate) exposure: ExposureKind,
     /// With exposure nodePort: the port of every node; 30000 to 32767 unless the cluster has another range.
@@ -90,7 +92,7 @@ pub(crate) struct Bastion {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum ExposureKind {
-    /// A port of every node; with providers kind and k3d, also a port of this host.
+    /// A port of every node; with providers kind and k3d, also a port of this machine.
     NodePort,
     /// A load balancer of the cluster's cloud.
     LoadBalancer,
@@ -111,7 +113,7 @@ pub(crate) struct User {
     /// Groups that the user is in.
     #[serde(default)]
     pub(crate) groups: Vec<String>,
-    /// Whether `devplat up` also generates a key for this user on this host, to try the platform out.
+    /// Whether `devplat up` also generates a key for this user on this machine, to try the platform out.
     #[serde(default)]
     pub(crate) generate_key: bool,
 }
@@ -120,7 +122,7 @@ pub(crate) struct User {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DevServers {
-    /// Image of servers that name none: a reference, `debian` for one built from this host's Debian packages, or `auto`
+    /// Image of servers that name none: a reference, `debian` for one built from this machine's Debian packages, or `auto`
     /// for the reference in `autoImage` if its registry can be reached and `debian` if not.
     pub(crate) image: String,
     /// The reference that `auto` uses if its registry can be reached.

@@ -50,7 +50,7 @@ impl Cluster {
         Origin::Created(LocalCluster { provider, ssh_port, subnet, config_file, delivery })
     }
 
-    /// Returns the cluster that devplat creates on this host, or `None` for an existing cluster.
+    /// Returns the cluster that devplat creates on this machine, or `None` for an existing cluster.
     pub fn local(&self) -> Option<LocalCluster<'_>> {
         match self.origin() {
             Origin::Created(local) => Some(local),
@@ -62,18 +62,18 @@ impl Cluster {
 /// The origin of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin<'a> {
-    /// devplat creates it on this host.
+    /// devplat creates it on this machine.
     Created(LocalCluster<'a>),
     /// It exists already.
     Existing(&'a ExistingCluster),
 }
 
-/// The values that all clusters on this host have.
+/// The values that all clusters on this machine have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalCluster<'a> {
     /// The program that creates the cluster.
     pub provider: LocalProvider,
-    /// Port of this host that leads to the bastion; a free one if missing.
+    /// Port of this machine that leads to the bastion; a free one if missing.
     pub ssh_port: Option<u16>,
     /// Address range of the Docker network; Docker chooses one if missing.
     pub subnet: Option<Ipv4Net>,
@@ -83,7 +83,7 @@ pub struct LocalCluster<'a> {
     pub delivery: &'a LocalDelivery,
 }
 
-/// A program that creates clusters on this host.
+/// A program that creates clusters on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LocalProvider {
     /// kind.
@@ -107,9 +107,9 @@ impl LocalProvider {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Provider {
-    /// devplat, with kind, on this host.
+    /// devplat, with kind, on this machine.
     Kind,
-    /// devplat, with k3d, on this host.
+    /// devplat, with k3d, on this machine.
     K3d,
     /// The cluster exists already.
     Existing,
@@ -140,13 +140,13 @@ pub struct KindCluster {
     pub node_image: NodeImage,
     /// How many worker nodes there are beside the control plane; 0 to 20.
     pub workers: u16,
-    /// Port of the API server on this host; a free one if missing.
+    /// Port of the API server on this machine; a free one if missing.
     pub api_server_port: Option<u16>,
-    /// Port of this host that leads to the bastion; a free one if missing.
+    /// Port of this machine that leads to the bastion; a free one if missing.
     pub ssh_port: Option<u16>,
-    /// Address of this host with that port.
+    /// Address of this machine with that port.
     pub ssh_address: IpAddr,
-    /// More ports of this host that lead to the control-plane node, sorted by port of this host.
+    /// More ports of this machine that lead to the control-plane node, sorted by port of this machine.
     pub port_mappings: Vec<PortMapping>,
     /// Address range of the Docker network; Docker chooses one if missing.
     pub subnet: Option<Ipv4Net>,
@@ -166,13 +166,13 @@ pub struct K3dCluster {
     pub servers: u16,
     /// How many agent nodes there are; 0 to 20.
     pub agents: u16,
-    /// Port of the API server on this host; a free one if missing.
+    /// Port of the API server on this machine; a free one if missing.
     pub api_server_port: Option<u16>,
-    /// Port of this host that leads to the bastion; a free one if missing.
+    /// Port of this machine that leads to the bastion; a free one if missing.
     pub ssh_port: Option<u16>,
-    /// Address of this host with that port.
+    /// Address of this machine with that port.
     pub ssh_address: IpAddr,
-    /// More ports of this host that lead to the first server node, sorted by port of this host.
+    /// More ports of this machine that lead to the first server node, sorted by port of this machine.
     pub port_mappings: Vec<PortMapping>,
     /// Address range of the Docker network; Docker chooses one if missing.
     pub subnet: Option<Ipv4Net>,
@@ -192,14 +192,14 @@ pub struct ExistingCluster {
     pub delivery: ExistingDelivery,
 }
 
-/// A port of this host that leads to a port of a node.
+/// A port of this machine that leads to a port of a node.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PortMapping {
-    /// Port of this host.
+    /// Port of this machine.
     pub host_port: u16,
     /// Port of the node.
     pub node_port: u16,
-    /// Address of this host with that port.
+    /// Address of this machine with that port.
     pub listen_address: IpAddr,
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::image::NodeImage;
 
-/// How images get to the nodes of a cluster that devplat creates on this host.
+/// How images get to the nodes of a cluster that devplat creates on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LocalDelivery {
@@ -22,7 +22,7 @@ pub enum LocalDelivery {
 pub enum ExistingDelivery {
     /// Decided by facts of the cluster, such as an announced registry.
     Auto,
-    /// Imported into every node, which has to be a container on this host.
+    /// Imported into every node, which has to be a container on this machine.
     Nodes,
     /// Through a registry.
     Registry(RemoteRegistry),
@@ -34,7 +34,7 @@ pub enum ExistingDelivery {
 pub struct LocalRegistry {
     /// Its image.
     pub image: NodeImage,
-    /// Its port on this host; a free one if missing.
+    /// Its port on this machine; a free one if missing.
     pub host_port: Option<u16>,
 }
 

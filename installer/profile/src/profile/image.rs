@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The image of a container that devplat runs on this host.
+/// The image of a container that devplat runs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum NodeImage {

@@ -54,8 +54,10 @@ pub struct OperatorSize {
 pub struct Bastion {
     /// How many replicas run.
     pub replicas: u16,
-    /// Requests and limits of each of its two containers.
+    /// Requests and limits of its container for SSH, in each replica.
     pub resources: FlavorResources,
+    /// Requests and limits of its container for devctl, in each replica.
+    pub devctl_resources: FlavorResources,
     /// How it is reached from outside the cluster.
     pub exposure: Exposure,
     /// Names and addresses that developers type after the `@`.
@@ -90,7 +92,7 @@ pub struct User {
     pub ssh_keys: Vec<String>,
     /// Groups that the user is in.
     pub groups: Vec<String>,
-    /// Whether `devplat up` also generates a key on this host.
+    /// Whether `devplat up` also generates a key on this machine.
     pub generate_key: bool,
 }
 
@@ -116,7 +118,7 @@ pub struct DevServers {
 pub enum DevServerImage {
     /// This reference if its registry can be reached, [`DevServerImage::Debian`] if not.
     Auto(String),
-    /// An image built from this host's Debian packages.
+    /// An image built from this machine's Debian packages.
     Debian,
     /// This reference.
     Reference(String),

@@ -57,7 +57,7 @@ fn node_port_of_a_new_cluster_is_in_the_range_of_kubernetes() {
                 mistake(provider, &[&format!("bastion.nodePort={port}")]),
                 format!(
                     "bastion.nodePort: {port} is outside 30000 to 32767, the node ports of Kubernetes; \
-                     cluster.{provider}.sshPort is the port of this host"
+                     cluster.{provider}.sshPort is the port of this machine"
                 )
             );
         }
@@ -156,6 +156,10 @@ fn amounts_have_bounds_and_known_resources() {
         (
             "bastion.resources.limits.cpu=0".to_owned(),
             "bastion.resources.limits.cpu: 0 is outside 1m to 4096".to_owned(),
+        ),
+        (
+            "bastion.devctlResources.limits.memory=1".to_owned(),
+            "bastion.devctlResources.limits.memory: 1 is outside 4Mi to 64Ti".to_owned(),
         ),
         (of("requests.memory=100m"), of("requests.memory: 100m is outside 4Mi to 64Ti")),
         (of("limits.cpu=5000"), of("limits.cpu: 5000 is outside 1m to 4096")),

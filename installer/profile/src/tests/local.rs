@@ -1,4 +1,4 @@
-//! Clusters on this host.
+//! Clusters on this machine.
 
 use super::{file, loaded, mistakes, with_sets};
 use crate::{Cluster, K3dCluster, KindCluster, NodeImage, ProfileFile, Sources};

@@ -17,7 +17,7 @@ use crate::{
     context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
-    request::{self, Asked, Locked, Purpose},
+    request::{self, Asked, Locked, Purpose, Run},
     resource::reach_cluster,
     state::EngineLock,
 };
@@ -38,7 +38,7 @@ pub(super) struct Reached {
     pub(super) context: Arc<PlatformContext>,
     pub(super) api: Api<DevUser>,
     /// Held while users are changed, because `up` and `destroy` change the same objects.
-    _locks: Option<(Locked, Option<EngineLock>)>,
+    _locks: (Option<Locked>, Option<EngineLock>),
 }
 
 impl Reached {
@@ -57,14 +57,10 @@ impl Reached {
             Purpose::Change => Some(request::lock(&asked.state(host)?)?),
             Purpose::Look => None,
         };
-        let context = Box::pin(request::standing(&asked, host, purpose)).await?.context;
-        let locks = match locked {
-            Some(locked) => Some((locked, request::lock_engine(&context).await?)),
-            None => None,
-        };
-        reach_cluster(&context).await?;
-        let api = Api::all(context.client().await?);
-        Ok(Self { context, api, _locks: locks })
+        let located = Box::pin(Run::begin(&asked, host, purpose)?.locate()).await?;
+        reach_cluster(&located.context).await?;
+        let api = Api::all(located.context.client().await?);
+        Ok(Self { context: located.context, api, _locks: (locked, located.engine_lock) })
     }
 }
 

@@ -2,11 +2,12 @@
 //! its mode, owner and group.
 
 use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, fchown},
+    fs, io,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
+
+use devplat_image::{Access, replace_file};
 
 use super::lines::Created;
 use crate::{
@@ -67,26 +68,24 @@ impl UserFile {
     /// Replaces the content. Readers get either the old or the new content, even if this run is killed.
     pub(super) fn replace(&self, text: &[u8]) -> Result<(), Failure> {
         let created = self.absent()?;
-        self.write(text, created).map_err(|error| self.failed("write", &error))
+        self.write(text, created).map_err(|error| self.file_error("write", &error))
     }
 
     fn write(&self, text: &[u8], created: Option<Created>) -> io::Result<()> {
-        let folder = folder_of(&self.target);
-        if created == Some(Created::Folder) {
-            fs::DirBuilder::new().mode(0o700).create(folder)?;
+        match created {
+            // ssh rejects a configuration of another account, as after `sudo devplat`.
+            None => replace_file(&self.target, Access::Of(&fs::metadata(&self.target)?), text),
+            Some(Created::File) => replace_file(&self.target, Access::Private, text),
+            Some(Created::Folder) => {
+                fs::DirBuilder::new().mode(0o700).create(folder_of(&self.target))?;
+                replace_file(&self.target, Access::Private, text)
+            }
         }
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(text)?;
-        if created.is_none() {
-            keep_owner_and_mode(file.as_file(), &fs::metadata(&self.target)?)?;
-        }
-        file.as_file().sync_all()?;
-        file.persist(&self.target).map_err(io::Error::from).map(|_| ())
     }
 
     /// Deletes the parts that devplat created. A folder with other files stays.
     pub(super) fn delete(&self, created: Created) -> Result<(), Failure> {
-        fs::remove_file(&self.target).map_err(|error| self.failed("delete", &error))?;
+        fs::remove_file(&self.target).map_err(|error| self.file_error("delete", &error))?;
         match created {
             Created::File => {}
             // Fails if other files are in it. ssh writes its `known_hosts` there.
@@ -95,7 +94,7 @@ impl UserFile {
         Ok(())
     }
 
-    fn failed(&self, verb: &str, error: &io::Error) -> Failure {
+    fn file_error(&self, verb: &str, error: &io::Error) -> Failure {
         Failure::of(Exit::Missing, error)
             .while_doing(format!("cannot {verb} {}", self.target.display()))
             .hint("make it writable, or use the file that the status of the platform names: ssh -F")
@@ -120,18 +119,6 @@ fn target(path: &Path) -> io::Result<PathBuf> {
 
 fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
-}
-
-/// Gives a new file the owner, group and mode of the file that it replaces. ssh rejects a configuration of another
-/// account, as after `sudo devplat`.
-fn keep_owner_and_mode(file: &fs::File, before: &fs::Metadata) -> io::Result<()> {
-    let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (before.uid(), before.gid()) {
-        fchown(file, Some(before.uid()), Some(before.gid())).map_err(|error| {
-            io::Error::new(error.kind(), format!("its owner and group cannot be kept: {error}"))
-        })?;
-    }
-    file.set_permissions(before.permissions())
 }
 
 #[cfg(test)]

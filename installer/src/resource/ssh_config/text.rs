@@ -21,30 +21,45 @@ pub(in crate::resource) struct Host {
     pub(in crate::resource) users: Vec<String>,
 }
 
+/// The start of the lines that only the file for `ssh -F` has, after the hosts.
+const OTHER_HOSTS: &str = "Match !originalhost ";
+
 impl Host {
-    /// Returns the file for `ssh -F`. Every host in it is the bastion or a dev server behind it.
-    pub(in crate::resource) fn config(&self, state: &StateFolder) -> String {
+    /// Returns the hosts: the bastion has the platform's name, and dev servers behind it have names
+    /// `SERVER.USER.PLATFORM`. The name of a platform has no dot, so hosts of two platforms never clash.
+    pub(in crate::resource) fn hosts(&self, state: &StateFolder) -> String {
         let Self { platform, address, port, authority: _, users } = self;
+        let trust = trust(state);
         let mut text = String::from("# Written by devplat; `devplat up` writes it again.\n");
-        let _ = writeln!(text, "Host {platform}\n  HostName {address}\n  Port {port}");
+        let _ = write!(text, "Host {platform}\n  HostName {address}\n  Port {port}\n{trust}");
         for user in users {
             let key = quoted(&state.user_key(user));
             // For `ssh demo@…` and `ssh demo+mydev@…`.
-            let _ = writeln!(
+            let _ = write!(
                 text,
-                "Match originalhost {platform} user {user},{user}+*\n  IdentityFile {key}\n  IdentitiesOnly yes"
+                "Match originalhost {platform} user {user},{user}+*\n  IdentityFile {key}\n  IdentitiesOnly yes\n"
+            );
+            let _ = write!(
+                text,
+                "Host *.{user}.{platform}\n  User dev\n  ProxyJump {user}@{platform}\n  IdentityFile {key}\n  IdentitiesOnly yes\n{trust}"
             );
         }
+        // Users with their own keys add their name to the jump: `ssh -J alice@PLATFORM mydev.alice.PLATFORM`.
+        let _ = write!(text, "Host *.*.{platform}\n  User dev\n  ProxyJump {platform}\n{trust}");
+        text
+    }
+
+    /// Returns the file for `ssh -F`: the hosts, and dev servers without the platform in their names. The file is of one
+    /// platform, so every other host in it is a dev server behind the bastion.
+    pub(in crate::resource) fn config(&self, state: &StateFolder) -> String {
+        let Self { platform, address: _, port: _, authority: _, users } = self;
+        let mut text = self.hosts(state);
         // A dev server behind the bastion: `ssh -F … -J demo@devplat mydev`.
-        let _ = writeln!(text, "Match !originalhost {platform}\n  User dev");
+        let _ = writeln!(text, "{OTHER_HOSTS}{platform}\n  User dev");
         for user in users {
             let _ = writeln!(text, "  IdentityFile {}", quoted(&state.user_key(user)));
         }
-        let known = quoted(&state.known_hosts());
-        let _ = write!(
-            text,
-            "Host *\n  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n"
-        );
+        let _ = write!(text, "Host *\n{}", trust(state));
         text
     }
 
@@ -52,6 +67,17 @@ impl Host {
     pub(in crate::resource) fn known_hosts(&self) -> String {
         format!("@cert-authority * {}\n", self.authority)
     }
+}
+
+/// Returns whether the file for `ssh -F` begins with exactly these hosts.
+pub(in crate::resource) fn follows(hosts: &str, config: &str) -> bool {
+    config.strip_prefix(hosts).is_some_and(|rest| rest.starts_with(OTHER_HOSTS))
+}
+
+/// Returns the lines that make `ssh` trust the host authority of the platform and no other key.
+fn trust(state: &StateFolder) -> String {
+    let known = quoted(&state.known_hosts());
+    format!("  UserKnownHostsFile {known}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n")
 }
 
 /// Returns the command line that signs in as a user whose key is on this machine, else as one of the profile's; `None`
@@ -75,7 +101,7 @@ pub fn next_line(inputs: &PlatformInputs, context: &PlatformContext) -> String {
 }
 
 /// Escapes a path for `ssh_config`, where `%` begins a token and a quote ends a quoted text.
-pub(in crate::resource) fn quoted(path: &Path) -> String {
+fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     if text.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c)) {
         return text;
@@ -116,6 +142,24 @@ mod tests {
         let state = StateFolder::below(Path::new("/home/ada/.local/state/devplat"), &PlatformName::default());
         insta::assert_snapshot!(host().config(&state));
         assert_eq!(host().known_hosts(), "@cert-authority * ssh-ed25519 AAAA authority\n");
+    }
+
+    #[test]
+    fn hosts_are_compared_with_a_configuration_as_a_whole() {
+        let state = StateFolder::below(Path::new("/state"), &PlatformName::default());
+        let (hosts, config) = (host().hosts(&state), host().config(&state));
+        assert!(follows(&hosts, &config));
+        let others = [
+            Host { port: 22, ..host() },
+            Host { address: "192.0.2.1".to_owned(), ..host() },
+            Host { users: vec!["bob".to_owned(), "demo".to_owned()], ..host() },
+        ];
+        for other in others {
+            assert!(!follows(&other.hosts(&state), &config), "{other:?}");
+        }
+        // An older devplat wrote names without the platform.
+        let older = hosts.replace("*.demo.devplat", "*.dev-demo");
+        assert!(!follows(&older, &config) && !follows("", &config));
     }
 
     #[test]

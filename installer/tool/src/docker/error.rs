@@ -4,6 +4,8 @@ use std::{error::Error as _, io, net::SocketAddr, path::PathBuf};
 
 use bollard::errors::Error as ApiError;
 
+use crate::rlimits;
+
 /// The reason why the engine cannot be used, or a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -191,6 +193,8 @@ impl EngineError {
                 "stop the process that listens there (`ss -ltnp` lists it), then run the same command"
                     .to_owned()
             }
+            // Every error has the remedy for too many open files in addition.
+            Self::Broken { source, .. } if rlimits::open_files_hint(&**source).is_some() => return None,
             // The connection broke; other sources belong to answers that devplat cannot parse.
             Self::Broken { source, .. } if source.is::<ApiError>() => {
                 "was the engine restarted? `docker info` should answer; then run the same command".to_owned()
@@ -230,6 +234,11 @@ impl EngineError {
         let endpoint = endpoint.to_owned();
         match source.kind() {
             io::ErrorKind::PermissionDenied => Self::Forbidden { endpoint },
+            // The engine may be running: devplat could not open a socket.
+            _ if rlimits::open_files_hint(&source).is_some() => Self::Broken {
+                doing: format!("reach the Docker engine at {endpoint}"),
+                source: Box::new(source),
+            },
             _ => Self::NotRunning { endpoint, source },
         }
     }

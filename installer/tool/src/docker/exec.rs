@@ -52,7 +52,7 @@ pub struct Ran {
 
 impl Ran {
     /// Returns the error for an exit status other than 0.
-    pub(crate) fn failed(self, container: &str, command: &[&str]) -> EngineError {
+    pub(crate) fn exec_error(self, container: &str, command: &[&str]) -> EngineError {
         let Self { status, stdout, stderr } = self;
         let said = if stderr.trim().is_empty() { stdout } else { stderr };
         EngineError::Exec {
@@ -68,7 +68,7 @@ impl Engine {
     /// Runs a command in a container and returns its standard output; an exit status other than 0 is an error.
     pub async fn exec(&self, container: &str, command: &[&str], stdin: Stdin) -> Result<String, EngineError> {
         let ran = self.exec_any(container, command, stdin).await?;
-        if ran.status == 0 { Ok(ran.stdout) } else { Err(ran.failed(container, command)) }
+        if ran.status == 0 { Ok(ran.stdout) } else { Err(ran.exec_error(container, command)) }
     }
 
     /// Runs a command in a container and returns its output with any exit status.

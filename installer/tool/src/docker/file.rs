@@ -1,6 +1,9 @@
 //! Reads and writes files of containers, running or not, through the engine's archive API.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use bollard::query_parameters::{DownloadFromContainerOptions, UploadToContainerOptions};
 use futures::StreamExt;
@@ -13,9 +16,27 @@ const LIMIT: usize = 4 << 20;
 const REMOVE: &str = r#"rm -f -- "$1" && rmdir --ignore-fail-on-non-empty -- "$(dirname -- "$1")""#;
 
 impl Engine {
-    /// Reads a file of a container; `None` if the file does not exist. Fails with 404 if the container does not exist.
+    /// Reads a file of a container; `None` if the file does not exist. Follows one symbolic link, which the engine does
+    /// not. Fails with 404 if the container does not exist.
     pub async fn read_file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
-        let doing = || format!("read {path} of container {container}");
+        let target = match self.read_entry(container, path).await? {
+            None => return Ok(None),
+            Some(Entry::File(content)) => return Ok(Some(content)),
+            Some(Entry::Link(target)) => target,
+        };
+        let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
+        // An absolute target replaces the folder.
+        let target = folder.join(target).to_string_lossy().into_owned();
+        match self.read_entry(container, &target).await? {
+            None => Ok(None),
+            Some(Entry::File(content)) => Ok(Some(content)),
+            Some(Entry::Link(_)) => Err(damaged(reading(path, container), "it is a link to another link")),
+        }
+    }
+
+    /// Reads the file or the link at `path`.
+    async fn read_entry(&self, container: &str, path: &str) -> Result<Option<Entry>, EngineError> {
+        let doing = || reading(path, container);
         let options = DownloadFromContainerOptions { path: path.to_owned() };
         let mut parts = self.docker.download_from_container(container, Some(options));
         let mut archive = Vec::new();
@@ -32,7 +53,7 @@ impl Engine {
                 return Err(damaged(doing(), format!("it is longer than {} MiB", LIMIT >> 20)));
             }
         }
-        file_in(&archive).map(Some).map_err(|why| damaged(doing(), why))
+        entry_in(&archive).map(Some).map_err(|why| damaged(doing(), why))
     }
 
     /// Writes a file of a container, readable by all users. Creates its folder, but not the folders above.
@@ -55,18 +76,37 @@ impl Engine {
     }
 }
 
+/// The only entry of an archive from the engine.
+#[derive(Debug, PartialEq, Eq)]
+enum Entry {
+    /// The content of a regular file.
+    File(Vec<u8>),
+    /// The target of a symbolic link.
+    Link(PathBuf),
+}
+
+fn reading(path: &str, container: &str) -> String {
+    format!("read {path} of container {container}")
+}
+
 fn damaged(doing: String, why: impl Into<String>) -> EngineError {
     EngineError::Broken { doing, source: why.into().into() }
 }
 
-/// Reads the only file in an archive from the engine.
-fn file_in(archive: &[u8]) -> Result<Vec<u8>, String> {
+/// Reads the only entry of an archive from the engine.
+fn entry_in(archive: &[u8]) -> Result<Entry, String> {
     let mut archive = tar::Archive::new(archive);
     let mut entries = archive.entries().map_err(|error| error.to_string())?;
     let mut entry = match entries.next() {
         Some(entry) => entry.map_err(|error| format!("the engine sent a damaged archive: {error}"))?,
         None => return Err("the engine sent an empty archive".to_owned()),
     };
+    if entry.header().entry_type().is_symlink() {
+        let target = entry.link_name().map_err(|error| error.to_string())?;
+        return target
+            .map(|target| Entry::Link(target.into_owned()))
+            .ok_or_else(|| "it is a link without a target".to_owned());
+    }
     if !entry.header().entry_type().is_file() {
         return Err("it is not a regular file".to_owned());
     }
@@ -74,7 +114,7 @@ fn file_in(archive: &[u8]) -> Result<Vec<u8>, String> {
     let mut content = Vec::new();
     entry.read_to_end(&mut content).map_err(|error| error.to_string())?;
     if content.len() as u64 == size {
-        Ok(content)
+        Ok(Entry::File(content))
     } else {
         Err("the engine sent a damaged archive: it is truncated".to_owned())
     }
@@ -105,10 +145,12 @@ fn archive_of(path: &str, content: &[u8]) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::docker::recorded::Recorded;
 
     #[test]
     fn written_archive_reads_back() {
-        assert_eq!(file_in(&archive_of("/kind/devplat.json", b"{}").unwrap()).unwrap(), b"{}");
+        let written = archive_of("/kind/devplat.json", b"{}").unwrap();
+        assert_eq!(entry_in(&written).unwrap(), Entry::File(b"{}".to_vec()));
         let nested = archive_of("/etc/devplat/cluster.json", b"{}").unwrap();
         let names: Vec<String> = tar::Archive::new(nested.as_slice())
             .entries()
@@ -118,11 +160,41 @@ mod tests {
         assert_eq!(names, ["etc/devplat", "etc/devplat/cluster.json"]);
     }
 
+    /// Returns an archive with a symbolic link, as the engine sends it.
+    fn link_to(target: &str) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        let mut archive = tar::Builder::new(Vec::new());
+        archive.append_link(&mut header, "current.pem", target).unwrap();
+        archive.into_inner().unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_link_is_followed() {
+        for target in ["/pki/2026.pem", "2026.pem"] {
+            let recorded = Recorded::new()
+                .answer("GET /containers/n/archive?path=%2Fpki%2Fcurrent.pem", 200, link_to(target))
+                .answer(
+                    "GET /containers/n/archive?path=%2Fpki%2F2026.pem",
+                    200,
+                    archive_of("/2026.pem", b"x").unwrap(),
+                )
+                .serve()
+                .await;
+            let read = recorded.engine().read_file("n", "/pki/current.pem").await.unwrap();
+            assert_eq!(read.as_deref(), Some(b"x".as_slice()), "{target}");
+        }
+        let circle = Recorded::new().answer("GET /containers/n/archive", 200, link_to("current.pem"));
+        let error = circle.serve().await.engine().read_file("n", "/pki/current.pem").await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /pki/current.pem of container n");
+    }
+
     #[test]
     fn damaged_archive_is_an_error_and_not_an_absent_file() {
         let whole = archive_of("/kind/devplat.json", &[b'x'; 2000]).unwrap();
-        assert!(file_in(&whole[..1024]).unwrap_err().contains("damaged"));
-        assert!(file_in(&[b'y'; 1024]).unwrap_err().contains("damaged"));
-        assert!(file_in(&[]).unwrap_err().contains("empty"));
+        assert!(entry_in(&whole[..1024]).unwrap_err().contains("damaged"));
+        assert!(entry_in(&[b'y'; 1024]).unwrap_err().contains("damaged"));
+        assert!(entry_in(&[]).unwrap_err().contains("empty"));
     }
 }

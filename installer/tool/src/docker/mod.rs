@@ -9,6 +9,7 @@ mod exec;
 mod file;
 mod image;
 mod info;
+mod logs;
 mod network;
 #[cfg(test)]
 pub(crate) mod recorded;

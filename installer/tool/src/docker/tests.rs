@@ -4,6 +4,7 @@ use super::{
     recorded::{Recorded, frame},
     *,
 };
+use crate::rlimits;
 
 #[tokio::test]
 async fn absent_stopped_and_forbidden_engines_are_different_errors() {
@@ -23,6 +24,14 @@ async fn absent_stopped_and_forbidden_engines_are_different_errors() {
         "this user may not use the Docker engine at unix:///var/run/docker.sock"
     );
     assert!(forbidden.hint().unwrap().contains("group docker"));
+}
+
+#[test]
+fn too_many_open_files_are_not_a_stopped_engine() {
+    let error = EngineError::connecting(rustix::io::Errno::MFILE.into(), "unix:///var/run/docker.sock");
+    assert_eq!(error.to_string(), "cannot reach the Docker engine at unix:///var/run/docker.sock");
+    assert_eq!(error.hint(), None);
+    assert!(rlimits::open_files_hint(&error).unwrap().contains("ulimit -n"));
 }
 
 #[tokio::test]
@@ -47,6 +56,20 @@ const NODE: &str = r#"{"Id":"c1","Name":"/team-a-control-plane","Image":"sha256:
     "HostConfig":{"PortBindings":{"6443/tcp":[{"HostIp":"127.0.0.1","HostPort":"0"}],"53/udp":[{"HostIp":"","HostPort":"53"}],"6550":[{"HostIp":"","HostPort":"6551"}]}},
     "NetworkSettings":{"Ports":{"6443/tcp":[{"HostIp":"127.0.0.1","HostPort":"41234"}],"30080/tcp":null},
     "Networks":{"devplat-team-a":{"IPAddress":"172.18.0.2"}}}}"#;
+
+#[tokio::test]
+async fn last_lines_of_a_log_are_read_with_and_without_a_terminal() {
+    let recorded = Recorded::new()
+        .answer("GET /containers/kind/logs", 200, "\u{1b}[1mone\r\ntwo")
+        .answer("GET /containers/k3d/logs", 200, [frame(1, "one\n"), frame(2, "two\n")].concat())
+        .serve()
+        .await;
+    assert_eq!(recorded.engine().logs("kind", 500).await.unwrap(), "\u{1b}[1mone\r\ntwo");
+    assert_eq!(recorded.engine().logs("k3d", 500).await.unwrap(), "one\ntwo\n");
+    let asked = recorded.requests().remove(0);
+    assert!(asked.contains("tail=500") && asked.contains("follow=false"), "{asked}");
+    assert!(recorded.engine().logs("absent", 500).await.unwrap_err().is_not_found());
+}
 
 #[tokio::test]
 async fn container_has_configured_and_bound_ports() {

@@ -79,7 +79,7 @@ pub async fn images(engine: &Engine, node: &str, names: &[String]) -> Result<BTr
     if ran.status != 0 && ran.stdout.trim().is_empty() {
         let version = engine.exec_any(node, &["ctr", "version"], Stdin::Nothing).await?;
         if version.status != 0 {
-            return Err(ran.failed(node, &command));
+            return Err(ran.exec_error(node, &command));
         }
     }
     Ok(ran.stdout.lines().map(str::to_owned).filter(|name| names.contains(name)).collect())

@@ -1,23 +1,28 @@
-//! Diagnoses a failed create of a cluster from facts of the engine and of this machine, read after the failure. The
-//! program's own output is only displayed.
+//! Diagnoses a failed create of a cluster from facts of the engine and of this machine and from the logs of the nodes,
+//! read after the failure. The program's own output is only displayed.
 
-use std::net::SocketAddr;
+use std::{error::Error, net::SocketAddr};
 
-use super::{ClusterError, Maker, Mapping};
+use super::{
+    ClusterError, Maker, Mapping, Mark, inotify,
+    node_log::{self, NodeLogs, Reached},
+};
 use crate::{
-    docker::Engine,
+    docker::{Container, Engine},
     limits::{self, Inotify},
     ports::{self, Port},
     process,
 };
 
-/// The known facts of a failed create.
+/// A create of a cluster. kind and k3d keep the nodes of a failed create for their logs.
 pub(super) struct Attempt<'a> {
     pub(super) maker: Maker,
     pub(super) name: &'a str,
+    /// The mark of its nodes.
+    pub(super) owner: &'a Mark,
     /// The images of its nodes, as far as they are known.
     pub(super) images: Vec<&'a str>,
-    /// The ports of this machine that it wanted.
+    /// The ports of this machine that it wants.
     pub(super) ports: Vec<SocketAddr>,
 }
 
@@ -29,9 +34,26 @@ impl Attempt<'_> {
         mapped.chain(api).filter(|address| address.port() != 0).collect()
     }
 
-    /// Returns the reason for `error`.
-    pub(super) async fn diagnose(self, engine: &Engine, error: process::Error) -> ClusterError {
-        let Self { maker, name, images, ports } = self;
+    /// Fails if the engine has a container of the cluster. Otherwise, the containers of it that a failed create leaves
+    /// are its own.
+    pub(super) async fn begin(&self, engine: &Engine) -> Result<(), ClusterError> {
+        let name = self.name.to_owned();
+        match engine.containers(&self.maker.label(self.name)).await {
+            Ok(containers) if containers.is_empty() => Ok(()),
+            Ok(_) => Err(ClusterError::AlreadyThere { name }),
+            Err(source) => Err(ClusterError::Engine { name, source }),
+        }
+    }
+
+    /// Reads the logs of the nodes that the failed create left, has `delete` delete these nodes, as kind and k3d
+    /// otherwise do, and returns the reason for `error`. If the deletion fails, the next run finds half a cluster.
+    pub(super) async fn fail(
+        self,
+        engine: &Engine,
+        error: process::Error,
+        delete: impl Future<Output = Result<(), ClusterError>>,
+    ) -> ClusterError {
+        let Self { maker, name, owner, images, ports } = self;
         let said = match error {
             process::Error::Failed { said, .. } => said,
             error @ (process::Error::Absent { .. }
@@ -41,12 +63,26 @@ impl Attempt<'_> {
         };
         let name = name.to_owned();
         let failed = |source| ClusterError::Engine { name: name.clone(), source };
-        // kind and k3d delete their own containers when they fail, so a container that is left existed before.
-        match engine.containers(&maker.label(&name)).await {
-            Ok(containers) if containers.is_empty() => {}
-            Ok(_) => return ClusterError::AlreadyThere { name },
+        let left = match engine.containers(&maker.label(&name)).await {
+            Ok(left) => left,
             Err(error) => return failed(error),
+        };
+        let nodes: Vec<Container> = left.iter().filter(|one| maker.role(one).is_some()).cloned().collect();
+        if nodes.iter().any(|node| Mark::of_node(node).as_ref() != Some(owner)) {
+            // Another program created it at the same time.
+            return ClusterError::AlreadyThere { name };
         }
+        let NodeLogs { reached, ended, complete } = node_log::read(maker, engine, &nodes).await;
+        if !left.is_empty()
+            && let Err(error) = delete.await
+        {
+            tracing::debug!(error = &error as &dyn Error, "cannot delete the nodes of the failed create");
+        }
+        let inotify = if engine.is_local() { inotify::read(Some(engine)).await.ok() } else { None };
+        if let (Some(Reached { node, limit, line }), Some(inotify)) = (reached, inotify) {
+            return ClusterError::NodeInotify { name, node, limit, max: inotify.max(limit), line };
+        }
+        let said = ended.map_or_else(|| said.clone(), |ended| format!("{said}\n{ended}"));
         for image in images {
             match engine.image(image).await {
                 Ok(Some(_)) => {}
@@ -67,32 +103,118 @@ impl Attempt<'_> {
             {
                 return ClusterError::NoSpace { name, folder: info.data_folder, free };
             }
-            if let Ok(inotify) = limits::inotify_of_root() {
-                return by_inotify(name, said, inotify);
-            }
         }
-        ClusterError::Other { doing: format!("create cluster {name}"), said }
+        match inotify {
+            Some(inotify) => by_inotify(name, said, inotify, complete),
+            None => ClusterError::Other { doing: format!("create cluster {name}"), said },
+        }
     }
 }
 
-/// Returns the error for a failure that no other fact explains.
-fn by_inotify(name: String, said: String, inotify: Inotify) -> ClusterError {
+/// Returns the error for a failure that no other fact explains. `complete` is whether the logs of all nodes were read.
+fn by_inotify(name: String, said: String, inotify: Inotify, complete: bool) -> ClusterError {
     match inotify.too_low_for(1) {
         Some(low) => ClusterError::Inotify { name, low, said },
-        None if inotify.complete => ClusterError::Other { doing: format!("create cluster {name}"), said },
+        None if inotify.complete || complete => {
+            ClusterError::Other { doing: format!("create cluster {name}"), said }
+        }
         None => ClusterError::Unexplained { name, said, inotify },
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+    use crate::{docker::recorded::Recorded, process::Ended};
+
+    /// Returns the reason for a failed create of cluster `a`, of which an engine has a node with the mark of platform
+    /// `of` and this log, and whether the node was deleted.
+    async fn reason(of: &str, log: &str) -> (ClusterError, bool) {
+        let node = format!(
+            r#"{{"Id":"n1","Name":"/a-control-plane",
+                "State":{{"Running":false,"ExitCode":255,"StartedAt":"2026-11-28T22:30:00Z"}},
+                "Mounts":[{{"Destination":"/etc/devplat/owner/{of}"}}],
+                "Config":{{"Labels":{{"io.x-k8s.kind.cluster":"a","io.x-k8s.kind.role":"control-plane"}}}}}}"#
+        );
+        let recorded = Recorded::new()
+            .answer("GET /containers/json", 200, r#"[{"Id":"n1"}]"#)
+            .answer("GET /containers/n1/json", 200, node)
+            .answer("GET /containers/a-control-plane/logs", 200, log)
+            .serve()
+            .await;
+        let owner = Mark { platform: "a".to_owned(), account: None };
+        let attempt =
+            Attempt { maker: Maker::Kind, name: "a", owner: &owner, images: Vec::new(), ports: Vec::new() };
+        let error = process::Error::Failed {
+            line: "kind create cluster".to_owned(),
+            ended: Ended::Status(1),
+            said: "could not find a log line".to_owned(),
+        };
+        let deleted = Cell::new(false);
+        let delete = async {
+            deleted.set(true);
+            Ok(())
+        };
+        let error = attempt.fail(recorded.engine(), error, delete).await;
+        (error, deleted.get())
+    }
+
+    #[tokio::test]
+    async fn limit_in_the_log_of_a_node_is_the_reason() {
+        let line = "Failed to create control group inotify object: Too many open files";
+        let (error, deleted) = reason("a", &format!("systemd 252 running\r\n{line}\r\n")).await;
+        let ClusterError::NodeInotify { node, limit: limits::Limit::Instances, .. } = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(node, "a-control-plane");
+        assert!(error.to_string().ends_with(&format!(" inotify instances: {line}")), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("sudo sysctl fs.inotify.max_user_instances="), "{hint}");
+        assert!(hint.contains("/etc/sysctl.d/90-devplat.conf"), "{hint}");
+        assert!(deleted);
+    }
+
+    #[tokio::test]
+    async fn last_lines_of_an_ended_node_follow_the_words_of_kind() {
+        let (error, deleted) = reason("a", "mount: permission denied\r\n").await;
+        let said = "could not find a log line\nnode a-control-plane ended with exit status 255; its last lines: mount: permission denied";
+        assert!(error.to_string().ends_with(said), "{error}");
+        assert!(deleted);
+    }
+
+    #[tokio::test]
+    async fn container_of_the_cluster_keeps_a_create_from_beginning() {
+        let owner = Mark { platform: "a".to_owned(), account: None };
+        let attempt =
+            Attempt { maker: Maker::K3d, name: "a", owner: &owner, images: Vec::new(), ports: Vec::new() };
+        let with = async |listed: &str| {
+            let tools = r#"{"Id":"t1","Name":"/k3d-a-tools"}"#;
+            let recorded = Recorded::new()
+                .answer("GET /containers/json", 200, listed)
+                .answer("GET /containers/t1/json", 200, tools)
+                .serve()
+                .await;
+            attempt.begin(recorded.engine()).await
+        };
+        assert!(with("[]").await.is_ok());
+        let there = with(r#"[{"Id":"t1"}]"#).await;
+        assert!(matches!(there, Err(ClusterError::AlreadyThere { .. })), "{there:?}");
+    }
+
+    #[tokio::test]
+    async fn node_of_another_owner_is_not_deleted() {
+        let (error, deleted) = reason("b", "").await;
+        assert!(matches!(error, ClusterError::AlreadyThere { .. }), "{error:?}");
+        assert!(!deleted);
+    }
 
     /// Returns the message and the hint for a machine with these limits, of which 100 instances are in use.
     fn diagnosed(max_instances: u64, max_watches: u64, complete: bool) -> (String, Option<String>) {
         let instances = if complete { 100 } else { 0 };
         let inotify = Inotify { instances, max_instances, watches: 0, max_watches, complete };
-        let error = by_inotify("devplat".to_owned(), "no line matches".to_owned(), inotify);
+        let error = by_inotify("devplat".to_owned(), "no line matches".to_owned(), inotify, false);
         (error.to_string(), error.hint())
     }
 

@@ -85,6 +85,20 @@ pub enum ClusterError {
         /// The program's last lines of output.
         said: String,
     },
+    /// A node reports in its log that a limit of inotify is reached.
+    #[error("cannot create cluster {name}: node {node} reached the limit of {max} {limit}: {line}")]
+    NodeInotify {
+        /// The cluster.
+        name: String,
+        /// The node.
+        node: String,
+        /// The limit.
+        limit: Limit,
+        /// Its value.
+        max: u64,
+        /// The line of the log.
+        line: String,
+    },
     /// The disk with the engine's data is full.
     #[error("cannot create cluster {name}: {free} bytes are left in {}", folder.display())]
     NoSpace {
@@ -95,8 +109,8 @@ pub enum ClusterError {
         /// The free bytes there.
         free: u64,
     },
-    /// The known facts do not explain the failure, and this account may not see how much of the limits of inotify is in
-    /// use.
+    /// The known facts do not explain the failure, the logs of the nodes could not be read, and this account may not see
+    /// how much of the limits of inotify is in use.
     #[error("cannot create cluster {name}: {said}")]
     Unexplained {
         /// The cluster.
@@ -132,6 +146,7 @@ impl ClusterError {
                 Some("stop the process that listens there, or name another port".to_owned())
             }
             Self::Inotify { low, .. } => Some(low.hint()),
+            Self::NodeInotify { limit, max, .. } => Some(limit.remedy(*max, 0)),
             Self::Unexplained { inotify, .. } => {
                 let max = inotify.max_instances;
                 let remedy = Limit::Instances.remedy(max, 0);
@@ -148,7 +163,7 @@ impl ClusterError {
 }
 
 /// Returns the error of a failed command of kind's or k3d's.
-pub(super) fn failed(error: process::Error, doing: impl FnOnce() -> String) -> ClusterError {
+pub(super) fn command_error(error: process::Error, doing: impl FnOnce() -> String) -> ClusterError {
     match error {
         process::Error::Failed { said, .. } => ClusterError::Other { doing: doing(), said },
         error @ (process::Error::Absent { .. }

@@ -2,16 +2,19 @@
 //! create, and the reasons of a failed one.
 
 pub mod api;
+pub mod certificates;
 pub mod containerd;
 mod diagnose;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
+pub mod inotify;
 pub mod k3d;
 pub mod kind;
 mod maker;
 mod mark;
 mod node;
+mod node_log;
 mod overlay;
 
 use std::path::Path;

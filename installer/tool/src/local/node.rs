@@ -60,6 +60,11 @@ impl Maker {
         format!("{}={name}", self.cluster_label())
     }
 
+    /// Lists the nodes of all clusters of this program as [`nodes`] does.
+    pub(super) async fn all_nodes(self, engine: &Engine) -> Result<Vec<Container>, EngineError> {
+        nodes(engine, self.cluster_label()).await
+    }
+
     /// Lists the nodes of cluster `name` as [`nodes`] does.
     pub async fn nodes(self, engine: &Engine, name: &str) -> Result<Vec<Container>, EngineError> {
         nodes(engine, &self.label(name)).await

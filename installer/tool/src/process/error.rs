@@ -2,6 +2,8 @@
 
 use std::{fmt, io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
 
+use crate::rlimits;
+
 /// The way a failed child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -73,7 +75,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Absent { program, .. } => Some(format!("install {program}, or add its folder to PATH")),
-            Self::Start { .. } | Self::Failed { .. } | Self::Slow { .. } | Self::TooMuch { .. } => None,
+            Self::Start { source, .. } => rlimits::processes_hint(source),
+            Self::Failed { .. } | Self::Slow { .. } | Self::TooMuch { .. } => None,
         }
     }
 }

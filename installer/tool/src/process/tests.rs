@@ -24,6 +24,14 @@ async fn absent_program_is_reported_with_the_searched_folders() {
     assert!(error.hint().unwrap().contains("PATH"));
 }
 
+#[test]
+fn program_that_cannot_be_started_among_too_many_has_a_remedy() {
+    let start = |source| Error::Start { program: "kind".to_owned(), source };
+    let hint = start(rustix::io::Errno::AGAIN.into()).hint().unwrap();
+    assert!(hint.contains("processes"), "{hint}");
+    assert_eq!(start(rustix::io::Errno::NOEXEC.into()).hint(), None);
+}
+
 #[tokio::test]
 async fn failure_reports_command_status_and_last_lines() {
     let error = shell("echo no room >&2; exit 7").run().await.unwrap_err();

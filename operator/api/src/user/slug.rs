@@ -12,6 +12,8 @@ const PLAIN_MAX: usize = 40;
 const READABLE: usize = 20;
 /// Hexadecimal digits of the hash: 80 bits, so that looking for a collision on purpose is hopeless too.
 const DIGITS: usize = 20;
+/// Begins the name of a user's namespace.
+const NAMESPACE: &str = "dev-";
 /// Stands between both parts, and never in a name that stays as it is.
 const MARK: &str = "--";
 
@@ -46,6 +48,12 @@ impl Slug {
         Self(format!("{readable}{MARK}{hash}"))
     }
 
+    /// Returns the slug whose namespace this is; `None` if no user has a namespace of that name.
+    pub fn of_namespace(namespace: &str) -> Option<Self> {
+        let slug = namespace.strip_prefix(NAMESPACE)?;
+        (!slug.is_empty()).then(|| Self(slug.to_owned()))
+    }
+
     /// The slug itself.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -53,7 +61,7 @@ impl Slug {
 
     /// The user's namespace.
     pub fn namespace(&self) -> String {
-        format!("dev-{}", self.0)
+        format!("{NAMESPACE}{}", self.0)
     }
 
     /// The user's ServiceAccount.
@@ -111,9 +119,22 @@ mod tests {
         }
 
         #[test]
+        fn slug_is_known_from_its_namespace(a in any::<String>()) {
+            let slug = Slug::of(&a);
+            prop_assert_eq!(Slug::of_namespace(&slug.namespace()), Some(slug));
+        }
+
+        #[test]
         fn plain_names_stay_as_they_are(a in "[a-z][a-z0-9]{0,39}") {
             let slug = Slug::of(&a);
             prop_assert_eq!(slug.as_str(), a);
+        }
+    }
+
+    #[test]
+    fn namespace_of_no_user_has_no_slug() {
+        for namespace in ["default", "dev-", "devserver-bastion"] {
+            assert_eq!(Slug::of_namespace(namespace), None, "{namespace}");
         }
     }
 

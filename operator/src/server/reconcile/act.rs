@@ -9,10 +9,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-use super::{
-    super::snapshot::{Action, ChildKind},
-    memory::with_memory,
-};
+use super::super::snapshot::{Action, ChildKind};
 use crate::{
     cluster::{CallFailed, Written},
     context::Context,
@@ -78,7 +75,7 @@ async fn one(context: &Context, key: &Key, server: &ServerFacts, action: &Action
             let made =
                 make(context, key, *kind, body).await.map_err(|failed| Stop::Failed(Some(*kind), failed))?;
             if !made {
-                with_memory(context, |memory| memory.entry(key.clone()).or_default().taken.insert(*kind));
+                context.with_memory(|memory| memory.entry(key.clone()).or_default().taken.insert(*kind));
                 return Err(Stop::Taken);
             }
             return Ok(());
@@ -175,7 +172,7 @@ fn made<T: Watched>(context: &Context, written: Option<Written<T>>) -> bool {
 }
 
 fn machine_written(context: &Context, key: &Key, written: Written<DeploymentFacts>) {
-    with_memory(context, |memory| {
+    context.with_memory(|memory| {
         memory.entry(key.clone()).or_default().written_generation = written.generation;
     });
     wake(context, written.change);
@@ -193,7 +190,7 @@ async fn make_keys(
     let mut secret = body.clone();
     secret["data"] = serde_json::json!(authority.server_keys(&key.namespace, &key.name));
     context.cluster.make_unwatched::<Secret>(place, &secret).await?;
-    with_memory(context, |memory| {
+    context.with_memory(|memory| {
         memory.entry(key.clone()).or_default().keys_made = Some(Timestamp::now());
     });
     Ok(())

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::{
     super::snapshot::{ChildKind, Network, Snapshot},
-    memory::{Memory, with_memory},
+    memory::Memory,
 };
 use crate::{
     child::Child,
@@ -23,7 +23,7 @@ pub(super) async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result
     let service = Key::new(&key.namespace, &format!("{}-ssh", key.name));
     let mine = |owner: &Option<String>| owner.as_deref() == Some(&server.uid);
     let Memory { written_generation, keys_made, failure, taken } =
-        with_memory(context, |memory| memory.get(key).cloned().unwrap_or_default());
+        context.with_memory(|memory| memory.get(key).cloned().unwrap_or_default());
     // A server on its way out makes nothing, so nobody else's objects can be in its way.
     let makes = server.deleting.is_none();
     // What is to be made meets what has its name by itself, and is looked for after that. Not so the Deployment: it comes
@@ -47,7 +47,7 @@ pub(super) async fn fetch(context: &Context, server: Arc<ServerFacts>) -> Result
         (ChildKind::Service, !matches!(service, Child::Foreign)),
     ] {
         if free && taken.contains(&kind) {
-            with_memory(context, |memory| memory.entry(key.clone()).or_default().taken.remove(&kind));
+            context.with_memory(|memory| memory.entry(key.clone()).or_default().taken.remove(&kind));
         }
     }
     let network = network(context, key, makes).await?;

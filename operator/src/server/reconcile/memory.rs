@@ -1,11 +1,10 @@
 //! The memory of this process about a server.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use k8s_openapi::jiff::Timestamp;
 
 use super::super::snapshot::{ChildKind, Failure};
-use crate::{context::Context, observed::Key};
 
 /// What is remembered of a server while this process lives.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,8 +17,4 @@ pub(crate) struct Memory {
     pub(super) failure: Option<Failure>,
     /// Children whose names something else had when they were to be made.
     pub(super) taken: BTreeSet<ChildKind>,
-}
-
-pub(super) fn with_memory<R>(context: &Context, look: impl FnOnce(&mut HashMap<Key, Memory>) -> R) -> R {
-    look(&mut context.memory.lock().expect("no holder of this lock panics"))
 }

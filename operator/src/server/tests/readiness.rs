@@ -203,11 +203,23 @@ fn a_volume_that_came_costs_no_write_before_the_scheduler_noticed() {
 fn problems_of_pods_are_told_in_the_clusters_words() {
     let image = Problem::Image { image: "nope:1".into(), message: "Back-off pulling image".into() };
     let agent = Problem::Agent { message: "exit status 1: no space left on device".into() };
-    let crash = Problem::Crash { exit_code: 137, restarts: 4, reason: "OOMKilled".into() };
+    let crash = |other: Option<&str>| Problem::Crash {
+        other: other.map(str::to_owned),
+        exit_code: 137,
+        restarts: 4,
+        reason: "OOMKilled".into(),
+    };
     for (problem, wanted) in [
         (image, "False ImagePull: image nope:1: Back-off pulling image"),
         (agent, "False AgentInstall: installing the agent: exit status 1: no space left on device"),
-        (crash, "False CrashLoop: the container ended with exit status 137 (OOMKilled), 4 restarts so far"),
+        (
+            crash(None),
+            "False CrashLoop: the container ended with exit status 137 (OOMKilled), 4 restarts so far",
+        ),
+        (
+            crash(Some("a-proxy")),
+            "False CrashLoop: container \"a-proxy\" ended with exit status 137 (OOMKilled), 4 restarts so far",
+        ),
     ] {
         let snapshot = starting(|pod| (pod.running, pod.problem) = (false, Some(problem)));
         assert_eq!(ready(&snapshot), wanted);

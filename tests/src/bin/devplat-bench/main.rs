@@ -7,6 +7,7 @@ mod kind;
 mod local;
 mod machine;
 mod operator;
+mod output;
 mod ssh;
 
 use std::{fs, path::PathBuf};
@@ -15,6 +16,7 @@ use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 
 use figure::table;
+use output::say;
 
 /// Measure devplat on this machine.
 #[derive(Debug, Parser)]
@@ -46,12 +48,6 @@ enum What {
     Ssh,
     /// Many dev servers beside a plain client, on kwok's nodes
     Operator,
-}
-
-/// The only function that prints.
-#[expect(clippy::print_stdout, reason = "the program's answer")]
-pub(crate) fn say(text: &str) {
-    println!("{text}");
 }
 
 fn main() -> Result<()> {

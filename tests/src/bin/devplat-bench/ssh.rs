@@ -10,7 +10,8 @@ use devplat_tests::{
 
 use crate::{
     figure::{Figure, Series},
-    image, say,
+    image,
+    output::say,
 };
 
 /// A limit that no step here ever reached.

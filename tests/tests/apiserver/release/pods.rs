@@ -21,6 +21,7 @@ use super::{
     super::{
         cluster::platform,
         namespace::{Namespace, flavor},
+        releases,
     },
     ours, release,
 };
@@ -115,6 +116,41 @@ async fn dev_server_fits_a_quota_on_cpu_limits() {
     flavor(&space.client, "trial-server-quota", json!({ "resources": resources })).await;
     space.server("mydev", json!({"flavor": "trial-server-quota"})).await;
     space.ready("mydev").await;
+}
+
+/// Returns the pods of the operator and the bastion, to be tried in `namespace`.
+fn platforms_pods(namespace: &str, sets: &[&str]) -> Vec<PodTrial> {
+    let releases = releases::rendered_with("trial", sets);
+    let objects = releases.iter().flat_map(|release| &release.objects);
+    let trials = objects.filter_map(|object| PodTrial::of(object, BTreeMap::new()));
+    trials.map(|trial| PodTrial { namespace: namespace.to_owned(), ..trial }).collect()
+}
+
+#[tokio::test]
+async fn pods_of_the_platform_fit_a_quota_on_cpu_and_memory() {
+    let space = Namespace::new("trial-platform").await;
+    let hard = json!({
+        "requests.cpu": "1", "requests.memory": "1Gi", "limits.cpu": "6", "limits.memory": "2Gi",
+    });
+    space.make::<ResourceQuota>(json!({"metadata": {"name": "team"}, "spec": {"hard": hard}})).await;
+    // The quota is in effect once it rejects a pod without a CPU limit.
+    assert_eq!(first(&space, "trial-platform").await, exhausted("limits.cpu"));
+    let pods = platforms_pods(&space.name, &[]);
+    assert_eq!(pods.len(), 2);
+    assert_eq!(try_pods(&space.client, &pods, &Steady).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn small_quota_needs_lower_limits_in_the_profile() {
+    let space = Namespace::new("trial-platform-small").await;
+    make_quota(&space).await;
+    first(&space, "trial-platform-small").await;
+    let found = try_pods(&space.client, &platforms_pods(&space.name, &[]), &Steady).await.unwrap();
+    assert_eq!(found.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&exhausted("limits.cpu")]);
+    assert!(found[0].hints()[0].contains("bastion.devctlResources"), "{:?}", found[0].hints());
+    let lower = ["bastion.resources.limits.cpu=800m", "bastion.devctlResources.limits.cpu=200m"];
+    let pods = platforms_pods(&space.name, &lower);
+    assert_eq!(try_pods(&space.client, &pods, &Steady).await.unwrap(), []);
 }
 
 /// Creates a quota on the limits of CPU.

@@ -5,6 +5,7 @@ mod drift;
 mod flavor;
 mod foreign;
 mod life;
+mod mutation;
 mod refusal;
 mod trouble;
 

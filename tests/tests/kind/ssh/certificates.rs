@@ -14,21 +14,33 @@ pub(crate) fn only_valid_certificates_of_the_profiles_authority_are_accepted() -
         devplat up --profile kind --yes --set "bastion.userAuthorities=[\"$(cat ca.pub)\"]" \
             --set 'bastion.userRevocations=["serial: 7"]' >/dev/null
         since=$(date -u +%FT%TZ)
+        sign() { ssh-keygen -q -s "$1" -I laptop "${@:2}" eve.pub; } # AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
         # Logs in with a certificate for eve's key. Prints the output, or ssh's exit status if that is not 0.
         as() { # AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
             local status=0
-            ssh-keygen -q -s "$1" -I laptop "${@:2}" eve.pub
+            sign "$@"
             ssh -F /dev/null -p "$PORT" -o BatchMode=yes -o IdentitiesOnly=yes -o UserKnownHostsFile="$KNOWN" -i eve \
-                -o CertificateFile=eve-cert.pub "demo+box@$HOST" 'echo in' 2>answer || status=$?
+                -o CertificateFile=eve-cert.pub "demo+box@$HOST" 'echo in' 2>/dev/null || status=$?
             [[ $status == 0 ]] || echo "status $status"
         }
-        # The client prints the same for every invalid certificate, in words that differ between versions of OpenSSH.
-        # The reason is in the bastion's audit log.
+        # The server's answer to a login with the certificate, read by paramiko: OpenSSH's client may leave out a certificate
+        # that it finds invalid itself, and prints words that differ between its versions.
+        cat > answer.py <<'P'
+import paramiko, sys
+key = paramiko.Ed25519Key(filename="eve"); key.load_certificate("eve-cert.pub")
+t = paramiko.Transport((sys.argv[1], int(sys.argv[2]))); t.start_client(timeout=15)
+try: t.auth_publickey("demo+box", key)
+except (paramiko.SSHException, EOFError) as error: print(type(error).__name__, error)
+else: print("accepted")
+finally: t.close()
+P
+        answer() { sign "$@"; /usr/bin/python3 answer.py "$HOST" "$PORT"; } # AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
+        # The answer is the same for every invalid certificate. The reason is in the bastion's audit log.
         rejected=0
-        rejects() { # WORDS-OF-THE-REASON AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
-            is "$(as "${@:2}")" "status 255"
-            [[ -e first ]] || cp answer first
-            cmp -s first answer || fail "$*: $(cat answer)"
+        rejects() { # REASON AUTHORITY ARGUMENT-OF-SSH-KEYGEN...
+            local said; said=$(answer "${@:2}")
+            [[ $said == AuthenticationException* ]] || fail "$*: $said"
+            is "$said" "${first:=$said}"
             rejected=$((rejected + 1))
             for _ in $(seq 50); do
                 rejections "$since" > reasons || true
@@ -36,22 +48,20 @@ pub(crate) fn only_valid_certificates_of_the_profiles_authority_are_accepted() -
                 sleep 0.2
             done
             is "$(wc -l < reasons)" "$rejected"
-            local words word
-            IFS='|' read -ra words <<<"$1"
-            for word in "${words[@]}"; do [[ $(tail -n 1 reasons) != "demo: "*"$word"* ]] || return 0; done
-            fail "$*: $(tail -n 1 reasons)"
+            [[ $(tail -n 1 reasons) == "demo: "*"$1"* ]] || fail "$*: $(tail -n 1 reasons)"
         }
+        is "$(answer ca -n demo)" accepted
         is "$(as ca -n demo)" in
         is "$(as ca -n someone,demo -V -1m:+5m -z 8)" in
         # Another principal, none, expired, not valid yet, revoked, another authority, a critical option.
         rejects bob ca -n bob
         rejects demo ca
-        # Some clients do not offer a certificate outside of its dates, only its key.
-        rejects 'expired|not a key of the user' ca -n demo -V -2d:-1d
-        rejects 'not valid yet|not a key of the user' ca -n demo -V +1d:+2d
+        rejects 'has expired' ca -n demo -V -2d:-1d
+        rejects 'not valid yet' ca -n demo -V +1d:+2d
         rejects revoked ca -n demo -z 7
         rejects "$(ssh-keygen -lf other.pub | cut -d' ' -f2)" other -n demo
         rejects force-command ca -n demo -O force-command=id
+        is "$(as ca -n bob)" "status 255"
         # Registered keys are accepted beside them.
         is "$(box echo still)" still
         "#,

@@ -25,7 +25,8 @@ use crate::shared::{LONG, ready};
 const PRELUDE: &str = r#"
 set -euo pipefail
 cd "$HOME"
-ssh=(ssh -F "$CONFIG" -o BatchMode=yes -o ConnectTimeout=15)
+# Without the client's own warnings, which differ between versions: standard error is compared with the server's words.
+ssh=(ssh -F "$CONFIG" -o BatchMode=yes -o ConnectTimeout=15 -o LogLevel=ERROR)
 box() { "${ssh[@]}" "demo+box@$NAME" "$@"; }
 me() { "${ssh[@]}" "demo@$NAME" "$@"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
@@ -41,6 +42,22 @@ await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/
 rejections() { # SINCE
     kubectl -n devserver-bastion logs -l app.kubernetes.io/name=bastion -c bastion --tail=-1 --since-time="$1" |
         jq -rR 'fromjson? | objects | select(.event == "refused") | "\(.user): \(.why)"'
+}
+# Prints reason code and description with which the bastion rejects the channel that `ssh -J` and `ssh -W` open. OpenSSH
+# prints them in words of its own; asyncssh returns both.
+refusal() { # HOST PORT
+    local host port
+    host=$(sed -n 's/^ *HostName //p' "$CONFIG"); port=$(sed -n 's/^ *Port //p' "$CONFIG")
+    /usr/bin/python3 -W ignore - "$host" "$port" "$KEY" "$@" <<'P'
+import asyncio, asyncssh, sys
+bastion, port, key, host, target = sys.argv[1:]
+async def main():
+    async with asyncssh.connect(bastion, int(port), username="demo", client_keys=[key], known_hosts=None) as c:
+        try: await c.open_connection(host, int(target))
+        except asyncssh.ChannelOpenError as error: return print(error.code, error.reason)
+        sys.exit("connected to %s:%s" % (host, target))
+asyncio.run(main())
+P
 }
 # Ends the processes that the script started, also if it fails.
 started=()

@@ -27,7 +27,7 @@ pub(crate) fn other_pods_cannot_reach_a_servers_ports() -> Result<()> {
         same 'no dev server "nosuch" of yours' "$(told "demo+theirs@$NAME" true)" "$(told "demo+nosuch@$NAME" true)"
         same 'no dev server nosuch' "$(told "demo@$NAME" describe theirs)" "$(told "demo@$NAME" describe nosuch)"
         same 'no dev server' "$(told "demo@$NAME" ssh theirs)" "$(told "demo@$NAME" ssh nosuch)"
-        same 'open failed' "$(told -W theirs:22 "demo@$NAME")" "$(told -W nosuch:22 "demo@$NAME")"
+        same '2 devplat: no dev server "nosuch" of yours' "$(refusal theirs 22)" "$(refusal nosuch 22)"
         box '(setsid python3 -m http.server 8200 >/dev/null 2>&1 </dev/null & echo $! > open.pid)'
         for _ in $(seq 50); do box 'curl -s -o /dev/null http://127.0.0.1:8200/' && break; sleep 0.1; done
         pod=$(kubectl -n dev-demo get pods -l devserver=box -o 'jsonpath={.items[0].status.podIP}')

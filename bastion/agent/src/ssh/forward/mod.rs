@@ -18,7 +18,7 @@ use self::{
     relay::relay,
 };
 use super::{Site, lines::Lines};
-use crate::init::say;
+use crate::log::say;
 
 /// Ports and sockets that one connection listens on.
 const LISTENERS: usize = 256;

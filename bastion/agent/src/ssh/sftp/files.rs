@@ -17,8 +17,8 @@ use rustix::{
 
 use super::{
     attributes::{self, Attributes},
-    extensions, listing,
-    packet::{Failure, Fields, Malformed, PIECE_MAX, Packet, request},
+    listing,
+    packet::{Failure, Fields, PIECE_MAX, Packet, request},
 };
 
 /// Files and folders open at once; each costs a descriptor of PID 1.
@@ -56,26 +56,8 @@ impl Files {
         Self { home, open: HashMap::new(), next: 0 }
     }
 
-    /// Carries out one request and puts the answer behind `out`. Malformed is only what cannot be answered.
-    pub(super) fn answer(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let mut fields = Fields(packet);
-        let kind = fields.u8()?;
-        let id = fields.u32()?;
-        if kind == request::INIT {
-            Packet::version(out, &extensions::OFFERED);
-            return Ok(());
-        }
-        let begin = out.len();
-        match self.carry_out(kind, id, fields, out) {
-            // The answer is there.
-            Ok(()) if out.len() > begin => {}
-            outcome => Packet::status(out, id, &outcome),
-        }
-        Ok(())
-    }
-
-    /// Puts an answer behind `out` unless it is just "done".
-    fn carry_out(&mut self, kind: u8, id: u32, fields: Fields<'_>, out: &mut Vec<u8>) -> Outcome {
+    /// Carries out a request that is not extended. Puts an answer behind `out` unless it is just "done".
+    pub(super) fn carry_out(&mut self, kind: u8, id: u32, fields: Fields<'_>, out: &mut Vec<u8>) -> Outcome {
         let mut fields = fields;
         match kind {
             request::OPEN => self.open_file(id, &mut fields, out),
@@ -147,7 +129,6 @@ impl Files {
                 let target = fields.path()?;
                 Ok(std::os::unix::fs::symlink(target, self.path(&mut fields)?)?)
             }
-            request::EXTENDED => extensions::carry_out(self, id, &mut fields, out),
             _ => Err(Failure::Unsupported),
         }
     }

@@ -4,6 +4,7 @@
 //! together: a client that asks ahead, as all do with large files, is answered in large pieces, without a wait for each.
 //! With small files no client does, and what counts is how soon each answer is there; see [`work`].
 
+mod answer;
 mod attributes;
 mod extensions;
 mod files;

@@ -13,7 +13,7 @@ use crate::{
 /// only inside the node's container, and metrics-server is not needed.
 const DISABLED: [&str; 3] = ["traefik", "servicelb", "metrics-server"];
 
-/// How long k3d itself waits for its nodes before it deletes the cluster again.
+/// How long k3d itself waits for its nodes before it fails.
 const K3D_LIMIT: &str = "15m0s";
 
 pub(super) fn config(

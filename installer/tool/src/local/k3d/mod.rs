@@ -9,7 +9,7 @@ use std::{io::Write, path::Path, time::Duration};
 pub use creation::{Creation, NAME_LIMIT};
 pub use remains::{Remain, Remains};
 
-use super::{ClusterError, Maker, diagnose::Attempt, error::failed};
+use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
 use crate::{
     Command, Surroundings,
     docker::Engine,
@@ -97,6 +97,7 @@ impl<'a> K3dCommand<'a> {
     }
 
     /// Creates the cluster and reports each of k3d's steps. It writes no kubeconfig; see [`K3dCommand::kubeconfig`].
+    /// After a failure, it deletes the nodes again; see [`Remains`] for the rest.
     pub async fn create(
         &self,
         creation: &Creation<'_>,
@@ -108,10 +109,20 @@ impl<'a> K3dCommand<'a> {
             let path = creation.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
             ClusterError::Config { program: "k3d", path, source }
         })?;
+        let attempt = Attempt {
+            maker: Maker::K3d,
+            name,
+            owner: creation.owner,
+            images: vec![creation.image],
+            ports: Attempt::ports(creation.mappings, creation.api_port),
+        };
+        attempt.begin(self.engine).await?;
         let doing = || format!("create cluster {name}");
         let file = self.config_file(&config);
         let file = file.map_err(|error| ClusterError::Other { doing: doing(), said: error.to_string() })?;
         let command = self.command().args(["cluster", "create", name, "--config"]).arg(file.path());
+        // The nodes stay after a failure until their logs are read.
+        let command = command.arg("--no-rollback");
         let made = command.deadline(CREATE_LIMIT).run_lines(|line| {
             let (Line::Out(line) | Line::Err(line)) = line;
             if let Some(step) = step(line) {
@@ -119,15 +130,13 @@ impl<'a> K3dCommand<'a> {
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        let ports = Attempt::ports(creation.mappings, creation.api_port);
-        let attempt = Attempt { maker: Maker::K3d, name, images: vec![creation.image], ports };
-        Err(attempt.diagnose(self.engine, error).await)
+        Err(Box::pin(attempt.fail(self.engine, error, self.delete(name))).await)
     }
 
     /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
-        deleted.map(|_| ()).map_err(|error| failed(error, || format!("delete k3d cluster {name}")))
+        deleted.map(|_| ()).map_err(|error| command_error(error, || format!("delete k3d cluster {name}")))
     }
 
     /// Returns the kubeconfig of the cluster as text.
@@ -135,7 +144,7 @@ impl<'a> K3dCommand<'a> {
         let asked = self.command().args(["kubeconfig", "get", name]).deadline(LIMIT).run().await;
         asked
             .map(|output| output.stdout)
-            .map_err(|error| failed(error, || format!("get the kubeconfig of k3d cluster {name}")))
+            .map_err(|error| command_error(error, || format!("get the kubeconfig of k3d cluster {name}")))
     }
 
     /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. Every k3d command parses

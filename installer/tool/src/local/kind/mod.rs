@@ -7,7 +7,7 @@ use std::{path::Path, time::Duration};
 
 pub use creation::Creation;
 
-use super::{ClusterError, Maker, diagnose::Attempt, error::failed};
+use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
 use crate::{Command, Surroundings, docker::Engine};
 
 /// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
@@ -38,7 +38,8 @@ impl<'a> KindCommand<'a> {
         Self { engine, surroundings, kubeconfig }
     }
 
-    /// Creates the cluster, writes its kubeconfig and reports each of kind's steps.
+    /// Creates the cluster, writes its kubeconfig and reports each of kind's steps. After a failure, it
+    /// deletes the nodes again.
     pub async fn create(
         &self,
         creation: &Creation<'_>,
@@ -49,8 +50,19 @@ impl<'a> KindCommand<'a> {
             None => ClusterError::Config { program: "kind", path: "(none)".into(), source },
         })?;
         let no_proxy = self.no_proxy(creation).await?;
+        // Only kind's own output names the default image of its nodes.
         let images = config::images(&config);
+        let attempt = Attempt {
+            maker: Maker::Kind,
+            name: creation.name,
+            owner: creation.owner,
+            images: images.iter().map(String::as_str).collect(),
+            ports: Attempt::ports(creation.mappings, creation.api_port),
+        };
+        attempt.begin(self.engine).await?;
         let command = self.command().args(["create", "cluster", "--name", creation.name, "--config", "-"]);
+        // The nodes stay after a failure until their logs are read.
+        let command = command.arg("--retain");
         let command = command.arg("--kubeconfig").arg(self.kubeconfig).stdin(config).deadline(CREATE_LIMIT);
         let command = command
             .envs(no_proxy.iter().flat_map(|value| [("NO_PROXY", value), ("no_proxy", value)]))
@@ -61,18 +73,14 @@ impl<'a> KindCommand<'a> {
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        let ports = Attempt::ports(creation.mappings, creation.api_port);
-        // Only kind's own output names the default image of its nodes.
-        let images = images.iter().map(String::as_str).collect();
-        let attempt = Attempt { maker: Maker::Kind, name: creation.name, images, ports };
-        Err(attempt.diagnose(self.engine, error).await)
+        Err(Box::pin(attempt.fail(self.engine, error, self.delete(creation.name))).await)
     }
 
     /// Deletes the cluster. An absent cluster is not an error.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let command = self.command().args(["delete", "cluster", "--name", name, "--kubeconfig"]);
         let deleted = command.arg(self.kubeconfig).deadline(LIMIT).run().await;
-        deleted.map(|_| ()).map_err(|error| failed(error, || format!("delete kind cluster {name}")))
+        deleted.map(|_| ()).map_err(|error| command_error(error, || format!("delete kind cluster {name}")))
     }
 
     /// Returns the kubeconfig of the cluster as text.
@@ -80,7 +88,7 @@ impl<'a> KindCommand<'a> {
         let asked = self.command().args(["get", "kubeconfig", "--name", name]).deadline(LIMIT).run().await;
         asked
             .map(|output| output.stdout)
-            .map_err(|error| failed(error, || format!("get the kubeconfig of kind cluster {name}")))
+            .map_err(|error| command_error(error, || format!("get the kubeconfig of kind cluster {name}")))
     }
 
     /// Returns a command of kind's on devplat's engine, regardless of the shell's variables.

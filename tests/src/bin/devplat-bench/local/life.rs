@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     figure::{Series, timed},
-    say,
+    output::say,
 };
 
 /// A limit that no verb ever reached.

@@ -23,7 +23,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
-use super::{LONG, NAMESPACE};
+use super::constants::{LONG, NAMESPACE};
 
 /// The number of concurrent calls of the plain client.
 const AT_ONCE: usize = 32;

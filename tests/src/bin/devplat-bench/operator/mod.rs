@@ -2,6 +2,7 @@
 //! and Secrets: time, memory, processor time and writes. Each run of either has a new control plane, and they take
 //! turns in going first, because the machine's speed varies.
 
+mod constants;
 mod load;
 mod model;
 mod plane;
@@ -15,18 +16,14 @@ use devplat_tests::{control_plane::ControlPlane, platform::Platform};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::{Api, Client, api::ListParams};
 
-use self::{load::pod_is_ready, model::Model, program::Operator};
+use self::{constants::NAMESPACE, load::pod_is_ready, model::Model, program::Operator};
 use crate::{
     figure::{Figure, Series},
-    say,
+    output::say,
 };
 
-/// The namespace of all dev servers.
-const NAMESPACE: &str = "default";
 /// How long a restarted operator is watched for writes that it need not make.
 const AFTER_RESTART: Duration = Duration::from_secs(30);
-/// A limit that no step here ever reached.
-const LONG: Duration = Duration::from_mins(15);
 
 /// Measures `runs` times with `servers` dev servers each.
 pub(crate) async fn measure(runs: usize, servers: usize, idle_minutes: u64) -> Result<Vec<Figure>> {

@@ -11,7 +11,7 @@ use kube::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{NAMESPACE, load};
+use super::{constants::NAMESPACE, load};
 
 /// The operator's objects of one dev server, as the model for copies.
 pub(super) struct Model {

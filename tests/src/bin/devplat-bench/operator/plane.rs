@@ -15,7 +15,7 @@ use kube::{
     api::{ObjectMeta, PostParams},
 };
 
-use super::LONG;
+use super::constants::LONG;
 
 /// Starts a control plane with devplat's CRDs and flavors.
 pub(super) async fn start(platform: &Platform) -> Result<ControlPlane> {

@@ -13,7 +13,7 @@ use devplat_tests::{
 };
 use rustix::process::Signal;
 
-use super::{LONG, plane};
+use super::{constants::LONG, plane};
 
 /// Its user in the audit log.
 const OPERATOR: &str = "operator-a";

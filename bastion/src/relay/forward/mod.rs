@@ -1,13 +1,13 @@
 //! Ports and sockets in a dev server that lead back to the client. Each has a connection of its own, so that one whose
 //! client does not read holds up only itself, and so that nothing of it is left when that connection ends.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+mod list;
+
+use std::time::Duration;
 
 use tokio::time::timeout;
+
+pub(crate) use list::Forwards;
 
 use super::{NoWay, Relay, dial::Agent, wait, wish::Place};
 
@@ -16,22 +16,6 @@ const MOST: usize = 32;
 /// How long asking the agent may take. The whole connection of the client waits for it: the protocol has the answers to
 /// such requests in their order.
 const ANSWER: Duration = Duration::from_secs(12);
-
-/// Forwards of one client.
-#[derive(Default)]
-pub(crate) struct Forwards(Mutex<HashMap<Place, Agent>>);
-
-impl std::fmt::Debug for Forwards {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.lock().keys()).finish()
-    }
-}
-
-impl Forwards {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Place, Agent>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Relay {
     /// Forwards `port` (0 for any) at `address` of the dev server. Gives the port, or `None` where that is not possible.

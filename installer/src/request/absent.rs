@@ -1,0 +1,65 @@
+//! The failures for a platform that is not found, with the contexts of the user's kubeconfig that have its marks.
+
+use std::time::Duration;
+
+use devplat_kubernetes::identity;
+
+use super::{Asked, cluster};
+use crate::{
+    context::{ClusterAccess, PlatformContext},
+    failure::{Exit, Failure},
+    host::Host,
+};
+
+/// How long the search for a platform's marks in the contexts of a kubeconfig may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The maximum number of contexts that are searched.
+const MOST: usize = 20;
+
+/// Returns the failure for a profile with an existing cluster but without a context.
+pub(super) async fn unnamed(asked: &Asked, host: &Host) -> Failure {
+    match cluster::named(None, None, host) {
+        Ok(_) => Failure::new(Exit::Internal, "a cluster without a name was found"),
+        Err(failure) => with_carriers(failure, &carriers(asked, host).await, asked, "destroy"),
+    }
+}
+
+/// Returns the failure of `verb` for a platform that is neither known nor found in the searched places.
+pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[String]) -> Failure {
+    let name = &asked.name;
+    let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
+        .while_looking(looked);
+    let carriers = carriers(asked, host).await;
+    if carriers.is_empty() {
+        return failure
+            .hint("if it is in an existing cluster, name its context: --context NAME")
+            .hint("if it has another name, add --name NAME");
+    }
+    with_carriers(failure, &carriers, asked, verb)
+}
+
+fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked, verb: &str) -> Failure {
+    carriers.iter().fold(failure, |failure, context| {
+        let again = Asked { context: Some(context.clone()), ..asked.clone() }.again(verb);
+        failure.hint(format!("context {context} has its marks: `{again}`"))
+    })
+}
+
+/// Returns the contexts of the user's kubeconfig whose clusters have marks of the platform. Clusters that do not answer
+/// are skipped.
+async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
+    let Ok(kubeconfig) = cluster::user_kubeconfig(host) else { return Vec::new() };
+    let contexts = kubeconfig.contexts.iter().take(MOST).map(|context| context.name.clone());
+    let asks = contexts.map(|name| async move {
+        let named = cluster::named(Some(name.clone()), None, host).ok()?;
+        let state = asked.state(host).ok()?;
+        let context = PlatformContext::new(asked.parts(host, state, None, Some(named.clone())));
+        let answer = async {
+            let client = context.client_of(&ClusterAccess::named(&named)).await.ok()?;
+            let platforms = identity::platforms(&client).await.ok()?;
+            platforms.iter().any(|platform| platform == asked.name.as_str()).then_some(name)
+        };
+        tokio::time::timeout(PATIENCE, answer).await.ok().flatten()
+    });
+    futures::future::join_all(asks).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,113 @@
+//! The choice of a platform's place: a Docker engine, or a cluster that the user names.
+
+use devplat_profile::{Cluster, Origin};
+
+use super::{
+    Asked, Purpose, Run, cluster, detect,
+    profile::{Recalled, recall},
+};
+use crate::{
+    context::NamedCluster,
+    failure::{Exit, Failure},
+    state::Location,
+};
+
+/// The place of a platform.
+pub(super) enum Where {
+    Named(NamedCluster),
+    Engine,
+}
+
+/// The reason for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// The profile wants it.
+    Profile,
+    /// The command line or the decisions name it.
+    Name,
+    /// Nothing names a place, so the platform is searched for by its marks.
+    Marks,
+}
+
+/// Chooses the profile and the place that it wants, for a verb that creates or compares.
+pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, Where), Failure> {
+    if let Some(profile) = Box::pin(detect::profile(run)).await? {
+        run.decisions.profile = Some(profile);
+    }
+    let (asked, host) = (run.asked, run.host);
+    let recalled = recall(asked, &run.decisions, host, run.purpose)?;
+    for remark in &recalled.loaded.remarks {
+        host.ui.remark(remark);
+    }
+    let wanted = &recalled.loaded.profile.cluster;
+    one_cluster(asked, wanted)?;
+    let place = match wanted.origin() {
+        Origin::Created(_) => Where::Engine,
+        Origin::Existing(existing) => {
+            let named = asked.context.clone().or_else(|| existing.context.clone());
+            let kind = Some("kind".to_owned());
+            let new = Asked { name: asked.name.clone(), profile: kind, ..Asked::default() }.again("up");
+            let named = named.or_else(|| run.decisions.context.clone());
+            Where::Named(cluster::named(named, Some(&new), host)?)
+        }
+    };
+    Ok((recalled, place))
+}
+
+/// Returns the place by the command line, else by the decisions, with the reason for it. A remembered profile is not
+/// read, because it may be unreadable by now. `None` for an existing cluster without a context.
+pub(super) fn by_name(run: &Run<'_>) -> Result<Option<(Where, By)>, Failure> {
+    let (asked, host, decisions) = (run.asked, run.host, &run.decisions);
+    let named = |context: &String| {
+        cluster::named(Some(context.clone()), None, host).map(|named| Some((Where::Named(named), By::Name)))
+    };
+    let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
+    if asked.profile.is_some() {
+        let recalled = recall(asked, decisions, host, Purpose::Look)?;
+        let wanted = &recalled.loaded.profile.cluster;
+        one_cluster(asked, wanted)?;
+        return match wanted.origin() {
+            Origin::Created(_) => Ok(Some((Where::Engine, By::Name))),
+            Origin::Existing(existing) => {
+                match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
+                    (Some(context), _) => named(context),
+                    (None, Some(context)) => remembered(context),
+                    (None, None) => Ok(None),
+                }
+            }
+        };
+    }
+    if let Some(context) = &asked.context {
+        return named(context);
+    }
+    match (&decisions.place, &decisions.context) {
+        (Some(Location::Cluster { .. }) | None, Some(context)) => remembered(context),
+        (Some(_), _) => Ok(Some((Where::Engine, By::Name))),
+        (None, None) => {
+            let by = if decisions.profile.is_some() { By::Name } else { By::Marks };
+            Ok(Some((Where::Engine, by)))
+        }
+    }
+}
+
+/// Adds the hint for an engine or a cluster that no longer exists.
+pub(super) fn or_forget(failure: Failure, asked: &Asked) -> Failure {
+    if failure.is_stopped() {
+        return failure;
+    }
+    failure.hint(asked.forget_hint())
+}
+
+/// Fails if the command line names an existing cluster and the profile creates one, because devplat cannot know which
+/// one is meant.
+fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
+    match (cluster.origin(), &asked.context) {
+        (Origin::Existing(_), _) | (Origin::Created(_), None) => Ok(()),
+        (Origin::Created(_), Some(_)) => {
+            let provider = cluster.provider();
+            let why =
+                format!("--context names an existing cluster, but the profile creates one with {provider}");
+            Err(Failure::new(Exit::Usage, why).hint("leave --context out, or use --profile existing"))
+        }
+    }
+}

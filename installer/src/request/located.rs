@@ -1,0 +1,121 @@
+//! The second part of a resolution: the engine or the cluster of a platform. It is the one that the platform was created
+//! in, and the platform is not one of another account that this run may not change.
+
+use std::sync::Arc;
+
+use devplat_tool::docker::Engine;
+
+use super::{
+    Asked, Purpose, Run, absent,
+    choice::{self, By, Where, or_forget},
+    engine::{lock_engine, once_connected},
+    identity,
+};
+use crate::{
+    context::{PlatformContext, TakenOver},
+    failure::Failure,
+    host::Host,
+    state::{Decisions, EngineLock, Location},
+};
+
+/// A platform that exists, or that must be searched for.
+pub struct Located<'a> {
+    /// The context to act on.
+    pub context: Arc<PlatformContext>,
+    /// The remembered decisions.
+    pub decisions: Decisions,
+    /// Whether the command line, the decisions or the profile name its place. Otherwise it is searched for by its marks.
+    pub known: bool,
+    /// The searched places, for messages.
+    pub looked: Vec<String>,
+    /// Held during a change, against other accounts that use the same Docker engine.
+    pub engine_lock: Option<EngineLock>,
+    pub(super) asked: &'a Asked,
+    pub(super) host: &'a Host,
+    pub(super) purpose: Purpose,
+    /// The engine or the cluster with its unique id, if it was compared with the remembered one.
+    pub(super) location: Option<Location>,
+}
+
+impl<'a> Run<'a> {
+    /// Locates the platform by the command line, else by the decisions. Fails if its engine or cluster is not the one that
+    /// it was created in, or if a change meets one of another account.
+    pub async fn locate(self) -> Result<Located<'a>, Failure> {
+        match choice::by_name(&self)? {
+            Some((place, by)) => Box::pin(self.locate_in(place, by)).await,
+            None => Err(absent::unnamed(self.asked, self.host).await),
+        }
+    }
+
+    /// Locates the platform in a place that was chosen for this reason.
+    pub(super) async fn locate_in(self, place: Where, by: By) -> Result<Located<'a>, Failure> {
+        let Self { asked, host, purpose, state, engine, decisions } = self;
+        let mut looked = vec![format!("state folder {}", state.path().display())];
+        let (engine, named) = match place {
+            Where::Named(named) => {
+                looked.push(format!("context {}", named.context.name));
+                (None, Some(named))
+            }
+            Where::Engine => (connect(engine, by, host, &mut looked).await?, None),
+        };
+        if let (By::Profile, Purpose::Change, Some(engine)) = (by, purpose, &engine)
+            && let Some(other) = engine.other_host().await?
+        {
+            host.ui.remark(&format!("note: {other}"));
+        }
+        let context = PlatformContext::new(asked.parts(host, state, engine, named))
+            .accepting(TakenOver::of(&decisions.taken_over));
+        let reachable = context.engine.is_some() || context.named.is_some();
+        let location = match by {
+            By::Profile => Some(identity::place(&context).await?),
+            By::Name | By::Marks if decisions.place.is_some() && reachable => {
+                Some(identity::place(&context).await.map_err(|failure| or_forget(failure, asked))?)
+            }
+            By::Name | By::Marks => None,
+        };
+        if let Some(location) = &location {
+            identity::check(&decisions, location, &context)?;
+        }
+        identity::check_account(&decisions, &context, purpose, host).await?;
+        let engine_lock = match (purpose, &context.engine) {
+            (Purpose::Change, Some(engine)) => {
+                Some(lock_engine(engine, location.as_ref(), &context.platform).await?)
+            }
+            (Purpose::Change, None) | (Purpose::Look, _) => None,
+        };
+        let known = by != By::Marks;
+        let context = Arc::new(context);
+        Ok(Located { context, decisions, known, looked, engine_lock, asked, host, purpose, location })
+    }
+}
+
+impl Located<'_> {
+    /// Returns the failure of `verb` for a platform that is neither known nor found, with the searched places and the
+    /// contexts that have its marks.
+    pub async fn not_found(&self, verb: &str) -> Failure {
+        absent::not_found(self.asked, verb, self.host, &self.looked).await
+    }
+}
+
+/// Returns the Docker engine. An absent one is an error only if it was chosen by the profile or by name.
+async fn connect(
+    connected: Option<Engine>,
+    by: By,
+    host: &Host,
+    looked: &mut Vec<String>,
+) -> Result<Option<Engine>, Failure> {
+    let engine = match by {
+        By::Profile | By::Name => Ok(once_connected(connected, host).await?),
+        By::Marks => Engine::connect(&host.surroundings).await,
+    };
+    match engine {
+        Ok(engine) => {
+            looked.push(format!("Docker engine at {}", engine.endpoint()));
+            Ok(Some(engine))
+        }
+        Err(error) => {
+            looked.push(format!("Docker engine ({error})"));
+            Ok(None)
+        }
+    }
+}
