@@ -190,7 +190,9 @@ pub(crate) fn ends_with_nothing(ended: &Ended) -> Result<()> {
 pub(crate) fn began(running: &Running, step: &str) -> Result<()> {
     until(step, LONG, || {
         let said = running.stderr()?;
-        let begun = said.lines().any(|line| line.contains(&format!("{step} (about")));
+        let begun = said.lines().any(|line| {
+            ["about", "under"].iter().any(|estimate| line.contains(&format!("{step} ({estimate} ")))
+        });
         ensure!(begun || !said.contains("error:"), "{said}");
         Ok(begun.then_some(()))
     })

@@ -251,7 +251,7 @@ fn rank(step: &str) -> u8 {
 /// Returns the steps that have begun, by the progress of a run.
 fn begun(said: &str) -> impl Iterator<Item = &str> {
     said.lines().filter_map(|line| {
-        let (begun, _) = line.split_once(" (about ")?;
+        let (begun, _) = line.split_once(" (about ").or_else(|| line.split_once(" (under "))?;
         begun.split_once(' ').map(|(_, step)| step)
     })
 }

@@ -25,7 +25,7 @@ pub(crate) fn open_relays_outlive_the_api_server_and_other_replicas() -> Result<
         docker exec "$node" sh -c 'mv /kind/kube-apiserver.yaml /etc/kubernetes/manifests/'
         for _ in $(seq 120); do kubectl get --raw /readyz >/dev/null 2>&1 && break; sleep 0.5; done
         kubectl get --raw /readyz >/dev/null
-        for _ in $(seq 60); do me devctl list >/dev/null 2>&1 && break; sleep 0.5; done
+        for _ in $(seq 360); do me devctl list >/dev/null 2>&1 && break; sleep 0.5; done
         me devctl list >/dev/null
         kill -0 "$session" || fail "the open session ended"
         "#,
