@@ -46,9 +46,8 @@ impl Gate {
             for client in listener.incoming() {
                 let Ok(client) = client else { return };
                 match connect(client, &target, &kept) {
-                    Ok(true) => {}
                     // A client whose target does not answer sees its connection end.
-                    Err(_) => continue,
+                    Ok(true) | Err(_) => {}
                     Ok(false) => return,
                 }
             }

@@ -256,11 +256,11 @@ mod tests {
         let HostIdentity { key, certificate } = authority.server("dev-alice", "mydev", None);
         assert_eq!(certificate.cert_type(), CertType::Host);
         assert_eq!(certificate.valid_principals(), ["mydev", "mydev.dev-alice"]);
-        let named = authority.server("dev-alice", "mydev", Some("mydev.alice.team-a".to_owned()));
-        let names = ["mydev", "mydev.dev-alice", "mydev.alice.team-a"];
-        assert_eq!(named.certificate.valid_principals(), names);
+        let with_alias = authority.server("dev-alice", "mydev", Some("mydev.alice.team-a".to_owned()));
+        let expected = ["mydev", "mydev.dev-alice", "mydev.alice.team-a"];
+        assert_eq!(with_alias.certificate.valid_principals(), expected);
         assert_eq!(
-            named.key_text(),
+            with_alias.key_text(),
             private_key_text(&key),
             "another name changes the certificate and not the key"
         );

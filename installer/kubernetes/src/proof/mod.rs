@@ -41,17 +41,17 @@ pub async fn clear(
     operator: Operator,
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
-    unless_foreign(Proof::new(client, platform, pace).clear(operator).await)
+    unless_foreign(Proof::new(client, platform, pace).clear(operator)).await
 }
 
 /// Deletes the objects of an earlier proof as [`clear`] does, without a wait until they are gone.
 pub async fn remove(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
-    unless_foreign(Proof::new(client, platform, pace).remove().await)
+    unless_foreign(Proof::new(client, platform, pace).remove()).await
 }
 
 /// Returns the outcome of a deletion, which succeeds if the objects are not ours.
-fn unless_foreign(outcome: Result<(), ProofError>) -> Result<(), ProofError> {
-    match outcome {
+async fn unless_foreign(deletion: impl Future<Output = Result<(), ProofError>>) -> Result<(), ProofError> {
+    match deletion.await {
         Err(ProofError::Foreign(_)) => Ok(()),
         outcome => outcome,
     }
