@@ -119,7 +119,7 @@ mod tests {
             }}
         }))
         .unwrap();
-        let trial = PodTrial::of(&deployment, BTreeMap::new()).unwrap();
+        let trial = PodTrial::of(&deployment, BTreeMap::new()).unwrap().unwrap();
         assert_eq!(trial.namespace, "b");
         let pod = prepared(&trial.pod, "default");
         assert_eq!(pod.labels()["c"], "d");

@@ -24,16 +24,22 @@ pub struct PodTrial {
 }
 
 impl PodTrial {
-    /// The pod of a Deployment; `None` for objects of other kinds.
-    pub fn of(deployment: &DynamicObject, namespace_labels: BTreeMap<String, String>) -> Option<Self> {
+    /// The pod of a Deployment; `None` for objects of other kinds. Fails if a field has another type than in Kubernetes.
+    pub fn of(
+        deployment: &DynamicObject,
+        namespace_labels: BTreeMap<String, String>,
+    ) -> Option<Result<Self, serde_json::Error>> {
         if deployment.types.as_ref().is_none_or(|types| types.kind != "Deployment") {
             return None;
         }
         let namespace = deployment.namespace()?;
-        let typed: Deployment = serde_json::from_value(serde_json::to_value(deployment).ok()?).ok()?;
-        let template = typed.spec?.template;
+        let typed: Result<Deployment, _> = serde_json::to_value(deployment).and_then(serde_json::from_value);
+        let template = match typed {
+            Ok(typed) => typed.spec?.template,
+            Err(error) => return Some(Err(error)),
+        };
         let pod = Pod { metadata: template.metadata.unwrap_or_default(), spec: template.spec, status: None };
-        Some(Self { namespace, namespace_labels, pod })
+        Some(Ok(Self { namespace, namespace_labels, pod }))
     }
 
     /// Returns a pod like that of a dev server with `image`, whose flavor has `resources`. It equals the operator's pod

@@ -6,19 +6,23 @@ use futures::future::try_join_all;
 use kube::{Client, ResourceExt, api::DynamicObject};
 
 use super::{Release, unchanged};
-use crate::{Error, ObjectRef, Pace, admission::PodTrial, call::ApiServer};
+use crate::{
+    Error, ObjectRef, Pace,
+    admission::PodTrial,
+    call::{ApiServer, Call, Class, Verb},
+};
 
 /// Returns trials of the pods of all Deployments in `releases` that are missing or differ. A Deployment that is as
 /// wanted starts no pod, so a quota that its running pods exhaust does not matter.
 pub async fn trials(client: &Client, releases: &[Release], pace: &dyn Pace) -> Result<Vec<PodTrial>, Error> {
     let server = ApiServer { client, pace };
-    let looks: Vec<_> =
-        wanted(releases).into_iter().map(|(object, trial)| if_changed(server, object, trial)).collect();
+    let wanted = wanted(releases)?.into_iter();
+    let looks: Vec<_> = wanted.map(|(object, trial)| if_changed(server, object, trial)).collect();
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
 /// Returns the Deployments, each with a trial of its pod in a namespace with the labels that the releases set.
-fn wanted(releases: &[Release]) -> Vec<(&DynamicObject, PodTrial)> {
+fn wanted(releases: &[Release]) -> Result<Vec<(&DynamicObject, PodTrial)>, Error> {
     let objects = || releases.iter().flat_map(|release| &release.objects);
     let namespaces: BTreeMap<String, &DynamicObject> = objects()
         .filter(|object| object.types.as_ref().is_some_and(|types| types.kind == "Namespace"))
@@ -28,7 +32,14 @@ fn wanted(releases: &[Release]) -> Vec<(&DynamicObject, PodTrial)> {
         let namespace = namespaces.get(&object.namespace()?);
         PodTrial::of(object, namespace.map(|namespace| namespace.labels().clone()).unwrap_or_default())
     };
-    objects().filter_map(|object| Some((object, trial(object)?))).collect()
+    let all = objects().filter_map(|object| Some((object, trial(object)?)));
+    all.map(|(object, trial)| {
+        let trial = trial.map_err(|error| {
+            Call::new(Verb::Apply, &ObjectRef::of(object)).error(Class::Other(Box::new(error)))
+        })?;
+        Ok((object, trial))
+    })
+    .collect()
 }
 
 async fn if_changed(

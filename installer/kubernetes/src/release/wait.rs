@@ -122,7 +122,7 @@ impl Rejection {
 
 /// Tries a pod of the Deployment now, because its condition may be outdated.
 async fn confirm(server: ApiServer<'_>, live: &DynamicObject) -> Result<Option<AdmissionRefusal>, Error> {
-    let Some(trial) = PodTrial::of(live, BTreeMap::new()) else { return Ok(None) };
+    let Some(Ok(trial)) = PodTrial::of(live, BTreeMap::new()) else { return Ok(None) };
     match try_pods(server.client, &[trial], server.pace).await {
         Ok(refusals) => Ok(refusals.into_iter().next()),
         // Without a trial, use the condition's message.

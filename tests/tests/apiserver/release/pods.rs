@@ -122,7 +122,7 @@ async fn dev_server_fits_a_quota_on_cpu_limits() {
 fn platforms_pods(namespace: &str, sets: &[&str]) -> Vec<PodTrial> {
     let releases = releases::rendered_with("trial", sets);
     let objects = releases.iter().flat_map(|release| &release.objects);
-    let trials = objects.filter_map(|object| PodTrial::of(object, BTreeMap::new()));
+    let trials = objects.filter_map(|object| PodTrial::of(object, BTreeMap::new())).map(Result::unwrap);
     trials.map(|trial| PodTrial { namespace: namespace.to_owned(), ..trial }).collect()
 }
 
