@@ -30,7 +30,7 @@ pub struct ClusterAccess {
     pub kubeconfig: Arc<Kubeconfig>,
     /// The text for the kubeconfig in the state folder; `None` if the context is in the user's kubeconfig.
     pub kept: Option<Arc<str>>,
-    /// A digest of the times at which its nodes were started; `None` if devplat did not create them.
+    /// A digest of its nodes and of the times at which they were started; `None` if devplat did not create them.
     pub started: Option<String>,
 }
 

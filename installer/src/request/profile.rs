@@ -204,3 +204,20 @@ fn recalled(known: &str, base: &str, before: &Decisions, host: &Host) -> Result<
 fn is_path(named: &str) -> bool {
     named.contains('/') || Path::new(named).extension().is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_that_is_too_long_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mine.yaml");
+        let file = File::create(&path).unwrap();
+        file.set_len(LONGEST).unwrap();
+        assert_eq!(bytes_of(&path).unwrap().len() as u64, LONGEST);
+        file.set_len(LONGEST + 1).unwrap();
+        let failure = unreadable("mine.yaml", &bytes_of(&path).unwrap_err(), DEFAULT);
+        assert_eq!(failure.message, "cannot read profile mine.yaml: it is longer than 16 MiB");
+    }
+}

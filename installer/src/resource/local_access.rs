@@ -39,6 +39,7 @@ pub(super) async fn awake(
     })
 }
 
+/// Adds the digest of the nodes and of the times at which they were started. A recreated node counts as restarted.
 fn with_starts(access: ClusterAccess, nodes: &[Container]) -> ClusterAccess {
     let starts: Vec<String> = nodes
         .iter()

@@ -80,6 +80,20 @@ mod tests {
     }
 
     #[test]
+    fn file_that_is_too_large_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.json");
+        // Without blocks on the disk.
+        File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
+        let error = read_file(&path).unwrap_err();
+        let said = remedy(&path, &error);
+        assert!(
+            said.ends_with("is too large to be devplat's: move it away, then run the same command"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn unreadable_file_is_made_readable() {
         let said = remedy(Path::new("x"), &io::ErrorKind::PermissionDenied.into());
         assert!(said.starts_with("make it readable and writable for this account"), "{said}");

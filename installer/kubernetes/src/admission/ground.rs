@@ -1,5 +1,6 @@
 //! The namespace in which a pod is tried, and the user's rights there.
 
+use devplat_api::name::POD_SECURITY_LABEL;
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
     core::v1::Namespace,
@@ -15,9 +16,6 @@ use crate::{
     call::{ApiServer, Call, CallError, Class, Error, Verb},
 };
 
-/// The label by which a namespace chooses its level of Pod Security.
-const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
-
 /// The namespace that a pod is tried in.
 pub(super) struct Ground {
     pub(super) namespace: String,
@@ -30,11 +28,11 @@ pub(super) struct Ground {
 /// Returns the namespace of `trial`, or one with the same policies if it does not exist; `None` if there is no such
 /// namespace.
 pub(super) async fn ground(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Ground>, Error> {
-    let wanted = trial.namespace_labels.get(ENFORCE);
+    let wanted = trial.namespace_labels.get(POD_SECURITY_LABEL);
     let live = server.metadata(&ObjectRef::namespace(&trial.namespace)).await?;
     if let Some(live) = live.filter(|live| live.metadata.deletion_timestamp.is_none()) {
         // The release sets the namespace's label, so compare with that one, not with the present one.
-        let same_security = wanted.is_none_or(|level| live.labels().get(ENFORCE) == Some(level));
+        let same_security = wanted.is_none_or(|level| live.labels().get(POD_SECURITY_LABEL) == Some(level));
         return Ok(Some(Ground { namespace: trial.namespace.clone(), same_security, own: true }));
     }
     let namespaces: Api<Namespace> = Api::all(server.client.clone());
@@ -52,7 +50,7 @@ pub(super) async fn ground(server: ApiServer<'_>, trial: &PodTrial) -> Result<Op
         let name = one.name_any();
         one.metadata.deletion_timestamp.is_none()
             && !name.starts_with("kube-")
-            && one.labels().get(ENFORCE) == wanted
+            && one.labels().get(POD_SECURITY_LABEL) == wanted
     });
     let mut alike: Vec<String> = alike.map(ResourceExt::name_any).collect();
     alike.sort_by_key(|name| name != "default");
