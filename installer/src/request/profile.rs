@@ -215,9 +215,9 @@ mod tests {
         let path = folder.path().join("mine.yaml");
         let file = File::create(&path).unwrap();
         file.set_len(LONGEST).unwrap();
-        assert_eq!(bytes_of(&path).unwrap().len() as u64, LONGEST);
+        assert_eq!(bounded(&path).unwrap().len() as u64, LONGEST);
         file.set_len(LONGEST + 1).unwrap();
-        let failure = unreadable("mine.yaml", &bytes_of(&path).unwrap_err(), DEFAULT);
+        let failure = unreadable("mine.yaml", &bounded(&path).unwrap_err(), DEFAULT);
         assert_eq!(failure.message, "cannot read profile mine.yaml: it is longer than 16 MiB");
     }
 }

@@ -25,7 +25,9 @@ pub(crate) fn engine_that_restarts_in_the_middle_of_up_is_reported_and_up_conver
     let up = || -> Result<_> {
         Ok(platform.devplat(&UP)?.env("DOCKER_HOST", format!("unix://{}", socket.display())))
     };
-    for moment in ["cluster: starting control-plane", "in the nodes (about"] {
+    for (moment, named) in
+        [("cluster: starting control-plane", "Docker"), ("create release operator", "the API server")]
+    {
         let running = up()?.start()?;
         until(moment, LONG, || {
             let said = running.stderr()?;
@@ -37,7 +39,7 @@ pub(crate) fn engine_that_restarts_in_the_middle_of_up_is_reported_and_up_conver
         ensure!(!nodes.is_empty(), "no node at {moment:?}");
         on_all(platform, "kill", &nodes)?;
         let ended = running.wait(LONG)?.expect(4)?.stderr;
-        ensure!(ended.contains("Docker"), "the message does not name Docker: {ended}");
+        ensure!(ended.contains(named), "the message does not name {named}: {ended}");
         ensure!(ended.contains("hint: "), "{ended}");
         // Without an engine, nothing is done.
         let refused = up()?.run(LONG)?.expect(3)?.stderr;

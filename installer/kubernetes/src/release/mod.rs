@@ -16,6 +16,7 @@ mod pods;
 mod readiness;
 mod remove;
 mod strays;
+mod taints;
 mod trials;
 mod unchanged;
 mod wait;

@@ -23,11 +23,19 @@ pub(super) struct Trouble {
     pub(super) may_last: Option<Duration>,
     /// The restarts so far, if the container ends again and again.
     pub(super) restarts: Option<i32>,
+    /// Whether the scheduler finds no node. Its message does not name the taints of the nodes.
+    pub(super) no_node: bool,
+}
+
+impl Trouble {
+    fn bounded(why: String, may_last: Duration) -> Self {
+        Self { may_last: Some(may_last), ..why.into() }
+    }
 }
 
 impl From<String> for Trouble {
     fn from(why: String) -> Self {
-        Self { why, may_last: None, restarts: None }
+        Self { why, may_last: None, restarts: None, no_node: false }
     }
 }
 
@@ -39,7 +47,7 @@ pub(super) fn trouble(pod: &Pod) -> Option<Trouble> {
         conditions.iter().find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
     {
         let message = condition.message.as_deref().unwrap_or("no node fits");
-        return Some(format!("unschedulable: {message}").into());
+        return Some(Trouble { no_node: true, ..format!("unschedulable: {message}").into() });
     }
     let mut containers =
         status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
@@ -53,10 +61,10 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
         let message = waiting.message.as_deref().unwrap_or_default();
         return match waiting.reason.as_deref()? {
             "ErrImagePull" | "ImagePullBackOff" => {
-                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(PULL), restarts: None })
+                Some(Trouble::bounded(format!("image pull: {message}"), PULL))
             }
             "ErrImageNeverPull" | "InvalidImageName" => {
-                Some(Trouble { why: format!("image pull: {message}"), may_last: Some(NEVER), restarts: None })
+                Some(Trouble::bounded(format!("image pull: {message}"), NEVER))
             }
             "CrashLoopBackOff" => {
                 let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
@@ -64,13 +72,11 @@ fn container_trouble(status: &ContainerStatus) -> Option<Trouble> {
                     Some(last) => format!("{} repeatedly", ended(name, last)),
                     None => format!("container {name} ends repeatedly"),
                 };
-                Some(Trouble { why, may_last: Some(CRASHES), restarts: Some(status.restart_count) })
+                Some(Trouble { restarts: Some(status.restart_count), ..Trouble::bounded(why, CRASHES) })
             }
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => Some(Trouble {
-                why: format!("container {name} cannot start: {message}"),
-                may_last: Some(CONFIG),
-                restarts: None,
-            }),
+            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => {
+                Some(Trouble::bounded(format!("container {name} cannot start: {message}"), CONFIG))
+            }
             _ => None,
         };
     }
@@ -129,10 +135,7 @@ mod tests {
             }]}))
         };
         let pull = trouble(&waiting("ImagePullBackOff")).unwrap();
-        assert_eq!(
-            pull,
-            Trouble { why: "image pull: no such host".to_owned(), may_last: Some(PULL), restarts: None }
-        );
+        assert_eq!(pull, Trouble::bounded("image pull: no such host".to_owned(), PULL));
         assert_eq!(trouble(&waiting("InvalidImageName")).unwrap().may_last, Some(NEVER));
         let crashes = trouble(&waiting("CrashLoopBackOff")).unwrap();
         assert_eq!(crashes.why, "container operator ends with status 101 (no lease) repeatedly");
@@ -142,9 +145,8 @@ mod tests {
         let unschedulable = pod(json!({"conditions": [
             {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
         ]}));
-        assert_eq!(
-            trouble(&unschedulable).unwrap().why,
-            "unschedulable: 0/1 nodes are available: 1 Insufficient cpu."
-        );
+        let unschedulable = trouble(&unschedulable).unwrap();
+        assert_eq!(unschedulable.why, "unschedulable: 0/1 nodes are available: 1 Insufficient cpu.");
+        assert!(unschedulable.no_node);
     }
 }

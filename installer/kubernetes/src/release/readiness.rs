@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::{
-    api::{apps::v1::Deployment, core::v1::Pod},
+    api::{
+        apps::v1::Deployment,
+        core::v1::{Node, Pod},
+    },
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
@@ -12,10 +15,13 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 
-use super::pods::{Trouble, trouble};
+use super::{
+    pods::{Trouble, trouble},
+    taints::taints,
+};
 use crate::{
-    Error, ObjectRef, Waiting,
-    call::{ApiServer, Call, Verb},
+    CallError, Error, ObjectRef, Waiting,
+    call::{ApiServer, Call, Class, Verb},
 };
 
 /// An object that is not ready yet.
@@ -50,7 +56,13 @@ pub(super) async fn of(
             let rejected = rejected(&deployment);
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
-                None => before.reason(pods_of(server, reference, &deployment).await?),
+                None => {
+                    let mut found = before.reason(pods_of(server, reference, &deployment).await?);
+                    if let Some(trouble) = found.as_mut().filter(|trouble| trouble.no_node) {
+                        trouble.why.push_str(&taints_of_nodes(server).await?);
+                    }
+                    found
+                }
             };
             let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
             let reason = trouble.map(|trouble| trouble.why);
@@ -115,7 +127,8 @@ impl CrashesBefore {
         let before = self.0.get_or_insert_with(|| pods.iter().filter_map(crash).collect());
         let (place, found) = pods.iter().enumerate().find_map(|(place, pod)| Some((place, trouble(pod)?)))?;
         let known = crash(&pods[place]).is_some_and(|crash| before.contains(&crash));
-        Some(if place > 0 || known { found.why.into() } else { found })
+        // The others, which are of a former template or crashed before, never end it.
+        Some(if place > 0 || known { Trouble { may_last: None, ..found } } else { found })
     }
 }
 
@@ -132,6 +145,19 @@ async fn pods_of(
     let api: Api<Pod> = Api::namespaced(server.client.clone(), namespace);
     let call = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
     Ok(server.call(&call, || async { api.list(&own).await }).await?.items)
+}
+
+/// Returns the taints of the cluster's nodes as a part of a sentence; nothing where the nodes may not be listed.
+async fn taints_of_nodes(server: ApiServer<'_>) -> Result<String, Error> {
+    let api: Api<Node> = Api::all(server.client.clone());
+    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Node", None));
+    match server.call(&call, || async { api.list(&ListParams::default()).await }).await {
+        Ok(nodes) => Ok(taints(&nodes.items)),
+        Err(Error::Call(CallError { class, .. })) if matches!(*class, Class::Forbidden(_)) => {
+            Ok(String::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -16,13 +16,16 @@ use crate::{
 /// wanted starts no pod, so a quota that its running pods exhaust does not matter.
 pub async fn trials(client: &Client, releases: &[Release], pace: &dyn Pace) -> Result<Vec<PodTrial>, Error> {
     let server = ApiServer { client, pace };
-    let wanted = wanted(releases)?.into_iter();
+    let wanted = wanted(releases)
+        .map_err(|(object, error)| Call::new(Verb::Apply, &object).error(Class::Other(Box::new(error))))?
+        .into_iter();
     let looks: Vec<_> = wanted.map(|(object, trial)| if_changed(server, object, trial)).collect();
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())
 }
 
-/// Returns the Deployments, each with a trial of its pod in a namespace with the labels that the releases set.
-fn wanted(releases: &[Release]) -> Result<Vec<(&DynamicObject, PodTrial)>, Error> {
+/// Returns the Deployments, each with a trial of its pod in a namespace with the labels that the releases set. Fails with
+/// the first that is none by its fields.
+fn wanted(releases: &[Release]) -> Result<Vec<(&DynamicObject, PodTrial)>, (ObjectRef, serde_json::Error)> {
     let objects = || releases.iter().flat_map(|release| &release.objects);
     let namespaces: BTreeMap<String, &DynamicObject> = objects()
         .filter(|object| object.types.as_ref().is_some_and(|types| types.kind == "Namespace"))
@@ -33,13 +36,7 @@ fn wanted(releases: &[Release]) -> Result<Vec<(&DynamicObject, PodTrial)>, Error
         PodTrial::of(object, namespace.map(|namespace| namespace.labels().clone()).unwrap_or_default())
     };
     let all = objects().filter_map(|object| Some((object, trial(object)?)));
-    all.map(|(object, trial)| {
-        let trial = trial.map_err(|error| {
-            Call::new(Verb::Apply, &ObjectRef::of(object)).error(Class::Other(Box::new(error)))
-        })?;
-        Ok((object, trial))
-    })
-    .collect()
+    all.map(|(object, trial)| Ok((object, trial.map_err(|error| (ObjectRef::of(object), error))?))).collect()
 }
 
 async fn if_changed(

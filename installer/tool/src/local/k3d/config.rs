@@ -13,6 +13,12 @@ use crate::{
 /// only inside the node's container, and metrics-server is not needed.
 const DISABLED: [&str; 3] = ["traefik", "servicelb", "metrics-server"];
 
+/// Settings of the kubelet with which a node works on a nearly full disk, as kind's nodes do. With k3s's own, it accepts no
+/// pods while less than 5 % of the disk is free, which on a large disk is many GiB, until more than 15 % are free; and the
+/// kubelet deletes images that no container uses, which may be those of devplat, while less than 15 % is free.
+const ON_FULL_DISKS: [&str; 2] =
+    ["eviction-hard=imagefs.available<0%,nodefs.available<0%", "image-gc-high-threshold=100"];
+
 /// How long k3d itself waits for its nodes before it fails.
 const K3D_LIMIT: &str = "15m0s";
 
@@ -60,16 +66,15 @@ pub(super) fn config(
     let labels =
         labels.map(|(key, value)| json!({ "label": format!("{key}={value}"), "nodeFilters": ["all"] }));
     config.prepend("options.runtime.labels", labels.collect())?;
-    let mut arguments: Vec<String> = DISABLED.iter().map(|part| format!("--disable={part}")).collect();
-    if *cgroups == Cgroups::V1 {
-        // From Kubernetes 1.35 on, kubelets reject control groups v1 by default.
-        arguments.push("--kubelet-arg=fail-cgroupv1=false".to_owned());
-    }
-    let arguments =
-        arguments.into_iter().map(|argument| json!({ "arg": argument, "nodeFilters": ["server:*"] }));
-    let mut arguments: Vec<Value> = arguments.collect();
-    if *cgroups == Cgroups::V1 && *agents > 0 {
-        arguments.push(json!({ "arg": "--kubelet-arg=fail-cgroupv1=false", "nodeFilters": ["agent:*"] }));
+    // From Kubernetes 1.35 on, kubelets reject control groups v1 by default.
+    let on_old_kernels = (*cgroups == Cgroups::V1).then_some("fail-cgroupv1=false");
+    let kubelet: Vec<String> =
+        ON_FULL_DISKS.into_iter().chain(on_old_kernels).map(|set| format!("--kubelet-arg={set}")).collect();
+    let mut arguments: Vec<Value> =
+        DISABLED.iter().map(|part| argument(&format!("--disable={part}"), "server:*")).collect();
+    arguments.extend(kubelet.iter().map(|set| argument(set, "server:*")));
+    if *agents > 0 {
+        arguments.extend(kubelet.iter().map(|set| argument(set, "agent:*")));
     }
     config.prepend("options.k3s.extraArgs", arguments)?;
     let ports =
@@ -89,6 +94,10 @@ pub(super) fn config(
         config.set("registries.config", *registries)?;
     }
     Ok(config.text())
+}
+
+fn argument(argument: &str, nodes: &str) -> Value {
+    json!({ "arg": argument, "nodeFilters": [nodes] })
 }
 
 /// Returns a mapping in the format of Docker's command; without a host port, Docker takes a free one.
