@@ -149,10 +149,10 @@ impl Running {
             }
             if begun.elapsed() > bound {
                 bail!(
-                    "{} is still running after {} s; its standard error:\n{}",
+                    "{}\nstderr:\n{}\nis still running after {} s",
                     self.line,
-                    bound.as_secs(),
-                    self.stderr()?
+                    self.stderr()?,
+                    bound.as_secs()
                 );
             }
             pause();
@@ -175,7 +175,8 @@ impl Ended {
             return Ok(self);
         }
         let Self { line, status: found, stdout, stderr } = self;
-        bail!("{line}\nended with {found:?}, not with {status}\nstdout:\n{stdout}\nstderr:\n{stderr}")
+        // The last lines are those that a shortened report shows.
+        bail!("{line}\nstdout:\n{stdout}\nstderr:\n{stderr}\nended with {found:?}, not with {status}")
     }
 }
 

@@ -79,6 +79,10 @@ impl Drop for Gate {
 
 /// Connects a client with the target. Returns whether the gate is still open.
 fn connect(client: UnixStream, target: &Path, streams: &Mutex<Option<Vec<UnixStream>>>) -> io::Result<bool> {
+    // The connection that wakes the acceptor for the end does not reach the target, which may be gone.
+    if streams.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+        return Ok(false);
+    }
     let server = UnixStream::connect(target)?;
     {
         let mut streams = streams.lock().unwrap_or_else(PoisonError::into_inner);

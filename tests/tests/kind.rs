@@ -52,7 +52,11 @@ mod text;
 #[path = "kind/trouble.rs"]
 mod trouble;
 
-use std::{process::ExitCode, time::Instant};
+use std::{
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use lane::{Lane, Place};
 use ssh::{bulk, certificates, clients, laptop, logins, network, openssh, outage, restart};
@@ -226,6 +230,25 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
     }
 }
 
+/// The name of each failed test with the last lines of its message.
+static FAILURES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Keeps the last lines of a failure, for the short list at the end of the run.
+fn keep(name: &str, message: &str) {
+    const LINES: usize = 12;
+    const COLUMNS: usize = 200;
+    let mut last: Vec<String> = message
+        .lines()
+        .rev()
+        .filter(|line| !line.trim().is_empty())
+        .take(LINES)
+        .map(|line| line.chars().take(COLUMNS).collect())
+        .collect();
+    last.push(format!("==== {name} ===="));
+    last.reverse();
+    FAILURES.lock().unwrap_or_else(PoisonError::into_inner).push(last.join("\n"));
+}
+
 #[expect(clippy::print_stderr, reason = "libtest-mimic prints as well, and has no place for this")]
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -240,7 +263,11 @@ fn main() -> ExitCode {
             let trial = Trial::test(name, move || {
                 place.run(|| {
                     let begun = Instant::now();
-                    let outcome = test().map_err(|error| format!("{error:#}").into());
+                    let outcome = test().map_err(|error| {
+                        let message = format!("{error:#}");
+                        keep(name, &message);
+                        message.into()
+                    });
                     // The suite takes minutes; this shows which tests need them.
                     eprintln!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
                     outcome
@@ -257,7 +284,11 @@ fn main() -> ExitCode {
     // Each test has its own thread, in which it waits for its turn.
     arguments.test_threads = Some(trials.len());
     let conclusion = libtest_mimic::run(&arguments, trials);
-    match (shared::clear_up(), conclusion.has_failed()) {
+    let cleared = shared::clear_up();
+    for failure in FAILURES.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        eprintln!("{failure}");
+    }
+    match (cleared, conclusion.has_failed()) {
         (Ok(()), false) => ExitCode::SUCCESS,
         (Ok(()), true) => ExitCode::from(101),
         (Err(error), _) => {

@@ -28,7 +28,7 @@ use crate::{
 /// How long a certificate lasts: long enough for clocks that differ, and short enough to be of no use to anybody else.
 const VALIDITY: Duration = Duration::from_mins(5);
 /// How long connecting may take, with the handshake. A dev server whose processors are all busy takes seconds, more so
-/// when many channels are opened at once.
+/// when many channels are opened together.
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long an address may refuse: a container that restarts is back within that time.
 const REFUSED: Duration = Duration::from_secs(2);
