@@ -7,8 +7,8 @@ use devplat_kubernetes::connect::Plugins;
 use devplat_tool::{Surroundings, local::Account};
 
 use crate::{
-    context::{Now, Stop},
     failure::{Exit, Failure},
+    platform_context::{Now, Stop},
     stdin::{Input, apart},
     ui::{Answer, Ui},
 };

@@ -10,11 +10,11 @@ use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
 
 use crate::{
     command_line::quoted,
-    context::PlatformContext,
     failure::{Exit, Failure},
     journal::{self, Journal},
     observe::{Survey, observe},
     platform::PlatformInputs,
+    platform_context::PlatformContext,
     resource::{self, AnyResource, Found},
 };
 
@@ -42,18 +42,18 @@ pub async fn plan(
         .collect::<Result<BTreeSet<Id>, Failure>>()?;
     let wanted = resource::desired(inputs)?;
     unfinished(context)?;
-    let Survey { found, inventory, failures: _ } = observe(&wanted, context).await.whole()?;
+    let Survey { found, sights, failures: _ } = observe(&wanted, context).await.whole()?;
     let wanted = resource::in_order(wanted, &found)?;
-    if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !inventory.contains_key(id)) {
+    if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !sights.contains_key(id)) {
         return Err(unnamed(&id.to_string()));
     }
-    let plan = diff(&wanted, &inventory, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked))?;
+    let plan = diff(&wanted, &sights, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked))?;
     Ok(Planned { wanted, found, plan })
 }
 
 /// Plans the deletion of all resources of the platform.
 pub fn removal(survey: &Survey, allowed: &Allowed, context: &PlatformContext) -> Result<Plan, Failure> {
-    diff(&Graph::<AnyResource>::empty(), &survey.inventory, allowed)
+    diff(&Graph::<AnyResource>::empty(), &survey.sights, allowed)
         .map_err(|blocked| refuse_removal(&blocked, context))
 }
 

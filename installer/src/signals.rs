@@ -6,8 +6,8 @@ use tokio::{
 };
 
 use crate::{
-    context::Stop,
     failure::{Exit, Failure},
+    platform_context::Stop,
 };
 
 /// Listens until the task is aborted.

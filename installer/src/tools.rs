@@ -10,8 +10,8 @@ use devplat_tool::{
 };
 
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
+    platform_context::PlatformContext,
 };
 
 /// Fails with a hint if this machine does not meet the need.
@@ -125,7 +125,7 @@ mod tests {
     use std::{net::TcpListener, path::Path};
 
     use super::*;
-    use crate::context::testing;
+    use crate::platform_context::testing;
 
     fn context() -> PlatformContext {
         testing::context(Path::new("/nowhere"))

@@ -85,6 +85,7 @@ async fn certificates_of_a_user_ca_let_in_by_principal_until_they_are_revoked() 
     world.audit.has(&[r#""event":"refused","connection":3"#, r#""user":"alice""#, "it is for bob"]).await;
     all.certify(ONE, "alice", -60);
     assert_eq!(all.answer().await, rejected());
+    world.audit.has(&[r#""event":"refused","connection":4"#, "certificate has expired"]).await;
     // Open sessions end, too.
     all.certify(ONE, "alice", 3600);
     let mut child = world.ssh("eve").args([MYDEV, "hang"]).spawn().unwrap();

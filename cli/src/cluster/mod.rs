@@ -4,7 +4,7 @@ mod trouble;
 
 pub(crate) use trouble::Trouble;
 
-use std::{future::Future, time::Duration};
+use std::{ffi::OsStr, future::Future, time::Duration};
 
 use devplat_api::{
     DevServer, DevServerFlavor,
@@ -243,10 +243,31 @@ async fn of_bastion(bastion: &Bastion) -> Result<Config, Trouble> {
 }
 
 async fn of_kubeconfig(settings: &Settings) -> Result<Config, Trouble> {
+    // With such a list, kube would read ~/.kube/config, and kubectl reads no file.
+    if std::env::var_os("KUBECONFIG").is_some_and(|list| names_no_file(&list)) {
+        return Err(Trouble::NoFile);
+    }
     let options = KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
     let mut config = Config::from_kubeconfig(&options).await.map_err(Trouble::Unconfigured)?;
     if let Some(namespace) = &settings.namespace {
         config.default_namespace.clone_from(namespace);
     }
     Ok(config)
+}
+
+/// Returns whether a value of KUBECONFIG has only empty entries. An empty value counts as unset.
+fn names_no_file(list: &OsStr) -> bool {
+    !list.is_empty() && std::env::split_paths(list).all(|path| path.as_os_str().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn list_of_empty_entries_names_no_file() {
+        for (list, none) in [(":", true), (":::", true), ("", false), ("a", false), (":a:", false)] {
+            assert_eq!(names_no_file(OsStr::new(list)), none, "{list}");
+        }
+    }
 }

@@ -10,6 +10,9 @@ use crate::failure::{Exit, Failure};
 /// Why it did not.
 #[derive(Debug, Error)]
 pub(crate) enum Trouble {
+    /// KUBECONFIG is set, and all its entries are empty.
+    #[error("KUBECONFIG names no file")]
+    NoFile,
     /// There is no kubeconfig that leads to a cluster.
     #[error("no cluster to talk to")]
     Unconfigured(#[source] KubeconfigError),
@@ -121,7 +124,8 @@ impl Trouble {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Slow { .. } | Self::Other { .. } => true,
-            Self::Unconfigured(_)
+            Self::NoFile
+            | Self::Unconfigured(_)
             | Self::Bastion(_)
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
@@ -137,6 +141,9 @@ impl From<Trouble> for Failure {
     fn from(trouble: Trouble) -> Self {
         let of = |exit| Self::of(exit, &trouble);
         match &trouble {
+            Trouble::NoFile => {
+                of(Exit::Usage).hint("name a file in KUBECONFIG, or `unset KUBECONFIG` to use ~/.kube/config")
+            }
             Trouble::Unconfigured(_) => of(Exit::Usage)
                 .hint("set KUBECONFIG, name another --context, or log in to the bastion with ssh"),
             Trouble::Bastion(_) | Trouble::Other { .. } => of(Exit::Internal),
@@ -185,6 +192,14 @@ mod tests {
         assert_eq!(failure.causes, [""; 0]);
         let failure = Failure::from(of(500, "InternalError", ""));
         assert_eq!(failure.causes, ["in its words: InternalError"]);
+    }
+
+    #[test]
+    fn list_without_a_file_is_reported_with_its_variable() {
+        let failure = Failure::from(Trouble::NoFile);
+        assert_eq!((&*failure.message, failure.exit), ("KUBECONFIG names no file", Exit::Usage));
+        assert_eq!(failure.hints.len(), 1);
+        assert!(!Trouble::NoFile.may_pass());
     }
 
     #[test]

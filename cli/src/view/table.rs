@@ -167,7 +167,8 @@ fn shortened(text: &str, width: usize) -> String {
     let mut short = String::new();
     let mut used = 1;
     for c in text.chars() {
-        used += c.width().unwrap_or(0);
+        // U+FE0F turns the symbol before it into an emoji, which is one column wider.
+        used += if c == '\u{fe0f}' { 1 } else { c.width().unwrap_or(0) };
         if used > width {
             break;
         }
@@ -289,6 +290,8 @@ mod tests {
     fn wide_characters_count_twice() {
         assert_eq!(shortened("日本語", 5), "日本…");
         assert_eq!(shortened("日本語", 6), "日本語");
+        let emoji = "⚠\u{fe0f}".repeat(4);
+        assert_eq!((emoji.width(), shortened(&emoji, 5)), (8, "⚠\u{fe0f}⚠\u{fe0f}…".to_owned()));
     }
 
     #[test]

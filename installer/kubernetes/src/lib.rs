@@ -7,6 +7,7 @@ pub mod bastion;
 pub mod call;
 pub mod capabilities;
 mod clock;
+mod command_lines;
 pub mod connect;
 pub mod context;
 pub mod hosting;
@@ -21,6 +22,7 @@ pub mod waiting;
 
 pub use call::{CallError, Class, Error};
 pub use clock::Clock;
+pub use command_lines::CommandLines;
 pub use object::ObjectRef;
 pub use pace::{NotRecorded, Pace, Steady, Stopped};
 pub use waiting::Waiting;
@@ -99,11 +101,12 @@ mod tests {
         });
         task(|| async {
             let (client, ..) = shared();
-            let key = proof::begin(&client, "a", "b", PATIENCE, &Steady).await?;
+            let begun = proof::begin(&client, "a", "b", PATIENCE, &Steady).await?;
+            proof::wait_address(&client, "a", &begun, &Steady).await?;
             let clock: Clock = Arc::new(SystemTime::now);
             let bastion =
                 proof::BastionAddress { route: &bastion::Route::PortForward, host: "a", clock: &clock };
-            proof::finish(&client, "a", bastion, &key, &Steady).await
+            proof::finish(&client, "a", bastion, &begun, &Steady).await
         });
         task(|| async {
             let (client, ..) = shared();

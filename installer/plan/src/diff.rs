@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, Blocked, Change, Graph, How, Id, Inventory, Owner, Plan, Planned, Sight, State, Step, StepId,
+    Action, Blocked, Change, Graph, How, Id, Owner, Plan, Planned, Sight, Sights, State, Step, StepId,
     Verdict,
     change::joined,
     deletion::{Deletion, When, merged},
@@ -34,11 +34,7 @@ impl Allowed {
 /// Returns the steps from the found resources to the wanted ones, or every reason against them.
 ///
 /// Resources that are ours and no longer wanted are deleted, after all other steps. An empty graph deletes all of them.
-pub fn diff<R: Planned>(
-    wanted: &Graph<R>,
-    seen: &Inventory,
-    allowed: &Allowed,
-) -> Result<Plan, Vec<Blocked>> {
+pub fn diff<R: Planned>(wanted: &Graph<R>, seen: &Sights, allowed: &Allowed) -> Result<Plan, Vec<Blocked>> {
     let mut planner = Planner::new(allowed, seen);
     for resource in wanted.iter() {
         planner.provide(resource);
@@ -49,7 +45,7 @@ pub fn diff<R: Planned>(
 
 struct Planner<'a> {
     allowed: &'a Allowed,
-    seen: &'a Inventory,
+    seen: &'a Sights,
     /// The steps, without deletions.
     steps: Vec<Step>,
     deletions: Vec<Deletion<'a>>,
@@ -63,7 +59,7 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(allowed: &'a Allowed, seen: &'a Inventory) -> Self {
+    fn new(allowed: &'a Allowed, seen: &'a Sights) -> Self {
         Self {
             allowed,
             seen,
@@ -78,7 +74,7 @@ impl<'a> Planner<'a> {
 
     fn provide<R: Planned>(&mut self, resource: &R) {
         let id = resource.id();
-        let seen: &'a Inventory = self.seen;
+        let seen: &'a Sights = self.seen;
         let sights: &'a [Sight] = seen.get(&id).map_or(&[], Vec::as_slice);
         let holder = resource.edges().deleted_with;
         if let Some(replaced) = holder.as_ref().and_then(|holder| self.created.get(holder)) {
@@ -269,7 +265,7 @@ impl<'a> Planner<'a> {
 
     /// Plans the deletion of resources that are no longer wanted: ours, and those that a deleted resource caused.
     fn remove_surplus(&mut self, is_wanted: impl Fn(&Id) -> bool) {
-        let seen: &'a Inventory = self.seen;
+        let seen: &'a Sights = self.seen;
         let surplus: Vec<(&Id, &Sight)> = seen
             .iter()
             .filter(|(id, _)| !is_wanted(id))

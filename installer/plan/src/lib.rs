@@ -23,7 +23,7 @@ pub use estimate::{Sum, estimate};
 pub use facts::{Facts, Requirement};
 pub use graph::{Graph, GraphError};
 pub use id::{Id, KindName, Name};
-pub use sight::{Foreigner, Inventory, Owner, Physical, Sight, State, Verdict, live};
+pub use sight::{Foreigner, Owner, Physical, Sight, Sights, State, Verdict, live};
 pub use step::{Action, Plan, Step, StepId};
 
 /// The dependencies of a resource.

@@ -6,12 +6,12 @@ use crate::{Can, Change, How, Id, KindName, Loss};
 
 /// The found resources, by id. A platform can own several resources of one id: two generations while one replaces the
 /// other, or doubles after the answer to a create was lost.
-pub type Inventory = BTreeMap<Id, Vec<Sight>>;
+pub type Sights = BTreeMap<Id, Vec<Sight>>;
 
 /// One found resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
-    /// The name by which its provider knows it.
+    /// The name that the outside world has for it.
     pub physical: Physical,
     /// Counts replacements, from 0.
     pub generation: u32,
@@ -76,7 +76,7 @@ pub fn live(sights: &[Sight]) -> Option<usize> {
     ours.max_by_key(|(_, sight)| (sight.generation, sight.closeness())).map(|(index, _)| index)
 }
 
-/// The name by which a provider knows a resource: an id, an ARN, a container's name.
+/// The name that the outside world has for a resource: an id, an ARN, a container's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct Physical(pub String);

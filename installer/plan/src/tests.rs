@@ -76,8 +76,8 @@ fn sight(verdict: impl Into<Option<Verdict>>) -> Sight {
     }
 }
 
-/// All of the platform, as wanted; deletion orders as a provider asks for.
-fn all_same() -> Inventory {
+/// All of the platform, as wanted; deletion orders as a cloud requires them.
+fn all_same() -> Sights {
     platform()
         .iter()
         .map(|thing| {
@@ -92,28 +92,28 @@ fn all_same() -> Inventory {
         .collect()
 }
 
-fn with(id: Id, sights: Vec<Sight>) -> Inventory {
-    let mut inventory = all_same();
-    inventory.insert(id, sights);
-    inventory
+fn with(id: Id, sights: Vec<Sight>) -> Sights {
+    let mut all = all_same();
+    all.insert(id, sights);
+    all
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
     plan.steps.iter().map(|step| format!("{} {} ({})", step.action, step.id, step.reason)).collect()
 }
 
-fn changes(wanted: &Graph<Thing>, seen: &Inventory) -> Vec<String> {
+fn changes(wanted: &Graph<Thing>, seen: &Sights) -> Vec<String> {
     let plan = diff(wanted, seen, &Allowed::Nothing).unwrap();
     plan.changes().map(|step| format!("{} {}", step.action, step.id)).collect()
 }
 
-fn blocked(wanted: &Graph<Thing>, seen: &Inventory) -> Vec<String> {
+fn blocked(wanted: &Graph<Thing>, seen: &Sights) -> Vec<String> {
     diff(wanted, seen, &Allowed::Nothing).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn missing_network_is_created_before_cluster() {
-    let plan = diff(&platform(), &Inventory::new(), &Allowed::Nothing).unwrap();
+    let plan = diff(&platform(), &Sights::new(), &Allowed::Nothing).unwrap();
     assert_eq!(
         lines(&plan),
         [
@@ -212,12 +212,12 @@ fn action_that_a_kind_lacks_is_blocked() {
     let mut all = things();
     all[4].can = Can { create: false, update: false, delete: false };
     let wanted = Graph::new(all).unwrap();
-    assert_eq!(blocked(&wanted, &Inventory::new()), ["devplat does not create network: absent"]);
+    assert_eq!(blocked(&wanted, &Sights::new()), ["devplat does not create network: absent"]);
     let change = Change::in_place("its subnet differs");
     let seen = with(NETWORK.single(), vec![sight(Verdict::Differs(vec![change]))]);
     assert_eq!(blocked(&wanted, &seen), ["devplat does not update network: its subnet differs"]);
     let stuck = Sight { can: Can { delete: false, ..ALL }, ..sight(None) };
-    let seen = Inventory::from([(BALANCER.named("x"), vec![stuck])]);
+    let seen = Sights::from([(BALANCER.named("x"), vec![stuck])]);
     assert_eq!(
         blocked(&Graph::empty(), &seen),
         ["devplat does not delete load balancer x: no longer wanted"]
@@ -302,13 +302,13 @@ fn caused_and_adopted_resources_are_kept() {
     seen.insert(BALANCER.named("x"), vec![caused]);
     assert_eq!(changes(&platform(), &seen), [""; 0]);
     let adopted = Sight { owner: Owner::Adopted, ..sight(Verdict::Same) };
-    let seen = Inventory::from([(CLUSTER.single(), vec![adopted])]);
+    let seen = Sights::from([(CLUSTER.single(), vec![adopted])]);
     assert_eq!(changes(&Graph::empty(), &seen), [""; 0]);
 }
 
 #[test]
 fn estimate_is_the_longest_chain() {
-    let plan = diff(&platform(), &Inventory::new(), &Allowed::Nothing).unwrap();
+    let plan = diff(&platform(), &Sights::new(), &Allowed::Nothing).unwrap();
     let Sum { usual, critical } = estimate(&plan);
     assert_eq!(usual, Duration::from_secs(67));
     assert_eq!(critical.iter().map(ToString::to_string).collect::<Vec<_>>(), ["bytes", "image", "release a"]);

@@ -2,7 +2,7 @@
 
 use crate::{
     Place,
-    path::{KeyPath, Step},
+    path::{KeyPath, Segment},
 };
 
 #[derive(Debug, Clone)]
@@ -42,31 +42,34 @@ impl Node {
         }
     }
 
-    fn step(&self, step: &Step) -> Option<&Node> {
-        match (step, &self.value) {
-            (Step::Key(key), _) => self.get(key),
-            (Step::Index(index), Value::List(nodes)) => nodes.get(*index),
-            (Step::Index(_), Value::Null | Value::Scalar { .. } | Value::Map(_)) => None,
+    fn segment(&self, segment: &Segment) -> Option<&Node> {
+        match (segment, &self.value) {
+            (Segment::Key(key), _) => self.get(key),
+            (Segment::Index(index), Value::List(nodes)) => nodes.get(*index),
+            (Segment::Index(_), Value::Null | Value::Scalar { .. } | Value::Map(_)) => None,
         }
     }
 
     /// Returns the value at `path`.
     pub(crate) fn at(&self, path: &KeyPath) -> Option<&Node> {
-        path.steps().iter().try_fold(self, |node, step| node.step(step))
+        path.segments().iter().try_fold(self, |node, segment| node.segment(segment))
     }
 
     /// Returns the value at `path`, or the last one on the way to it.
     pub(crate) fn nearest(&self, path: &KeyPath) -> &Node {
-        let steps = path.steps().iter();
-        steps.into_iter().try_fold(self, |node, step| node.step(step).ok_or(node)).unwrap_or_else(|node| node)
+        let segments = path.segments().iter();
+        segments
+            .into_iter()
+            .try_fold(self, |node, segment| node.segment(segment).ok_or(node))
+            .unwrap_or_else(|node| node)
     }
 
     pub(crate) fn at_mut(&mut self, path: &KeyPath) -> Option<&mut Node> {
-        path.steps().iter().try_fold(self, |node, step| match (step, &mut node.value) {
-            (Step::Key(key), Value::Map(entries)) => {
+        path.segments().iter().try_fold(self, |node, segment| match (segment, &mut node.value) {
+            (Segment::Key(key), Value::Map(entries)) => {
                 entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.node)
             }
-            (Step::Index(index), Value::List(nodes)) => nodes.get_mut(*index),
+            (Segment::Index(index), Value::List(nodes)) => nodes.get_mut(*index),
             (_, Value::Null | Value::Scalar { .. } | Value::List(_) | Value::Map(_)) => None,
         })
     }

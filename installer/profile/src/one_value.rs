@@ -5,7 +5,7 @@ use crate::{
     mistake::SetProblem,
     node::{Entry, Node, Value},
     parse::parse,
-    path::{KeyPath, Step},
+    path::{KeyPath, Segment},
     shape::Shape,
 };
 
@@ -21,17 +21,17 @@ pub(crate) struct OneValue<'a> {
 impl OneValue<'_> {
     /// Returns a layer that has the value `text` at the path and nothing else.
     pub(crate) fn layer(&self, text: &str) -> Result<Node, Vec<Mistake>> {
-        let above = (0..self.path.steps().len()).map(|length| self.path.prefix(length));
+        let above = (0..self.path.segments().len()).map(|length| self.path.prefix(length));
         if let Some(path) = above.into_iter().find(|path| self.shape.at(path).is_some_and(Shape::is_scalar)) {
             return Err(vec![Mistake::new(self.place, SetProblem::Below { path })]);
         }
         let mut node = self.value(text)?;
-        for (depth, step) in self.path.steps().iter().enumerate().rev() {
-            let value = match step {
-                Step::Key(key) => {
+        for (depth, segment) in self.path.segments().iter().enumerate().rev() {
+            let value = match segment {
+                Segment::Key(key) => {
                     Value::Map(vec![Entry { key: key.clone(), key_place: self.place.clone(), node }])
                 }
-                Step::Index(index) => Value::List(self.list(&self.path.prefix(depth), *index, node)?),
+                Segment::Index(index) => Value::List(self.list(&self.path.prefix(depth), *index, node)?),
             };
             node = Node { place: self.place.clone(), value };
         }

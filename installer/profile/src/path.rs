@@ -5,10 +5,10 @@ use std::{fmt, str::FromStr};
 /// A path such as `flavors.gpu.resources.limits.nvidia\.com/gpu` or `cluster.kind.portMappings[0].hostPort`. As in
 /// Helm, a backslash escapes the character after it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyPath(Vec<Step>);
+pub struct KeyPath(Vec<Segment>);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Step {
+pub(crate) enum Segment {
     /// A key of a map.
     Key(String),
     /// An entry of a list, counted from 0.
@@ -35,14 +35,14 @@ const SPECIAL: [char; 4] = ['\\', '.', '[', '='];
 impl KeyPath {
     /// Returns the path of `keys` written with dots, none of which needs an escape.
     pub(crate) fn known(keys: &str) -> Self {
-        Self(keys.split('.').map(|key| Step::Key(key.to_owned())).collect())
+        Self(keys.split('.').map(|key| Segment::Key(key.to_owned())).collect())
     }
 
-    pub(crate) fn steps(&self) -> &[Step] {
+    pub(crate) fn segments(&self) -> &[Segment] {
         &self.0
     }
 
-    /// Returns the path of the first `length` steps.
+    /// Returns the path of the first `length` segments.
     pub(crate) fn prefix(&self, length: usize) -> Self {
         Self(self.0.iter().take(length).cloned().collect())
     }
@@ -53,18 +53,18 @@ impl KeyPath {
 
     /// Returns the path one key further down.
     pub(crate) fn key(&self, key: &str) -> Self {
-        self.then(Step::Key(key.to_owned()))
+        self.then(Segment::Key(key.to_owned()))
     }
 
     /// Returns the path of the list entry at `index`.
     pub(crate) fn index(&self, index: usize) -> Self {
-        self.then(Step::Index(index))
+        self.then(Segment::Index(index))
     }
 
     pub(crate) fn last_key(&self) -> Option<&str> {
         match self.0.last() {
-            Some(Step::Key(key)) => Some(key),
-            Some(Step::Index(_)) | None => None,
+            Some(Segment::Key(key)) => Some(key),
+            Some(Segment::Index(_)) | None => None,
         }
     }
 
@@ -72,10 +72,10 @@ impl KeyPath {
         self.0.starts_with(&above.0)
     }
 
-    fn then(&self, step: Step) -> Self {
-        let mut steps = self.0.clone();
-        steps.push(step);
-        Self(steps)
+    fn then(&self, segment: Segment) -> Self {
+        let mut segments = self.0.clone();
+        segments.push(segment);
+        Self(segments)
     }
 
     /// Splits `path=value` at the first `=` that no backslash escapes.
@@ -94,19 +94,19 @@ impl FromStr for KeyPath {
     type Err = InvalidPath;
 
     fn from_str(text: &str) -> Result<Self, InvalidPath> {
-        let mut steps = Vec::new();
+        let mut segments = Vec::new();
         let mut rest = text;
         loop {
             let (key, after) = read_key(rest)?;
-            steps.push(Step::Key(key));
+            segments.push(Segment::Key(key));
             rest = after;
             while let Some(after) = rest.strip_prefix('[') {
                 let (number, after) = after.split_once(']').ok_or(InvalidPath::BadIndex)?;
-                steps.push(Step::Index(number.parse().map_err(|_| InvalidPath::BadIndex)?));
+                segments.push(Segment::Index(number.parse().map_err(|_| InvalidPath::BadIndex)?));
                 rest = after;
             }
             if rest.is_empty() {
-                return Ok(Self(steps));
+                return Ok(Self(segments));
             }
             rest = rest.strip_prefix('.').ok_or(InvalidPath::BadIndex)?;
         }
@@ -133,9 +133,9 @@ fn read_key(text: &str) -> Result<(String, &str), InvalidPath> {
 
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Key(key) => {
+        for (number, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Key(key) => {
                     if number > 0 {
                         f.write_str(".")?;
                     }
@@ -146,7 +146,7 @@ impl fmt::Display for KeyPath {
                         write!(f, "{c}")?;
                     }
                 }
-                Step::Index(index) => write!(f, "[{index}]")?,
+                Segment::Index(index) => write!(f, "[{index}]")?,
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use crate::{
     Mistake, Place,
     mistake::VariableProblem,
     nearest::nearest,
-    path::{KeyPath, Step},
+    path::{KeyPath, Segment},
 };
 
 const PREFIX: &str = "DEVPLAT_";
@@ -58,13 +58,13 @@ pub(crate) fn meaning(name: &str, text: &str, paths: &[KeyPath]) -> Meaning {
 /// Returns the name of the variable for `path`, without its prefix.
 fn suffix(path: &KeyPath) -> String {
     let mut name = String::new();
-    for step in path.steps() {
+    for segment in path.segments() {
         if !name.is_empty() {
             name.push('_');
         }
-        match step {
-            Step::Index(index) => name.push_str(&index.to_string()),
-            Step::Key(key) => {
+        match segment {
+            Segment::Index(index) => name.push_str(&index.to_string()),
+            Segment::Key(key) => {
                 for c in key.chars() {
                     if c.is_ascii_uppercase() {
                         name.push('_');

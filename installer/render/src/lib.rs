@@ -1,7 +1,7 @@
 //! Renders profiles to manifests, from templates that are shipped with devplat and that a folder of the user's can
 //! override. This crate does no I/O; its callers read files and talk to clusters.
 
-mod context;
+mod data;
 mod error;
 mod objects;
 mod release;
@@ -9,7 +9,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Images, Input};
+pub use data::{Images, Input};
 pub use error::Error;
 pub use objects::{PLATFORM_LABEL, digest, to_yaml};
 pub use release::ReleaseName;

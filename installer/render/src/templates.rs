@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use handlebars::{
-    Context as Data, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
+    Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderError, RenderErrorReason,
     no_escape,
 };
 use include_dir::{Dir, include_dir};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     Error, Input, ReleaseName,
-    context::Context,
+    data::TemplateData,
     objects::{self, own},
 };
 
@@ -107,7 +107,7 @@ impl Templates {
     }
 
     fn render(&self, name: &str, input: Input<'_>) -> Result<String, Error> {
-        let data = serde_json::to_value(Context::new(input)).expect("a context is JSON");
+        let data = serde_json::to_value(TemplateData::new(input)).expect("the data of templates is JSON");
         self.registry.render(name, &data).map_err(|error| explain(name, &error, &data))
     }
 }
@@ -134,7 +134,7 @@ fn shipped() -> impl Iterator<Item = (String, String)> {
 fn json(
     helper: &Helper<'_>,
     _: &Handlebars<'_>,
-    _: &Data,
+    _: &Context,
     _: &mut RenderContext<'_, '_>,
     out: &mut dyn Output,
 ) -> HelperResult {

@@ -14,9 +14,9 @@ use devplat_plan::{Action, How, Owner, Planned, State, Step, StepId, Verdict};
 
 use crate::{
     check::{CheckedPlan, With, Work},
-    context::PlatformContext,
     failure::{Exit, Failure},
     journal::{Journal, Outcome},
+    platform_context::PlatformContext,
     resource::{AnyResource, Cx, Found, kept},
     ui::{Event, Ui},
 };

@@ -32,7 +32,7 @@ impl Transition {
 }
 
 /// The time that a step has waited for each transition. A resource can go from one to the other, such as a half-made one
-/// that its provider deletes; the time of the first does not count for the second, and no sequence of both is endless.
+/// that another program deletes; the time of the first does not count for the second, and no sequence of both is endless.
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     creation: Duration,

@@ -7,10 +7,11 @@ use std::{
 };
 
 use devplat_plan::{Action, Facts, Graph, Id, Plan, Planned, Requirement, Step};
+use futures::future::join_all;
 
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
+    platform_context::PlatformContext,
     resource::{AnyResource, Found},
     tools,
 };
@@ -62,7 +63,7 @@ impl CheckedPlan {
     }
 }
 
-/// Checks all needs of `plan`, and reports all missing ones together.
+/// Checks all needs of `plan` concurrently, and reports all missing ones together.
 pub async fn check(
     plan: Plan,
     wanted: &Graph<AnyResource>,
@@ -70,13 +71,9 @@ pub async fn check(
     context: &PlatformContext,
 ) -> Result<CheckedPlan, Failure> {
     let work = plan.changes().map(|step| work_of(step, wanted, found)).collect::<Result<Vec<_>, _>>()?;
-    let mut lacks = Vec::new();
-    for one in needs(&work) {
-        if let Err(failure) = tools::check(&one, context).await {
-            lacks.push(failure);
-        }
-    }
-    match joined(lacks) {
+    let needs = needs(&work);
+    let checks = join_all(needs.iter().map(|need| tools::check(need, context))).await;
+    match joined(checks.into_iter().filter_map(Result::err)) {
         None => Ok(CheckedPlan { plan, work }),
         Some(failure) => Err(failure),
     }
@@ -142,10 +139,9 @@ fn work_of(
 }
 
 /// Joins failures into one: the status of the first, with the messages of the others as further causes.
-fn joined(lacks: Vec<Failure>) -> Option<Failure> {
-    let mut all = lacks.into_iter();
-    let mut first = all.next()?;
-    for other in all {
+fn joined(mut lacks: impl Iterator<Item = Failure>) -> Option<Failure> {
+    let mut first = lacks.next()?;
+    for other in lacks {
         let Failure { exit: _, cause: _, message, causes: _, hints } = other;
         first.causes.push(message);
         first.hints.extend(hints);
@@ -155,12 +151,17 @@ fn joined(lacks: Vec<Failure>) -> Option<Failure> {
 
 #[cfg(test)]
 mod tests {
-    use devplat_plan::{Allowed, Inventory, Owner, Physical, diff};
+    use std::{net::TcpListener, path::Path};
+
+    use devplat_plan::{Allowed, Owner, Physical, Sights, diff};
 
     use super::*;
-    use crate::resource::tests::{Toy, toy};
+    use crate::{
+        platform_context::testing,
+        resource::tests::{Toy, toy},
+    };
 
-    fn inventory(found: &BTreeMap<Id, Vec<Found>>) -> Inventory {
+    fn sights_of(found: &BTreeMap<Id, Vec<Found>>) -> Sights {
         let sights = |all: &Vec<Found>| all.iter().map(|one| one.sight.clone()).collect::<Vec<_>>();
         found.iter().map(|(id, all)| (id.clone(), sights(all))).collect()
     }
@@ -172,7 +173,7 @@ mod tests {
         let all = vec![foreign, toy("b", true), toy("c", true)];
         let found = BTreeMap::from([(all[0].id.clone(), all)]);
         let nothing = Graph::<AnyResource>::empty();
-        let plan = diff(&nothing, &inventory(&found), &Allowed::Nothing).unwrap();
+        let plan = diff(&nothing, &sights_of(&found), &Allowed::Nothing).unwrap();
         let mut deleted = Vec::new();
         for step in plan.changes() {
             let With::Found(found) = work_of(step, &nothing, &found).unwrap().with else {
@@ -193,13 +194,28 @@ mod tests {
         found.deletion = found.deletion.freeing([SocketAddr::from(([0, 0, 0, 0], 443))]);
         let found = BTreeMap::from([(found.id.clone(), vec![found])]);
         let needs_of = |found: &BTreeMap<Id, Vec<Found>>| {
-            let plan = diff(&wanted, &inventory(found), &Allowed::Nothing).unwrap();
+            let plan = diff(&wanted, &sights_of(found), &Allowed::Nothing).unwrap();
             let work = plan.changes().map(|step| work_of(step, &wanted, found));
             needs(&work.collect::<Result<Vec<_>, _>>().unwrap())
         };
         assert_eq!(needs_of(&found), BTreeSet::from([Requirement::FreePort(taken)]));
         let all = BTreeSet::from([Requirement::FreePort(kept), Requirement::FreePort(taken)]);
         assert_eq!(needs_of(&BTreeMap::new()), all);
+    }
+
+    #[tokio::test]
+    async fn missing_needs_are_reported_together_in_their_order() {
+        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
+        let wanted = Graph::new([AnyResource::new(Toy { ports: ports.into() })]).unwrap();
+        let plan = diff(&wanted, &Sights::new(), &Allowed::Nothing).unwrap();
+        let context = testing::context(Path::new("/nowhere"));
+        let failure = check(plan, &wanted, &BTreeMap::new(), &context).await.err().unwrap();
+        assert_eq!((failure.exit, failure.causes.len()), (Exit::Missing, 2), "{failure:?}");
+        let lacks = std::iter::once(&failure.message).chain(&failure.causes);
+        for (port, lack) in BTreeSet::from(ports).into_iter().zip(lacks) {
+            assert!(lack.starts_with(&format!("port {port} of this machine is taken")), "{failure:?}");
+        }
     }
 
     #[test]
@@ -216,7 +232,7 @@ mod tests {
         let id = one.id.clone();
         let found = BTreeMap::from([(id.clone(), vec![one])]);
         let nothing = Graph::<AnyResource>::empty();
-        let plan = diff(&nothing, &inventory(&found), &Allowed::Nothing).unwrap();
+        let plan = diff(&nothing, &sights_of(&found), &Allowed::Nothing).unwrap();
         let mut step = plan.steps[0].clone();
         step.id.deletes = Some(Physical("z".to_owned()));
         let failure = work_of(&step, &nothing, &found).err().unwrap();

@@ -9,17 +9,17 @@ use tokio::time::Instant;
 
 use super::{
     confirm::confirm,
-    flags::{Answers, Context, Layers, Name, Output, TakeOver},
+    flags::{Answers, ContextFlag, Layers, Name, Output, TakeOver},
 };
 use crate::{
     apply::Apply,
     check,
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
     journal::{self, Entry, Journal},
     observe::{Survey, observe_to_delete},
     planning,
+    platform_context::PlatformContext,
     request::{self, Asked, Located, Purpose, Run},
     resource,
     state::{Decisions, StateFolder},
@@ -46,7 +46,7 @@ pub(super) struct Destroy {
     #[command(flatten)]
     layers: Layers,
     #[command(flatten)]
-    context: Context,
+    context: ContextFlag,
     /// In an existing cluster: delete users' dev servers and users as well; homes stay
     #[arg(long)]
     lose_data: bool,

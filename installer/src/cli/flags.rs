@@ -149,7 +149,7 @@ impl Layers {
 
 /// An existing cluster.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Context {
+pub(super) struct ContextFlag {
     /// Context of an existing cluster
     #[arg(long, env = "DEVPLAT_CONTEXT", value_name = "NAME")]
     pub(super) context: Option<String>,
@@ -163,7 +163,7 @@ pub(super) struct Platform {
     #[command(flatten)]
     pub(super) layers: Layers,
     #[command(flatten)]
-    pub(super) context: Context,
+    pub(super) context: ContextFlag,
     /// Folder with templates in place of devplat's own; remembered until an empty one is named
     #[arg(long, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
     pub(super) templates: Option<PathBuf>,

@@ -11,7 +11,7 @@ use devplat_tool::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
-use super::flags::{Context, Name, Output};
+use super::flags::{ContextFlag, Name, Output};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -36,7 +36,7 @@ pub(super) struct PortForward {
     #[command(flatten)]
     pub(super) name: Name,
     #[command(flatten)]
-    context: Context,
+    context: ContextFlag,
     /// Port of this machine; if missing, that of the platform's ssh configuration: 2222, or one from
     /// 22000 to 22999 that depends on --name
     #[arg(long, value_parser = a_port)]

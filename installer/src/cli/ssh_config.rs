@@ -9,9 +9,9 @@ use super::{
     flags::{Answers, Name, Output},
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
+    platform_context::PlatformContext,
     request::{self, Asked, Purpose, Run},
     resource::ssh_block,
 };
@@ -97,5 +97,5 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
 
 /// Returns the context without an engine and a cluster, which the removal does not need.
 fn offline(asked: &Asked, host: &Host) -> Result<Arc<PlatformContext>, Failure> {
-    Ok(Arc::new(PlatformContext::new(asked.parts(host, asked.state(host)?, None, None))))
+    Ok(Arc::new(asked.platform_context(host, asked.state(host)?, None, None)))
 }

@@ -11,10 +11,10 @@ use super::{
     flags::{Output, Platform},
 };
 use crate::{
-    context::{CLUSTER, PlatformContext},
     failure::Failure,
     host::Host,
     observe::{Survey, observe, observe_to_delete},
+    platform_context::{CLUSTER, PlatformContext},
     request::{Asked, Located, Purpose, Request, Run},
     resource::{
         self, AnyResource,
@@ -66,7 +66,8 @@ struct Status {
 #[serde(rename_all = "camelCase")]
 struct ClusterStatus {
     provider: String,
-    /// The provider's name for it; the name of its context if the provider is unknown.
+    /// Its name without the prefix of its distribution, such as `a` for `kind-a`; the name of its context if the
+    /// distribution is unknown.
     name: String,
     /// The kubeconfig in the state folder; missing if the context is in the user's own kubeconfig.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +96,7 @@ impl ClusterStatus {
         let remark = fitness::enforcement_remark(tried).map(str::to_owned);
         let (name, kubeconfig) = match &context.named {
             None => (context.platform.as_str(), Some(context.state.kubeconfig().display().to_string())),
-            Some(named) => (named.context.provider.name().unwrap_or(&named.context.name), None),
+            Some(named) => (named.context.guess.name().unwrap_or(&named.context.name), None),
         };
         Self {
             provider: provider.to_string(),
@@ -194,7 +195,7 @@ fn again(asked: &Asked) -> String {
 
 fn part(resource: &AnyResource, survey: &Survey) -> Part {
     let id = resource.id();
-    let sights = survey.inventory.get(&id).map(Vec::as_slice).unwrap_or_default();
+    let sights = survey.sights.get(&id).map(Vec::as_slice).unwrap_or_default();
     let failed = survey.failures.iter().find(|(kind, _)| *kind == id.kind());
     let (ready, reason) = match (sights.last(), failed) {
         (None, Some((_, failure))) => (false, failure.one_line()),

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use devplat_kubernetes::context::{Context, Provider as Maker};
+use devplat_kubernetes::context::{Context, DistributionGuess};
 use devplat_plan::{Change, Owner, Verdict};
 use devplat_profile::Exposure;
 use serde_json::Value;
 
 use super::*;
 use crate::{
-    context::{NamedCluster, testing},
+    platform_context::{NamedCluster, testing},
     resource::tests as resources,
 };
 
@@ -127,18 +127,17 @@ fn example_in_the_documentation_is_the_output() {
 }
 
 #[test]
-fn cluster_of_another_provider_has_its_short_name() {
-    let cluster = |maker: Maker| {
-        let named =
-            Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), provider: maker };
+fn existing_cluster_of_kind_has_its_short_name() {
+    let cluster = |guess: DistributionGuess| {
+        let named = Context { name: "prod".to_owned(), server: "https://10.0.0.1:6443".to_owned(), guess };
         let mut context = testing::context(Path::new("state"));
         context.named = Some(NamedCluster { context: named, kubeconfig: std::sync::Arc::default() });
         let needs = Needs { storage_class: None, exposure: Exposure::PortForward };
         ClusterStatus::of(Provider::Existing, &needs, &context)
     };
-    let of_kind = cluster(Maker::Kind("x".to_owned()));
+    let of_kind = cluster(DistributionGuess::Kind("x".to_owned()));
     assert_eq!((of_kind.provider.as_str(), of_kind.name.as_str()), ("existing", "x"));
-    assert_eq!(cluster(Maker::Other).name, "prod");
+    assert_eq!(cluster(DistributionGuess::Other).name, "prod");
     let status = Status { cluster: of_kind, context: "kind-x".to_owned(), ..not_ready() };
     let shown = show(&status);
     assert!(shown.contains("existing cluster x, context kind-x in your kubeconfig"), "{shown}");

@@ -1,8 +1,9 @@
 //! Converts typed errors into failures with exit status and hints. All conversions are here, so that an error has the
-//! same text in every verb. They read no file: an error has all that its text needs when it is made.
+//! same text in every verb. They read no file: an error has all that its text needs when it is made, but for
+//! the command lines in its remedies, which the caller brings.
 
 use devplat_kubernetes::{
-    CallError, Stopped,
+    CallError, CommandLines, Stopped,
     bastion::RouteError,
     context::ContextError,
     kubeconfig::KubeconfigError,
@@ -246,36 +247,35 @@ impl From<RouteError> for Failure {
     }
 }
 
-impl From<ReleaseError> for Failure {
-    fn from(error: ReleaseError) -> Self {
-        let exit = match &error {
+impl Failure {
+    /// Converts the error of an applied release.
+    pub(crate) fn of_release(error: &ReleaseError, lines: &CommandLines) -> Self {
+        let exit = match error {
             ReleaseError::Stopped(_) => return Self::stopped(),
             ReleaseError::Foreign(_) => Exit::Usage,
             ReleaseError::Call(_) | ReleaseError::NotReady(_) | ReleaseError::Refused { .. } => Exit::PartWay,
         };
-        Self::of(exit, &error).with_hints(error.hints())
+        Self::of(exit, error).with_hints(error.hints(lines))
     }
-}
 
-impl From<RemoveError> for Failure {
-    fn from(error: RemoveError) -> Self {
+    /// Converts the error of a deletion.
+    pub(crate) fn of_removal(error: RemoveError, lines: &CommandLines) -> Self {
         match error {
             RemoveError::Stopped(_) => Self::stopped(),
             RemoveError::Call(error) => error.into(),
             RemoveError::Data(_) => Self::of(Exit::Usage, &error).hint("to delete it, add --lose-data"),
             RemoveError::NotGone(ref not_gone) => Self::of(Exit::PartWay, &error)
-                .with_hints(not_gone.hints())
+                .with_hints(not_gone.hints(lines))
                 .hint("run the same command again"),
         }
     }
-}
 
-impl From<ProofError> for Failure {
-    fn from(error: ProofError) -> Self {
+    /// Converts the error of a proof.
+    pub(crate) fn of_proof(error: &ProofError, lines: &CommandLines) -> Self {
         if matches!(error, ProofError::Stopped(_)) {
             return Self::stopped();
         }
-        Self::of(Exit::PartWay, &error).with_hints(error.hints())
+        Self::of(Exit::PartWay, error).with_hints(error.hints(lines))
     }
 }
 

@@ -41,9 +41,9 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "is", content = "why")]
 pub enum Outcome {
-    /// The step starts; written and synced before its first call.
+    /// The step starts; written before its first call.
     Begun,
-    /// The call is about to be made; written before it, and synced except for calls to the API server.
+    /// The call is about to be made; written before it, and synced except for deletions and calls to the API server.
     Calling,
     /// The call returned without an error.
     Made,
@@ -138,14 +138,14 @@ impl Journal {
         parse(path, &text[..whole_lines(&text)]).map(|(_, entries)| entries)
     }
 
-    /// Appends entries and returns when they are on disk: for intents, which must be on disk before the call.
+    /// Appends entries and returns when they are on disk: for intents that must be on disk before the call.
     pub fn write_synced(&mut self, entries: &[Entry]) -> Result<(), Error> {
         self.write(entries)?;
         self.file.sync_data().map_err(|source| self.cannot_write(source))
     }
 
-    /// Appends entries without waiting for the disk: for outcomes. A lost outcome looks like a run that was killed
-    /// before it, and the next run compares the resource itself.
+    /// Appends entries without waiting for the disk: for all others. A killed run loses none of them. After a power cut,
+    /// a lost outcome looks like a run that was killed before it, and the next run compares the resource itself.
     pub fn write(&mut self, entries: &[Entry]) -> Result<(), Error> {
         let lines: String = entries.iter().map(to_line).collect();
         self.file.write_all(lines.as_bytes()).map_err(|source| self.cannot_write(source))

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use devplat_plan::{Foreigner, Graph, How, Id, Inventory, KindName, Owner, Planned, Sight, Verdict};
+use devplat_plan::{Foreigner, Graph, How, Id, KindName, Owner, Planned, Sight, Sights, Verdict};
 use futures::future::join_all;
 
 use crate::{
-    context::PlatformContext,
     failure::Failure,
+    platform_context::PlatformContext,
     resource::{AnyResource, CLUSTER, Found, KINDS, KindEntry, SeenThrough, Wanted, compared, kept},
 };
 
@@ -17,7 +17,7 @@ pub struct Survey {
     /// The found resources, by id.
     pub found: BTreeMap<Id, Vec<Found>>,
     /// The same for the planner, compared with the wanted resources.
-    pub inventory: Inventory,
+    pub sights: Sights,
     /// The kinds that could not be searched, in dependency order, each with the reason.
     pub failures: Vec<(KindName, Failure)>,
 }
@@ -36,12 +36,12 @@ impl Survey {
         let owned = |sights: &Vec<Sight>| {
             sights.iter().any(|one| matches!(one.owner, Owner::Ours | Owner::Caused { .. }))
         };
-        self.inventory.iter().filter(|(_, sights)| owned(sights)).map(|(id, _)| id.clone()).collect()
+        self.sights.iter().filter(|(_, sights)| owned(sights)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Returns the owners of the found resources that are not the platform's.
     pub fn foreigners(&self) -> Vec<Foreigner> {
-        let sights = self.inventory.values().flatten();
+        let sights = self.sights.values().flatten();
         sights
             .filter_map(|sight| match &sight.owner {
                 Owner::Foreign(who) => Some(who.clone()),
@@ -129,7 +129,7 @@ fn unknown(wanted: &[AnyResource], why: &str, survey: &mut Survey) {
     for resource in wanted.iter().filter(|resource| resource.edges().seen_through.is_some()) {
         let unseen = crate::resource::unseen(resource);
         let sight = Sight { verdict: Some(Verdict::Unknown(why.to_owned())), ..unseen };
-        survey.inventory.entry(resource.id()).or_default().push(sight);
+        survey.sights.entry(resource.id()).or_default().push(sight);
     }
 }
 
@@ -137,7 +137,7 @@ fn compare(wanted: &[AnyResource], survey: &mut Survey) {
     for (id, all) in &survey.found {
         let resource = with_id(wanted, id);
         let sights = all.iter().map(|found| compared(found, resource));
-        survey.inventory.entry(id.clone()).or_default().extend(sights);
+        survey.sights.entry(id.clone()).or_default().extend(sights);
     }
 }
 

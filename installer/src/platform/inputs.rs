@@ -8,7 +8,7 @@ use devplat_profile::{PlatformName, Profile, UserName};
 use devplat_render::{Images, Input, ReleaseName, Templates};
 use devplat_tool::local::Maker;
 
-use super::{Delivery, delivery::maker, programs::AllPrograms, user_keys::public_line};
+use super::{Delivery, cache::RenderCache, delivery::maker, programs::AllPrograms, user_keys::public_line};
 use crate::{
     failure::{Exit, Failure},
     state::{StateFolder, StoreError},
@@ -45,6 +45,8 @@ pub struct PlatformInputs {
     pub dev_image: DevImage,
     /// Whether `~/.ssh/config` should have a block for the platform.
     pub ssh_block: bool,
+    /// The rendered releases.
+    pub cache: RenderCache,
 }
 
 impl PlatformInputs {
@@ -182,15 +184,17 @@ impl PlatformInputs {
         images: &Images,
         keys: &BTreeMap<String, String>,
     ) -> Result<Release, Failure> {
-        let input = Input { platform: &self.platform, profile: &self.profile, images, made_keys: keys };
-        let objects = self.templates.release(name, input)?;
-        let digest = devplat_render::digest(&objects);
-        Ok(Release {
-            platform: self.platform.to_string(),
-            name: name.to_string(),
-            account: None,
-            objects,
-            digest,
+        self.cache.get(name, images, keys, || {
+            let input = Input { platform: &self.platform, profile: &self.profile, images, made_keys: keys };
+            let objects = self.templates.release(name, input)?;
+            let digest = devplat_render::digest(&objects);
+            Ok(Release {
+                platform: self.platform.to_string(),
+                name: name.to_string(),
+                account: None,
+                objects,
+                digest,
+            })
         })
     }
 
@@ -198,11 +202,11 @@ impl PlatformInputs {
     /// first step.
     pub fn check_templates(&self) -> Result<(), Failure> {
         let (images, keys) = (stand_ins(), self.generated_keys()?);
+        for release in ReleaseName::ALL {
+            self.rendered(release, &images, &keys)?;
+        }
         let input =
             Input { platform: &self.platform, profile: &self.profile, images: &images, made_keys: &keys };
-        for release in ReleaseName::ALL {
-            self.templates.release(release, input)?;
-        }
         self.templates.example_object(input)?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use devplat_image::{ImageName, Key};
+use tokio::task::JoinHandle;
 
 use crate::failure::{Exit, Failure};
 
@@ -29,10 +30,26 @@ pub struct AllPrograms {
     pub agent: Programs,
 }
 
+/// A search for the programs on other threads. It hashes some 60 MB, so a run begins it before its first question to
+/// Docker or to a cluster.
+pub struct Search(JoinHandle<Result<AllPrograms, Failure>>);
+
+impl Search {
+    /// Begins to search in `folder`. Must be called in a Tokio runtime.
+    pub fn begin(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        Self(tokio::task::spawn_blocking(move || AllPrograms::find(&folder)))
+    }
+
+    /// Waits for its end, and returns the programs.
+    pub async fn found(self) -> Result<AllPrograms, Failure> {
+        self.0.await.map_err(|error| Failure::of(Exit::Internal, &error))?
+    }
+}
+
 impl AllPrograms {
     /// Finds the programs in `folder`.
     pub fn find(folder: &Path) -> Result<Self, Failure> {
-        // Every verb hashes these 60 MB, so it is done concurrently.
         std::thread::scope(|scope| {
             let operator = scope.spawn(|| programs(folder, ImageName::Operator, &["devplat-operator"]));
             let bastion =
@@ -67,4 +84,23 @@ fn programs(folder: &Path, image: ImageName, names: &[&str]) -> Result<Programs,
             )
     })?;
     Ok(Programs { paths, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn search_ends_with_the_program_that_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["devplat-operator", "devplat-bastion", "devplat-agent"] {
+            std::fs::write(folder.path().join(name), name).unwrap();
+        }
+        let failure = Search::begin(folder.path()).found().await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Missing, "{failure:?}");
+        let missing = folder.path().join("devctl").display().to_string();
+        assert!(failure.message.contains(&missing), "{failure:?}");
+        std::fs::write(folder.path().join("devctl"), "devctl").unwrap();
+        assert_eq!(Search::begin(folder.path()).found().await.unwrap().bastion.paths.len(), 2);
+    }
 }

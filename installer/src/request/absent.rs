@@ -6,9 +6,9 @@ use devplat_kubernetes::identity;
 
 use super::{Asked, cluster};
 use crate::{
-    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
     host::Host,
+    platform_context::ClusterAccess,
 };
 
 /// How long the search for a platform's marks in the contexts of a kubeconfig may take.
@@ -53,7 +53,7 @@ async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
     let asks = contexts.map(|name| async move {
         let named = cluster::named(Some(name.clone()), None, host).ok()?;
         let state = asked.state(host).ok()?;
-        let context = PlatformContext::new(asked.parts(host, state, None, Some(named.clone())));
+        let context = asked.platform_context(host, state, None, Some(named.clone()));
         let answer = async {
             let client = context.client_of(&ClusterAccess::named(&named)).await.ok()?;
             let platforms = identity::platforms(&client).await.ok()?;

@@ -3,13 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use devplat_profile::PlatformName;
-use devplat_tool::docker::Engine;
+use devplat_tool::{docker::Engine, registry::RegistryClients};
 
 use crate::{
     command_line::{Argument, CommandLine},
-    context::{NamedCluster, Parts},
     failure::Failure,
     host::Host,
+    platform_context::{ClusterCache, NamedCluster, PlatformContext, TakenOver},
     state::StateFolder,
 };
 
@@ -44,26 +44,32 @@ pub enum Purpose {
 }
 
 impl Asked {
-    /// Returns the parts of the platform's context.
-    pub fn parts(
+    /// Returns the platform's context, without outputs.
+    pub fn platform_context(
         &self,
         host: &Host,
         state: StateFolder,
         engine: Option<Engine>,
         named: Option<NamedCluster>,
-    ) -> Parts {
-        Parts {
+    ) -> PlatformContext {
+        PlatformContext {
             platform: self.name.clone(),
             account: host.account.clone(),
             take_over: self.take_over,
+            taken_over: TakenOver::default(),
             command_line: self.command_line(),
+            scratch_folder: state.scratch(),
+            scratch_kubeconfig: state.scratch_kubeconfig(),
             state,
+            outputs: Arc::default(),
             stop: host.stop.clone(),
             now: Arc::clone(&host.now),
             surroundings: host.surroundings.clone(),
             engine,
             named,
             plugins: Arc::clone(&host.plugins),
+            registries: RegistryClients::default(),
+            cache: ClusterCache::default(),
         }
     }
 

@@ -7,8 +7,8 @@ use super::{
     profile::{Recalled, recall},
 };
 use crate::{
-    context::NamedCluster,
     failure::{Exit, Failure},
+    platform_context::NamedCluster,
     state::Location,
 };
 

@@ -10,28 +10,53 @@ use devplat_kubernetes::{
     kubeconfig,
 };
 use devplat_profile::Cluster;
+use devplat_tool::Surroundings;
 use kube::config::Kubeconfig;
 
 use crate::{
-    context::NamedCluster,
     failure::{Exit, Failure},
     host::Host,
+    platform_context::NamedCluster,
     state::Decisions,
 };
 
 /// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.
 pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
-    Ok(kubeconfig::load(&files(host))?)
+    Ok(kubeconfig::load(KubeconfigFiles::of(&host.surroundings, &host.folder).paths())?)
 }
 
-/// Returns the files of the user's kubeconfig, whether they exist or not.
-fn files(host: &Host) -> Vec<PathBuf> {
-    match host.surroundings.get("KUBECONFIG") {
-        Some(list) => std::env::split_paths(list)
-            .filter(|path| !path.as_os_str().is_empty())
-            .map(|path| host.folder.join(path))
-            .collect(),
-        None => host.surroundings.home.iter().map(|home| home.join(".kube/config")).collect(),
+/// The files of the user's kubeconfig.
+#[derive(Debug, PartialEq, Eq)]
+enum KubeconfigFiles {
+    /// These files, whether they exist or not.
+    Named(Vec<PathBuf>),
+    /// KUBECONFIG has this value, whose entries are all empty. kubectl reads no file then, not even the default one.
+    NoneNamed(String),
+    /// KUBECONFIG is not set, and there is no home folder with the default file.
+    NoHome,
+}
+
+impl KubeconfigFiles {
+    /// Returns the files that kubectl reads as well. Relative paths count from `folder`.
+    fn of(surroundings: &Surroundings, folder: &Path) -> Self {
+        let Some(list) = surroundings.get("KUBECONFIG") else {
+            let home = surroundings.home.as_ref();
+            return home.map_or(Self::NoHome, |home| Self::Named(vec![home.join(".kube/config")]));
+        };
+        let named = std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty());
+        let named: Vec<PathBuf> = named.map(|path| folder.join(path)).collect();
+        if named.is_empty() {
+            Self::NoneNamed(list.to_string_lossy().into_owned())
+        } else {
+            Self::Named(named)
+        }
+    }
+
+    fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::Named(paths) => paths,
+            Self::NoneNamed(_) | Self::NoHome => &[],
+        }
     }
 }
 
@@ -45,7 +70,8 @@ pub(super) fn named(
     let kubeconfig = user_kubeconfig(host)?;
     if kubeconfig.contexts.is_empty() {
         let instead = instead.map(|line| format!("`{line}` creates a cluster on this machine instead"));
-        return Err(no_contexts(name.as_deref(), &files(host)).maybe_hint(instead));
+        let files = KubeconfigFiles::of(&host.surroundings, &host.folder);
+        return Err(no_contexts(name.as_deref(), &files).maybe_hint(instead));
     }
     let found = match name {
         Some(name) => context::find(&kubeconfig, Some(&name))?,
@@ -62,23 +88,29 @@ pub(super) fn named(
 }
 
 /// Returns the failure for a kubeconfig without contexts, with the files that were read.
-fn no_contexts(name: Option<&str>, files: &[PathBuf]) -> Failure {
+fn no_contexts(name: Option<&str>, files: &KubeconfigFiles) -> Failure {
     let why = match name {
         Some(name) => format!("there is no context {name:?}: the kubeconfig has no contexts"),
         None => "no cluster is named, and the kubeconfig has no contexts".to_owned(),
     };
-    let mut failure = Failure::new(Exit::Usage, why);
-    failure.causes = files
-        .iter()
-        .map(|file| {
-            let problem = if file.exists() { "has no contexts" } else { "does not exist" };
-            format!("{} {problem}", file.display())
-        })
-        .collect();
-    if files.is_empty() {
-        failure.causes.push("KUBECONFIG names no file, and there is no home folder".to_owned());
-    }
-    failure.hint("name the file that has the context: KUBECONFIG=FILE, or copy it to ~/.kube/config")
+    let (causes, or): (Vec<String>, &str) = match files {
+        KubeconfigFiles::Named(paths) => {
+            let cause = |path: &PathBuf| {
+                let problem = if path.exists() { "has no contexts" } else { "does not exist" };
+                format!("{} {problem}", path.display())
+            };
+            (paths.iter().map(cause).collect(), "copy it to ~/.kube/config")
+        }
+        KubeconfigFiles::NoneNamed(list) => (
+            vec![format!("KUBECONFIG is {list:?}, which names no file")],
+            "`unset KUBECONFIG` to use ~/.kube/config",
+        ),
+        KubeconfigFiles::NoHome => {
+            (vec!["KUBECONFIG is not set, and there is no home folder".to_owned()], "set HOME")
+        }
+    };
+    let failure = Failure { causes, ..Failure::new(Exit::Usage, why) };
+    failure.hint(format!("name the file that has the context: KUBECONFIG=FILE, or {or}"))
 }
 
 /// Returns the current context, if there is one.
@@ -118,14 +150,38 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (empty, absent) = (folder.path().join("empty"), folder.path().join("absent"));
         std::fs::write(&empty, "").unwrap();
-        let failure = no_contexts(Some("prod"), &[empty.clone(), absent.clone()]);
+        let files = KubeconfigFiles::Named(vec![empty.clone(), absent.clone()]);
+        let failure = no_contexts(Some("prod"), &files);
         assert_eq!(failure.message, r#"there is no context "prod": the kubeconfig has no contexts"#);
         let causes =
             [format!("{} has no contexts", empty.display()), format!("{} does not exist", absent.display())];
         assert_eq!(failure.causes, causes);
         assert!(failure.hints[0].contains("KUBECONFIG=FILE"), "{failure:?}");
-        let failure = no_contexts(None, &[]);
+        let failure = no_contexts(None, &KubeconfigFiles::NoHome);
         assert_eq!(failure.message, "no cluster is named, and the kubeconfig has no contexts");
-        assert_eq!(failure.causes, ["KUBECONFIG names no file, and there is no home folder"]);
+        assert_eq!(failure.causes, ["KUBECONFIG is not set, and there is no home folder"]);
+    }
+
+    #[test]
+    fn list_without_a_file_is_reported_with_its_variable() {
+        let failure = no_contexts(None, &KubeconfigFiles::NoneNamed("::".to_owned()));
+        assert_eq!(failure.causes, [r#"KUBECONFIG is "::", which names no file"#]);
+        assert!(failure.hints[0].contains("`unset KUBECONFIG`"), "{failure:?}");
+    }
+
+    #[test]
+    fn files_are_those_of_kubectl() {
+        let files = |list: &str, home: Option<&str>| {
+            let surroundings = Surroundings::new([("KUBECONFIG", list)], home.map(PathBuf::from));
+            KubeconfigFiles::of(&surroundings, Path::new("/work"))
+        };
+        let named = |paths: &[&str]| KubeconfigFiles::Named(paths.iter().map(PathBuf::from).collect());
+        assert_eq!(files(":a::/b:", Some("/home/ada")), named(&["/work/a", "/b"]));
+        // An empty variable counts as unset.
+        assert_eq!(files("", Some("/home/ada")), named(&["/home/ada/.kube/config"]));
+        assert_eq!(files("", None), KubeconfigFiles::NoHome);
+        for list in [":", ":::"] {
+            assert_eq!(files(list, Some("/home/ada")), KubeconfigFiles::NoneNamed(list.to_owned()));
+        }
     }
 }

@@ -15,10 +15,10 @@ use devplat_tool::{
 
 use super::minikube;
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
     platform::{Delivery, NodeImport, maker},
+    platform_context::PlatformContext,
     state::{Decisions, RememberedDelivery},
 };
 

@@ -60,7 +60,7 @@ fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
         host.ui.remark("no profile is named and the kubeconfig names no cluster: using profile kind");
         return Ok("kind".to_owned());
     };
-    let found = format!("your current context {:?} is a {}", context.name, context.provider);
+    let found = format!("your current context {:?} is a {}", context.name, context.guess);
     let with = |profile: &str, context: Option<&str>| {
         let (profile, context) = (Some(profile.to_owned()), context.map(str::to_owned));
         Asked { profile, context, ..asked.clone() }.again("up")

@@ -8,9 +8,9 @@ use devplat_tool::local::Account;
 
 use super::{Asked, Purpose};
 use crate::{
-    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
     host::Host,
+    platform_context::{ClusterAccess, PlatformContext},
     state::{Decisions, Location},
 };
 
@@ -182,7 +182,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::context::{TakenOver, testing};
+    use crate::platform_context::{TakenOver, testing};
 
     #[test]
     fn mark_in_a_cluster_counts_by_user_id_and_name() {

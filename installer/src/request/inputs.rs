@@ -19,16 +19,17 @@ use super::{
 use crate::{
     failure::Failure,
     host::Host,
-    platform::{DevImage, PlatformInputs, programs::AllPrograms},
+    platform::{DevImage, PlatformInputs, RenderCache, programs::Search},
     state::{Decisions, RememberedFile},
 };
 
 impl Run<'_> {
     /// Resolves the request: the profile, the place that it wants, and the inputs.
     pub async fn request(mut self) -> Result<Request, Failure> {
+        let programs = Search::begin(&self.host.programs);
         let (recalled, place) = Box::pin(choice::by_profile(&mut self)).await?;
         let located = Box::pin(self.locate_in(place, By::Profile)).await?;
-        Box::pin(located.with_inputs(recalled)).await
+        Box::pin(located.with_inputs(recalled, programs)).await
     }
 }
 
@@ -37,6 +38,7 @@ impl Located<'_> {
     /// another place.
     pub async fn request(self) -> Result<Request, Failure> {
         let Self { context, decisions, known: _, looked, engine_lock, asked, host, purpose, location } = self;
+        let programs = Search::begin(&host.programs);
         let (state, engine) = (context.state.clone(), context.engine.clone());
         let mut run = Run { asked, host, purpose, state, engine, decisions };
         let (recalled, place) = Box::pin(choice::by_profile(&mut run)).await?;
@@ -59,11 +61,11 @@ impl Located<'_> {
                 Box::pin(run.locate_in(place, By::Profile)).await?
             }
         };
-        Box::pin(located.with_inputs(recalled)).await
+        Box::pin(located.with_inputs(recalled, programs)).await
     }
 
     /// Adds the inputs of a profile that wants the located place.
-    async fn with_inputs(self, recalled: Recalled) -> Result<Request, Failure> {
+    async fn with_inputs(self, recalled: Recalled, programs: Search) -> Result<Request, Failure> {
         let Self {
             context,
             decisions: before,
@@ -88,17 +90,19 @@ impl Located<'_> {
                 templates.join(", ")
             ));
         }
+        let programs = programs.found().await?;
         let inputs = PlatformInputs {
             platform: asked.name.clone(),
             config_file: cluster::config_file(&loaded.profile.cluster, &before, host)?,
             delivery,
             templates: Templates::new(&own_templates)?,
             store: Store::new(host.cache()?.join("images")),
-            programs: AllPrograms::find(&host.programs)?,
+            programs,
             state: context.state.clone(),
             ssh_block: before.ssh_config,
             profile: loaded.profile,
             dev_image,
+            cache: RenderCache::default(),
         };
         inputs.check_templates()?;
         let decisions = Decisions {

@@ -12,9 +12,9 @@ use super::{
     identity,
 };
 use crate::{
-    context::{PlatformContext, TakenOver},
     failure::Failure,
     host::Host,
+    platform_context::{PlatformContext, TakenOver},
     state::{Decisions, EngineLock, Location},
 };
 
@@ -63,7 +63,8 @@ impl<'a> Run<'a> {
         {
             host.ui.remark(&format!("note: {other}"));
         }
-        let context = PlatformContext::new(asked.parts(host, state, engine, named))
+        let context = asked
+            .platform_context(host, state, engine, named)
             .accepting(TakenOver::of(&decisions.taken_over));
         let reachable = context.engine.is_some() || context.named.is_some();
         let location = match by {

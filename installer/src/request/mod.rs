@@ -36,9 +36,9 @@ pub use run::Run;
 use std::sync::Arc;
 
 use crate::{
-    context::PlatformContext,
     failure::Failure,
     platform::PlatformInputs,
+    platform_context::PlatformContext,
     state::{Decisions, EngineLock, Lock, StateFolder},
 };
 

@@ -31,7 +31,7 @@ mod tests {
     use devplat_tool::{Surroundings, local::Account};
 
     use super::*;
-    use crate::{context::Stop, stdin::Input, ui::Ui};
+    use crate::{platform_context::Stop, stdin::Input, ui::Ui};
 
     /// Returns the remark on a run by account `uid` with these variables and this home folder.
     fn said(uid: u32, variables: &[(&str, &str)], home: &Path) -> String {
@@ -47,7 +47,7 @@ mod tests {
             plugins: Arc::new(NoPlugins),
         };
         remark(&host);
-        host.ui.record().said.join("\n")
+        host.ui.transcript().said.join("\n")
     }
 
     #[test]

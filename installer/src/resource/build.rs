@@ -15,7 +15,7 @@ use super::{Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::BUILD};
 use crate::{
     failure::{Exit, Failure},
     platform::{DevImage, PlatformInputs},
-    context::PlatformContext,
+    platform_context::PlatformContext,
     state::StoreError,
 };
 

@@ -13,9 +13,9 @@ use devplat_plan::{Action, Id, Physical, StepId};
 use futures::future::BoxFuture;
 
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     journal::{self, Entry, Journal, Outcome},
+    platform_context::PlatformContext,
     ui::{Event, Ui},
 };
 
@@ -89,7 +89,7 @@ impl Cx {
         self.ui.remark(&format!("{}: {what}", self.step));
     }
 
-    /// Makes one call that changes a resource. Its intent is on disk before the call, its outcome after it.
+    /// Makes one call that changes a resource, and records its intent before it and its outcome after it.
     pub async fn call<T, E>(
         &self,
         call: impl Into<String>,
@@ -100,7 +100,7 @@ impl Cx {
         Failure: From<E>,
     {
         let call = call.into();
-        self.record(&[(Some(call.clone()), Outcome::Calling, None)], true)?;
+        self.intend(&call)?;
         match work.await {
             Ok(value) => {
                 self.record(&[(Some(call), Outcome::Made, physical(&value))], false)?;
@@ -125,7 +125,7 @@ impl Cx {
         E: Error + 'static,
     {
         let call = call.into();
-        self.record(&[(Some(call.clone()), Outcome::Calling, None)], true)?;
+        self.intend(&call)?;
         let outcome = work.await;
         let (is, physical) = match &outcome {
             Ok(value) => (Outcome::Made, physical(value)),
@@ -149,15 +149,20 @@ impl Cx {
         self.call(format!("delete {file}"), |()| Some(file), work).await
     }
 
-    /// Records the progress of the step itself.
+    /// Records the progress of the step itself. Not synced; a later intent that is synced puts this entry on disk as
+    /// well.
     pub fn outcome(&self, outcome: Outcome) -> Result<(), Failure> {
-        let synced = outcome == Outcome::Begun;
-        Ok(self.record(&[(None, outcome, None)], synced)?)
+        Ok(self.record(&[(None, outcome, None)], false)?)
     }
 
     /// Pauses for `period`, or fails immediately if the user asks to stop.
     pub async fn pause(&self, period: Duration) -> Result<(), Failure> {
         Pace::pause(self, period).await.map_err(Failure::from)
+    }
+
+    /// Records the intent of a call.
+    fn intend(&self, call: &str) -> Result<(), journal::Error> {
+        self.record(&[(Some(call.to_owned()), Outcome::Calling, None)], intents_are_synced(self.action))
     }
 
     fn record(
@@ -184,6 +189,16 @@ impl Cx {
     }
 }
 
+/// Returns whether the intents of an action's calls are on disk before the calls. Those of a deletion need not be:
+/// after a power cut, the remaining resources are found by their marks. A sync would wait until the file system has
+/// deleted the files of a node's volume.
+fn intents_are_synced(action: Action) -> bool {
+    match action {
+        Action::Create | Action::Update | Action::Check | Action::Replace | Action::Keep => true,
+        Action::Delete => false,
+    }
+}
+
 impl Pace for Cx {
     fn report(&self, waiting: &Waiting) {
         Cx::report(self, waiting);
@@ -204,5 +219,41 @@ impl Pace for Cx {
             Some(why) => (Outcome::Failed(why.to_owned()), None),
         };
         Ok(self.record(&[(Some(call.to_owned()), outcome, physical)], false)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        platform_context::testing,
+        resource::{CLUSTER, tests::step_alone},
+    };
+
+    #[test]
+    fn intents_are_synced_except_those_of_deletions() {
+        for action in [Action::Create, Action::Update, Action::Check, Action::Replace, Action::Keep] {
+            assert!(intents_are_synced(action), "{action}");
+        }
+        assert!(!intents_are_synced(Action::Delete));
+    }
+
+    #[tokio::test]
+    async fn deletion_is_recorded_before_its_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Arc::new(testing::context(folder.path()));
+        let file = context.state.journal();
+        let cx = step_alone(&context, CLUSTER.single(), Action::Delete);
+        let recorded = || {
+            let entries = Journal::read(&file).unwrap().into_iter();
+            entries.map(|entry| (entry.call, entry.outcome)).collect::<Vec<_>>()
+        };
+        let calling = [(None, Outcome::Begun), (Some("delete a".to_owned()), Outcome::Calling)];
+        let work = async {
+            assert_eq!(recorded(), calling);
+            Ok::<_, Failure>(())
+        };
+        cx.call("delete a", |()| None, work).await.unwrap();
+        assert_eq!(recorded().last(), Some(&(Some("delete a".to_owned()), Outcome::Made)));
     }
 }

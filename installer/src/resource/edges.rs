@@ -9,8 +9,8 @@ use super::{
     node_registry,
 };
 use crate::{
-    context::PlatformContext,
     platform::{Delivery, PlatformInputs},
+    platform_context::PlatformContext,
 };
 
 /// Returns the resource that delivers an image to the nodes.

@@ -9,7 +9,7 @@ use super::{
     Found,
     kind::{AnyResource, ResourceKind, SeenThrough, Wanted, find_of},
 };
-use crate::{context::PlatformContext, failure::Failure, platform::PlatformInputs};
+use crate::{failure::Failure, platform::PlatformInputs, platform_context::PlatformContext};
 
 type Finder = for<'a> fn(&'a PlatformContext, Wanted<'a>) -> BoxFuture<'a, Result<Vec<Found>, Failure>>;
 

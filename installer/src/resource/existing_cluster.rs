@@ -13,7 +13,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    context::{ClusterAccess, PlatformContext},
+    platform_context::{ClusterAccess, PlatformContext},
 };
 
 /// An existing cluster.

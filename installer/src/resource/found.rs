@@ -6,7 +6,7 @@ use devplat_plan::{Facts, Id, Sight};
 use futures::future::BoxFuture;
 
 use super::Cx;
-use crate::{context::PlatformContext, failure::Failure};
+use crate::{failure::Failure, platform_context::PlatformContext};
 
 /// A found resource of any kind.
 #[derive(Clone)]

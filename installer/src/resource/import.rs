@@ -22,7 +22,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, NodeImport, PlatformInputs},
-    context::PlatformContext,
+    platform_context::PlatformContext,
 };
 
 /// How long containerd may take to answer after the start of a node.
@@ -133,7 +133,11 @@ impl Import {
 }
 
 /// Returns those of the images `names` that every node has.
-async fn present(by: &NodeImport, names: &[String], context: &PlatformContext) -> Result<BTreeSet<String>, Failure> {
+async fn present(
+    by: &NodeImport,
+    names: &[String],
+    context: &PlatformContext,
+) -> Result<BTreeSet<String>, Failure> {
     let mut there: BTreeSet<String> = names.iter().cloned().collect();
     match by {
         NodeImport::Engine { label } => {
@@ -299,7 +303,12 @@ async fn import(
 }
 
 /// Loads the image into every node, and checks that each node then lists it under `name`.
-async fn load_into_minikube(stored: Stored, name: &str, profile: &str, context: &PlatformContext) -> Result<(), Failure> {
+async fn load_into_minikube(
+    stored: Stored,
+    name: &str,
+    profile: &str,
+    context: &PlatformContext,
+) -> Result<(), Failure> {
     let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
         let mut file = tempfile::Builder::new().prefix("devplat-image-").suffix(".tar").tempfile()?;
         write_tagged_archive(&[stored], std::io::BufWriter::new(file.as_file_mut()))?;

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, State, Requirement, Verdict};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Requirement, State, Verdict};
 use devplat_profile::{Cluster, K3dCluster, NodeImage};
 use devplat_tool::{
     docker::Engine,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{PlatformInputs, local_registry_host, local_registry_name},
-    context::{ClusterAccess, PlatformContext},
+    platform_context::{ClusterAccess, PlatformContext},
 };
 
 /// The stand-in for k3s that is built if no image registry is reachable (tests/kubernetes/k3s-image).
@@ -77,7 +77,12 @@ impl ResourceKind for K3dClusterResource {
             Action::Create => {
                 let nodes = u32::from(self.spec.servers + self.spec.agents);
                 let ports = self.mappings();
-                usual.requiring(local_cluster::requirements(Maker::K3d, &ports, self.spec.api_server_port, nodes))
+                usual.requiring(local_cluster::requirements(
+                    Maker::K3d,
+                    &ports,
+                    self.spec.api_server_port,
+                    nodes,
+                ))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -257,8 +262,8 @@ async fn half(context: &PlatformContext) -> Result<Option<Seen<K3dClusterResourc
     let mut seen = Seen::<K3dClusterResource>::ours(CLUSTER.single(), what, fields, None);
     seen.owner = owner;
     seen.state = State::Failed("its creation was interrupted".to_owned());
-    seen.deletion =
-        Facts::lasting(Duration::from_secs(2)).requiring([Requirement::Engine, Requirement::Tool(Maker::K3d.name())]);
+    seen.deletion = Facts::lasting(Duration::from_secs(2))
+        .requiring([Requirement::Engine, Requirement::Tool(Maker::K3d.name())]);
     Ok(Some(seen))
 }
 

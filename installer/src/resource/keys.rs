@@ -8,12 +8,12 @@ use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict
 
 use super::{Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::KEY};
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::{
         PlatformInputs,
         user_keys::{self, PrivateFile},
     },
+    platform_context::PlatformContext,
     state::StateFolder,
 };
 
@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        context::testing::context,
+        platform_context::testing::context,
         resource::{AnyResource, tests::step_alone},
     };
 

@@ -10,7 +10,7 @@ use devplat_plan::{
 use futures::future::BoxFuture;
 
 use super::{Cx, Found, found::Deletion};
-use crate::{context::PlatformContext, failure::Failure, platform::PlatformInputs};
+use crate::{failure::Failure, platform::PlatformInputs, platform_context::PlatformContext};
 
 /// Creates or changes a resource. It must end by itself; [`ResourceKind::settle`] waits for the result.
 pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
@@ -118,7 +118,7 @@ pub struct Traits {
 pub struct Seen<K: ResourceKind> {
     /// Its id.
     pub id: Id,
-    /// The name by which its provider knows it.
+    /// The name that the outside world has for it.
     pub physical: Physical,
     /// Counts replacements, from 0.
     pub generation: u32,

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, local_registry_name},
-    context::{ClusterAccess, PlatformContext},
+    platform_context::{ClusterAccess, PlatformContext},
 };
 
 /// The node image that is built if no image registry is reachable (tests/kubernetes/node-image).
@@ -72,7 +72,12 @@ impl ResourceKind for KindClusterResource {
             Action::Create => {
                 let nodes = 1 + u32::from(self.spec.workers);
                 let ports = self.mappings();
-                usual.requiring(local_cluster::requirements(Maker::Kind, &ports, self.spec.api_server_port, nodes))
+                usual.requiring(local_cluster::requirements(
+                    Maker::Kind,
+                    &ports,
+                    self.spec.api_server_port,
+                    nodes,
+                ))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -244,7 +249,8 @@ async fn start(cx: &Cx) -> Result<Physical, Failure> {
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let found = local_cluster::find::<KindClusterResource>(Maker::Kind, &cx.context, &Wanted::Nothing).await?;
+    let found =
+        local_cluster::find::<KindClusterResource>(Maker::Kind, &cx.context, &Wanted::Nothing).await?;
     match found.map(|seen| seen.owner) {
         None | Some(Owner::Adopted | Owner::Caused { .. }) => Ok(()),
         Some(Owner::Ours) => {

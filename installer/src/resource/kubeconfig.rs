@@ -6,9 +6,9 @@ use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict
 
 use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted};
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::PlatformContext,
     state::StateFolder,
 };
 

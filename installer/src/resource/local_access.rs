@@ -11,30 +11,41 @@ use devplat_tool::{
 
 use super::local_tools;
 use crate::{
-    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
+    platform_context::{ClusterAccess, PlatformContext},
 };
 
-/// Returns the access to a cluster whose nodes are running, or why it does not answer yet.
+/// Returns the access to a cluster whose nodes are running, or why it does not answer yet. `last` holds the access of the
+/// last look in the same wait, because fetching it takes about as long as the pause between two looks.
 pub(super) async fn awake(
     maker: Maker,
     nodes: &[Container],
     context: &PlatformContext,
+    last: &mut Option<ClusterAccess>,
 ) -> Result<Result<ClusterAccess, Unready>, Failure> {
-    let access = match kept(nodes, context).await? {
+    let access = match known(maker, nodes, context, last.take()).await? {
         Some(access) => access,
         None => fetched(maker, context).await?,
     };
+    // Before the first call: the client that is kept belongs to an access with these starts.
+    let access = with_starts(access, nodes);
     match asleep(&access, nodes, context).await? {
-        Asleep::No => return Ok(Ok(with_starts(access, nodes))),
-        Asleep::Because(why) => return Ok(Err(Unready::NotYet(why))),
-        // The certificate in the state folder has expired or is of another authority; the nodes have the current one.
+        Asleep::No => return Ok(Ok(access)),
+        Asleep::Because(why) => {
+            *last = Some(access);
+            return Ok(Err(Unready::NotYet(why)));
+        }
+        // The certificate in it has expired or is of another authority; the nodes have the current one.
         Asleep::Unauthorized => {}
     }
-    let access = fetched(maker, context).await?;
+    let access = with_starts(fetched(maker, context).await?, nodes);
     Ok(match asleep(&access, nodes, context).await? {
-        Asleep::No => Ok(with_starts(access, nodes)),
-        Asleep::Because(why) => Err(Unready::NotYet(why)),
+        Asleep::No => Ok(access),
+        Asleep::Because(why) => {
+            *last = Some(access);
+            Err(Unready::NotYet(why))
+        }
+        // The nodes may still get other certificates, so the next look fetches it again.
         Asleep::Unauthorized => Err(Unready::Rejected),
     })
 }
@@ -61,18 +72,43 @@ pub(super) enum Unready {
     Rejected,
 }
 
-/// Returns the kubeconfig in the state folder, if it leads to the cluster. Other programs may have added contexts to it
-/// and made one current.
-async fn kept(nodes: &[Container], context: &PlatformContext) -> Result<Option<ClusterAccess>, Failure> {
-    let Some(text) = context.state.read(&context.state.kubeconfig())? else { return Ok(None) };
-    let Ok(access) = ClusterAccess::kept(&text) else { return Ok(None) };
-    let Some(server) = access.server() else { return Ok(None) };
-    Ok(api::leads_to(&server, nodes).await.then_some(access))
+/// Returns the first that leads to the cluster: `last`, the kubeconfig in the state folder, and the one that the program
+/// wrote when it created the cluster. Other programs may have added contexts to these files and made one current.
+async fn known(
+    maker: Maker,
+    nodes: &[Container],
+    context: &PlatformContext,
+    last: Option<ClusterAccess>,
+) -> Result<Option<ClusterAccess>, Failure> {
+    if let Some(access) = last
+        && leads_to(&access, nodes).await
+    {
+        return Ok(Some(access));
+    }
+    let kept = context.state.kubeconfig();
+    let created = maker.writes_kubeconfig().then_some(&context.scratch_kubeconfig);
+    for path in [Some(&kept), created].into_iter().flatten() {
+        let Some(text) = context.state.read(path)? else { continue };
+        let Ok(access) = ClusterAccess::kept(&text) else { continue };
+        if leads_to(&access, nodes).await {
+            return Ok(Some(access));
+        }
+    }
+    Ok(None)
+}
+
+async fn leads_to(access: &ClusterAccess, nodes: &[Container]) -> bool {
+    match access.server() {
+        Some(server) => api::leads_to(&server, nodes).await,
+        None => false,
+    }
 }
 
 /// Fetches the kubeconfig from the nodes.
 async fn fetched(maker: Maker, context: &PlatformContext) -> Result<ClusterAccess, Failure> {
     let text = local_tools::kubeconfig(maker, context.engine()?, context).await?;
+    // With one line feed at the end, as in the file that kind writes when it creates the cluster.
+    let text = format!("{}\n", text.trim_end());
     ClusterAccess::kept(&text).map_err(|error| {
         Failure::of(Exit::Internal, &error)
             .while_doing(format!("{} gave a kubeconfig that does not parse", maker.name()))
@@ -94,13 +130,15 @@ async fn asleep(
     nodes: &[Container],
     context: &PlatformContext,
 ) -> Result<Asleep, Failure> {
-    let client = match access.connect(&context.surroundings, &context.plugins, context.clock()).await {
+    let client = match context.client_of(access).await {
         Ok(client) => client,
         // An expired certificate is found before any call.
         Err(failure) if failure.is_login() => return Ok(Asleep::Unauthorized),
         Err(failure) => return Err(failure),
     };
     if let Err(error) = context::answer(&client).await {
+        // Its connections may lead to a node that has been restarted since, and its credentials may be outdated.
+        context.forget_client(access).await;
         let rejected = error.is_login() || error.is_untrusted();
         return Ok(if rejected {
             Asleep::Unauthorized
@@ -124,4 +162,48 @@ async fn asleep(
         }
     }
     Ok(Asleep::No)
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_tool::docker::Binding;
+    use serde_json::json;
+
+    use super::*;
+    use crate::platform_context::testing;
+
+    /// Returns a kubeconfig that leads to a port of this machine.
+    fn kubeconfig(port: u16, token: &str) -> String {
+        let cluster = json!({"name": "a", "cluster": {"server": format!("https://127.0.0.1:{port}")}});
+        let context = json!({"name": "a", "context": {"cluster": "a", "user": "a"}});
+        let user = json!({"name": "a", "user": {"token": token}});
+        json!({"apiVersion": "v1", "kind": "Config", "current-context": "a",
+            "clusters": [cluster], "contexts": [context], "users": [user]})
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn kubeconfig_is_fetched_only_if_no_known_one_leads_to_the_cluster() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = testing::context(folder.path());
+        let binding = Binding { address: "127.0.0.1".parse().unwrap(), port: 6550 };
+        let nodes = [Container { configured: [(6443, vec![binding])].into(), ..Container::default() }];
+        let found = async |maker: Maker, last: Option<&str>| {
+            let last = last.map(|text| ClusterAccess::kept(text).unwrap());
+            known(maker, &nodes, &context, last).await.unwrap().and_then(|access| access.kept)
+        };
+        let [last, kept, created] = ["last", "kept", "created"].map(|token| kubeconfig(6550, token));
+        let elsewhere = kubeconfig(6551, "elsewhere");
+        assert_eq!(found(Maker::Kind, None).await, None);
+
+        context.make_scratch().unwrap();
+        context.state.write(&context.scratch_kubeconfig, &created).unwrap();
+        context.state.write(&context.state.kubeconfig(), &elsewhere).unwrap();
+        assert_eq!(found(Maker::Kind, None).await.as_deref(), Some(created.as_str()));
+        assert_eq!(found(Maker::K3d, None).await, None, "k3d writes none");
+        assert_eq!(found(Maker::Kind, Some(last.as_str())).await.as_deref(), Some(last.as_str()));
+
+        context.state.write(&context.state.kubeconfig(), &kept).unwrap();
+        assert_eq!(found(Maker::Kind, Some(elsewhere.as_str())).await.as_deref(), Some(kept.as_str()));
+    }
 }

@@ -19,9 +19,9 @@ use super::{
     node_certificates, ownership,
 };
 use crate::{
-    context::{ClusterAccess, PlatformContext},
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::{ClusterAccess, PlatformContext},
 };
 
 /// How long the API server may take to answer after a start of the nodes.
@@ -116,7 +116,7 @@ where
     }
     seen.fields.stopped = nodes.iter().filter(|node| !node.running).map(|node| node.name.clone()).collect();
     if !wanted.is_nothing() && seen.fields.stopped.is_empty() {
-        match awake(maker, &nodes, context).await? {
+        match awake(maker, &nodes, context, &mut None).await? {
             Ok(access) => seen.output = Some(access),
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
@@ -245,9 +245,10 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
     let engine = cx.context.engine()?;
     let begun = tokio::time::Instant::now();
     let mut rejected_since = None;
+    let mut last = None;
     loop {
         let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
-        let why = match awake(maker, &nodes, &cx.context).await? {
+        let why = match awake(maker, &nodes, &cx.context, &mut last).await? {
             Ok(access) => return Ok(access),
             Err(why) => why,
         };

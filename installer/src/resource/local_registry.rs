@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use devplat_kubernetes::pace::stoppable;
 use devplat_plan::{
-    Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, State, Requirement, Verdict,
+    Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Requirement, State, Verdict,
 };
 use devplat_profile::{LocalRegistry, NodeImage};
 use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, REGISTRY_PORT, local_registry_name},
-    context::{Ref, PlatformContext},
+    platform_context::{PlatformContext, Ref},
 };
 
 /// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
@@ -88,15 +88,16 @@ impl ResourceKind for Registry {
         Facts::lasting(Duration::from_secs(1)).requiring([Requirement::Engine].into_iter().chain(port))
     }
 
-    async fn find(context: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
+    async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(engine) = &context.engine else { return Ok(Vec::new()) };
         let Some(container) = engine.container(&local_registry_name(&context.platform)).await? else {
             return Ok(Vec::new());
         };
-        let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, context);
+        let owner =
+            ownership::of_labels(&format!("container {}", container.name), &container.labels, context);
         let generation = ownership::generation_of(&container.labels);
         let output = container.running.then(|| pushed_to(&container)).flatten();
-        if let Some(RegistryAddress(address)) = &output {
+        if let (Some(RegistryAddress(address)), false) = (&output, wanted.is_nothing()) {
             await_answer(address).await;
         }
         let loses = Some(Loss("images that users pushed to it".to_owned()));

@@ -5,7 +5,7 @@ use devplat_tool::{
     local::{ClusterError, Maker, k3d::K3dCommand, kind::KindCommand},
 };
 
-use crate::context::PlatformContext;
+use crate::platform_context::PlatformContext;
 
 /// Returns kind with its files in the state folder.
 pub(super) fn kind<'a>(engine: &'a Engine, context: &'a PlatformContext) -> KindCommand<'a> {

@@ -22,12 +22,12 @@ use std::{sync::Arc, time::Duration};
 use devplat_plan::{Can, Foreigner, Graph, Id, Owner, Physical, Planned, Sight, State};
 
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::PlatformContext,
 };
 
-pub use crate::context::CLUSTER;
+pub use crate::platform_context::CLUSTER;
 
 /// Declares the modules of the kinds and lists the kinds.
 macro_rules! kinds {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{PlatformInputs, maker},
-    context::PlatformContext,
+    platform_context::PlatformContext,
 };
 
 /// Returns the name of a platform's network.
@@ -83,8 +83,7 @@ impl ResourceKind for Network {
     async fn find(context: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(engine) = &context.engine else { return Ok(Vec::new()) };
         let found = named(engine, &context.platform).await?.into_iter().map(|network| {
-            let what = format!("Docker network {}", network.name);
-            let owner = ownership::of_labels(&what, &network.labels, context);
+            let owner = owner(&network, context);
             let generation = ownership::generation_of(&network.labels);
             let seen = Seen::ours(NETWORK.single(), network.id, network.subnets, Some(()));
             Seen { generation, owner, ..seen }
@@ -147,15 +146,18 @@ impl Network {
     }
 }
 
+/// Returns the owner of a network, by its labels.
+fn owner(network: &docker::Network, context: &PlatformContext) -> Owner {
+    ownership::of_labels(&format!("Docker network {}", network.name), &network.labels, context)
+}
+
 async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
     let (engine, id) = (cx.context.engine()?, &seen.physical.0);
-    let name = network_name(&cx.context.platform);
-    let still = Network::find(&cx.context, &Wanted::Nothing).await?;
-    if !still.iter().any(|one| one.physical == seen.physical && one.owner == Owner::Ours) {
+    let network = engine.network(id).await?.filter(|network| owner(network, &cx.context) == Owner::Ours);
+    let Some(docker::Network { id: _, name, labels: _, subnets: _, attached }) = network else {
         return Ok(());
-    }
+    };
     // The platform's own containers are already deleted, so the remaining ones are not devplat's.
-    let attached = engine.network(id).await?.map(|network| network.attached).unwrap_or_default();
     if !attached.is_empty() {
         let users: Vec<&str> = attached.iter().map(|one| one.name.as_str()).collect();
         let why = format!("container {} still uses it", users.join(", "));

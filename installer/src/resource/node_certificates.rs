@@ -15,7 +15,7 @@ use devplat_tool::{
 use futures::future::try_join_all;
 
 use super::Cx;
-use crate::{context::PlatformContext, failure::Failure};
+use crate::{failure::Failure, platform_context::PlatformContext};
 
 /// How long a node may take to stop, in seconds; Docker's own default.
 const GRACE_SECONDS: u16 = 10;

@@ -11,9 +11,9 @@ use devplat_tool::{
 
 use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::REGISTRY, ownership};
 use crate::{
-    context::PlatformContext,
     failure::Failure,
     platform::{Delivery, PlatformInputs, local_registry_host},
+    platform_context::PlatformContext,
 };
 
 /// The registry's address in the nodes of a kind cluster.

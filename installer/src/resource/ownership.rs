@@ -6,7 +6,7 @@ use devplat_plan::{Foreigner, Owner};
 use devplat_tool::local::Mark;
 
 use super::Cx;
-use crate::context::PlatformContext;
+use crate::platform_context::PlatformContext;
 
 /// The label with the generation of an object that has replaced another one.
 const GENERATION_LABEL: &str = "dev.devplat.generation";
@@ -59,7 +59,7 @@ mod tests {
     use devplat_tool::local::Account;
 
     use super::*;
-    use crate::context::{TakenOver, testing};
+    use crate::platform_context::{TakenOver, testing};
 
     /// Returns the context of account ada, uid 1000, with platform devplat.
     fn context(take_over: bool) -> PlatformContext {

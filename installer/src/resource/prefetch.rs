@@ -1,7 +1,13 @@
 //! The pull of the image of dev servers by the nodes of devplat's own cluster, while the rest of the platform starts. The
-//! image is the largest one, and the first dev server would wait for it.
+//! image is the largest one, and the first dev server would wait for it. A k3d cluster that is still being created also
+//! pulls the smaller images early, so that operator and bastion do not wait for theirs; the kubelets pull the images that
+//! are still absent when pods need them.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use devplat_image::ImageName;
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
@@ -17,15 +23,15 @@ use super::{
     proof::{Proved, proved},
 };
 use crate::{
-    context::{PlatformContext, Ref},
     failure::Failure,
     platform::{Delivery, PlatformInputs},
+    platform_context::{PlatformContext, Ref},
 };
 
-/// The image to pull.
+/// The image of the step.
 const IMAGE: ImageName = ImageName::Base;
 /// The period between two looks at a cluster that is being created.
-const EARLY_PERIOD: Duration = Duration::from_secs(1);
+const EARLY_PERIOD: Duration = Duration::from_millis(200);
 
 /// A pull by all nodes.
 #[derive(Clone)]
@@ -47,13 +53,8 @@ impl ResourceKind for Prefetch {
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        let (Delivery::LocalRegistry(_), Some(maker)) = (&inputs.delivery, inputs.maker()) else {
-            return Ok(Vec::new());
-        };
-        if !inputs.images().contains(&IMAGE) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![Self { maker, inputs: Arc::clone(inputs) }])
+        let maker = pulling(inputs).filter(|_| inputs.images().contains(&IMAGE));
+        Ok(maker.map(|maker| Self { maker, inputs: Arc::clone(inputs) }).into_iter().collect())
     }
 
     fn id(&self) -> Id {
@@ -92,68 +93,141 @@ impl ResourceKind for Prefetch {
     }
 }
 
-/// Pulls in a cluster that is still being created, in each of its `nodes` nodes as soon as the image is in the registry
-/// and containerd runs, if the profile wants that. It may be dropped: the pulls continue, and the image's own step waits for their end.
-pub(super) async fn start_early(inputs: &Arc<PlatformInputs>, nodes: usize, cx: &Cx) {
-    let wanted = Prefetch::wanted(inputs).ok().and_then(|mut wanted| wanted.pop());
-    let Some(Prefetch { maker, inputs }) = wanted else { return };
-    let pushed = Ref::<()>::to(PUSH.named(IMAGE.as_str()));
-    let Ok(engine) = cx.context.engine() else { return };
-    let (mut started, mut pulls) = (BTreeSet::new(), FuturesUnordered::new());
-    while started.len() < nodes || !pulls.is_empty() {
+/// Returns the program that creates the nodes, if they pull from the platform's own registry.
+fn pulling(inputs: &PlatformInputs) -> Option<Maker> {
+    match inputs.delivery {
+        Delivery::LocalRegistry(_) => inputs.maker(),
+        Delivery::Nodes(_) | Delivery::Registry(_) => None,
+    }
+}
+
+/// Pulls in a cluster that is still being created, if it pulls from a local registry: each of its `nodes` nodes pulls one
+/// image after the other, once containerd is running there and the image is in the registry. It may be dropped: the pulls
+/// continue, the step of the largest image waits for the end of its pull, and kubelets wait for the others.
+pub(super) async fn start_early(inputs: &PlatformInputs, nodes: usize, cx: &Cx) {
+    let (Some(maker), Ok(engine)) = (pulling(inputs), cx.context.engine()) else { return };
+    let images = largest_last(inputs.images());
+    let is_pushed = |image: ImageName| {
+        let pushed = Ref::<()>::to(PUSH.named(image.as_str()));
+        cx.context.outputs.get(&pushed).is_some()
+    };
+    // By node with containerd: the images that it has not begun to pull.
+    let mut left: BTreeMap<String, Vec<ImageName>> = BTreeMap::new();
+    let mut busy: BTreeSet<String> = BTreeSet::new();
+    let mut pulls = FuturesUnordered::new();
+    while left.len() < nodes || left.values().any(|images| !images.is_empty()) || !pulls.is_empty() {
         tokio::select! {
-            Some(()) = pulls.next() => continue,
-            paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { return },
-        }
-        let Some(()) = cx.context.outputs.get(&pushed) else { continue };
-        let found = async {
-            let reference = reference(&inputs)?;
-            Ok::<_, Failure>((reference, maker.nodes(engine, inputs.platform.as_str()).await?))
-        };
-        let (reference, found) = match found.await {
-            Ok(found) => found,
-            Err(failure) => {
-                tracing::debug!(why = %failure.one_line(), "no node pulls the image yet");
-                continue;
+            Some(node) = pulls.next() => {
+                busy.remove(&node);
             }
-        };
-        for node in found.into_iter().filter(|node| node.running) {
-            if started.contains(&node.name) {
-                continue;
-            }
-            match maker.containerd_is_up(engine, &node.name).await {
-                Ok(true) => {
-                    started.insert(node.name.clone());
-                    pulls.push(pull(node.name, reference.clone(), engine, cx));
+            paused = cx.pause(EARLY_PERIOD) => {
+                if paused.is_err() {
+                    return;
                 }
-                Ok(false) => {}
-                Err(error) => tracing::debug!(node = node.name, %error, "it does not pull the image yet"),
+                if left.len() < nodes && images.iter().any(|image| is_pushed(*image)) {
+                    let new = with_containerd(maker, engine, inputs, &left).await;
+                    left.extend(new.into_iter().map(|node| (node, images.clone())));
+                }
+            }
+        }
+        for (node, images) in &mut left {
+            if busy.contains(node) {
+                continue;
+            }
+            let Some(image) = take_next(images, is_pushed) else { continue };
+            match reference(inputs, image) {
+                Ok(reference) => {
+                    let node = node.clone();
+                    busy.insert(node.clone());
+                    pulls.push(async move {
+                        pull(image, &node, &reference, engine, cx).await;
+                        node
+                    });
+                }
+                Err(failure) => {
+                    tracing::debug!(%image, why = %failure.one_line(), "no node pulls the image early");
+                }
             }
         }
     }
 }
 
-fn reference(inputs: &PlatformInputs) -> Result<String, Failure> {
-    Ok(inputs.reference(&inputs.needed(IMAGE)?))
+/// Returns the images in the order in which a node pulls them: pods need the small ones first.
+fn largest_last(mut images: Vec<ImageName>) -> Vec<ImageName> {
+    images.sort_by_key(|image| *image == IMAGE);
+    images
 }
 
-/// Pulls the image in one node. A failure is only reported: not every node needs the image, and the proof shows whether
+/// Takes the image that a node pulls next: the first of `left` that is in the registry.
+fn take_next(left: &mut Vec<ImageName>, is_pushed: impl Fn(ImageName) -> bool) -> Option<ImageName> {
+    let index = left.iter().position(|image| is_pushed(*image))?;
+    Some(left.remove(index))
+}
+
+/// Returns the nodes in which containerd is running, without those that are `known`.
+async fn with_containerd(
+    maker: Maker,
+    engine: &Engine,
+    inputs: &PlatformInputs,
+    known: &BTreeMap<String, Vec<ImageName>>,
+) -> Vec<String> {
+    let found = match maker.nodes(engine, inputs.platform.as_str()).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::debug!(%error, "no further node pulls images yet");
+            return Vec::new();
+        }
+    };
+    let new = found.into_iter().filter(|node| node.running && !known.contains_key(&node.name));
+    let looks = new.map(|node| async move {
+        match maker.containerd_is_up(engine, &node.name).await {
+            Ok(is_up) => is_up.then_some(node.name),
+            Err(error) => {
+                tracing::debug!(node = node.name, %error, "it does not pull images yet");
+                None
+            }
+        }
+    });
+    futures::future::join_all(looks).await.into_iter().flatten().collect()
+}
+
+fn reference(inputs: &PlatformInputs, image: ImageName) -> Result<String, Failure> {
+    Ok(inputs.reference(&inputs.needed(image)?))
+}
+
+/// Pulls an image in one node. A failure is only reported: not every node needs the image, and the proof shows whether
 /// those that do can pull it.
-async fn pull(node: String, reference: String, engine: &Engine, cx: &Cx) {
-    let pull = containerd::pull(engine, &node, &reference);
-    let physical = Some(Physical(reference.clone()));
-    if let Err(failure) = cx.call(format!("pull image {IMAGE} in {node}"), |()| physical, pull).await {
-        cx.report(format!("{node} has not pulled it: {}", failure.one_line()));
+async fn pull(image: ImageName, node: &str, reference: &str, engine: &Engine, cx: &Cx) {
+    let pull = containerd::pull(engine, node, reference);
+    let physical = Some(Physical(reference.to_owned()));
+    if let Err(failure) = cx.call(format!("pull image {image} in {node}"), |()| physical, pull).await {
+        cx.report(format!("{node} has not pulled image {image}: {}", failure.one_line()));
     }
 }
 
 impl Prefetch {
     async fn pull(&self, cx: &Cx) -> Result<Physical, Failure> {
         let engine = cx.context.engine()?;
-        let reference = reference(&self.inputs)?;
+        let reference = reference(&self.inputs, IMAGE)?;
         let nodes = self.maker.nodes(engine, self.inputs.platform.as_str()).await?;
-        let pulls = nodes.into_iter().map(|node| pull(node.name, reference.clone(), engine, cx));
+        let pulls = nodes.iter().map(|node| pull(IMAGE, &node.name, &reference, engine, cx));
         futures::future::join_all(pulls).await;
         Ok(Physical(reference))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_images_are_pulled_first_and_none_waits_for_one_that_is_not_pushed() {
+        let mut left = largest_last(vec![ImageName::Base, ImageName::Operator, ImageName::Bastion]);
+        let is_pushed = |image: ImageName| image != ImageName::Operator;
+        assert_eq!(take_next(&mut left, is_pushed), Some(ImageName::Bastion));
+        assert_eq!(take_next(&mut left, is_pushed), Some(ImageName::Base));
+        assert_eq!(take_next(&mut left, is_pushed), None);
+        assert_eq!(take_next(&mut left, |_| true), Some(ImageName::Operator));
+        assert_eq!(take_next(&mut left, |_| true), None);
     }
 }

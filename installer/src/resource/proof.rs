@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use devplat_keys::UserKey;
 use devplat_kubernetes::{bastion::Route, proof, release as kubernetes_release};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
@@ -17,13 +16,13 @@ use super::{
     ssh_config,
 };
 use crate::{
-    context::{PlatformContext, Ref},
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::{PlatformContext, Ref},
 };
 
-/// The key of the dev server's user, which is never on disk.
-pub(super) type ProofKey = Arc<OnceLock<UserKey>>;
+/// The proof whose dev server is created, with the key of the dev server's user, which is never on disk.
+pub(super) type BegunProof = Arc<OnceLock<proof::Begun>>;
 
 /// The proof that a platform works.
 #[derive(Clone)]
@@ -116,8 +115,8 @@ impl ResourceKind for Proof {
 
 impl Proof {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let key: ProofKey = cx.context.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
-        let Some(key) = key.get() else {
+        let begun: BegunProof = cx.context.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
+        let Some(begun) = begun.get() else {
             return without_server(proved(&self.inputs, &cx.context).await?);
         };
         let (client, platform) = (cx.context.client().await?, cx.context.platform.as_str());
@@ -135,7 +134,8 @@ impl Proof {
         let clock = cx.context.clock();
         let bastion = proof::BastionAddress { route: &route, host: &host, clock: &clock };
         let started = started(&cx.context);
-        let policies = proof::finish(&client, platform, bastion, key, cx).await.map_err(unproved)?;
+        let outcome = proof::finish(&client, platform, bastion, begun, cx).await;
+        let policies = outcome.map_err(|error| unproved(&error, cx))?;
         cx.context.keep_enforcement(policies);
         proof::record(&client, platform, &proof::Record { digest, started, policies }, cx).await?;
         Ok(physical())
@@ -198,8 +198,9 @@ fn digest(inputs: &PlatformInputs) -> Result<Option<String>, Failure> {
     Ok(Some(devplat_render::digest(&all)))
 }
 
-pub(super) fn unproved(error: proof::ProofError) -> Failure {
-    Failure::from(error).while_doing("the platform is installed but does not work")
+pub(super) fn unproved(error: &proof::ProofError, cx: &Cx) -> Failure {
+    let failure = Failure::of_proof(error, &cx.context.command_lines());
+    failure.while_doing("the platform is installed but does not work")
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {

@@ -1,5 +1,5 @@
 //! The dev server of the proof. It is created as soon as the cluster has the CRDs, so that it starts while operator and
-//! bastion start. The proof deletes it.
+//! bastion start. The proof waits until it is ready, and deletes it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,17 +10,18 @@ use devplat_kubernetes::{
 };
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_render::ReleaseName;
+use kube::Client;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{KEY, PROOF_SERVER, release_id},
-    proof::{ProofKey, Proved},
+    proof::{BegunProof, Proved, unproved},
     release,
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::PlatformContext,
 };
 
 /// The operator may still be starting, and pulling an image takes minutes.
@@ -30,7 +31,7 @@ const PATIENCE: Patience = Patience { seen: release::PATIENCE, ready: Duration::
 #[derive(Clone)]
 pub(crate) struct ProofServer {
     inputs: Arc<PlatformInputs>,
-    key: ProofKey,
+    begun: BegunProof,
 }
 
 /// The known facts.
@@ -51,11 +52,10 @@ impl ResourceKind for ProofServer {
     const UPDATE: Option<super::kind::Act<Self>> = Some(|server, cx| Box::pin(server.create(cx)));
     const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Fields;
-    /// The key that signs in.
-    type Output = ProofKey;
+    type Output = BegunProof;
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        Ok(vec![Self { inputs: Arc::clone(inputs), key: ProofKey::default() }])
+        Ok(vec![Self { inputs: Arc::clone(inputs), begun: BegunProof::default() }])
     }
 
     fn id(&self) -> Id {
@@ -95,14 +95,14 @@ impl ResourceKind for ProofServer {
         compare(seen.fields)
     }
 
-    async fn settle(&self, cx: &Cx) -> Result<ProofKey, Failure> {
-        if self.key.get().is_some() {
+    /// The proof waits until the dev server is ready, because it can sign in before that.
+    async fn settle(&self, cx: &Cx) -> Result<BegunProof, Failure> {
+        if let Some(begun) = self.begun.get() {
             let client = cx.context.client().await?;
-            proof::wait_ready(&client, cx.context.platform.as_str(), PATIENCE, cx)
-                .await
-                .map_err(super::proof::unproved)?;
+            let outcome = proof::wait_address(&client, cx.context.platform.as_str(), begun, cx).await;
+            outcome.map_err(|error| unproved(&error, cx))?;
         }
-        Ok(Arc::clone(&self.key))
+        Ok(Arc::clone(&self.begun))
     }
 }
 
@@ -135,24 +135,30 @@ impl ProofServer {
         let platform = cx.context.platform.as_str();
         let physical = Physical(proof::NAME.to_owned());
         if super::proof::proved(&self.inputs, &cx.context).await? == Proved::AsItIs {
-            proof::clear(&client, platform, Operator::MayStart, cx).await?;
+            clear(&client, Operator::MayStart, cx).await?;
             return Ok(physical);
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
-        let key =
-            proof::begin(&client, platform, flavor, PATIENCE, cx).await.map_err(super::proof::unproved)?;
-        self.key.set(key).map_err(|_| Failure::new(Exit::Internal, "the proof has two keys"))?;
+        let outcome = proof::begin(&client, platform, flavor, PATIENCE, cx).await;
+        let begun = outcome.map_err(|error| unproved(&error, cx))?;
+        self.begun.set(begun).map_err(|_| Failure::new(Exit::Internal, "the proof has begun twice"))?;
         Ok(physical)
     }
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {
-    let (client, platform) = (cx.context.client().await?, cx.context.platform.as_str());
+    let client = cx.context.client().await?;
     if cx.waits() {
-        Ok(proof::clear(&client, platform, Operator::Installed, cx).await?)
-    } else {
-        Ok(proof::remove(&client, platform, cx).await?)
+        return clear(&client, Operator::Installed, cx).await;
     }
+    let outcome = proof::remove(&client, cx.context.platform.as_str(), cx).await;
+    outcome.map_err(|error| Failure::of_proof(&error, &cx.context.command_lines()))
+}
+
+/// Deletes the objects of an earlier proof and waits until they are gone.
+async fn clear(client: &Client, operator: Operator, cx: &Cx) -> Result<(), Failure> {
+    let outcome = proof::clear(client, cx.context.platform.as_str(), operator, cx).await;
+    outcome.map_err(|error| Failure::of_proof(&error, &cx.context.command_lines()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_image::{Digest, ImageName, Reference};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_tool::registry::{Manner, Part, PushTarget, Step};
+use devplat_tool::registry::{Manner, Part, PushStep, PushTarget};
 
 use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, local_registry,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs},
-    context::PlatformContext,
+    platform_context::PlatformContext,
 };
 
 /// An image to push to a registry.
@@ -21,6 +21,12 @@ use crate::{
 pub(crate) struct Push {
     image: ImageName,
     inputs: Arc<PlatformInputs>,
+}
+
+/// The registry of all images, and the prefix of their names in it.
+struct Destination {
+    prefix: String,
+    manner: Manner,
 }
 
 impl ResourceKind for Push {
@@ -70,16 +76,20 @@ impl ResourceKind for Push {
 
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let all = wanted.of::<Self>();
+        let Some(first) = all.first() else { return Ok(Vec::new()) };
         let mut stored = Vec::new();
         for push in &all {
             stored.extend(push.inputs.stored(push.image)?.map(|stored| (push, stored)));
         }
-        if let (true, Some(push)) = (stored.is_empty(), all.first()) {
-            push.answers(context).await?;
+        if stored.is_empty() {
+            first.answers(context).await?;
+            return Ok(Vec::new());
         }
+        let Some(destination) = first.destination(context).await? else { return Ok(Vec::new()) };
+        let destination = &destination;
         let looks = stored.into_iter().map(|(push, stored)| async move {
             let digest = &stored.manifest.digest;
-            let Some(place) = push.place(digest, context, |_| ()).await? else { return Ok(None) };
+            let place = push.place(destination, digest, context, |_| ()).await?;
             let there = place.holds().await?;
             let physical = || push.inputs.reference(&stored);
             Ok::<_, Failure>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
@@ -101,10 +111,11 @@ impl Push {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let stored = self.inputs.needed(self.image)?;
         let digest = &stored.manifest.digest;
-        let place = self.place(digest, &cx.context, |step| cx.report(told(step))).await?.ok_or_else(|| {
+        let destination = self.destination(&cx.context).await?.ok_or_else(|| {
             Failure::new(Exit::PartWay, "the local registry is not running")
                 .hint("run the same command again, which starts it")
         })?;
+        let place = self.place(&destination, digest, &cx.context, |step| cx.report(told(step))).await?;
         let physical = Physical(self.inputs.reference(&stored));
         let call = format!("push image {}", self.image);
         let push = async {
@@ -128,24 +139,23 @@ impl Push {
     async fn answers(&self, context: &PlatformContext) -> Result<(), Failure> {
         match &self.inputs.delivery {
             Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
-            Delivery::Registry(_) => match self.place(&Digest::of(b""), context, |_| ()).await? {
-                Some(place) => Ok(place.accepts().await?),
+            Delivery::Registry(_) => match self.destination(context).await? {
+                Some(destination) => {
+                    let place = self.place(&destination, &Digest::of(b""), context, |_| ()).await?;
+                    Ok(place.accepts().await?)
+                }
                 None => Ok(()),
             },
         }
     }
 
-    /// Returns the place of the image with this digest; `None` while the local registry is not running.
-    async fn place(
-        &self,
-        digest: &Digest,
-        context: &PlatformContext,
-        tell: impl Fn(Step<'_>),
-    ) -> Result<Option<PushTarget>, Failure> {
-        let (prefix, manner) = match &self.inputs.delivery {
-            Delivery::Nodes(_) => return Ok(None),
+    /// Returns the registry of all images; `None` while the local registry is not running.
+    async fn destination(&self, context: &PlatformContext) -> Result<Option<Destination>, Failure> {
+        match &self.inputs.delivery {
+            Delivery::Nodes(_) => Ok(None),
             Delivery::Registry(registry) => {
-                (registry.push.clone(), Manner { plain_http: registry.plain_http, ..Manner::default() })
+                let manner = Manner { plain_http: registry.plain_http, ..Manner::default() };
+                Ok(Some(Destination { prefix: registry.push.clone(), manner }))
             }
             Delivery::LocalRegistry(_) => {
                 let known = context.outputs.get(&local_registry::address());
@@ -157,24 +167,38 @@ impl Push {
                         .pop()
                         .and_then(|seen| seen.output),
                 };
-                let Some(address) = address else { return Ok(None) };
-                (format!("{}/devplat", address.0), Manner { plain_http: true, ..Manner::default() })
+                let manner = Manner { plain_http: true, ..Manner::default() };
+                Ok(address.map(|local_registry::RegistryAddress(address)| Destination {
+                    prefix: format!("{address}/devplat"),
+                    manner,
+                }))
             }
-        };
-        let reference = Reference::in_registry(&prefix, self.image, digest);
-        Ok(Some(PushTarget::of(&reference, manner, &context.surroundings, &context.registries, tell).await?))
+        }
+    }
+
+    /// Returns the place in the registry of the image with this digest.
+    async fn place(
+        &self,
+        destination: &Destination,
+        digest: &Digest,
+        context: &PlatformContext,
+        tell: impl Fn(PushStep<'_>),
+    ) -> Result<PushTarget, Failure> {
+        let Destination { prefix, manner } = destination;
+        let reference = Reference::in_registry(prefix, self.image, digest);
+        Ok(PushTarget::of(&reference, *manner, &context.surroundings, &context.registries, tell).await?)
     }
 }
 
 /// Describes a step of a push, for progress reports.
-fn told(step: Step<'_>) -> String {
+fn told(step: PushStep<'_>) -> String {
     match step {
-        Step::AskingHelper { program } => format!("asking {program} for credentials"),
-        Step::Present(part) => format!("{} is already in the registry", named(part)),
-        Step::Pushing { part, bytes } => {
+        PushStep::AskingHelper { program } => format!("asking {program} for credentials"),
+        PushStep::Present(part) => format!("{} is already in the registry", named(part)),
+        PushStep::Pushing { part, bytes } => {
             format!("pushing {}, {}", named(part), indicatif::DecimalBytes(bytes))
         }
-        Step::Manifest => "pushing the manifest".to_owned(),
+        PushStep::Manifest => "pushing the manifest".to_owned(),
     }
 }
 

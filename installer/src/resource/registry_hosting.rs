@@ -12,9 +12,9 @@ use super::{
     names::REGISTRY,
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::{Delivery, PlatformInputs, local_registry_host},
+    platform_context::PlatformContext,
 };
 
 /// The object with the announcement.
@@ -73,7 +73,7 @@ impl ResourceKind for RegistryHosting {
     }
 
     async fn find(context: &PlatformContext, _: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
-        // In an existing cluster, the announcement is its provider's.
+        // In an existing cluster, the announcement is the cluster's own.
         if context.named.is_some() {
             return Ok(Vec::new());
         }

@@ -1,20 +1,15 @@
 //! A release: objects in the cluster that are applied together.
 
 mod order;
+mod trial;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devplat_api::{Slug, name};
-use devplat_kubernetes::{
-    admission::{self, AdmissionRefusal, PodTrial, RefusalKind},
-    proof,
-    release::{self, DataLoss, State},
-};
+use devplat_kubernetes::release::{self, DataLoss, ReleaseState};
 use devplat_plan::{
-    Action, Change, Edges, Facts, Graph, Id, KindName, Owner, Physical, Planned, State as Condition, Verdict,
+    Action, Change, Edges, Facts, Graph, Id, KindName, Owner, Physical, Planned, State, Verdict,
 };
-use devplat_profile::PodSecurity;
-use devplat_render::{Images, ReleaseName};
+use devplat_render::ReleaseName;
 use kube::Client;
 use tokio::sync::OnceCell;
 
@@ -23,11 +18,12 @@ use super::{
     names::{BUILD, KEY, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::PlatformContext,
 };
 use order::Order;
+use trial::try_pods;
 
 /// How long a release may take to be ready, with pulls of images and starts of programs on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_mins(5);
@@ -50,7 +46,7 @@ pub(crate) struct Release {
 #[derive(Debug, Clone)]
 pub(crate) enum Fields {
     /// Compared with the wanted objects.
-    Compared(Box<State>),
+    Compared(Box<ReleaseState>),
     /// Found, but not compared, because images or keys of the wanted objects do not exist yet.
     NotRendered,
     /// Found, but its objects are of kinds whose CRDs are being deleted.
@@ -60,7 +56,7 @@ pub(crate) enum Fields {
 }
 
 impl Fields {
-    fn state(&self) -> Option<&State> {
+    fn state(&self) -> Option<&ReleaseState> {
         match self {
             Self::Compared(state) => Some(state),
             Self::NotRendered | Self::LeavesWithCrds | Self::Leftover => None,
@@ -71,8 +67,8 @@ impl Fields {
     fn without_crds(self, name: ReleaseName) -> Self {
         match (name, self) {
             (ReleaseName::Flavors | ReleaseName::Users, Self::Compared(state)) => match *state {
-                State::Foreign(_) | State::Absent => Self::Compared(state),
-                State::Leaving(_) | State::Present { .. } => Self::LeavesWithCrds,
+                ReleaseState::Foreign(_) | ReleaseState::Absent => Self::Compared(state),
+                ReleaseState::Leaving(_) | ReleaseState::Present { .. } => Self::LeavesWithCrds,
             },
             (_, fields) => fields,
         }
@@ -153,7 +149,7 @@ impl ResourceKind for Release {
                 return Ok::<_, Failure>(there.then_some(Fields::NotRendered));
             };
             let state = release::observe(&client, &rendered, context).await?;
-            Ok((state != State::Absent).then(|| Fields::Compared(Box::new(state))))
+            Ok((state != ReleaseState::Absent).then(|| Fields::Compared(Box::new(state))))
         });
         let looked = futures::future::try_join_all(looks).await?;
         let crds = wanted.iter().position(|release| release.name == ReleaseName::Crds);
@@ -185,11 +181,11 @@ impl ResourceKind for Release {
             Fields::Leftover => return Verdict::Unknown("not compared".to_owned()),
         };
         match &**state {
-            State::Absent | State::Foreign(_) => Verdict::Unknown("not compared".to_owned()),
-            State::Leaving(waiting) => {
+            ReleaseState::Absent | ReleaseState::Foreign(_) => Verdict::Unknown("not compared".to_owned()),
+            ReleaseState::Leaving(waiting) => {
                 Verdict::Differs(waiting.iter().map(|one| Change::in_place(one.to_string())).collect())
             }
-            State::Present { missing, drifted, surplus, unknown, recorded, leaving, not_ready } => {
+            ReleaseState::Present { missing, drifted, surplus, unknown, recorded, leaving, not_ready } => {
                 let mut changes: Vec<Change> =
                     missing.iter().map(|object| Change::in_place(format!("{object} is missing"))).collect();
                 changes.extend(drifted.iter().map(|drift| {
@@ -214,7 +210,8 @@ impl ResourceKind for Release {
 
     async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
         let client = cx.context.client().await?;
-        Ok(release::wait_ready(&client, &self.rendered()?, PATIENCE, cx).await?)
+        let outcome = release::wait_ready(&client, &self.rendered()?, PATIENCE, cx).await;
+        outcome.map_err(|error| Failure::of_release(&error, &cx.context.command_lines()))
     }
 }
 
@@ -223,53 +220,23 @@ impl Release {
         let client = cx.context.client().await?;
         let rendered = self.rendered()?;
         let physical = Physical(format!("devplat-release-{}", self.name));
-        self.tried.get_or_try_init(|| Box::pin(self.try_pods(&client, cx))).await?;
+        self.tried.get_or_try_init(|| Box::pin(try_pods(self.name, &self.inputs, &client, cx))).await?;
         if self.order == Order::OperatorFirst {
             self.reported.get_or_try_init(|| Box::pin(report_leaving_data(&client, cx))).await?;
         }
         let marked = release::Release { account: Some(cx.context.account.to_string()), ..rendered };
-        release::apply(&client, &marked, cx).await?;
+        let outcome = release::apply(&client, &marked, cx).await;
+        outcome.map_err(|error| Failure::of_release(&error, &cx.context.command_lines()))?;
         Ok(physical)
     }
 
-    /// Fails before the first object of any release is applied if the cluster would reject pods of the platform, with all
-    /// rejections. An installation also tries the pod of a dev server: with the default flavor, in a namespace with the
-    /// labels that the operator sets.
-    async fn try_pods(&self, client: &Client, cx: &Cx) -> Result<(), Failure> {
-        let images = self.inputs.future_references()?;
-        let mut trials = release::trials(client, &self.inputs.future_releases(&images)?, cx).await?;
-        if self.name == ReleaseName::Crds {
-            trials.extend(self.dev_server(&images)?);
-        }
-        let Judged { remarks, failure } = judge(admission::try_pods(client, &trials, cx).await?);
-        for remark in &remarks {
-            cx.remark(remark);
-        }
-        match failure {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
-    }
-
-    fn dev_server(&self, images: &Images) -> Result<Option<PodTrial>, Failure> {
-        let servers = &self.inputs.profile.dev_servers;
-        let Some(flavor) = self.inputs.profile.flavors.get(&servers.default_flavor) else { return Ok(None) };
-        let resources = serde_json::to_value(&flavor.resources).and_then(serde_json::from_value);
-        let resources = resources.map_err(|error| Failure::of(Exit::Internal, &error))?;
-        let level = match servers.pod_security {
-            PodSecurity::Privileged => Some("privileged"),
-            PodSecurity::Baseline => Some("baseline"),
-            PodSecurity::Unlabelled => None,
-        };
-        let labels =
-            level.map(|level| (name::POD_SECURITY_LABEL.to_owned(), level.to_owned())).into_iter().collect();
-        let namespace = Slug::of(proof::NAME).namespace();
-        let Images { operator: _, bastion: _, agent, dev_server } = images;
-        Ok(Some(PodTrial::dev_server(&namespace, labels, resources, dev_server, agent)))
+    /// Returns the rendered release; `None` while images or keys that it names do not exist yet.
+    pub(super) fn rendered_if_possible(&self) -> Result<Option<release::Release>, Failure> {
+        self.inputs.release(self.name)
     }
 
     fn rendered(&self) -> Result<release::Release, Failure> {
-        self.inputs.release(self.name)?.ok_or_else(|| {
+        self.rendered_if_possible()?.ok_or_else(|| {
             Failure::new(Exit::PartWay, format!("images or keys of release {} no longer exist", self.name))
                 .hint("run the same command again, which creates them again")
         })
@@ -312,52 +279,25 @@ async fn report_leaving_data(client: &Client, cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The effect of rejected trials on the run.
-struct Judged {
-    remarks: Vec<String>,
-    failure: Option<Failure>,
-}
-
-/// Judges rejections of trials. A webhook may deny only dry runs, so its denial is a remark, and the pods themselves
-/// decide.
-fn judge(refusals: Vec<AdmissionRefusal>) -> Judged {
-    let (denied, refused): (Vec<_>, Vec<_>) =
-        refusals.into_iter().partition(|refusal| refusal.kind == RefusalKind::WebhookDenied);
-    let remarks = denied.iter().map(|refusal| format!("in a dry run, {refusal}")).collect();
-    if refused.is_empty() {
-        return Judged { remarks, failure: None };
-    }
-    let mut failure = Failure::new(Exit::Missing, "the cluster rejects devplat's pods");
-    for refusal in refused {
-        failure.causes.push(refusal.to_string());
-        for hint in refusal.hints() {
-            if !failure.hints.contains(&hint) {
-                failure.hints.push(hint);
-            }
-        }
-    }
-    Judged { remarks, failure: Some(failure) }
-}
-
 fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> {
     let faults: Vec<String> = match &fields {
         Fields::Compared(state) => match &**state {
-            State::Present { leaving, not_ready, .. } => {
+            ReleaseState::Present { leaving, not_ready, .. } => {
                 leaving.iter().chain(not_ready).map(ToString::to_string).collect()
             }
             // The step for it waits until they are gone, and creates them again.
-            State::Leaving(leaving) => leaving.iter().map(ToString::to_string).collect(),
-            State::Absent | State::Foreign(_) => Vec::new(),
+            ReleaseState::Leaving(leaving) => leaving.iter().map(ToString::to_string).collect(),
+            ReleaseState::Absent | ReleaseState::Foreign(_) => Vec::new(),
         },
         Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Vec::new(),
     };
     let owner = match &fields {
         Fields::Compared(state) => match &**state {
-            State::Foreign(objects) => {
+            ReleaseState::Foreign(objects) => {
                 let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
                 Owner::stranger(format!("its name is taken by {}", names.join(", ")))
             }
-            State::Absent | State::Leaving(_) | State::Present { .. } => Owner::Ours,
+            ReleaseState::Absent | ReleaseState::Leaving(_) | ReleaseState::Present { .. } => Owner::Ours,
         },
         Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Owner::Ours,
     };
@@ -367,7 +307,7 @@ fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> 
         ReleaseName::ALL.into_iter().filter(|other| known.is_some_and(|known| rests_on(*other, known)));
     let deletion = Facts::lasting(Duration::from_secs(4));
     let seen = Seen::ours(RELEASE.named(name), format!("devplat-release-{name}"), fields, Some(()));
-    let state = if faults.is_empty() { Condition::Ready } else { Condition::Degraded(faults) };
+    let state = if faults.is_empty() { State::Ready } else { State::Degraded(faults) };
     Seen {
         owner,
         state,
@@ -387,14 +327,8 @@ async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
     let (platform, name) = (cx.context.platform.as_str(), seen.id.name().as_str());
     // The plan ensures that users' objects are already deleted, or that their loss is allowed.
-    Ok(release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await?)
-}
-
-impl Release {
-    /// Returns the rendered release; `None` while images or keys that it names do not exist yet.
-    pub(super) fn rendered_if_possible(&self) -> Result<Option<release::Release>, Failure> {
-        self.inputs.release(self.name)
-    }
+    let outcome = release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await;
+    outcome.map_err(|error| Failure::of_removal(error, &cx.context.command_lines()))
 }
 
 #[cfg(test)]

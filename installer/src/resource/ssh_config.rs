@@ -15,13 +15,13 @@ use super::{
     names::{SSH_CONFIG, release_id},
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     platform::PlatformInputs,
+    platform_context::PlatformContext,
     state::StateFolder,
 };
 
-pub(super) use text::{Host, follows};
+pub(super) use text::{SshHost, follows};
 pub use text::{next_line, ssh_line};
 
 /// The port of `devplat port-forward` for the platform with the default name.
@@ -58,7 +58,7 @@ pub(crate) struct Fields {
     /// The content of `known_hosts`; `None` if it is absent.
     known_hosts: Option<String>,
     /// The present SSH host, or why there is none yet.
-    host: Result<Host, NoHost>,
+    host: Result<SshHost, NoHost>,
 }
 
 impl ResourceKind for SshConfig {
@@ -120,7 +120,8 @@ impl ResourceKind for SshConfig {
             };
             if begun.elapsed() > PATIENCE {
                 let again = "then run the same command, which waits again";
-                return Err(Failure::of(Exit::PartWay, &why).hint(format!("read `{}`, {again}", why.look())));
+                let look = format!("{} {}", cx.context.kubectl(), why.look());
+                return Err(Failure::of(Exit::PartWay, &why).hint(format!("read `{look}`, {again}")));
             }
             cx.report(format!("waiting: {why}"));
             cx.pause(Duration::from_millis(500)).await?;
@@ -138,7 +139,7 @@ impl SshConfig {
     }
 
     /// Writes the files that are not those of `host`.
-    async fn write(&self, host: &Host, cx: &Cx) -> Result<(), Failure> {
+    async fn write(&self, host: &SshHost, cx: &Cx) -> Result<(), Failure> {
         let state = &cx.context.state;
         let [config, known] = texts(host, state);
         for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)] {
@@ -179,7 +180,7 @@ fn change(found: Option<&str>, wanted: &str, file: &str, part: &str) -> Option<C
 }
 
 /// Returns the content of both files.
-fn texts(host: &Host, state: &StateFolder) -> [String; 2] {
+fn texts(host: &SshHost, state: &StateFolder) -> [String; 2] {
     [host.config(state), host.known_hosts()]
 }
 
@@ -197,11 +198,11 @@ pub(super) enum NoHost {
 }
 
 impl NoHost {
-    /// Returns the command line that shows the cause.
+    /// Returns the arguments for kubectl that show the cause.
     fn look(self) -> &'static str {
         match self {
-            Self::Authority => "kubectl -n devserver-operator-system logs deployment/devserver-operator",
-            Self::Address => "kubectl -n devserver-bastion describe service bastion",
+            Self::Authority => "-n devserver-operator-system logs deployment/devserver-operator",
+            Self::Address => "-n devserver-bastion describe service bastion",
         }
     }
 }
@@ -210,7 +211,7 @@ impl NoHost {
 pub(super) async fn host(
     inputs: &PlatformInputs,
     context: &PlatformContext,
-) -> Result<Result<Host, NoHost>, Failure> {
+) -> Result<Result<SshHost, NoHost>, Failure> {
     let client = context.client().await?;
     let Some(authority) = bastion::host_authority(&client, context).await? else {
         return Ok(Err(NoHost::Authority));
@@ -222,7 +223,7 @@ pub(super) async fn host(
         Route::PortForward => ("127.0.0.1".to_owned(), forwarded_port(&context.platform)),
     };
     let users = inputs.users_with_generated_keys().map(ToString::to_string).collect();
-    Ok(Ok(Host { platform: inputs.platform.to_string(), address, port, authority, users }))
+    Ok(Ok(SshHost { platform: inputs.platform.to_string(), address, port, authority, users }))
 }
 
 /// Returns the route to the bastion from this machine; `None` while its load balancer has no address.
@@ -264,7 +265,7 @@ mod tests {
     #[test]
     fn files_of_another_address_or_authority_differ() {
         let state = StateFolder::below(std::path::Path::new("/state"), &PlatformName::default());
-        let host = Host {
+        let host = SshHost {
             platform: "devplat".to_owned(),
             address: "127.0.0.1".to_owned(),
             port: 41022,
@@ -274,15 +275,15 @@ mod tests {
         let [config, known_hosts] = texts(&host, &state);
         let written = Fields { config: Some(config), known_hosts: Some(known_hosts), host: Ok(host.clone()) };
         assert_eq!(compare(&written, &state), Verdict::Same);
-        let differs = |host: Host| -> Vec<String> {
+        let differs = |host: SshHost| -> Vec<String> {
             match compare(&Fields { host: Ok(host), ..written.clone() }, &state) {
                 Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect(),
                 verdict => vec![format!("{verdict:?}")],
             }
         };
-        let moved = Host { port: 41023, ..host.clone() };
+        let moved = SshHost { port: 41023, ..host.clone() };
         assert_eq!(differs(moved), ["ssh/config differs in the hosts or the users"]);
-        let renewed = Host { authority: "ssh-ed25519 BBBB".to_owned(), ..host.clone() };
+        let renewed = SshHost { authority: "ssh-ed25519 BBBB".to_owned(), ..host.clone() };
         assert_eq!(differs(renewed), ["ssh/known_hosts differs in the key of the host authority"]);
         let lost = Fields { known_hosts: None, ..written.clone() };
         let missing = Verdict::Differs(vec![Change::in_place("ssh/known_hosts is missing")]);

@@ -9,7 +9,7 @@ use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PROOF_SERVER, RELEASE, STRAYS, USER_DATA},
 };
-use crate::{failure::Failure, platform::PlatformInputs, context::PlatformContext};
+use crate::{failure::Failure, platform::PlatformInputs, platform_context::PlatformContext};
 
 /// How long the objects may take to be gone.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -76,5 +76,6 @@ impl ResourceKind for Strays {
 async fn delete(seen: &Seen<Strays>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
     let platform = cx.context.platform.as_str();
-    Ok(release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx).await?)
+    let outcome = release::remove_strays(&client, platform, &seen.fields, PATIENCE, cx).await;
+    outcome.map_err(|error| Failure::of_removal(error, &cx.context.command_lines()))
 }

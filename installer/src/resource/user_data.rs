@@ -11,7 +11,7 @@ use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{PROOF_SERVER, STRAYS, USER_DATA, release_id},
 };
-use crate::{failure::Failure, platform::PlatformInputs, context::PlatformContext};
+use crate::{failure::Failure, platform::PlatformInputs, platform_context::PlatformContext};
 
 /// How long they may take to be gone: their processes have 30 s to end.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -84,5 +84,6 @@ impl ResourceKind for UserData {
 
 async fn delete(_: &Seen<UserData>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
-    Ok(release::remove_custom_resources(&client, PATIENCE, cx).await?)
+    let outcome = release::remove_custom_resources(&client, PATIENCE, cx).await;
+    outcome.map_err(|error| Failure::of_removal(error, &cx.context.command_lines()))
 }

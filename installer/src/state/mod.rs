@@ -79,6 +79,11 @@ impl StateFolder {
         self.folder.join("tools")
     }
 
+    /// Returns the kubeconfig that programs such as k3d use in place of the user's.
+    pub fn scratch_kubeconfig(&self) -> PathBuf {
+        self.scratch().join("kubeconfig")
+    }
+
     /// Whether the folder exists.
     pub fn exists(&self) -> bool {
         self.folder.exists()

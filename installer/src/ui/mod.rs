@@ -45,12 +45,12 @@ enum Output {
     Terminal(Bars),
     Plain,
     Json,
-    Recorded(Mutex<Record>),
+    Recorded(Mutex<Transcript>),
 }
 
 /// The output of a run, kept for a test.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Record {
+pub struct Transcript {
     /// Its events.
     pub events: Vec<Event>,
     /// Its documents and texts.
@@ -74,10 +74,10 @@ impl Ui {
     }
 
     /// Returns the kept output so far; empty unless this is [`Ui::recording`].
-    pub fn record(&self) -> Record {
+    pub fn transcript(&self) -> Transcript {
         match &*self.output {
-            Output::Recorded(record) => record.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Output::Terminal(_) | Output::Plain | Output::Json => Record::default(),
+            Output::Recorded(transcript) => transcript.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            Output::Terminal(_) | Output::Plain | Output::Json => Transcript::default(),
         }
     }
 
@@ -96,7 +96,7 @@ impl Ui {
                 }
             }
             Output::Json => to_stdout(&serde_json::to_string(event).expect("an event is JSON")),
-            Output::Recorded(_) => self.keep(|record| record.events.push(event.clone())),
+            Output::Recorded(_) => self.keep(|transcript| transcript.events.push(event.clone())),
         }
     }
 
@@ -104,7 +104,7 @@ impl Ui {
     pub fn say(&self, text: &str) {
         let text = text.trim_end_matches('\n');
         match &*self.output {
-            Output::Recorded(_) => self.keep(|record| record.said.push(text.to_owned())),
+            Output::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
             Output::Terminal(_) | Output::Plain | Output::Json => to_stdout(text),
         }
     }
@@ -129,7 +129,7 @@ impl Ui {
             Output::Terminal(bars) => bars.remark(text),
             Output::Plain => to_stderr(text),
             Output::Json => {}
-            Output::Recorded(_) => self.keep(|record| record.said.push(text.to_owned())),
+            Output::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
         }
     }
 
@@ -170,9 +170,9 @@ impl Ui {
         to_stderr(&show::error(message, causes, hints, self.colours));
     }
 
-    fn keep(&self, keep: impl FnOnce(&mut Record)) {
-        if let Output::Recorded(record) = &*self.output {
-            keep(&mut record.lock().unwrap_or_else(PoisonError::into_inner));
+    fn keep(&self, keep: impl FnOnce(&mut Transcript)) {
+        if let Output::Recorded(transcript) = &*self.output {
+            keep(&mut transcript.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 }

@@ -9,7 +9,12 @@ use std::{
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Event, fit::fit, quiet::Quiet, show};
+use super::{
+    Event,
+    fit::{fit, width_of},
+    quiet::Quiet,
+    show,
+};
 
 /// The maximum number of bars; with more running steps, one bar counts the rest.
 const MOST: usize = 10;
@@ -25,11 +30,11 @@ const TICK: Duration = Duration::from_millis(120);
 /// The bars of the steps that are running.
 pub(super) struct Bars {
     all: MultiProgress,
-    state: Mutex<State>,
+    state: Mutex<BarsState>,
 }
 
 #[derive(Default)]
-struct State {
+struct BarsState {
     running: BTreeMap<String, ProgressBar>,
     undrawn: Vec<String>,
     quiet: Option<Quiet>,
@@ -54,7 +59,7 @@ impl Bars {
             }
             Event::Waiting { step, what } => {
                 if let Some(bar) = self.state().running.get(step) {
-                    let used = bar.prefix().chars().count() + BESIDE;
+                    let used = width_of(&bar.prefix()) + BESIDE;
                     bar.set_message(fit(what, used, columns()));
                 }
             }
@@ -70,7 +75,7 @@ impl Bars {
         }
     }
 
-    fn draw(&self, state: &mut State, step: &str, prefix: String, message: String) {
+    fn draw(&self, state: &mut BarsState, step: &str, prefix: String, message: String) {
         if state.running.len() >= MOST {
             state.undrawn.push(step.to_owned());
             let count = state.undrawn.len();
@@ -92,7 +97,7 @@ impl Bars {
         bar
     }
 
-    fn erase(state: &mut State, step: &str) {
+    fn erase(state: &mut BarsState, step: &str) {
         if let Some(bar) = state.running.remove(step) {
             bar.finish_and_clear();
         }
@@ -168,7 +173,7 @@ impl Bars {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BarsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

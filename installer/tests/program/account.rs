@@ -22,8 +22,7 @@ pub(crate) async fn output(machine: &Machine, engine: &Serving, args: &[&str]) -
 #[tokio::test]
 async fn network_of_another_account_is_kept_until_taken_over() {
     let (machine, engine) = (Machine::new(), engine());
-    let network = network("n1", Some("4242:other"));
-    engine.answers.give("GET /networks ", 200, &json!([network]));
+    engine.answers.give_networks(&[network("n1", Some("4242:other"))]);
     let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
     assert_ne!(status, 0, "{said}");
     assert!(said.contains("other (uid 4242)"), "{said}");
@@ -108,10 +107,8 @@ async fn cluster_that_was_taken_over_is_accepted_by_later_verbs() {
 async fn take_over_is_remembered() {
     let (machine, engine) = (Machine::new(), engine());
     let network = network("n1", Some("4242:other"));
-    engine.answers.give("GET /networks ", 200, &json!([network]));
-    for name in ["devplat-devplat", "n1"] {
-        engine.answers.give(&format!("GET /networks/{name}"), 200, &network);
-    }
+    engine.answers.give_networks(std::slice::from_ref(&network));
+    engine.answers.give("GET /networks/devplat-devplat", 200, &network);
     machine.program("k3d", r#"[ "$1" = version ] && echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}'"#).await;
     let (status, said) = with_engine(&machine, &engine, &K3D).await;
     assert_eq!(status, 2, "{said}");

@@ -70,10 +70,10 @@ async fn cluster_with_policies(machine: &Machine) -> Serving {
 async fn rejected_pods_end_up_before_anything_is_applied() {
     let (machine, engine) = (Machine::new(), engine());
     let server = cluster_with_policies(&machine).await;
-    let (status, record) = drive(&[&UP[..], &EXISTING].concat(), &machine, &engine).await;
-    assert_eq!(status, 3, "{record:#?}");
-    let Some(Event::Error { message, causes, hints, exit: 3 }) = record.events.last() else {
-        panic!("{record:#?}")
+    let (status, transcript) = drive(&[&UP[..], &EXISTING].concat(), &machine, &engine).await;
+    assert_eq!(status, 3, "{transcript:#?}");
+    let Some(Event::Error { message, causes, hints, exit: 3 }) = transcript.events.last() else {
+        panic!("{transcript:#?}")
     };
     assert_eq!(message, "cannot create release crds");
     let why = |what: &str, namespace: &str, message: &str| {

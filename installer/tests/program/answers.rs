@@ -57,6 +57,14 @@ impl Answers {
         self.add(request, Answer::Json(status, body.to_string()));
     }
 
+    /// Gives the engine these networks: in its list, and each by its id.
+    pub(crate) fn give_networks(&self, networks: &[Value]) {
+        self.give("GET /networks ", 200, &json!(networks));
+        for network in networks {
+            self.give(&format!("GET /networks/{}", network["Id"].as_str().unwrap()), 200, network);
+        }
+    }
+
     /// Sends an archive with a file of this content, as the engine does.
     pub(crate) fn give_file(&self, request: &str, content: &str) {
         self.add(request, Answer::Json(200, archive(content)));

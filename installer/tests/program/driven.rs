@@ -4,10 +4,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use devplat::{
     cli,
-    context::Stop,
     host::Host,
+    platform_context::Stop,
     stdin::Input,
-    ui::{Event, Record, Ui},
+    ui::{Event, Transcript, Ui},
 };
 use devplat_image::{ImageName, Key, Store};
 use devplat_kubernetes::connect::NoPlugins;
@@ -51,17 +51,17 @@ pub(crate) fn host(machine: &Machine, engine: &Serving) -> Host {
 }
 
 /// Runs this command line to its end.
-pub(crate) async fn drive(line: &[&str], machine: &Machine, engine: &Serving) -> (u8, Record) {
+pub(crate) async fn drive(line: &[&str], machine: &Machine, engine: &Serving) -> (u8, Transcript) {
     let mut attempts = 0;
     loop {
         let host = host(machine, engine);
         let status = cli::drive(line, &host).await;
-        let record = host.ui.record();
+        let transcript = host.ui.transcript();
         // Until it executes its program, a process that another test starts has a copy of the lock of the last run.
         let locked = |event: &Event| matches!(event, Event::Error { message, .. } if message.contains("is working on"));
         attempts += 1;
-        if attempts == 100 || !record.events.iter().any(locked) {
-            return (status, record);
+        if attempts == 100 || !transcript.events.iter().any(locked) {
+            return (status, transcript);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -81,16 +81,16 @@ fn made(account: u32) -> serde_json::Value {
 /// Waits until the run reports an event that `is` accepts.
 pub(crate) async fn reported(ui: &Ui, is: impl Fn(&Event) -> bool) {
     for _ in 0..6000 {
-        if ui.record().events.iter().any(&is) {
+        if ui.transcript().events.iter().any(&is) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it is not reported: {:#?}", ui.record());
+    panic!("it is not reported: {:#?}", ui.transcript());
 }
 
-pub(crate) fn steps(record: &Record) -> Vec<&str> {
-    let begun = record.events.iter().filter_map(|event| match event {
+pub(crate) fn steps(transcript: &Transcript) -> Vec<&str> {
+    let begun = transcript.events.iter().filter_map(|event| match event {
         Event::Begun { step, .. } => Some(step.as_str()),
         _ => None,
     });
@@ -112,12 +112,14 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
     reported(&host.ui, |event| matches!(event, Event::Stopping { running } if !running.is_empty())).await;
     assert!(!run.is_finished(), "a call that is under way is waited for");
     // The engine creates the network although the run no longer waits for its answer.
-    engine.answers.give("GET /networks ", 200, &json!([made(account)]));
+    engine.answers.give_networks(&[made(account)]);
     host.stop.ask();
     assert_eq!(run.await.unwrap(), 4);
-    let record = host.ui.record();
-    assert!(steps(&record).contains(&"network"), "{record:#?}");
-    let Some(Event::Error { hints, exit: 4, .. }) = record.events.last() else { panic!("{record:#?}") };
+    let transcript = host.ui.transcript();
+    assert!(steps(&transcript).contains(&"network"), "{transcript:#?}");
+    let Some(Event::Error { hints, exit: 4, .. }) = transcript.events.last() else {
+        panic!("{transcript:#?}")
+    };
     let again = "`devplat up --profile kind --set 'devServers.image=registry.example/dev:1'` continues";
     assert!(hints.iter().any(|hint| hint.contains(again)), "{hints:?}");
 
@@ -135,9 +137,9 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
 async fn destroys(machine: &Machine, engine: &Serving) {
     std::fs::remove_dir_all(machine.at("home/.local/state")).unwrap();
     engine.answers.give("DELETE /networks/n1", 204, &json!(null));
-    let (status, record) = drive(&["devplat", "destroy", "--yes"], machine, engine).await;
-    assert_eq!(status, 0, "{record:#?}");
-    let Some(Event::Destroyed { deleted, .. }) = record.events.last() else { panic!("{record:#?}") };
+    let (status, transcript) = drive(&["devplat", "destroy", "--yes"], machine, engine).await;
+    assert_eq!(status, 0, "{transcript:#?}");
+    let Some(Event::Destroyed { deleted, .. }) = transcript.events.last() else { panic!("{transcript:#?}") };
     assert_eq!(deleted, &["network"]);
 }
 
@@ -151,9 +153,9 @@ fn with(host: Host, name: &str, value: &str) -> Host {
 /// Returns the message of the error of this command line, with its causes.
 async fn error_of(line: &[&str], host: &Host) -> String {
     let status = cli::drive(line, host).await;
-    let record = host.ui.record();
-    let Some(Event::Error { message, causes, .. }) = record.events.last() else {
-        panic!("{status}: {record:#?}")
+    let transcript = host.ui.transcript();
+    let Some(Event::Error { message, causes, .. }) = transcript.events.last() else {
+        panic!("{status}: {transcript:#?}")
     };
     std::iter::once(message).chain(causes).map(String::as_str).collect::<Vec<_>>().join(": ")
 }
@@ -223,8 +225,8 @@ async fn damage_of_an_assembled_image_is_the_reason_of_its_step() {
     std::fs::write(stored.path(&stored.layers[0]), "cut").unwrap();
     let host = host(&machine, &engine);
     let line = ["devplat", "plan", "--profile", "kind", "--set", "devServers.image=registry.example/dev:1"];
-    assert_eq!(cli::drive(&line, &host).await, 0, "{:#?}", host.ui.record());
-    let said = host.ui.record().said.join("\n");
+    assert_eq!(cli::drive(&line, &host).await, 0, "{:#?}", host.ui.transcript());
+    let said = host.ui.transcript().said.join("\n");
     let step = said.lines().find(|line| line.contains("has 3 bytes, not ")).unwrap_or(&said);
     assert!(step.contains("image devplat-operator") && step.contains("update"), "{step}");
 }
@@ -239,7 +241,7 @@ async fn forget_removes_the_ssh_block_although_the_decisions_are_damaged() {
     let file = machine.write("home/.ssh/config", &format!("{block}Host mine\n"));
     let host = host(&machine, &engine);
     let status = cli::drive(&["devplat", "destroy", "--forget", "--yes"], &host).await;
-    assert_eq!(status, 0, "{:#?}", host.ui.record());
+    assert_eq!(status, 0, "{:#?}", host.ui.transcript());
     assert_eq!(std::fs::read_to_string(file).unwrap(), "Host mine\n");
     assert!(!decisions.exists());
 }
@@ -257,9 +259,9 @@ async fn flag_that_would_be_ignored_is_refused() {
         let host = host(&machine, &engine);
         let said = error_of(line, &host).await;
         assert!(said.contains("cannot be used with"), "{line:?}: {said}");
-        let record = host.ui.record();
-        let rejected = matches!(record.events.last(), Some(Event::Error { exit: 2, .. }));
-        assert!(rejected, "{line:?}: {record:#?}");
+        let transcript = host.ui.transcript();
+        let rejected = matches!(transcript.events.last(), Some(Event::Error { exit: 2, .. }));
+        assert!(rejected, "{line:?}: {transcript:#?}");
     }
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
@@ -270,7 +272,7 @@ async fn example_is_written_to_a_folder_and_printed_as_json() {
     let host = host(&machine, &engine);
     let example = ["devplat", "render", "example", "--profile", "kind"];
     let status = cli::drive(&[&example[..], &["--to", "out"]].concat(), &host).await;
-    assert_eq!(status, 0, "{:#?}", host.ui.record());
+    assert_eq!(status, 0, "{:#?}", host.ui.transcript());
     let text = std::fs::read_to_string(machine.at("work/out/example.yaml")).unwrap();
     assert!(text.contains("kind: DevServer"), "{text}");
     let printed = machine.devplat(&[&example[1..], &["--output", "json"]].concat()).run().await.unwrap();

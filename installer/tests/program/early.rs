@@ -62,10 +62,10 @@ async fn failed_early_import_is_reported_and_tried_again_in_its_own_step() {
     .await;
     host.stop.ask();
     let status = run.await.unwrap();
-    let record = host.ui.record();
-    assert_eq!(status, 4, "{record:#?}");
+    let transcript = host.ui.transcript();
+    assert_eq!(status, 4, "{transcript:#?}");
     let created = |event: &Event| matches!(event, Event::Done { step, .. } if step == "cluster");
-    assert!(record.events.iter().any(created), "{record:#?}");
+    assert!(transcript.events.iter().any(created), "{transcript:#?}");
     let entries = journal(&machine);
     let failed = entries.iter().any(|entry| {
         let call = entry["call"].as_str().unwrap_or_default();

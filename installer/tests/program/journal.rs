@@ -33,7 +33,7 @@ const K3D_IN_BETWEEN: &str = r#"case "$1 $2" in
 'cluster create') [ -e "$FOLDER/deleted" ] && touch "$FOLDER/created"; exit 1 ;;
 'cluster delete') touch "$FOLDER/deleted" ;;
 esac"#;
-const REGISTRY: &str = "devplat-devplat-registry";
+pub(crate) const REGISTRY: &str = "devplat-devplat-registry";
 const TOOLS: &str = "k3d-devplat-tools";
 
 /// The requests that change the engine, with the call in the journal and the physical id of its object.
@@ -50,21 +50,23 @@ const CALLS: [(&str, &str, &str); 7] = [
 /// Adds the network, the registry and half of a cluster, as a killed `k3d cluster create` leaves it.
 fn appear(engine: &Serving, registry: &Serving) {
     appear_half(engine);
+    engine.answers.give(&format!("GET /containers/{REGISTRY}/json"), 200, &running(registry));
+}
+
+/// Returns the platform's registry as a running container whose port leads to `registry`.
+pub(crate) fn running(registry: &Serving) -> Value {
     let mark = json!({"dev.devplat.platform": "devplat"});
     let (_, port) = registry.address.rsplit_once(':').unwrap();
     let mut running = container(REGISTRY, &mark, &[], None);
     running["NetworkSettings"] = json!({"Ports": {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]}});
-    engine.answers.give(&format!("GET /containers/{REGISTRY}/json"), 200, &running);
+    running
 }
 
 /// Adds only the network and half of a cluster.
 fn appear_half(engine: &Serving) {
     let mark = json!({"dev.devplat.platform": "devplat"});
-    engine.answers.give(
-        "GET /networks ",
-        200,
-        &json!([{"Name": "devplat-devplat", "Id": "n1", "Containers": {}, "Labels": mark}]),
-    );
+    let network = json!({"Name": "devplat-devplat", "Id": "n1", "Containers": {}, "Labels": mark});
+    engine.answers.give_networks(&[network]);
     let labels = json!({"app": "k3d", "k3d.cluster": "devplat"});
     list(engine, "k3d.cluster=devplat", &[(TOOLS, container(TOOLS, &labels, &[], None))]);
     let volume = json!({"Name": "k3d-devplat-images", "Driver": "local", "Mountpoint": "/v", "Labels": labels,

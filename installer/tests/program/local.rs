@@ -1,14 +1,17 @@
-//! Clusters that devplat created, as their engine and their API server show them: several servers, expired certificates,
-//! and the early pull of the image of dev servers.
+//! Clusters that devplat created, as their engine and their API server show them: several servers, expired
+//! certificates, the local registry, and the early pull of the image of dev servers.
 
+use std::path::{Path, PathBuf};
+
+use devplat_image::{ImageName, Key, Store};
 use k8s_openapi::ByteString;
 use serde_json::{Value, json};
 
 use crate::{
     account::output,
-    answers::{Serving, engine, network},
+    answers::{Serving, api_server, engine, network},
     dropped::{IMAGE, NODE, STATE, file, on_kind},
-    journal::calls,
+    journal::{REGISTRY, calls, running},
     machine::Machine,
     replaced::stopped,
     trouble::{container, list, planned, with_engine},
@@ -170,6 +173,32 @@ async fn stopped_nodes_with_expired_certificates_are_reported_as_such() {
     let why = "k3d-devplat-server-1 is stopped; the certificates of k3d-devplat-server-0, k3d-devplat-server-1 have \
                expired";
     assert!(plan.contains(&format!("\ncluster update {why}")), "{plan}");
+}
+
+/// The finder of the registry and the finder of the images in it look for its container once each.
+#[tokio::test]
+async fn registry_is_looked_up_once_for_all_images() {
+    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
+    registry.answers.give("GET /v2/ ", 200, &json!({}));
+    engine.answers.give_networks(&[network("n1", None)]);
+    let inspection = format!("GET /containers/{REGISTRY}/json");
+    engine.answers.give(&inspection, 200, &running(&registry));
+    let store = Store::new(machine.at("home/.cache/devplat/images"));
+    for (image, names) in [
+        (ImageName::Operator, &["devplat-operator"][..]),
+        (ImageName::Bastion, &["devplat-bastion", "devctl"]),
+        (ImageName::Agent, &["devplat-agent"]),
+    ] {
+        let paths: Vec<PathBuf> = names.iter().map(|name| machine.at(&format!("programs/{name}"))).collect();
+        let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+        store.assemble_programs(image, &Key::of_programs(image, &paths).unwrap(), &paths).unwrap();
+    }
+    let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
+    let pushes = plan.lines().filter(|line| line.contains(" in the registry create ")).count();
+    assert_eq!(pushes, 3, "{plan}");
+    let requests = engine.answers.requests();
+    let inspections = requests.iter().filter(|request| request.starts_with(&inspection)).count();
+    assert_eq!(inspections, 2, "{requests:#?}");
 }
 
 #[tokio::test]

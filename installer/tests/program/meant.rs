@@ -113,6 +113,10 @@ async fn absent_kubeconfig_is_named_with_the_ways_out() {
     assert!(said.contains("`devplat up --name team-a --profile kind` creates a cluster"), "{said}");
     let (_, said) = run(machine.devplat(&up).env("KUBECONFIG", machine.at("home").into_os_string())).await;
     assert!(said.contains("is a folder"), "{said}");
+    let (status, said) = run(machine.devplat(&up).env("KUBECONFIG", ":")).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("because: KUBECONFIG is \":\", which names no file"), "{said}");
+    assert!(said.contains("or `unset KUBECONFIG` to use ~/.kube/config"), "{said}");
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ async fn data_in_a_replaced_network_is_lost_only_by_name() {
 async fn networks_of_one_name_are_all_deleted() {
     let (machine, engine) = (Machine::new(), engine());
     let foreign = json!({"Name": "other", "Id": "n3", "Labels": {"dev.devplat.platform": "other"}});
-    engine.answers.give("GET /networks ", 200, &json!([network("n1", None), network("n2", None), foreign]));
+    engine.answers.give_networks(&[network("n1", None), network("n2", None), foreign]);
     for id in ["n1", "n2"] {
         engine.answers.give(&format!("DELETE /networks/{id}"), 204, &json!(null));
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use devplat::ui::{Event, Record};
+use devplat::ui::{Event, Transcript};
 use serde_json::json;
 
 use crate::{answers::engine, driven::drive, machine::Machine};
@@ -11,8 +11,10 @@ const BEGIN: &str = "# >>> devplat devplat: written by `devplat ssh-config`, rem
 const END: &str = "# <<< devplat devplat\n";
 
 /// Returns the message and the exit status of a failed run.
-fn failed(record: &Record) -> (&str, u8) {
-    let Some(Event::Error { message, exit, .. }) = record.events.last() else { panic!("{record:#?}") };
+fn failed(transcript: &Transcript) -> (&str, u8) {
+    let Some(Event::Error { message, exit, .. }) = transcript.events.last() else {
+        panic!("{transcript:#?}")
+    };
     (message.as_str(), *exit)
 }
 
@@ -24,15 +26,18 @@ async fn rejected_ssh_config_is_not_remembered() {
         "set": ["devServers.image=registry.example/dev:1"],
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
     let (line, file) = (["devplat", "ssh-config", "--yes"], machine.at("home/.ssh/config"));
-    let (_, record) = drive(&line, &machine, &engine).await;
-    assert_eq!(failed(&record), ("there is no platform devplat here", 2));
+    let (_, transcript) = drive(&line, &machine, &engine).await;
+    assert_eq!(failed(&transcript), ("there is no platform devplat here", 2));
     assert!(!file.exists());
     let unclear = format!("{BEGIN}Include work\n");
     machine.write("home/.ssh/config", &unclear);
     for line in [&line[..], &["devplat", "ssh-config", "--remove"], &["devplat", "destroy", "--yes"]] {
-        let (status, record) = drive(line, &machine, &engine).await;
-        let (message, exit) = failed(&record);
-        assert!(message.contains("/.ssh/config:1: ") && (status, exit) == (2, 2), "{line:?}: {record:#?}");
+        let (status, transcript) = drive(line, &machine, &engine).await;
+        let (message, exit) = failed(&transcript);
+        assert!(
+            message.contains("/.ssh/config:1: ") && (status, exit) == (2, 2),
+            "{line:?}: {transcript:#?}"
+        );
         assert_eq!(fs::read_to_string(&file).unwrap(), unclear, "{line:?}");
     }
     assert!(!fs::read_to_string(decisions).unwrap().contains("sshConfig"));
@@ -47,8 +52,8 @@ async fn half_of_an_ssh_block_is_removed_without_lines_of_the_user() {
     let include = include.as_str();
     for half in [[BEGIN, include], [include, END], [BEGIN, BEGIN]] {
         let file = machine.write("home/.ssh/config", &format!("Host mine\n{}Host other\n", half.concat()));
-        let (status, record) = drive(&["devplat", "ssh-config", "--remove"], &machine, &engine).await;
-        assert_eq!(status, 0, "{half:?}: {record:#?}");
+        let (status, transcript) = drive(&["devplat", "ssh-config", "--remove"], &machine, &engine).await;
+        assert_eq!(status, 0, "{half:?}: {transcript:#?}");
         assert_eq!(fs::read_to_string(file).unwrap(), "Host mine\nHost other\n", "{half:?}");
     }
 }

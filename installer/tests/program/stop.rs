@@ -153,10 +153,10 @@ async fn stop_before_the_proof_does_not_wait_until_its_dev_server_is_gone() {
     let stopped = Instant::now();
     host.stop.ask();
     let status = run.await.unwrap();
-    let record = host.ui.record();
-    assert_eq!(status, 4, "{record:#?}");
+    let transcript = host.ui.transcript();
+    assert_eq!(status, 4, "{transcript:#?}");
     assert!(stopped.elapsed() < SOON, "{:?}", stopped.elapsed());
-    assert!(record.events.iter().any(|event| is_done(event, "delete")), "{record:#?}");
+    assert!(transcript.events.iter().any(|event| is_done(event, "delete")), "{transcript:#?}");
     let changes = changed(&server);
     for path in [dev_server, "/apis/apps.devservers.io/v1/devusers/devplat-proof"] {
         assert!(changes.iter().any(|one| one.starts_with(&format!("DELETE {path}"))), "{path}: {changes:#?}");

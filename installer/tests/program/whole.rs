@@ -3,7 +3,7 @@
 
 use devplat::{
     cli,
-    ui::{Event, Record},
+    ui::{Event, Transcript},
 };
 use devplat_api::name;
 use devplat_keys::UserKey;
@@ -44,7 +44,7 @@ pub(crate) async fn lab(machine: &Machine) -> Serving {
 }
 
 /// Installs the platform, and stops the run in its last step, the proof.
-pub(crate) async fn stopped_in_the_proof(machine: &Machine, engine: &Serving) -> (u8, Record) {
+pub(crate) async fn stopped_in_the_proof(machine: &Machine, engine: &Serving) -> (u8, Transcript) {
     let host = host(machine, engine);
     let line = [&UP[..], &EXISTING].concat();
     let run = tokio::spawn({
@@ -53,7 +53,7 @@ pub(crate) async fn stopped_in_the_proof(machine: &Machine, engine: &Serving) ->
     });
     reported(&host.ui, |event| matches!(event, Event::Waiting { step, .. } if step == "proof")).await;
     host.stop.ask();
-    (run.await.unwrap(), host.ui.record())
+    (run.await.unwrap(), host.ui.transcript())
 }
 
 /// Returns the digest of the applied objects of all releases, which a proof records.
@@ -87,16 +87,16 @@ fn record(objects: &Objects, digest: &str) {
 }
 
 /// Returns whether the run has changed anything; `None` if its last event is not that the platform is ready.
-fn ready(record: &Record) -> Option<bool> {
-    match record.events.last() {
+fn ready(transcript: &Transcript) -> Option<bool> {
+    match transcript.events.last() {
         Some(Event::Ready { changed, .. }) => Some(*changed),
         _ => None,
     }
 }
 
 /// Returns the printed lines, with single spaces.
-fn lines(record: &Record) -> Vec<String> {
-    let text = record.said.join("\n");
+fn lines(transcript: &Transcript) -> Vec<String> {
+    let text = transcript.said.join("\n");
     text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
@@ -221,9 +221,9 @@ async fn destroy_of_a_stopped_run_leaves_only_foreign_objects() {
     let (machine, engine) = (Machine::new(), engine());
     let server = lab(&machine).await;
     stopped_in_the_proof(&machine, &engine).await;
-    let (status, record) = drive(&["devplat", "destroy", "--yes"], &machine, &engine).await;
-    assert_eq!(status, 0, "{record:#?}");
-    let Some(Event::Destroyed { deleted, .. }) = record.events.last() else { panic!("{record:#?}") };
+    let (status, transcript) = drive(&["devplat", "destroy", "--yes"], &machine, &engine).await;
+    assert_eq!(status, 0, "{transcript:#?}");
+    let Some(Event::Destroyed { deleted, .. }) = transcript.events.last() else { panic!("{transcript:#?}") };
     assert!(deleted.iter().any(|id| id == "dev server for the proof"), "{deleted:?}");
     assert!(deleted.iter().any(|id| id == "release crds"), "{deleted:?}");
     assert_eq!(server.answers.keep_objects().paths(), [STORAGE_CLASS]);

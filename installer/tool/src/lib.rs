@@ -6,7 +6,6 @@
 pub mod checks;
 pub mod debian;
 pub mod docker;
-mod host;
 pub mod limits;
 pub mod local;
 pub mod minikube;
@@ -15,6 +14,7 @@ pub mod process;
 pub mod registry;
 pub mod rlimits;
 pub mod scratch;
+mod server_address;
 mod surroundings;
 
 pub use local::{k3d, kind};

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use devplat_kubernetes::CommandLines;
 use devplat_tests::{
     audit::Entry,
     control_plane::{self, ControlPlane, Parts, Token},
@@ -16,6 +17,11 @@ use super::{
     operator::{self, Operator},
     releases,
 };
+
+/// The command lines in the remedies that tests read.
+pub(crate) fn command_lines() -> CommandLines {
+    CommandLines { up: "devplat up".to_owned(), kubectl: "kubectl".to_owned() }
+}
 
 /// A cluster without devplat, for tests that install it.
 pub(crate) mod bare {

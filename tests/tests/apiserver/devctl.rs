@@ -191,6 +191,9 @@ async fn printed_kubeconfig_works_outside_the_bastion() {
     assert_eq!(info["knownAs"], "system:serviceaccount:dev-devctl-file:user-devctl-file");
     let nowhere = call(&["ssh", "mydev"]).expect(2).unwrap();
     assert!(nowhere.stderr.contains("--host"), "{nowhere:?}");
+    let no_file = Call::new(env!("CARGO_BIN_EXE_devplat-test-devctl")).args(["list"]).env("KUBECONFIG", ":");
+    let no_file = no_file.env("HOME", folder.path()).run(BOUND).unwrap().expect(2).unwrap();
+    assert!(no_file.stderr.contains("KUBECONFIG names no file"), "{no_file:?}");
 }
 
 #[tokio::test]

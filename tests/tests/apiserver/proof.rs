@@ -7,11 +7,10 @@ use std::{
 
 use devplat_api::condition::Reason;
 use devplat_api::{DevServer, DevUser};
-use devplat_keys::UserKey;
 use devplat_kubernetes::{
     Clock, Steady,
     bastion::Route,
-    proof::{self, BastionAddress, NAME, Patience, ProofError, Remains},
+    proof::{self, BastionAddress, Begun, NAME, Patience, ProofError, Remains},
     release::Operator,
 };
 use devplat_tests::{control_plane, port, waiting::until};
@@ -23,18 +22,21 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::{cluster::platform, namespace::Namespace};
+use super::{
+    cluster::{command_lines, platform},
+    namespace::Namespace,
+};
 
 /// Only one proof at a time can run in a cluster.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 const PATIENCE: Patience = Patience { seen: Duration::from_mins(1), ready: Duration::from_mins(1) };
 
-/// Creates the dev server of a proof and waits until it is ready; returns its user's key.
-async fn begun(client: &Client) -> Result<UserKey, ProofError> {
-    let key = proof::begin(client, "proved", "cpu-small", PATIENCE, &Steady).await?;
-    proof::wait_ready(client, "proved", PATIENCE, &Steady).await?;
-    Ok(key)
+/// Creates the dev server of a proof and waits until its pod has an address.
+async fn begun(client: &Client) -> Result<Begun, ProofError> {
+    let begun = proof::begin(client, "proved", "cpu-small", PATIENCE, &Steady).await?;
+    proof::wait_address(client, "proved", &begun, &Steady).await?;
+    Ok(begun)
 }
 
 #[tokio::test]
@@ -45,7 +47,7 @@ async fn failed_proof_deletes_its_server_and_user() {
     let digest = "of the last proof".to_owned();
     let record = proof::Record { digest, started: None, policies: None };
     proof::record(&client, "proved", &record, &Steady).await.unwrap();
-    let key = begun(&client).await.unwrap();
+    let begun = begun(&client).await.unwrap();
     let recorded = proof::recorded(&client, &Steady).await.unwrap();
     assert_eq!(recorded, None, "a platform counts as proved while its proof is running");
 
@@ -64,7 +66,7 @@ async fn failed_proof_deletes_its_server_and_user() {
     let route = Route::Address { host: "127.0.0.1".to_owned(), port: free.port() };
     let clock: Clock = Arc::new(SystemTime::now);
     let bastion = BastionAddress { route: &route, host: "localhost", clock: &clock };
-    let error = proof::finish(&client, "proved", bastion, &key, &Steady).await.unwrap_err();
+    let error = proof::finish(&client, "proved", bastion, &begun, &Steady).await.unwrap_err();
     assert!(matches!(&error, ProofError::Ssh { user, source: _ } if user == NAME), "{error:?}");
     let servers: Api<DevServer> = Api::namespaced(client.clone(), "dev-devplat-proof");
     let server = servers.get_opt(NAME).await.unwrap();
@@ -87,7 +89,9 @@ async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
     let error = begun(&client).await.unwrap_err();
     let ProofError::Hopeless { reason: Reason::Forbidden, message, .. } = &error else { panic!("{error:?}") };
     assert!(message.contains("no pods in this test"), "{message}");
-    assert!(error.hints()[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{:?}", error.hints());
+    let hints = error.hints(&command_lines());
+    assert!(hints[0].contains("kubectl label namespace"), "{hints:?}");
+    assert!(hints[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{hints:?}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     policy.remove(&client).await;
     proof::clear(&client, "proved", Operator::MayStart, &Steady).await.unwrap();

@@ -86,6 +86,8 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
 }
 
 fn read_only_verbs_change_no_object(platform: &Platform) -> Result<()> {
+    // `up` does not wait for the end of the proof's namespace.
+    kubectl(platform, &["wait", "--for=delete", "namespace/dev-devplat-proof", "--timeout=120s"])?;
     let before = at_rest(|| objects(platform))?;
     for verb in READ_ONLY {
         platform.run(verb)?.expect(0)?;

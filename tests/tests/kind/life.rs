@@ -272,7 +272,8 @@ pub(crate) fn expired_certificate_is_fetched_again() -> Result<()> {
         }
     }
     up(platform)?.expect(0)?;
-    ensure!(fs::read_to_string(&file)? == current, "`up` did not write the node's own kubeconfig");
+    let written = fs::read_to_string(&file)?;
+    ensure!(written == current, "`up` did not write the node's own kubeconfig:\n{current}\nbut:\n{written}");
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn engine_that_restarts_in_the_middle_of_up_is_reported_and_up_conver
         Ok(platform.devplat(&UP)?.env("DOCKER_HOST", format!("unix://{}", socket.display())))
     };
     for (moment, named) in
-        [("cluster: starting control-plane", "Docker"), ("create release operator", "the API server")]
+        [("cluster: starting control-plane", "Docker"), ("create release operator", "cannot connect to")]
     {
         let running = up()?.start()?;
         until(moment, LONG, || {

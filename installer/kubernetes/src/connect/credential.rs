@@ -75,7 +75,7 @@ pub enum CredentialError {
     },
     /// An `auth-provider`, which Kubernetes 1.26 removed.
     #[error("the kubeconfig logs in with auth-provider {0}, which Kubernetes 1.26 removed")]
-    Provider(String),
+    AuthProvider(String),
     /// A source of tokens other than the kubeconfig failed.
     #[error("cannot log in to the cluster")]
     Source {
@@ -96,7 +96,7 @@ impl CredentialError {
                 "have the certificate signed again with an extension (openssl: `-extfile` with basicConstraints)"
                     .to_owned()
             }
-            Self::Provider(_) => {
+            Self::AuthProvider(_) => {
                 "write the kubeconfig again with the tool that created the cluster; it then uses a plugin (exec)".to_owned()
             }
             Self::Unusable { .. } | Self::Tls { .. } | Self::File { .. } => {

@@ -3,6 +3,7 @@
 
 mod certificate;
 mod credential;
+mod in_flight;
 mod plugin;
 mod plugin_error;
 mod proxies;
@@ -159,7 +160,7 @@ fn login(
     if let Some(AuthProviderConfig { name, config, other: _ }) = provider {
         match config.get("id-token") {
             Some(token) if name == "oidc" => user.token = Some(SecretString::from(token.clone())),
-            _ => return Err(CredentialError::Provider(name)),
+            _ => return Err(CredentialError::AuthProvider(name)),
         }
     }
     Ok((user, None))

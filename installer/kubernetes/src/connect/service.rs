@@ -10,7 +10,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Mutex, time::Instant};
 use tower::BoxError;
 
-use super::credential::{ClientCertificate, CredentialError, Token, TokenSource};
+use super::{
+    credential::{ClientCertificate, CredentialError, Token, TokenSource},
+    in_flight::InFlight,
+};
 use crate::{
     Clock,
     call::{ConnectionCause, ConnectionError},
@@ -33,11 +36,12 @@ pub(super) struct Connection {
     /// The source of credentials that change.
     pub(super) source: Option<Arc<dyn TokenSource>>,
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<CredentialCache>,
+    in_flight: InFlight,
 }
 
 #[derive(Default)]
-struct State {
+struct CredentialCache {
     /// The last credential, and a client that has its certificate.
     current: Option<Current>,
     failure: Option<(Instant, CredentialError)>,
@@ -60,7 +64,7 @@ impl Connection {
         source: Option<Arc<dyn TokenSource>>,
         clock: Clock,
     ) -> Self {
-        Self { config, proxy, source, clock, state: Mutex::default() }
+        Self { config, proxy, source, clock, state: Mutex::default(), in_flight: InFlight::default() }
     }
 
     /// Gets the first credential, so that a failed login is reported before any call.
@@ -94,6 +98,8 @@ impl Connection {
             let server = Some(self.config.cluster_url.to_string().trim_end_matches('/').to_owned());
             Box::new(ConnectionError { server, proxy: self.proxy.clone(), cause })
         };
+        // Released when the answer begins, so that watches and forwarded ports hold no permit.
+        let _permit = self.in_flight.permit().await;
         match tokio::time::timeout(ANSWER, current.client.send(request)).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(kube::Error::Service(source))) => Err(failed(ConnectionCause::Broken(source))),

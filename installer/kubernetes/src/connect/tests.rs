@@ -26,10 +26,11 @@ use crate::{
 const VERSION: &str = r#"{"major":"1","minor":"34","gitVersion":"v1.34.3","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#;
 const UNAUTHORIZED: &str = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"Unauthorized","reason":"Unauthorized","code":401}"#;
 
-/// An API server that accepts `tokens`. It stops when dropped.
+/// An API server that accepts `tokens` and counts its connections. It stops when dropped.
 struct Server {
     address: String,
     tokens: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -45,13 +46,16 @@ impl Server {
         let address = listener.local_addr().unwrap().to_string();
         let tokens = Arc::new(Mutex::new(vec![token.to_owned()]));
         let accepted = Arc::clone(&tokens);
+        let connections: Arc<AtomicUsize> = Arc::default();
+        let counted = Arc::clone(&connections);
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(serve(stream, Arc::clone(&accepted)));
             }
         });
-        Self { address, tokens, task }
+        Self { address, tokens, connections, task }
     }
 
     fn accept_only(&self, token: &str) {
@@ -270,6 +274,18 @@ async fn expired_client_certificate_is_reported_before_any_call() {
         chain(&error),
         "cannot log in to the cluster of context \"test\": your client certificate expired on 2025-01-01"
     );
+}
+
+#[tokio::test]
+async fn many_concurrent_calls_share_a_few_connections() {
+    let server = Server::start("one").await;
+    let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", "{token: one}");
+    let client = proxied_client(&kubeconfig, &ProxyRules::default()).await;
+    let calls = (0..64).map(|_| client.apiserver_version());
+    futures::future::try_join_all(calls).await.unwrap();
+    // A request that finds all connections busy opens one, even if another becomes idle before it.
+    let connections = server.connections.load(Ordering::Relaxed);
+    assert!(connections <= 16, "{connections}");
 }
 
 fn proxied(origin: &str, proxy: &str) -> ProxyRules {

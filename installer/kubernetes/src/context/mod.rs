@@ -1,7 +1,8 @@
 //! Contexts of a kubeconfig: the cluster that a context names, and whether devplat can use it.
 
 mod error;
-mod provider;
+mod guess;
+mod liveness;
 mod reach;
 mod requirements;
 
@@ -17,9 +18,10 @@ use crate::{
     connect::{self, ConnectError, Entry, Plugins, ProxyRules, TokenSource},
 };
 pub use error::ContextError;
-pub use provider::Provider;
+pub use guess::DistributionGuess;
+pub use liveness::{answer, kubelet_spoke};
 pub(crate) use reach::architectures;
-pub use reach::{Reached, WRITTEN, answer, kubelet_spoke, reach};
+pub use reach::{Reached, WRITTEN, reach};
 pub use requirements::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 
 /// A context and the cluster behind it.
@@ -29,8 +31,8 @@ pub struct Context {
     pub name: String,
     /// The address of the API server.
     pub server: String,
-    /// The provider of the cluster, as far as names show it.
-    pub provider: Provider,
+    /// The distribution of the cluster, as far as names show it.
+    pub guess: DistributionGuess,
 }
 
 /// Returns the context `name`, or the current one; `None` if there is no current context.
@@ -51,8 +53,8 @@ pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Contex
     let server = cluster
         .and_then(|cluster| cluster.cluster.as_ref()?.server.clone())
         .unwrap_or_else(|| "an unknown address".to_owned());
-    let provider = Provider::of(&name, &cluster_name, &server);
-    Ok(Some(Context { name, server, provider }))
+    let guess = DistributionGuess::of(&name, &cluster_name, &server);
+    Ok(Some(Context { name, server, guess }))
 }
 
 /// Returns a client for that context. If the kubeconfig has a credential plugin, `plugins` runs it. `clock` decides
@@ -129,7 +131,7 @@ mod tests {
     fn current_context_is_found_and_recognised() {
         let context = find(&kubeconfig(), None).unwrap().unwrap();
         assert_eq!(context.name, "kind-a");
-        assert_eq!(context.provider, Provider::Kind("a".to_owned()));
+        assert_eq!(context.guess, DistributionGuess::Kind("a".to_owned()));
     }
 
     #[test]

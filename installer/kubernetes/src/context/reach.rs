@@ -1,17 +1,11 @@
 //! Checks a cluster before an install: that it answers, that the user has the rights, and that version and architecture
 //! fit.
 
-use std::{
-    collections::BTreeSet,
-    future::Future,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, future::Future};
 
 use futures::future::try_join_all;
-use http::Request;
 use k8s_openapi::api::{
     authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
-    coordination::v1::Lease,
     core::v1::Node,
 };
 use kube::{
@@ -19,15 +13,14 @@ use kube::{
     api::{ListParams, PostParams},
 };
 
-use super::{Context, ContextError, IMAGE_ARCHITECTURE, NEWEST, OLDEST};
+use super::{
+    Context, ContextError, IMAGE_ARCHITECTURE, NEWEST, OLDEST,
+    liveness::{PATIENCE, slow},
+};
 use crate::{
-    CallError, ObjectRef,
-    call::{Call, Class, ConnectionCause, ConnectionError, Verb, bounded, call_error, classify},
+    call::{Class, classify},
     pace::{Pace, stoppable},
 };
-
-/// How long the check may take.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A cluster that answers and gives the user the rights to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,30 +47,6 @@ pub const WRITTEN: [(&str, &str); 12] = [
 
 /// The verbs that each of them needs: server-side apply is a patch that may create.
 const VERBS: [&str; 4] = ["get", "create", "patch", "delete"];
-
-/// Asks an API server once whether it is ready. `/readyz` includes RBAC.
-pub async fn answer(client: &Client) -> Result<(), CallError> {
-    let failed = |error| call_error("ask the API server whether it is ready", None, error);
-    let question = Request::get("/readyz").body(Vec::new()).expect("a path makes a request");
-    match tokio::time::timeout(PATIENCE, client.request_text(question)).await {
-        Ok(answer) => answer.map(drop).map_err(failed),
-        Err(_) => Err(failed(kube::Error::Service(Box::new(slow())))),
-    }
-}
-
-fn slow() -> ConnectionError {
-    ConnectionError { server: None, proxy: None, cause: ConnectionCause::Slow(PATIENCE) }
-}
-
-/// Returns whether the kubelet of `node` has renewed its lease since `started`. Until then, the status of the pods on
-/// this node is outdated.
-pub async fn kubelet_spoke(client: &Client, node: &str, started: SystemTime) -> Result<bool, CallError> {
-    let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
-    let object = ObjectRef::new("coordination.k8s.io/v1", "Lease", Some("kube-node-lease"), node);
-    let lease = bounded(&Call::new(Verb::Read, &object), PATIENCE, leases.get_opt(node)).await?;
-    let renewed = lease.and_then(|lease| lease.spec?.renew_time);
-    Ok(renewed.is_some_and(|renewed| SystemTime::from(renewed.0) > started))
-}
 
 /// Checks that the cluster of `context` meets the needs of an install.
 pub async fn reach(client: &Client, context: &Context, pace: &dyn Pace) -> Result<Reached, ContextError> {

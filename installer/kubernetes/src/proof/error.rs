@@ -6,7 +6,7 @@ use devplat_api::condition::Reason;
 use devplat_keys::HostRefusal;
 
 use crate::{
-    CallError, Error, ObjectRef, Waiting,
+    CallError, CommandLines, Error, ObjectRef, Waiting,
     bastion::{RouteError, ssh::SshError},
     call,
     pace::Stopped,
@@ -87,7 +87,7 @@ impl From<Error> for ProofError {
 
 impl ProofError {
     /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
+    pub fn hints(&self, lines: &CommandLines) -> Vec<String> {
         match self {
             Self::Call(error) | Self::Ssh { user: _, source: SshError::Route(RouteError::Call(error)) } => {
                 call::hints(error)
@@ -96,8 +96,9 @@ impl ProofError {
                 let namespace = object.namespace.as_deref().unwrap_or_default();
                 vec![
                     format!(
-                        "if it is Pod Security: label the namespaces of dev servers, such as `kubectl label \
-                         namespace {namespace} pod-security.kubernetes.io/enforce=baseline` (or privileged)"
+                        "if it is Pod Security: label the namespaces of dev servers, such as `{} label namespace \
+                         {namespace} pod-security.kubernetes.io/enforce=baseline` (or privileged)",
+                        lines.kubectl
                     ),
                     "if it is a quota or a policy: make room for dev servers there".to_owned(),
                 ]
@@ -108,7 +109,7 @@ impl ProofError {
                     "put {wanted} into bastion.hostNames of the profile, then run the same command again"
                 )]
             }
-            Self::NotGone(error) => error.hints(),
+            Self::NotGone(error) => error.hints(lines),
             Self::Foreign(_) => vec!["rename or delete this object, or use another cluster".to_owned()],
             Self::NotReady { .. }
             | Self::Hopeless { .. }

@@ -1,15 +1,17 @@
 //! The proof that a platform works: a user signs in over SSH, gets a dev server and runs a command in it over SSH; then
-//! user, dev server and home are deleted. Creating the dev server and waiting for it are separate from the sign-in,
-//! because they do not need the bastion and can run while it starts. The next proof deletes the objects of a killed
-//! one.
+//! user, dev server and home are deleted. Creating the dev server is separate from the sign-in, because it does not need
+//! the bastion and can run while it starts. The sign-in runs while the dev server becomes ready. The next proof deletes
+//! the objects of a killed one.
 
+mod developer;
 mod enforcement;
 mod error;
 mod objects;
 mod ready;
 mod record;
-mod session;
 mod steps;
+
+use std::sync::OnceLock;
 
 use devplat_api::Slug;
 use devplat_keys::UserKey;
@@ -17,20 +19,22 @@ use kube::{
     Client, ResourceExt,
     api::{DynamicObject, PartialObjectMeta},
 };
+use tokio::time::Instant;
 
 use crate::{
     Error, ObjectRef, Pace,
     call::ApiServer,
     release::{Operator, PLATFORM_LABEL},
 };
+pub use developer::BastionAddress;
 pub use enforcement::Enforcement;
 pub use error::ProofError;
 pub use objects::NAME;
 pub(crate) use objects::objects;
 use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
+use ready::Stage;
 pub use record::{Record, forget, record, record_ref, recorded};
-pub use session::BastionAddress;
 use steps::Proof;
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
@@ -71,31 +75,44 @@ pub enum Remains {
 /// Finds the remains of an earlier proof.
 pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Remains, Error> {
     let server = ApiServer { client, pace };
-    let mut remains = Remains::Nothing;
-    for object in objects() {
-        let Some(live) = server.metadata(&object).await? else { continue };
-        if live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform) {
-            let leaving = live.metadata.deletion_timestamp.is_some();
-            remains = remains.max(if leaving { Remains::Leaving } else { Remains::Left });
-        }
-    }
-    let namespace = server.metadata(&ObjectRef::namespace(&Slug::of(NAME).namespace())).await?;
-    let leaving = |live: &PartialObjectMeta<DynamicObject>| {
-        is_of_proof(live.labels()) && live.metadata.deletion_timestamp.is_some()
-    };
-    Ok(if namespace.is_some_and(|live| leaving(&live)) { remains.max(Remains::Leaving) } else { remains })
+    let [user, dev_server] = objects();
+    let namespace = ObjectRef::namespace(&Slug::of(NAME).namespace());
+    let (user, dev_server, namespace) = futures::try_join!(
+        server.metadata(&user),
+        server.metadata(&dev_server),
+        server.metadata(&namespace)
+    )?;
+    let leaving = |live: &PartialObjectMeta<DynamicObject>| live.metadata.deletion_timestamp.is_some();
+    let ours = [user, dev_server]
+        .into_iter()
+        .flatten()
+        .filter(|live| live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform));
+    let of_ours = ours.map(|live| if leaving(&live) { Remains::Leaving } else { Remains::Left });
+    let of_namespace =
+        namespace.filter(|live| is_of_proof(live.labels()) && leaving(live)).map(|_| Remains::Leaving);
+    Ok(of_ours.chain(of_namespace).max().unwrap_or(Remains::Nothing))
+}
+
+/// A proof whose dev server is created.
+#[derive(Debug)]
+pub struct Begun {
+    /// The key that its user signs in with.
+    key: UserKey,
+    /// The time at which the dev server was created.
+    created: Instant,
+    /// How long the dev server may take from then.
+    patience: Patience,
 }
 
 /// The first half of the proof: [`forget`] and [`clear`], then creates the user and, as soon as the operator has
-/// granted its rights, a dev server of `flavor`; returns the user's key. The operator may still be starting.
-/// [`wait_ready`] follows.
+/// granted its rights, a dev server of `flavor`. The operator may still be starting. [`wait_address`] follows.
 pub async fn begin(
     client: &Client,
     platform: &str,
     flavor: &str,
     patience: Patience,
     pace: &dyn Pace,
-) -> Result<UserKey, ProofError> {
+) -> Result<Begun, ProofError> {
     let proof = Proof::new(client, platform, pace);
     // Without its record, the platform is not proved if this proof fails or is killed.
     forget(client, platform, pace).await?;
@@ -105,42 +122,54 @@ pub async fn begin(
         getrandom::fill(&mut seed).map_err(ProofError::Random)?;
         let key = UserKey::from_seed(seed, NAME);
         proof.create_user(&key).await?;
-        proof.ready(&user_ref(), patience).await?;
+        proof.reached(&user_ref(), Stage::Ready, patience, Instant::now()).await?;
         proof.create_server(flavor).await?;
-        Ok(key)
+        Ok(Begun { key, created: Instant::now(), patience })
     }
     .await;
     proof.or_removed(outcome).await
 }
 
-/// Waits until the dev server is ready. Deletes it if it does not become ready. After a stop, [`clear`] deletes it.
-pub async fn wait_ready(
+/// Waits until the pod of the dev server has an address. Deletes the dev server if its pod does not get one. After a stop,
+/// [`clear`] deletes it. [`finish`] follows, once the bastion is ready.
+pub async fn wait_address(
     client: &Client,
     platform: &str,
-    patience: Patience,
+    begun: &Begun,
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
+    let Begun { key: _, created, patience } = begun;
     let proof = Proof::new(client, platform, pace);
-    let outcome = proof.ready(&server_ref(), patience).await;
+    let outcome = proof.reached(&server_ref(), Stage::Address, *patience, *created).await;
     proof.or_removed(outcome).await
 }
 
-/// The second half: signs in with the key of the first half, runs a command in the dev server, and deletes all objects
-/// of the proof, also after a failure. Does not wait until they are gone. Returns whether the cluster enforces
-/// `NetworkPolicies`; `None` if that could not be tried.
+/// The second half: waits until the dev server is ready, meanwhile signs in with the key of the first half and runs a
+/// command in the dev server, and deletes all objects of the proof, also after a failure. Does not wait until they are
+/// gone. If the dev server does not become ready, the error has the reason that the operator reports, although the
+/// sign-in fails as well. Returns whether the cluster enforces `NetworkPolicies`; `None` if that could not be tried.
 pub async fn finish(
     client: &Client,
     platform: &str,
     bastion: BastionAddress<'_>,
-    key: &UserKey,
+    begun: &Begun,
     pace: &dyn Pace,
 ) -> Result<Option<Enforcement>, ProofError> {
+    let Begun { key, created, patience } = begun;
     let proof = Proof::new(client, platform, pace);
-    let (outcome, enforcement) =
-        futures::join!(session::prove(client, bastion, key, pace), enforcement::try_policies(client, pace));
+    let ready_at = OnceLock::new();
+    let watched = async {
+        proof.reached(&server_ref(), Stage::Ready, *patience, *created).await?;
+        ready_at.get_or_init(Instant::now);
+        // The trial needs an agent that is listening: a refused connection would look like an enforced policy.
+        Ok::<_, ProofError>(Box::pin(enforcement::try_policies(client, pace)).await?)
+    };
+    let proved = developer::prove(client, bastion, key, &ready_at, pace);
+    let outcome = futures::try_join!(watched, proved);
     let removed = proof.remove().await;
-    outcome.and(removed)?;
-    Ok(enforcement?)
+    let (enforcement, ()) = outcome?;
+    removed?;
+    Ok(enforcement)
 }
 
 impl<'a> Proof<'a> {
@@ -158,6 +187,9 @@ impl<'a> Proof<'a> {
         outcome
     }
 }
+
+#[cfg(test)]
+mod finish_tests;
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +228,42 @@ mod tests {
         calls.lock().unwrap().clear();
         remove(&client, "other", &Steady).await.unwrap();
         assert_eq!(*calls.lock().unwrap(), [format!("GET {server}")], "it is not ours");
+    }
+
+    #[tokio::test]
+    async fn object_that_a_killed_run_left_counts_more_than_one_being_deleted() {
+        let left = json!({"name": NAME, "labels": release::labels("a")});
+        let leaving = |labels: serde_json::Value| {
+            let time = "2001-02-03T04:05:06Z";
+            json!({"name": NAME, "labels": labels, "deletionTimestamp": time})
+        };
+        let (ours, of_user) = (json!(release::labels("a")), json!({(devplat_api::name::USER_LABEL): NAME}));
+        let foreign = json!({"name": NAME, "labels": release::labels("other")});
+        for (user, dev_server, namespace, expected) in [
+            (None, None, None, Remains::Nothing),
+            (Some(foreign), None, Some(json!({"name": NAME})), Remains::Nothing),
+            (None, None, Some(leaving(of_user)), Remains::Leaving),
+            (None, Some(leaving(ours.clone())), None, Remains::Leaving),
+            (Some(left), Some(leaving(ours)), None, Remains::Left),
+        ] {
+            let client = client(move |request| {
+                let path = request.uri().path();
+                let found = if path.contains("/devusers/") {
+                    &user
+                } else if path.contains("/devservers/") {
+                    &dev_server
+                } else {
+                    &namespace
+                };
+                let Some(metadata) = found else {
+                    let reason = "NotFound";
+                    return (404, json!({"kind": "Status", "code": 404, "reason": reason, "message": ""}));
+                };
+                let kind = "PartialObjectMetadata";
+                (200, json!({"apiVersion": "meta.k8s.io/v1", "kind": kind, "metadata": metadata}))
+            });
+            assert_eq!(remains(&client, "a", &Steady).await.unwrap(), expected);
+        }
     }
 
     #[tokio::test]

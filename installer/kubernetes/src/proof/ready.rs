@@ -1,8 +1,9 @@
-//! Waits until the operator reports the proof's user or dev server as ready or permanently failed.
+//! Waits until the operator reports that the proof's user or dev server has reached a stage, or has permanently failed.
 
 use std::time::Duration;
 
 use devplat_api::condition::Reason;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{ProofError, steps::Proof};
@@ -29,21 +30,35 @@ pub struct Patience {
     pub ready: Duration,
 }
 
+/// A stage in the start of a user or a dev server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The pod of the dev server has an address. SSH may answer there a second or more before the dev server is ready.
+    Address,
+    /// The object is ready.
+    Ready,
+}
+
 impl Proof<'_> {
-    /// Waits until `object` reports that it is ready.
-    pub(super) async fn ready(&self, object: &ObjectRef, patience: Patience) -> Result<(), ProofError> {
-        let start = Instant::now();
+    /// Waits until `object`, which the proof created at `start`, has reached `stage`.
+    pub(super) async fn reached(
+        &self,
+        object: &ObjectRef,
+        stage: Stage,
+        patience: Patience,
+        start: Instant,
+    ) -> Result<(), ProofError> {
         let mut reporter = Reporter::new(self.server.pace);
         let mut standing: Option<(Reason, Instant)> = None;
         let api = object.api(self.server.client);
         loop {
             let call = Call::new(Verb::Read, object);
             let live = self.server.call(&call, || async { api.get(&object.name).await }).await?;
-            let conditions = live.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
-            if ready.is_some_and(|ready| ready["status"] == "True") {
+            let status = &live.data["status"];
+            if has_reached(stage, status) {
                 return Ok(());
             }
+            let ready = ready(status);
             let text = |key: &str| ready.and_then(|ready| ready[key].as_str()).map(str::to_owned);
             let waiting = Waiting {
                 object: object.clone(),
@@ -71,6 +86,19 @@ impl Proof<'_> {
             reporter.report(waiting);
             self.server.pace.pause(PERIOD).await?;
         }
+    }
+}
+
+/// Returns the condition `Ready` in the status of an object.
+fn ready(status: &Value) -> Option<&Value> {
+    status["conditions"].as_array()?.iter().find(|condition| condition["type"] == "Ready")
+}
+
+fn has_reached(stage: Stage, status: &Value) -> bool {
+    let is_ready = ready(status).is_some_and(|ready| ready["status"] == "True");
+    match stage {
+        Stage::Address => is_ready || status["podIP"].is_string(),
+        Stage::Ready => is_ready,
     }
 }
 
@@ -111,5 +139,24 @@ fn limit(reason: Reason) -> Option<Duration> {
         | Reason::TemplateChanged
         | Reason::AccessGranted
         | Reason::Kept => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn address_of_the_pod_comes_before_the_dev_server_is_ready() {
+        let reached = |status: &Value| [Stage::Address, Stage::Ready].map(|stage| has_reached(stage, status));
+        let condition = |status: &str| json!([{"type": "Ready", "status": status}]);
+        assert_eq!(reached(&Value::Null), [false, false]);
+        assert_eq!(reached(&json!({"conditions": condition("False")})), [false, false]);
+        let starting = json!({"conditions": condition("False"), "podIP": "10.1.2.3"});
+        assert_eq!(reached(&starting), [true, false]);
+        assert_eq!(reached(&json!({"conditions": condition("True"), "podIP": "10.1.2.3"})), [true, true]);
+        assert_eq!(reached(&json!({"conditions": condition("True")})), [true, true]);
     }
 }

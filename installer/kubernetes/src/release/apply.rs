@@ -3,22 +3,27 @@
 
 use std::time::Duration;
 
+use futures::future::join_all;
 use kube::{
     Client, ResourceExt,
     api::{DynamicObject, Patch},
 };
+use tokio::sync::Semaphore;
 
 use super::{
     Release, ReleaseError, gone,
     inventory::{self, Inventory, NameHolder},
-    look::{Found, Survey, survey},
+    look::{LiveRelease, ObjectState, read_live},
+    rank::{Rank, by_rank},
     remove, wait,
 };
 use crate::{
-    ObjectRef, Pace,
+    Error, ObjectRef, Pace,
     call::{ApiServer, Call, New, Verb},
 };
 
+/// The number of objects that are applied concurrently.
+const AT_ONCE: usize = 8;
 /// How long a CRD may take until its objects are accepted.
 const CRD_PATIENCE: Duration = Duration::from_mins(1);
 /// How long objects that are already being deleted, for example by an interrupted destroy, may take to be gone. A CRD
@@ -32,16 +37,16 @@ const LEAVING_PATIENCE: Duration = Duration::from_mins(5);
 pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Result<(), ReleaseError> {
     let server = ApiServer { client, pace };
     let Release { platform, name, account, objects, digest } = release;
-    let Survey { namespace, inventory: before, found } = settled(server, release).await?;
+    let LiveRelease { namespace, inventory: before, objects: live } = settled(server, release).await?;
     let before = before.ours().unwrap_or_default();
     let wanted = release.refs();
     let done = Inventory { objects: wanted.clone(), digest: digest.clone() };
     let changes: Vec<DynamicObject> = objects
         .iter()
-        .zip(&found)
-        .filter(|(_, (_, found))| match found {
-            Found::Missing | Found::Drifted(_) | Found::Unknown(_) => true,
-            Found::Same(_) | Found::Foreign | Found::Leaving(_) => false,
+        .zip(&live)
+        .filter(|(_, (_, state))| match state {
+            ObjectState::Missing | ObjectState::Drifted(_) | ObjectState::Unknown(_) => true,
+            ObjectState::Same(_) | ObjectState::Foreign | ObjectState::Leaving(_) => false,
         })
         .map(|(object, _)| object.clone())
         .collect();
@@ -60,9 +65,9 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
         if before != intent {
             inventory::write(server, platform, name, &intent).await?;
         }
-        let (kinds, others): (Vec<DynamicObject>, Vec<DynamicObject>) =
-            changes.into_iter().partition(makes_room);
-        apply_each(server, &kinds).await?;
+        let mut ranks = by_rank(&changes);
+        let room = ranks.remove(&Rank::Room).unwrap_or_default();
+        apply_concurrently(server, &room).await?;
         let crds: Vec<DynamicObject> = objects.iter().filter(|object| is_crd(object)).cloned().collect();
         let crds = Release {
             platform: platform.clone(),
@@ -72,7 +77,9 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
             digest: String::new(),
         };
         wait::wait_ready(client, &crds, CRD_PATIENCE, pace).await?;
-        apply_each(server, &others).await?;
+        for objects in ranks.values() {
+            apply_concurrently(server, objects).await?;
+        }
         for object in surplus.iter().rev() {
             remove::delete_ours(server, object, platform).await?;
         }
@@ -80,38 +87,133 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
     Ok(inventory::write(server, platform, name, &done).await?)
 }
 
-/// Waits until objects that are being deleted are gone, and returns the existing ones. Fails if one of them is foreign.
-async fn settled(server: ApiServer<'_>, release: &Release) -> Result<Survey, ReleaseError> {
-    let found = survey(server, release).await?;
-    let leaving = found.leaving(release);
-    let found = if leaving.is_empty() {
-        found
+/// Waits until objects that are being deleted are gone, and returns the release as it is then. Fails if an object is
+/// foreign.
+async fn settled(server: ApiServer<'_>, release: &Release) -> Result<LiveRelease, ReleaseError> {
+    let live = read_live(server, release).await?;
+    let leaving = live.leaving(release);
+    let live = if leaving.is_empty() {
+        live
     } else {
         gone::wait_gone(server, &leaving, &release.platform, LEAVING_PATIENCE).await??;
-        survey(server, release).await?
+        read_live(server, release).await?
     };
-    let foreign = found.foreign(release);
-    if foreign.is_empty() { Ok(found) } else { Err(ReleaseError::Foreign(foreign)) }
+    let foreign = live.foreign(release);
+    if foreign.is_empty() { Ok(live) } else { Err(ReleaseError::Foreign(foreign)) }
 }
 
-async fn apply_each(server: ApiServer<'_>, objects: &[DynamicObject]) -> Result<(), ReleaseError> {
-    for object in objects {
-        let reference = ObjectRef::of(object);
-        let api = reference.api(server.client);
-        let attempt = || async {
-            api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
-        };
-        let call = Call::new(Verb::Apply, &reference).with_labels(object.labels());
-        server.call_new(New::Kind, &call, attempt).await?;
+/// Applies `objects`. After a failure, no further call is made. Those in flight end, because a dropped call may still
+/// have an effect; then the first failure in the order of `objects` is returned.
+async fn apply_concurrently(server: ApiServer<'_>, objects: &[&DynamicObject]) -> Result<(), Error> {
+    let turns = Semaphore::new(AT_ONCE);
+    let calls: Vec<_> = objects.iter().map(|object| apply_in_turn(server, object, &turns)).collect();
+    join_all(calls).await.into_iter().collect()
+}
+
+/// Applies an object, unless another one has failed and closed `turns`.
+async fn apply_in_turn(
+    server: ApiServer<'_>,
+    object: &DynamicObject,
+    turns: &Semaphore,
+) -> Result<(), Error> {
+    let Ok(_turn) = turns.acquire().await else { return Ok(()) };
+    let outcome = apply_one(server, object).await;
+    if outcome.is_err() {
+        turns.close();
     }
-    Ok(())
+    outcome
 }
 
-/// Returns whether other objects of the release may need this namespace or this CRD.
-fn makes_room(object: &DynamicObject) -> bool {
-    object.types.as_ref().is_some_and(|types| types.kind == "Namespace") || is_crd(object)
+async fn apply_one(server: ApiServer<'_>, object: &DynamicObject) -> Result<(), Error> {
+    let reference = ObjectRef::of(object);
+    let api = reference.api(server.client);
+    let attempt = || async {
+        api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
+    };
+    let call = Call::new(Verb::Apply, &reference).with_labels(object.labels());
+    server.call_new(New::Kind, &call, attempt).await
 }
 
 fn is_crd(object: &DynamicObject) -> bool {
     object.types.as_ref().is_some_and(|types| types.kind == "CustomResourceDefinition")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{call::tests::client, pace::Steady};
+
+    /// Returns a client of an empty cluster that rejects objects of this name, and the paths of the applied objects.
+    fn empty_cluster(rejected: &'static str) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let applied: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&applied);
+        let client = client(move |request| {
+            let path = request.uri().path();
+            if request.method() == "GET" {
+                return (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": ""}));
+            }
+            seen.lock().unwrap().push(path.to_owned());
+            if path.ends_with(rejected) {
+                return (422, json!({"kind": "Status", "code": 422, "reason": "Invalid", "message": path}));
+            }
+            (200, json!({"metadata": {"name": "a"}}))
+        });
+        (client, applied)
+    }
+
+    fn release(objects: impl IntoIterator<Item = Value>) -> Release {
+        Release {
+            platform: "devplat".to_owned(),
+            name: "a".to_owned(),
+            account: None,
+            objects: objects.into_iter().map(|object| serde_json::from_value(object).unwrap()).collect(),
+            digest: "digest".to_owned(),
+        }
+    }
+
+    fn object(api_version: &str, kind: &str, name: &str) -> Value {
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "n"}})
+    }
+
+    #[tokio::test]
+    async fn ranks_are_applied_in_order_after_the_inventory() {
+        let (client, applied) = empty_cluster("/none");
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}});
+        let objects = [
+            object("apps/v1", "Deployment", "a"),
+            object("rbac.authorization.k8s.io/v1", "RoleBinding", "b"),
+            object("v1", "ConfigMap", "c"),
+            namespace,
+        ];
+        apply(&client, &release(objects), &Steady).await.unwrap();
+        let inventory = "/api/v1/namespaces/devplat-system/configmaps/devplat-release-a";
+        let expected = [
+            "/api/v1/namespaces/devplat-system",
+            inventory,
+            "/api/v1/namespaces/n",
+            "/api/v1/namespaces/n/configmaps/c",
+            "/apis/rbac.authorization.k8s.io/v1/namespaces/n/rolebindings/b",
+            "/apis/apps/v1/namespaces/n/deployments/a",
+            inventory,
+        ];
+        assert_eq!(*applied.lock().unwrap(), expected);
+    }
+
+    #[tokio::test]
+    async fn failure_ends_the_rest_of_its_rank_and_all_later_ranks() {
+        let (client, applied) = empty_cluster("/configmaps/object-1");
+        let objects = (0..40).map(|number| object("v1", "ConfigMap", &format!("object-{number}")));
+        let wanted = release(objects.chain([object("apps/v1", "Deployment", "last")]));
+        let error = apply(&client, &wanted, &Steady).await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot apply ConfigMap n/object-1");
+        let applied = applied.lock().unwrap();
+        assert!(applied.len() < 40, "{applied:?}");
+        assert!(!applied.iter().any(|path| path.ends_with("/last")), "{applied:?}");
+        let inventories = applied.iter().filter(|path| path.ends_with("/devplat-release-a")).count();
+        assert_eq!(inventories, 1, "the release was not applied completely");
+    }
 }

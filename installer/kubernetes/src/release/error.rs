@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::holder::Holder;
-use crate::{CallError, Error, ObjectRef, Waiting, admission::AdmissionRefusal, call, pace::Stopped};
+use crate::{
+    CallError, CommandLines, Error, ObjectRef, Waiting, admission::AdmissionRefusal, call, pace::Stopped,
+};
 
 /// The reason why a release could not be applied.
 #[derive(Debug, thiserror::Error)]
@@ -43,14 +45,14 @@ impl From<Error> for ReleaseError {
 
 impl ReleaseError {
     /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
+    pub fn hints(&self, lines: &CommandLines) -> Vec<String> {
         match self {
             Self::Foreign(_) => {
                 vec!["rename or delete these objects, or use another cluster".to_owned()]
             }
             Self::Call(error) => call::hints(error),
             Self::Refused { refusal: Some(refusal), .. } => refusal.hints(),
-            Self::NotReady(error) => error.hints(),
+            Self::NotReady(error) => error.hints(lines),
             Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
         }
     }
@@ -74,7 +76,7 @@ pub struct NotReady {
 
 impl NotReady {
     /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
-        self.holder.as_deref().map(Holder::hints).unwrap_or_default()
+    pub fn hints(&self, lines: &CommandLines) -> Vec<String> {
+        self.holder.as_deref().map(|holder| holder.hints(lines)).unwrap_or_default()
     }
 }

@@ -85,7 +85,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{call::tests::client, pace::Steady};
+    use crate::{CommandLines, call::tests::client, pace::Steady};
 
     /// Waits for a user that is being deleted, in a cluster with this Deployment of the operator; returns the time that
     /// the wait took and its error.
@@ -141,10 +141,9 @@ mod tests {
         let why = "waiting for DevUser ann: being deleted: held by devserver.io/user; the operator, which releases it, \
                    does not exist";
         assert!(text.ends_with(why), "{text}");
-        let hints = error.hints();
-        assert!(hints[0].contains("`devplat up`"), "{hints:?}");
-        let command =
-            r#"`kubectl patch devuser ann --type merge --patch '{"metadata":{"finalizers":null}}'`"#;
-        assert!(hints[1].contains(command), "{hints:?}");
+        let hints = error.hints(&CommandLines::example());
+        assert!(hints[0].contains("`devplat up --name team-a`"), "{hints:?}");
+        let patch = r#"patch devuser ann --type merge --patch '{"metadata":{"finalizers":null}}'"#;
+        assert!(hints[1].contains(&format!("`kubectl --context prod {patch}`")), "{hints:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{call::tests::client, pace::Steady};
+use crate::{CommandLines, call::tests::client, pace::Steady};
 
 const CRDS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 const KINDS: &str = "/apis/apps.devservers.io/v1";
@@ -129,7 +129,8 @@ async fn flavor_is_held_by_dev_servers_that_stay() {
     );
     let holder = held.holder.unwrap();
     assert!(holder.may_last().is_some());
-    assert!(holder.hints()[1].contains("kubectl patch devserverflavor small --type"), "{:?}", holder.hints());
+    let hints = holder.hints(&CommandLines::example());
+    assert!(hints[1].contains(" patch devserverflavor small --type"), "{hints:?}");
 
     let unused = why(&crd("devserverflavors"), &[], there(&used[2..])).await;
     assert_eq!(unused.holder.unwrap().may_last(), None);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use devplat_api::name;
 
-use crate::{ObjectRef, Waiting};
+use crate::{CommandLines, ObjectRef, Waiting};
 
 /// The operator's Deployment.
 pub(super) const OPERATOR: &str = "devserver-operator";
@@ -65,37 +65,38 @@ impl Holder {
     }
 
     /// Returns the remedies.
-    pub(super) fn hints(&self) -> Vec<String> {
+    pub(super) fn hints(&self, lines: &CommandLines) -> Vec<String> {
+        let CommandLines { up, kubectl } = lines;
         match self {
             Self::Operator { object, state: OperatorState::Absent | OperatorState::NotReady(_) } => vec![
-                "start the operator with `devplat up`: it finishes the deletion, and homes stay unless their \
-                 homeRetention is Delete"
-                    .to_owned(),
+                format!(
+                    "start the operator with `{up}`: it finishes the deletion, and homes stay unless their homeRetention \
+                     is Delete"
+                ),
                 format!(
                     "or release it without the operator, which leaves its other objects in the cluster: `{}`",
-                    release(object)
+                    release(object, kubectl)
                 ),
             ],
             Self::Operator { object: _, state: OperatorState::Running } => vec![format!(
-                "read why the operator keeps it: `kubectl logs --namespace {} deployment/{OPERATOR}`",
+                "read why the operator keeps it: `{kubectl} logs --namespace {} deployment/{OPERATOR}`",
                 name::OPERATOR_NAMESPACE
             )],
             Self::DevServers { flavor, servers: _ } => vec![
                 "delete these dev servers, or have their users delete them".to_owned(),
                 format!(
-                    "or release the flavor: `{}`; the dev servers go on, and `devplat up` creates the flavors of the \
-                     profile again",
-                    release(flavor)
+                    "or release the flavor: `{}`; the dev servers go on, and `{up}` creates the flavors of the profile \
+                     again",
+                    release(flavor, kubectl)
                 ),
             ],
             Self::Controller(object) => vec![format!(
                 "check the controller that removes this finalizer; if it no longer exists, release the object: `{}`",
-                release(object)
+                release(object, kubectl)
             )],
-            Self::AggregatedApi => vec![
-                "repair or delete the APIService that does not answer: `kubectl get apiservices` lists it"
-                    .to_owned(),
-            ],
+            Self::AggregatedApi => vec![format!(
+                "repair or delete the APIService that does not answer: `{kubectl} get apiservices` lists it"
+            )],
         }
     }
 
@@ -121,13 +122,13 @@ impl Holder {
     }
 }
 
-/// Returns the command that removes all finalizers of `object`.
-fn release(object: &ObjectRef) -> String {
+/// Returns the command line that removes all finalizers of `object`.
+fn release(object: &ObjectRef, kubectl: &str) -> String {
     let ObjectRef { api_version: _, kind, namespace, name } = object;
     let place = namespace.as_ref().map(|namespace| format!("--namespace {namespace} ")).unwrap_or_default();
     let kind = kind.to_lowercase();
     format!(
-        r#"kubectl patch {place}{kind} {name} --type merge --patch '{{"metadata":{{"finalizers":null}}}}'"#
+        r#"{kubectl} patch {place}{kind} {name} --type merge --patch '{{"metadata":{{"finalizers":null}}}}'"#
     )
 }
 
@@ -136,4 +137,31 @@ pub(super) fn shortened(names: &[String]) -> String {
     let (shown, others) = names.split_at(names.len().min(SHOWN));
     let others = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
     format!("{}{others}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_line_is_for_the_platform_and_its_cluster() {
+        let lines = CommandLines::example();
+        let user = ObjectRef::new("apps.devservers.io/v1", "DevUser", None, "ann");
+        let operator = |state| Holder::Operator { object: user.clone(), state };
+        for holder in [
+            operator(OperatorState::Absent),
+            operator(OperatorState::NotReady(Waiting::absent(user.clone()))),
+            operator(OperatorState::Running),
+            Holder::DevServers { flavor: user.clone(), servers: Vec::new() },
+            Holder::Controller(user.clone()),
+            Holder::AggregatedApi,
+        ] {
+            let hints = holder.hints(&lines).join("\n");
+            let printed: Vec<&str> = hints.split('`').skip(1).step_by(2).collect();
+            assert!(!printed.is_empty(), "{hints}");
+            for line in printed {
+                assert!(line == lines.up || line.starts_with("kubectl --context prod "), "{line}");
+            }
+        }
+    }
 }

@@ -25,7 +25,7 @@ use crate::{
     call::{Answer, ApiServer, Call, Class, Verb, if_there},
 };
 
-/// The number of concurrent calls. More are not faster against a server on the same machine.
+/// The number of objects of a release that are looked at concurrently. The client limits the calls of all releases.
 const AT_ONCE: usize = 16;
 
 /// The reason why an object cannot be compared with the wanted one.
@@ -57,8 +57,8 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The object that was found under a wanted name.
-pub(super) enum Found {
+/// The state of the object with a wanted name.
+pub(super) enum ObjectState {
     Missing,
     Foreign,
     Leaving(Waiting),
@@ -68,17 +68,17 @@ pub(super) enum Found {
     Unknown(Reason),
 }
 
-/// The found objects, in the order of the release's objects.
-pub(super) struct Survey {
+/// A release as it is in the cluster; the objects are in the order of the release's.
+pub(super) struct LiveRelease {
     pub(super) namespace: NameHolder<()>,
     pub(super) inventory: NameHolder<Inventory>,
-    pub(super) found: Vec<(ObjectRef, Found)>,
+    pub(super) objects: Vec<(ObjectRef, ObjectState)>,
 }
 
-impl Survey {
+impl LiveRelease {
     /// Returns the objects that exist and are not ours.
     pub(super) fn foreign(&self, release: &Release) -> Vec<ObjectRef> {
-        let mut foreign = self.those(|found| matches!(found, Found::Foreign));
+        let mut foreign = self.those(|state| matches!(state, ObjectState::Foreign));
         if self.namespace == NameHolder::Foreign {
             foreign.push(inventory::namespace_reference());
         } else if self.inventory == NameHolder::Foreign {
@@ -89,7 +89,7 @@ impl Survey {
 
     /// Returns our objects that are being deleted, which cannot be created again before they are gone.
     pub(super) fn leaving(&self, release: &Release) -> Vec<ObjectRef> {
-        let mut leaving = self.those(|found| matches!(found, Found::Leaving(_)));
+        let mut leaving = self.those(|state| matches!(state, ObjectState::Leaving(_)));
         if matches!(self.namespace, NameHolder::Leaving(())) {
             leaving.push(inventory::namespace_reference());
         } else if matches!(self.inventory, NameHolder::Leaving(_)) {
@@ -98,21 +98,21 @@ impl Survey {
         leaving
     }
 
-    fn those(&self, which: impl Fn(&Found) -> bool) -> Vec<ObjectRef> {
-        self.found.iter().filter(|(_, found)| which(found)).map(|(object, _)| object.clone()).collect()
+    fn those(&self, which: impl Fn(&ObjectState) -> bool) -> Vec<ObjectRef> {
+        self.objects.iter().filter(|(_, state)| which(state)).map(|(object, _)| object.clone()).collect()
     }
 }
 
 /// Finds all objects of `release` and of its inventory, concurrently.
-pub(super) async fn survey(server: ApiServer<'_>, release: &Release) -> Result<Survey, Error> {
-    let Release { platform, name, account: _, objects, digest: _ } = release;
+pub(super) async fn read_live(server: ApiServer<'_>, release: &Release) -> Result<LiveRelease, Error> {
+    let Release { platform, name, account: _, objects: wanted, digest: _ } = release;
     let looker = Looker { server, platform, broken: OnceCell::new() };
-    let (namespace, inventory, found) = futures::try_join!(
+    let (namespace, inventory, objects) = futures::try_join!(
         inventory::read_namespace(server, platform),
         inventory::read(server, platform, name),
-        looker.look_at_all(objects)
+        looker.look_at_all(wanted)
     )?;
-    Ok(Survey { namespace, inventory, found })
+    Ok(LiveRelease { namespace, inventory, objects })
 }
 
 struct Looker<'a> {
@@ -123,7 +123,7 @@ struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    async fn look_at_all(&self, objects: &[DynamicObject]) -> Result<Vec<(ObjectRef, Found)>, Error> {
+    async fn look_at_all(&self, objects: &[DynamicObject]) -> Result<Vec<(ObjectRef, ObjectState)>, Error> {
         let mut found = Vec::with_capacity(objects.len());
         for some in objects.chunks(AT_ONCE) {
             let looks: Vec<_> = some.iter().map(|object| self.look(object)).collect();
@@ -132,26 +132,26 @@ impl Looker<'_> {
         Ok(found)
     }
 
-    async fn look(&self, object: &DynamicObject) -> Result<(ObjectRef, Found), Error> {
+    async fn look(&self, object: &DynamicObject) -> Result<(ObjectRef, ObjectState), Error> {
         let reference = ObjectRef::of(object);
         let Some(live) = self.server.read(&reference).await? else {
-            return Ok((reference, Found::Missing));
+            return Ok((reference, ObjectState::Missing));
         };
         if !is_ours(&live, self.platform) {
-            return Ok((reference, Found::Foreign));
+            return Ok((reference, ObjectState::Foreign));
         }
         if live.metadata.deletion_timestamp.is_some() {
             let Held { waiting, holder: _ } =
                 Box::pin(held(self.server, &reference, live.finalizers())).await?;
-            return Ok((reference, Found::Leaving(waiting)));
+            return Ok((reference, ObjectState::Leaving(waiting)));
         }
         if !unchanged::is_unchanged(object, &live)
-            && let Some(found) = self.compare(object, &reference, &live).await?
+            && let Some(state) = self.compare(object, &reference, &live).await?
         {
-            return Ok((reference, found));
+            return Ok((reference, state));
         }
         let unready = readiness::of(self.server, &reference, &live, &mut CrashesBefore::default()).await?;
-        Ok((reference, Found::Same(unready.map(|unready| unready.waiting))))
+        Ok((reference, ObjectState::Same(unready.map(|unready| unready.waiting))))
     }
 
     /// Compares an object with the result of a dry run; `None` if they are the same.
@@ -160,12 +160,12 @@ impl Looker<'_> {
         object: &DynamicObject,
         reference: &ObjectRef,
         live: &DynamicObject,
-    ) -> Result<Option<Found>, Error> {
+    ) -> Result<Option<ObjectState>, Error> {
         let call = Call::new(Verb::Compare, reference).with_labels(object.labels());
         if let Some(broken) = self.broken.get()
             && let Some(webhook) = Box::pin(broken.hit(self.server.client, &call, live.labels())).await
         {
-            return Ok(Some(Found::Unknown(Reason::Webhook(webhook))));
+            return Ok(Some(ObjectState::Unknown(Reason::Webhook(webhook))));
         }
         let params = PatchParams { dry_run: true, ..inventory::apply_params() };
         let api = reference.api(self.server.client);
@@ -174,14 +174,14 @@ impl Looker<'_> {
             Ok(applied) => applied,
             Err(Error::Call(error)) => {
                 let reason = self.reason(error).await?;
-                return Ok(Some(Found::Unknown(reason)));
+                return Ok(Some(ObjectState::Unknown(reason)));
             }
             Err(error) => return Err(error),
         };
         // The object was deleted between the two calls.
-        let Some(applied) = applied else { return Ok(Some(Found::Missing)) };
+        let Some(applied) = applied else { return Ok(Some(ObjectState::Missing)) };
         let fields = compare::difference(live, &applied);
-        Ok((!fields.is_empty()).then_some(Found::Drifted(fields)))
+        Ok((!fields.is_empty()).then_some(ObjectState::Drifted(fields)))
     }
 
     /// Returns the reason of a failed dry run, or the error if the failure is not specific to the object.

@@ -13,6 +13,7 @@ mod kinds;
 mod look;
 mod observe;
 mod pods;
+mod rank;
 mod readiness;
 mod remove;
 mod strays;
@@ -31,7 +32,7 @@ pub use inventory::NAMESPACE;
 pub(crate) use inventory::{apply_params, labels};
 pub use kinds::KINDS;
 pub use look::Reason;
-pub use observe::{Drift, State, observe};
+pub use observe::{Drift, ReleaseState, observe};
 pub use remove::{
     DataLoss, RemoveError, has_custom_resources, leftovers, remove, remove_custom_resources,
     remove_leftovers, remove_namespace, remove_strays,
@@ -62,7 +63,7 @@ pub struct Release {
     pub name: String,
     /// The account that applies it, such as `1000:ada`, for the mark of a new platform; without it, there is none.
     pub account: Option<String>,
-    /// The objects, each with the platform's label, in the order to apply them.
+    /// The objects, each with the platform's label, dependencies first: a removal deletes the last one first.
     pub objects: Vec<DynamicObject>,
     /// A digest of the objects.
     pub digest: String,

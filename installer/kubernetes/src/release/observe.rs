@@ -6,13 +6,13 @@ use super::{
     Release,
     held::{Held, held},
     inventory::{self, NameHolder},
-    look::{Found, Reason, Survey, survey},
+    look::{LiveRelease, ObjectState, Reason, read_live},
 };
 use crate::{Error, ObjectRef, Pace, Waiting, call::ApiServer};
 
 /// The state of a release in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum ReleaseState {
     /// None of its objects exists.
     Absent,
     /// These objects have its names, but are not ours.
@@ -47,7 +47,7 @@ pub struct Drift {
     pub fields: Vec<String>,
 }
 
-impl State {
+impl ReleaseState {
     /// Returns the objects that are being deleted.
     pub fn leaving(&self) -> &[Waiting] {
         match self {
@@ -58,31 +58,31 @@ impl State {
 }
 
 /// Compares each object of `release` with the cluster.
-pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Result<State, Error> {
+pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Result<ReleaseState, Error> {
     let server = ApiServer { client, pace };
-    let survey = survey(server, release).await?;
-    let foreign = survey.foreign(release);
+    let live = read_live(server, release).await?;
+    let foreign = live.foreign(release);
     if !foreign.is_empty() {
-        return Ok(State::Foreign(foreign));
+        return Ok(ReleaseState::Foreign(foreign));
     }
-    let Survey { namespace, inventory, found } = survey;
+    let LiveRelease { namespace, inventory, objects } = live;
     let (mut missing, mut drifted, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     let (mut leaving, mut not_ready, mut same) = (Vec::new(), Vec::new(), 0);
-    for (object, found) in found {
-        match found {
-            Found::Missing => missing.push(object),
-            Found::Foreign => unreachable!("foreign objects were reported above"),
-            Found::Drifted(fields) => drifted.push(Drift { object, fields }),
-            Found::Unknown(reason) => unknown.push((object, reason)),
-            Found::Leaving(waiting) => leaving.push(waiting),
-            Found::Same(waiting) => {
+    for (object, state) in objects {
+        match state {
+            ObjectState::Missing => missing.push(object),
+            ObjectState::Foreign => unreachable!("foreign objects were reported above"),
+            ObjectState::Drifted(fields) => drifted.push(Drift { object, fields }),
+            ObjectState::Unknown(reason) => unknown.push((object, reason)),
+            ObjectState::Leaving(waiting) => leaving.push(waiting),
+            ObjectState::Same(waiting) => {
                 same += 1;
                 not_ready.extend(waiting);
             }
         }
     }
     if inventory == NameHolder::Free && missing.len() == release.objects.len() {
-        return Ok(State::Absent);
+        return Ok(ReleaseState::Absent);
     }
     if matches!(namespace, NameHolder::Leaving(())) {
         let Held { waiting, holder: _ } =
@@ -90,11 +90,11 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
         leaving.push(waiting);
     }
     if !leaving.is_empty() && same + drifted.len() + unknown.len() == 0 {
-        return Ok(State::Leaving(leaving));
+        return Ok(ReleaseState::Leaving(leaving));
     }
     let wanted = release.refs();
     let inventory = inventory.ours().unwrap_or_default();
     let recorded = inventory.digest == release.digest;
     let surplus = inventory.objects.into_iter().filter(|object| !wanted.contains(object)).collect();
-    Ok(State::Present { missing, drifted, unknown, surplus, recorded, leaving, not_ready })
+    Ok(ReleaseState::Present { missing, drifted, unknown, surplus, recorded, leaving, not_ready })
 }

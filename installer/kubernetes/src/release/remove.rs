@@ -56,7 +56,7 @@ impl From<Error> for RemoveError {
     }
 }
 
-/// Deletes all objects in the release's inventory that are still ours, last applied first, and waits until they are
+/// Deletes all objects in the release's inventory that are still ours, the last one first, and waits until they are
 /// gone. With the last release, the namespace of the inventories is deleted as well.
 ///
 /// Deleting a CRD deletes all its objects, so the data of users is checked first. Finalizers need the operator, so

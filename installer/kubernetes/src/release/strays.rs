@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::try_join_all;
 use kube::Client;
 
 use super::{
     PROOF_RECORD, Release,
-    inventory::{self, NAMESPACE},
+    inventory::{self, Inventory, NAMESPACE},
     remove::leftovers,
 };
 use crate::{Error, ObjectRef, Pace, call::ApiServer, hosting, proof};
@@ -25,17 +26,26 @@ pub async fn strays(
     pace: &dyn Pace,
 ) -> Result<Vec<ObjectRef>, Error> {
     let server = ApiServer { client, pace };
+    let (recorded, mut strays) =
+        futures::try_join!(recorded(server, platform), leftovers(client, platform, pace))?;
     let mut known: BTreeSet<ObjectRef> = wanted.iter().flat_map(Release::refs).collect();
-    for name in inventory::all(server, platform).await? {
-        known.insert(inventory::reference(&name));
-        let inventory = inventory::read(server, platform, &name).await?.known().unwrap_or_default();
-        known.extend(inventory.objects);
-    }
+    known.extend(recorded);
     known.insert(inventory::namespace_reference());
     known.insert(ObjectRef::config_map(NAMESPACE, PROOF_RECORD));
     known.insert(hosting::reference());
     known.extend(proof::objects());
-    let mut strays = leftovers(client, platform, pace).await?;
     strays.retain(|object| !known.contains(object));
     Ok(strays)
+}
+
+/// Returns all inventories of `platform` and the objects that they list.
+async fn recorded(server: ApiServer<'_>, platform: &str) -> Result<Vec<ObjectRef>, Error> {
+    let names = inventory::all(server, platform).await?;
+    let reads: Vec<_> = names.iter().map(|name| inventory::read(server, platform, name)).collect();
+    let mut recorded: Vec<ObjectRef> = names.iter().map(|name| inventory::reference(name)).collect();
+    for inventory in try_join_all(reads).await? {
+        let Inventory { objects, digest: _ } = inventory.known().unwrap_or_default();
+        recorded.extend(objects);
+    }
+    Ok(recorded)
 }

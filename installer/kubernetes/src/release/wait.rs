@@ -16,8 +16,10 @@ use crate::{
     pace::Reporter,
 };
 
-/// The period between two checks.
+/// The period between two checks of an object.
 const PERIOD: Duration = Duration::from_millis(250);
+/// The same for a CRD, which an API server establishes within tens of milliseconds.
+const CRD_PERIOD: Duration = Duration::from_millis(50);
 /// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
 const REFUSED: Duration = Duration::from_secs(5);
 /// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
@@ -38,6 +40,7 @@ pub async fn wait_ready(
         let mut rejection = Rejection::default();
         let mut standing = Standing::default();
         let mut before = CrashesBefore::default();
+        let period = if reference.kind == "CustomResourceDefinition" { CRD_PERIOD } else { PERIOD };
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
@@ -56,7 +59,7 @@ pub async fn wait_ready(
             if stands || start.elapsed() > patience {
                 return Err(NotReady { after: start.elapsed(), waiting, holder: None }.into());
             }
-            pace.pause(PERIOD).await?;
+            pace.pause(period).await?;
         }
     }
     Ok(())
@@ -133,10 +136,22 @@ async fn confirm(server: ApiServer<'_>, live: &DynamicObject) -> Result<Option<A
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use serde_json::json;
 
     use super::*;
     use crate::{call::tests::client, pace::Steady};
+
+    fn release(object: DynamicObject) -> Release {
+        Release {
+            platform: "devplat".to_owned(),
+            name: "operator".to_owned(),
+            account: None,
+            objects: vec![object],
+            digest: String::new(),
+        }
+    }
 
     /// Returns how long the wait for a Deployment takes whose only pod waits for `reason`.
     async fn waited_for(reason: &'static str) -> (Duration, String) {
@@ -158,16 +173,33 @@ mod tests {
             }
             (200, deployment.clone())
         });
-        let release = Release {
-            platform: "devplat".to_owned(),
-            name: "operator".to_owned(),
-            account: None,
-            objects: vec![object],
-            digest: String::new(),
-        };
         let begun = Instant::now();
-        let error = wait_ready(&client, &release, Duration::from_mins(5), &Steady).await.unwrap_err();
+        let error = wait_ready(&client, &release(object), Duration::from_mins(5), &Steady).await.unwrap_err();
         (begun.elapsed(), error.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn established_crd_is_found_after_50_ms() {
+        let crd = |established: &str| {
+            json!({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": "as.example.com"},
+                "spec": {
+                    "group": "example.com", "scope": "Cluster", "names": {"kind": "A", "plural": "as"}, "versions": []
+                },
+                "status": {"conditions": [{"type": "Established", "status": established}]}
+            })
+        };
+        let reads = AtomicUsize::new(0);
+        let client = client(move |_| match reads.fetch_add(1, Ordering::Relaxed) {
+            0 => (200, crd("False")),
+            _ => (200, crd("True")),
+        });
+        let begun = Instant::now();
+        let wanted = release(serde_json::from_value(crd("False")).unwrap());
+        wait_ready(&client, &wanted, Duration::from_mins(1), &Steady).await.unwrap();
+        let took = begun.elapsed().as_millis();
+        assert!((50..100).contains(&took), "{took}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Returns the platform with the network to replace, new-first. Its cluster embeds it.
-fn replaced() -> (Graph<Thing>, Inventory) {
+fn replaced() -> (Graph<Thing>, Sights) {
     let mut all = things();
     all[3].edges = Edges { embeds: vec![NETWORK.single()], ..Edges::default() };
     let change = Change { how: How::NewFirst, ..Change::in_place("its range differs") };

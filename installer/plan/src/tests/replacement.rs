@@ -10,14 +10,14 @@ fn embedding() -> Graph<Thing> {
 }
 
 /// All as wanted except for the network, which can only be replaced.
-fn another_range() -> Inventory {
+fn another_range() -> Sights {
     let mut seen = all_same();
     let network = &mut seen.get_mut(&NETWORK.single()).unwrap()[0];
     network.verdict = Some(Verdict::Differs(vec![Change::old_first("its range differs")]));
     seen
 }
 
-fn cluster_of(seen: &mut Inventory) -> &mut Sight {
+fn cluster_of(seen: &mut Sights) -> &mut Sight {
     &mut seen.get_mut(&CLUSTER.single()).unwrap()[0]
 }
 
@@ -101,7 +101,7 @@ fn resource_that_a_replaced_one_names_is_deleted_first() {
 
 #[test]
 fn embedded_resource_is_created_first_without_a_second_edge() {
-    let created = changes(&embedding(), &Inventory::new());
+    let created = changes(&embedding(), &Sights::new());
     assert_eq!(
         created,
         ["create bytes", "create network", "create cluster", "create image", "create release a"]

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     node::{self, Node},
-    path::{KeyPath, Step},
+    path::{KeyPath, Segment},
 };
 
 /// The allowed values at one path.
@@ -58,10 +58,10 @@ impl Map {
 impl Shape {
     /// Returns the allowed values at `path`, or `None` if the path cannot have a value.
     pub(crate) fn at(&self, path: &KeyPath) -> Option<&Shape> {
-        path.steps().iter().try_fold(self, |shape, step| match (step, &shape.value) {
-            (Step::Key(key), ValueShape::Map(map)) => map.child(key),
-            (Step::Index(_), ValueShape::List(item)) => Some(item.as_ref()),
-            (Step::Key(_) | Step::Index(_), _) => None,
+        path.segments().iter().try_fold(self, |shape, segment| match (segment, &shape.value) {
+            (Segment::Key(key), ValueShape::Map(map)) => map.child(key),
+            (Segment::Index(_), ValueShape::List(item)) => Some(item.as_ref()),
+            (Segment::Key(_) | Segment::Index(_), _) => None,
         })
     }
 

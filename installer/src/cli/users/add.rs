@@ -17,9 +17,9 @@ use super::{
     place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
+    platform_context::PlatformContext,
 };
 
 /// The field manager of these users. A release has another one, and does not prune them.

@@ -12,11 +12,11 @@ use devplat_kubernetes::{
 };
 use kube::{Api, Resource, ResourceExt};
 
-use super::super::flags::{Context, Name, Output};
+use super::super::flags::{ContextFlag, Name, Output};
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
+    platform_context::PlatformContext,
     request::{self, Asked, Locked, Purpose, Run},
     resource::reach_cluster,
     state::EngineLock,
@@ -28,7 +28,7 @@ pub(super) struct Where {
     #[command(flatten)]
     pub(super) name: Name,
     #[command(flatten)]
-    pub(super) context: Context,
+    pub(super) context: ContextFlag,
     #[command(flatten)]
     pub(super) output: Output,
 }

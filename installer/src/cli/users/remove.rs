@@ -20,9 +20,9 @@ use super::{
     place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
 };
 use crate::{
-    context::PlatformContext,
     failure::{Exit, Failure},
     host::Host,
+    platform_context::PlatformContext,
 };
 
 /// How long dev servers may take to be gone: their processes have 30 s to end.

@@ -1,6 +1,6 @@
 //! The order in which the releases are applied. Pure.
 
-use devplat_kubernetes::release::State;
+use devplat_kubernetes::release::ReleaseState;
 use devplat_render::ReleaseName;
 
 /// The order of the releases.
@@ -17,7 +17,7 @@ pub(super) enum Order {
 
 impl Order {
     /// Returns the order for these found states of the releases with the CRDs and the flavors.
-    pub(super) fn of(crds: Option<&State>, flavors: Option<&State>) -> Self {
+    pub(super) fn of(crds: Option<&ReleaseState>, flavors: Option<&ReleaseState>) -> Self {
         if crds.is_some_and(|state| leaves(state, "CustomResourceDefinition")) {
             Self::OperatorFirst
         } else if flavors.is_some_and(|state| leaves(state, "DevServerFlavor")) {
@@ -47,7 +47,7 @@ impl Order {
 }
 
 /// Returns whether an object of `kind` is being deleted.
-fn leaves(state: &State, kind: &str) -> bool {
+fn leaves(state: &ReleaseState, kind: &str) -> bool {
     state.leaving().iter().any(|waiting| waiting.object.kind == kind)
 }
 
@@ -57,14 +57,14 @@ mod tests {
 
     use super::*;
 
-    fn leaving(kind: &str) -> State {
+    fn leaving(kind: &str) -> ReleaseState {
         let object = ObjectRef {
             api_version: "v1".to_owned(),
             kind: kind.to_owned(),
             namespace: None,
             name: "a".to_owned(),
         };
-        State::Leaving(vec![Waiting { object, progress: "being deleted".to_owned(), reason: None }])
+        ReleaseState::Leaving(vec![Waiting { object, progress: "being deleted".to_owned(), reason: None }])
     }
 
     #[test]
@@ -74,7 +74,7 @@ mod tests {
         assert_eq!(Order::of(Some(&crd), Some(&flavor)), Order::OperatorFirst);
         assert_eq!(Order::of(None, Some(&flavor)), Order::OperatorBeforeFlavors);
         assert_eq!(Order::of(Some(&namespace), Some(&namespace)), Order::CrdsFirst);
-        assert_eq!(Order::of(Some(&State::Absent), None), Order::CrdsFirst);
+        assert_eq!(Order::of(Some(&ReleaseState::Absent), None), Order::CrdsFirst);
     }
 
     #[test]

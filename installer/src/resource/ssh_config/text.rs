@@ -4,11 +4,11 @@ use std::{fmt::Write as _, path::Path};
 
 use devplat_profile::Exposure;
 
-use crate::{command_line, context::PlatformContext, platform::PlatformInputs, state::StateFolder};
+use crate::{command_line, platform::PlatformInputs, platform_context::PlatformContext, state::StateFolder};
 
 /// The SSH host of a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::resource) struct Host {
+pub(in crate::resource) struct SshHost {
     /// The alias that users type after the `@`.
     pub(in crate::resource) platform: String,
     /// The bastion's name or address.
@@ -24,7 +24,7 @@ pub(in crate::resource) struct Host {
 /// The start of the lines that only the file for `ssh -F` has, after the hosts.
 const OTHER_HOSTS: &str = "Match !originalhost ";
 
-impl Host {
+impl SshHost {
     /// Returns the hosts: the bastion has the platform's name, and dev servers behind it have names
     /// `SERVER.USER.PLATFORM`. The name of a platform has no dot, so hosts of two platforms never clash.
     pub(in crate::resource) fn hosts(&self, state: &StateFolder) -> String {
@@ -127,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    fn host() -> Host {
-        Host {
+    fn host() -> SshHost {
+        SshHost {
             platform: "devplat".to_owned(),
             address: "127.0.0.1".to_owned(),
             port: 41022,
@@ -150,9 +150,9 @@ mod tests {
         let (hosts, config) = (host().hosts(&state), host().config(&state));
         assert!(follows(&hosts, &config));
         let others = [
-            Host { port: 22, ..host() },
-            Host { address: "192.0.2.1".to_owned(), ..host() },
-            Host { users: vec!["bob".to_owned(), "demo".to_owned()], ..host() },
+            SshHost { port: 22, ..host() },
+            SshHost { address: "192.0.2.1".to_owned(), ..host() },
+            SshHost { users: vec!["bob".to_owned(), "demo".to_owned()], ..host() },
         ];
         for other in others {
             assert!(!follows(&other.hosts(&state), &config), "{other:?}");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use devplat_plan::{
-    Action, Allowed, Change, Edges, Facts, Graph, How, Id, Inventory, KindName, Physical, Verdict, diff,
+    Action, Allowed, Change, Edges, Facts, Graph, How, Id, KindName, Physical, Sights, Verdict, diff,
 };
 
 use super::super::{
@@ -16,9 +16,9 @@ use super::super::{
 use crate::{
     apply::Apply,
     check,
-    context::{PlatformContext, Ref, testing::context},
     failure::Failure,
     platform::PlatformInputs,
+    platform_context::{PlatformContext, Ref, testing::context},
     ui::{Event, Ui},
 };
 
@@ -199,14 +199,14 @@ async fn applied(world: &Shared, stops: bool) -> (Vec<String>, Result<(), Failur
     let server = AnyResource::new(Server { world: Arc::clone(world), stops });
     let wanted = Graph::new([disk, server]).unwrap();
     let found = found(world);
-    let mut inventory = Inventory::new();
+    let mut sights = Sights::new();
     for (id, all) in &found {
-        inventory.insert(id.clone(), all.iter().map(|one| compared(one, wanted.get(id))).collect());
+        sights.insert(id.clone(), all.iter().map(|one| compared(one, wanted.get(id))).collect());
         if let Some(kept) = kept(all, wanted.get(id)) {
             kept.store_output(&context);
         }
     }
-    let plan = diff(&wanted, &inventory, &Allowed::Nothing).unwrap();
+    let plan = diff(&wanted, &sights, &Allowed::Nothing).unwrap();
     let checked = check::check(plan, &wanted, &found, &context).await.unwrap();
     let apply = Apply {
         context,
@@ -215,7 +215,7 @@ async fn applied(world: &Shared, stops: bool) -> (Vec<String>, Result<(), Failur
         destroy: "devplat destroy".to_owned(),
     };
     let outcome = Box::pin(apply.run(&checked)).await;
-    let started = ui.record().events.into_iter().filter_map(|event| match event {
+    let started = ui.transcript().events.into_iter().filter_map(|event| match event {
         Event::Begun { step, action, .. } => Some(format!("{action} {step}")),
         _ => None,
     });

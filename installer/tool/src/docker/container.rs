@@ -15,9 +15,13 @@ use bollard::{
         StartContainerOptions, StopContainerOptions,
     },
 };
+use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
 use super::{Engine, EngineError, absent_is_done, absent_is_none, filters};
+
+/// How many containers of a list are read concurrently.
+const AT_ONCE: usize = 8;
 
 /// A container, running or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -127,11 +131,11 @@ impl Engine {
             ListContainersOptions { all: true, filters: Some(filters(key, value)), ..Default::default() };
         let listed = self.docker.list_containers(Some(options)).await;
         let listed = listed.map_err(self.error(format!("list containers of {key} {value}")))?;
-        let mut containers = Vec::new();
-        for id in listed.into_iter().filter_map(|container| container.id) {
-            // The container was deleted in between.
-            containers.extend(self.container(&id).await?);
-        }
+        let ids = listed.into_iter().filter_map(|container| container.id);
+        let reads: Vec<_> = ids.map(|id| async move { self.container(&id).await }).collect();
+        let read: Vec<Option<Container>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+        // A container that was deleted in between is not found.
+        let mut containers: Vec<Container> = read.into_iter().flatten().collect();
         containers.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(containers)
     }

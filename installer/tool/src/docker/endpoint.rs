@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::error::{ContextError, EngineError};
-use crate::{Surroundings, host};
+use crate::{Surroundings, server_address::ServerAddress};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -103,7 +103,7 @@ impl Address {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Unix(_) => true,
-            Self::Tcp { authority, .. } => host::Host::of(authority).is_loopback_by_name(),
+            Self::Tcp { authority, .. } => ServerAddress::of(authority).is_loopback_by_name(),
         }
     }
 }
@@ -220,7 +220,7 @@ fn address(host: &str, certificates: Option<PathBuf>, context: &str) -> Result<A
         "tcp" | "http" | "https" if !rest.trim_end_matches('/').is_empty() => {
             let authority = rest.trim_end_matches('/');
             let usual = if certificates.is_some() { 2376 } else { 2375 };
-            let authority = match host::Host::of(authority).port {
+            let authority = match ServerAddress::of(authority).port {
                 Some(_) => authority.to_owned(),
                 None => format!("{authority}:{usual}"),
             };

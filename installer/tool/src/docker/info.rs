@@ -3,11 +3,7 @@
 use std::path::PathBuf;
 
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum};
-
-use super::{
-    Engine, EngineError, Pool,
-    endpoint::{self, OtherHost},
-};
+use ipnet::Ipv4Net;
 
 /// The version of the control groups that containers get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,19 +37,13 @@ pub struct Info {
     pub pools: Vec<Pool>,
 }
 
-impl Engine {
-    /// Reads the engine's own description.
-    pub async fn info(&self) -> Result<Info, EngineError> {
-        let info =
-            self.docker.info().await.map_err(self.error("read the description of the Docker engine"))?;
-        Ok(info.into())
-    }
-
-    /// Returns the host that the engine reports, if it is not this machine although the engine's address is.
-    pub async fn other_host(&self) -> Result<Option<OtherHost>, EngineError> {
-        let Info { name, rootless, .. } = self.info().await?;
-        Ok(OtherHost::of(&self.endpoint, &name, rootless, &endpoint::own_name()))
-    }
+/// A range that the engine divides into address ranges of networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
+    /// The range.
+    pub base: Ipv4Net,
+    /// The prefix length of each network.
+    pub size: u8,
 }
 
 impl From<SystemInfo> for Info {

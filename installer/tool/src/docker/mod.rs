@@ -15,17 +15,18 @@ mod network;
 pub(crate) mod recorded;
 mod volume;
 
-use std::{ffi::OsString, fmt, path::Path, time::Duration};
+use std::{ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
 
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::OnceCell;
 
 pub use container::{Binding, Container, NewContainer, Restart};
 pub use endpoint::{Address, Endpoint, OtherHost};
 pub use error::{ContextError, EngineError};
 pub use exec::{Ran, Stdin};
 pub use image::{Image, PullStep};
-pub use info::{Cgroups, Info};
-pub use network::{Attached, Network, Pool};
+pub use info::{Cgroups, Info, Pool};
+pub use network::{Attached, Network};
 pub use volume::Volume;
 
 use crate::{Command, Surroundings, ports::Port};
@@ -45,11 +46,12 @@ const OF_THE_SHELL: [&str; 7] = [
     "DOCKER_TLS_VERIFY",
 ];
 
-/// A Docker engine that answered.
+/// A Docker engine that answered. Clones share its description, which is read once.
 #[derive(Clone)]
 pub struct Engine {
     endpoint: Endpoint,
     docker: Docker,
+    info: Arc<OnceCell<Info>>,
 }
 
 impl fmt::Debug for Engine {
@@ -83,7 +85,7 @@ impl Engine {
         let docker = docker.map_err(failed)?;
         let connecting = docker.clone().with_timeout(Duration::from_secs(CONNECT_SECONDS));
         connecting.ping().await.map_err(failed)?;
-        Ok(Self { endpoint, docker })
+        Ok(Self { endpoint, docker, info: Arc::default() })
     }
 
     /// Returns the engine's address in the format of `DOCKER_HOST`.
@@ -99,6 +101,21 @@ impl Engine {
     /// Returns whether the engine's ports and files are this machine's, by its address.
     pub fn is_local(&self) -> bool {
         self.endpoint.address.is_local()
+    }
+
+    /// Returns the engine's own description, which does not change while the engine is running.
+    pub async fn info(&self) -> Result<Info, EngineError> {
+        let read = async {
+            let info = self.docker.info().await;
+            info.map(Info::from).map_err(self.error("read the description of the Docker engine"))
+        };
+        self.info.get_or_try_init(|| read).await.cloned()
+    }
+
+    /// Returns the host that the engine reports, if it is not this machine although the engine's address is.
+    pub async fn other_host(&self) -> Result<Option<OtherHost>, EngineError> {
+        let Info { name, rootless, .. } = self.info().await?;
+        Ok(OtherHost::of(&self.endpoint, &name, rootless, &endpoint::own_name()))
     }
 
     /// Makes a command use this engine, regardless of the shell's variables and of Docker's current context.

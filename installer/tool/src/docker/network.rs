@@ -11,7 +11,7 @@ use bollard::{
 };
 use ipnet::Ipv4Net;
 
-use super::{Engine, EngineError, absent_is_done, absent_is_none};
+use super::{Engine, EngineError, absent_is_done, absent_is_none, info::Pool};
 
 /// A network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,15 +35,6 @@ pub struct Attached {
     pub name: String,
     /// Its ID.
     pub id: String,
-}
-
-/// A range that the engine divides into address ranges of networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool {
-    /// The range.
-    pub base: Ipv4Net,
-    /// The prefix length of each network.
-    pub size: u8,
 }
 
 impl Engine {

@@ -49,6 +49,26 @@ async fn engine_before_20_10_has_old_control_groups() {
     assert_eq!(info.pools, [Pool { base: "10.10.0.0/16".parse().unwrap(), size: 24 }]);
 }
 
+#[tokio::test]
+async fn description_of_an_engine_is_read_once() {
+    let recorded =
+        Recorded::new().answer("GET /info", 200, r#"{"ID":"A","DockerRootDir":"/"}"#).serve().await;
+    let (engine, clone) = (recorded.engine(), recorded.engine().clone());
+    let (one, other) = futures::join!(engine.info(), clone.info());
+    assert_eq!(one.unwrap(), other.unwrap());
+    engine.other_host().await.unwrap();
+    assert_eq!(recorded.requests(), ["GET /info"]);
+}
+
+#[tokio::test]
+async fn description_that_could_not_be_read_is_read_again() {
+    let recorded = Recorded::new().answer("GET /info", 500, r#"{"message":"starting"}"#).serve().await;
+    for _ in 0..2 {
+        assert!(recorded.engine().info().await.is_err());
+    }
+    assert_eq!(recorded.requests(), ["GET /info", "GET /info"]);
+}
+
 const NODE: &str = r#"{"Id":"c1","Name":"/team-a-control-plane","Image":"sha256:abc",
     "State":{"Running":true,"StartedAt":"2026-11-28T22:30:00.5Z","ExitCode":0},
     "Mounts":[{"Type":"bind","Source":"/dev/null","Destination":"/etc/devplat/owner/team-a"}],

@@ -3,8 +3,8 @@
 
 use crate::{
     docker::Container,
-    host::{Host, all_loopback},
     ports,
+    server_address::{ServerAddress, all_loopback},
 };
 
 /// The port of the API server in its node.
@@ -12,22 +12,22 @@ const PORT: u16 = 6443;
 
 /// Returns whether `server`, from a kubeconfig, is an address of this machine with a port that leads to one of `nodes`.
 pub async fn leads_to(server: &str, nodes: &[Container]) -> bool {
-    let Some(host) = host(server) else { return false };
+    let Some(address) = address(server) else { return false };
     let published =
-        nodes.iter().filter_map(|node| node.binding(PORT)).any(|bound| Some(bound.port) == host.port);
+        nodes.iter().filter_map(|node| node.binding(PORT)).any(|bound| Some(bound.port) == address.port);
     if !published {
         return false;
     }
-    let Ok(addresses) = host.addresses(PORT).await else { return false };
+    let Ok(addresses) = address.resolve(PORT).await else { return false };
     let own = ports::own_addresses();
     let here = |ip: std::net::IpAddr| ip.is_unspecified() || own.contains(&ip.to_canonical());
     all_loopback(&addresses) || (!addresses.is_empty() && addresses.iter().all(|address| here(address.ip())))
 }
 
-fn host(server: &str) -> Option<Host> {
+fn address(server: &str) -> Option<ServerAddress> {
     let rest = server.split_once("://").map_or(server, |(_, rest)| rest);
-    let host = Host::of(rest.split('/').next()?);
-    host.port.is_some().then_some(host)
+    let address = ServerAddress::of(rest.split('/').next()?);
+    address.port.is_some().then_some(address)
 }
 
 #[cfg(test)]

@@ -49,6 +49,15 @@ impl Maker {
         }
     }
 
+    /// Returns whether the creation of a cluster writes its kubeconfig to the file that devplat names. devplat's
+    /// configuration for k3d switches that off.
+    pub fn writes_kubeconfig(self) -> bool {
+        match self {
+            Self::Kind => true,
+            Self::K3d => false,
+        }
+    }
+
     /// Returns the address ranges of pods and of Services in its clusters, unless a configuration file names others.
     pub fn ranges(self) -> [&'static str; 2] {
         match self {

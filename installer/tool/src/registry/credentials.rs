@@ -7,7 +7,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
-use super::step::Step;
+use super::push_step::PushStep;
 use crate::{Command, Surroundings, limits, process};
 
 /// How long a helper may take; it may ask the user in a window.
@@ -145,7 +145,7 @@ struct Stored {
 pub async fn credentials(
     surroundings: &Surroundings,
     registry: &str,
-    tell: impl Fn(Step<'_>),
+    tell: impl Fn(PushStep<'_>),
 ) -> Result<Option<Login>, CredentialsError> {
     let Some(path) = surroundings.docker_folder().map(|folder| folder.join("config.json")) else {
         return Ok(None);
@@ -191,7 +191,7 @@ async fn ask(
     program: String,
     registry: &str,
     path: PathBuf,
-    tell: impl Fn(Step<'_>),
+    tell: impl Fn(PushStep<'_>),
 ) -> Result<Option<Login>, CredentialsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -204,7 +204,7 @@ async fn ask(
     let asked = tokio::select! {
         asked = &mut run => asked,
         () = tokio::time::sleep(QUIET) => {
-            tell(Step::AskingHelper { program: &program });
+            tell(PushStep::AskingHelper { program: &program });
             run.await
         }
     };
@@ -290,7 +290,7 @@ mod tests {
         std::fs::write(folder.join("config.json"), r#"{"credsStore":"kept"}"#).unwrap();
         let surroundings = fake.surroundings([("DOCKER_CONFIG", folder.to_str().unwrap())]);
         let (start, told) = (tokio::time::Instant::now(), std::sync::Mutex::new(Vec::new()));
-        let tell = |step: Step<'_>| {
+        let tell = |step: PushStep<'_>| {
             told.lock().unwrap().push((start.elapsed().as_secs(), format!("{step:?}")));
         };
         let slow = credentials(&surroundings, REGISTRY, tell).await.unwrap_err();

@@ -1,26 +1,26 @@
 //! A container registry: finds images and pushes them.
 
+mod client;
 mod credentials;
 mod error;
 mod place;
-mod session;
-mod step;
+mod push_step;
 
 use devplat_image::{Blob, Reference, Stored};
 use futures::TryStreamExt;
 use oci_client::{Client, RegistryOperation, errors::OciDistributionError, secrets::RegistryAuth};
 use tokio_util::io::ReaderStream;
 
+pub use client::{Manner, RegistryClients};
 pub use credentials::{CredentialsError, Login, credentials};
 pub use error::RegistryError;
 pub use place::answers_in_plain_http;
-pub use session::{Manner, Sessions};
-pub use step::{Part, Step};
+pub use push_step::{Part, PushStep};
 
 use crate::Surroundings;
+use client::RegistryClient;
 use error::Called;
 use place::Parts;
-use session::Session;
 
 /// An image's place in a registry.
 pub struct PushTarget {
@@ -33,18 +33,18 @@ pub struct PushTarget {
 }
 
 impl PushTarget {
-    /// Returns the target that `reference` names. The registry's session is opened or reused.
+    /// Returns the target that `reference` names. The registry's client is created or reused.
     pub async fn of(
         reference: &Reference,
         manner: Manner,
         surroundings: &Surroundings,
-        sessions: &Sessions,
-        tell: impl Fn(Step<'_>),
+        clients: &RegistryClients,
+        tell: impl Fn(PushStep<'_>),
     ) -> Result<Self, RegistryError> {
         let parts = Parts::of(reference)?;
         let connected_as = parts.connected_as();
-        let Session { client, auth, proxy } =
-            sessions.with(&parts.registry, manner, surroundings, tell).await?;
+        let RegistryClient { client, auth, proxy } =
+            clients.with(&parts.registry, manner, surroundings, tell).await?;
         let Parts { registry, repository, digest } = parts;
         let reference = oci_client::Reference::with_digest(connected_as, repository, digest);
         Ok(Self { registry, reference, client, auth, proxy })
@@ -74,7 +74,7 @@ impl PushTarget {
     }
 
     /// Pushes the image: its absent blobs, then its manifest. Reports each step.
-    pub async fn push(&self, image: &Stored, tell: impl Fn(Step<'_>)) -> Result<(), RegistryError> {
+    pub async fn push(&self, image: &Stored, tell: impl Fn(PushStep<'_>)) -> Result<(), RegistryError> {
         let signed_in = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
         signed_in.map_err(|error| self.explain(error))?;
         let of = image.layers.len();
@@ -82,7 +82,7 @@ impl PushTarget {
             self.push_blob(image, blob, Part::Layer { number: index + 1, of }, &tell).await?;
         }
         self.push_blob(image, &image.config, Part::Configuration, &tell).await?;
-        tell(Step::Manifest);
+        tell(PushStep::Manifest);
         let manifest = tokio::fs::read(image.path(&image.manifest)).await;
         let manifest = manifest.map_err(|source| Self::unreadable(image, source))?;
         let kind = http::HeaderValue::from_str(&image.manifest.media_type).map_err(|_| {
@@ -100,15 +100,15 @@ impl PushTarget {
         image: &Stored,
         blob: &Blob,
         part: Part,
-        tell: &impl Fn(Step<'_>),
+        tell: &impl Fn(PushStep<'_>),
     ) -> Result<(), RegistryError> {
         let digest = blob.digest.to_string();
         let there = self.client.blob_exists(&self.reference, &digest).await;
         if there.map_err(|error| self.explain(error))? {
-            tell(Step::Present(part));
+            tell(PushStep::Present(part));
             return Ok(());
         }
-        tell(Step::Pushing { part, bytes: blob.size });
+        tell(PushStep::Pushing { part, bytes: blob.size });
         let file = tokio::fs::File::open(image.path(blob)).await;
         let file = file.map_err(|source| Self::unreadable(image, source))?;
         let stream = ReaderStream::with_capacity(file, 1 << 20).map_err(OciDistributionError::from);

@@ -10,8 +10,8 @@ use tokio::{
 
 use super::RegistryError;
 use crate::{
-    host::{Host, all_loopback},
     ports,
+    server_address::{ServerAddress, all_loopback},
 };
 
 /// How long the first bytes of a registry on this machine may take.
@@ -59,8 +59,8 @@ impl Parts {
     /// Returns the name to connect to. Names below `localhost` are this machine (RFC 6761), but its resolver need not
     /// know them.
     pub(super) fn connected_as(&self) -> String {
-        let host = Host::of(&self.registry);
-        match (host.is_localhost(), host.port) {
+        let address = ServerAddress::of(&self.registry);
+        match (address.is_localhost(), address.port) {
             (false, _) => self.registry.clone(),
             (true, None) => "localhost".to_owned(),
             (true, Some(port)) => format!("localhost:{port}"),
@@ -71,7 +71,7 @@ impl Parts {
 /// Returns the addresses of a registry if all of them are loopback addresses or this machine's own.
 pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
     // A name that this machine cannot resolve may be reachable through a proxy.
-    let addresses = Host::of(registry).addresses(443).await.ok()?;
+    let addresses = ServerAddress::of(registry).resolve(443).await.ok()?;
     let own = ports::own_addresses();
     let local =
         !addresses.is_empty() && addresses.iter().all(|address| own.contains(&address.ip().to_canonical()));
@@ -80,7 +80,7 @@ pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
 
 /// Returns whether a registry answers plain HTTP. Fails if it does not answer. Sends no credentials.
 pub async fn answers_in_plain_http(registry: &str) -> io::Result<bool> {
-    first_answer(&Host::of(registry).addresses(443).await?).await
+    first_answer(&ServerAddress::of(registry).resolve(443).await?).await
 }
 
 /// Returns whether a server at one of these addresses answers plain HTTP.

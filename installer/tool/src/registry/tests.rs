@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    session::{named_proxies, proxied},
+    client::{named_proxies, proxied},
     *,
 };
 
@@ -88,7 +88,7 @@ impl Scene {
             [("HTTPS_PROXY", "http://127.0.0.1:9"), ("HTTP_PROXY", "http://127.0.0.1:9")],
             None,
         );
-        PushTarget::of(&reference, Manner::default(), &surroundings, &Sessions::default(), |_| {})
+        PushTarget::of(&reference, Manner::default(), &surroundings, &RegistryClients::default(), |_| {})
             .await
             .unwrap()
     }
@@ -96,7 +96,7 @@ impl Scene {
     async fn push(&self) -> Result<Vec<String>, RegistryError> {
         let told = Arc::new(Mutex::new(Vec::new()));
         let size = self.stored.layers[0].size;
-        let tell = |step: Step<'_>| {
+        let tell = |step: PushStep<'_>| {
             told.lock().unwrap().push(format!("{step:?}").replace(&size.to_string(), "SIZE"));
         };
         self.place("127.0.0.1").await.push(&self.stored, tell).await?;
@@ -269,9 +269,9 @@ async fn registry_accepts_an_account_before_its_repository_exists() {
         });
         let prefix = format!("{address}/team");
         let reference = Reference::in_registry(&prefix, ImageName::Agent, &devplat_image::Digest::of(b""));
-        let (surroundings, sessions) = (Surroundings::default(), Sessions::default());
+        let (surroundings, clients) = (Surroundings::default(), RegistryClients::default());
         let place =
-            PushTarget::of(&reference, Manner::default(), &surroundings, &sessions, |_| {}).await.unwrap();
+            PushTarget::of(&reference, Manner::default(), &surroundings, &clients, |_| {}).await.unwrap();
         let accepted = place.accepts().await;
         serving.abort();
         accepted

@@ -1,6 +1,6 @@
 //! The writes of an apply.
 
-use devplat_kubernetes::{Steady, release::State};
+use devplat_kubernetes::{Steady, release::ReleaseState};
 use kube::ResourceExt;
 use kube::api::Patch;
 use kube::api::PatchParams;
@@ -15,7 +15,7 @@ use super::{
 async fn applied_objects_have_label_and_inventory() {
     let (_turn, client) = start().await;
     let wanted = release("applied", [settings("applied-a", "1"), settings("applied-b", "1")]);
-    assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), State::Absent);
+    assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), ReleaseState::Absent);
     apply(&client, &wanted).await;
     assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), as_wanted());
     for name in ["applied-a", "applied-b", "devplat-release-applied"] {
@@ -59,7 +59,8 @@ async fn object_that_is_no_longer_wanted_is_pruned() {
     let (_turn, client) = start().await;
     apply(&client, &release("prune", [settings("prune-a", "1"), settings("prune-b", "1")])).await;
     let less = release("prune", [settings("prune-a", "1")]);
-    let State::Present { surplus, .. } = release::observe(&client, &less, &Steady).await.unwrap() else {
+    let ReleaseState::Present { surplus, .. } = release::observe(&client, &less, &Steady).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!(surplus, [map("prune-b")]);
@@ -80,7 +81,8 @@ async fn drift_is_found_by_field_and_repaired() {
         .patch("drift-a", &PatchParams::default(), &Patch::Merge(&other))
         .await
         .unwrap();
-    let State::Present { drifted, .. } = release::observe(&client, &wanted, &Steady).await.unwrap() else {
+    let ReleaseState::Present { drifted, .. } = release::observe(&client, &wanted, &Steady).await.unwrap()
+    else {
         panic!()
     };
     assert_eq!(drifted.len(), 1);
@@ -103,6 +105,6 @@ async fn object_is_applied_together_with_its_crd() {
         apply(&client, &wanted).await;
         assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), as_wanted());
         remove(&client, "kinds").await;
-        assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), State::Absent);
+        assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), ReleaseState::Absent);
     }
 }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use devplat_api::name;
 use devplat_kubernetes::{
     ObjectRef, Steady,
-    release::{Holder, OperatorState, ReleaseError, State},
+    release::{Holder, OperatorState, ReleaseError, ReleaseState},
 };
 use kube::api::{DynamicObject, Patch, PatchParams};
 use serde_json::json;
 
-use super::{api, apply, as_wanted, create, delete, ours, release, remove, start};
+use super::{
+    super::cluster::command_lines, api, apply, as_wanted, create, delete, ours, release, remove, start,
+};
 
 #[tokio::test]
 async fn apply_ends_early_if_only_an_absent_operator_releases_a_crd() {
@@ -33,7 +35,8 @@ async fn apply_ends_early_if_only_an_absent_operator_releases_a_crd() {
 
     let held = "being deleted: held by DevUser held (devserver.io/user); the operator, which releases it, does not \
                 exist";
-    let State::Present { leaving, missing, .. } = release::observe(&client, &crds, &Steady).await.unwrap()
+    let ReleaseState::Present { leaving, missing, .. } =
+        release::observe(&client, &crds, &Steady).await.unwrap()
     else {
         panic!()
     };
@@ -45,7 +48,8 @@ async fn apply_ends_early_if_only_an_absent_operator_releases_a_crd() {
     let error = release::apply(&client, &crds, &Steady).await.unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     assert!(error.to_string().ends_with(held), "{error}");
-    assert_eq!(error.hints().len(), 2, "{:?}", error.hints());
+    let hints = error.hints(&command_lines());
+    assert_eq!(hints.len(), 2, "{hints:?}");
     let ReleaseError::NotReady(not_ready) = error else { panic!("{error:?}") };
     let holder = Holder::Operator { object: ObjectRef::of(&user), state: OperatorState::Absent };
     assert_eq!(not_ready.holder.as_deref(), Some(&holder));

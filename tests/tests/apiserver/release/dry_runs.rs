@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use devplat_kubernetes::{
     Steady,
-    release::{Reason, State},
+    release::{Reason, ReleaseState},
 };
 use devplat_tests::waiting::until;
 use k8s_openapi::api::admissionregistration::v1::{
@@ -54,7 +54,7 @@ async fn object_whose_dry_run_is_refused_is_reported_and_applied() {
     // The API server applies a new policy only after a moment.
     let unknown = until("the policy to deny", Duration::from_secs(30), async || {
         match release::observe(&client, &changed, &Steady).await.unwrap() {
-            State::Present { missing, drifted, unknown, .. } if !unknown.is_empty() => {
+            ReleaseState::Present { missing, drifted, unknown, .. } if !unknown.is_empty() => {
                 assert!(missing.is_empty() && drifted.is_empty(), "{drifted:?}");
                 Ok(unknown)
             }

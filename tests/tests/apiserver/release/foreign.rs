@@ -2,7 +2,7 @@
 
 use devplat_kubernetes::{
     Steady,
-    release::{DataLoss, Release, ReleaseError, State},
+    release::{DataLoss, Release, ReleaseError, ReleaseState},
 };
 use kube::api::Patch;
 use kube::api::PatchParams;
@@ -19,7 +19,10 @@ async fn foreign_object_is_reported_before_any_write() {
     let before = get(&client, &map("foreign-b")).await.unwrap();
     let wanted = release("foreign", [settings("foreign-a", "1"), settings("foreign-b", "1")]);
     let expected = vec![map("foreign-b")];
-    assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), State::Foreign(expected.clone()));
+    assert_eq!(
+        release::observe(&client, &wanted, &Steady).await.unwrap(),
+        ReleaseState::Foreign(expected.clone())
+    );
     let error = release::apply(&client, &wanted, &Steady).await.unwrap_err();
     assert_eq!(error.to_string(), "objects of these names are not devplat's: ConfigMap default/foreign-b");
     assert!(matches!(error, ReleaseError::Foreign(foreign) if foreign == expected));

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use devplat_kubernetes::{Pace, Steady, Stopped, Waiting, release::State};
+use devplat_kubernetes::{Pace, Steady, Stopped, Waiting, release::ReleaseState};
 use futures::future::BoxFuture;
 use kube::ResourceExt;
 use kube::api::Patch;
@@ -20,7 +20,7 @@ async fn killed_apply_is_continued() {
     // The state after a kill between the first and the second object, during an apply from {a, old} to {a, b}.
     let wanted = release("killed", [settings("killed-a", "1"), settings("killed-b", "1")]);
     killed(&client, "killed", &["killed-a", "killed-b", "killed-old"], &["killed-a", "killed-old"]).await;
-    let State::Present { missing, surplus, recorded, .. } =
+    let ReleaseState::Present { missing, surplus, recorded, .. } =
         release::observe(&client, &wanted, &Steady).await.unwrap()
     else {
         panic!()
@@ -66,7 +66,8 @@ async fn damaged_inventory_is_written_again() {
         .patch(name, &PatchParams::default(), &Patch::Merge(&cut))
         .await
         .unwrap();
-    let State::Present { recorded, .. } = release::observe(&client, &wanted, &Steady).await.unwrap() else {
+    let ReleaseState::Present { recorded, .. } = release::observe(&client, &wanted, &Steady).await.unwrap()
+    else {
         panic!()
     };
     assert!(!recorded);
@@ -85,7 +86,7 @@ async fn object_being_deleted_is_awaited_and_created_again() {
     delete(&client, &map("leaving-a")).await;
     let old = get(&client, &map("leaving-a")).await.unwrap();
     let wanted = release("leaving", [settings("leaving-a", "1")]);
-    let State::Leaving(waiting) = release::observe(&client, &wanted, &Steady).await.unwrap() else {
+    let ReleaseState::Leaving(waiting) = release::observe(&client, &wanted, &Steady).await.unwrap() else {
         panic!()
     };
     assert_eq!(waiting.iter().map(|one| &one.object).collect::<Vec<_>>(), [&map("leaving-a")]);

@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, sync::LazyLock, time::Duration};
 
 use devplat_kubernetes::{
     ObjectRef, Steady,
-    release::{self, DataLoss, Release, State},
+    release::{self, DataLoss, Release, ReleaseState},
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -52,8 +52,8 @@ async fn turn() -> (tokio::sync::MutexGuard<'static, ()>, Client) {
     (TURN.lock().await, bare::client().await)
 }
 
-fn as_wanted() -> State {
-    State::Present {
+fn as_wanted() -> ReleaseState {
+    ReleaseState::Present {
         missing: Vec::new(),
         drifted: Vec::new(),
         unknown: Vec::new(),

@@ -1,6 +1,6 @@
 //! Mutating policies that change applied objects: annotations, images, variables and sidecars.
 
-use devplat_kubernetes::{ObjectRef, Steady, release::State};
+use devplat_kubernetes::{ObjectRef, Steady, release::ReleaseState};
 use kube::api::DynamicObject;
 use serde_json::json;
 
@@ -47,7 +47,7 @@ async fn mutations_by_policies_do_not_count_as_drift() {
     assert_eq!(containers[0]["env"].as_array().unwrap().len(), 2);
 
     let before = versions(&client, &wanted).await;
-    let State::Present { missing, drifted, unknown, surplus, recorded, .. } =
+    let ReleaseState::Present { missing, drifted, unknown, surplus, recorded, .. } =
         release::observe(&client, &wanted, &Steady).await.unwrap()
     else {
         panic!()

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        cluster::platform,
+        cluster::{command_lines, platform},
         namespace::{Namespace, flavor},
         releases,
     },
@@ -235,6 +235,7 @@ async fn wait_for_pods_rejected_by_pod_security_ends_within_seconds() {
     let error = release::wait_ready(&client, &wanted, Duration::from_mins(5), &Steady).await.unwrap_err();
     let ReleaseError::Refused { refusal: Some(refusal), .. } = &error else { panic!("{error:?}") };
     assert_eq!(refusal.kind, RefusalKind::PodSecurity);
-    assert!(error.hints()[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{:?}", error.hints());
+    let hints = error.hints(&command_lines());
+    assert!(hints[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{hints:?}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use devplat_kubernetes::{
     Class, Steady,
     admission::WebhookFault,
-    release::{DataLoss, Reason, ReleaseError, RemoveError, State},
+    release::{DataLoss, Reason, ReleaseError, ReleaseState, RemoveError},
 };
 use devplat_tests::waiting::until;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
@@ -15,7 +15,10 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{PATIENCE, PLATFORM, apply, as_wanted, map, release, remove, role, settings, start};
+use super::{
+    super::cluster::command_lines, PATIENCE, PLATFORM, apply, as_wanted, map, release, remove, role,
+    settings, start,
+};
 
 #[tokio::test]
 async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() {
@@ -42,7 +45,9 @@ async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() 
     let unknown = until("the webhook to fail", Duration::from_secs(30), async || {
         let start = Instant::now();
         match release::observe(&client, &changed, &Steady).await.unwrap() {
-            State::Present { missing, drifted, unknown, recorded: false, .. } if !unknown.is_empty() => {
+            ReleaseState::Present { missing, drifted, unknown, recorded: false, .. }
+                if !unknown.is_empty() =>
+            {
                 assert!((missing.is_empty(), drifted.is_empty()) == (true, true));
                 assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
                 Ok(unknown)
@@ -62,7 +67,8 @@ async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() 
          Service default/nowhere, which does not exist"
     );
 
-    let State::Present { unknown, .. } = release::observe(&client, &wanted, &Steady).await.unwrap() else {
+    let ReleaseState::Present { unknown, .. } = release::observe(&client, &wanted, &Steady).await.unwrap()
+    else {
         panic!("the release is present")
     };
     assert_eq!(unknown, [], "an unchanged object needs no dry run");
@@ -71,7 +77,8 @@ async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() 
     let error = release::apply(&client, &changed, &Steady).await.unwrap_err();
     let ReleaseError::Call(call) = &error else { panic!("{error:?}") };
     assert!(matches!(*call.class, Class::Admission(_)), "{call:?}");
-    assert!(error.hints()[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"));
+    let hints = error.hints(&command_lines());
+    assert!(hints[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"), "{hints:?}");
     let error = release::remove(&client, PLATFORM, "hooked", DataLoss::Refused, PATIENCE, &Steady).await;
     let Err(RemoveError::Call(call)) = error else { panic!("{error:?}") };
     assert!(matches!(*call.class, Class::Admission(_)), "{call:?}");
@@ -80,7 +87,7 @@ async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() 
     hooks.delete("policy-gone", &DeleteParams::default()).await.unwrap();
     until("the webhook to be gone", Duration::from_secs(30), async || {
         match release::observe(&client, &wanted, &Steady).await.unwrap() {
-            State::Present { unknown, .. } if unknown.is_empty() => Ok(()),
+            ReleaseState::Present { unknown, .. } if unknown.is_empty() => Ok(()),
             state => Err(format!("{state:?}")),
         }
     })
@@ -116,7 +123,7 @@ async fn webhook_by_url_without_a_server_is_named_within_seconds() {
     let unknown = until("the webhook to fail", Duration::from_secs(30), async || {
         let start = Instant::now();
         match release::observe(&client, &changed, &Steady).await.unwrap() {
-            State::Present { unknown, .. } if !unknown.is_empty() => {
+            ReleaseState::Present { unknown, .. } if !unknown.is_empty() => {
                 assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
                 Ok(unknown)
             }
@@ -133,16 +140,14 @@ async fn webhook_by_url_without_a_server_is_named_within_seconds() {
     let error = release::apply(&client, &changed, &Steady).await.unwrap_err();
     let ReleaseError::Call(call) = &error else { panic!("{error:?}") };
     assert!(matches!(*call.class, Class::Admission(_)), "{call:?}");
-    assert!(
-        error.hints()[0].starts_with("check that https://127.0.0.1:9/check answers the API server"),
-        "{:?}",
-        error.hints()
-    );
+    let hints = error.hints(&command_lines());
+    let check = "check that https://127.0.0.1:9/check answers the API server";
+    assert!(hints[0].starts_with(check), "{hints:?}");
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     hooks.delete("policy-dead", &DeleteParams::default()).await.unwrap();
     until("the webhook to be gone", Duration::from_secs(30), async || {
         match release::observe(&client, &changed, &Steady).await.unwrap() {
-            State::Present { unknown, .. } if unknown.is_empty() => Ok(()),
+            ReleaseState::Present { unknown, .. } if unknown.is_empty() => Ok(()),
             state => Err(format!("{state:?}")),
         }
     })

@@ -6,7 +6,7 @@ use devplat_api::DevUser;
 use devplat_kubernetes::{
     Class, ObjectRef, Steady,
     call::call_error,
-    release::{DataLoss, Release, RemoveError, State},
+    release::{DataLoss, Release, ReleaseState, RemoveError},
 };
 use kube::{Api, api::ListParams};
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn data_of_users_is_deleted_only_if_allowed() {
     assert!(get(&client, &ObjectRef::of(&server)).await.is_none());
     assert_eq!(release::data(&client, PLATFORM, &Steady).await.unwrap(), release::Data::default());
     release::remove(&client, PLATFORM, "crds", DataLoss::Refused, PATIENCE, &Steady).await.unwrap();
-    assert_eq!(release::observe(&client, &crds, &Steady).await.unwrap(), State::Absent);
+    assert_eq!(release::observe(&client, &crds, &Steady).await.unwrap(), ReleaseState::Absent);
 }
 
 #[tokio::test]

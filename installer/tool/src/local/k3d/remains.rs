@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use futures::try_join;
+
 use crate::docker::{Container, Engine, EngineError, Network, Volume};
 
 /// The Docker objects of a k3d cluster.
@@ -20,15 +22,19 @@ pub struct Remains {
 impl Remains {
     /// Finds the objects of cluster `name` by label and by exact name.
     pub async fn of(engine: &Engine, name: &str) -> Result<Self, EngineError> {
-        let mut containers = engine.containers(&format!("k3d.cluster={name}")).await?;
-        // k3d creates it before the first node, and it is the only container that may lack the label.
-        let tools = format!("k3d-{name}-tools");
-        if !containers.iter().any(|container| container.name == tools) {
-            containers.extend(engine.container(&tools).await?.filter(is_k3ds_container));
-        }
-        let volume = engine.volume(&format!("k3d-{name}-images")).await?;
+        let (label, tools) = (format!("k3d.cluster={name}"), format!("k3d-{name}-tools"));
+        let (volume, network) = (format!("k3d-{name}-images"), format!("k3d-{name}"));
+        let (mut containers, tools, volume, network) = try_join!(
+            Box::pin(engine.containers(&label)),
+            // k3d creates it before the first node, and it is the only container that may lack the label.
+            Box::pin(engine.container(&tools)),
+            Box::pin(engine.volume(&volume)),
+            Box::pin(engine.network(&network)),
+        )?;
+        let listed = |tools: &Container| containers.iter().any(|container| container.name == tools.name);
+        let tools = tools.filter(|tools| is_k3ds(&tools.labels) && !listed(tools));
+        containers.extend(tools);
         let volumes = volume.into_iter().filter(|volume| is_k3ds(&volume.labels)).collect();
-        let network = engine.network(&format!("k3d-{name}")).await?;
         let networks = network.into_iter().filter(|network| is_k3ds(&network.labels)).collect();
         Ok(Self { containers, volumes, networks })
     }
@@ -89,10 +95,6 @@ impl fmt::Display for Remain<'_> {
             Self::Network(network) => write!(f, "Docker network {}", network.name),
         }
     }
-}
-
-fn is_k3ds_container(container: &Container) -> bool {
-    is_k3ds(&container.labels)
 }
 
 fn is_k3ds(labels: &std::collections::BTreeMap<String, String>) -> bool {

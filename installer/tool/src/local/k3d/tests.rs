@@ -164,6 +164,20 @@ async fn remains_of_an_interrupted_create_are_found_and_deleted() {
 }
 
 #[tokio::test]
+async fn tools_container_with_the_label_of_the_cluster_is_found_once() {
+    let tools =
+        r#"{"Id":"t1","Name":"/k3d-team-a-tools","Config":{"Labels":{"app":"k3d","k3d.cluster":"team-a"}}}"#;
+    let recorded = Recorded::new()
+        .answer("GET /containers/json", 200, r#"[{"Id":"t1"}]"#)
+        .answer("GET /containers/t1/json", 200, tools)
+        .answer("GET /containers/k3d-team-a-tools/json", 200, tools)
+        .serve()
+        .await;
+    let remains = Remains::of(recorded.engine(), "team-a").await.unwrap();
+    assert_eq!(remains.in_order().iter().map(Remain::id).collect::<Vec<_>>(), ["t1"]);
+}
+
+#[tokio::test]
 async fn foreign_network_and_volume_with_k3ds_names_are_not_remains() {
     let recorded = Recorded::new()
         .answer("GET /containers/json", 200, "[]")

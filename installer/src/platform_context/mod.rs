@@ -20,7 +20,7 @@ use std::{
 };
 
 use devplat_kubernetes::{
-    Clock, Pace, Stopped, Waiting,
+    Clock, CommandLines, Pace, Stopped, Waiting,
     capabilities::{self, Capabilities},
     connect,
     proof::Enforcement,
@@ -28,12 +28,12 @@ use devplat_kubernetes::{
 };
 use devplat_plan::KindName;
 use devplat_profile::PlatformName;
-use devplat_tool::{Surroundings, docker::Engine, local::Account, registry::Sessions};
+use devplat_tool::{Surroundings, docker::Engine, local::Account, registry::RegistryClients};
 use futures::future::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::{
-    command_line::CommandLine,
+    command_line::{CommandLine, quoted},
     failure::{Exit, Failure},
     state::StateFolder,
 };
@@ -57,6 +57,10 @@ pub struct PlatformContext {
     pub taken_over: TakenOver,
     /// The arguments that the user gave, for the command lines in messages.
     pub command_line: CommandLine,
+    /// A folder for files that programs such as k3d always write.
+    pub scratch_folder: PathBuf,
+    /// The kubeconfig for kind and k3d, in place of the user's.
+    pub scratch_kubeconfig: PathBuf,
     /// The state folder of the platform.
     pub state: StateFolder,
     /// The outputs of resources, for the resources that need them.
@@ -73,84 +77,21 @@ pub struct PlatformContext {
     pub named: Option<NamedCluster>,
     /// Runs the credential plugins of kubeconfigs.
     pub plugins: Arc<dyn connect::Plugins>,
-    /// A folder for files that programs such as k3d always write.
-    pub scratch_folder: PathBuf,
-    /// The kubeconfig for kind and k3d, in place of the user's.
-    pub scratch_kubeconfig: PathBuf,
-    /// The sessions with registries.
-    pub registries: Sessions,
+    /// The clients of registries.
+    pub registries: RegistryClients,
+    /// The cluster's answers.
+    pub cache: ClusterCache,
+}
+
+/// The results of calls to the cluster that a run makes once. Clones share them.
+#[derive(Clone, Default)]
+pub struct ClusterCache {
     client: Arc<Mutex<Option<(ClusterAccess, kube::Client)>>>,
     capabilities: Arc<OnceCell<Capabilities>>,
     enforcement: Arc<SyncMutex<Option<Enforcement>>>,
 }
 
-/// The parts of a context.
-pub struct Parts {
-    /// The platform.
-    pub platform: PlatformName,
-    /// The account of this machine that devplat runs as.
-    pub account: Account,
-    /// Whether the user agreed to continue with a platform of another account.
-    pub take_over: bool,
-    /// The arguments that the user gave, for the command lines in messages.
-    pub command_line: CommandLine,
-    /// The state folder of the platform.
-    pub state: StateFolder,
-    /// The user's requests to stop.
-    pub stop: Stop,
-    /// The time, for the journal and for the validity of credentials.
-    pub now: Now,
-    /// The variables and the home folder that devplat was started with.
-    pub surroundings: Surroundings,
-    /// The Docker engine, if the platform uses one.
-    pub engine: Option<Engine>,
-    /// The cluster that the user named, if the platform is in one.
-    pub named: Option<NamedCluster>,
-    /// Runs the credential plugins of kubeconfigs.
-    pub plugins: Arc<dyn connect::Plugins>,
-}
-
 impl PlatformContext {
-    /// Returns a context without outputs.
-    pub fn new(parts: Parts) -> Self {
-        let Parts {
-            platform,
-            account,
-            take_over,
-            command_line,
-            state,
-            stop,
-            now,
-            surroundings,
-            engine,
-            named,
-            plugins,
-        } = parts;
-        let scratch_folder = state.scratch();
-        let scratch_kubeconfig = scratch_folder.join("kubeconfig");
-        Self {
-            scratch_folder,
-            scratch_kubeconfig,
-            platform,
-            account,
-            take_over,
-            taken_over: TakenOver::default(),
-            command_line,
-            state,
-            outputs: Arc::default(),
-            stop,
-            now,
-            surroundings,
-            engine,
-            named,
-            plugins,
-            registries: Sessions::default(),
-            client: Arc::default(),
-            capabilities: Arc::default(),
-            enforcement: Arc::default(),
-        }
-    }
-
     /// Returns the same context for work that a request to stop does not interrupt.
     #[must_use]
     pub fn unstoppable(&self) -> Self {
@@ -208,7 +149,7 @@ impl PlatformContext {
 
     /// Returns a client of the cluster of `access`. The last client is kept, because its login may have run a plugin.
     pub async fn client_of(&self, access: &ClusterAccess) -> Result<kube::Client, Failure> {
-        let mut kept = self.client.lock().await;
+        let mut kept = self.cache.client.lock().await;
         if let Some((of, client)) = &*kept
             && of == access
         {
@@ -217,6 +158,14 @@ impl PlatformContext {
         let client = access.connect(&self.surroundings, &self.plugins, self.clock()).await?;
         *kept = Some((access.clone(), client.clone()));
         Ok(client)
+    }
+
+    /// Drops the kept client if it is of the cluster of `access`, so that the next one logs in and connects again.
+    pub async fn forget_client(&self, access: &ClusterAccess) {
+        let mut kept = self.cache.client.lock().await;
+        if kept.as_ref().is_some_and(|(of, _)| of == access) {
+            *kept = None;
+        }
     }
 
     /// Returns the clock for certificates and tokens.
@@ -229,31 +178,31 @@ impl PlatformContext {
     pub async fn capabilities(&self, named: &NamedCluster) -> Result<&Capabilities, Failure> {
         let client = self.client_of(&ClusterAccess::named(named)).await?;
         let ask = async { capabilities::ask(&client, &named.context).await };
-        Ok(self.capabilities.get_or_try_init(|| ask).await?)
+        Ok(self.cache.capabilities.get_or_try_init(|| ask).await?)
     }
 
     /// Returns the capabilities of the cluster, if they were read.
     pub fn known_capabilities(&self) -> Option<&Capabilities> {
-        self.capabilities.get()
+        self.cache.capabilities.get()
     }
 
     /// Keeps the result of the last proof's trial of `NetworkPolicies`.
     pub fn keep_enforcement(&self, tried: Option<Enforcement>) {
-        *self.enforcement.lock().unwrap_or_else(PoisonError::into_inner) = tried;
+        *self.cache.enforcement.lock().unwrap_or_else(PoisonError::into_inner) = tried;
     }
 
     /// Returns whether the cluster enforces `NetworkPolicies`; `None` if no proof has tried it.
     pub fn known_enforcement(&self) -> Option<Enforcement> {
-        *self.enforcement.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.cache.enforcement.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what the cluster is that the user named, such as `kind cluster a`: recognised by its capabilities if they
     /// were read, else guessed from the name of its context.
     pub fn title_of(&self, named: &NamedCluster) -> String {
-        let provider = &named.context.provider;
+        let guess = &named.context.guess;
         match self.known_capabilities().map(|capabilities| &capabilities.recognition.distribution) {
             // The context has the cluster's name as well.
-            Some(Distribution::Eks) | None => provider.to_string(),
+            Some(Distribution::Eks) | None => guess.to_string(),
             Some(distribution) => distribution.to_string(),
         }
     }
@@ -278,6 +227,24 @@ impl PlatformContext {
     pub fn command(&self, verb: &str) -> String {
         self.command_line.of(verb)
     }
+
+    /// Returns the beginning of a kubectl command line for the platform's cluster.
+    pub fn kubectl(&self) -> String {
+        let Some(ClusterAccess { context, kubeconfig: _, kept, started: _ }) = self.cluster() else {
+            return "kubectl".to_owned();
+        };
+        match kept {
+            Some(_) => {
+                format!("kubectl --kubeconfig {}", quoted(&self.state.kubeconfig().display().to_string()))
+            }
+            None => format!("kubectl --context {}", quoted(&context)),
+        }
+    }
+
+    /// Returns the command lines for the remedies of a failed call to the cluster.
+    pub fn command_lines(&self) -> CommandLines {
+        CommandLines { up: self.command("up"), kubectl: self.kubectl() }
+    }
 }
 
 /// Finders wait through the context, because their waits are not progress of a step.
@@ -286,5 +253,81 @@ impl Pace for PlatformContext {
 
     fn pause(&self, period: Duration) -> BoxFuture<'_, Result<(), Stopped>> {
         PlatformContext::pause(self, period)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        path::Path,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use devplat_kubernetes::connect::{PluginCall, PluginError, Plugins};
+    use kube::config::Kubeconfig;
+
+    use super::*;
+    use crate::command_line::Argument;
+
+    /// A credential plugin that counts its logins.
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Plugins for Counted {
+        fn terminal(&self) -> bool {
+            false
+        }
+
+        fn run<'a>(&'a self, _: &'a PluginCall) -> BoxFuture<'a, Result<String, PluginError>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let version = "client.authentication.k8s.io/v1";
+            let credential =
+                format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","status":{{"token":"t"}}}}"#);
+            Box::pin(async move { Ok(credential) })
+        }
+    }
+
+    #[tokio::test]
+    async fn client_is_kept_until_it_is_forgotten() {
+        let access = |port: u16| {
+            let text = format!(
+                "current-context: a\nclusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n\
+                 contexts: [{{name: a, context: {{cluster: a, user: a}}}}]\nusers: [{{name: a, user: {{exec: \
+                 {{apiVersion: client.authentication.k8s.io/v1, command: plug, interactiveMode: Never}}}}}}]\n"
+            );
+            ClusterAccess::kept(&text).unwrap()
+        };
+        let (plugins, mut context) = (Arc::new(Counted::default()), testing::context(Path::new("/state")));
+        context.plugins = Arc::<Counted>::clone(&plugins);
+        let logins = async || {
+            context.client_of(&access(1)).await.unwrap();
+            plugins.0.load(Ordering::Relaxed)
+        };
+        assert_eq!(logins().await, 1);
+        assert_eq!(logins().await, 1);
+        context.forget_client(&access(2)).await;
+        assert_eq!(logins().await, 1, "it is of another cluster");
+        context.forget_client(&access(1)).await;
+        assert_eq!(logins().await, 2);
+    }
+
+    #[test]
+    fn command_lines_lead_to_the_platform_and_its_cluster() {
+        let mut context = testing::context(Path::new("/state"));
+        context.command_line = CommandLine::new(vec![Argument::Name("team-a".parse().unwrap())]);
+        let access = |kept: Option<&str>| ClusterAccess {
+            context: "the cluster".to_owned(),
+            kubeconfig: Arc::new(Kubeconfig::default()),
+            kept: kept.map(Arc::from),
+            started: None,
+        };
+        let of = |access: ClusterAccess| {
+            context.outputs.put(CLUSTER.single(), access);
+            context.command_lines()
+        };
+        let CommandLines { up, kubectl } = of(access(None));
+        assert_eq!((&*up, &*kubectl), ("devplat up --name team-a", "kubectl --context 'the cluster'"));
+        let CommandLines { up: _, kubectl } = of(access(Some("a kubeconfig")));
+        assert_eq!(kubectl, "kubectl --kubeconfig /state/devplat/kubeconfig");
     }
 }

@@ -65,7 +65,7 @@ impl ClusterAccess {
     }
 
     /// Creates a client, and logs in if the user has a credential plugin. `clock` decides whether credentials have expired.
-    pub async fn connect(
+    pub(super) async fn connect(
         &self,
         surroundings: &Surroundings,
         plugins: &Arc<dyn Plugins>,

@@ -1,17 +1,17 @@
-//! Host names, and whether they name this machine.
+//! Addresses of servers, and whether they name this machine.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// A host and a port, as in `localhost:5001` or `[::1]:5001`.
+/// The host of a server and its port, as in `localhost:5001` or `[::1]:5001`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Host {
+pub(crate) struct ServerAddress {
     /// The name or address, without brackets.
     pub(crate) name: String,
     /// The port, if given.
     pub(crate) port: Option<u16>,
 }
 
-impl Host {
+impl ServerAddress {
     pub(crate) fn of(authority: &str) -> Self {
         if let Some((address, rest)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             let port = rest.strip_prefix(':').and_then(|port| port.parse().ok());
@@ -38,9 +38,9 @@ impl Host {
         name == "localhost" || name.ends_with(".localhost")
     }
 
-    /// Returns the addresses of the host; for names below `localhost` the loopback addresses, without asking the
+    /// Returns the IP addresses of the host; for names below `localhost` the loopback addresses, without asking the
     /// resolver.
-    pub(crate) async fn addresses(&self, usual_port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    pub(crate) async fn resolve(&self, usual_port: u16) -> std::io::Result<Vec<SocketAddr>> {
         let port = self.port.unwrap_or(usual_port);
         let name = if self.is_localhost() { "localhost" } else { &self.name };
         Ok(tokio::net::lookup_host((name, port)).await?.collect())
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn host_is_split_from_its_port() {
         let of = |authority| {
-            let Host { name, port } = Host::of(authority);
+            let ServerAddress { name, port } = ServerAddress::of(authority);
             (name, port)
         };
         assert_eq!(of("localhost:5001"), ("localhost".to_owned(), Some(5001)));
@@ -73,12 +73,12 @@ mod tests {
     async fn name_that_resolves_to_loopback_is_loopback() {
         for name in ["localhost", "LOCALHOST:5001", "registry.localhost:5001", "127.0.0.2:5001", "[::1]:5001"]
         {
-            let host = Host::of(name);
-            assert!(host.is_loopback_by_name(), "{name}");
-            assert!(all_loopback(&host.addresses(443).await.unwrap()), "{name}");
+            let server = ServerAddress::of(name);
+            assert!(server.is_loopback_by_name(), "{name}");
+            assert!(all_loopback(&server.resolve(443).await.unwrap()), "{name}");
         }
-        assert!(!Host::of("notlocalhost").is_loopback_by_name());
-        assert!(!Host::of("192.0.2.7:5001").is_loopback_by_name());
+        assert!(!ServerAddress::of("notlocalhost").is_loopback_by_name());
+        assert!(!ServerAddress::of("192.0.2.7:5001").is_loopback_by_name());
         assert!(!all_loopback(&[]));
         assert!(all_loopback(&["[::ffff:127.0.0.1]:1".parse().unwrap()]));
     }

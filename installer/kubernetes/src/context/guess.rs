@@ -1,10 +1,10 @@
-//! The provider of a cluster, guessed from names. The module `recognition` asks the cluster itself.
+//! The distribution of a cluster, guessed from names. The module `recognition` asks the cluster itself.
 
 use std::fmt;
 
-/// The provider of a cluster.
+/// The probable distribution of a cluster, with the cluster's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Provider {
+pub enum DistributionGuess {
     /// kind, on a machine.
     Kind(String),
     /// k3d, on a machine.
@@ -22,8 +22,8 @@ pub enum Provider {
     Other,
 }
 
-impl Provider {
-    /// Recognises the provider by the names of context and cluster and by the server's address.
+impl DistributionGuess {
+    /// Guesses the distribution from the names of context and cluster and from the server's address.
     pub(super) fn of(context: &str, cluster: &str, server: &str) -> Self {
         if let Some(name) = cluster.strip_prefix("kind-") {
             return Self::Kind(name.to_owned());
@@ -51,7 +51,7 @@ impl Provider {
         Self::Other
     }
 
-    /// Returns the provider's name for the cluster.
+    /// Returns the name of the cluster without the prefix of its distribution; `None` if that is unknown.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Kind(name) | Self::K3d(name) | Self::Minikube(name) | Self::Eks { name, region: _ } => {
@@ -62,7 +62,7 @@ impl Provider {
     }
 }
 
-impl fmt::Display for Provider {
+impl fmt::Display for DistributionGuess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kind(name) => write!(f, "kind cluster {name}"),
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn providers_are_recognised_by_the_names_they_give() {
+    fn distributions_are_guessed_from_names() {
         for (context, cluster, server, shown, name) in [
             ("kind-a", "kind-a", "https://127.0.0.1:34567", "kind cluster a", Some("a")),
             ("k3d-b", "k3d-b", "https://0.0.0.0:6550", "k3d cluster b", Some("b")),
@@ -106,9 +106,9 @@ mod tests {
             ),
             ("lab", "lab", "https://10.0.0.1:6443", "cluster", None),
         ] {
-            let provider = Provider::of(context, cluster, server);
-            assert_eq!(provider.to_string(), shown, "{context}");
-            assert_eq!(provider.name(), name, "{context}");
+            let guess = DistributionGuess::of(context, cluster, server);
+            assert_eq!(guess.to_string(), shown, "{context}");
+            assert_eq!(guess.name(), name, "{context}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The sessions with registries in one run. All images of a registry share one, because a client reads every root
-//! certificate of this machine, and a credential helper may ask the user.
+//! The clients of registries in one run. All images of a registry share one, because a new client reads every root
+//! certificate of this machine, and its credential helper may ask the user.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
     credentials::{Login, credentials},
     error::RegistryError,
     place,
-    step::Step,
+    push_step::PushStep,
 };
 use crate::Surroundings;
 
@@ -34,45 +34,45 @@ pub struct Manner {
 
 /// A client of one registry, with credentials.
 #[derive(Clone)]
-pub(super) struct Session {
+pub(super) struct RegistryClient {
     pub(super) client: Client,
     pub(super) auth: RegistryAuth,
     /// The proxies that it may use, for messages.
     pub(super) proxy: Option<String>,
 }
 
-/// The sessions of one run, by the name of the registry and the manner of its requests.
+/// The clients of one run, by the name of the registry and the manner of its requests.
 #[derive(Clone, Default)]
-pub struct Sessions(Arc<Mutex<HashMap<(String, Manner), Session>>>);
+pub struct RegistryClients(Arc<Mutex<HashMap<(String, Manner), RegistryClient>>>);
 
-impl Sessions {
-    /// Returns the session with `registry`; the first call opens it, with the credentials that `docker login` stored.
+impl RegistryClients {
+    /// Returns the client of `registry`; the first call creates it, with the credentials that `docker login` stored.
     pub(super) async fn with(
         &self,
         registry: &str,
         manner: Manner,
         surroundings: &Surroundings,
-        tell: impl Fn(Step<'_>),
-    ) -> Result<Session, RegistryError> {
-        // Locked until it is open, so that concurrent images ask for credentials once. Other registries wait meanwhile, and
+        tell: impl Fn(PushStep<'_>),
+    ) -> Result<RegistryClient, RegistryError> {
+        // Locked until it is created, so that concurrent images ask for credentials once. Other registries wait meanwhile, and
         // a failure is not kept.
-        let mut open = self.0.lock().await;
+        let mut created = self.0.lock().await;
         let key = (registry.to_owned(), manner);
-        if let Some(session) = open.get(&key) {
-            return Ok(session.clone());
+        if let Some(client) = created.get(&key) {
+            return Ok(client.clone());
         }
-        let session = Session::open(registry, manner, surroundings, tell).await?;
-        open.insert(key, session.clone());
-        Ok(session)
+        let client = RegistryClient::create(registry, manner, surroundings, tell).await?;
+        created.insert(key, client.clone());
+        Ok(client)
     }
 }
 
-impl Session {
-    async fn open(
+impl RegistryClient {
+    async fn create(
         registry: &str,
         manner: Manner,
         surroundings: &Surroundings,
-        tell: impl Fn(Step<'_>),
+        tell: impl Fn(PushStep<'_>),
     ) -> Result<Self, RegistryError> {
         let here = place::on_this_machine(registry).await;
         let plain = match &here {

@@ -2,7 +2,7 @@
 
 /// A step of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step<'a> {
+pub enum PushStep<'a> {
     /// A credential helper has not answered for a while.
     AskingHelper {
         /// The helper.

@@ -41,30 +41,30 @@ pub struct Input<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Context<'a> {
+pub(crate) struct TemplateData<'a> {
     platform: &'a str,
     images: &'a Images,
     operator: &'a OperatorSize,
     bastion: Value,
     dev_servers: Value,
     users: BTreeMap<&'a str, Value>,
-    flavors: BTreeMap<&'a str, FlavorContext<'a>>,
+    flavors: BTreeMap<&'a str, FlavorData<'a>>,
 }
 
 #[derive(Serialize)]
-struct FlavorContext<'a> {
+struct FlavorData<'a> {
     default: bool,
     spec: &'a Flavor,
 }
 
-impl<'a> Context<'a> {
+impl<'a> TemplateData<'a> {
     pub(crate) fn new(input: Input<'a>) -> Self {
         let Input { platform, profile, images, made_keys } = input;
         let Profile { cluster, operator, bastion, dev_servers, users, flavors } = profile;
         let DevServers { image: _, default_flavor, home_size, storage_class, pod_security } = dev_servers;
         let flavors = flavors
             .iter()
-            .map(|(name, spec)| (name.as_str(), FlavorContext { default: name == default_flavor, spec }))
+            .map(|(name, spec)| (name.as_str(), FlavorData { default: name == default_flavor, spec }))
             .collect();
         Self {
             platform: platform.as_str(),

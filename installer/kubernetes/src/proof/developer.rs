@@ -1,6 +1,6 @@
 //! The part of the proof that a developer would do: sign in, run `devctl`, and run a command in the dev server.
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use devplat_api::name;
 use devplat_keys::{PublicKey, UserKey};
@@ -20,8 +20,8 @@ const SCRIPT: &str =
     "set -e; cd \"$HOME\"; echo devplat > .devplat-proof; cat .devplat-proof; rm .devplat-proof; uname -s";
 const EXPECTED: &str = "devplat\nLinux\n";
 
-/// How long the replicas of the bastion may take to see a new user and a new dev server, and kube-proxy to route a new
-/// port to them.
+/// How long the replicas of the bastion may take to see a new user and a dev server that is ready, and kube-proxy to route
+/// a new port to them.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The bastion's address as this machine reaches it.
@@ -35,21 +35,23 @@ pub struct BastionAddress<'a> {
     pub clock: &'a Clock,
 }
 
-/// Signs in as the user, lists the dev server with `devctl`, then runs the script in it.
+/// Signs in as the user, lists the dev server with `devctl`, then runs the script in it. The dev server may still be
+/// starting: the bastion connects to it as soon as SSH answers there. The caller sets `ready_at` when it is ready.
 pub(super) async fn prove(
     client: &Client,
     bastion: BastionAddress<'_>,
     key: &UserKey,
+    ready_at: &OnceLock<Instant>,
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
     let authority = bastion::host_authority(client, pace).await?.ok_or(ProofError::NoAuthority)?;
-    let session = Session { client, bastion, key, authority: &authority, pace };
-    let listed = session.run(NAME, "devctl list -o name").await?;
+    let developer = Developer { client, bastion, key, authority: &authority, ready_at, pace };
+    let listed = developer.run(NAME, "devctl list -o name").await?;
     if !listed.lines().any(|line| line.ends_with(NAME)) {
         return Err(wrong(NAME, "devctl list -o name", format!("its output is {listed:?}")));
     }
     let user = format!("{NAME}+{NAME}");
-    let said = session.run(&user, SCRIPT).await?;
+    let said = developer.run(&user, SCRIPT).await?;
     if said == EXPECTED {
         Ok(())
     } else {
@@ -57,16 +59,19 @@ pub(super) async fn prove(
     }
 }
 
-struct Session<'a> {
+struct Developer<'a> {
     client: &'a Client,
     bastion: BastionAddress<'a>,
     key: &'a UserKey,
     authority: &'a PublicKey,
+    /// The time at which the dev server was ready; empty while it is starting.
+    ready_at: &'a OnceLock<Instant>,
     pace: &'a dyn Pace,
 }
 
-impl Session<'_> {
-    /// Runs `command` and returns its output. Retries failures that may pass once the bastion has seen the user.
+impl Developer<'_> {
+    /// Runs `command` and returns its output. Retries failures that may pass once the bastion has seen the user and the
+    /// dev server is ready.
     async fn run(&self, user: &str, command: &str) -> Result<String, ProofError> {
         let start = Instant::now();
         let mut reporter = Reporter::new(self.pace);
@@ -80,14 +85,18 @@ impl Session<'_> {
                 }
                 Err(source) => ProofError::Ssh { user: user.to_owned(), source },
             };
-            if start.elapsed() > PATIENCE {
+            let ready_for = self.ready_at.get().map(Instant::elapsed);
+            if is_final(start.elapsed(), ready_for) {
                 return Err(why);
             }
-            reporter.report(Waiting {
-                object: ObjectRef::new("v1", "Service", Some(name::BASTION_NAMESPACE), name::BASTION),
-                progress: format!("signing in as {user}"),
-                reason: Some(chain(&why)),
-            });
+            // While the dev server is starting, the proof reports the wait for it.
+            if ready_for.is_some() {
+                reporter.report(Waiting {
+                    object: ObjectRef::new("v1", "Service", Some(name::BASTION_NAMESPACE), name::BASTION),
+                    progress: format!("signing in as {user}"),
+                    reason: Some(chain(&why)),
+                });
+            }
             self.pace.pause(Duration::from_millis(500)).await?;
         }
     }
@@ -100,6 +109,26 @@ impl Session<'_> {
     }
 }
 
+/// Returns whether the failure of a command is final that was retried for `retried_for`. While the dev server is starting,
+/// it is not, because the reason why the dev server does not become ready also explains the command's failure.
+fn is_final(retried_for: Duration, ready_for: Option<Duration>) -> bool {
+    ready_for.is_some_and(|ready_for| retried_for.min(ready_for) > PATIENCE)
+}
+
 fn wrong(user: &str, command: &str, why: String) -> ProofError {
     ProofError::Command { command: command.to_owned(), user: user.to_owned(), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_command_is_retried_until_the_dev_server_has_been_ready_for_a_while() {
+        let (short, long) = (PATIENCE / 2, PATIENCE * 2);
+        assert!(!is_final(long, None), "the dev server is starting");
+        assert!(!is_final(long, Some(short)), "the dev server has just become ready");
+        assert!(!is_final(short, Some(long)), "the command is new");
+        assert!(is_final(long, Some(long)));
+    }
 }

@@ -1,0 +1,18 @@
+//! The command lines that remedies name. The caller brings them, because it knows the user's arguments.
+
+/// The command lines that remedies name, for one platform and its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLines {
+    /// The `devplat up` of the platform, with the arguments that the user gave.
+    pub up: String,
+    /// The beginning of each `kubectl` command line, with the options that lead to the cluster.
+    pub kubectl: String,
+}
+
+#[cfg(test)]
+impl CommandLines {
+    /// Returns those of platform team-a in the cluster of context prod.
+    pub(crate) fn example() -> Self {
+        Self { up: "devplat up --name team-a".to_owned(), kubectl: "kubectl --context prod".to_owned() }
+    }
+}
