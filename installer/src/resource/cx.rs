@@ -190,7 +190,7 @@ impl Cx {
 }
 
 /// Returns whether the intents of an action's calls are on disk before the calls. Those of a deletion need not be:
-/// after a power cut, the remaining resources are found by their marks. A sync would wait until the file system has
+/// after a power cut, the remaining resources are found by their marks. A sync can wait until the file system has
 /// deleted the files of a node's volume.
 fn intents_are_synced(action: Action) -> bool {
     match action {

@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
-    local_cluster::{self, Fields, mappings},
+    local_cluster::{self, Fields},
+    local_creation::{self, mappings},
     local_tools,
     names::NETWORK,
     network, ownership, prefetch,
@@ -77,7 +78,7 @@ impl ResourceKind for K3dClusterResource {
             Action::Create => {
                 let nodes = u32::from(self.spec.servers + self.spec.agents);
                 let ports = self.mappings();
-                usual.requiring(local_cluster::requirements(
+                usual.requiring(local_creation::requirements(
                     Maker::K3d,
                     &ports,
                     self.spec.api_server_port,
@@ -137,7 +138,7 @@ impl K3dClusterResource {
             "sshAddress": ssh_address,
             "portMappings": port_mappings,
             "bastionPort": bastion_port,
-            "configFile": local_cluster::extra_digest(&self.inputs),
+            "configFile": local_creation::extra_digest(&self.inputs),
         })
     }
 
@@ -161,7 +162,7 @@ impl K3dClusterResource {
             agents: self.spec.agents,
             direct: &direct,
             owner: &owner,
-            extra: local_cluster::extra(&self.inputs),
+            extra: local_creation::extra(&self.inputs),
             registries: Some(&registries),
         };
         context.make_scratch()?;

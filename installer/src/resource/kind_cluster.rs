@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     import::EarlyImport,
-    local_cluster::{self, Fields, mappings},
+    local_cluster::{self, Fields},
+    local_creation::{self, mappings},
     local_tools,
     names::NETWORK,
     network, ownership,
@@ -72,7 +73,7 @@ impl ResourceKind for KindClusterResource {
             Action::Create => {
                 let nodes = 1 + u32::from(self.spec.workers);
                 let ports = self.mappings();
-                usual.requiring(local_cluster::requirements(
+                usual.requiring(local_creation::requirements(
                     Maker::Kind,
                     &ports,
                     self.spec.api_server_port,
@@ -127,7 +128,7 @@ impl KindClusterResource {
             "sshAddress": ssh_address,
             "portMappings": port_mappings,
             "bastionPort": bastion_port,
-            "configFile": local_cluster::extra_digest(&self.inputs),
+            "configFile": local_creation::extra_digest(&self.inputs),
         })
     }
 
@@ -149,7 +150,7 @@ impl KindClusterResource {
             workers: self.spec.workers,
             direct: &direct,
             owner: &owner,
-            extra: local_cluster::extra(&self.inputs),
+            extra: local_creation::extra(&self.inputs),
             registry_config: matches!(self.inputs.delivery, Delivery::LocalRegistry(_)),
         };
         context.make_scratch()?;

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Returns the access to a cluster whose nodes are running, or why it does not answer yet. `last` holds the access of the
-/// last look in the same wait, because fetching it takes about as long as the pause between two looks.
+/// last look in the same wait, because fetching it starts a program.
 pub(super) async fn awake(
     maker: Maker,
     nodes: &[Container],

@@ -63,6 +63,7 @@ kinds! {
 
 mod local_access;
 mod local_cluster;
+mod local_creation;
 mod local_tools;
 mod node_certificates;
 

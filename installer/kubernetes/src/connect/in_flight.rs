@@ -1,11 +1,11 @@
-//! The limit of concurrent requests to an API server. Over HTTP/1, each of them needs a connection of its own, and the
-//! TLS handshake of a new one takes longer than most answers.
+//! The limit of concurrent requests to an API server. Over HTTP/1, each of them needs a connection of its own, with its own
+//! TLS handshake.
 
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The number of requests that wait for an answer concurrently. More are not faster against a server on this machine.
+/// The number of requests that wait for an answer concurrently. Chosen, not measured.
 const AT_ONCE: usize = 8;
 /// How long a request waits for others to be answered. After that, they wait for something slow, such as a webhook, and
 /// one more connection costs less.

@@ -33,7 +33,7 @@ pub struct Patience {
 /// A stage in the start of a user or a dev server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// The pod of the dev server has an address. SSH may answer there a second or more before the dev server is ready.
+    /// The pod of the dev server has an address. SSH may answer there before the dev server is ready.
     Address,
     /// The object is ready.
     Ready,

@@ -13,7 +13,7 @@ use kube::{
 
 use super::{
     holder::{Holder, OPERATOR, OperatorState, shortened},
-    readiness::{self, CrashesBefore, typed},
+    readiness::{self, Earlier, typed},
 };
 use crate::{
     Error, ObjectRef, Waiting,
@@ -194,7 +194,7 @@ async fn operator(server: ApiServer<'_>) -> Result<OperatorState, Error> {
     if available > 0 && !leaving {
         return Ok(OperatorState::Running);
     }
-    let unready = readiness::of(server, &reference, &live, &mut CrashesBefore::default()).await?;
+    let unready = readiness::of(server, &reference, &live, &mut Earlier::default()).await?;
     let waiting = unready.map_or_else(
         || Waiting { object: reference, progress: "no replica is available".to_owned(), reason: None },
         |unready| unready.waiting,

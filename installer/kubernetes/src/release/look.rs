@@ -16,7 +16,7 @@ use super::{
     held::{Held, held},
     inventory::{self, Inventory, NameHolder},
     is_ours,
-    readiness::{self, CrashesBefore},
+    readiness::{self, Earlier},
     unchanged,
 };
 use crate::{
@@ -150,7 +150,7 @@ impl Looker<'_> {
         {
             return Ok((reference, state));
         }
-        let unready = readiness::of(self.server, &reference, &live, &mut CrashesBefore::default()).await?;
+        let unready = readiness::of(self.server, &reference, &live, &mut Earlier::default()).await?;
         Ok((reference, ObjectState::Same(unready.map(|unready| unready.waiting))))
     }
 

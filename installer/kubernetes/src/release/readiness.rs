@@ -3,10 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use k8s_openapi::{
-    api::{
-        apps::v1::Deployment,
-        core::v1::{Node, Pod},
-    },
+    api::{apps::v1::Deployment, core::v1::Pod},
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
 use kube::{
@@ -17,11 +14,11 @@ use serde::de::DeserializeOwned;
 
 use super::{
     pods::{Trouble, trouble},
-    taints::taints,
+    taints::Taints,
 };
 use crate::{
-    CallError, Error, ObjectRef, Waiting,
-    call::{ApiServer, Call, Class, Verb},
+    Error, ObjectRef, Waiting,
+    call::{ApiServer, Call, Verb},
 };
 
 /// An object that is not ready yet.
@@ -39,12 +36,19 @@ impl Unready {
     }
 }
 
+/// The results of earlier looks in the same wait.
+#[derive(Default)]
+pub(super) struct Earlier {
+    crashes: CrashesBefore,
+    taints: Taints,
+}
+
 /// Returns why `live` is not ready yet; `None` if it is ready or its kind has no readiness.
 pub(super) async fn of(
     server: ApiServer<'_>,
     reference: &ObjectRef,
     live: &DynamicObject,
-    before: &mut CrashesBefore,
+    earlier: &mut Earlier,
 ) -> Result<Option<Unready>, Error> {
     if live.metadata.deletion_timestamp.is_some() {
         return Ok(Some(Unready::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
@@ -57,9 +61,9 @@ pub(super) async fn of(
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
                 None => {
-                    let mut found = before.reason(pods_of(server, reference, &deployment).await?);
+                    let mut found = earlier.crashes.reason(pods_of(server, reference, &deployment).await?);
                     if let Some(trouble) = found.as_mut().filter(|trouble| trouble.no_node) {
-                        trouble.why.push_str(&taints_of_nodes(server).await?);
+                        trouble.why.push_str(earlier.taints.of_nodes(server).await?);
                     }
                     found
                 }
@@ -116,7 +120,7 @@ fn rejected(deployment: &Deployment) -> Option<String> {
 /// The crash loops, by pod and number of restarts, that a wait began with. The kubelet pauses for up to 5 min between two
 /// starts, so such a crash may be older than the change that is waited for.
 #[derive(Default)]
-pub(super) struct CrashesBefore(Option<BTreeSet<(String, i32)>>);
+struct CrashesBefore(Option<BTreeSet<(String, i32)>>);
 
 impl CrashesBefore {
     /// Returns the trouble of the newest pod in trouble. Only that of the newest pod of all can end the wait, because pods
@@ -145,19 +149,6 @@ async fn pods_of(
     let api: Api<Pod> = Api::namespaced(server.client.clone(), namespace);
     let call = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
     Ok(server.call(&call, || async { api.list(&own).await }).await?.items)
-}
-
-/// Returns the taints of the cluster's nodes as a part of a sentence; nothing where the nodes may not be listed.
-async fn taints_of_nodes(server: ApiServer<'_>) -> Result<String, Error> {
-    let api: Api<Node> = Api::all(server.client.clone());
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Node", None));
-    match server.call(&call, || async { api.list(&ListParams::default()).await }).await {
-        Ok(nodes) => Ok(taints(&nodes.items)),
-        Err(Error::Call(CallError { class, .. })) if matches!(*class, Class::Forbidden(_)) => {
-            Ok(String::new())
-        }
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

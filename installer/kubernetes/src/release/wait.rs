@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     NotReady, Release, ReleaseError,
-    readiness::{self, CrashesBefore, Unready},
+    readiness::{self, Earlier, Unready},
 };
 use crate::{
     Error, ObjectRef, Pace, Waiting,
@@ -18,7 +18,7 @@ use crate::{
 
 /// The period between two checks of an object.
 const PERIOD: Duration = Duration::from_millis(250);
-/// The same for a CRD, which an API server establishes within tens of milliseconds.
+/// The same for a CRD, which all other objects wait for.
 const CRD_PERIOD: Duration = Duration::from_millis(50);
 /// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
 const REFUSED: Duration = Duration::from_secs(5);
@@ -39,12 +39,12 @@ pub async fn wait_ready(
         let reference = ObjectRef::of(object);
         let mut rejection = Rejection::default();
         let mut standing = Standing::default();
-        let mut before = CrashesBefore::default();
+        let mut earlier = Earlier::default();
         let period = if reference.kind == "CustomResourceDefinition" { CRD_PERIOD } else { PERIOD };
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
-                Some(live) => readiness::of(server, &reference, live, &mut before).await?,
+                Some(live) => readiness::of(server, &reference, live, &mut earlier).await?,
                 None => Some(Unready::waiting(Waiting::absent(reference.clone()))),
             };
             let Some(Unready { waiting, rejected, may_last }) = unready else { break };

@@ -1,0 +1,63 @@
+//! The inputs of the creation of a kind or k3d cluster: ports, needs and the user's own configuration file.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use devplat_kubernetes::context;
+use devplat_plan::Requirement;
+use devplat_profile::{Exposure, PortMapping};
+use devplat_tool::local::{ExtraConfig, Maker, Mapping};
+
+use crate::platform::PlatformInputs;
+
+/// Returns the mapping of the bastion's node port and the profile's own mappings. Port 0 of this machine takes a free
+/// one.
+pub(super) fn mappings(
+    inputs: &PlatformInputs,
+    ssh_port: Option<u16>,
+    ssh_address: IpAddr,
+    others: &[PortMapping],
+) -> Vec<Mapping> {
+    let bastion = match inputs.profile.bastion.exposure {
+        Exposure::NodePort(node_port) => {
+            Some(Mapping { address: ssh_address, host_port: ssh_port.unwrap_or(0), node_port })
+        }
+        Exposure::LoadBalancer | Exposure::PortForward => None,
+    };
+    let others = others.iter().map(|PortMapping { host_port, node_port, listen_address }| Mapping {
+        address: *listen_address,
+        host_port: *host_port,
+        node_port: *node_port,
+    });
+    bastion.into_iter().chain(others).collect()
+}
+
+/// Returns the needs of creating a cluster: the engine, the program and its ports.
+pub(super) fn requirements(
+    maker: Maker,
+    mappings: &[Mapping],
+    api_port: Option<u16>,
+    nodes: u32,
+) -> Vec<Requirement> {
+    let api = api_port.map(|port| (IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
+    // Docker chooses a port for 0, which still needs an address of this machine.
+    let ports = ports.map(|address| Requirement::FreePort(address.into()));
+    let docker = maker.uses_docker_command().then_some(Requirement::Tool("docker"));
+    let engine = Requirement::EngineOf(context::IMAGE_ARCHITECTURE);
+    [engine, Requirement::Tool(maker.name()), Requirement::Nodes { new: nodes, ended: 0 }]
+        .into_iter()
+        .chain(docker)
+        .chain(ports)
+        .collect()
+}
+
+/// Returns the user's configuration file for kind or k3d.
+pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {
+    inputs.config_file.as_ref().map(|(path, text)| ExtraConfig { path, text })
+}
+
+/// Returns the digest of that file for the record.
+pub(super) fn extra_digest(inputs: &PlatformInputs) -> Option<String> {
+    let (_, text) = inputs.config_file.as_ref()?;
+    Some(devplat_image::Digest::of(text.as_bytes()).to_string())
+}
