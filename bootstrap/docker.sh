@@ -3,9 +3,8 @@
 # shellcheck disable=SC2154 # `root`, `bootstrap` and `invoked_with` come from the scripts that source this.
 
 need_docker() {
-  local said
-  if said=$(docker_answers); then return; fi
-  if [[ $said == *"permission denied"* ]]; then
+  if docker_answers; then return; fi
+  if socket_is_closed; then
     join_docker_group
     return
   fi
@@ -17,10 +16,19 @@ need_docker() {
   start_engine
 }
 
-docker_answers() { docker version --format '{{.Server.Version}}' 2>&1; }
+docker_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+# socket_is_closed: whether the engine's socket exists and this user may not write to it, without which no connection is
+# accepted.
+socket_is_closed() {
+  local engine
+  engine=${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null)} || engine=
+  engine=${engine:-unix:///var/run/docker.sock}
+  [[ $engine == unix://* && -S ${engine#unix://} && ! -w ${engine#unix://} ]]
+}
 
 start_engine() {
-  if docker_answers >/dev/null; then return; fi
+  if docker_answers; then return; fi
   if [[ -d /run/systemd/system ]]; then
     say "starting the Docker engine as a service (about 3 s)"
     as_root systemctl enable --now docker >&2
@@ -33,10 +41,9 @@ start_engine() {
         rm -f /var/run/docker.pid
       setsid dockerd </dev/null >>/var/log/dockerd.log 2>&1 &'
   fi
-  local said
   for _ in $(seq 150); do
-    if said=$(docker_answers); then return; fi
-    if [[ $said == *"permission denied"* ]]; then
+    if docker_answers; then return; fi
+    if socket_is_closed; then
       join_docker_group
       return
     fi

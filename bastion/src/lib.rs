@@ -13,6 +13,7 @@ pub mod keys;
 pub mod login;
 pub mod metrics;
 pub mod policy;
+pub mod program;
 mod relay;
 pub mod serve;
 mod session;

@@ -125,6 +125,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::invocation::Way;
 
     #[derive(Debug, thiserror::Error)]
     #[error("outer")]
@@ -146,8 +147,8 @@ mod tests {
     fn hint_names_a_command_line_that_works_for_the_user() {
         let failure = Failure::new(Exit::NotReady, "not ready").run("describe mydev", "for details");
         let text = |invocation: &Invocation| failure.hints[0].text(invocation);
-        assert_eq!(text(&Invocation::Program), "run `devctl describe mydev` for details");
-        let ssh = Invocation::Ssh { user: "alice".to_owned(), host: None };
+        assert_eq!(text(&Invocation::new(Way::Program)), "run `devctl describe mydev` for details");
+        let ssh = Invocation::new(Way::Ssh { user: "alice".to_owned(), host: None });
         assert_eq!(text(&ssh), "run `ssh alice@HOST describe mydev` for details");
     }
 }

@@ -2,9 +2,17 @@
 
 use crate::settings::Host;
 
+/// The call of devctl.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Invocation {
+    way: Way,
+    /// The given flags for every verb, each with a space before it.
+    flags: String,
+}
+
 /// The way in which the user calls devctl.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Invocation {
+pub(crate) enum Way {
     /// As a program on the user's own machine.
     Program,
     /// As the command of `ssh` to the bastion. The user's own machine may have no devctl.
@@ -19,30 +27,46 @@ pub(crate) enum Invocation {
 }
 
 impl Invocation {
+    /// A call without flags.
+    pub(crate) fn new(way: Way) -> Self {
+        Self { way, flags: String::new() }
+    }
+
+    /// Returns the same with these words as its flags.
+    pub(crate) fn with_flags(self, words: &[String]) -> Self {
+        let quoted = words.iter().map(|word| {
+            let word = shlex::try_quote(word).expect("an argument of a program has no byte 0");
+            format!(" {word}")
+        });
+        Self { flags: quoted.collect(), ..self }
+    }
+
     /// Finds it in the variables that the bastion sets. The prompt is known only once it starts.
     pub(crate) fn find(variable: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         if variable("DEVCTL_BASTION").is_none() {
-            return Self::Program;
+            return Self::new(Way::Program);
         }
         let user = variable("DEVCTL_USER").unwrap_or_else(|| "USER".to_owned());
-        Self::Ssh { user, host: variable("DEVCTL_HOST").and_then(|host| host.parse().ok()) }
+        let host = variable("DEVCTL_HOST").and_then(|host| host.parse().ok());
+        Self::new(Way::Ssh { user, host })
     }
 
-    /// Returns the command line for `words`, a verb with its arguments.
+    /// Returns the command line for `words`, a verb with its arguments, and the given flags.
     pub(crate) fn line(&self, words: &str) -> String {
-        match self {
-            Self::Program => format!("devctl {words}"),
-            Self::Ssh { user, host } => format!("{} {words}", ssh(user, host.as_ref())),
-            Self::Prompt => words.to_owned(),
+        let Self { way, flags } = self;
+        match way {
+            Way::Program => format!("devctl {words}{flags}"),
+            Way::Ssh { user, host } => format!("{} {words}{flags}", ssh(user, host.as_ref())),
+            Way::Prompt => format!("{words}{flags}"),
         }
     }
 
     /// Returns the command line that opens a shell in a dev server.
     pub(crate) fn shell(&self, server: &str) -> String {
-        match self {
-            Self::Program | Self::Prompt => self.line(&format!("ssh {server}")),
-            Self::Ssh { user, host } => ssh(&format!("{user}+{server}"), host.as_ref()),
+        match &self.way {
+            Way::Program | Way::Prompt => self.line(&format!("ssh {server}")),
+            Way::Ssh { user, host } => ssh(&format!("{user}+{server}"), host.as_ref()),
         }
     }
 }
@@ -85,6 +109,26 @@ mod tests {
 
     #[test]
     fn prompt_takes_verbs() {
-        assert_eq!(lines(&Invocation::Prompt), ["describe mydev", "ssh mydev"]);
+        assert_eq!(lines(&Invocation::new(Way::Prompt)), ["describe mydev", "ssh mydev"]);
+    }
+
+    #[test]
+    fn given_flags_are_kept_and_quoted() {
+        let flags = ["--context", "my prod", "--namespace", "dev-bob"].map(str::to_owned);
+        assert_eq!(
+            lines(&Invocation::new(Way::Program).with_flags(&flags)),
+            [
+                "devctl describe mydev --context 'my prod' --namespace dev-bob",
+                "devctl ssh mydev --context 'my prod' --namespace dev-bob"
+            ]
+        );
+        let flags = &flags[2..];
+        let ssh = Invocation::new(Way::Ssh { user: "alice".to_owned(), host: None }).with_flags(flags);
+        assert_eq!(
+            lines(&ssh),
+            ["ssh alice@HOST describe mydev --namespace dev-bob", "ssh alice+mydev@HOST"]
+        );
+        let prompt = Invocation::new(Way::Prompt).with_flags(flags);
+        assert_eq!(prompt.line("list"), "list --namespace dev-bob");
     }
 }

@@ -1,14 +1,19 @@
-//! The only place that starts a process: the system's `ssh`, on somebody's own machine. It never does in the bastion.
+//! The only place that starts a process: the system's `ssh` and credential plugins, on the user's own machine. It never
+//! does in the bastion.
+
+mod plugin;
+
+pub(crate) use plugin::Programs;
 
 use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
+
+use tokio::process::Command;
 
 use crate::failure::{Ended, Exit, Failure};
 
 /// Runs `ssh` on this terminal to its end.
 pub(crate) async fn ssh(arguments: &[String]) -> Result<Ended, Failure> {
-    #[expect(clippy::disallowed_methods, reason = "this module is the one home of starting processes")]
-    let started = tokio::process::Command::new("ssh").args(arguments).spawn();
-    let mut child = started.map_err(|error| {
+    let mut child = command("ssh").args(arguments).spawn().map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
             Failure::new(Exit::Absent, "ssh is not on PATH").hint("install an OpenSSH client")
         } else {
@@ -24,6 +29,11 @@ pub(crate) async fn ssh(arguments: &[String]) -> Result<Ended, Failure> {
             _ = tokio::signal::ctrl_c() => {}
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this module is the one home of starting processes")]
+fn command(program: &str) -> Command {
+    Command::new(program)
 }
 
 /// As a shell has it: 128 and the number of the signal.

@@ -57,9 +57,11 @@ impl CommandLine {
         Self { given }
     }
 
-    /// Returns a command line with nothing but the name of the platform.
-    pub fn of_platform(name: &PlatformName) -> Self {
-        Self::new(vec![Argument::Name(name.clone())])
+    /// Returns the same with nothing but the name of the platform, if it was given.
+    #[must_use]
+    pub fn of_platform(&self) -> Self {
+        let kept = self.given.iter().filter(|argument| matches!(argument, Argument::Name(_)));
+        Self::new(kept.cloned().collect())
     }
 
     /// Returns the same without `--lose`.
@@ -76,11 +78,16 @@ impl CommandLine {
         words.collect::<Vec<_>>().join(" ")
     }
 
+    /// Returns the hint for an engine or a cluster that no longer exists. `--forget` takes no place.
+    pub fn forget_hint(&self) -> String {
+        format!("if it no longer exists: `{} --forget`", self.of_platform().of("destroy"))
+    }
+
     fn repeats(&self, verb: &str, argument: &Argument) -> bool {
         let verb = verb.split(' ').next().unwrap_or_default();
         let compares = matches!(verb, "up" | "plan" | "status");
         match argument {
-            Argument::Name(name) => *name != PlatformName::default(),
+            Argument::Name(_) => true,
             Argument::Profile(_) => compares || verb == "destroy",
             // destroy reads values only with a profile.
             Argument::Set(_) => compares || (verb == "destroy" && self.names_a_profile()),
@@ -157,9 +164,12 @@ mod tests {
         assert_eq!(line("/dev/stdin"), "devplat up --profile /dev/stdin");
     }
 
+    /// `DEVPLAT_NAME` may name another platform where the line is typed.
     #[test]
-    fn default_name_is_not_repeated() {
-        assert_eq!(CommandLine::of_platform(&PlatformName::default()).of("up"), "devplat up");
+    fn default_name_is_repeated_if_it_was_given() {
+        let given = CommandLine::new(vec![Argument::Name(PlatformName::default())]);
+        assert_eq!(given.of("up"), "devplat up --name devplat");
+        assert_eq!(given.of_platform(), given);
         assert_eq!(CommandLine::default().of("up"), "devplat up");
     }
 

@@ -1,7 +1,11 @@
 //! The environment of a run: variables, folders, requests to stop, the clock and the output. `main` takes it from the
 //! operating system; tests create their own and drive a whole run in-process.
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use devplat_kubernetes::connect::Plugins;
 use devplat_tool::{Surroundings, local::Account};
@@ -10,6 +14,7 @@ use crate::{
     failure::{Exit, Failure},
     platform_context::{Now, Stop},
     stdin::{Input, apart},
+    text_file::{self, NoText},
     ui::{Answer, Ui},
 };
 
@@ -92,20 +97,16 @@ impl Host {
         apart(read, &|| self.stop.asked()).ok_or_else(Failure::stopped)
     }
 
+    /// Reads a file that the user names, which may be a pipe. The outer error is a request to stop.
+    pub fn text_of(&self, path: &Path, most: u64) -> Result<Result<String, NoText>, Failure> {
+        let path = path.to_owned();
+        self.read_until_stopped(move || text_file::read(&path, most))
+    }
+
     /// Reads standard input to its end. Fails if it has more than `most` bytes.
     pub fn standard_input(&self, most: u64) -> Result<String, Failure> {
-        match self.stdin.text(most, &|| self.stop.asked()) {
-            None => Err(Failure::stopped()),
-            Some(Ok(text)) => Ok(text),
-            Some(Err(error)) => {
-                let why = match error.kind() {
-                    std::io::ErrorKind::FileTooLarge => format!("it is longer than {most} bytes"),
-                    std::io::ErrorKind::InvalidData => "it is not UTF-8".to_owned(),
-                    _ => error.to_string(),
-                };
-                Err(Failure::new(Exit::Usage, format!("cannot read standard input: {why}")))
-            }
-        }
+        let text = self.stdin.text(most, &|| self.stop.asked()).ok_or_else(Failure::stopped)?;
+        text.map_err(|why| Failure::new(Exit::Usage, format!("cannot read standard input: {why}")))
     }
 
     /// The folder below which each platform has its state folder.
@@ -145,6 +146,10 @@ impl Host {
 fn text(name: String, value: &OsString) -> Result<(String, String), Failure> {
     match value.to_str() {
         Some(value) => Ok((name, value.to_owned())),
+        // The linked container may have any value.
+        None if devplat_profile::is_of_docker_link(&name, "") => {
+            Ok((name, value.to_string_lossy().into_owned()))
+        }
         None => Err(Failure::new(Exit::Usage, format!("the value of ${name} is not UTF-8"))
             .hint(format!("set {name} to another value, or `unset {name}`"))),
     }
@@ -185,14 +190,16 @@ mod tests {
     }
 
     #[test]
-    fn other_variables_are_not_checked() {
+    fn variables_of_others_are_not_checked() {
         let host = host(&[
             (b"GREETING", b"caf\xe9"),
             (b"caf\xe9", b"x"),
             (b"DEVPLAT_LOG", b"caf\xe9"),
+            (b"DEVPLAT_ENV_GREETING", b"caf\xe9"),
             (b"DEVPLAT_OPERATOR_REPLICAS", b"1"),
         ]);
-        let expected = vec![("DEVPLAT_OPERATOR_REPLICAS".to_owned(), "1".to_owned())];
+        let expected = [("DEVPLAT_ENV_GREETING", "caf\u{fffd}"), ("DEVPLAT_OPERATOR_REPLICAS", "1")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         assert_eq!(host.profile_variables(), Ok(expected));
     }
 

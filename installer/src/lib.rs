@@ -18,5 +18,6 @@ pub mod resource;
 pub mod signals;
 pub mod state;
 pub mod stdin;
+pub mod text_file;
 pub mod tools;
 pub mod ui;

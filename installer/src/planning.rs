@@ -115,7 +115,7 @@ fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
         Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => one.to_string(),
     }));
     failure.hint(format!(
-        "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users and keeps homes",
+        "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users; homes stay, except those whose homeRetention is Delete",
         context.command("destroy")
     ))
 }

@@ -1,7 +1,7 @@
 //! Reads standard input in its own thread, because a blocked read would delay a request to stop.
 
 use std::{
-    io::{self, Read},
+    io,
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError},
@@ -9,6 +9,8 @@ use std::{
     thread,
     time::Duration,
 };
+
+use crate::text_file::{self, NoText};
 
 /// The period of checks whether the user asked to stop.
 const PERIOD: Duration = Duration::from_millis(50);
@@ -43,23 +45,14 @@ pub enum Input {
 
 impl Input {
     /// Reads it to its end. Fails if it has more than `most` bytes; `None` if the user asks to stop.
-    pub fn text(&self, most: u64, stopped: &dyn Fn() -> bool) -> Option<io::Result<String>> {
+    pub fn text(&self, most: u64, stopped: &dyn Fn() -> bool) -> Option<Result<String, NoText>> {
         let input = self.clone();
         let read = move || match &input {
-            Self::Process => read_text(io::stdin().lock(), most),
-            Self::Given(bytes) => read_text(&**bytes, most),
+            Self::Process => text_file::text(io::stdin().lock(), most),
+            Self::Given(bytes) => text_file::text(&**bytes, most),
         };
         apart(read, stopped)
     }
-}
-
-fn read_text(source: impl Read, most: u64) -> io::Result<String> {
-    let mut text = String::new();
-    let read = source.take(most + 1).read_to_string(&mut text)?;
-    if read as u64 > most {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
@@ -76,13 +69,5 @@ mod tests {
         assert_eq!(apart(move || forever.recv().is_ok(), &stopped), None);
         drop(keep);
         assert_eq!(apart(|| 7, &|| true), Some(7));
-    }
-
-    #[test]
-    fn input_longer_than_its_limit_is_an_error() {
-        let input = Input::Given(Arc::from(*b"four"));
-        let read = |most| input.text(most, &|| false).unwrap().map_err(|error| error.kind());
-        assert_eq!(read(4), Ok("four".to_owned()));
-        assert_eq!(read(3), Err(io::ErrorKind::FileTooLarge));
     }
 }

@@ -10,8 +10,14 @@ mod admission;
 #[path = "program/answers.rs"]
 mod answers;
 #[cfg(test)]
+#[path = "program/bench.rs"]
+mod bench;
+#[cfg(test)]
 #[path = "program/cases.rs"]
 mod cases;
+#[cfg(test)]
+#[path = "program/delivery.rs"]
+mod delivery;
 #[cfg(test)]
 #[path = "program/driven.rs"]
 mod driven;
@@ -21,6 +27,15 @@ mod dropped;
 #[cfg(test)]
 #[path = "program/early.rs"]
 mod early;
+#[cfg(test)]
+#[path = "program/go_builds.rs"]
+mod go_builds;
+#[cfg(test)]
+#[path = "program/input.rs"]
+mod input;
+#[cfg(test)]
+#[path = "program/joining.rs"]
+mod joining;
 #[cfg(test)]
 #[path = "program/journal.rs"]
 mod journal;
@@ -40,6 +55,9 @@ mod limits;
 #[path = "program/local.rs"]
 mod local;
 #[cfg(test)]
+#[path = "program/local_registry.rs"]
+mod local_registry;
+#[cfg(test)]
 #[path = "program/machine.rs"]
 mod machine;
 #[cfg(test)]
@@ -57,6 +75,12 @@ mod place;
 #[cfg(test)]
 #[path = "program/profiles.rs"]
 mod profiles;
+#[cfg(test)]
+#[path = "program/readme_commands.rs"]
+mod readme_commands;
+#[cfg(test)]
+#[path = "program/render.rs"]
+mod render;
 #[cfg(test)]
 #[path = "program/replaced.rs"]
 mod replaced;

@@ -17,6 +17,7 @@ mod health;
 mod lease;
 mod metrics;
 mod observed;
+pub mod program;
 mod queue;
 mod server;
 mod store;

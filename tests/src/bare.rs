@@ -54,7 +54,7 @@ pub fn create_k3d(platform: &Platform) -> Result<()> {
     create_k3d_with(platform, built.then_some(BUILT_K3S))
 }
 
-/// The same, with this node image.
+/// Creates a k3d cluster with this node image.
 pub fn create_k3d_of(platform: &Platform, node_image: &str) -> Result<()> {
     create_k3d_with(platform, Some(node_image))
 }

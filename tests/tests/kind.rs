@@ -221,10 +221,10 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
             destroy_leaves_nothing_after_a_kill_in_up,
             interrupted_up_can_be_continued_or_destroyed,
         }
-        failed::{log_of_an_ended_node_is_the_reason_and_the_node_is_deleted}
+        failed::{log_of_an_ended_node_is_quoted_before_its_deletion}
         nodes::{cluster_has_the_nodes_of_the_users_file_and_of_the_profile}
         restarts::{
-            engine_that_restarts_in_the_middle_of_up_is_reported_and_up_converges,
+            engine_restart_during_up_is_reported_and_up_converges,
             k3d_servers_restart_in_another_order,
         }
     }

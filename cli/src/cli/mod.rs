@@ -39,10 +39,13 @@ use crate::{
 pub fn main() -> ExitCode {
     let variable = |name: &str| std::env::var(name).ok();
     let terminal = Terminal::find(variable);
-    let invocation = Invocation::find(variable);
+    let mut invocation = Invocation::find(variable);
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let ended = match Program::try_parse_from(&arguments) {
-        Ok(program) => run(program, invocation.clone(), terminal),
+        Ok(program) => {
+            invocation = invocation.with_flags(&program.global.given(variable).words());
+            run(program, invocation.clone(), terminal)
+        }
         // A help or the version, which are not mistakes.
         Err(error) if !error.use_stderr() => {
             // A closed pipe is not a failure of devctl.

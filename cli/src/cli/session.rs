@@ -8,7 +8,7 @@ use crate::{
     cluster::Cluster,
     failure::Failure,
     handover,
-    invocation::Invocation,
+    invocation::{Invocation, Way},
     place::{Bastion, Place},
     settings::Settings,
     terminal::Terminal,
@@ -37,7 +37,8 @@ impl Session {
 
     /// Returns the same for the prompt.
     pub(crate) fn at_prompt(self) -> Self {
-        Self { invocation: Invocation::Prompt, ..self }
+        // The flags hold for every line, which does not repeat them.
+        Self { invocation: Invocation::new(Way::Prompt), ..self }
     }
 
     /// The same for a token that lives longer. Where there is none to be had, the old one has to do.
@@ -62,6 +63,11 @@ impl Session {
     /// The cluster.
     pub(crate) async fn cluster(&self) -> Result<&Cluster, Failure> {
         Ok(self.cluster.get_or_try_init(|| Cluster::open(&self.place)).await?)
+    }
+
+    /// The cluster, if something has been asked of it.
+    pub(crate) fn opened(&self) -> Option<&Cluster> {
+        self.cluster.get()
     }
 
     /// Shows what was found.

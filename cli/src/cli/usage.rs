@@ -86,7 +86,11 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
-    use crate::{cli::Program, invocation::Invocation, terminal::told};
+    use crate::{
+        cli::Program,
+        invocation::{Invocation, Way},
+        terminal::told,
+    };
 
     #[test]
     fn mistakes_are_reported_with_suggestions() {
@@ -109,7 +113,7 @@ mod tests {
             assert!(error.use_stderr(), "{line}");
             let failure = failure(&error, &arguments, &Program::command());
             assert_eq!(failure.exit, Exit::Usage, "{line}");
-            writeln!(text, "$ {line}\n{}\n", told(&failure, &Invocation::Program, false)).unwrap();
+            writeln!(text, "$ {line}\n{}\n", told(&failure, &Invocation::new(Way::Program), false)).unwrap();
         }
         insta::assert_snapshot!(text);
     }
@@ -119,7 +123,7 @@ mod tests {
         let arguments = ["devctl", "create"].map(OsString::from);
         let error = Program::try_parse_from(&arguments).unwrap_err();
         let failure = failure(&error, &arguments, &Program::command());
-        let said = told(&failure, &Invocation::Prompt, false);
+        let said = told(&failure, &Invocation::new(Way::Prompt), false);
         assert!(said.ends_with("hint: run `create --help` for the arguments"), "{said}");
     }
 }

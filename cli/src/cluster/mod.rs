@@ -1,15 +1,22 @@
 //! The one place with a client of the API server. Each function is one request; nothing is discovered beforehand.
 
+mod access;
 mod trouble;
+mod unreachable;
 
 pub(crate) use trouble::Trouble;
 
-use std::{ffi::OsStr, future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use devplat_api::{
     DevServer, DevServerFlavor,
     name::{SERVER_FINALIZER, ServerName},
 };
+use devplat_connect::Setup;
 use futures::{AsyncBufRead, Stream, StreamExt};
 use k8s_openapi::api::{
     authentication::v1::SelfSubjectReview,
@@ -17,23 +24,17 @@ use k8s_openapi::api::{
     core::v1::{Event, PersistentVolumeClaim, Pod},
 };
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{ApiResource, DeleteParams, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams},
-    config::{AuthInfo, Context, KubeConfigOptions, Kubeconfig, NamedAuthInfo, NamedCluster, NamedContext},
     runtime::watcher,
 };
 use serde_json::{Value, json};
 
-use crate::{
-    object::HOME_LABELS,
-    place::{Bastion, Place},
-    settings::Settings,
-};
+use crate::{object::HOME_LABELS, place::Place};
+use access::Access;
 
 /// Writes what devctl writes.
 const MANAGER: &str = "devctl";
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(20);
 /// How many events are read: more than a namespace has in an hour.
@@ -50,16 +51,21 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the client. Nothing is sent yet.
+    /// Makes the client. If the kubeconfig has a credential plugin, this runs it. Nothing is sent yet.
     pub(crate) async fn open(place: &Place) -> Result<Self, Trouble> {
-        let mut config = match place {
-            Place::Bastion(bastion) => of_bastion(bastion).await?,
-            Place::Laptop(settings) => of_kubeconfig(settings).await?,
+        let Access { entry, proxies, plugins } = match place {
+            Place::Bastion(bastion) => access::of_bastion(bastion),
+            Place::Laptop(settings) => access::of_kubeconfig(settings)?,
         };
-        config.connect_timeout = Some(CONNECT);
-        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|error| Trouble::of(error, &server))?;
+        let server = entry.cluster.server.as_deref().unwrap_or_default().trim_end_matches('/').to_owned();
+        // devctl itself repeats no request, so the client does.
+        let setup = Setup { proxies: &proxies, plugins, clock: Arc::new(SystemTime::now), retries: true };
+        let client = Box::pin(devplat_connect::client(entry, setup, None)).await;
+        let client = client.map_err(|error| match place {
+            Place::Bastion(_) => Trouble::Bastion(error),
+            Place::Laptop(_) => Trouble::of_connect(error, &server),
+        })?;
+        let namespace = client.default_namespace().to_owned();
         Ok(Self { client, server, namespace })
     }
 
@@ -202,72 +208,4 @@ impl Cluster {
 
 fn server_resource() -> ApiResource {
     ApiResource::erase::<DevServer>(&())
-}
-
-/// By way of a kubeconfig that no file has: kube then reads the certificates, and asks the system for none.
-async fn of_bastion(bastion: &Bastion) -> Result<Config, Trouble> {
-    let name = "bastion".to_owned();
-    let cluster = kube::config::Cluster {
-        server: Some(bastion.server.clone()),
-        certificate_authority: bastion.authority.as_ref().map(|path| path.display().to_string()),
-        ..kube::config::Cluster::default()
-    };
-    let user = AuthInfo { token: Some(bastion.token.0.clone().into()), ..AuthInfo::default() };
-    let context = Context {
-        cluster: name.clone(),
-        user: Some(name.clone()),
-        namespace: Some(bastion.namespace.clone()),
-        ..Context::default()
-    };
-    let kubeconfig = Kubeconfig {
-        clusters: vec![NamedCluster {
-            name: name.clone(),
-            cluster: Some(cluster),
-            ..NamedCluster::default()
-        }],
-        auth_infos: vec![NamedAuthInfo {
-            name: name.clone(),
-            auth_info: Some(user),
-            ..NamedAuthInfo::default()
-        }],
-        contexts: vec![NamedContext {
-            name: name.clone(),
-            context: Some(context),
-            ..NamedContext::default()
-        }],
-        current_context: Some(name),
-        ..Kubeconfig::default()
-    };
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-    config.map_err(Trouble::Bastion)
-}
-
-async fn of_kubeconfig(settings: &Settings) -> Result<Config, Trouble> {
-    // With such a list, kube would read ~/.kube/config, and kubectl reads no file.
-    if std::env::var_os("KUBECONFIG").is_some_and(|list| names_no_file(&list)) {
-        return Err(Trouble::NoFile);
-    }
-    let options = KubeConfigOptions { context: settings.context.clone(), ..KubeConfigOptions::default() };
-    let mut config = Config::from_kubeconfig(&options).await.map_err(Trouble::Unconfigured)?;
-    if let Some(namespace) = &settings.namespace {
-        config.default_namespace.clone_from(namespace);
-    }
-    Ok(config)
-}
-
-/// Returns whether a value of KUBECONFIG has only empty entries. An empty value counts as unset.
-fn names_no_file(list: &OsStr) -> bool {
-    !list.is_empty() && std::env::split_paths(list).all(|path| path.as_os_str().is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn list_of_empty_entries_names_no_file() {
-        for (list, none) in [(":", true), (":::", true), ("", false), ("a", false), (":a:", false)] {
-            assert_eq!(names_no_file(OsStr::new(list)), none, "{list}");
-        }
-    }
 }

@@ -1,11 +1,19 @@
 //! Why the API server did not do what it was asked for, in words for its user.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, path::PathBuf};
 
-use kube::{config::KubeconfigError, core::Status, runtime::watcher};
+use devplat_connect::{
+    ConnectError, ConnectionCause, ConnectionError, CredentialError, EntryError, NoAnswer,
+    kubeconfig::KubeconfigError,
+};
+use kube::{core::Status, runtime::watcher};
 use thiserror::Error;
 
-use crate::failure::{Exit, Failure};
+use super::unreachable::Unreachable;
+use crate::{
+    failure::{Exit, Failure},
+    object::nearest,
+};
 
 /// Why it did not.
 #[derive(Debug, Error)]
@@ -13,12 +21,35 @@ pub(crate) enum Trouble {
     /// KUBECONFIG is set, and all its entries are empty.
     #[error("KUBECONFIG names no file")]
     NoFile,
-    /// There is no kubeconfig that leads to a cluster.
-    #[error("no cluster to talk to")]
-    Unconfigured(#[source] KubeconfigError),
+    /// KUBECONFIG is not set, and there is no home folder.
+    #[error("no cluster to talk to: KUBECONFIG is not set, and there is no home folder")]
+    NoHome,
+    /// No context is set, and no file has a current one.
+    #[error("no cluster to talk to: no current context in {}", shown(.files))]
+    NoContext {
+        /// The files of the kubeconfig, whether they exist or not.
+        files: Vec<PathBuf>,
+    },
+    /// A file of the kubeconfig cannot be read.
+    #[error(transparent)]
+    Kubeconfig(#[from] KubeconfigError),
+    /// The context leads to no cluster.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The cluster's entry in the kubeconfig cannot be used.
+    #[error("the kubeconfig cannot be used")]
+    Unusable(#[source] Box<ConnectError>),
+    /// There is no usable credential.
+    #[error("cannot log in to the API server at {server}")]
+    Credentials {
+        /// Its URL.
+        server: String,
+        /// Why.
+        source: CredentialError,
+    },
     /// What the bastion says of the cluster cannot be used.
     #[error("the bastion does not say how to reach the cluster")]
-    Bastion(#[source] KubeconfigError),
+    Bastion(#[source] ConnectError),
     /// The token or certificate is not good, or not any more.
     #[error("the API server at {server} does not let you in")]
     Unauthorized {
@@ -56,14 +87,8 @@ pub(crate) enum Trouble {
         message: String,
     },
     /// It cannot be reached.
-    #[error("the API server at {server} cannot be reached")]
-    Unreachable {
-        /// Its URL.
-        server: String,
-        /// Why.
-        #[source]
-        source: Box<dyn StdError + Send + Sync>,
-    },
+    #[error(transparent)]
+    Unreachable(Unreachable),
     /// It took too long.
     #[error("the API server at {server} gave no answer within {seconds} s")]
     Slow {
@@ -88,9 +113,31 @@ impl Trouble {
         let server = server.to_owned();
         match error {
             kube::Error::Api(status) => Self::of_status(*status, server),
-            kube::Error::Service(source) => Self::Unreachable { server, source },
-            kube::Error::HyperError(source) => Self::Unreachable { server, source: source.into() },
+            kube::Error::Service(source) => Self::of_service(source, server),
+            kube::Error::HyperError(source) => Self::of_service(source.into(), server),
             other => Self::Other { server, source: other.into() },
+        }
+    }
+
+    /// Why there is no client for the kubeconfig's cluster at `server`.
+    pub(super) fn of_connect(error: ConnectError, server: &str) -> Self {
+        match error {
+            ConnectError::Credentials(source) => Self::Credentials { server: server.to_owned(), source },
+            error @ (ConnectError::NoServer | ConnectError::Address { .. } | ConnectError::Other(_)) => {
+                Self::Unusable(Box::new(error))
+            }
+        }
+    }
+
+    fn of_service(source: Box<dyn StdError + Send + Sync>, server: String) -> Self {
+        match NoAnswer::of(source) {
+            NoAnswer::Credentials(source) => Self::Credentials { server, source },
+            NoAnswer::Connection(ConnectionError {
+                server: _,
+                proxy: _,
+                cause: ConnectionCause::Slow(after),
+            }) => Self::Slow { server, seconds: after.as_secs() },
+            NoAnswer::Connection(connection) => Self::Unreachable(Unreachable { server, connection }),
         }
     }
 
@@ -123,9 +170,14 @@ impl Trouble {
     /// Whether asking again later may help.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Slow { .. } | Self::Other { .. } => true,
+            Self::Unreachable(_) | Self::Slow { .. } | Self::Other { .. } => true,
             Self::NoFile
-            | Self::Unconfigured(_)
+            | Self::NoHome
+            | Self::NoContext { .. }
+            | Self::Kubeconfig(_)
+            | Self::Entry(_)
+            | Self::Unusable(_)
+            | Self::Credentials { .. }
             | Self::Bastion(_)
             | Self::Unauthorized { .. }
             | Self::Forbidden { .. }
@@ -144,8 +196,17 @@ impl From<Trouble> for Failure {
             Trouble::NoFile => {
                 of(Exit::Usage).hint("name a file in KUBECONFIG, or `unset KUBECONFIG` to use ~/.kube/config")
             }
-            Trouble::Unconfigured(_) => of(Exit::Usage)
-                .hint("set KUBECONFIG, name another --context, or log in to the bastion with ssh"),
+            Trouble::NoHome | Trouble::NoContext { .. } => {
+                of(Exit::Usage).hint("set KUBECONFIG, name a --context, or log in to the bastion with ssh")
+            }
+            Trouble::Kubeconfig(error) => of(Exit::Usage).hint(error.hint()),
+            Trouble::Entry(error) => of(Exit::Usage).hint(context_hint(error)),
+            Trouble::Unusable(_) => {
+                of(Exit::Usage).hint("correct the cluster in the kubeconfig, or name another --context")
+            }
+            Trouble::Credentials { server: _, source } => {
+                source.hints().into_iter().fold(of(Exit::Absent), Failure::hint)
+            }
             Trouble::Bastion(_) | Trouble::Other { .. } => of(Exit::Internal),
             Trouble::Unauthorized { .. } => of(Exit::Absent)
                 .hint("a token lives for minutes only: log in again, or fetch a new kubeconfig"),
@@ -155,18 +216,43 @@ impl From<Trouble> for Failure {
             Trouble::Absent { .. } => of(Exit::Absent),
             Trouble::NotInstalled { .. } => of(Exit::Absent).hint("name another --context"),
             Trouble::Taken { .. } | Trouble::Invalid { .. } => of(Exit::Usage),
-            Trouble::Unreachable { .. } | Trouble::Slow { .. } => {
+            Trouble::Unreachable(unreachable) if unreachable.connection.proxy.is_some() => {
+                of(Exit::Absent).hint("check the proxy, or exclude the API server with NO_PROXY")
+            }
+            Trouble::Unreachable(_) | Trouble::Slow { .. } => {
                 of(Exit::Absent).hint("dev servers run on without it; sessions with them go on")
             }
         }
     }
 }
 
+fn context_hint(error: &EntryError) -> String {
+    match error {
+        EntryError::Absent { name: _, known } if known.is_empty() => {
+            "the kubeconfig has no contexts: name another file in KUBECONFIG".to_owned()
+        }
+        EntryError::Absent { name, known } => {
+            let all = known.join(", ");
+            match nearest(name, known.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean {near}? there are: {all}"),
+                None => format!("there are: {all}"),
+            }
+        }
+        EntryError::NoCluster { .. } => "correct the kubeconfig, or name another --context".to_owned(),
+    }
+}
+
+fn shown(files: &[PathBuf]) -> String {
+    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
+    use devplat_connect::PluginError;
     use kube::core::response::StatusDetails;
 
     use super::*;
+    use crate::failure::Hint;
 
     fn of(code: u16, reason: &str, name: &str) -> Trouble {
         let details: StatusDetails = serde_json::from_value(serde_json::json!({"name": name})).unwrap();
@@ -200,6 +286,55 @@ mod tests {
         assert_eq!((&*failure.message, failure.exit), ("KUBECONFIG names no file", Exit::Usage));
         assert_eq!(failure.hints.len(), 1);
         assert!(!Trouble::NoFile.may_pass());
+    }
+
+    #[test]
+    fn failed_plugin_is_reported_and_is_not_a_bug() {
+        let plugin = PluginError::Failed {
+            program: "plug".to_owned(),
+            status: "exit status 1".to_owned(),
+            stderr: String::new(),
+        };
+        let at_once = Trouble::of_connect(ConnectError::Credentials(plugin.clone().into()), "https://a");
+        let later = Trouble::of(kube::Error::Service(Box::new(CredentialError::from(plugin))), "https://a");
+        for trouble in [at_once, later] {
+            let failure = Failure::from(trouble);
+            assert_eq!(
+                (&*failure.message, failure.exit),
+                ("cannot log in to the API server at https://a", Exit::Absent)
+            );
+            assert_eq!(failure.causes, ["credential plugin plug failed: exit status 1"]);
+            assert_eq!(failure.hints.len(), 1);
+        }
+    }
+
+    #[test]
+    fn dead_proxy_is_named_with_its_variable() {
+        let connection = ConnectionError {
+            server: Some("https://a".to_owned()),
+            proxy: Some("http://proxy:3128, from HTTPS_PROXY".to_owned()),
+            cause: ConnectionCause::Broken("connection refused".into()),
+        };
+        let failure = Failure::from(Trouble::of(kube::Error::Service(Box::new(connection)), "https://a"));
+        let message =
+            "the API server at https://a cannot be reached through proxy http://proxy:3128, from HTTPS_PROXY";
+        assert_eq!((&*failure.message, failure.exit), (message, Exit::Absent));
+        assert_eq!(failure.causes, ["connection refused"]);
+        assert_eq!(
+            failure.hints,
+            [Hint::Text("check the proxy, or exclude the API server with NO_PROXY".to_owned())]
+        );
+    }
+
+    #[test]
+    fn mistyped_context_is_reported_with_the_nearest() {
+        let known = ["prod", "stage"].map(str::to_owned).to_vec();
+        let failure = Failure::from(Trouble::from(EntryError::Absent { name: "prd".to_owned(), known }));
+        assert_eq!(
+            (&*failure.message, failure.exit),
+            (r#"there is no context "prd" in the kubeconfig"#, Exit::Usage)
+        );
+        assert_eq!(failure.hints, [Hint::Text("did you mean prod? there are: prod, stage".to_owned())]);
     }
 
     #[test]

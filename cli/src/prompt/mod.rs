@@ -40,6 +40,10 @@ pub(crate) async fn run(session: Session) -> Result<Ended, Failure> {
         Place::Laptop(_) => "devctl> ".to_owned(),
     };
     terminal.say(WELCOME);
+    // A credential plugin may ask the user, so it has to end before lines are read.
+    if let Err(failure) = session.cluster().await {
+        terminal.tell(&failure, &session.invocation);
+    }
     let Asked { answered, typed } = asked(terminal);
     let mut ahead = Ahead::new(typed);
     let mut editor = answered.then(|| Editor::start(Arc::clone(&names), terminal.has_colours()));
@@ -111,7 +115,7 @@ async fn read(terminal: Terminal, editor: &mut Option<Editor>, prompt: &str, beg
 
 /// Asks what there is to complete. Without an answer, less gets completed.
 async fn refresh(session: &Session, names: &RwLock<Names>) {
-    let Ok(cluster) = session.cluster().await else { return };
+    let Some(cluster) = session.opened() else { return };
     let (servers, flavors) = tokio::join!(cluster.servers(), cluster.flavors());
     let Ok(mut names) = names.write() else { return };
     if let Ok(servers) = servers {
@@ -138,8 +142,10 @@ async fn verb(session: &Session, words: Vec<String>) {
         Err(error) => return tell(&usage_failure(&error, &arguments, &Program::command())),
     };
     let Some(verb) = program.verb else { return };
-    let own = (program.global != session.global)
-        .then(|| Session::new(program.global, session.invocation.clone(), terminal));
+    let given = program.global.given(|name| std::env::var(name).ok());
+    let invocation = session.invocation.clone().with_flags(&given.words());
+    let global = given.or(&session.global);
+    let own = (global != session.global).then(|| Session::new(global, invocation, terminal));
     let session = match &own {
         None => session,
         Some(Ok(own)) => own,
@@ -155,7 +161,7 @@ async fn verb(session: &Session, words: Vec<String>) {
     match outcome {
         Ok(Ended::Well) => {}
         Ok(Ended::Remotely(status)) => terminal.remark(&format!("ended with status {status}")),
-        Err(failure) => tell(&failure),
+        Err(failure) => terminal.tell(&failure, &session.invocation),
     }
 }
 

@@ -173,7 +173,7 @@ pub(crate) fn told(failure: &Failure, invocation: &Invocation, colours: bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
+    use crate::{failure::Exit, invocation::Way};
 
     fn skill(variables: &[(&str, &str)]) -> Skill {
         let set = |name: &str| variables.iter().find(|(key, _)| *key == name);
@@ -218,12 +218,12 @@ mod tests {
     fn failure_shows_its_causes_and_then_what_to_do() {
         let mut failure = Failure::new(Exit::NotReady, "dev server mydev is not ready").hint("wait a little");
         failure.causes.push("ImagePull: no such image\nat all\u{1b}[2J".to_owned());
-        insta::assert_snapshot!(told(&failure, &Invocation::Program, false), @r"
+        insta::assert_snapshot!(told(&failure, &Invocation::new(Way::Program), false), @r"
         error: dev server mydev is not ready
           because: ImagePull: no such image
             at all [2J
         hint: wait a little
         ");
-        assert!(told(&failure, &Invocation::Program, true).contains("\u{1b}[31m"));
+        assert!(told(&failure, &Invocation::new(Way::Program), true).contains("\u{1b}[31m"));
     }
 }

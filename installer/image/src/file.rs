@@ -28,7 +28,7 @@ pub fn replace_file(path: &Path, access: Access<'_>, bytes: &[u8]) -> io::Result
     })
 }
 
-/// The same for a file whose path `write` returns, because it may depend on the content. The file is first in `folder`,
+/// Replaces a file whose path `write` returns, because it may depend on the content. The file is first in `folder`,
 /// which must be on the same file system. `write` decides whether to wait for the disk.
 pub(crate) fn replace_in<T>(
     folder: &Path,

@@ -53,7 +53,7 @@ impl Reference {
         Self(format!("{LOCAL_HOST}/{name}@{digest}"))
     }
 
-    /// The same with a tag made from the digest: Docker's image store keeps no digest of an image that was loaded.
+    /// The reference with a tag made from the digest: Docker's image store keeps no digest of an image that was loaded.
     pub fn local_tag(name: ImageName, digest: &Digest) -> Self {
         Self(format!("{LOCAL_HOST}/{name}:sha256-{}", digest.hex()))
     }

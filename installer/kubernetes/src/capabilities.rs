@@ -1,14 +1,11 @@
 //! The capabilities of a cluster, read concurrently. Each may be unknown, because the user may lack a right.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use devplat_api::agent;
-use k8s_openapi::{
-    api::{
-        core::v1::{Container, Node, Pod, PodSpec, ResourceQuota, SecurityContext, Service},
-        storage::v1::StorageClass,
-    },
-    apimachinery::pkg::apis::meta::v1::APIGroupList,
+use k8s_openapi::api::{
+    core::v1::{Container, Node, Pod, PodSpec, ResourceQuota, SecurityContext, Service},
+    storage::v1::StorageClass,
 };
 use kube::{
     Api, Client, ResourceExt,
@@ -29,8 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const DEFAULT_CLASS: [&str; 2] =
     ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
 
+/// A fact of a cluster, or the reason why it is unknown.
+pub type Fact<T> = Result<T, Arc<CallError>>;
+
 /// The capabilities of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Capabilities {
     /// Its version, such as `v1.34.3`.
     pub version: String,
@@ -45,19 +45,26 @@ pub struct Capabilities {
     /// A sign that Services of type `LoadBalancer` get an address.
     pub load_balancer: Option<LoadBalancerEvidence>,
     /// Whether it serves pod metrics.
-    pub metrics: bool,
+    pub metrics: Fact<bool>,
     /// The level of Pod Security in a namespace without labels; `None` if it cannot be tried.
     pub pod_security: Option<PodSecurityLevel>,
     /// The `ResourceQuotas` of all namespaces.
-    pub quotas: Vec<ObjectRef>,
-    /// The architectures of the nodes that take pods.
+    pub quotas: Fact<Vec<ObjectRef>>,
+    /// Its nodes.
+    pub nodes: Fact<Nodes>,
+    /// The registry that it announces; `None` if it announces none.
+    pub registry_hosting: Fact<Option<Hosting>>,
+}
+
+/// The nodes of a cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Nodes {
+    /// Their names, in order.
+    pub names: BTreeSet<String>,
+    /// The architectures of those that take pods.
     pub architectures: BTreeSet<String>,
-    /// The names of its nodes, in order.
-    pub nodes: BTreeSet<String>,
-    /// The container runtimes of its nodes, such as `containerd`, without versions.
+    /// Their container runtimes, such as `containerd`, without versions.
     pub runtimes: BTreeSet<String>,
-    /// The registry that it announces.
-    pub registry_hosting: Option<Hosting>,
 }
 
 /// Whether claims without a class get a volume.
@@ -109,17 +116,15 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         Box::pin(hosting::read(client)),
     );
     let version = version?.git_version;
-    let api_groups: BTreeSet<String> =
-        groups.into_iter().flat_map(|list| list.groups).map(|group| group.name).collect();
-    let nodes = nodes.unwrap_or_default();
-    let metrics = api_groups.contains("metrics.k8s.io");
+    let metrics = groups.as_ref().map(|groups| groups.contains("metrics.k8s.io")).map_err(Arc::clone);
     let recognition = recognise(&Evidence {
-        api_groups,
+        api_groups: groups.unwrap_or_default(),
         git_version: version.clone(),
-        nodes: nodes.iter().map(facts).collect(),
+        nodes: nodes.iter().flatten().map(facts).collect(),
         context_name: context.name.clone(),
         server: context.server.clone(),
     });
+    let classes = classes.ok();
     let storage_classes = classes.as_ref().map(|classes| classes.iter().map(ResourceExt::name_any).collect());
     let storage = classes.as_deref().map_or(Storage::Unknown, storage);
     let default_storage_classes = match &storage {
@@ -140,27 +145,32 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         storage,
         metrics,
         pod_security,
-        quotas: quotas.unwrap_or_default().iter().map(quota).collect(),
-        architectures: crate::context::architectures(&nodes),
-        runtimes: nodes.iter().filter_map(runtime).collect(),
-        nodes: nodes.iter().map(ResourceExt::name_any).collect(),
-        registry_hosting: registry_hosting.ok().flatten(),
+        quotas: quotas.map(|quotas| quotas.iter().map(quota).collect()),
+        nodes: nodes.map(|nodes| Nodes {
+            names: nodes.iter().map(ResourceExt::name_any).collect(),
+            architectures: crate::context::architectures(&nodes),
+            runtimes: nodes.iter().filter_map(runtime).collect(),
+        }),
+        registry_hosting: registry_hosting.map_err(Arc::new),
     })
 }
 
-async fn groups(client: &Client) -> Option<APIGroupList> {
-    tokio::time::timeout(PATIENCE, client.list_api_groups()).await.ok()?.ok()
+/// Lists the names of the API groups.
+async fn groups(client: &Client) -> Fact<BTreeSet<String>> {
+    let call = Call::new(Verb::List, &ObjectRef::all("v1", "APIGroup", None));
+    let list = bounded(&call, PATIENCE, client.list_api_groups()).await?;
+    Ok(list.groups.into_iter().map(|group| group.name).collect())
 }
 
-/// Lists the objects of a kind, up to a limit; `None` if the user may not list them.
-async fn list<K>(client: &Client, api_version: &str, kind: &str) -> Option<Vec<K>>
+/// Lists the objects of a kind, up to a limit.
+async fn list<K>(client: &Client, api_version: &str, kind: &str) -> Fact<Vec<K>>
 where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
     let api: Api<K> = Api::all(client.clone());
     let call = Call::new(Verb::List, &ObjectRef::all(api_version, kind, None));
     let some = ListParams::default().limit(1000);
-    bounded(&call, PATIENCE, api.list(&some)).await.ok().map(|list| list.items)
+    Ok(bounded(&call, PATIENCE, api.list(&some)).await?.items)
 }
 
 /// Returns `containerd` for `containerd://2.1.4`.
@@ -265,6 +275,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{
+        call::{chain, tests::client},
+        context::DistributionGuess,
+    };
+
+    const ANNOUNCEMENT: &str = "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting";
 
     fn class(name: &str, default: bool) -> StorageClass {
         let annotations: BTreeMap<&str, &str> =
@@ -300,5 +316,46 @@ mod tests {
         assert!(balanced(&service("LoadBalancer", json!([{"ip": "10.0.0.1"}]))).is_some());
         assert!(balanced(&service("LoadBalancer", json!([]))).is_none());
         assert!(balanced(&service("ClusterIP", json!([{"ip": "10.0.0.1"}]))).is_none());
+    }
+
+    /// Returns the capabilities of a cluster whose API server answers these paths with 403, and all others with nothing.
+    async fn forbidding(paths: &'static [&'static str]) -> Capabilities {
+        let client = client(move |request| match request.uri().path() {
+            path if paths.contains(&path) => {
+                (403, json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"}))
+            }
+            "/version" => (
+                200,
+                json!({"major": "1", "minor": "34", "gitVersion": "v1.34.0", "gitCommit": "", "gitTreeState": "",
+                    "buildDate": "", "goVersion": "", "compiler": "", "platform": ""}),
+            ),
+            "/apis" => (200, json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []})),
+            path if path.ends_with("/local-registry-hosting") => {
+                (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "none"}))
+            }
+            _ => (200, json!({"metadata": {}, "items": []})),
+        });
+        let context =
+            Context { name: "a".to_owned(), server: "https://a".to_owned(), guess: DistributionGuess::Other };
+        ask(&client, &context).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn facts_that_cannot_be_read_are_unknown_with_the_reason() {
+        let known = forbidding(&[]).await;
+        assert!(!known.metrics.unwrap());
+        assert_eq!(known.quotas.unwrap(), []);
+        assert_eq!(known.nodes.unwrap(), Nodes::default());
+        assert_eq!(known.registry_hosting.unwrap(), None);
+        let unknown = forbidding(&["/apis", "/api/v1/resourcequotas", "/api/v1/nodes", ANNOUNCEMENT]).await;
+        let refusal = "the API server answered 403 Forbidden: no";
+        for (error, what) in [
+            (unknown.metrics.unwrap_err(), "list APIGroup objects"),
+            (unknown.quotas.unwrap_err(), "list ResourceQuota objects"),
+            (unknown.nodes.unwrap_err(), "list Node objects"),
+            (unknown.registry_hosting.unwrap_err(), "read ConfigMap kube-public/local-registry-hosting"),
+        ] {
+            assert_eq!(chain(&*error), format!("cannot {what}: {refusal}"));
+        }
     }
 }

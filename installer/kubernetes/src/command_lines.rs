@@ -9,6 +9,17 @@ pub struct CommandLines {
     pub kubectl: String,
 }
 
+impl CommandLines {
+    /// Returns `remedy` with the command line for kubectl, with these arguments, that carries it out. Without `lines`, the
+    /// remedy stands alone, because kubectl would act on the current context.
+    pub(crate) fn by_kubectl(lines: Option<&Self>, remedy: &str, arguments: &str) -> String {
+        match lines {
+            Some(Self { up: _, kubectl }) => format!("{remedy}: `{kubectl} {arguments}`"),
+            None => remedy.to_owned(),
+        }
+    }
+}
+
 #[cfg(test)]
 impl CommandLines {
     /// Returns those of platform team-a in the cluster of context prod.

@@ -36,7 +36,7 @@ pub struct Hosting {
     /// The address to push to from pods; absent if pods cannot push.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_from_cluster_network: Option<String>,
-    /// A page with help for failed pushes.
+    /// A page with help on the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
@@ -66,14 +66,14 @@ pub struct Announcement {
     pub platform: Option<String>,
 }
 
-/// Reads the registry that the cluster announces, if any.
+/// Reads the registry that the cluster announces, if any. Fails if there is an announcement that cannot be read.
 pub async fn read(client: &Client) -> Result<Option<Hosting>, CallError> {
     let call = Call::new(Verb::Read, &reference());
     let live = bounded(&call, PATIENCE, async { if_there(maps(client).get(NAME).await) }).await?;
-    let Some((key, text)) = live.as_ref().and_then(text) else { return Ok(None) };
-    parse(text).map(Some).ok_or_else(|| {
-        call.error(Class::Other(format!("its {key} is not an announcement of a registry").into()))
-    })
+    let Some(live) = live else { return Ok(None) };
+    let unreadable = |why: String| call.error(Class::Other(why.into()));
+    let (key, text) = text(&live).ok_or_else(|| unreadable(format!("it has no {}", KEYS.join(" or "))))?;
+    parse(text).map(Some).ok_or_else(|| unreadable(format!("its {key} is not an announcement of a registry")))
 }
 
 /// Reads the existing announcement and its owner.
@@ -144,7 +144,10 @@ fn maps(client: &Client) -> Api<ConfigMap> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::call::{chain, tests::client};
 
     #[test]
     fn announcements_of_kind_and_k3d_are_read() {
@@ -156,5 +159,18 @@ mod tests {
             (Some("localhost:5000"), Some("registry:5000"))
         );
         assert_eq!(parse("[]"), None);
+    }
+
+    #[tokio::test]
+    async fn announcement_that_cannot_be_read_is_not_an_absent_one() {
+        for (data, why) in [
+            (json!({"localRegistryHosting.v2": "host: a"}), "it has no localRegistryHosting.v1"),
+            (json!({(KEYS[0]): "[]"}), "its localRegistryHosting.v1 is not an announcement of a registry"),
+        ] {
+            let map =
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "data": data});
+            let error = read(&client(move |_| (200, map.clone()))).await.unwrap_err();
+            assert_eq!(chain(&error), format!("cannot read ConfigMap {NAMESPACE}/{NAME}: {why}"));
+        }
     }
 }

@@ -1,18 +1,15 @@
-//! devplat's calls to an API server: clients from kubeconfigs, releases, the proof, and facts of a cluster. This crate
-//! never prints, never starts a process and never reads the environment. Every wait goes through the caller's [`Pace`],
+//! devplat's calls to an API server: contexts, releases, the proof, and facts of a cluster. This crate never prints, never
+//! starts a process and never reads the environment or a file. Every wait goes through the caller's [`Pace`],
 //! so that the caller can report and stop it.
 
 pub mod admission;
 pub mod bastion;
 pub mod call;
 pub mod capabilities;
-mod clock;
 mod command_lines;
-pub mod connect;
 pub mod context;
 pub mod hosting;
 pub mod identity;
-pub mod kubeconfig;
 pub mod object;
 pub mod pace;
 pub mod proof;
@@ -21,8 +18,8 @@ pub mod release;
 pub mod waiting;
 
 pub use call::{CallError, Class, Error};
-pub use clock::Clock;
 pub use command_lines::CommandLines;
+pub use devplat_connect::{self as connect, Clock, kubeconfig};
 pub use object::ObjectRef;
 pub use pace::{NotRecorded, Pace, Steady, Stopped};
 pub use waiting::Waiting;

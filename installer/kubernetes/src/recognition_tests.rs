@@ -73,6 +73,80 @@ fn distributions_are_recognised_by_their_strongest_fact() {
     assert_eq!(recognise(&evidence("v1.34.3", vec![node("a", "")])).distribution, Distribution::Other);
 }
 
+/// Facts of clusters that lack the strongest one.
+#[test]
+fn distributions_are_recognised_by_each_other_fact() {
+    let k3s_group =
+        Evidence { api_groups: ["k3s.cattle.io".to_owned()].into(), ..evidence("v1.34.3", vec![]) };
+    let rancher = Evidence {
+        context_name: "rancher-desktop".to_owned(),
+        ..evidence("v1.34.3+k3s1", vec![node("a", "")])
+    };
+    for (found, expected, fact) in [
+        (
+            evidence("v1.33.1", vec![labelled("eks.amazonaws.com/nodegroup", "x")]),
+            Distribution::Eks,
+            "node label eks.amazonaws.com/nodegroup",
+        ),
+        (
+            evidence("v1.33.1", vec![labelled("cloud.google.com/gke-nodepool", "x")]),
+            Distribution::Gke,
+            "node label cloud.google.com/gke-nodepool",
+        ),
+        (evidence("v1.34.3", vec![node("a", "k3s://a")]), Distribution::K3s, "providerID k3s://a"),
+        (k3s_group, Distribution::K3s, "API group k3s.cattle.io"),
+        (rancher, Distribution::RancherDesktop, "context rancher-desktop"),
+    ] {
+        let recognition = recognise(&found);
+        assert_eq!(recognition.distribution, expected, "{recognition:?}");
+        assert!(recognition.facts.contains(&fact.to_owned()), "{recognition:?}");
+    }
+}
+
+/// Written by hand, so that a change of the table is a change of this test.
+#[test]
+fn every_distribution_has_these_defaults() {
+    let name = || "lab".to_owned();
+    let table = [
+        "OpenShift: Registry, PortForward (whether a Service of type LoadBalancer gets an address depends on the platform), \
+         no class, SCC restricted-v2 assigns the user id from a range and denies root",
+        "Amazon EKS: Registry, LoadBalancer (a load balancer may cost), gp2",
+        "Google Kubernetes Engine: Registry, LoadBalancer (a load balancer may cost), standard-rwo, Autopilot denies \
+         privileged pods",
+        "Azure Kubernetes Service: Registry, LoadBalancer (a load balancer may cost), default",
+        "k3d cluster lab: NodeImport, NodePort (ports of nodes are inside the containers unless k3d maps them), local-path",
+        "Rancher Desktop: Registry, LoadBalancer (ServiceLB gives the address of the node), local-path",
+        "k3s: Registry, LoadBalancer (ServiceLB takes the Service's port on each node, once for each port), local-path",
+        "Docker Desktop: Registry, LoadBalancer (load balancers are reached at localhost), hostpath",
+        "kind cluster lab: NodeImport, PortForward (without cloud-provider-kind a Service of type LoadBalancer gets no \
+         address), standard",
+        "minikube cluster lab: MinikubeImageLoad, PortForward (a Service of type LoadBalancer gets an address only while \
+         `minikube tunnel` is running), standard",
+        "Kubernetes: Registry, PortForward (it is unknown whether this cluster has load balancers), no class",
+    ];
+    let all = [
+        Distribution::OpenShift,
+        Distribution::Eks,
+        Distribution::Gke,
+        Distribution::Aks,
+        Distribution::K3d { name: name() },
+        Distribution::RancherDesktop,
+        Distribution::K3s,
+        Distribution::DockerDesktop,
+        Distribution::Kind { name: name() },
+        Distribution::Minikube { name: name() },
+        Distribution::Other,
+    ];
+    for (distribution, expected) in all.iter().zip(table) {
+        let Consequences { delivery, exposure, exposure_remark, storage_class, pod_security_remark } =
+            distribution.consequences();
+        let class = storage_class.unwrap_or("no class");
+        let pods = pod_security_remark.map(|remark| format!(", {remark}")).unwrap_or_default();
+        let row = format!("{distribution}: {delivery:?}, {exposure:?} ({exposure_remark}), {class}{pods}");
+        assert_eq!(row, expected);
+    }
+}
+
 #[test]
 fn openshift_is_recognised_before_the_cloud_it_runs_on() {
     let mut found = evidence("v1.33.1", vec![labelled("eks.amazonaws.com/nodegroup", "x")]);

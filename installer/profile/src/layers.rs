@@ -182,7 +182,7 @@ impl<'a> Layers<'a> {
             set.iter().map(|(name, text)| (name, text, false)).chain(remembered).collect();
         // A variable for a map comes before those for its keys.
         variables.sort();
-        let mut links = variables::ServiceLinks::default();
+        let mut links = variables::Links::default();
         let mut lasting = Vec::new();
         for (name, text, remembered) in variables {
             let place = if remembered {
@@ -192,15 +192,15 @@ impl<'a> Layers<'a> {
             };
             let mistakes = match variables::meaning(name, text, &self.shape.paths(&self.merged)) {
                 variables::Meaning::Other => continue,
-                variables::Meaning::ServiceLink(service) => {
-                    links.add(service, name);
+                variables::Meaning::Link(link) => {
+                    links.add(link, name);
                     continue;
                 }
                 variables::Meaning::Path(path) => match self.lay(&path, text, &place) {
                     Ok(changed) => {
                         if remembered {
                             self.remarks.push(format!(
-                                "${name} is not set now: using {text:?} of the last `up`, until --profile is given"
+                                "${name} is not set now: using {text:?} of the last `up`; set it again to change it"
                             ));
                         }
                         let value = changed.map(|value| value.to_json().to_string());

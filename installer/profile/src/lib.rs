@@ -42,3 +42,4 @@ pub use profile::{
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped};
 pub use sources::{Loaded, ProfileFile, Sources, VariableMistakes};
+pub use variables::is_of_docker_link;

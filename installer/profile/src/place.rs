@@ -53,6 +53,14 @@ impl Place {
         }
     }
 
+    /// Returns whether the value comes from an earlier `up`.
+    pub fn is_remembered(&self) -> bool {
+        match self {
+            Self::RememberedVariable(_) | Self::RememberedSet(_) => true,
+            Self::File { .. } | Self::Shipped { .. } | Self::Variable(_) | Self::Argument(_) => false,
+        }
+    }
+
     pub(crate) fn is_shipped(&self) -> bool {
         match self {
             Self::Shipped { .. } => true,

@@ -20,8 +20,8 @@ const RESERVED: [&str; 9] =
 pub(crate) enum Meaning {
     /// Not a value of the profile.
     Other,
-    /// Set by the kubelet for a Service of this name.
-    ServiceLink(String),
+    /// Set by the kubelet for a Service, or by Docker for a link.
+    Link(Link),
     /// Sets the value at this path.
     Path(KeyPath),
     /// Unknown or ambiguous.
@@ -31,15 +31,17 @@ pub(crate) enum Meaning {
 /// Returns the meaning of the variable `name`; `paths` are the paths that can have a value.
 pub(crate) fn meaning(name: &str, text: &str, paths: &[KeyPath]) -> Meaning {
     let Some(rest) = name.strip_prefix(PREFIX) else { return Meaning::Other };
-    if RESERVED.contains(&rest) || rest.starts_with("TEST_") {
+    let reserved = RESERVED.contains(&rest) || rest.starts_with("TEST_");
+    // Docker gives DEVPLAT_NAME a value that no platform can have as its name.
+    if reserved && !(rest == "NAME" && names_link(text)) {
         return Meaning::Other;
     }
     let settable = || paths.iter().filter(|path| !path.starts_with(&KeyPath::known("extends")));
     let found: Vec<&KeyPath> = settable().filter(|path| suffix(path) == rest).collect();
     let mistake = |problem: VariableProblem| Mistake::new(&Place::Variable(name.to_owned()), problem);
-    match (found.as_slice(), service(rest, text)) {
+    match (found.as_slice(), link(rest, text)) {
         // A value of the profile is never a URL with a port of a Service.
-        (_, Some(prefix)) if found.is_empty() || is_url(text) => Meaning::ServiceLink(service_name(prefix)),
+        (_, Some(link)) if found.is_empty() || is_url(text) => Meaning::Link(link),
         ([path], _) => Meaning::Path((*path).clone()),
         ([], _) => {
             let all: Vec<String> = settable().map(suffix).collect();
@@ -81,64 +83,113 @@ fn is_url(text: &str) -> bool {
     ["tcp://", "udp://", "sctp://"].iter().any(|scheme| text.starts_with(scheme))
 }
 
-/// Returns `rest` without the suffix that a kubelet appends to the name of a Service, or `None` if there is no such
-/// suffix.
-fn service<'a>(rest: &'a str, text: &str) -> Option<&'a str> {
-    // A suffix that stands alone is treated as one with a name before it.
-    let ends = |end: &str| {
-        rest.strip_suffix(end).and_then(|name| name.strip_suffix('_').or(name.is_empty().then_some("")))
+/// Returns whether Docker sets this variable in a container with a link (`--link`) to another one, such as `DEVPLAT_NAME` with
+/// `/web/devplat`. Variables for the ports of a link have the form of a Service's.
+pub fn is_of_docker_link(name: &str, text: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| linked(rest, text).is_some())
+}
+
+/// Returns the Service or the link that a variable without its prefix belongs to.
+fn link(rest: &str, text: &str) -> Option<Link> {
+    let of = |name: &str, docker| {
+        let name = if name.is_empty() { "devplat".to_owned() } else { format!("devplat_{name}") };
+        Link { name: name.to_lowercase().replace('_', "-"), docker }
     };
-    if let Some(name) = ends("SERVICE_HOST").or_else(|| ends("SERVICE_PORT")) {
+    linked(rest, text).map(|name| of(name, true)).or_else(|| service(rest, text).map(|name| of(name, false)))
+}
+
+/// Returns `rest` without what Docker appends to the name of a link, or `None` if it has no such form.
+fn linked<'a>(rest: &'a str, text: &str) -> Option<&'a str> {
+    match before(rest, "NAME") {
+        Some(name) if names_link(text) => Some(name),
+        // A variable of the linked container.
+        _ => around(rest, "ENV_").map(|(name, _)| name),
+    }
+}
+
+/// Returns whether a text names a container and a link of it, such as `/web/devplat`.
+fn names_link(text: &str) -> bool {
+    let parts = text.strip_prefix('/').and_then(|rest| rest.split_once('/'));
+    parts.is_some_and(|(container, link)| !container.is_empty() && !link.is_empty() && !link.contains('/'))
+}
+
+/// Returns the name before this end. An end that stands alone is treated as one with an empty name before it.
+fn before<'a>(rest: &'a str, end: &str) -> Option<&'a str> {
+    rest.strip_suffix(end).and_then(|name| name.strip_suffix('_').or(name.is_empty().then_some("")))
+}
+
+/// Returns the name before this middle, and what follows it.
+fn around<'a>(rest: &'a str, middle: &str) -> Option<(&'a str, &'a str)> {
+    match rest.strip_prefix(middle) {
+        Some(after) => Some(("", after)),
+        None => rest.split_once(&format!("_{middle}")),
+    }
+}
+
+/// Returns `rest` without the suffix that a kubelet appends to the name of a Service, or `None` if there is no such
+/// suffix. Docker uses the same suffixes for ports.
+fn service<'a>(rest: &'a str, text: &str) -> Option<&'a str> {
+    if let Some(name) = before(rest, "SERVICE_HOST").or_else(|| before(rest, "SERVICE_PORT")) {
         return Some(name);
     }
     if is_url(text)
-        && let Some(name) = ends("PORT")
+        && let Some(name) = before(rest, "PORT")
     {
         return Some(name);
     }
-    let after = |middle: &str| {
-        let (name, after) = match rest.strip_prefix(middle) {
-            Some(after) => ("", after),
-            None => rest.split_once(&format!("_{middle}"))?,
-        };
-        Some((name, after))
-    };
     // The rest is the name of one of the Service's ports.
-    if let Some((name, _)) = after("SERVICE_PORT_") {
+    if let Some((name, _)) = around(rest, "SERVICE_PORT_") {
         return Some(name);
     }
-    let (name, port) = after("PORT_")?;
-    let mut parts = port.split('_');
-    let number = parts.next()?.parse::<u16>().is_ok();
-    let protocol = matches!(parts.next(), Some("TCP" | "UDP" | "SCTP"));
-    let kind = matches!(parts.next(), None | Some("ADDR" | "PORT" | "PROTO"));
-    (number && protocol && kind && parts.next().is_none()).then_some(name)
+    let (name, port) = around(rest, "PORT_")?;
+    let (number, rest) = port.split_once('_')?;
+    let (transport, suffix) = rest.split_once('_').unwrap_or((rest, ""));
+    let is_suffix = matches!(
+        suffix,
+        // The last four are Docker's, for ranges of ports.
+        "" | "ADDR" | "PORT" | "PROTO" | "START" | "END" | "PORT_START" | "PORT_END"
+    );
+    let known = is_suffix && matches!(transport, "TCP" | "UDP" | "SCTP");
+    (known && number.parse::<u16>().is_ok()).then_some(name)
 }
 
-fn service_name(prefix: &str) -> String {
-    let name = if prefix.is_empty() { "devplat".to_owned() } else { format!("devplat_{prefix}") };
-    name.to_lowercase().replace('_', "-")
+/// A Service of Kubernetes or a link of Docker, whose variables devplat ignores.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// The name, such as `devplat`.
+    name: String,
+    /// Whether only Docker sets such a variable.
+    docker: bool,
 }
 
-/// Variables that kubelets set, by Service.
+/// Variables of Services and links, by the name of the Service or link.
 #[derive(Debug, Default)]
-pub(crate) struct ServiceLinks(BTreeMap<String, Vec<String>>);
+pub(crate) struct Links(BTreeMap<String, LinkVariables>);
 
-impl ServiceLinks {
-    pub(crate) fn add(&mut self, service: String, variable: &str) {
-        self.0.entry(service).or_default().push(variable.to_owned());
+#[derive(Debug, Default)]
+struct LinkVariables {
+    docker: bool,
+    names: Vec<String>,
+}
+
+impl Links {
+    pub(crate) fn add(&mut self, link: Link, variable: &str) {
+        let Link { name, docker } = link;
+        let variables = self.0.entry(name).or_default();
+        variables.docker |= docker;
+        variables.names.push(format!("${variable}"));
     }
 
-    /// Returns one remark for each Service.
+    /// Returns one remark for each Service and each link.
     pub(crate) fn remarks(self) -> impl Iterator<Item = String> {
-        self.0.into_iter().map(|(service, variables)| {
-            let verb = if variables.len() == 1 { "comes" } else { "come" };
-            let all: Vec<String> = variables.iter().map(|name| format!("${name}")).collect();
-            format!(
-                "{} {verb} from a Service named {service}; enableServiceLinks: false keeps {} away",
-                all.join(", "),
-                if variables.len() == 1 { "it" } else { "them" }
-            )
+        self.0.into_iter().map(|(link, LinkVariables { docker, names })| {
+            let (verb, them) = if names.len() == 1 { ("comes", "it") } else { ("come", "them") };
+            let (from, remedy) = if docker {
+                ("a Docker link", "a network without --link")
+            } else {
+                ("a Service", "enableServiceLinks: false")
+            };
+            format!("{} {verb} from {from} named {link}; {remedy} keeps {them} away", names.join(", "))
         })
     }
 }
@@ -151,6 +202,10 @@ mod tests {
         let paths =
             ["operator.replicas", "devServers.homeSize", "flavors.cpu-small", "extends", "images.local.port"];
         meaning(name, text, &paths.map(KeyPath::known))
+    }
+
+    fn link(name: &str, docker: bool) -> Meaning {
+        Meaning::Link(Link { name: name.to_owned(), docker })
     }
 
     #[test]
@@ -186,7 +241,34 @@ mod tests {
             ("DEVPLAT_WEB_UI_PORT_80_TCP_PORT", "80", "devplat-web-ui"),
             ("DEVPLAT_IMAGES_LOCAL_PORT", "tcp://10.96.0.9:80", "devplat-images-local"),
         ] {
-            assert_eq!(meaning_of(name, text), Meaning::ServiceLink(service.to_owned()), "{name}");
+            assert_eq!(meaning_of(name, text), link(service, false), "{name}");
+        }
+    }
+
+    #[test]
+    fn variables_of_a_docker_link_are_recognised_with_its_name() {
+        for (name, text, of) in [
+            ("DEVPLAT_NAME", "/web/devplat", "devplat"),
+            ("DEVPLAT_ENV_PATH", "/usr/bin:/bin", "devplat"),
+            ("DEVPLAT_WEB_UI_NAME", "/app/devplat-web-ui", "devplat-web-ui"),
+            ("DEVPLAT_WEB_UI_ENV_PORT", "80", "devplat-web-ui"),
+        ] {
+            assert_eq!(meaning_of(name, text), link(of, true), "{name}");
+            assert!(is_of_docker_link(name, text), "{name}");
+        }
+        for name in ["START", "END", "PORT_START", "PORT_END"].map(|end| format!("DEVPLAT_PORT_22_TCP_{end}"))
+        {
+            assert_eq!(meaning_of(&name, "22"), link("devplat", false), "{name}");
+        }
+        for (name, text) in [
+            ("DEVPLAT_NAME", "team-a"),
+            ("DEVPLAT_NAME", "/web"),
+            ("DEVPLAT_NAME", "/web/"),
+            ("DEVPLAT_NAME", "/a/b/c"),
+            ("DEVPLAT_PROFILE", "/web/devplat"),
+        ] {
+            assert_eq!(meaning_of(name, text), Meaning::Other, "{name} {text}");
+            assert!(!is_of_docker_link(name, text), "{name} {text}");
         }
     }
 

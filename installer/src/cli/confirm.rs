@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn question_that_cannot_be_asked_is_quoted_beside_the_flag_that_answers_it() {
+    fn unasked_question_is_quoted_beside_the_flag_that_answers_it() {
         let of = |json| unasked("remove user bob? Homes stay.", "nothing was done", json);
         let terminal = "nothing was done: there is no terminal to ask \"remove user bob? Homes stay.\"";
         assert_eq!(of(false).message, terminal);

@@ -33,7 +33,8 @@ Examples:
   devplat destroy --context my-cluster --lose-data     out of a cluster that stays
 
 Deletes the resources that devplat created: its own cluster with every dev server and home in it;
-in an existing cluster, the installed objects, while homes stay.";
+in an existing cluster, the installed objects. Homes stay there, except those of dev servers that
+--lose-data deletes and whose homeRetention is Delete.";
 
 /// Delete the platform with everything in it.
 ///
@@ -47,7 +48,8 @@ pub(super) struct Destroy {
     layers: Layers,
     #[command(flatten)]
     context: ContextFlag,
-    /// In an existing cluster: delete users' dev servers and users as well; homes stay
+    /// In an existing cluster: delete users' dev servers and users as well; homes stay, except those whose
+    /// homeRetention is Delete
     #[arg(long)]
     lose_data: bool,
     /// Delete nothing, and forget what is remembered: for a cluster or an engine that no longer exists
@@ -131,7 +133,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     context.state.remove()?;
     drop(locked);
     host.ui.report(&Event::Destroyed {
-        name: asked.name.to_string(),
+        name: asked.platform().to_string(),
         deleted: names,
         seconds: start.elapsed().as_secs_f64(),
     });
@@ -193,7 +195,7 @@ async fn nothing_found(
     if !known {
         return Err(located.not_found("destroy").await);
     }
-    let (name, looked) = (&asked.name, looked.join(", "));
+    let (name, looked) = (asked.platform(), looked.join(", "));
     let remembered = *decisions != Decisions::default();
     if remembered && decisions.place.is_none() {
         // An older devplat did not record the engine or cluster, so keep the keys.
@@ -235,18 +237,18 @@ fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
         let folder = state.path().display();
         return Err(Failure::new(
             Exit::Usage,
-            format!("there is no state folder of platform {}", asked.name),
+            format!("there is no state folder of platform {}", asked.platform()),
         )
         .hint(format!("there is no {folder}")));
     }
-    let question = format!("forget platform {} without deleting its resources?", asked.name);
+    let question = format!("forget platform {} without deleting its resources?", asked.platform());
     confirm(&question, "nothing was forgotten", asked.yes, host)?;
     let locked = request::lock(&state)?;
     // The block includes a file of the state folder. The decisions may be damaged, so look for the block itself.
-    resource::ssh_block::remove(&host.surroundings, asked.name.as_str(), &state)?;
+    resource::ssh_block::remove(&host.surroundings, asked.platform().as_str(), &state)?;
     state.remove()?;
     drop(locked);
-    host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.name));
+    host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.platform()));
     Ok(())
 }
 

@@ -63,19 +63,20 @@ pub(super) fn given_after(matches: &ArgMatches, id: &str) -> bool {
 /// The platform.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Name {
-    /// Name of the platform
-    #[arg(long, env = "DEVPLAT_NAME", value_name = "NAME", default_value_t = PlatformName::default())]
-    name: PlatformName,
+    /// Name of the platform; devplat if missing
+    #[arg(long, env = "DEVPLAT_NAME", value_name = "NAME")]
+    name: Option<PlatformName>,
 }
 
 impl Name {
-    pub(super) fn get(&self) -> PlatformName {
+    /// Returns the name that the command line or its variable gives.
+    pub(super) fn get(&self) -> Option<PlatformName> {
         self.name.clone()
     }
 
     /// Takes the flag before the verb.
     pub(super) fn settle(&mut self, before: PlatformName) {
-        self.name = before;
+        self.name = Some(before);
     }
 }
 

@@ -6,6 +6,8 @@ mod completions;
 mod confirm;
 mod destroy;
 mod doctor;
+#[cfg(test)]
+mod example_tests;
 mod flags;
 mod log;
 mod man;
@@ -21,7 +23,7 @@ mod users;
 mod variables;
 mod version;
 
-use std::{ffi::OsString, io::IsTerminal, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use devplat_tool::{Surroundings, rlimits};
@@ -30,7 +32,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::{
     failure::{Exit, Failure, caught, status},
     host::{self, Host},
-    ui::{Format, Ui, wants_colours},
+    ui::{self, Format, Ui, wants_colours},
 };
 use flags::{Before, OutputFlags, OutputFormat};
 
@@ -95,8 +97,8 @@ pub fn main() -> ExitCode {
         }
     };
     let (format, verbose) = program.output();
-    let colours = std::io::stderr().is_terminal() && wants_colours(&surroundings);
-    log::to(log::filter(verbose), std::io::stderr, colours).init();
+    let colours = wants_colours(&surroundings);
+    log::to(log::filter(verbose), ui::log, colours).init();
     let ui = Ui::new(format, colours);
     let outcome = caught(|| {
         rlimits::prepare()?;

@@ -16,7 +16,7 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     request::{Asked, Purpose, Run},
-    resource::{forwarded_port, reach_cluster},
+    resource::reach_cluster,
     signals,
     ui::Ui,
 };
@@ -65,7 +65,10 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     };
     let (located, client) = host.or_stopped(Box::pin(reaching)).await?;
     let context = &located.context;
-    let port = port.unwrap_or_else(|| forwarded_port(&context.platform));
+    let port = match port {
+        Some(port) => *port,
+        None => located.forwarded_port()?,
+    };
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| cannot_listen(address, &error, ports::check(address)))?;

@@ -1,8 +1,13 @@
 //! `devplat render`: prints the manifests without a cluster.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
+use devplat_image::{Access, replace_file};
 use devplat_render::{Input, ReleaseName, Templates, to_yaml};
 
 use super::flags::{Layers, Name, OutputFormat};
@@ -59,6 +64,7 @@ enum What {
 }
 
 pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
+    refuse_unused_images(render)?;
     let Render { what, name, layers, templates, to, images, output: _ } = render;
     let asked = Asked {
         name: name.get(),
@@ -67,7 +73,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         templates: templates.clone(),
         ..Asked::default()
     };
-    let state = asked.state(host)?;
+    let (platform, state) = (asked.platform(), asked.state(host)?);
     let Draft { profile, templates } = Draft::read(&asked, host)?;
     let images = match images.as_deref() {
         Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
@@ -80,13 +86,13 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     };
     let mut keys = std::collections::BTreeMap::new();
     for (user, _) in profile.users.iter().filter(|(_, user)| user.generate_key) {
-        let key = public_line(&state, user.as_str(), asked.name.as_str())?;
+        let key = public_line(&state, user.as_str(), platform.as_str())?;
         keys.insert(
             user.to_string(),
             key.unwrap_or_else(|| "ssh-ed25519 AAAA generated-by-devplat-up".to_owned()),
         );
     }
-    let input = Input { platform: &asked.name, profile: &profile, images: &images, made_keys: &keys };
+    let input = Input { platform: &platform, profile: &profile, images: &images, made_keys: &keys };
     let releases: &[ReleaseName] = match what {
         Some(What::Example) => return example(&templates, input, to.as_deref(), host),
         Some(What::Crds) => &[ReleaseName::Crds],
@@ -96,39 +102,74 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         Some(What::Users) => &[ReleaseName::Users],
         None => &ReleaseName::ALL,
     };
-    let mut all = Vec::new();
+    let (mut all, mut files) = (Vec::new(), Vec::new());
     for release in releases {
         let objects = templates.release(*release, input)?;
         match to {
             None if host.ui.is_json() => all.extend(objects),
             None => host.ui.say(&to_yaml(&objects)),
-            Some(folder) => write(folder, release.as_str(), &to_yaml(&objects), host)?,
+            Some(folder) => files.push(write(folder, release.as_str(), &to_yaml(&objects), host)?),
         }
     }
-    if to.is_none() && host.ui.is_json() {
-        host.ui.document(&serde_json::json!({"apiVersion": "v1", "kind": "List", "items": all}));
+    match to {
+        Some(_) => report(&files, host),
+        None if host.ui.is_json() => {
+            host.ui.document(&serde_json::json!({"apiVersion": "v1", "kind": "List", "items": all}));
+        }
+        None => {}
     }
     Ok(())
+}
+
+/// Fails if images are given for manifests that have none. A template of the user's may have some.
+fn refuse_unused_images(render: &Render) -> Result<(), Failure> {
+    let Some(what) = render.what.filter(|_| render.images.is_some()) else { return Ok(()) };
+    let uses = match what {
+        What::Operator | What::Bastion => true,
+        What::Flavors | What::Users | What::Example => render.templates.is_some(),
+        What::Crds => false,
+    };
+    if uses {
+        return Ok(());
+    }
+    let what = what.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+    Err(Failure::new(Exit::Usage, format!("`devplat render {what}` does not use --images"))
+        .hint("run `devplat render --help` for the arguments"))
 }
 
 /// Prints the example, or writes it to a folder. The YAML has comments.
 fn example(templates: &Templates, input: Input<'_>, to: Option<&Path>, host: &Host) -> Result<(), Failure> {
     match to {
-        Some(folder) => write(folder, "example", &templates.example(input)?, host)?,
+        Some(folder) => report(&[write(folder, "example", &templates.example(input)?, host)?], host),
         None if host.ui.is_json() => host.ui.document(&templates.example_object(input)?),
         None => host.ui.say(&templates.example(input)?),
     }
     Ok(())
 }
 
-fn write(folder: &Path, name: &str, text: &str, host: &Host) -> Result<(), Failure> {
+/// Prints the written files for machines; people have read a remark for each of them.
+fn report(files: &[PathBuf], host: &Host) {
+    if host.ui.is_json() {
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        host.ui.document(&serde_json::json!({"is": "written", "files": files}));
+    }
+}
+
+/// Writes one file, and returns its path.
+fn write(folder: &Path, name: &str, text: &str, host: &Host) -> Result<PathBuf, Failure> {
     let folder = host.folder.join(folder);
     let path = folder.join(format!("{name}.yaml"));
-    std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, text)).map_err(|error| {
+    fs::create_dir_all(&folder).and_then(|()| replace(&path, text)).map_err(|error| {
         Failure::of(Exit::Missing, &error)
             .while_doing(format!("cannot write {}", path.display()))
             .hint("name a folder that you may write to")
     })?;
     host.ui.remark(&format!("wrote {}", path.display()));
-    Ok(())
+    Ok(path)
+}
+
+/// Replaces a file, which keeps its owner and mode. A new file gets the usual ones.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let before = OpenOptions::new().create(true).append(true).open(path)?.metadata()?;
+    replace_file(path, Access::Of(&before), text.as_bytes())
 }

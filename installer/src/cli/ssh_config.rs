@@ -46,7 +46,7 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     let asked = Asked { name: args.name.get(), yes: args.answers.yes, ..Asked::default() };
     let state = asked.state(host)?;
     let unknown = || {
-        Failure::new(Exit::Usage, format!("no platform {} is known here", asked.name))
+        Failure::new(Exit::Usage, format!("no platform {} is known here", asked.platform()))
             .hint(format!("`{}` creates one; --name names another", asked.again("up")))
     };
     if !state.exists() {
@@ -65,25 +65,26 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
         decisions.ssh_config = false;
         state.remember(&decisions)?;
         host.ui.outcome(
-            &format!("removed the block of platform {} from {}", asked.name, file.display()),
+            &format!("removed the block of platform {} from {}", asked.platform(), file.display()),
             &serde_json::json!({"is": "removed", "file": file.display().to_string()}),
         );
         return Ok(());
     }
     // Before the question, because the answer would have no effect.
-    ssh_block::check(&host.surroundings, asked.name.as_str(), &state)?;
-    let question = format!("add a block for platform {} to {}?", asked.name, file.display());
+    ssh_block::check(&host.surroundings, asked.platform().as_str(), &state)?;
+    let question = format!("add a block for platform {} to {}?", asked.platform(), file.display());
     confirm(&question, "nothing was changed", asked.yes, host)?;
     let request = run.request().await?;
     crate::resource::reach_cluster(&request.context).await?;
     ssh_block::add_alone(&request.inputs, &request.context, &host.ui).await?;
     // After the block exists, so that no later `up` adds one that this run could not add.
     decisions.ssh_config = true;
+    decisions.forwarded_port = request.decisions.forwarded_port;
     state.remember(&decisions)?;
     host.ui.remark(&format!(
         "{} has the ssh hosts of platform {platform}: {platform} is the bastion, SERVER.USER.{platform} is a dev server",
         file.display(),
-        platform = asked.name
+        platform = asked.platform()
     ));
     host.ui.remark(&format!("`{}` removes them", request.context.command("ssh-config --remove")));
     let example = ssh_block::example(&request.inputs);

@@ -136,7 +136,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     };
     let status = Status {
         version: VERSION,
-        name: asked.name.to_string(),
+        name: asked.platform().to_string(),
         profile: decisions.profile.clone().unwrap_or_default(),
         cluster: ClusterStatus::of(provider, &Needs::of(&inputs.profile), context),
         context: name_of_context,

@@ -74,7 +74,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
         cluster::report(&request, host);
         if let Some(named) = &context.named {
             let (title, context) = (context.title_of(named), &named.context.name);
-            let question = format!("install platform {} into {title} (context {context})?", asked.name);
+            let question = format!("install platform {} into {title} (context {context})?", asked.platform());
             confirm(&question, "nothing was done", asked.yes, host)?;
         }
         let checking = check::check(made.plan, &made.wanted, &made.found, context);
@@ -93,7 +93,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     }
     cluster::report_enforcement(&request, host);
     host.ui.report(&Event::Ready {
-        name: asked.name.to_string(),
+        name: asked.platform().to_string(),
         next: next_line(inputs, context),
         seconds: start.elapsed().as_secs_f64(),
         changed,

@@ -1,10 +1,7 @@
 //! Mistakes on the command line, reported like all other failures. The message is composed from clap's typed context,
 //! not from its rendered text.
 
-use std::{
-    ffi::{OsStr, OsString},
-    io::IsTerminal,
-};
+use std::ffi::{OsStr, OsString};
 
 use clap::{
     Command, ValueEnum,
@@ -14,7 +11,7 @@ use devplat_tool::Surroundings;
 
 use crate::{
     failure::{Exit, Failure},
-    ui::{Format, Ui, wants_colours},
+    ui::{Format, Ui, print_help, wants_colours},
 };
 
 /// The output of `devplat` without a verb.
@@ -34,12 +31,10 @@ pub(super) fn report(
     surroundings: &Surroundings,
 ) -> u8 {
     let variable = surroundings.get("DEVPLAT_OUTPUT").map(OsStr::to_owned);
-    let colours = std::io::stderr().is_terminal() && wants_colours(surroundings);
-    let ui = Ui::new(format(arguments.iter().skip(1).cloned(), variable), colours);
+    let ui = Ui::new(format(arguments.iter().skip(1).cloned(), variable), wants_colours(surroundings));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A closed pipe is not a failure of devplat.
-            let _ = error.print();
+            print_help(error);
             return 0;
         }
         // `devplat` alone prints the first commands to type.
@@ -49,7 +44,7 @@ pub(super) fn report(
         }
         // `devplat users` alone prints its help.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.is_json() => {
-            let _ = error.print();
+            print_help(error);
             return Exit::Usage.status();
         }
         _ => {}
@@ -290,7 +285,7 @@ mod tests {
     #[test]
     fn command_lines_in_messages_have_every_given_flag_of_the_verb() {
         let asked = Asked {
-            name: "team-a".parse().unwrap(),
+            name: Some("team-a".parse().unwrap()),
             profile: Some("./my team.yaml".to_owned()),
             set: vec!["operator.replicas=1".to_owned()],
             context: Some("there".to_owned()),
@@ -324,17 +319,17 @@ mod tests {
         let arguments: Vec<OsString> =
             ["devplat", "--name", "loc", "-o", "json", "status"].into_iter().map(OsString::from).collect();
         let mut program = super::super::parse(&arguments, &Surroundings::default()).unwrap();
-        assert_eq!(program.verb.name().unwrap().get().as_str(), "loc");
+        assert_eq!(program.verb.name().unwrap().get().unwrap().as_str(), "loc");
         assert_eq!(program.output().0, Format::Json);
     }
 
     #[test]
-    fn flag_before_the_verb_overrides_a_default_and_not_a_flag_after_it() {
+    fn flag_before_the_verb_overrides_only_a_default() {
         let parsed = |line: &str| {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             super::super::parse(&arguments, &Surroundings::default()).unwrap()
         };
-        let name = |line: &str| parsed(line).verb.name().unwrap().get().to_string();
+        let name = |line: &str| parsed(line).verb.name().unwrap().get().unwrap().to_string();
         assert_eq!(name("devplat --name a destroy --yes"), "a");
         assert_eq!(name("devplat --name a destroy --name devplat"), "devplat", "the default, but named");
         assert_eq!(name("devplat --name a users list --name b"), "b");

@@ -119,8 +119,8 @@ mod tests {
     }
 
     #[test]
-    fn flags_before_the_verb_of_users_apply_to_it_unless_given_after_it() {
-        let name = |line: &str| parsed(line).verb.name().unwrap().get().to_string();
+    fn flags_before_the_verb_of_users_apply_unless_repeated_after_it() {
+        let name = |line: &str| parsed(line).verb.name().unwrap().get().unwrap().to_string();
         assert_eq!(name("devplat users --name a list"), "a");
         assert_eq!(name("devplat --name b users --name a list"), "a");
         assert_eq!(name("devplat users --name a list --name c"), "c");

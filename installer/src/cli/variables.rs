@@ -2,7 +2,7 @@
 //! remembered values. clap reads variables from the environment of the process; here the caller passes them in, so that a
 //! test can choose them.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 
 use clap::{Arg, Command};
 use devplat_tool::Surroundings;
@@ -12,7 +12,9 @@ use devplat_tool::Surroundings;
 pub(super) fn filled(command: Command, surroundings: &Surroundings) -> Command {
     let fill = |arg: Arg| {
         let variable = arg.get_env().and_then(OsStr::to_str);
-        let value: Option<OsString> = variable.and_then(|name| surroundings.get(name)).map(OsStr::to_owned);
+        let value = variable.and_then(|name| Some((name, surroundings.get(name)?)));
+        let value =
+            value.filter(|(name, value)| !is_of_docker_link(name, value)).map(|(_, value)| value.to_owned());
         let arg = arg.env(None::<&'static str>);
         match value {
             Some(value) => arg.default_value(value),
@@ -22,8 +24,15 @@ pub(super) fn filled(command: Command, surroundings: &Surroundings) -> Command {
     command.mut_args(fill).mut_subcommands(|verb| filled(verb, surroundings))
 }
 
+/// Returns whether Docker has set the variable for a link, so that it names no platform.
+fn is_of_docker_link(name: &str, value: &OsStr) -> bool {
+    value.to_str().is_some_and(|text| devplat_profile::is_of_docker_link(name, text))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -46,7 +55,7 @@ mod tests {
         assert_eq!(of("devplat status --name b", "name"), Some("b".into()));
         assert_eq!(of("devplat status", "templates"), Some("/t".into()));
         assert_eq!(of("devplat status", "profile"), None, "an empty variable counts as unset");
-        assert_eq!(value("devplat status", "name", &[]), Some("devplat".into()));
+        assert_eq!(value("devplat status", "name", &[]), None);
     }
 
     #[test]
@@ -54,7 +63,7 @@ mod tests {
         let surroundings = Surroundings::new([("DEVPLAT_NAME", "a"), ("DEVPLAT_OUTPUT", "json")], None);
         let line: Vec<OsString> = ["devplat", "--name", "b", "status"].map(OsString::from).into();
         let mut program = parse(&line, &surroundings).unwrap();
-        assert_eq!(program.verb.name().unwrap().get().as_str(), "b");
+        assert_eq!(program.verb.name().unwrap().get().unwrap().as_str(), "b");
         assert_eq!(program.output().0, crate::ui::Format::Json);
     }
 
@@ -79,6 +88,13 @@ mod tests {
         };
         assert!(!of(&["status"]));
         assert!(of(&["status", "--name", "a"]) && of(&["version"]));
+    }
+
+    #[test]
+    fn variable_of_a_docker_link_names_no_platform() {
+        let name = |text: &str| value("devplat status", "name", &[("DEVPLAT_NAME", text)]);
+        assert_eq!(name("/web/devplat"), None);
+        assert_eq!(name("team-a"), Some("team-a".into()));
     }
 
     #[test]

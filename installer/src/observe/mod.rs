@@ -16,7 +16,7 @@ use crate::{
 pub struct Survey {
     /// The found resources, by id.
     pub found: BTreeMap<Id, Vec<Found>>,
-    /// The same for the planner, compared with the wanted resources.
+    /// The found resources for the planner, compared with the wanted ones.
     pub sights: Sights,
     /// The kinds that could not be searched, in dependency order, each with the reason.
     pub failures: Vec<(KindName, Failure)>,

@@ -45,6 +45,8 @@ pub struct PlatformInputs {
     pub dev_image: DevImage,
     /// Whether `~/.ssh/config` should have a block for the platform.
     pub ssh_block: bool,
+    /// The port of `devplat port-forward`.
+    pub forwarded_port: u16,
     /// The rendered releases.
     pub cache: RenderCache,
 }
@@ -103,7 +105,7 @@ impl PlatformInputs {
         Ok(self.found(image)?.whole())
     }
 
-    /// The same, for steps after the one that assembles the image.
+    /// Returns an assembled image, for steps after the one that assembles it.
     pub fn needed(&self, image: ImageName) -> Result<Stored, Failure> {
         self.stored(image)?.ok_or_else(|| {
             Failure::new(

@@ -119,8 +119,8 @@ impl PlatformContext {
         self.taken_over.has_user(account.uid)
     }
 
-    /// The same for a mark in a cluster, which another machine may have written: there, the same user ID may belong to
-    /// another user, so the name must be the same as well.
+    /// Returns whether a mark of `account` in a cluster counts as this account's. Another machine may have written it, on
+    /// which the same user ID may belong to another user, so the name must be the same as well.
     pub fn takes_over_in_cluster(&self, account: &Account) -> bool {
         if self.take_over {
             self.taken_over.add(account);
@@ -228,16 +228,17 @@ impl PlatformContext {
         self.command_line.of(verb)
     }
 
-    /// Returns the beginning of a kubectl command line for the platform's cluster.
+    /// Returns the beginning of a kubectl command line for the platform's cluster, which is not that of the current
+    /// context, even before the cluster is found.
     pub fn kubectl(&self) -> String {
-        let Some(ClusterAccess { context, kubeconfig: _, kept, started: _ }) = self.cluster() else {
-            return "kubectl".to_owned();
-        };
-        match kept {
-            Some(_) => {
+        let named = self.named.as_ref().map(ClusterAccess::named);
+        match self.cluster().or(named) {
+            Some(ClusterAccess { context, kubeconfig: _, kept: None, started: _ }) => {
+                format!("kubectl --context {}", quoted(&context))
+            }
+            Some(ClusterAccess { context: _, kubeconfig: _, kept: Some(_), started: _ }) | None => {
                 format!("kubectl --kubeconfig {}", quoted(&self.state.kubeconfig().display().to_string()))
             }
-            None => format!("kubectl --context {}", quoted(&context)),
         }
     }
 
@@ -263,7 +264,10 @@ mod tests {
         sync::atomic::{AtomicUsize, Ordering},
     };
 
-    use devplat_kubernetes::connect::{PluginCall, PluginError, Plugins};
+    use devplat_kubernetes::{
+        connect::{PluginCall, PluginError, Plugins},
+        context::{Context, DistributionGuess},
+    };
     use kube::config::Kubeconfig;
 
     use super::*;
@@ -321,6 +325,13 @@ mod tests {
             kept: kept.map(Arc::from),
             started: None,
         };
+        let own = "kubectl --kubeconfig /state/devplat/kubeconfig";
+        assert_eq!(context.kubectl(), own, "before the cluster is found");
+        let server = "https://there".to_owned();
+        let there = Context { name: "there".to_owned(), server, guess: DistributionGuess::Other };
+        let named = NamedCluster { context: there, kubeconfig: Arc::new(Kubeconfig::default()) };
+        let looked_for = PlatformContext { named: Some(named), ..context.clone() };
+        assert_eq!(looked_for.kubectl(), "kubectl --context there");
         let of = |access: ClusterAccess| {
             context.outputs.put(CLUSTER.single(), access);
             context.command_lines()
@@ -328,6 +339,6 @@ mod tests {
         let CommandLines { up, kubectl } = of(access(None));
         assert_eq!((&*up, &*kubectl), ("devplat up --name team-a", "kubectl --context 'the cluster'"));
         let CommandLines { up: _, kubectl } = of(access(Some("a kubeconfig")));
-        assert_eq!(kubectl, "kubectl --kubeconfig /state/devplat/kubeconfig");
+        assert_eq!(kubectl, own);
     }
 }

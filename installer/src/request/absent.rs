@@ -26,7 +26,7 @@ pub(super) async fn unnamed(asked: &Asked, host: &Host) -> Failure {
 
 /// Returns the failure of `verb` for a platform that is neither known nor found in the searched places.
 pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[String]) -> Failure {
-    let name = &asked.name;
+    let name = asked.platform();
     let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
         .while_looking(looked);
     let carriers = carriers(asked, host).await;
@@ -57,7 +57,7 @@ async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
         let answer = async {
             let client = context.client_of(&ClusterAccess::named(&named)).await.ok()?;
             let platforms = identity::platforms(&client).await.ok()?;
-            platforms.iter().any(|platform| platform == asked.name.as_str()).then_some(name)
+            platforms.iter().any(|platform| platform == asked.platform().as_str()).then_some(name)
         };
         tokio::time::timeout(PATIENCE, answer).await.ok().flatten()
     });

@@ -16,8 +16,8 @@ use crate::{
 /// The arguments of the command line, without the verb.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The platform.
-    pub name: PlatformName,
+    /// The name of the platform, if the user named it.
+    pub name: Option<PlatformName>,
     /// The profile: a shipped one, a file, or `-` for standard input.
     pub profile: Option<String>,
     /// Values of the profile.
@@ -44,6 +44,11 @@ pub enum Purpose {
 }
 
 impl Asked {
+    /// Returns the name of the platform: the given one, else the default.
+    pub fn platform(&self) -> PlatformName {
+        self.name.clone().unwrap_or_default()
+    }
+
     /// Returns the platform's context, without outputs.
     pub fn platform_context(
         &self,
@@ -53,7 +58,7 @@ impl Asked {
         named: Option<NamedCluster>,
     ) -> PlatformContext {
         PlatformContext {
-            platform: self.name.clone(),
+            platform: self.platform(),
             account: host.account.clone(),
             take_over: self.take_over,
             taken_over: TakenOver::default(),
@@ -75,12 +80,12 @@ impl Asked {
 
     /// Returns the state folder of the platform.
     pub fn state(&self, host: &Host) -> Result<StateFolder, Failure> {
-        Ok(StateFolder::below(&host.state_base()?, &self.name))
+        Ok(StateFolder::below(&host.state_base()?, &self.platform()))
     }
 
-    /// Returns the hint for an engine or a cluster that no longer exists. `--forget` takes no place.
+    /// Returns the hint for an engine or a cluster that no longer exists.
     pub fn forget_hint(&self) -> String {
-        format!("if it no longer exists: `{} --forget`", CommandLine::of_platform(&self.name).of("destroy"))
+        self.command_line().forget_hint()
     }
 
     /// Returns the command line of `verb` with the given arguments that the verb takes.
@@ -91,7 +96,7 @@ impl Asked {
     /// Returns the given arguments, for the command lines in messages.
     pub fn command_line(&self) -> CommandLine {
         let Self { name, profile, set, context, templates, yes: _, take_over, lose } = self;
-        let mut given = vec![Argument::Name(name.clone())];
+        let mut given: Vec<Argument> = name.clone().map(Argument::Name).into_iter().collect();
         given.extend(profile.clone().map(Argument::Profile));
         given.extend(context.clone().map(Argument::Context));
         given.extend(templates.clone().map(Argument::Templates));
@@ -109,7 +114,7 @@ mod tests {
     #[test]
     fn every_given_argument_is_in_the_command_line() {
         let asked = Asked {
-            name: "team-a".parse().unwrap(),
+            name: Some("team-a".parse().unwrap()),
             profile: Some("kind".to_owned()),
             set: vec!["a=1".to_owned(), "b=2".to_owned()],
             context: Some("there".to_owned()),

@@ -13,16 +13,19 @@ use devplat_profile::Cluster;
 use devplat_tool::Surroundings;
 use kube::config::Kubeconfig;
 
+use super::refusal::LONGEST;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
     platform_context::NamedCluster,
     state::Decisions,
+    text_file::NoText,
 };
 
 /// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.
 pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
-    Ok(kubeconfig::load(KubeconfigFiles::of(&host.surroundings, &host.folder).paths())?)
+    let files = KubeconfigFiles::of(&host.surroundings, &host.folder);
+    Ok(host.read_until_stopped(move || kubeconfig::load(files.paths()))??)
 }
 
 /// The files of the user's kubeconfig.
@@ -127,9 +130,9 @@ pub(super) fn config_file(
     let path = cluster.local().and_then(|local| local.config_file).map(Path::to_owned);
     let Some(path) = path else { return Ok(None) };
     let known = before.config_file.as_ref().filter(|known| known.path == path);
-    match (std::fs::read_to_string(&path), known) {
+    match (host.text_of(&path, LONGEST)?, known) {
         (Ok(text), _) => Ok(Some((path, text))),
-        (Err(error), Some(known)) if error.kind() == std::io::ErrorKind::NotFound => {
+        (Err(NoText::Absent), Some(known)) => {
             let remark =
                 format!("configFile {} no longer exists: using its text of the last `up`", path.display());
             host.ui.remark(&remark);
@@ -137,6 +140,7 @@ pub(super) fn config_file(
         }
         (Err(error), _) => Err(Failure::of(Exit::Usage, &error)
             .while_doing(format!("cannot read {}, which the profile names as configFile", path.display()))
+            .maybe_hint(error.hint())
             .hint("a relative path counts from the folder of the profile")),
     }
 }

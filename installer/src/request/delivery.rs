@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
+    CallError,
     hosting::Hosting,
     recognition::{DefaultDelivery, Distribution},
 };
@@ -18,7 +19,7 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     platform::{Delivery, NodeImport, maker},
-    platform_context::PlatformContext,
+    platform_context::{NamedCluster, PlatformContext},
     state::{Decisions, RememberedDelivery},
 };
 
@@ -48,17 +49,8 @@ pub(super) async fn decide(
         Origin::Existing(existing) => match (&existing.delivery, &before.delivery) {
             (ExistingDelivery::Registry(registry), _) => Ok((Delivery::Registry(registry.clone()), None)),
             (ExistingDelivery::Auto, Some(known)) => {
-                let delivery = recalled(known);
-                if let Delivery::Nodes(NodeImport::Engine { label }) = &delivery {
-                    let engine = Engine::connect(&host.surroundings).await?;
-                    let containers = engine.containers(label).await?;
-                    // The shell may now select another engine, with a cluster of the same name.
-                    lead_there(&containers, &engine, context).await.map_err(|failure| {
-                        failure.while_doing("cannot import images into the nodes as before")
-                    })?;
-                    context.engine = Some(engine);
-                }
-                Ok((delivery, Some(known.clone())))
+                check_again(known, context, host).await?;
+                Ok((recalled(known), Some(known.clone())))
             }
             (ExistingDelivery::Auto, None) => found(context, host, true).await,
             (ExistingDelivery::Nodes, _) => found(context, host, false).await,
@@ -82,6 +74,37 @@ fn recalled(known: &RememberedDelivery) -> Delivery {
     }
 }
 
+/// Checks that a remembered import still leads to the nodes of the cluster: the shell may now select another engine, or
+/// another home of minikube, with a cluster of the same name. If images are imported through an engine, adds it to the
+/// context.
+async fn check_again(
+    known: &RememberedDelivery,
+    context: &mut PlatformContext,
+    host: &Host,
+) -> Result<(), Failure> {
+    let failed = |failure: Failure| failure.while_doing("cannot import images into the nodes as before");
+    match known {
+        RememberedDelivery::Registry { .. } => {}
+        RememberedDelivery::EngineNodes { label } => {
+            let engine = Engine::connect(&host.surroundings).await?;
+            let containers = engine.containers(label).await?;
+            lead_there(&containers, &engine, context).await.map_err(failed)?;
+            context.engine = Some(engine);
+        }
+        RememberedDelivery::Minikube { profile } => {
+            let named = named(context)?;
+            let nodes = &context.capabilities(&named).await?.nodes;
+            let nodes = nodes.as_ref().map_err(|error| failed(Failure::of(Exit::Missing, &**error)))?;
+            minikube::usable(profile, nodes, &named.context.server, host).await.map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+fn named(context: &PlatformContext) -> Result<NamedCluster, Failure> {
+    context.named.clone().ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))
+}
+
 /// Returns the delivery that the cluster offers: a registry that it announces (if `registry` may be used), or else
 /// import into its nodes.
 async fn found(
@@ -89,29 +112,44 @@ async fn found(
     host: &Host,
     registry: bool,
 ) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
-    let named = context.named.clone().ok_or_else(|| Failure::new(Exit::Internal, "no context is named"))?;
+    let named = named(context)?;
     let capabilities = context.capabilities(&named).await?.clone();
-    if registry
-        && let Some(hosting) = &capabilities.registry_hosting
-        && let Some(remembered) = announced(hosting, host).await
-    {
-        return Ok((recalled(&remembered), Some(remembered)));
+    if registry {
+        let announced = match &capabilities.registry_hosting {
+            Ok(Some(hosting)) => announced(hosting, host).await,
+            Ok(None) => None,
+            Err(error) => {
+                let why = one_line(error);
+                host.ui.remark(&format!("using no registry that the cluster may announce: {why}"));
+                None
+            }
+        };
+        if let Some(remembered) = announced {
+            return Ok((recalled(&remembered), Some(remembered)));
+        }
     }
     let distribution = &capabilities.recognition.distribution;
     let of = format!("the nodes of context {:?} ({distribution})", named.context.name);
-    let imported = match (distribution.consequences().delivery, distribution) {
-        (DefaultDelivery::NodeImport, Distribution::Kind { name }) => {
-            engine_nodes(Maker::Kind, name, &capabilities.nodes, context, host).await
+    let imported = match (distribution.consequences().delivery, distribution, &capabilities.nodes) {
+        (DefaultDelivery::NodeImport, Distribution::Kind { name }, Ok(nodes)) => {
+            engine_nodes(Maker::Kind, name, &nodes.names, context, host).await
         }
-        (DefaultDelivery::NodeImport, Distribution::K3d { name }) => {
-            engine_nodes(Maker::K3d, name, &capabilities.nodes, context, host).await
+        (DefaultDelivery::NodeImport, Distribution::K3d { name }, Ok(nodes)) => {
+            engine_nodes(Maker::K3d, name, &nodes.names, context, host).await
         }
-        (DefaultDelivery::MinikubeImageLoad, Distribution::Minikube { name }) => {
-            minikube::usable(name, &capabilities.runtimes, host).await
+        (DefaultDelivery::MinikubeImageLoad, Distribution::Minikube { name }, Ok(nodes)) => {
+            minikube::usable(name, nodes, &named.context.server, host).await
         }
-        (DefaultDelivery::NodeImport | DefaultDelivery::MinikubeImageLoad | DefaultDelivery::Registry, _) => {
+        (
+            DefaultDelivery::NodeImport | DefaultDelivery::MinikubeImageLoad | DefaultDelivery::Registry,
+            _,
+            nodes,
+        ) => {
             let why = format!("images reach {of} only through a registry");
-            return Err(Failure::new(Exit::Usage, why).hint(NAME_A_REGISTRY));
+            let mut failure = Failure::new(Exit::Usage, why);
+            // The nodes may show a distribution that allows an import.
+            failure.causes.extend(nodes.as_ref().err().map(|error| one_line(error)));
+            return Err(failure.hint(NAME_A_REGISTRY));
         }
     };
     let remembered = imported.map_err(|failure| {
@@ -123,8 +161,12 @@ async fn found(
 
 /// Returns the registry that a cluster announces, if it answers, because an announcement can outlive its registry.
 async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery> {
-    let push = hosting.host.as_ref()?;
     let origin = "announced by the cluster in kube-public/local-registry-hosting";
+    let help = hosting.help.as_ref().map(|help| format!("; see {help}")).unwrap_or_default();
+    let Some(push) = &hosting.host else {
+        host.ui.remark(&format!("the registry {origin} has no address to push to from here{help}"));
+        return None;
+    };
     match registry::answers_in_plain_http(push).await {
         Ok(plain_http) => {
             host.ui.remark(&format!("using registry {push}, {origin}"));
@@ -133,10 +175,15 @@ async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery>
             Some(RememberedDelivery::Registry { push, pull, plain_http })
         }
         Err(error) => {
-            host.ui.remark(&format!("registry {push}, {origin}, does not answer: {error}"));
+            host.ui.remark(&format!("registry {push}, {origin}, does not answer: {error}{help}"));
             None
         }
     }
+}
+
+/// Returns the reason why a fact of the cluster is unknown, with its causes.
+fn one_line(error: &CallError) -> String {
+    Failure::of(Exit::PartWay, error).one_line()
 }
 
 /// Finds the nodes among the containers of this machine's engine. Both their names and the API server's address must

@@ -1,7 +1,5 @@
 //! Finds or proposes a profile if the user names none.
 
-use std::time::Duration;
-
 use devplat_profile::PlatformName;
 use devplat_tool::{
     docker::Container,
@@ -14,9 +12,6 @@ use crate::{
     host::Host,
 };
 
-/// How long a registry may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// Returns the profile of a run that neither names nor remembers one: that of the platform's cluster, which stands
 /// without its state folder, else a proposed one. Returns `None` for every other run.
 pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure> {
@@ -27,8 +22,8 @@ pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure
     if asked.context.is_some() {
         return Ok(Some("existing".to_owned()));
     }
-    if let Some(maker) = maker_of(&asked.name, run).await {
-        let (name, maker) = (&asked.name, maker.name());
+    if let Some(maker) = maker_of(&asked.platform(), run).await {
+        let (name, maker) = (asked.platform(), maker.name());
         host.ui.remark(&format!("found the {maker} cluster of platform {name}: using profile {maker}"));
         return Ok(Some(maker.to_owned()));
     }
@@ -80,16 +75,4 @@ fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
     let question = format!("{found}; leave it unchanged and create a new cluster with kind?");
     host.choose(&question, no, no_terminal)?;
     Ok("kind".to_owned())
-}
-
-/// Returns whether the registry of an image answers. If this machine gets no answer, its nodes get none.
-pub(super) async fn registry_answers(reference: &str, host: &Host) -> bool {
-    let registry = reference.split('/').next().unwrap_or_default();
-    let address = if registry.contains(':') { registry.to_owned() } else { format!("{registry}:443") };
-    tokio::select! {
-        answered = tokio::time::timeout(PATIENCE, tokio::net::TcpStream::connect(address)) => {
-            matches!(answered, Ok(Ok(_)))
-        }
-        () = host.stop.until_asked() => false,
-    }
 }

@@ -1,15 +1,23 @@
 //! The part of a request that needs no platform: the profile and the templates.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use devplat_profile::Profile;
 use devplat_render::Templates;
 
-use super::{Asked, Purpose, Run, profile::recall, refusal::DEFAULT};
+use super::{
+    Asked, Purpose, Run,
+    profile::recall,
+    refusal::{DEFAULT, LONGEST},
+};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
     state::Decisions,
+    text_file::NoText,
 };
 
 /// The input of manifests without a cluster.
@@ -41,23 +49,32 @@ pub(super) fn own_templates(
 ) -> Result<BTreeMap<String, String>, Failure> {
     let Some(folder) = &asked.templates else { return Ok(before.templates.clone()) };
     let folder = host.folder.join(folder);
-    let mut own = BTreeMap::new();
-    read_templates(&folder, &folder, &mut own).map_err(|error| {
-        Failure::of(Exit::Usage, &error)
-            .while_doing(format!("cannot read templates in {}", folder.display()))
+    let unreadable = |what: String, error: &NoText| {
+        Failure::of(Exit::Usage, error)
+            .while_doing(format!("cannot read {what}"))
+            .maybe_hint(error.hint())
             .hint("name a folder with files such as operator/deployment.yaml.hbs")
-    })?;
+    };
+    let mut files = Vec::new();
+    find_templates(&folder, &mut files)
+        .map_err(|error| unreadable(format!("templates in {}", folder.display()), &error.into()))?;
+    let mut own = BTreeMap::new();
+    for path in files {
+        let text = host.text_of(&path, LONGEST)?;
+        let text = text.map_err(|error| unreadable(format!("template {}", path.display()), &error))?;
+        let name = path.strip_prefix(&folder).unwrap_or(&path).display().to_string();
+        own.insert(name, text);
+    }
     Ok(own)
 }
 
-fn read_templates(root: &Path, folder: &Path, out: &mut BTreeMap<String, String>) -> std::io::Result<()> {
+fn find_templates(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            read_templates(root, &path, out)?;
+            find_templates(&path, found)?;
         } else if path.extension().is_some_and(|extension| extension == "hbs") {
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            out.insert(name, std::fs::read_to_string(&path)?);
+            found.push(path);
         }
     }
     Ok(())

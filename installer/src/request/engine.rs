@@ -15,7 +15,7 @@ pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
     Ok(Engine::connect(&host.surroundings).await?)
 }
 
-/// The same if this run is not connected yet.
+/// Returns `connected`, or connects if this run is not connected yet.
 pub(super) async fn once_connected(connected: Option<Engine>, host: &Host) -> Result<Engine, Failure> {
     match connected {
         Some(engine) => refuse_other_machine(host).map(|()| engine),

@@ -6,7 +6,7 @@ use std::fmt;
 use devplat_kubernetes::{context, identity};
 use devplat_tool::local::Account;
 
-use super::{Asked, Purpose};
+use super::Purpose;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -130,8 +130,8 @@ pub(super) async fn place(context: &PlatformContext) -> Result<Location, Failure
 pub(super) fn check(before: &Decisions, now: &Location, context: &PlatformContext) -> Result<(), Failure> {
     let platform = &context.platform;
     // Without the given arguments, which may name another place than the remembered one.
-    let asked = Asked { name: platform.clone(), ..Asked::default() };
-    let (destroy, forget) = (asked.again("destroy"), asked.forget_hint());
+    let line = context.command_line.of_platform();
+    let (destroy, forget) = (line.of("destroy"), line.forget_hint());
     let other_name = "or choose another platform name with --name";
     match (&before.place, now) {
         (Some(Location::Engine { id: was, endpoint: at }), Location::Engine { id, endpoint })

@@ -10,11 +10,12 @@ use devplat_tool::debian;
 use super::{
     Located, Request, Run,
     choice::{self, By, Where},
-    cluster, delivery, detect,
+    cluster, delivery,
     draft::own_templates,
     engine::refuse_other_machine,
-    identity,
+    forwarded, identity,
     profile::Recalled,
+    registry,
 };
 use crate::{
     failure::Failure,
@@ -92,7 +93,7 @@ impl Located<'_> {
         }
         let programs = programs.found().await?;
         let inputs = PlatformInputs {
-            platform: asked.name.clone(),
+            platform: asked.platform(),
             config_file: cluster::config_file(&loaded.profile.cluster, &before, host)?,
             delivery,
             templates: Templates::new(&own_templates)?,
@@ -100,6 +101,7 @@ impl Located<'_> {
             programs,
             state: context.state.clone(),
             ssh_block: before.ssh_config,
+            forwarded_port: forwarded::port(&context.state, &before)?,
             profile: loaded.profile,
             dev_image,
             cache: RenderCache::default(),
@@ -123,6 +125,7 @@ impl Located<'_> {
             taken_over: context.taken_over.texts(),
             delivery: remembered,
             ssh_config: before.ssh_config,
+            forwarded_port: Some(inputs.forwarded_port),
             templates: own_templates,
         };
         Ok(Request {
@@ -143,9 +146,7 @@ async fn dev_image(image: &DevServerImage, before: &Decisions, host: &Host) -> R
         DevServerImage::Auto(reference) => match before.dev_server_image.as_deref() {
             Some("debian") => debian(),
             Some(decided) if decided == reference => Ok(DevImage::Reference(reference.clone())),
-            _ if detect::registry_answers(reference, host).await => {
-                Ok(DevImage::Reference(reference.clone()))
-            }
+            _ if registry::answers(reference, host).await => Ok(DevImage::Reference(reference.clone())),
             _ => debian(),
         },
     }

@@ -17,12 +17,14 @@ mod delivery;
 mod detect;
 mod draft;
 mod engine;
+mod forwarded;
 mod identity;
 mod inputs;
 mod located;
 mod minikube;
 mod profile;
 mod refusal;
+mod registry;
 mod run;
 mod sudo;
 

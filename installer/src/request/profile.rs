@@ -1,22 +1,17 @@
 //! The profile of a run, with its layers joined.
 
 use std::{
-    fs::File,
-    io::{self, Read},
+    mem::take,
     path::{Path, PathBuf},
 };
 
-use devplat_profile::{Loaded, ProfileFile, Sources, VariableMistakes, load};
+use devplat_profile::{Loaded, Mistake, ProfileFile, Sources, VariableMistakes, load};
 
 use super::{
     Asked, Purpose,
     refusal::{DEFAULT, LONGEST, base, refused, unreadable},
 };
-use crate::{
-    failure::{Exit, Failure},
-    host::Host,
-    state::Decisions,
-};
+use crate::{command_line::quoted, failure::Failure, host::Host, state::Decisions, text_file::NoText};
 
 /// A given or remembered profile.
 pub(super) struct Recalled {
@@ -36,6 +31,22 @@ pub(super) struct Recalled {
 enum Source {
     Shipped(String),
     File { name: String, from: ReadFrom, text: String },
+}
+
+impl Source {
+    /// Returns whether this is the remembered profile: the same shipped one, the same file, or the same text from a pipe.
+    fn is_remembered(&self, before: &Decisions) -> bool {
+        let is_known = |name: &str| before.profile.as_deref() == Some(name);
+        match self {
+            Self::Shipped(name) => is_known(name),
+            Self::File { name: _, from: ReadFrom::File(path), text: _ } => {
+                is_known(&path.display().to_string())
+            }
+            Self::File { name: _, from: ReadFrom::Pipe(_), text } => {
+                before.profile_text.as_ref() == Some(text)
+            }
+        }
+    }
 }
 
 /// The place that the text of a profile was read from.
@@ -92,7 +103,8 @@ pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, F
     join(&source, asked, &nothing, VariableMistakes::Refuse, host)
 }
 
-/// Joins the layers. Remembered values count only with a remembered profile.
+/// Joins the layers. Remembered values count only with the remembered profile. If the user names that profile and a
+/// remembered value is wrong, none of them counts. A remark lists those that do not count.
 fn join(
     source: &Source,
     asked: &Asked,
@@ -100,16 +112,14 @@ fn join(
     variable_mistakes: VariableMistakes,
     host: &Host,
 ) -> Result<Loaded, Failure> {
-    let nothing = Decisions::default();
-    let remembered = if asked.profile.is_some() { &nothing } else { before };
     let mut sources = Sources {
         shipped: None,
         file: None,
         same_named_file: false,
         variables: host.profile_variables()?,
         variable_mistakes,
-        remembered_sets: remembered.set.clone(),
-        remembered_variables: remembered.variables.clone().into_iter().collect(),
+        remembered_sets: before.set.clone(),
+        remembered_variables: before.variables.clone().into_iter().collect(),
         sets: asked.set.clone(),
         base_folder: host.folder.clone(),
     };
@@ -126,7 +136,35 @@ fn join(
             sources.file = Some(ProfileFile { name: name.clone(), folder, text: text.clone() });
         }
     }
-    load(&sources).map_err(|mistakes| refused(&mistakes, asked, before, host))
+    let named = asked.profile.is_some();
+    let mut remark = None;
+    if named && !source.is_remembered(before) {
+        let known = before.profile.as_deref().unwrap_or_default();
+        remark = forget(&mut sources, &format!("because it had profile {known}"));
+    }
+    let mut loaded = load(&sources);
+    let is_remembered = |mistake: &Mistake| mistake.place.is_remembered();
+    if named && loaded.as_ref().is_err_and(|mistakes| mistakes.0.iter().any(is_remembered)) {
+        remark = forget(&mut sources, "because one of them is wrong");
+        loaded = load(&sources);
+    }
+    let mut loaded = loaded.map_err(|mistakes| refused(&mistakes, asked, before, host))?;
+    loaded.remarks.splice(0..0, remark);
+    Ok(loaded)
+}
+
+/// Takes the remembered values out. Returns a remark that lists those that this run does not give again.
+fn forget(sources: &mut Sources, why: &str) -> Option<String> {
+    let (sets, variables) = (take(&mut sources.remembered_sets), take(&mut sources.remembered_variables));
+    let is_set = |name: &String| sources.variables.iter().any(|(set, _)| set == name);
+    let sets =
+        sets.iter().filter(|set| !sources.sets.contains(set)).map(|set| format!("--set {}", quoted(set)));
+    let variables = variables.iter().filter(|(name, _)| !is_set(name));
+    let variables = variables.map(|(name, value)| format!("{name}={}", quoted(value)));
+    let values: Vec<String> = sets.chain(variables).collect();
+    (!values.is_empty()).then(|| {
+        format!("not using {} of the last `up`, {why}: give them again to keep them", values.join(", "))
+    })
 }
 
 /// Reads standard input for `-`, a file by a name with a slash or an extension, and else a shipped profile.
@@ -140,35 +178,11 @@ fn read(named: &str, base: &str, host: &Host) -> Result<Source, Failure> {
         return Ok(Source::Shipped(named.to_owned()));
     }
     let path = host.folder.join(named);
-    let text = bytes_of(&path, host)?.map_err(|error| unreadable(named, &error, base))?;
-    let text = utf_8(text, named)?;
+    let text = host.text_of(&path, LONGEST)?.map_err(|error| unreadable(named, &error, base))?;
     let path = std::path::absolute(&path).unwrap_or(path);
     let again = path.is_file() && can_be_read_again(&path);
     let from = if again { ReadFrom::File(path) } else { pipe() };
     Ok(Source::File { name: named.to_owned(), from, text })
-}
-
-/// Reads a file. The other end of a pipe can keep a read waiting, so a request to stop ends it.
-fn bytes_of(path: &Path, host: &Host) -> Result<io::Result<Vec<u8>>, Failure> {
-    let path = path.to_owned();
-    host.read_until_stopped(move || bounded(&path))
-}
-
-fn bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
-}
-
-fn utf_8(text: Vec<u8>, named: &str) -> Result<String, Failure> {
-    String::from_utf8(text).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Failure::new(Exit::Usage, format!("profile {named} is not UTF-8 (at byte {at})"))
-            .hint("save the file as UTF-8")
-    })
 }
 
 /// Returns whether a path names the same file in a later run, which `<(…)` and `/dev/stdin` do not.
@@ -187,12 +201,9 @@ fn recalled(known: &str, base: &str, before: &Decisions, host: &Host) -> Result<
         host.ui.remark(&format!("using the profile that the last `up` read from {known}"));
         return Ok(remembered(ReadFrom::Pipe(folder)));
     }
-    match bytes_of(&path, host)? {
-        Ok(text) => {
-            let text = utf_8(text, known)?;
-            Ok(Source::File { name: known.to_owned(), from: ReadFrom::File(path), text })
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+    match host.text_of(&path, LONGEST)? {
+        Ok(text) => Ok(Source::File { name: known.to_owned(), from: ReadFrom::File(path), text }),
+        Err(NoText::Absent) => {
             host.ui.remark(&format!("profile {known} no longer exists: using its text of the last `up`"));
             Ok(remembered(ReadFrom::File(path)))
         }
@@ -203,21 +214,4 @@ fn recalled(known: &str, base: &str, before: &Decisions, host: &Host) -> Result<
 /// Returns whether a profile is named as a file. The names of shipped profiles have neither a slash nor an extension.
 fn is_path(named: &str) -> bool {
     named.contains('/') || Path::new(named).extension().is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn profile_that_is_too_long_is_not_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mine.yaml");
-        let file = File::create(&path).unwrap();
-        file.set_len(LONGEST).unwrap();
-        assert_eq!(bounded(&path).unwrap().len() as u64, LONGEST);
-        file.set_len(LONGEST + 1).unwrap();
-        let failure = unreadable("mine.yaml", &bounded(&path).unwrap_err(), DEFAULT);
-        assert_eq!(failure.message, "cannot read profile mine.yaml: it is longer than 16 MiB");
-    }
 }

@@ -1,6 +1,6 @@
 //! The failures for profiles that cannot be used, with their remedies.
 
-use std::{io, path::Path};
+use std::path::Path;
 
 use devplat_profile::{Mistake, MistakeKind, Mistakes, Place, ProfileProblem, SHIPPED};
 
@@ -10,11 +10,12 @@ use crate::{
     failure::{Exit, Failure},
     host::Host,
     state::{Decisions, Location},
+    text_file::NoText,
 };
 
 /// The profile for a platform of which nothing is known.
 pub(super) const DEFAULT: &str = "kind";
-/// The size limit of a profile, in bytes.
+/// The size limit of a profile, and of each file that it or the command line names, in bytes.
 pub(super) const LONGEST: u64 = 16 << 20;
 /// The hint for a profile that is not a shipped one.
 const LIST: &str = "`devplat profiles list` lists the profiles that devplat ships";
@@ -48,18 +49,14 @@ pub(super) fn refused(mistakes: &Mistakes, asked: &Asked, before: &Decisions, ho
 }
 
 /// Returns the failure for a profile file that cannot be read.
-pub(super) fn unreadable(named: &str, error: &io::Error, base: &str) -> Failure {
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        io::ErrorKind::PermissionDenied => "this user may not read it".to_owned(),
-        io::ErrorKind::FileTooLarge => format!("it is longer than {} MiB", LONGEST >> 20),
-        _ => error.to_string(),
-    };
-    let failure = Failure::new(Exit::Usage, format!("cannot read profile {named}: {why}")).hint(LIST);
-    match error.kind() {
-        io::ErrorKind::NotFound => failure.hint(write_one(base)),
-        _ => failure,
+pub(super) fn unreadable(named: &str, error: &NoText, base: &str) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("cannot read profile {named}: {error}"));
+    let failure = failure.maybe_hint(error.hint()).hint(LIST);
+    match error {
+        NoText::Absent => failure.hint(write_one(base)),
+        NoText::Folder | NoText::Forbidden | NoText::TooLong(_) | NoText::NotUtf8(_) | NoText::Other(_) => {
+            failure
+        }
     }
 }
 
@@ -143,7 +140,7 @@ mod tests {
         ] {
             assert_eq!(base(&asked, &before), expected, "{asked:?} {before:?}");
         }
-        let absent = unreadable("./mine.yaml", &io::ErrorKind::NotFound.into(), "k3d");
+        let absent = unreadable("./mine.yaml", &NoText::Absent, "k3d");
         assert!(absent.hints[1].starts_with("to write one, put \"extends: k3d\""), "{absent:?}");
     }
 
@@ -154,7 +151,7 @@ mod tests {
             MistakeKind::Value { path: "operator.replicas".parse().unwrap(), problem }
         };
         let variable = |name: &str, kind| mistake(Place::RememberedVariable(name.to_owned()), kind);
-        let asked = Asked { name: "team-a".parse().unwrap(), ..Asked::default() };
+        let asked = Asked { name: Some("team-a".parse().unwrap()), ..Asked::default() };
         let of = |mistakes: &[Mistake]| without_remembered_values(mistakes, &asked, &remembered("k3d"));
         let forget = "name the profile again, which forgets every remembered --set and variable: `devplat up --name \
                       team-a --profile k3d`";

@@ -29,7 +29,7 @@ impl<'a> Run<'a> {
         Self::of(asked, host, purpose)
     }
 
-    /// The same without the remark about sudo, for a run without a platform.
+    /// Reads the remembered decisions without the remark about sudo, for a run without a platform.
     pub(super) fn of(asked: &'a Asked, host: &'a Host, purpose: Purpose) -> Result<Self, Failure> {
         let state = asked.state(host)?;
         let decisions = state.decisions()?;

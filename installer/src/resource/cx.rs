@@ -114,7 +114,7 @@ impl Cx {
         }
     }
 
-    /// The same for a caller that needs the error of the call. The outer failure is that of the journal.
+    /// Makes the call for a caller that needs its error. The outer failure is that of the journal.
     pub async fn attempt<T, E>(
         &self,
         call: impl Into<String>,

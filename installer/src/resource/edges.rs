@@ -31,7 +31,7 @@ pub(super) fn deleted_with(inputs: &PlatformInputs) -> Option<Id> {
     inputs.profile.cluster.local().map(|_| CLUSTER.single())
 }
 
-/// The same for found resources, without a profile.
+/// Returns the cluster if its deletion deletes the found resources in it, without a profile.
 pub(super) fn deleted_with_of(context: &PlatformContext) -> Option<Id> {
     context.named.is_none().then(|| CLUSTER.single())
 }

@@ -1,11 +1,17 @@
 //! Whether an existing cluster fits a platform, from its capabilities. Pure.
 
+use std::collections::BTreeSet;
+
 use devplat_kubernetes::{
-    capabilities::{Capabilities, LoadBalancerEvidence, PodSecurityLevel, Storage},
+    CallError,
+    capabilities::{Capabilities, Fact, LoadBalancerEvidence, Nodes, PodSecurityLevel, Storage},
+    hosting::Hosting,
     proof::Enforcement,
     recognition,
 };
 use devplat_profile::{Exposure, Profile};
+
+use crate::failure::{Exit, Failure};
 
 /// The needs of a platform that a cluster may not meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,9 +87,13 @@ pub(crate) fn remarks(needs: &Needs, capabilities: &Capabilities) -> Vec<String>
         Some(PodSecurityLevel::Baseline | PodSecurityLevel::Privileged) | None => {}
     }
     remarks.extend(consequences.pod_security_remark.map(str::to_owned));
-    if !capabilities.quotas.is_empty() {
-        let names: Vec<String> = capabilities.quotas.iter().map(ToString::to_string).collect();
-        remarks.push(format!("quotas limit some namespaces: {}", names.join(", ")));
+    match &capabilities.quotas {
+        Ok(quotas) if quotas.is_empty() => {}
+        Ok(quotas) => {
+            let names: Vec<String> = quotas.iter().map(ToString::to_string).collect();
+            remarks.push(format!("quotas limit some namespaces: {}", names.join(", ")));
+        }
+        Err(error) => remarks.push(format!("quotas may limit some namespaces: {}", one_line(error))),
     }
     remarks
 }
@@ -116,13 +126,10 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
         metrics,
         pod_security,
         quotas: _,
-        architectures,
         nodes,
-        runtimes,
         registry_hosting,
     } = capabilities;
     let unknown = || "unknown".to_owned();
-    let join = |names: &mut dyn Iterator<Item = &String>| names.cloned().collect::<Vec<_>>().join(", ");
     let mut distribution = recognition.distribution.to_string();
     if !recognition.facts.is_empty() {
         distribution = format!("{distribution} (by {})", recognition.facts.join(", "));
@@ -130,10 +137,7 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
     vec![
         ("distribution", distribution),
         ("version", version.clone()),
-        (
-            "nodes",
-            format!("{}, {}, {}", nodes.len(), join(&mut architectures.iter()), join(&mut runtimes.iter())),
-        ),
+        ("nodes", shown(nodes, described)),
         (
             "storage class",
             match storage {
@@ -152,7 +156,7 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
                 None => "no sign".to_owned(),
             },
         ),
-        ("metrics", if *metrics { "served" } else { "not served" }.to_owned()),
+        ("metrics", shown(metrics, |served| if *served { "served" } else { "not served" }.to_owned())),
         (
             "pod security",
             match pod_security {
@@ -162,208 +166,37 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
                 None => unknown(),
             },
         ),
-        (
-            "registry",
-            registry_hosting
-                .as_ref()
-                .and_then(|hosting| hosting.host.clone())
-                .unwrap_or_else(|| "none announced".to_owned()),
-        ),
+        ("registry", shown(registry_hosting, |hosting| announced(hosting.as_ref()))),
     ]
 }
 
-#[cfg(test)]
-mod tests {
-    use devplat_kubernetes::{
-        ObjectRef,
-        recognition::{DefaultDelivery, Distribution, Evidence, Exposure as Usual, Recognition, recognise},
-    };
-
-    use super::*;
-
-    fn needs() -> Needs {
-        Needs { storage_class: None, exposure: Exposure::LoadBalancer }
-    }
-
-    fn capabilities(storage: Storage) -> Capabilities {
-        let evidence = Evidence { git_version: "v1.34.3".to_owned(), ..Evidence::default() };
-        Capabilities {
-            version: "v1.34.3".to_owned(),
-            recognition: recognise(&evidence),
-            default_storage_classes: Vec::new(),
-            storage_classes: Some(["slow".to_owned()].into()),
-            storage,
-            load_balancer: None,
-            metrics: false,
-            pod_security: Some(PodSecurityLevel::Restricted),
-            quotas: Vec::new(),
-            architectures: ["amd64".to_owned()].into(),
-            nodes: ["a".to_owned()].into(),
-            runtimes: ["containerd".to_owned()].into(),
-            registry_hosting: None,
-        }
-    }
-
-    #[test]
-    fn homes_need_a_storage_class() {
-        let none = unmet(&needs(), &capabilities(Storage::None));
-        assert_eq!(none, ["it has no StorageClass, so homes get no volumes: install a storage provisioner"]);
-        let no_default = capabilities(Storage::NoDefault(vec!["slow".to_owned()]));
-        assert!(unmet(&needs(), &no_default)[0].contains("--set devServers.storageClass=CLASS"));
-        let named = |class: &str| Needs { storage_class: Some(class.to_owned()), ..needs() };
-        assert!(unmet(&named("slow"), &no_default).is_empty());
-        assert_eq!(
-            unmet(&named("fast"), &no_default),
-            ["it has no StorageClass fast, which devServers.storageClass names"]
-        );
-        assert!(unmet(&needs(), &capabilities(Storage::Unknown)).is_empty(), "the user may not list them");
-        let unlisted = Capabilities { storage_classes: None, ..capabilities(Storage::Unknown) };
-        assert!(unmet(&named("fast"), &unlisted).is_empty());
-    }
-
-    fn on(distribution: Distribution, storage: Storage) -> Capabilities {
-        let recognition = Recognition { distribution, facts: Vec::new() };
-        Capabilities { recognition, ..capabilities(storage) }
-    }
-
-    #[test]
-    fn usual_class_of_the_distribution_is_proposed_if_it_exists() {
-        let hint = |distribution: Distribution, classes: &[&str]| {
-            let classes = classes.iter().map(|class| (*class).to_owned()).collect();
-            unmet(&needs(), &on(distribution, Storage::NoDefault(classes))).remove(0)
-        };
-        let eks = hint(Distribution::Eks, &["efs", "gp2"]);
-        assert_eq!(
-            eks,
-            "none of its StorageClasses is the default (efs, gp2): name one with --set devServers.storageClass=gp2"
-        );
-        assert!(hint(Distribution::Eks, &["efs"]).ends_with("=CLASS"));
-        assert!(hint(Distribution::Other, &["gp2"]).ends_with("=CLASS"));
-    }
-
-    #[test]
-    fn load_balancer_is_proposed_where_the_distribution_has_them() {
-        let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
-        let proposed = "Amazon EKS has load balancers (a load balancer may cost); --set bastion.exposure=loadBalancer \
-                        gives the bastion an address of its own";
-        let of = |needs: &Needs, distribution: Distribution| {
-            remarks(needs, &on(distribution, Storage::Default("a".to_owned())))
-        };
-        assert!(of(&forwarded, Distribution::Eks).contains(&proposed.to_owned()));
-        for (needs, distribution) in [
-            (needs(), Distribution::Eks),
-            (Needs { exposure: Exposure::NodePort(30_022), ..needs() }, Distribution::Eks),
-            (forwarded, Distribution::Other),
-        ] {
-            let said = of(&needs, distribution).join("\n");
-            assert!(!said.contains("bastion.exposure=loadBalancer"), "{said}");
-        }
-    }
-
-    /// Returns the next distribution. A new one does not compile before it is in the chain.
-    fn next(of: &Distribution) -> Option<Distribution> {
-        let name = || "lab".to_owned();
-        Some(match of {
-            Distribution::OpenShift => Distribution::Eks,
-            Distribution::Eks => Distribution::Gke,
-            Distribution::Gke => Distribution::Aks,
-            Distribution::Aks => Distribution::K3d { name: name() },
-            Distribution::K3d { .. } => Distribution::RancherDesktop,
-            Distribution::RancherDesktop => Distribution::K3s,
-            Distribution::K3s => Distribution::DockerDesktop,
-            Distribution::DockerDesktop => Distribution::Kind { name: name() },
-            Distribution::Kind { .. } => Distribution::Minikube { name: name() },
-            Distribution::Minikube { .. } => Distribution::Other,
-            Distribution::Other => return None,
-        })
-    }
-
-    #[test]
-    fn every_row_of_the_distributions_table_is_used() {
-        let all: Vec<Distribution> = std::iter::successors(Some(Distribution::OpenShift), next).collect();
-        assert_eq!(all.len(), 11);
-        for distribution in all {
-            let row = distribution.consequences();
-            let classes = vec![row.storage_class.unwrap_or("slow").to_owned()];
-            let found = on(distribution.clone(), Storage::NoDefault(classes));
-            let why = unmet(&needs(), &found).join("\n");
-            let class = row.storage_class.unwrap_or("CLASS");
-            assert!(why.ends_with(&format!("storageClass={class}")), "{distribution}: {why}");
-            let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
-            let said = remarks(&forwarded, &found).join("\n");
-            let proposed =
-                said.contains("bastion.exposure=loadBalancer") && said.contains(row.exposure_remark);
-            assert_eq!(proposed, row.exposure == Usual::LoadBalancer, "{distribution}: {said}");
-            assert!(
-                row.pod_security_remark.is_none_or(|remark| said.contains(remark)),
-                "{distribution}: {said}"
-            );
-            // This cluster shows no load balancer, so the remark has the limits of the distribution's.
-            let said = remarks(&needs(), &found).join("\n");
-            assert!(said.contains(row.exposure_remark), "{distribution}: {said}");
-            // An import needs the name of the cluster.
-            let named = matches!(
-                distribution,
-                Distribution::K3d { .. } | Distribution::Kind { .. } | Distribution::Minikube { .. }
-            );
-            assert_eq!(named, row.delivery != DefaultDelivery::Registry, "{distribution}");
-        }
-    }
-
-    #[test]
-    fn quotas_addresses_and_metrics_are_shown() {
-        let object = |kind: &str, name: &str| ObjectRef {
-            api_version: "v1".to_owned(),
-            kind: kind.to_owned(),
-            namespace: Some("team".to_owned()),
-            name: name.to_owned(),
-        };
-        let quota = object("ResourceQuota", "limits");
-        let service = object("Service", "web");
-        let found = Capabilities {
-            quotas: vec![quota.clone()],
-            load_balancer: Some(LoadBalancerEvidence::Service(service.clone())),
-            metrics: true,
-            ..capabilities(Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]))
-        };
-        let said = remarks(&needs(), &found).join("\n");
-        assert!(said.contains(&format!("quotas limit some namespaces: {quota}")), "{said}");
-        assert!(!said.contains("no sign of load balancers"), "{said}");
-        let shown = facts(&found);
-        let of = |name: &str| shown.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
-        assert_eq!(of("load balancer"), Some(format!("yes: {service} has an address").as_str()));
-        assert_eq!(of("metrics"), Some("served"));
-        assert_eq!(of("storage class"), Some("a, b (several defaults)"));
-    }
-
-    #[test]
-    fn unexpected_facts_are_remarked() {
-        let several = Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]);
-        let all = remarks(&needs(), &capabilities(several)).join("\n");
-        assert!(all.contains("several StorageClasses are the default (a, b)"), "{all}");
-        assert!(all.contains("no sign of load balancers"), "{all}");
-        assert!(all.contains("hardened security context"), "{all}");
-        let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
-        let fewer = remarks(&forwarded, &capabilities(Storage::Default("a".to_owned()))).join("\n");
-        assert!(!fewer.contains("load balancers") && !fewer.contains("StorageClasses"), "{fewer}");
-    }
-
-    #[test]
-    fn ignored_network_policies_are_remarked() {
-        assert!(
-            enforcement_remark(Some(Enforcement::Ignored))
-                .is_some_and(|why| why.contains("reach each other"))
-        );
-        assert_eq!(enforcement_remark(Some(Enforcement::Enforced)), None);
-        assert_eq!(enforcement_fact(None), None);
-        let (name, value) = enforcement_fact(Some(Enforcement::Enforced)).expect("it was tried");
-        assert_eq!((name, value.as_str()), ("network policies", "enforced, tried by the last proof"));
-    }
-
-    #[test]
-    fn every_capability_is_shown() {
-        let shown = facts(&capabilities(Storage::Default("standard".to_owned())));
-        let text: Vec<String> = shown.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        insta::assert_snapshot!(text.join("\n"));
+/// Shows a fact, or why it is unknown.
+fn shown<T>(fact: &Fact<T>, known: impl FnOnce(&T) -> String) -> String {
+    match fact {
+        Ok(value) => known(value),
+        Err(error) => format!("unknown: {}", one_line(error)),
     }
 }
+
+fn described(nodes: &Nodes) -> String {
+    let Nodes { names, architectures, runtimes } = nodes;
+    let join = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
+    format!("{}, {}, {}", names.len(), join(architectures), join(runtimes))
+}
+
+fn announced(hosting: Option<&Hosting>) -> String {
+    match hosting {
+        Some(Hosting { host: Some(host), .. }) => host.clone(),
+        Some(Hosting { host: None, .. }) => "announced without an address to push to".to_owned(),
+        None => "none announced".to_owned(),
+    }
+}
+
+/// Returns the reason why a fact is unknown, with its causes.
+fn one_line(error: &CallError) -> String {
+    Failure::of(Exit::PartWay, error).one_line()
+}
+
+#[cfg(test)]
+#[path = "fitness_tests.rs"]
+mod tests;

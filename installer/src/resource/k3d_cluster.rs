@@ -15,7 +15,7 @@ use devplat_tool::{
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, fixed_addresses,
     local_cluster::{self, Fields},
     local_creation::{self, mappings},
     local_tools,
@@ -83,7 +83,7 @@ impl ResourceKind for K3dClusterResource {
                     &ports,
                     self.spec.api_server_port,
                     nodes,
-                ))
+                )).requiring(local_creation::requirements_of_file(Maker::K3d, &self.inputs))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -178,6 +178,9 @@ impl K3dClusterResource {
                 created = &mut creating => created?,
                 () = &mut pulling => creating.await?,
             }
+        }
+        if self.spec.servers > 1 {
+            Box::pin(fixed_addresses::fix(engine, cx)).await?;
         }
         local_cluster::finish(Maker::K3d, &self.record(), engine, cx).await?;
         Ok(physical(context))

@@ -8,7 +8,7 @@ use devplat_tool::{
     docker::Engine,
     local::{
         ClusterError, Maker,
-        kind::{Creation, KindCommand},
+        kind::{Creation, KindCommand, node_count},
     },
 };
 use serde_json::{Value, json};
@@ -71,14 +71,12 @@ impl ResourceKind for KindClusterResource {
         let usual = Facts::lasting(Duration::from_secs(20));
         match doing {
             Action::Create => {
-                let nodes = 1 + u32::from(self.spec.workers);
+                let nodes = u32::try_from(self.node_count()).unwrap_or(u32::MAX);
                 let ports = self.mappings();
-                usual.requiring(local_creation::requirements(
-                    Maker::Kind,
-                    &ports,
-                    self.spec.api_server_port,
-                    nodes,
-                ))
+                let api_port = self.spec.api_server_port;
+                usual
+                    .requiring(local_creation::requirements(Maker::Kind, &ports, api_port, nodes))
+                    .requiring(local_creation::requirements_of_file(Maker::Kind, &self.inputs))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -101,6 +99,12 @@ impl ResourceKind for KindClusterResource {
 impl KindClusterResource {
     fn mappings(&self) -> Vec<devplat_tool::local::Mapping> {
         mappings(&self.inputs, self.spec.ssh_port, self.spec.ssh_address, &self.spec.port_mappings)
+    }
+
+    /// Returns the number of its nodes, those in the user's file included.
+    fn node_count(&self) -> usize {
+        let extra = local_creation::extra(&self.inputs);
+        node_count(extra.map(|extra| extra.text), self.spec.workers)
     }
 
     /// Returns the configuration for the record, which later runs compare. Its keys are an interface to older versions.
@@ -196,8 +200,7 @@ impl KindClusterResource {
     ) -> Result<(), ClusterError> {
         let creating = tool.create(creation, |step| cx.report(step));
         tokio::pin!(creating);
-        let nodes = 1 + usize::from(creation.workers);
-        let mut early = EarlyImport::new(&self.inputs, Maker::Kind, nodes);
+        let mut early = EarlyImport::new(&self.inputs, Maker::Kind, self.node_count());
         while !early.is_done() {
             tokio::select! {
                 created = &mut creating => return created,

@@ -6,7 +6,7 @@ use devplat_image::Digest;
 use devplat_kubernetes::context;
 use devplat_tool::{
     docker::Container,
-    local::{Maker, api},
+    local::{ClusterContainers, Maker, api},
 };
 
 use super::local_tools;
@@ -15,21 +15,21 @@ use crate::{
     platform_context::{ClusterAccess, PlatformContext},
 };
 
-/// Returns the access to a cluster whose nodes are running, or why it does not answer yet. `last` holds the access of the
+/// Returns the access to a cluster whose containers are running, or why it does not answer yet. `last` holds the access of the
 /// last look in the same wait, because fetching it starts a program.
 pub(super) async fn awake(
     maker: Maker,
-    nodes: &[Container],
+    containers: &ClusterContainers,
     context: &PlatformContext,
     last: &mut Option<ClusterAccess>,
 ) -> Result<Result<ClusterAccess, Unready>, Failure> {
-    let access = match known(maker, nodes, context, last.take()).await? {
+    let access = match known(maker, containers, context, last.take()).await? {
         Some(access) => access,
         None => fetched(maker, context).await?,
     };
     // Before the first call: the client that is kept belongs to an access with these starts.
-    let access = with_starts(access, nodes);
-    match asleep(&access, nodes, context).await? {
+    let access = with_starts(access, containers);
+    match asleep(&access, containers.nodes(), context).await? {
         Asleep::No => return Ok(Ok(access)),
         Asleep::Because(why) => {
             *last = Some(access);
@@ -38,8 +38,8 @@ pub(super) async fn awake(
         // The certificate in it has expired or is of another authority; the nodes have the current one.
         Asleep::Unauthorized => {}
     }
-    let access = with_starts(fetched(maker, context).await?, nodes);
-    Ok(match asleep(&access, nodes, context).await? {
+    let access = with_starts(fetched(maker, context).await?, containers);
+    Ok(match asleep(&access, containers.nodes(), context).await? {
         Asleep::No => Ok(access),
         Asleep::Because(why) => {
             *last = Some(access);
@@ -50,9 +50,10 @@ pub(super) async fn awake(
     })
 }
 
-/// Adds the digest of the nodes and of the times at which they were started. A recreated node counts as restarted.
-fn with_starts(access: ClusterAccess, nodes: &[Container]) -> ClusterAccess {
-    let starts: Vec<String> = nodes
+/// Adds the digest of the containers and of the times at which they were started. A recreated one counts as restarted.
+fn with_starts(access: ClusterAccess, containers: &ClusterContainers) -> ClusterAccess {
+    let starts: Vec<String> = containers
+        .all()
         .iter()
         .map(|Container { id, started_at, .. }| {
             format!("{id} {}", started_at.map(|time| time.to_string()).unwrap_or_default())
@@ -76,12 +77,12 @@ pub(super) enum Unready {
 /// wrote when it created the cluster. Other programs may have added contexts to these files and made one current.
 async fn known(
     maker: Maker,
-    nodes: &[Container],
+    containers: &ClusterContainers,
     context: &PlatformContext,
     last: Option<ClusterAccess>,
 ) -> Result<Option<ClusterAccess>, Failure> {
     if let Some(access) = last
-        && leads_to(&access, nodes).await
+        && leads_to(&access, containers).await
     {
         return Ok(Some(access));
     }
@@ -90,16 +91,16 @@ async fn known(
     for path in [Some(&kept), created].into_iter().flatten() {
         let Some(text) = context.state.read(path)? else { continue };
         let Ok(access) = ClusterAccess::kept(&text) else { continue };
-        if leads_to(&access, nodes).await {
+        if leads_to(&access, containers).await {
             return Ok(Some(access));
         }
     }
     Ok(None)
 }
 
-async fn leads_to(access: &ClusterAccess, nodes: &[Container]) -> bool {
+async fn leads_to(access: &ClusterAccess, containers: &ClusterContainers) -> bool {
     match access.server() {
-        Some(server) => api::leads_to(&server, nodes).await,
+        Some(server) => api::leads_to(&server, containers.all()).await,
         None => false,
     }
 }
@@ -182,12 +183,21 @@ mod tests {
         .to_string()
     }
 
+    /// Returns a container of a kind cluster that publishes this port of the API server.
+    fn container(role: &str, port: Option<u16>) -> Container {
+        let binding = port.map(|port| Binding { address: "127.0.0.1".parse().unwrap(), port });
+        Container {
+            labels: [("io.x-k8s.kind.role".to_owned(), role.to_owned())].into(),
+            configured: [(6443, binding.into_iter().collect())].into(),
+            ..Container::default()
+        }
+    }
+
     #[tokio::test]
     async fn kubeconfig_is_fetched_only_if_no_known_one_leads_to_the_cluster() {
         let folder = tempfile::tempdir().unwrap();
         let context = testing::context(folder.path());
-        let binding = Binding { address: "127.0.0.1".parse().unwrap(), port: 6550 };
-        let nodes = [Container { configured: [(6443, vec![binding])].into(), ..Container::default() }];
+        let nodes = ClusterContainers::of(vec![container("control-plane", Some(6550))]);
         let found = async |maker: Maker, last: Option<&str>| {
             let last = last.map(|text| ClusterAccess::kept(text).unwrap());
             known(maker, &nodes, &context, last).await.unwrap().and_then(|access| access.kept)
@@ -205,5 +215,17 @@ mod tests {
 
         context.state.write(&context.state.kubeconfig(), &kept).unwrap();
         assert_eq!(found(Maker::Kind, Some(elsewhere.as_str())).await.as_deref(), Some(kept.as_str()));
+    }
+    /// kind publishes the port of several API servers only on the load balancer in front of them.
+    #[tokio::test]
+    async fn kubeconfig_of_several_control_planes_leads_to_their_load_balancer() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = testing::context(folder.path());
+        let node = || container("control-plane", None);
+        let balancer = container("external-load-balancer", Some(6550));
+        let containers = ClusterContainers::of(vec![balancer, node(), node()]);
+        let text = kubeconfig(6550, "last");
+        let last = Some(ClusterAccess::kept(&text).unwrap());
+        assert!(known(Maker::Kind, &containers, &context, last).await.unwrap().is_some());
     }
 }

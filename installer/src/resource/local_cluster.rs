@@ -44,7 +44,7 @@ struct Record {
 pub(crate) struct Fields {
     /// The configuration in its record; `None` if it was not read.
     spec: Option<Value>,
-    /// Nodes that are not running.
+    /// Its nodes and load balancers that are not running.
     stopped: Vec<String>,
     /// Why its API server does not answer although the nodes are running.
     asleep: Option<String>,
@@ -81,14 +81,15 @@ where
 {
     let Some(engine) = &context.engine else { return Ok(None) };
     let name = context.platform.as_str();
-    let nodes = maker.nodes(engine, name).await?;
+    let containers = maker.containers(engine, name).await?;
+    let nodes = containers.nodes();
     let what = format!("{} cluster {name}", maker.name());
     let Some(first) = nodes.first() else { return labelled(maker, &what, context).await };
-    let owner = owner(&what, &nodes, context);
+    let owner = owner(&what, nodes, context);
     let mut seen = Seen::<K>::ours(CLUSTER.single(), what, nothing_known(), None);
     seen.owner = owner;
     seen.loses = Some(Loss(LOSS.to_owned()));
-    let ports = nodes.iter().flat_map(|node| node.bound.values().flatten());
+    let ports = containers.all().iter().flat_map(|one| one.bound.values().flatten());
     let running = nodes.iter().filter(|node| node.running).count();
     seen.deletion = Facts::lasting(Duration::from_secs(3))
         .requiring([Requirement::Engine, Requirement::Tool(maker.name())])
@@ -111,15 +112,16 @@ where
         }
         Some(_) => {}
     }
-    seen.fields.stopped = nodes.iter().filter(|node| !node.running).map(|node| node.name.clone()).collect();
+    let stopped = containers.all().iter().filter(|one| !one.running);
+    seen.fields.stopped = stopped.map(|one| one.name.clone()).collect();
     if !wanted.is_nothing() && seen.fields.stopped.is_empty() {
-        match awake(maker, &nodes, context, &mut None).await? {
+        match awake(maker, &containers, context, &mut None).await? {
             Ok(access) => seen.output = Some(access),
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }
     }
     if !wanted.is_nothing() && seen.output.is_none() {
-        let expired = node_certificates::expired(maker, &nodes, context).await?;
+        let expired = node_certificates::expired(maker, nodes, context).await?;
         seen.fields.expired = expired.into_iter().map(|expired| expired.node).collect();
     }
     let faults = faults(&seen.fields);
@@ -210,18 +212,19 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
         .collect()
 }
 
-/// Starts the stopped nodes, control planes first, and renews expired certificates.
+/// Starts the stopped containers, control planes first and load balancers last, and renews expired certificates.
 pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     let engine = cx.context.engine()?;
-    let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
+    let containers = maker.containers(engine, cx.context.platform.as_str()).await?;
+    let nodes = containers.nodes();
     // Look before the start, at which k3s renews its certificates.
-    let expired = node_certificates::expired(maker, &nodes, &cx.context).await?;
-    for node in &nodes {
-        if !node.running {
-            cx.report(format!("starting {}", node.name));
-            let physical = Some(Physical(node.id.clone()));
-            let work = engine.start(&node.name);
-            cx.call(format!("start container {}", node.name), |()| physical, work).await?;
+    let expired = node_certificates::expired(maker, nodes, &cx.context).await?;
+    for container in containers.all() {
+        if !container.running {
+            cx.report(format!("starting {}", container.name));
+            let physical = Some(Physical(container.id.clone()));
+            let work = engine.start(&container.name);
+            cx.call(format!("start container {}", container.name), |()| physical, work).await?;
         }
     }
     let Some(first) = nodes.first() else { return Ok(()) };
@@ -244,12 +247,13 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
     let mut rejected_since = None;
     let mut last = None;
     loop {
-        let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
-        let why = match awake(maker, &nodes, &cx.context, &mut last).await? {
+        let containers = maker.containers(engine, cx.context.platform.as_str()).await?;
+        let why = match awake(maker, &containers, &cx.context, &mut last).await? {
             Ok(access) => return Ok(access),
             Err(why) => why,
         };
-        let first = nodes.first().map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
+        let first = containers.nodes().first();
+        let first = first.map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
         match why {
             Unready::NotYet(_) => rejected_since = None,
             Unready::Rejected => {

@@ -51,6 +51,12 @@ pub(super) fn requirements(
         .collect()
 }
 
+/// Returns the needs that the user's configuration file adds: its ports.
+pub(super) fn requirements_of_file(maker: Maker, inputs: &PlatformInputs) -> Vec<Requirement> {
+    let ports = extra(inputs).map(|extra| maker.ports(extra.text)).unwrap_or_default();
+    ports.into_iter().map(Requirement::FreePort).collect()
+}
+
 /// Returns the user's configuration file for kind or k3d.
 pub(super) fn extra(inputs: &PlatformInputs) -> Option<ExtraConfig<'_>> {
     inputs.config_file.as_ref().map(|(path, text)| ExtraConfig { path, text })

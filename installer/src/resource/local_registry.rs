@@ -8,7 +8,10 @@ use devplat_plan::{
     Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Requirement, State, Verdict,
 };
 use devplat_profile::{LocalRegistry, NodeImage};
-use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
+use devplat_tool::{
+    docker::{Binding, Container, NewContainer, Restart},
+    registry::{self, Login, PushStep},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -207,7 +210,8 @@ impl Registry {
         };
         if engine.image(image).await?.is_none() {
             cx.report(format!("pulling {image}"));
-            let pull = engine.pull(image, |step| {
+            let login = login(image, cx).await;
+            let pull = engine.pull(image, login, |step| {
                 cx.report(format!(
                     "pulling {image}: {} of {}",
                     indicatif::DecimalBytes(step.done),
@@ -233,6 +237,24 @@ impl Registry {
     async fn start_container(&self, physical: &Physical, cx: &Cx) -> Result<(), Failure> {
         let call = format!("start container {}", self.name);
         cx.call(call, |()| Some(physical.clone()), cx.context.engine()?.start(&self.name)).await
+    }
+}
+
+/// Returns the credentials that `docker login` stored for the registry of an image. A public image needs none, so that
+/// those that cannot be read are only reported.
+async fn login(image: &str, cx: &Cx) -> Option<Login> {
+    let tell = |step: PushStep<'_>| {
+        if let PushStep::AskingHelper { program } = step {
+            cx.report(format!("asking {program} for credentials"));
+        }
+    };
+    match registry::credentials_of_image(&cx.context.surroundings, image, tell).await {
+        Ok(login) => login,
+        Err(error) => {
+            let why = Failure::of(Exit::Missing, &error).one_line();
+            cx.remark(&format!("pulling {image} without credentials: {why}"));
+            None
+        }
     }
 }
 

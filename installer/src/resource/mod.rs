@@ -61,6 +61,7 @@ kinds! {
     proof::Proof,
 }
 
+mod fixed_addresses;
 mod local_access;
 mod local_cluster;
 mod local_creation;
@@ -68,7 +69,7 @@ mod local_tools;
 mod node_certificates;
 
 pub use release::in_order;
-pub use ssh_config::{forwarded_port, next_line, ssh_line};
+pub use ssh_config::{next_line, ssh_line};
 
 /// Returns the wanted resources of a profile.
 pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failure> {

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_images_are_pulled_first_and_none_waits_for_one_that_is_not_pushed() {
+    fn small_images_are_pulled_first_without_waiting_for_a_push() {
         let mut left = largest_last(vec![ImageName::Base, ImageName::Operator, ImageName::Bastion]);
         let is_pushed = |image: ImageName| image != ImageName::Operator;
         assert_eq!(take_next(&mut left, is_pushed), Some(ImageName::Bastion));

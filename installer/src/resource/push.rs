@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use devplat_image::{Digest, ImageName, Reference};
+use devplat_kubernetes::hosting::Hosting;
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_tool::registry::{Manner, Part, PushStep, PushTarget};
+use devplat_tool::registry::{Manner, Part, PushStep, PushTarget, RegistryError};
 
 use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, local_registry,
@@ -92,9 +93,12 @@ impl ResourceKind for Push {
             let place = push.place(destination, digest, context, |_| ()).await?;
             let there = place.holds().await?;
             let physical = || push.inputs.reference(&stored);
-            Ok::<_, Failure>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
+            Ok::<_, RegistryError>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
         });
-        Ok(futures::future::try_join_all(looks).await?.into_iter().flatten().collect())
+        match futures::future::try_join_all(looks).await {
+            Ok(found) => Ok(found.into_iter().flatten().collect()),
+            Err(error) => Err(first.with_help(error.into(), context).await),
+        }
     }
 
     fn compare(&self, _: &Seen<Self>) -> Verdict {
@@ -115,7 +119,11 @@ impl Push {
             Failure::new(Exit::PartWay, "the local registry is not running")
                 .hint("run the same command again, which starts it")
         })?;
-        let place = self.place(&destination, digest, &cx.context, |step| cx.report(told(step))).await?;
+        let place = self.place(&destination, digest, &cx.context, |step| cx.report(told(step))).await;
+        let place = match place {
+            Ok(place) => place,
+            Err(error) => return Err(self.with_help(error.into(), &cx.context).await),
+        };
         let physical = Physical(self.inputs.reference(&stored));
         let call = format!("push image {}", self.image);
         let push = async {
@@ -127,7 +135,7 @@ impl Push {
                     Some(full) => Err(Failure::from(full)),
                     None => Err(error.into()),
                 },
-                _ => Err(error.into()),
+                _ => Err(self.with_help(error.into(), &cx.context).await),
             }
         };
         cx.call(call.clone(), |()| Some(physical.clone()), push).await?;
@@ -141,8 +149,14 @@ impl Push {
             Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
             Delivery::Registry(_) => match self.destination(context).await? {
                 Some(destination) => {
-                    let place = self.place(&destination, &Digest::of(b""), context, |_| ()).await?;
-                    Ok(place.accepts().await?)
+                    let accepted = async {
+                        let place = self.place(&destination, &Digest::of(b""), context, |_| ()).await?;
+                        place.accepts().await
+                    };
+                    match accepted.await {
+                        Ok(()) => Ok(()),
+                        Err(error) => Err(self.with_help(error.into(), context).await),
+                    }
                 }
                 None => Ok(()),
             },
@@ -183,11 +197,29 @@ impl Push {
         digest: &Digest,
         context: &PlatformContext,
         tell: impl Fn(PushStep<'_>),
-    ) -> Result<PushTarget, Failure> {
+    ) -> Result<PushTarget, RegistryError> {
         let Destination { prefix, manner } = destination;
         let reference = Reference::in_registry(prefix, self.image, digest);
-        Ok(PushTarget::of(&reference, *manner, &context.surroundings, &context.registries, tell).await?)
+        PushTarget::of(&reference, *manner, &context.surroundings, &context.registries, tell).await
     }
+
+    /// Adds the page of help that the cluster announces with its registry, if images are pushed to that registry.
+    async fn with_help(&self, failure: Failure, context: &PlatformContext) -> Failure {
+        let (Delivery::Registry(registry), Some(named)) = (&self.inputs.delivery, &context.named) else {
+            return failure;
+        };
+        // The failed push is the failure to report, whether or not the announcement can be read.
+        let Ok(capabilities) = Box::pin(context.capabilities(named)).await else { return failure };
+        let announced = capabilities.registry_hosting.as_ref().ok().and_then(Option::as_ref);
+        failure.maybe_hint(announced.and_then(|hosting| help(hosting, &registry.push)))
+    }
+}
+
+/// Returns the hint on the page of help of an announced registry, if `push` is a place in that registry.
+fn help(hosting: &Hosting, push: &str) -> Option<String> {
+    let path = push.strip_prefix(hosting.host.as_ref()?.as_str())?;
+    let page = hosting.help.as_ref()?;
+    (path.is_empty() || path.starts_with('/')).then(|| format!("read about the cluster's registry: {page}"))
 }
 
 /// Describes a step of a push, for progress reports.
@@ -206,5 +238,22 @@ fn named(part: Part) -> String {
     match part {
         Part::Layer { number, of } => format!("layer {number} of {of}"),
         Part::Configuration => "the configuration".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_belongs_to_the_announced_registry() {
+        let page = "https://registry.example/help".to_owned();
+        let hosting =
+            Hosting { host: Some("localhost:5001".to_owned()), help: Some(page), ..Hosting::default() };
+        let hint = "read about the cluster's registry: https://registry.example/help";
+        assert_eq!(help(&hosting, "localhost:5001/devplat").as_deref(), Some(hint));
+        assert_eq!(help(&hosting, "localhost:50011/devplat"), None);
+        assert_eq!(help(&hosting, "registry.example/team"), None);
+        assert_eq!(help(&Hosting { help: None, ..hosting }, "localhost:5001/devplat"), None);
     }
 }

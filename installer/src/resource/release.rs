@@ -328,7 +328,14 @@ async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
     let (platform, name) = (cx.context.platform.as_str(), seen.id.name().as_str());
     // The plan ensures that users' objects are already deleted, or that their loss is allowed.
     let outcome = release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await;
-    outcome.map_err(|error| Failure::of_removal(error, &cx.context.command_lines()))
+    let damage = outcome.map_err(|error| Failure::of_removal(error, &cx.context.command_lines()))?;
+    if let Some(damage) = damage {
+        let why = Failure::of(Exit::PartWay, &damage).one_line();
+        cx.remark(&format!(
+            "inventory devplat-release-{name}: {why}; the objects of the release are deleted by their labels"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ pub(crate) async fn add_alone(
     cx.ended(write(inputs, &cx).await).map(drop)
 }
 
-/// The same for its removal.
+/// Removes the block outside of a plan, as a step with its own entries in the journal.
 pub(crate) async fn remove_alone(context: &Arc<PlatformContext>, ui: &Ui) -> Result<(), Failure> {
     let cx = Cx::alone(Arc::clone(context), SshBlock::NAME.single(), Action::Delete, ui.clone())?;
     cx.ended(delete(&cx).await)

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_kubernetes::bastion::{self, Route};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_profile::{Exposure, PlatformName};
+use devplat_profile::Exposure;
 use devplat_render::ReleaseName;
 
 use super::{
@@ -23,23 +23,6 @@ use crate::{
 
 pub(super) use text::{SshHost, follows};
 pub use text::{next_line, ssh_line};
-
-/// The port of `devplat port-forward` for the platform with the default name.
-const FORWARDED_PORT: u16 = 2222;
-
-/// Returns the port of `devplat port-forward` unless the user names another. It depends on the name of the platform only,
-/// so that the ssh configurations of two platforms can be used side by side: 2222, or 22000 to 22999.
-pub fn forwarded_port(platform: &PlatformName) -> u16 {
-    if *platform == PlatformName::default() {
-        return FORWARDED_PORT;
-    }
-    // FNV-1a, because it is short and the same in every version of devplat.
-    let hash = platform
-        .as_str()
-        .bytes()
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    22_000 + u16::try_from(hash % 1000).unwrap_or_default()
-}
 
 /// How long a cloud provider may take to assign an address to a load balancer.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -220,7 +203,7 @@ pub(super) async fn host(
     let authority = authority.to_openssh().map_err(|error| Failure::of(Exit::Internal, &error))?;
     let (address, port) = match route {
         Route::Address { host, port } => (host, port),
-        Route::PortForward => ("127.0.0.1".to_owned(), forwarded_port(&context.platform)),
+        Route::PortForward => ("127.0.0.1".to_owned(), inputs.forwarded_port),
     };
     let users = inputs.users_with_generated_keys().map(ToString::to_string).collect();
     Ok(Ok(SshHost { platform: inputs.platform.to_string(), address, port, authority, users }))
@@ -252,15 +235,9 @@ pub(super) async fn route(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use devplat_profile::PlatformName;
 
-    #[test]
-    fn platforms_have_forwarded_ports_of_their_own() {
-        let port = |name: &str| forwarded_port(&name.parse().unwrap());
-        assert_eq!(port("devplat"), 2222);
-        // Written configurations name these ports, so they never change.
-        assert_eq!((port("team-a"), port("team-b")), (22246, 22627));
-    }
+    use super::*;
 
     #[test]
     fn files_of_another_address_or_authority_differ() {

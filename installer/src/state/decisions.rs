@@ -50,6 +50,9 @@ pub struct Decisions {
     /// Whether `devplat ssh-config` has added a block to `~/.ssh/config`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub ssh_config: bool,
+    /// The port of `devplat port-forward`, which the ssh configuration names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forwarded_port: Option<u16>,
     /// The user's templates by their names, because their folder may be gone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub templates: BTreeMap<String, String>,

@@ -31,12 +31,18 @@ use owner::other_owner;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolder {
     folder: PathBuf,
+    platform: PlatformName,
 }
 
 impl StateFolder {
     /// Returns the folder of `platform` below `base`.
     pub fn below(base: &Path, platform: &PlatformName) -> Self {
-        Self { folder: base.join(platform.as_str()) }
+        Self { folder: base.join(platform.as_str()), platform: platform.clone() }
+    }
+
+    /// Returns the name of the platform.
+    pub fn platform(&self) -> PlatformName {
+        self.platform.clone()
     }
 
     /// The folder itself.
@@ -165,6 +171,31 @@ impl StateFolder {
             Unread::OtherVersion(found) => StateError::OtherVersion { path, found, known: VERSION },
             Unread::Damaged(source) => StateError::Damaged { path, source },
         })
+    }
+
+    /// Returns the other platforms of this account that have decisions, with those; `None` if they cannot be read.
+    pub fn others(&self) -> Result<Vec<(PlatformName, Option<Decisions>)>, StateError> {
+        let failed = |source| self.file_error("read", self.base(), source);
+        let entries = match fs::read_dir(self.base()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(failed)?,
+        };
+        let mut others = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let Some(name) = name.to_str().and_then(|name| name.parse::<PlatformName>().ok()) else {
+                continue;
+            };
+            if name == self.platform {
+                continue;
+            }
+            match Self::below(self.base(), &name).decisions() {
+                Ok(decisions) if decisions == Decisions::default() => {}
+                Ok(decisions) => others.push((name, Some(decisions))),
+                Err(_) => others.push((name, None)),
+            }
+        }
+        Ok(others)
     }
 
     /// Writes the decisions, if they differ from those in the file.

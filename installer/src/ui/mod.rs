@@ -197,9 +197,20 @@ pub(crate) fn error_text(failure: &Failure) -> String {
     show::error(&failure.message, &failure.causes, &failure.hints, false)
 }
 
-/// Returns whether to use colours on a terminal; `NO_COLOR` switches them off.
+/// Returns whether errors and the log are printed in colours: on a terminal, unless `NO_COLOR` switches them off.
 pub fn wants_colours(surroundings: &Surroundings) -> bool {
-    surroundings.get("NO_COLOR").is_none()
+    io::stderr().is_terminal() && surroundings.get("NO_COLOR").is_none()
+}
+
+/// Prints the help or the version that a command line requests, or the help that it gets for a missing verb.
+pub fn print_help(error: &clap::Error) {
+    // A closed pipe is not a failure of devplat.
+    let _ = error.print();
+}
+
+/// Returns the output of the log.
+pub fn log() -> io::Stderr {
+    io::stderr()
 }
 
 /// Prints a line. A closed pipe (`devplat status | head -1`) is not a failure of devplat.

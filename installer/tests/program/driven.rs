@@ -11,11 +11,11 @@ use devplat::{
 };
 use devplat_image::{ImageName, Key, Store};
 use devplat_kubernetes::connect::NoPlugins;
-use devplat_tool::{Command, Surroundings, local::Account};
+use devplat_tool::{Surroundings, local::Account};
 use serde_json::json;
 
 use crate::{
-    answers::{Serving, engine, kubeconfig, network},
+    answers::{Serving, api_server, engine, kubeconfig, network},
     machine::Machine,
 };
 
@@ -133,7 +133,7 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
     assert!(!Path::new(&machine.at("home/.local/state/devplat/devplat")).exists());
 }
 
-/// The same without journal and decisions, because the marks suffice.
+/// Destroys the platform without journal and decisions, because the marks suffice.
 async fn destroys(machine: &Machine, engine: &Serving) {
     std::fs::remove_dir_all(machine.at("home/.local/state")).unwrap();
     engine.answers.give("DELETE /networks/n1", 204, &json!(null));
@@ -151,7 +151,7 @@ fn with(host: Host, name: &str, value: &str) -> Host {
 }
 
 /// Returns the message of the error of this command line, with its causes.
-async fn error_of(line: &[&str], host: &Host) -> String {
+pub(crate) async fn error_of(line: &[&str], host: &Host) -> String {
     let status = cli::drive(line, host).await;
     let transcript = host.ui.transcript();
     let Some(Event::Error { message, causes, .. }) = transcript.events.last() else {
@@ -164,7 +164,7 @@ async fn error_of(line: &[&str], host: &Host) -> String {
 async fn clock_of_the_host_decides_whether_a_certificate_has_expired() {
     let (machine, engine) = (Machine::new(), engine());
     // Valid from 2026 to 2126.
-    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/kubernetes/src/connect/testdata/valid.pem");
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/../connect/src/testdata/valid.pem");
     let user = json!({"client-certificate": certificate, "client-key-data": "a2V5"});
     machine.write("home/.kube/config", &kubeconfig("https://127.0.0.1:1", &user));
     let line = ["devplat", "status", "--profile", "existing", "--context", "there"];
@@ -202,16 +202,54 @@ async fn profile_is_read_from_the_given_standard_input() {
     assert!(said.contains("unknown key \"replica\" in operator"), "{said}");
 }
 
-/// No process opens the pipe to write.
+/// Without the name, a shell with this variable would act on another platform.
 #[tokio::test]
-async fn request_to_stop_ends_the_read_of_a_named_pipe() {
+async fn hints_repeat_the_default_name_if_it_was_given() {
     let (machine, engine) = (Machine::new(), engine());
+    for line in
+        [&["devplat", "ssh-config", "--name", "devplat"][..], &["devplat", "--name", "devplat", "ssh-config"]]
+    {
+        let host = with(host(&machine, &engine), "DEVPLAT_NAME", "team-a");
+        error_of(line, &host).await;
+        let Some(Event::Error { hints, .. }) = host.ui.transcript().events.pop() else { panic!("no error") };
+        assert_eq!(hints, ["`devplat up --name devplat` creates one; --name names another"], "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn run_by_sudo_in_a_foreign_home_folder_is_remarked() {
+    let (machine, engine) = (Machine::new(), engine());
+    for (line, remarked) in [
+        (&["devplat", "status", UP[3], UP[4], UP[5], UP[6]][..], true),
+        // Without a platform, no file is written.
+        (&["devplat", "render", "crds", "--profile", "kind"], false),
+    ] {
+        let host = with(host(&machine, &engine), "SUDO_USER", "eve");
+        let account = Account { uid: host.account.uid + 1, name: "root".to_owned() };
+        let host = Host { account, ..host };
+        assert_eq!(cli::drive(line, &host).await, 0, "{line:?}: {:#?}", host.ui.transcript());
+        let said = host.ui.transcript().said.join("\n");
+        assert_eq!(said.contains("sudo runs devplat for eve as root"), remarked, "{line:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn forwarded_port_is_not_that_of_another_platform() {
+    let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    // The names of both give 22984.
+    machine.write("home/.local/state/devplat/local/decisions.json", r#"{"profile": "kind"}"#);
     let host = host(&machine, &engine);
-    let pipe = machine.at("work/pipe");
-    Command::new("mkfifo", &host.surroundings).arg(pipe.as_os_str()).run().await.unwrap();
+    let run = tokio::spawn({
+        let host = host.clone();
+        async move {
+            cli::drive(&["devplat", "port-forward", "--name", "work", "--context", "there"], &host).await
+        }
+    });
+    let leads = "127.0.0.1:22985 leads to the bastion of platform work";
+    machine.until(|| host.ui.transcript().said.iter().any(|said| said.starts_with(leads))).await;
     host.stop.ask();
-    let said = error_of(&["devplat", "profiles", "show", "./pipe"], &host).await;
-    assert_eq!(said, "stopped, as asked");
+    assert_eq!(run.await.unwrap(), 0);
 }
 
 #[tokio::test]

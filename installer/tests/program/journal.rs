@@ -153,7 +153,7 @@ fn outcomes<'a>(entries: &'a [Value], call: &str) -> Vec<&'a str> {
 
 /// As after a killed run whose last request the engine still carries out.
 #[tokio::test]
-async fn half_a_cluster_that_appears_after_the_plan_is_deleted_before_the_create() {
+async fn half_a_cluster_found_after_the_plan_is_deleted_before_the_create() {
     let (machine, engine) = (Machine::new(), engine());
     let folder = machine.at("work").display().to_string();
     machine.program("k3d", &K3D_IN_BETWEEN.replace("$FOLDER", &folder)).await;

@@ -6,8 +6,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
-    answers::{Serving, engine},
+    answers::{Serving, api_server, engine},
+    local::assemble_images,
     machine::{Machine, run},
+    replaced::stopped,
     trouble::{EXISTING, changed, cluster, container, list, node, nothing_listens, planned, with_engine},
 };
 
@@ -79,8 +81,36 @@ async fn nodes_of_another_cluster_with_the_same_names_get_no_images() {
     assert_eq!(changed(&server), [""; 0]);
 }
 
+/// devplat starts only nodes of its own clusters.
 #[tokio::test]
-async fn another_engine_with_a_cluster_of_the_same_name_gets_no_images_later() {
+async fn stopped_node_of_another_users_cluster_is_named() {
+    let (machine, engine) = (Machine::new(), engine());
+    let names = ["lab-control-plane", "lab-worker"];
+    let nodes = names.map(|name| {
+        let id = format!("kind://docker/lab/{name}");
+        node(name, &json!({}), &id, "containerd://2.1.4", "amd64")
+    });
+    let server = cluster(&machine, &nodes).await;
+    let labels = |role: &str| json!({"io.x-k8s.kind.cluster": "lab", "io.x-k8s.kind.role": role});
+    let port = Some(port_of(&server.address));
+    let containers = [
+        (names[0], container(names[0], &labels("control-plane"), &[], port)),
+        (names[1], stopped(container(names[1], &labels("worker"), &[], None))),
+    ];
+    list(&engine, "io.x-k8s.kind.cluster=lab", &containers);
+    assemble_images(&machine);
+    for verb in [&["plan"][..], &["up", "--yes"]] {
+        let (status, said) = with_engine(&machine, &engine, &[verb, &EXISTING].concat()).await;
+        assert_eq!(status, 3, "{said}");
+        assert!(said.contains("nodes of the cluster are stopped: lab-worker"), "{said}");
+        assert!(said.contains("hint: start them: `docker start lab-worker`"), "{said}");
+    }
+    assert_eq!(changed(&server), [""; 0]);
+    assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn another_engine_with_a_namesake_cluster_gets_no_images() {
     let (machine, engine) = (Machine::new(), engine());
     let server = lab(&machine, &engine, |port| port.wrapping_sub(1)).await;
     machine.remember(&json!({"profile": "existing", "context": "there",
@@ -98,12 +128,13 @@ pub(crate) const LOAD_AS_DOCKER: &str = r#"tag=$(tar -xOf "$3" manifest.json | s
 /// minikube's log of its commands.
 const AUDIT_LOG: &str = "home/.minikube/logs/audit.json";
 
-/// A minikube with the profile `lab` of one node. The shell command `load` loads an archive. The real minikube cannot
-/// be had where devplat is developed: the answers are in the format of its source, and it keeps its log as the real one
-/// does.
-pub(crate) async fn minikube(machine: &Machine, load: &str) {
+/// A minikube with the profile `lab` of one node, whose API server is `server`. The shell command `load` loads an archive.
+/// The real minikube cannot be had where devplat is developed: the answers are in the format of its source, and it keeps
+/// its log as the real one does.
+pub(crate) async fn minikube(machine: &Machine, server: &Serving, load: &str) {
+    let node = json!({"Name": "", "IP": "127.0.0.1", "Port": port_of(&server.address), "ControlPlane": true});
     let profiles = json!({"invalid": [], "valid": [{"Name": "lab", "Status": "Skipped", "Config": {
-        "Name": "lab", "Driver": "docker", "Nodes": [{"Name": ""}], "Addons": {},
+        "Name": "lab", "Driver": "docker", "Nodes": [node], "Addons": {},
         "KubernetesConfig": {"KubernetesVersion": "v1.34.0", "ContainerRuntime": "docker"}}}]});
     let script = r#"[ "$MINIKUBE_SKIP_AUDIT" = true ] || { mkdir -p "$(dirname 'HISTORY')"; echo "$*" >> 'HISTORY'; }
 case "$*" in
@@ -128,7 +159,6 @@ esac"#;
 #[tokio::test]
 async fn minikube_is_used_if_its_container_runtime_is_known() {
     let (machine, engine) = (Machine::new(), engine());
-    minikube(&machine, "exit 1").await;
     for (name, runtime, expected) in [
         ("lab", "containerd://2.1.4", "importing images into the nodes of the minikube cluster lab"),
         ("lab", "docker://28.0.1", "importing images into the nodes of the minikube cluster lab"),
@@ -141,10 +171,60 @@ async fn minikube_is_used_if_its_container_runtime_is_known() {
     ] {
         let labels = json!({ "minikube.k8s.io/name": name });
         let server = cluster(&machine, &[node("lab", &labels, "", runtime, "amd64")]).await;
+        minikube(&machine, &server, "exit 1").await;
         let said = planned(&machine, &engine, &EXISTING).await;
         assert!(said.contains(expected), "{said}");
         assert_eq!(changed(&server), [""; 0]);
     }
+}
+
+/// Many machines have a profile of this name, and a context may lead to that of another one.
+#[tokio::test]
+async fn profile_of_another_cluster_with_the_same_name_gets_no_images() {
+    let engine = engine();
+    let elsewhere = api_server("u2").await;
+    let labels = json!({ "minikube.k8s.io/name": "lab" });
+    for (name, expected) in [
+        ("lab", "does not lead to minikube's profile lab here, whose API server is at 127.0.0.1:"),
+        ("lab-m02", "the cluster has nodes lab-m02; minikube's profile lab has lab"),
+    ] {
+        let machine = Machine::new();
+        let server = cluster(&machine, &[node(name, &labels, "", "docker://28.0.1", "amd64")]).await;
+        minikube(&machine, &elsewhere, "exit 1").await;
+        let args = [&["up", "--yes"][..], &EXISTING].concat();
+        let (status, said) = with_engine(&machine, &engine, &args).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains(expected), "{said}");
+        assert!(
+            said.contains("hint: run devplat as the account, and on the machine, that created"),
+            "{said}"
+        );
+        // A delivery that is known from the last run is checked again.
+        machine.remember(&json!({"profile": "existing", "context": "there",
+            "place": {"in": "cluster", "uid": "u1", "server": server.address},
+            "delivery": {"by": "minikube", "profile": "lab"}}));
+        let (status, said) = with_engine(&machine, &engine, &["up", "--yes"]).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains("cannot import images into the nodes as before"), "{said}");
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(changed(&server), [""; 0]);
+    }
+}
+
+/// As with Docker Desktop, where the network of the nodes cannot be reached.
+#[tokio::test]
+async fn profile_behind_a_published_port_gets_images() {
+    let (machine, engine) = (Machine::new(), engine());
+    let inside = api_server("u2").await;
+    let labels = json!({ "minikube.k8s.io/name": "lab" });
+    let server = cluster(&machine, &[node("lab", &labels, "", "docker://28.0.1", "amd64")]).await;
+    minikube(&machine, &inside, "exit 1").await;
+    let mut published = container("lab", &json!({"name.minikube.sigs.k8s.io": "lab"}), &[], None);
+    let bound = json!([{"HostIp": "127.0.0.1", "HostPort": port_of(&server.address).to_string()}]);
+    published["HostConfig"]["PortBindings"] = json!({(format!("{}/tcp", port_of(&inside.address))): bound});
+    list(&engine, "name.minikube.sigs.k8s.io=lab", &[("lab", published)]);
+    let said = planned(&machine, &engine, &EXISTING).await;
+    assert!(said.contains("importing images into the nodes of the minikube cluster lab"), "{said}");
 }
 
 /// The minikube cluster `lab` without devplat. It never lists its namespaces, so the first release waits until the test
@@ -185,8 +265,8 @@ async fn up_until(machine: &Machine, engine: &Serving, outcome: &str, many: usiz
 #[tokio::test]
 async fn minikube_with_docker_gets_images_with_tags() {
     let (machine, engine) = (Machine::new(), engine());
-    minikube(&machine, LOAD_AS_DOCKER).await;
     let server = empty_lab(&machine).await;
+    minikube(&machine, &server, LOAD_AS_DOCKER).await;
     let plan = planned(&machine, &engine, &EXISTING).await;
     assert!(plan.contains("\nimage devplat-operator in the nodes create absent"), "{plan}");
     let (status, said) = up_until(&machine, &engine, "done", 3).await;
@@ -204,8 +284,8 @@ async fn minikube_with_docker_gets_images_with_tags() {
 #[tokio::test]
 async fn read_only_verbs_do_not_write_the_audit_log_of_minikube() {
     let (machine, engine) = (Machine::new(), engine());
-    minikube(&machine, LOAD_AS_DOCKER).await;
     let server = empty_lab(&machine).await;
+    minikube(&machine, &server, LOAD_AS_DOCKER).await;
     let (status, said) = up_until(&machine, &engine, "done", 3).await;
     assert_eq!(status, 4, "{said}");
     let audit_log = || fs::read_to_string(machine.at(AUDIT_LOG)).unwrap();
@@ -224,8 +304,8 @@ async fn read_only_verbs_do_not_write_the_audit_log_of_minikube() {
 #[tokio::test]
 async fn minikube_that_loads_nothing_is_reported_with_the_node() {
     let (machine, engine) = (Machine::new(), engine());
-    minikube(&machine, "exit 0").await;
-    let _server = empty_lab(&machine).await;
+    let server = empty_lab(&machine).await;
+    minikube(&machine, &server, "exit 0").await;
     let (status, said) = up_until(&machine, &engine, "failed", 1).await;
     assert_eq!(status, 4, "{said}");
     assert!(said.contains("reported no error, but these nodes do not list image devplat.local/"), "{said}");

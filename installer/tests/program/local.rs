@@ -1,10 +1,14 @@
 //! Clusters that devplat created, as their engine and their API server show them: several servers, expired
 //! certificates, the local registry, and the early pull of the image of dev servers.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+};
 
 use devplat_image::{ImageName, Key, Store};
 use k8s_openapi::ByteString;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -55,6 +59,99 @@ async fn stopped_server_of_three_is_started_and_their_number_is_kept() {
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 
+const BALANCER: &str = "devplat-external-load-balancer";
+
+/// As [`on_kind`], with two control planes and the load balancer in front of them, which alone has the port of the API
+/// server.
+async fn on_two_control_planes(machine: &Machine, engine: &Serving, is_running: bool) -> Serving {
+    let server = on_kind(machine, engine).await;
+    let labels = |role: &str| json!({"io.x-k8s.kind.cluster": "devplat", "io.x-k8s.kind.role": role});
+    let node = |name: &'static str| {
+        (name, container(name, &labels("control-plane"), &["/etc/devplat/owner/devplat"], None))
+    };
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let labels = labels("external-load-balancer");
+    let mut balancer = container(BALANCER, &labels, &[], Some(port.parse().unwrap()));
+    if is_running {
+        let bound = json!([{"HostIp": "127.0.0.1", "HostPort": port}]);
+        balancer["NetworkSettings"] = json!({"Ports": {"6443/tcp": bound}});
+    } else {
+        balancer = stopped(balancer);
+    }
+    let nodes = [node("devplat-control-plane2"), (BALANCER, balancer), node(NODE)];
+    list(engine, "io.x-k8s.kind.cluster=devplat", &nodes);
+    server
+}
+
+/// There is no kind from which devplat could get the kubeconfig again.
+#[tokio::test]
+async fn cluster_behind_a_load_balancer_is_used_with_its_kubeconfig() {
+    let (machine, engine) = (Machine::new(), engine());
+    let _server = on_two_control_planes(&machine, &engine, true).await;
+    let plan = planned(&machine, &engine, &UP[2..]).await;
+    assert!(plan.contains("\ncluster keep as wanted"), "{plan}");
+}
+
+#[tokio::test]
+async fn stopped_load_balancer_is_reported_and_started() {
+    let (machine, engine) = (Machine::new(), engine());
+    let _server = on_two_control_planes(&machine, &engine, false).await;
+    let plan = planned(&machine, &engine, &UP[2..]).await;
+    assert!(plan.contains(&format!("\ncluster update {BALANCER} is stopped")), "{plan}");
+    let start = format!("POST /containers/{BALANCER}/start");
+    engine.answers.give(&start, 204, &json!(null));
+    let running = machine.start_with(&UP, &[("DOCKER_HOST", &engine.address)]).await;
+    engine.answers.asked(&start).await;
+    running.signal(Signal::TERM);
+    running.ended().await;
+}
+
+#[tokio::test]
+async fn replacement_may_take_the_port_of_the_deleted_load_balancer() {
+    let (machine, engine) = (Machine::new(), engine());
+    let server = on_two_control_planes(&machine, &engine, true).await;
+    let deleted = machine.at("work/deleted");
+    let kind = "case $1 in version) echo 0.31.0 ;; delete) touch DELETED ;; *) exit 1 ;; esac";
+    machine.program("kind", &kind.replace("DELETED", &format!("'{}'", deleted.display()))).await;
+    machine.program("docker", "exit 1").await;
+    let (_, port) = server.address.rsplit_once(':').unwrap();
+    let api_port = format!("--set=cluster.kind.apiServerPort={port}");
+    let args = [&UP[..], &["--lose=cluster", &api_port]].concat();
+    let (_, said) = with_engine(&machine, &engine, &args).await;
+    assert!(deleted.exists(), "{said}");
+}
+
+/// Runs `up` with a configuration file for kind, and returns its exit status and its last lines.
+async fn up_with_a_file(text: &str) -> (i32, String) {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.program("kind", "[ \"$1\" = version ] && echo 0.31.0").await;
+    machine.program("docker", "exit 1").await;
+    machine.write("work/kind.yaml", text);
+    let args = [&UP[..], &["--set=cluster.kind.configFile=kind.yaml"]].concat();
+    let outcome = with_engine(&machine, &engine, &args).await;
+    assert_eq!(engine.answers.changes(), [""; 0]);
+    outcome
+}
+
+#[tokio::test]
+async fn taken_port_in_the_users_file_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let mapping = format!("{{containerPort: 80, hostPort: {}, listenAddress: 127.0.0.1}}", taken.port());
+    let (status, said) = up_with_a_file(&format!("nodes: [{{extraPortMappings: [{mapping}]}}]")).await;
+    assert_eq!(status, 3, "{said}");
+    assert!(said.contains(&format!("port {taken} of this machine is taken by ")), "{said}");
+}
+
+/// 1001 nodes need more inotify instances than any usual limit.
+#[tokio::test]
+async fn nodes_in_the_users_file_count_for_inotify_limits() {
+    let workers = "- role: worker\n".repeat(1000);
+    let (status, said) = up_with_a_file(&format!("nodes:\n- role: control-plane\n{workers}")).await;
+    assert_eq!(status, 3, "{said}");
+    assert!(said.contains("28028"), "{said}");
+}
+
 const UP: [&str; 6] = ["up", "--yes", "--profile", "kind", "--set=images.delivery=nodes", IMAGE];
 const REJECTED: &str = "its API server and the certificates in its own nodes do not accept each other";
 
@@ -79,8 +176,8 @@ fn certificates(engine: &Serving, apiserver: &str, others: &str) {
     file(engine, "%2Fetc%2Fkubernetes%2Fadmin.conf", &admin);
 }
 
-const EXPIRED: &str = include_str!("../../kubernetes/src/connect/testdata/expired.pem");
-const VALID: &str = include_str!("../../kubernetes/src/connect/testdata/valid.pem");
+const EXPIRED: &str = include_str!("../../../connect/src/testdata/expired.pem");
+const VALID: &str = include_str!("../../../connect/src/testdata/valid.pem");
 
 #[tokio::test]
 async fn rejected_certificates_that_are_valid_are_not_renewed() {
@@ -159,6 +256,27 @@ async fn failed_renewal_is_reported_and_restarts_no_node() {
     assert!(!engine.answers.changes().iter().any(restarts), "{:?}", engine.answers.changes());
 }
 
+#[tokio::test]
+async fn cluster_with_expired_certificates_is_destroyed_without_its_api_server() {
+    let (machine, engine) = (Machine::new(), engine());
+    let server = rejecting(&machine, &engine).await;
+    certificates(&engine, EXPIRED, EXPIRED);
+    engine.answers.give_networks(&[network("n1", None)]);
+    engine.answers.give("DELETE /networks/n1", 204, &json!(null));
+    let (begun, go) = (machine.at("work/begun"), machine.at("work/go"));
+    let wait = format!("touch '{}'; until [ -e '{}' ]; do sleep 0.05; done", begun.display(), go.display());
+    machine.program("kind", &format!("case \"$1\" in delete) {wait} ;; *) echo 0.31.0 ;; esac")).await;
+    let running = machine.start_with(&["destroy", "--yes"], &[("DOCKER_HOST", &engine.address)]).await;
+    machine.until(|| begun.exists()).await;
+    list(&engine, "io.x-k8s.kind.cluster=devplat", &[]);
+    tokio::task::spawn_blocking(move || std::fs::write(go, "")).await.unwrap().unwrap();
+    let (status, said) = running.ended().await;
+    assert_eq!(status, 0, "{said}");
+    assert_eq!(engine.answers.changes(), ["DELETE /networks/n1"]);
+    assert_eq!(server.answers.requests(), [""; 0]);
+    assert!(!machine.at(STATE).exists());
+}
+
 /// k3s renews its certificates at its start.
 #[tokio::test]
 async fn stopped_nodes_with_expired_certificates_are_reported_as_such() {
@@ -175,14 +293,8 @@ async fn stopped_nodes_with_expired_certificates_are_reported_as_such() {
     assert!(plan.contains(&format!("\ncluster update {why}")), "{plan}");
 }
 
-/// The finder of the registry and the finder of the images in it look for its container once each.
-#[tokio::test]
-async fn registry_is_looked_up_once_for_all_images() {
-    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
-    registry.answers.give("GET /v2/ ", 200, &json!({}));
-    engine.answers.give_networks(&[network("n1", None)]);
-    let inspection = format!("GET /containers/{REGISTRY}/json");
-    engine.answers.give(&inspection, 200, &running(&registry));
+/// Assembles the images of devplat's programs, as an earlier run has.
+pub(crate) fn assemble_images(machine: &Machine) {
     let store = Store::new(machine.at("home/.cache/devplat/images"));
     for (image, names) in [
         (ImageName::Operator, &["devplat-operator"][..]),
@@ -193,6 +305,17 @@ async fn registry_is_looked_up_once_for_all_images() {
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         store.assemble_programs(image, &Key::of_programs(image, &paths).unwrap(), &paths).unwrap();
     }
+}
+
+/// The finder of the registry and the finder of the images in it look for its container once each.
+#[tokio::test]
+async fn registry_is_looked_up_once_for_all_images() {
+    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
+    registry.answers.give("GET /v2/ ", 200, &json!({}));
+    engine.answers.give_networks(&[network("n1", None)]);
+    let inspection = format!("GET /containers/{REGISTRY}/json");
+    engine.answers.give(&inspection, 200, &running(&registry));
+    assemble_images(&machine);
     let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
     let pushes = plan.lines().filter(|line| line.contains(" in the registry create ")).count();
     assert_eq!(pushes, 3, "{plan}");

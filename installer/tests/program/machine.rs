@@ -106,9 +106,14 @@ impl Machine {
         self.start_with(args, &[]).await
     }
 
-    /// The same with these variables.
+    /// Starts devplat with these variables.
     pub(crate) async fn start_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Running {
-        let command = self.in_shell("echo $$ >&2; exec \"$@\"", args, variables);
+        self.start_by("", args, variables).await
+    }
+
+    /// Starts devplat by a program that executes it, such as `nohup`.
+    pub(crate) async fn start_by(&self, by: &str, args: &[&str], variables: &[(&str, &str)]) -> Running {
+        let command = self.in_shell(&format!("echo $$ >&2; exec {by} \"$@\""), args, variables);
         let (send, pid) = oneshot::channel();
         let mut send = Some(send);
         let task = tokio::spawn(command.run_telling(move |line| {
@@ -160,6 +165,10 @@ impl Machine {
 impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
     }
 
     /// Returns its exit status and its last lines.

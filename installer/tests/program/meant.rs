@@ -161,3 +161,46 @@ async fn mistake_in_a_remembered_variable_has_ways_out() {
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
 }
+
+/// As after an update of devplat that knows fewer values.
+#[tokio::test]
+async fn naming_the_profile_forgets_wrong_remembered_values_with_a_remark() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.remember(&json!({"profile": "kind", "set": ["operator.replicas=3", "operator.replica=3"],
+        "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
+    let (status, said) = with_engine(&machine, &engine, &["plan"]).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("unknown key \"replica\""), "{said}");
+    let (status, said) = with_engine(&machine, &engine, &["plan", "--profile", "kind", IMAGE]).await;
+    assert_eq!(status, 0, "{said}");
+    let forgotten =
+        "not using --set 'operator.replicas=3', --set 'operator.replica=3' of the last `up`, because one";
+    assert!(said.contains(forgotten), "{said}");
+}
+
+#[tokio::test]
+async fn remembered_values_are_kept_with_their_profile_and_listed_with_another() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.remember(&json!({"profile": "kind", "set": ["operator.replicas=3"],
+        "variables": {"DEVPLAT_BASTION_REPLICAS": "3"}}));
+    let replicas = async |args: &[&str]| {
+        let args = [&["render", "operator"][..], args].concat();
+        let text = machine.devplat(&args).run().await.unwrap().stdout;
+        text.lines().find_map(|line| line.trim().strip_prefix("replicas: ")).unwrap().to_owned()
+    };
+    for same in [&[] as &[&str], &["--profile", "kind"]] {
+        assert_eq!(replicas(same).await, "3", "{same:?}");
+    }
+    assert_eq!(replicas(&["--profile", "kind", "--set", "operator.replicas=2"]).await, "2");
+    assert_ne!(replicas(&["--profile", "k3d"]).await, "3");
+    let remark = "not using --set 'operator.replicas=3', DEVPLAT_BASTION_REPLICAS=3 of the last `up`, because it had \
+                  profile kind: give them again to keep them";
+    let (status, said) = with_engine(&machine, &engine, &["plan", "--profile", "kind", IMAGE]).await;
+    assert!(status == 0 && !said.contains("not using"), "{status}: {said}");
+    let (status, said) = with_engine(&machine, &engine, &["plan", "--profile", "k3d", IMAGE]).await;
+    assert!(status == 0 && said.contains(remark), "{status}: {said}");
+    // Values that are given again are not listed.
+    let again = ["plan", "--profile", "k3d", IMAGE, "--set", "operator.replicas=3"];
+    let (_, said) = with_engine(&machine, &engine, &again).await;
+    assert!(said.contains("not using DEVPLAT_BASTION_REPLICAS=3 of"), "{said}");
+}

@@ -237,12 +237,17 @@ async fn file_without_a_slash_in_its_name_is_suggested_with_one() {
 #[tokio::test]
 async fn flags_that_a_verb_would_ignore_are_refused() {
     let machine = Machine::new();
-    let wrong: [(&[&str], &str); 6] = [
+    let wrong: [(&[&str], &str); 8] = [
         (&["version", "-v"], "unknown argument -v"),
         (&["profiles", "list", "--verbose"], "unknown argument --verbose"),
         (&["-v", "profiles"], "`devplat profiles` does not use --verbose"),
         (&["-v", "render"], "`devplat render` does not use --verbose"),
         (&["profiles", "show", "k3d", "--profile", "kind"], "--profile cannot be used with NAME|FILE"),
+        (&["render", "crds", "--images", "a", "b", "c", "d"], "`devplat render crds` does not use --images"),
+        (
+            &["render", "users", "--images", "a", "b", "c", "d"],
+            "`devplat render users` does not use --images",
+        ),
         (&["profiles", "show"], "`devplat profiles show` needs the name of a profile, or a file"),
     ];
     for (args, why) in wrong {

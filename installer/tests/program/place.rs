@@ -242,6 +242,36 @@ async fn variables_of_a_service_named_devplat_do_not_end_a_verb() {
 }
 
 #[tokio::test]
+async fn variables_of_a_docker_link_do_not_end_a_verb() {
+    let (machine, engine) = (Machine::new(), engine());
+    let variables = [
+        ("DEVPLAT_NAME", "/web/devplat"),
+        ("DEVPLAT_ENV_PATH", "/usr/bin:/bin"),
+        ("DEVPLAT_PORT", "tcp://172.17.0.5:22"),
+        ("DEVPLAT_PORT_22_TCP_START", "tcp://172.17.0.5:22"),
+    ];
+    for program in ["kind", "docker"] {
+        machine.program(program, "echo 0.31.0").await;
+    }
+    let image = "--set=devServers.image=registry.example/dev:1";
+    for (args, expected, remarked) in [
+        (&["status", "--profile", "kind", image][..], 0, true),
+        (&["plan", "--profile", "kind", image], 0, true),
+        (&["profiles", "show", "kind"], 0, false),
+        (&["destroy", "--yes"], 2, false),
+        // The engine creates no network.
+        (&["up", "--yes", "--profile", "kind", image], 4, false),
+    ] {
+        let command = machine.devplat(args).env("DOCKER_HOST", &engine.address).envs(variables);
+        let (status, said) = run(command).await;
+        assert_eq!(status, expected, "{args:?}: {said}");
+        assert!(!said.contains("mistake") && !said.contains("DNS label"), "{args:?}: {said}");
+        let remark = "$DEVPLAT_PORT_22_TCP_START come from a Docker link named devplat";
+        assert!(said.contains(remark) || !remarked, "{args:?}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn hints_repeat_the_given_context() {
     let (machine, server) = (Machine::new(), api_server("u1").await);
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));

@@ -66,6 +66,21 @@ async fn signal_ends_the_wait_for_a_silent_engine() {
 }
 
 #[tokio::test]
+async fn run_under_nohup_outlives_its_terminal() {
+    let (machine, server) = (Machine::new(), api_server("u1").await);
+    server.answers.be_silent_on("GET ");
+    machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
+    let running = machine.start_by("nohup", &["status", "--context", "there"], &[]).await;
+    server.answers.asked("GET ").await;
+    running.signal(Signal::HUP);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!running.has_ended(), "SIGHUP ended it");
+    running.signal(Signal::TERM);
+    let (status, said) = running.ended().await;
+    assert!(status == 4 && said.contains("stopped, as asked"), "{status}: {said}");
+}
+
+#[tokio::test]
 async fn destroy_stopped_before_its_first_step_reports_no_deletion() {
     let (machine, engine) = (Machine::new(), engine());
     engine.answers.be_silent_on("GET /containers");
@@ -128,7 +143,7 @@ async fn signal_ends_the_pull_of_the_image_for_the_local_registry() {
 
 /// The operator never releases the dev server.
 #[tokio::test]
-async fn stop_before_the_proof_does_not_wait_until_its_dev_server_is_gone() {
+async fn stop_before_the_proof_does_not_wait_for_its_deletion() {
     let (machine, engine) = (Machine::new(), engine());
     let server = lab(&machine).await;
     // Without the host authority, the ssh configuration is not written, and the proof does not begin.

@@ -22,7 +22,7 @@ pub(crate) const K3D: [&str; 7] = [
     "--set=devServers.image=registry.example/dev:1",
     "--set=cluster.k3d.image=registry.example/k3s:1",
 ];
-/// The same for a cluster that exists.
+/// Arguments for a cluster that exists.
 pub(crate) const EXISTING: [&str; 5] =
     ["--profile", "existing", "--context", "there", "--set=devServers.image=registry.example/dev:1"];
 /// A k3d that is new enough and creates nothing. It waits in between until the test says `go`.
@@ -277,7 +277,7 @@ async fn port_forward_names_the_process_that_has_its_port() {
 }
 
 #[tokio::test]
-async fn engine_that_stops_in_the_middle_is_reported_and_the_same_command_goes_on() {
+async fn stopped_engine_is_reported_and_the_same_command_continues() {
     let (machine, engine) = (Machine::new(), engine());
     let socket = engine.address.trim_start_matches("unix://");
     let aside = format!("{socket}.aside");

@@ -80,6 +80,18 @@ async fn invalid_name_is_rejected_before_any_call() {
 }
 
 #[tokio::test]
+async fn list_without_a_platform_names_the_verb_that_installs_one() {
+    let machine = Machine::new();
+    let server = there(&machine).await;
+    // An API server answers so for a group that it does not have.
+    server.answers.give("GET /apis/apps.devservers.io/", 404, &json!("404 page not found"));
+    let (status, said) = run(machine.devplat(&["users", "list", "--context", "there"])).await;
+    let expected = "error: there is no platform in this cluster\nhint: `devplat up --context there` installs one; \
+                    --context names another cluster";
+    assert_eq!((status, said.trim()), (2, expected));
+}
+
+#[tokio::test]
 async fn second_add_of_a_user_reports_the_difference() {
     let machine = Machine::new();
     let server = there(&machine).await;

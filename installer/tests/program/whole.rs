@@ -27,9 +27,9 @@ const PROOF: &str = "/api/v1/namespaces/devplat-system/configmaps/devplat-proof"
 
 /// The minikube cluster `lab`, with a host authority as the operator creates it.
 pub(crate) async fn lab(machine: &Machine) -> Serving {
-    minikube(machine, LOAD_AS_DOCKER).await;
     let labels = json!({ "minikube.k8s.io/name": "lab" });
     let server = cluster(machine, &[node("lab", &labels, "", "docker://28.0.1", "amd64")]).await;
+    minikube(machine, &server, LOAD_AS_DOCKER).await;
     let objects = server.answers.keep_objects();
     let is_default = json!({"storageclass.kubernetes.io/is-default-class": "true"});
     let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "provisioner": "x",

@@ -6,6 +6,7 @@ use std::{
 };
 
 use devplat_image::base::Recipe;
+use indicatif::DecimalBytes;
 
 use crate::{Command, Surroundings, limits, process};
 
@@ -32,7 +33,7 @@ pub enum DebianError {
     #[error("mmdebstrap needs root or newuidmap")]
     NoNamespace,
     /// The disk is full.
-    #[error("cannot create a Debian root: {free} bytes are left in {}", folder.display())]
+    #[error("cannot create a Debian root: {} are left in {}", DecimalBytes(*free), folder.display())]
     NoSpace {
         /// The folder of the root.
         folder: PathBuf,
@@ -170,6 +171,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = recipe_of(folder.path()).unwrap_err();
         assert_eq!(error.to_string(), format!("cannot read {}", folder.path().display()));
+    }
+
+    #[test]
+    fn free_space_is_shown_with_a_unit() {
+        let full = DebianError::NoSpace { folder: "/tmp".into(), free: 12_345_678 };
+        assert_eq!(full.to_string(), "cannot create a Debian root: 12.35 MB are left in /tmp");
     }
 
     #[tokio::test]

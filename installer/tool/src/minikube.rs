@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
     path::Path,
     time::Duration,
 };
@@ -31,6 +32,8 @@ pub struct Profile {
     pub kubernetes_version: String,
     /// The names of its nodes, as in Kubernetes.
     pub nodes: Vec<String>,
+    /// The addresses of its API server in the network of its nodes.
+    pub api_servers: Vec<SocketAddr>,
     /// Whether the add-on that provides volumes on every node is enabled.
     pub volumes_on_every_node: bool,
 }
@@ -179,6 +182,8 @@ struct RawProfile {
 struct RawConfig {
     #[serde(default)]
     driver: String,
+    #[serde(default, rename = "APIServerPort")]
+    api_server_port: u16,
     kubernetes_config: RawKubernetes,
     nodes: Option<Vec<RawNode>>,
     addons: Option<BTreeMap<String, bool>>,
@@ -190,6 +195,13 @@ struct RawNode {
     /// Empty for the first node.
     #[serde(default)]
     name: String,
+    /// Empty before its first start.
+    #[serde(default, rename = "IP")]
+    ip: String,
+    #[serde(default)]
+    port: u16,
+    #[serde(default)]
+    control_plane: bool,
 }
 
 #[derive(Deserialize)]
@@ -199,22 +211,37 @@ struct RawKubernetes {
     kubernetes_version: String,
     #[serde(default)]
     container_runtime: String,
+    /// The address that several nodes with an API server share; empty for one.
+    #[serde(default, rename = "APIServerHAVIP")]
+    shared_ip: String,
 }
 
 fn parse(said: &str) -> Result<Vec<Profile>, serde_json::Error> {
     let RawList { valid } = serde_json::from_str(said)?;
     let profile = |RawProfile { name, config }: RawProfile| {
-        let RawConfig { driver, kubernetes_config, nodes, addons } = config;
-        let RawKubernetes { kubernetes_version, container_runtime } = kubernetes_config;
+        let RawConfig { driver, api_server_port, kubernetes_config, nodes, addons } = config;
+        let RawKubernetes { kubernetes_version, container_runtime, shared_ip } = kubernetes_config;
         let volumes_on_every_node =
             addons.is_some_and(|addons| addons.get("storage-provisioner-rancher") == Some(&true));
         let nodes = nodes.unwrap_or_default();
         let alone = nodes.len() == 1;
-        let named = |RawNode { name: node }: RawNode| {
+        let own = nodes.iter().filter(|node| node.control_plane).map(|node| (node.ip.as_str(), node.port));
+        let all = own.chain([(shared_ip.as_str(), api_server_port)]);
+        let api_servers =
+            all.filter_map(|(ip, port)| Some(SocketAddr::new(ip.parse::<IpAddr>().ok()?, port))).collect();
+        let named = |RawNode { name: node, ip: _, port: _, control_plane: _ }: RawNode| {
             if alone || node.is_empty() { name.clone() } else { format!("{name}-{node}") }
         };
         let nodes = nodes.into_iter().map(named).collect();
-        Profile { name, driver, container_runtime, kubernetes_version, nodes, volumes_on_every_node }
+        Profile {
+            name,
+            driver,
+            container_runtime,
+            kubernetes_version,
+            nodes,
+            api_servers,
+            volumes_on_every_node,
+        }
     };
     Ok(valid.into_iter().flatten().map(profile).collect())
 }
@@ -245,6 +272,7 @@ mod tests {
             container_runtime: "containerd".to_owned(),
             kubernetes_version: "v1.34.0".to_owned(),
             nodes: vec!["minikube".to_owned(), "minikube-m02".to_owned()],
+            api_servers: vec!["192.168.49.2:8443".parse().unwrap()],
             volumes_on_every_node: true,
         };
         assert_eq!(found, [wanted]);

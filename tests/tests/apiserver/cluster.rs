@@ -20,7 +20,7 @@ use super::{
 
 /// The command lines in the remedies that tests read.
 pub(crate) fn command_lines() -> CommandLines {
-    CommandLines { up: "devplat up".to_owned(), kubectl: "kubectl".to_owned() }
+    CommandLines { up: "devplat up".to_owned(), kubectl: "kubectl --context test".to_owned() }
 }
 
 /// A cluster without devplat, for tests that install it.

@@ -68,7 +68,10 @@ async fn capabilities_of_a_cluster_are_found() {
     assert_eq!(found.storage, Storage::Default(STORAGE_CLASS.to_owned()));
     assert_eq!(found.default_storage_classes, [STORAGE_CLASS]);
     assert_eq!(found.load_balancer, None);
-    assert!(!found.metrics);
+    assert!(!found.metrics.unwrap());
+    found.nodes.unwrap();
+    found.quotas.unwrap();
+    found.registry_hosting.unwrap();
     // This API server runs without `--allow-privileged`.
     assert_eq!(found.pod_security, Some(PodSecurityLevel::Baseline));
 }
@@ -109,7 +112,7 @@ async fn quotas_default_classes_addresses_and_metrics_are_found() {
     make(&crds, served).await;
     let found = until("metrics", PATIENCE, async || {
         let found = capabilities::ask(&client, &context).await.unwrap();
-        if found.metrics { Ok(found) } else { Err("not served") }
+        if found.metrics.as_ref().is_ok_and(|served| *served) { Ok(found) } else { Err("not served") }
     })
     .await
     .unwrap();
@@ -121,7 +124,7 @@ async fn quotas_default_classes_addresses_and_metrics_are_found() {
         namespace: Some("limited".to_owned()),
         name: name.to_owned(),
     };
-    assert!(found.quotas.contains(&object("ResourceQuota", "pods")), "{found:?}");
+    assert!(found.quotas.unwrap().contains(&object("ResourceQuota", "pods")));
     assert_eq!(found.load_balancer, Some(LoadBalancerEvidence::Service(object("Service", "web"))));
     let defaults = [STORAGE_CLASS, SECOND].map(str::to_owned).to_vec();
     assert_eq!(found.default_storage_classes, defaults);

@@ -9,8 +9,13 @@ use devplat_tests::{
     call::{Call, Ended},
 };
 use k8s_openapi::api::{authentication::v1::TokenRequest, core::v1::ServiceAccount};
-use kube::{Api, api::PostParams};
+use kube::{
+    Api,
+    api::PostParams,
+    config::{AuthInfo, ExecConfig, Kubeconfig},
+};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use super::{
     cluster::{Platform, platform},
@@ -194,6 +199,102 @@ async fn printed_kubeconfig_works_outside_the_bastion() {
     let no_file = Call::new(env!("CARGO_BIN_EXE_devplat-test-devctl")).args(["list"]).env("KUBECONFIG", ":");
     let no_file = no_file.env("HOME", folder.path()).run(BOUND).unwrap().expect(2).unwrap();
     assert!(no_file.stderr.contains("KUBECONFIG names no file"), "{no_file:?}");
+}
+
+/// A developer's own machine: a home folder with a kubeconfig for the user.
+struct Laptop {
+    folder: TempDir,
+    kubeconfig: Kubeconfig,
+}
+
+impl Laptop {
+    fn of(user: &User) -> Self {
+        let printed = user.says(0, "kubeconfig").stdout;
+        let kubeconfig = Kubeconfig::from_yaml(&printed).unwrap();
+        Self { folder: tempfile::tempdir().unwrap(), kubeconfig }
+    }
+
+    /// Lets a shell script log in instead of the token. Each of its runs adds a line to the file `calls`.
+    fn with_plugin(mut self, script: &str) -> Self {
+        let (plugin, calls) = (self.folder.path().join("plugin"), self.folder.path().join("calls"));
+        fs::write(&plugin, format!("echo called >> '{}'\n{script}\n", calls.display())).unwrap();
+        let exec = ExecConfig {
+            api_version: Some("client.authentication.k8s.io/v1".to_owned()),
+            command: Some("/bin/sh".to_owned()),
+            args: Some(vec![plugin.display().to_string()]),
+            ..ExecConfig::default()
+        };
+        self.kubeconfig.auth_infos[0].auth_info = Some(AuthInfo { exec: Some(exec), ..AuthInfo::default() });
+        self
+    }
+
+    fn calls(&self) -> String {
+        fs::read_to_string(self.folder.path().join("calls")).unwrap()
+    }
+
+    /// Returns a call of devctl. The list in KUBECONFIG begins with a missing file.
+    fn call(&self, args: &[&str]) -> Call {
+        let file = self.folder.path().join("kubeconfig");
+        fs::write(&file, serde_json::to_string(&self.kubeconfig).unwrap()).unwrap();
+        let list = format!("{}/missing:{}", self.folder.path().display(), file.display());
+        let call = Call::new(env!("CARGO_BIN_EXE_devplat-test-devctl")).args(args.iter().copied());
+        call.env("KUBECONFIG", list).env("HOME", self.folder.path())
+    }
+}
+
+#[tokio::test]
+async fn missing_file_of_a_kubeconfig_list_is_skipped() {
+    let laptop = Laptop::of(&User::new("devctl-list").await);
+    laptop.call(&["list"]).run(BOUND).unwrap().expect(0).unwrap();
+    let absent = laptop.call(&["list", "--context", "nosuch"]).run(BOUND).unwrap().expect(2).unwrap();
+    assert!(absent.stderr.contains("there is no context \"nosuch\""), "{absent:?}");
+}
+
+#[tokio::test]
+async fn dead_proxy_is_named_and_not_used_for_loopback() {
+    let mut laptop = Laptop::of(&User::new("devctl-proxy").await);
+    let list = |laptop: &Laptop| {
+        let dead = "http://127.0.0.1:1";
+        let call = laptop.call(&["list"]).env("HTTPS_PROXY", dead).env("HTTP_PROXY", dead);
+        call.run(BOUND).unwrap()
+    };
+    list(&laptop).expect(0).unwrap();
+    // An address that no machine has: https://www.rfc-editor.org/rfc/rfc5737
+    let cluster = laptop.kubeconfig.clusters[0].cluster.as_mut().unwrap();
+    cluster.server = Some("https://192.0.2.1:6443".to_owned());
+    let dead = list(&laptop).expect(3).unwrap();
+    let said = "https://192.0.2.1:6443 cannot be reached through proxy http://127.0.0.1:1, from HTTPS_PROXY";
+    assert!(dead.stderr.contains(said) && dead.stderr.contains("NO_PROXY"), "{dead:?}");
+}
+
+#[tokio::test]
+async fn credential_plugin_runs_once_for_many_requests() {
+    let user = User::new("devctl-plugin").await;
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": user.token},
+    });
+    let script = format!("echo signing in >&2\necho '{credential}'");
+    let laptop = Laptop::of(&user).with_plugin(&script);
+    let ended = laptop.call(&["test-k8s"]).run(BOUND).unwrap().expect(0).unwrap();
+    assert!(ended.stderr.contains("signing in"), "{ended:?}");
+    assert_eq!(laptop.calls(), "called\n");
+}
+
+#[tokio::test]
+async fn failing_credential_plugin_is_reported_with_its_exit_status() {
+    let user = User::new("devctl-no-plugin").await;
+    let laptop = Laptop::of(&user).with_plugin("echo your session has ended >&2; exit 7");
+    let ended = laptop.call(&["list"]).run(BOUND).unwrap().expect(3).unwrap();
+    for said in [
+        "your session has ended\n",
+        "error: cannot log in to the API server at https://",
+        "because: credential plugin /bin/sh failed: exit status 7\n",
+    ] {
+        assert!(ended.stderr.contains(said), "{said}: {ended:?}");
+    }
+    assert_eq!(laptop.calls(), "called\n");
 }
 
 #[tokio::test]

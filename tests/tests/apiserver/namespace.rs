@@ -150,7 +150,7 @@ pub(crate) trait Kind:
 
 impl<K: Resource<DynamicType = ()> + DeserializeOwned + Serialize + Clone + Debug> Kind for K {}
 
-/// The same for objects in namespaces.
+/// The traits of objects in namespaces.
 pub(crate) trait Local: Kind + Resource<Scope = NamespaceResourceScope> {}
 
 impl<K: Kind + Resource<Scope = NamespaceResourceScope>> Local for K {}

@@ -57,7 +57,7 @@ impl Operator {
         Self::start_with(kubeconfig, identity, defaults, &[])
     }
 
-    /// The same, with the external names of the bastion.
+    /// Starts an operator with the external names of the bastion.
     pub(crate) fn start_with(
         kubeconfig: Kubeconfig,
         identity: &str,

@@ -90,7 +90,7 @@ async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
     let ProofError::Hopeless { reason: Reason::Forbidden, message, .. } = &error else { panic!("{error:?}") };
     assert!(message.contains("no pods in this test"), "{message}");
     let hints = error.hints(&command_lines());
-    assert!(hints[0].contains("kubectl label namespace"), "{hints:?}");
+    assert!(hints[0].contains("`kubectl --context test label namespace"), "{hints:?}");
     assert!(hints[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{hints:?}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     policy.remove(&client).await;

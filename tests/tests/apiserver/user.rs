@@ -313,7 +313,7 @@ async fn may(client: &Client, user: &str, verb: &str, what: &str, namespace: &st
     allowed(client, &account, verb, what, namespace).await
 }
 
-/// The same for any ServiceAccount, by its user name.
+/// Returns whether a ServiceAccount, by its user name, has that right.
 async fn allowed(client: &Client, account: &str, verb: &str, what: &str, namespace: &str) -> bool {
     let mut parts = what.split('/');
     let mut part = || parts.next().unwrap_or_default();

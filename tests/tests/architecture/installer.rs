@@ -41,7 +41,7 @@ fn kinds(files: &BTreeMap<String, String>) -> Vec<&str> {
 }
 
 #[test]
-fn kind_of_resource_is_mentioned_only_in_the_list_and_by_other_kinds() {
+fn only_the_list_and_other_kinds_mention_a_kind_of_resource() {
     let files = sources("installer/src");
     let kinds = kinds(&files);
     assert!(kinds.len() > 10, "{kinds:?}");

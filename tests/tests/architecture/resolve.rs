@@ -98,7 +98,7 @@ impl<'a> Resolver<'a> {
         self.walk(module, path, false, depth)
     }
 
-    /// The same; with `to_module`, the last segment is a module where a module and an item share the name.
+    /// The end of `path`; with `to_module`, the last segment is a module where a module and an item share the name.
     fn walk(&self, module: usize, path: &[String], to_module: bool, depth: usize) -> Target {
         let Some((first, mut rest)) = path.split_first() else { return Target::Module(module) };
         let mut target = match first.as_str() {

@@ -22,12 +22,14 @@ pub(crate) struct Folder {
 
 const FILES: &[&str] = &["std::fs", "std::os", "tempfile", "tokio::fs"];
 const SURROUNDINGS: &[&str] = &["std::env", "std::process", "tokio::process", "std::thread"];
+const PROCESSES: &[&str] = &["std::process", "tokio::process", "std::thread"];
+const VARIABLES: &[&str] = &["std::env::var", "std::env::var_os", "std::env::vars", "std::env::vars_os"];
 const CLOCK: &[&str] = &["Instant::now", "SystemTime", "Timestamp::now", "Zoned::now", "tokio::time::sleep"];
 const NETWORK: &[&str] =
     &["std::net::TcpStream", "std::net::TcpListener", "std::net::UdpSocket", "tokio::net"];
 const KUBERNETES: &[&str] = &["kube::Client", "kube::Api", "kube::client", "kube::api::Api", "kube::runtime"];
 const SSH: &[&str] = &["russh"];
-const OUTPUT: &[&str] = &["std::io::stdout", "println", "print", "dbg"];
+const OUTPUT: &[&str] = &["std::io::stdout", "std::io::stderr", "println", "print", "dbg"];
 
 /// The rules. A path is listed at most once per folder and every folder below it.
 pub(crate) const FOLDERS: &[Folder] = &[
@@ -77,18 +79,15 @@ pub(crate) const FOLDERS: &[Folder] = &[
     Folder {
         place: "installer/src",
         except: &["host.rs"],
-        never: &[
-            &["std::env::var", "std::env::var_os", "std::env::vars", "std::env::vars_os"],
-            &["Timestamp::now", "SystemTime::now"],
-        ],
+        never: &[VARIABLES, &["Timestamp::now", "SystemTime::now"]],
         reason: "variables and clock come from `Host`, so that a test can choose them",
     },
     Folder {
         place: "installer/src",
         except: &["request"],
         never: &[
-            &["Engine::connect", "Endpoint::of"],
-            &["devplat_profile::load", "devplat_kubernetes::kubeconfig::load"],
+            &["Engine::connect", "Endpoint::of", "devplat_profile::load"],
+            &["devplat_kubernetes::kubeconfig::load", "devplat_kubernetes::connect::kubeconfig::load"],
         ],
         reason: "`request` alone loads the profile and connects, so that a run decides once",
     },
@@ -106,15 +105,15 @@ pub(crate) const FOLDERS: &[Folder] = &[
     },
     Folder {
         place: "installer/kubernetes/src",
-        except: &["connect", "kubeconfig.rs"],
-        never: &[SURROUNDINGS, FILES, OUTPUT],
-        reason: "only what connects reads files: kubeconfigs and the certificates that they name",
+        except: &[],
+        never: &[SURROUNDINGS, FILES, OUTPUT, &["Timestamp::now", "SystemTime::now"]],
+        reason: "only the crate that connects reads files, and the caller passes the clock in",
     },
     Folder {
-        place: "installer/kubernetes/src",
+        place: "connect/src",
         except: &[],
-        never: &[&["Timestamp::now", "SystemTime::now"]],
-        reason: "the caller passes the clock in",
+        never: &[VARIABLES, PROCESSES, OUTPUT, &["Timestamp::now", "SystemTime::now"]],
+        reason: "the caller passes variables, clock and plugins in",
     },
     Folder {
         place: "operator/api/src",
@@ -184,7 +183,8 @@ pub(crate) const FOLDERS: &[Folder] = &[
 pub(crate) const INSTALLER: &[(&str, &[&str])] = &[
     ("command_line", &[]),
     ("state", &["command_line"]),
-    ("stdin", &[]),
+    ("text_file", &[]),
+    ("stdin", &["text_file"]),
     ("journal", &[]),
     ("failure", &["journal", "state"]),
     ("ui", &["stdin", "failure"]),
@@ -193,9 +193,12 @@ pub(crate) const INSTALLER: &[(&str, &[&str])] = &[
     ("platform", &["state", "failure"]),
     ("signals", &["failure", "platform_context"]),
     ("tools", &["failure", "platform_context"]),
-    ("host", &["state", "stdin", "failure", "ui", "plugins", "platform_context", "platform"]),
+    ("host", &["state", "stdin", "text_file", "failure", "ui", "plugins", "platform_context", "platform"]),
     ("resource", &["command_line", "state", "journal", "failure", "ui", "platform_context", "platform"]),
-    ("request", &["command_line", "state", "failure", "ui", "platform_context", "platform", "host"]),
+    (
+        "request",
+        &["command_line", "state", "text_file", "failure", "ui", "platform_context", "platform", "host"],
+    ),
     ("observe", &["failure", "platform_context", "resource"]),
     (
         "planning",
@@ -303,10 +306,11 @@ pub(crate) const CRATES: &[Dependencies] = &[
     Dependencies {
         folder: "installer/kubernetes",
         name: "devplat-kubernetes",
-        ours: &["devplat-api", "devplat-keys", "devplat-profile", "devplat-transport"],
+        ours: &["devplat-api", "devplat-connect", "devplat-keys", "devplat-transport"],
         only: None,
         never: &["clap", "oci-client", "bollard"],
     },
+    Dependencies { folder: "connect", name: "devplat-connect", ours: &[], only: None, never: &["clap"] },
     Dependencies {
         folder: "installer",
         name: "devplat",
@@ -363,7 +367,7 @@ pub(crate) const CRATES: &[Dependencies] = &[
     Dependencies {
         folder: "cli",
         name: "devctl",
-        ours: &["devplat-api"],
+        ours: &["devplat-api", "devplat-connect"],
         only: None,
         never: &["russh", "oci-client", "bollard", "handlebars"],
     },

@@ -12,7 +12,7 @@ const MACHINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../bootstrap/machine
 /// Stand-ins for an engine that only members of its group may use, and for the administrator's commands.
 const STAND_INS: &str = r#"
 mkdir -p "$HOME/stand-ins" "$HOME/joining/elsewhere"
-docker='[[ -e $HOME/joined ]] || { echo "permission denied while trying to connect" >&2; exit 1; }'
+docker='[[ -e $HOME/joined ]]'
 sg='touch "$HOME/joined"; [[ $1 == docker && $2 == -c ]]; exec bash -c "$3"'
 for one in docker sg usermod sudo; do printf '#!/usr/bin/env bash\n%s\n' "${!one:-true}" > "$HOME/stand-ins/$one"; done
 chmod +x "$HOME"/stand-ins/*
@@ -22,6 +22,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$root"
 invoked_with=("$@")
 . "$MACHINE"
+# Root may write to every socket; `program/joining.rs` has the real look.
+socket_is_closed() { [[ ! -e $HOME/joined ]]; }
 need_docker
 printf '%s|' "$@"
 compgen -e DEVPLAT_

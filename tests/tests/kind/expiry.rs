@@ -79,7 +79,7 @@ fn kubelet_expires(platform: &Platform, control_plane: &str, node: &str) -> Resu
 /// Gives a stopped server of k3s an expired certificate, and checks that `status` reports it.
 pub(crate) fn stopped_server_of_k3s_has_expired(platform: &Platform, node: &str) -> Result<()> {
     let certificate = platform.home().join("expired.pem");
-    let pem = include_bytes!("../../../installer/kubernetes/src/connect/testdata/expired.pem");
+    let pem = include_bytes!("../../../connect/src/testdata/expired.pem");
     fs::write(&certificate, pem)?;
     let target = format!("{node}:/var/lib/rancher/k3s/server/tls/client-admin.crt");
     platform.docker(&["cp", &certificate.display().to_string(), &target])?;

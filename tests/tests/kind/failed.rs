@@ -13,7 +13,7 @@ const NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";
 /// The words of systemd if root has no inotify instance left.
 const LINE: &str = "Failed to create control group inotify object: Too many open files";
 
-pub(crate) fn log_of_an_ended_node_is_the_reason_and_the_node_is_deleted() -> Result<()> {
+pub(crate) fn log_of_an_ended_node_is_quoted_before_its_deletion() -> Result<()> {
     let platform = with_shared_cache("ended")?;
     let _changes = docker_changes();
     let image = format!("devplat-test/{}:1", platform.name);

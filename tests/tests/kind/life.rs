@@ -103,7 +103,7 @@ pub(crate) fn full_disk_is_reported_and_leaves_no_partial_file() -> Result<()> {
             .iter()
             .fold(error_in(&ended.stderr), |text, image| text.replace(image, "IMAGE")),
     );
-    up(platform)?.expect(0)?;
+    platform.run(&[&UP[..], &["--set", "devServers.image=auto"]].concat())?.expect(0)?;
     Ok(())
 }
 
@@ -197,10 +197,14 @@ pub(crate) fn key_of_a_dropped_user_is_deleted() -> Result<()> {
     ensure!(ssh.join("bob.pub").exists() && users()?.contains("/bob"), "bob was not added");
     let own = ssh.join("own.key");
     fs::write(&own, "the user's")?;
-    let plan = platform.run(&["plan", "--profile", "kind"])?.expect(0)?.stdout;
+    // A value that was given is kept until it is given again.
+    let kept = platform.run(&["plan", "--profile", "kind"])?.expect(0)?.stdout;
+    ensure!(!kept.contains("bob"), "{kept}");
+    let dropped = ["--set", "users.bob=null"];
+    let plan = platform.run(&[&["plan", "--profile", "kind"][..], &dropped].concat())?.expect(0)?.stdout;
     let deletes = |line: &str| line.trim_start().starts_with("key of user bob") && line.contains(" delete ");
     ensure!(plan.lines().any(deletes) && !plan.contains("own"), "{plan}");
-    up(platform)?.expect(0)?;
+    platform.run(&[&UP[..], &dropped].concat())?.expect(0)?;
     ensure!(!ssh.join("bob.key").exists() && !ssh.join("bob.pub").exists(), "the key of bob is left");
     ensure!(!users()?.contains("/bob"), "user bob is left");
     let config = fs::read_to_string(ssh.join("config"))?;
@@ -253,7 +257,7 @@ pub(crate) fn expired_certificate_is_fetched_again() -> Result<()> {
     let current = fs::read_to_string(&file)?;
     ensure!(current.matches(key).count() == 1, "{current}");
     let certificate = platform.home().join("expired.pem");
-    let pem = include_bytes!("../../../installer/kubernetes/src/connect/testdata/expired.pem");
+    let pem = include_bytes!("../../../connect/src/testdata/expired.pem");
     fs::write(&certificate, pem)?;
     let by_file = |line: &str| match line.split_once(key) {
         Some((indent, _)) => format!("{indent}client-certificate: {}", certificate.display()),

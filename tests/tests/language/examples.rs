@@ -69,8 +69,15 @@ const EXAMPLES: &[(Kind, &str, &str)] = &[
         "a user who was removed loses every session and every dev server and keeps all homes of theirs",
         "removed user loses sessions and dev servers and keeps homes",
     ),
+    (
+        Kind::TestName,
+        "engine that restarts in the middle of up is reported and up converges",
+        "engine restart during up is reported and up converges",
+    ),
     (Kind::Doc, "It, for `servers`.", "The number of replicas of `servers`."),
     (Kind::Doc, "Whose.", "The platform that owns the resource."),
+    (Kind::Doc, "The same for a CRD.", "The period between two checks of a CRD."),
+    (Kind::Doc, "The same, with this node image.", "Creates a cluster with this node image."),
     (Kind::Doc, "Whom to let in.", "The user to add."),
     (Kind::Doc, "This tells what is missing.", "Lists missing programs."),
     (Kind::Comment, "The half-made cluster is made anew.", "The half-made cluster is recreated."),
@@ -91,6 +98,8 @@ const GOOD: &[(Kind, &str)] = &[
     (Kind::Error, "Docker is not installed"),
     (Kind::Error, "X is not a file"),
     (Kind::TestName, "second up writes nothing"),
+    (Kind::TestName, "a name of twelve words is not too long for this rule"),
+    (Kind::Doc, "The same step, after which these ports are free."),
 ];
 
 fn found(rules: &Rules, kind: Kind, text: &str) -> Vec<usize> {

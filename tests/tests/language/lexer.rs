@@ -17,7 +17,7 @@ pub(crate) enum What<'a> {
     BlockComment(&'a str),
     /// The text between the quotes of a string, with its escapes.
     Text(&'a str),
-    /// The same of a raw string, which Go puts between backticks.
+    /// The text of a raw string, which Go puts between backticks.
     RawText(&'a str),
     /// An identifier or a keyword.
     Word(&'a str),

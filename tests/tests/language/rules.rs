@@ -99,6 +99,12 @@ pub(crate) const RULES: &[Rule] = &[
         "a noun phrase: `The owner of the lock`",
     ),
     rule(
+        r"^The same(?:[,;.]| (?:as|at|but|by|for|if|in|of|to|when|where|with|without)\b)",
+        "a summary is read alone, as in an editor",
+        "the noun or the verb again: `The limit for …`, `Returns … without …`",
+    )
+    .only(&[Kind::Doc]),
+    rule(
         r"(?i)\b(engine|docker|cluster|node|server|program|daemon|kubelet|pod|container|operator|bastion|agent|process|service) (does|did) not run\b",
         "the term is `is running`",
         "`is not running`",
@@ -132,9 +138,9 @@ pub(crate) const RULES: &[Rule] = &[
     rule(r"\.$", "an error text is a clause, which others are joined to", "no final dot")
         .only(&[Kind::Error]),
     rule(
-        r"^(?:\S+ ){14,}\S+$",
+        r"^(?:\S+ ){12,}\S+$",
         "a test name is a short sentence",
-        "subject, verb, object in about ten words",
+        "subject, verb, object in about ten words, at most twelve",
     )
     .only(&[Kind::TestName]),
 ];

@@ -1,5 +1,7 @@
 //! The prose of Rust and Go source: comments, messages, the same of scripts in raw strings, and names of tests.
 
+use std::ops::Range;
+
 use crate::{
     lexer::{Token, What, tokens},
     message::message,
@@ -65,6 +67,7 @@ fn mark(comment: &str) -> (&'static str, Kind) {
 
 fn messages(tokens: &[Token]) -> Vec<Block> {
     let mut blocks = Vec::new();
+    let hints = hints(tokens);
     for (index, Token { line, what }) in tokens.iter().enumerate() {
         let text = match what {
             // Over several lines it is a script or a configuration file; both have comments after `#`.
@@ -75,10 +78,39 @@ fn messages(tokens: &[Token]) -> Vec<Block> {
             What::Text(text) | What::RawText(text) => *text,
             _ => continue,
         };
-        let kind = if is_error(&tokens[..index]) { Kind::Error } else { Kind::Message };
+        let of_hint = hints.iter().any(|function| function.contains(&index));
+        let kind = if of_hint || is_error(&tokens[..index]) { Kind::Error } else { Kind::Message };
         blocks.extend(message(kind, *line, text));
     }
     blocks
+}
+
+/// The functions `hint` and `hints`, which return the texts of hints.
+fn hints(tokens: &[Token]) -> Vec<Range<usize>> {
+    let begins = |pair: &[Token]| {
+        matches!(
+            pair,
+            [Token { what: What::Word("fn"), .. }, Token { what: What::Word("hint" | "hints"), .. }]
+        )
+    };
+    let starts = tokens.windows(2).enumerate().filter(|(_, pair)| begins(pair)).map(|(start, _)| start);
+    starts.map(|start| start..start + function(&tokens[start..])).collect()
+}
+
+/// The number of tokens of the function that `tokens` begin with.
+fn function(tokens: &[Token]) -> usize {
+    let mut depth = 0_usize;
+    for (index, Token { what, .. }) in tokens.iter().enumerate() {
+        match what {
+            What::Sign('{') => depth += 1,
+            What::Sign('}') if depth <= 1 => return index,
+            What::Sign('}') => depth -= 1,
+            // A method of a trait may have no body.
+            What::Sign(';') if depth == 0 => return index,
+            _ => {}
+        }
+    }
+    tokens.len()
 }
 
 /// The tokens of the longest opening that [`is_error`] knows.
@@ -172,6 +204,23 @@ fn failures_and_hints_are_errors() {
             (Kind::Message, "three words here".to_owned()),
             (Kind::Message, "also three words".to_owned()),
             (Kind::Message, "three words again".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn strings_in_functions_for_hints_are_errors() {
+    let source = "trait A { fn hint(&self) -> String; }\nfn b() { say(\"three words here\"); }\n\
+                  fn hints(&self) -> Vec<String> { match self { C => vec![\"start it\".to_owned()] } }\n\
+                  fn d() { say(\"also three words\"); }";
+    let found: Vec<(Kind, String)> =
+        blocks(source, false).into_iter().map(|block| (block.kind, block.text)).collect();
+    assert_eq!(
+        found,
+        [
+            (Kind::Message, "three words here".to_owned()),
+            (Kind::Error, "start it".to_owned()),
+            (Kind::Message, "also three words".to_owned()),
         ]
     );
 }

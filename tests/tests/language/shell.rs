@@ -1,4 +1,4 @@
-//! The prose of scripts, profiles, templates and TOML files: comments after `#`, strings in double quotes, and the
+//! The prose of scripts, profiles, templates and TOML files: comments after `#`, strings in quotes, and the
 //! here-documents that a script prints.
 
 use crate::{
@@ -35,7 +35,7 @@ pub(crate) fn blocks(text: &str, first: usize) -> Vec<Block> {
         if !comment.is_empty() {
             messages.push(Block::line(Kind::Comment, number, comment).without_code());
         }
-        for literal in code.split('"').skip(1).step_by(2) {
+        for literal in quoted(code) {
             messages.extend(message(Kind::Message, number, literal));
         }
         open = delimiter_of(code).map(|delimiter| (delimiter, Paragraphs::new(Kind::Message)));
@@ -44,6 +44,30 @@ pub(crate) fn blocks(text: &str, first: usize) -> Vec<Block> {
     blocks.extend(messages);
     blocks.extend(open.map(|(_, printed)| printed.finish()).unwrap_or_default());
     blocks
+}
+
+/// The strings in either kind of quotes. An apostrophe in a word opens none.
+fn quoted(code: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    // The quote that is open, and the offset after it.
+    let mut open: Option<(char, usize)> = None;
+    let mut before = ' ';
+    for (offset, character) in code.char_indices() {
+        match open {
+            Some((quote, start)) if quote == character => {
+                found.push(&code[start..offset]);
+                open = None;
+            }
+            None if character == '"' || (character == '\'' && !before.is_alphanumeric()) => {
+                open = Some((character, offset + 1));
+            }
+            Some(_) | None => {}
+        }
+        before = character;
+    }
+    // A string in double quotes may go on in the next line. One in single quotes is then a script.
+    found.extend(open.filter(|(quote, _)| *quote == '"').map(|(_, start)| &code[start..]));
+    found
 }
 
 /// The delimiter of a here-document that this line prints, as a `usage` does. One that goes to a file or to another
@@ -59,6 +83,14 @@ fn comments_and_messages_of_a_script_are_found() {
     let script = "#!/bin/sh\n# One comment\n# on two lines.\nfail \"no such file here\" # why\n";
     let found: Vec<String> = blocks(script, 1).into_iter().map(|block| block.text).collect();
     assert_eq!(found, ["One comment on two lines.", "why", "no such file here"]);
+}
+
+#[test]
+fn strings_in_either_kind_of_quotes_are_found() {
+    let script = "printf 'no such file here\\n'; say \"it's not \\$here either\"\nawk '{ print this and that }\n\
+                  say \"one two three\nx: the users' own words here\n";
+    let found: Vec<String> = blocks(script, 1).into_iter().map(|block| block.text).collect();
+    assert_eq!(found, ["no such file here.", "it's not \\$here either", "one two three"]);
 }
 
 #[test]

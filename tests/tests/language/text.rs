@@ -11,7 +11,7 @@ pub(crate) enum Kind {
     Doc,
     /// A string literal with several words in it.
     Message,
-    /// The text of `#[error("…")]`, `Failure::new(…, "…")` or `.hint("…")`.
+    /// The text of `#[error("…")]`, `Failure::new(…, "…")` or `.hint("…")`, and each in a function `hint` or `hints`.
     Error,
     /// The name of a test, its underscores as spaces.
     TestName,

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::Called;
-use crate::{ObjectRef, call::Answer};
+use crate::{CommandLines, ObjectRef, call::Answer};
 
 /// An object that admission rejects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +80,15 @@ impl AdmissionRefusal {
         }
     }
 
-    /// The remedies.
-    pub fn hints(&self) -> Vec<String> {
+    /// The remedies. Without `lines`, they contain no command lines.
+    pub fn hints(&self, lines: Option<&CommandLines>) -> Vec<String> {
         let Self { object, kind, answer: _ } = self;
         let namespace = object.namespace.as_deref().unwrap_or("default");
         let hint = match kind {
-            RefusalKind::PodSecurity => format!(
-                "label the namespace: `kubectl label namespace {namespace} \
-                 pod-security.kubernetes.io/enforce=baseline` (or privileged)"
+            RefusalKind::PodSecurity => CommandLines::by_kubectl(
+                lines,
+                &format!("label namespace {namespace} with {BASELINE} (or privileged)"),
+                &format!("label --overwrite namespace {namespace} {BASELINE}"),
             ),
             RefusalKind::ResourceQuota { name, resource } => format!(
                 "raise {resource} in ResourceQuota {name} of namespace {namespace}, or set requests and limits in \
@@ -97,9 +98,9 @@ impl AdmissionRefusal {
                 "change LimitRange {name} of namespace {namespace}, or requests and limits in the profile: \
                  {RESOURCES}"
             ),
-            RefusalKind::Webhook(webhook) => webhook.hint(),
+            RefusalKind::Webhook(webhook) => webhook.hint(lines),
             RefusalKind::SuspectWebhooks(webhooks) => {
-                return webhooks.iter().map(BrokenWebhook::hint).collect();
+                return webhooks.iter().map(|webhook| webhook.hint(lines)).collect();
             }
             RefusalKind::WebhookDenied | RefusalKind::Other => {
                 "ask the cluster's administrator for an exception to this policy".to_owned()
@@ -109,6 +110,8 @@ impl AdmissionRefusal {
     }
 }
 
+/// The label of a namespace that accepts pods without a hardened security context.
+const BASELINE: &str = "pod-security.kubernetes.io/enforce=baseline";
 /// The keys of a profile with requests and limits.
 const RESOURCES: &str =
     "operator.resources, bastion.resources, bastion.devctlResources, or resources of the flavor";
@@ -162,14 +165,57 @@ impl BrokenWebhook {
         }
     }
 
-    fn hint(&self) -> String {
+    fn hint(&self, lines: Option<&CommandLines>) -> String {
         let Self { configuration, webhook: _, called: _, fault } = self;
-        let kind = configuration.kind.to_lowercase();
         let repair = match fault {
             WebhookFault::ServiceAbsent(service) => format!("restore {service}"),
             WebhookFault::NoEndpoints(service) => format!("start the pods of {service}"),
             WebhookFault::MayNotAnswer(address) => format!("check that {address} answers the API server"),
         };
-        format!("{repair}, or `kubectl delete {kind} {}` if it is no longer needed", configuration.name)
+        CommandLines::by_kubectl(
+            lines,
+            &format!("{repair}, or delete {configuration} if it is no longer needed"),
+            &format!("delete {} {}", configuration.kind.to_lowercase(), configuration.name),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(kind: RefusalKind) -> AdmissionRefusal {
+        let answer =
+            Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+        AdmissionRefusal { object: ObjectRef::new("v1", "Pod", Some("a"), "b"), kind, answer }
+    }
+
+    fn webhook() -> BrokenWebhook {
+        let kind = "ValidatingWebhookConfiguration";
+        BrokenWebhook {
+            configuration: ObjectRef::new("admissionregistration.k8s.io/v1", kind, None, "policy"),
+            webhook: "check.example".to_owned(),
+            called: Called::Surely,
+            fault: WebhookFault::MayNotAnswer("https://127.0.0.1:1".to_owned()),
+        }
+    }
+
+    #[test]
+    fn command_lines_of_remedies_lead_to_the_cluster() {
+        let lines = CommandLines::example();
+        for (kind, arguments) in [
+            (
+                RefusalKind::PodSecurity,
+                "label --overwrite namespace a pod-security.kubernetes.io/enforce=baseline",
+            ),
+            (RefusalKind::Webhook(webhook()), "delete validatingwebhookconfiguration policy"),
+            (RefusalKind::SuspectWebhooks(vec![webhook()]), "delete validatingwebhookconfiguration policy"),
+        ] {
+            let refusal = refusal(kind);
+            let hints = refusal.hints(Some(&lines)).join("\n");
+            assert!(hints.ends_with(&format!(": `{} {arguments}`", lines.kubectl)), "{hints}");
+            let without = refusal.hints(None).join("\n");
+            assert!(!without.is_empty() && !without.contains("kubectl"), "{without}");
+        }
     }
 }

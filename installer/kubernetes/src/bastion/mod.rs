@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     CallError, Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Verb, if_there},
+    call::{ApiServer, Call, Class, Damage, Verb, if_there},
     pace::{Stopped, stoppable},
 };
 
@@ -106,15 +106,19 @@ pub async fn load_balancer(client: &Client, pace: &dyn Pace) -> Result<Option<St
     Ok(ingress.into_iter().find_map(|one| one.hostname.or(one.ip)))
 }
 
-/// The public key of the platform's host authority; `None` while the operator has not created it.
+/// The public key of the platform's host authority; `None` while the operator has not created it. Fails with
+/// [`Class::Damaged`] if it does not parse.
 pub async fn host_authority(client: &Client, pace: &dyn Pace) -> Result<Option<PublicKey>, Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
     let object = ObjectRef::config_map(name::BASTION_NAMESPACE, name::AUTHORITIES_CONFIG_MAP);
     let call = Call::new(Verb::Read, &object);
     let attempt = || async { if_there(maps.get(name::AUTHORITIES_CONFIG_MAP).await) };
     let map = ApiServer { client, pace }.call(&call, attempt).await?;
-    let line = map.and_then(|map| map.data?.remove(name::HOST_AUTHORITY));
-    Ok(line.and_then(|line| PublicKey::from_openssh(line.trim()).ok()))
+    let Some(line) = map.and_then(|map| map.data?.remove(name::HOST_AUTHORITY)) else { return Ok(None) };
+    match PublicKey::from_openssh(line.trim()) {
+        Ok(key) => Ok(Some(key)),
+        Err(error) => Err(call.error(Class::Damaged(Damage::HostAuthority(Box::new(error)))).into()),
+    }
 }
 
 /// A connection to a ready replica, through the API server.
@@ -143,4 +147,33 @@ pub(crate) fn ready(pod: &Pod) -> bool {
     let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
     pod.metadata.deletion_timestamp.is_none()
         && conditions.is_some_and(|all| all.iter().any(|one| one.type_ == "Ready" && one.status == "True"))
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_keys::UserKey;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Steady, call::tests::client};
+
+    /// Reads the authority from a ConfigMap with this data.
+    async fn authority(data: serde_json::Value) -> Result<Option<PublicKey>, Error> {
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name::AUTHORITIES_CONFIG_MAP}, "data": data});
+        host_authority(&client(move |_| (200, map.clone())), &Steady).await
+    }
+
+    #[tokio::test]
+    async fn damaged_host_authority_is_not_an_absent_one() {
+        let key = UserKey::from_seed([7; 32], "authority").public_text();
+        assert!(authority(json!({(name::HOST_AUTHORITY): key})).await.unwrap().is_some());
+        assert!(authority(json!({})).await.unwrap().is_none());
+        let Err(Error::Call(error)) = authority(json!({(name::HOST_AUTHORITY): "ssh-ed25519 AAAA"})).await
+        else {
+            panic!("it is damaged")
+        };
+        assert!(matches!(*error.class, Class::Damaged(Damage::HostAuthority(_))), "{error:?}");
+        assert!(error.hints()[0].contains("if the operator has not written the key again"), "{error:?}");
+    }
 }

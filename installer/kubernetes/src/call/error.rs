@@ -1,10 +1,12 @@
 //! The error of a call to the API server, classified by HTTP code, `Status.reason` and the types in the source
 //! chain, never by message text.
 
-use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, io, sync::Arc};
 
-use super::Answer;
-use crate::{ObjectRef, admission::AdmissionRefusal, connect::CredentialError, pace::Stopped};
+use devplat_connect::{ConnectionError, CredentialError, NoAnswer};
+
+use super::{Answer, Damage};
+use crate::{ObjectRef, admission::AdmissionRefusal, pace::Stopped};
 
 /// The error of a function that only makes calls.
 #[derive(Debug, thiserror::Error)]
@@ -87,66 +89,12 @@ pub enum Class {
     /// The credentials of the kubeconfig cannot be used.
     #[error(transparent)]
     Credentials(CredentialError),
+    /// The object was read, and its content is damaged.
+    #[error(transparent)]
+    Damaged(Damage),
     /// Anything else.
     #[error(transparent)]
     Other(Box<dyn StdError + Send + Sync>),
-}
-
-/// A connection that failed.
-#[derive(Debug)]
-pub struct ConnectionError {
-    /// The address of the API server, if known.
-    pub server: Option<String>,
-    /// The proxy in between, with its origin, such as `http://proxy:3128, from HTTPS_PROXY`.
-    pub proxy: Option<String>,
-    /// The cause.
-    pub cause: ConnectionCause,
-}
-
-/// The causes of a failed connection.
-#[derive(Debug)]
-pub enum ConnectionCause {
-    /// It timed out.
-    Slow(Duration),
-    /// The connection was refused, or broke.
-    Broken(Box<dyn StdError + Send + Sync>),
-}
-
-impl fmt::Display for ConnectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, proxy, cause } = self;
-        let server = server.as_deref().unwrap_or("the API server");
-        match cause {
-            ConnectionCause::Slow(after) => {
-                write!(f, "no answer from {server} after {} s", after.as_secs())?;
-            }
-            ConnectionCause::Broken(_) => write!(f, "cannot connect to {server}")?,
-        }
-        match proxy {
-            Some(proxy) => write!(f, " through proxy {proxy}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl StdError for ConnectionError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.cause {
-            ConnectionCause::Slow(_) => None,
-            ConnectionCause::Broken(source) => Some(deepest(source.as_ref())),
-        }
-    }
-}
-
-/// Returns the last cause. The errors above it are words of the HTTP client, such as `client error (Connect)`.
-fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    // The bound is for a chain that leads back to itself.
-    let mut deepest = error;
-    for _ in 0..32 {
-        let Some(cause) = deepest.source() else { break };
-        deepest = cause;
-    }
-    deepest
 }
 
 /// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.
@@ -196,15 +144,11 @@ fn classify_answer(answer: Answer) -> Class {
 }
 
 fn classify_transport(source: Box<dyn StdError + Send + Sync>) -> Class {
-    let source = match source.downcast::<CredentialError>() {
-        Ok(error) => return Class::Credentials(*error),
-        Err(source) => source,
-    };
-    let connection = match source.downcast::<ConnectionError>() {
-        Ok(connection) => *connection,
-        Err(source) => ConnectionError { server: None, proxy: None, cause: ConnectionCause::Broken(source) },
-    };
-    if untrusted(&connection) { Class::Untrusted(connection) } else { Class::Unreachable(connection) }
+    match NoAnswer::of(source) {
+        NoAnswer::Credentials(error) => Class::Credentials(error),
+        NoAnswer::Connection(connection) if untrusted(&connection) => Class::Untrusted(connection),
+        NoAnswer::Connection(connection) => Class::Unreachable(connection),
+    }
 }
 
 /// Returns whether one end does not trust the other's certificate. An `io::Error` leaves the error that it holds out of

@@ -2,6 +2,7 @@
 //! to stop.
 
 mod answer;
+mod damage;
 mod error;
 mod hint;
 mod retry;
@@ -11,9 +12,12 @@ pub(crate) mod tests;
 use std::{collections::BTreeMap, fmt};
 
 pub use answer::Answer;
-pub use error::{CallError, Class, ConnectionCause, ConnectionError, Error, call_error};
+pub use damage::Damage;
+pub use devplat_connect::{ConnectionCause, ConnectionError};
+pub use error::{CallError, Class, Error, call_error};
 pub(crate) use error::{absent, classify, if_there};
 pub use hint::hints;
+pub(crate) use hint::{ASK_FOR_RIGHTS, CHECK_CLUSTER, CHECK_PROXY, GET_KUBECONFIG, LOG_IN};
 pub(crate) use retry::{ApiServer, New, bounded, chain};
 
 use crate::{ObjectRef, admission::Operation};

@@ -55,7 +55,7 @@ impl ApiServer<'_> {
         self.recorded(call, None, attempt).await
     }
 
-    /// The same, but a failure because of something `new` is temporary as well.
+    /// Repeats the call as [`Self::call`] does; a failure because of something `new` is temporary as well.
     pub(crate) async fn call_new<T, F>(
         self,
         new: New,
@@ -177,6 +177,7 @@ impl ApiServer<'_> {
                 | Class::Invalid(_)
                 | Class::Admission(_)
                 | Class::Credentials(_)
+                | Class::Damaged(_)
                 | Class::Other(_),
                 _,
             ) => Duration::ZERO,

@@ -22,7 +22,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{error::untrusted, *};
-use crate::pace::{Pace, Steady, Stopped, tests::Stoppable};
+use crate::{
+    CommandLines,
+    pace::{Pace, Steady, Stopped, tests::Stoppable},
+};
 
 /// A client whose API server answers with `answer`.
 pub(crate) fn client(answer: impl Fn(&Request<Body>) -> (u16, Value) + Send + Sync + 'static) -> Client {
@@ -133,7 +136,7 @@ fn answers_are_classified_by_code_and_reason() {
 #[test]
 fn missing_kind_is_reported_as_a_cluster_without_a_platform() {
     let error = call_error("list users", None, answer(404, "Failed to parse error data"));
-    assert!(hints(&error)[0].contains("no platform is installed"), "{:?}", hints(&error));
+    assert!(error.hints()[0].contains("no platform is installed"), "{:?}", error.hints());
 }
 
 #[test]
@@ -322,7 +325,9 @@ async fn failing_webhook_is_named_at_the_first_answer() {
         ),
         "{text}"
     );
-    assert!(hints(&error)[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"));
+    let hints = hints(&error, Some(&CommandLines::example()));
+    let remedy = "`kubectl --context prod delete validatingwebhookconfiguration policy-gone`";
+    assert!(hints[0].ends_with(remedy), "{hints:?}");
 }
 
 /// Applies a Deployment in `namespace` to an API server that always answers 500, and returns the number of calls and the
@@ -352,7 +357,9 @@ async fn webhook_that_may_not_answer_is_named_after_one_retry() {
         ),
         "{text}"
     );
-    assert!(hints(&error)[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"));
+    let hints = hints(&error, Some(&CommandLines::example()));
+    let remedy = "`kubectl --context prod delete validatingwebhookconfiguration policy-gone`";
+    assert!(hints[0].ends_with(remedy), "{hints:?}");
     // A webhook for other objects or other namespaces explains nothing, so the call is retried for 10 s.
     for (resources, namespace) in [("pods", "a"), ("deployments", "unchecked")] {
         let (calls, error) = fails(with_webhook(by_url(), resources), namespace).await;

@@ -4,7 +4,9 @@ use std::error::Error as StdError;
 
 use super::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 use crate::{
-    call::{Answer, Class, ConnectionError},
+    call::{
+        ASK_FOR_RIGHTS, Answer, CHECK_CLUSTER, CHECK_PROXY, Class, ConnectionError, GET_KUBECONFIG, LOG_IN,
+    },
     connect::CredentialError,
     pace::Stopped,
 };
@@ -121,23 +123,15 @@ impl ContextError {
                 None => format!("there are: {}", known.join(", ")),
             },
             Self::Credentials { name: _, source } => return source.hints(),
-            Self::NoCluster { name, .. } | Self::Unusable { name, .. } => {
-                format!("make `kubectl --context {name} get nodes` work first")
-            }
-            Self::Untrusted { .. } => {
-                "if the cluster was recreated, get its new kubeconfig from the tool that created it"
-                    .to_owned()
-            }
-            Self::Unreachable { source, .. } if through_a_proxy(source.as_ref()) => {
-                "check the proxy, or exclude the API server with NO_PROXY".to_owned()
-            }
-            Self::Unreachable { .. } => {
-                "check that the cluster is running and reachable from here".to_owned()
-            }
-            Self::Unauthorized { .. } => "log in to the cluster again, then run the same command".to_owned(),
-            Self::Forbidden { .. } => {
-                "ask the cluster's administrator for the right cluster-admin, or to run devplat".to_owned()
-            }
+            Self::NoCluster { name, .. } | Self::Unusable { name, .. } => format!(
+                "correct the cluster of context {name:?} in the kubeconfig, or write it again with the tool that created \
+                 the cluster"
+            ),
+            Self::Untrusted { .. } => GET_KUBECONFIG.to_owned(),
+            Self::Unreachable { source, .. } if through_a_proxy(source.as_ref()) => CHECK_PROXY.to_owned(),
+            Self::Unreachable { .. } => CHECK_CLUSTER.to_owned(),
+            Self::Unauthorized { .. } => LOG_IN.to_owned(),
+            Self::Forbidden { .. } => ASK_FOR_RIGHTS.to_owned(),
             Self::Version { .. } => "upgrade the cluster, or name another with --context".to_owned(),
             Self::Architecture { .. } => {
                 format!("add a node of {IMAGE_ARCHITECTURE}, or name another cluster with --context")

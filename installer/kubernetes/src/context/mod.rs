@@ -8,15 +8,11 @@ mod requirements;
 
 use std::sync::Arc;
 
-use kube::{
-    Client,
-    config::{AuthInfo, Kubeconfig},
+use devplat_connect::{
+    Clock, ConnectError, Entry, EntryError, NoPlugins, Plugins, ProxyRules, Setup, TokenSource,
 };
+use kube::{Client, config::Kubeconfig};
 
-use crate::{
-    Clock,
-    connect::{self, ConnectError, Entry, Plugins, ProxyRules, TokenSource},
-};
 pub use error::ContextError;
 pub use guess::DistributionGuess;
 pub use liveness::{answer, kubelet_spoke};
@@ -66,8 +62,7 @@ pub async fn client(
     plugins: Arc<dyn Plugins>,
     clock: Clock,
 ) -> Result<Client, ContextError> {
-    let entry = entry(kubeconfig, name)?;
-    connect::client(entry, proxies, plugins, None, clock).await.map_err(|error| unusable(name, error))
+    connected(kubeconfig, name, Setup { proxies, plugins, clock, retries: false }, None).await
 }
 
 /// Returns a client for the cluster of that context that logs in with `source` in place of the context's user.
@@ -78,28 +73,22 @@ pub async fn client_with(
     source: Arc<dyn TokenSource>,
     clock: Clock,
 ) -> Result<Client, ContextError> {
-    let entry = entry(kubeconfig, name)?;
-    let no_plugins = Arc::new(connect::NoPlugins);
-    connect::client(entry, proxies, no_plugins, Some(source), clock)
-        .await
-        .map_err(|error| unusable(name, error))
+    let setup = Setup { proxies, plugins: Arc::new(NoPlugins), clock, retries: false };
+    connected(kubeconfig, name, setup, Some(source)).await
 }
 
-/// Returns the cluster and the user that a context names. As in kubectl, a user that does not exist has no credentials.
-fn entry(kubeconfig: &Kubeconfig, name: &str) -> Result<Entry, ContextError> {
-    let find = kubeconfig.contexts.iter().find(|context| context.name == name);
-    let Some(context) = find else {
-        let known = kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
-        return Err(ContextError::Absent { name: name.to_owned(), known });
-    };
-    let context = context.context.clone().unwrap_or_default();
-    let cluster = kubeconfig.clusters.iter().find(|one| one.name == context.cluster);
-    let cluster = cluster
-        .and_then(|one| one.cluster.clone())
-        .ok_or_else(|| ContextError::NoCluster { name: name.to_owned(), cluster: context.cluster.clone() })?;
-    let user = kubeconfig.auth_infos.iter().find(|one| Some(&one.name) == context.user.as_ref());
-    let user: AuthInfo = user.and_then(|one| one.auth_info.clone()).unwrap_or_default();
-    Ok(Entry { cluster, user, namespace: context.namespace })
+/// The calls are retried one by one, so the client does not retry.
+async fn connected(
+    kubeconfig: &Kubeconfig,
+    name: &str,
+    setup: Setup<'_>,
+    source: Option<Arc<dyn TokenSource>>,
+) -> Result<Client, ContextError> {
+    let entry = Entry::of(kubeconfig, name).map_err(|error| match error {
+        EntryError::Absent { name, known } => ContextError::Absent { name, known },
+        EntryError::NoCluster { name, cluster } => ContextError::NoCluster { name, cluster },
+    })?;
+    devplat_connect::client(entry, setup, source).await.map_err(|error| unusable(name, error))
 }
 
 fn unusable(name: &str, error: ConnectError) -> ContextError {
@@ -114,8 +103,9 @@ fn unusable(name: &str, error: ConnectError) -> ContextError {
 
 #[cfg(test)]
 mod tests {
+    use devplat_connect::{CredentialError, PluginError};
+
     use super::*;
-    use crate::connect::{CredentialError, NoPlugins, PluginError};
 
     fn kubeconfig() -> Kubeconfig {
         Kubeconfig::from_yaml(

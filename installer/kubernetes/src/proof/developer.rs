@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failed_command_is_retried_until_the_dev_server_has_been_ready_for_a_while() {
+    fn failed_command_is_retried_until_the_dev_server_stays_ready() {
         let (short, long) = (PATIENCE / 2, PATIENCE * 2);
         assert!(!is_final(long, None), "the dev server is starting");
         assert!(!is_final(long, Some(short)), "the dev server has just become ready");

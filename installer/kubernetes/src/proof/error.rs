@@ -90,7 +90,7 @@ impl ProofError {
     pub fn hints(&self, lines: &CommandLines) -> Vec<String> {
         match self {
             Self::Call(error) | Self::Ssh { user: _, source: SshError::Route(RouteError::Call(error)) } => {
-                call::hints(error)
+                call::hints(error, Some(lines))
             }
             Self::Hopeless { object, reason: Reason::Forbidden, message: _ } => {
                 let namespace = object.namespace.as_deref().unwrap_or_default();

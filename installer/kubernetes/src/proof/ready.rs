@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_millis(200);
 /// How long a permanent reason must persist before the wait ends: the operator's cache may lag behind objects that were
 /// just created.
 const FINAL: Duration = Duration::from_secs(5);
-/// The same for failures that the kubelet retries.
+/// How long a failure that the kubelet retries must persist before the wait ends.
 const STUBBORN: Duration = Duration::from_mins(1);
 
 /// How long the proof waits for an object.

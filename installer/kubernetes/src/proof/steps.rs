@@ -6,7 +6,7 @@ use devplat_api::{DevServer, DevServerSpec, DevUser, DevUserSpec, Slug, name, se
 use devplat_keys::UserKey;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{DeleteParams, ObjectMeta, Patch, PostParams, Request},
+    api::{DeleteParams, ObjectMeta, Patch, Request},
     core::request::Error as RequestError,
 };
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ObjectRef,
-    call::{ApiServer, Call, Class, New, Verb, if_there},
+    call::{ApiServer, Call, New, Verb, if_there},
     release::{self, Operator, PLATFORM_LABEL},
 };
 
@@ -46,6 +46,8 @@ impl Proof<'_> {
         Ok(self.server.call(&call, attempt).await?)
     }
 
+    /// Creates the server by an apply, because the API server delays the first POST of a new kind by 2 s. An answer that
+    /// was lost does not make the next attempt fail.
     pub(super) async fn create_server(&self, flavor: &str) -> Result<(), ProofError> {
         let mut server = DevServer::new(NAME, DevServerSpec::default());
         server.spec.flavor = Some(flavor.to_owned());
@@ -53,26 +55,21 @@ impl Proof<'_> {
         server.spec.enable_ssh = true;
         server.metadata = self.meta();
         server.metadata.finalizers = Some(vec![name::SERVER_FINALIZER.to_owned()]);
-        let call = Call::new(Verb::Create, &server_ref()).with_labels(server.labels());
+        let call = Call::new(Verb::Apply, &server_ref()).with_labels(server.labels());
         let call = Call { on_behalf: Some(NAME), ..call };
-        let body = serde_json::to_vec(&server).map_err(|error| call.error(Class::Other(Box::new(error))))?;
         let attempt = || async {
-            let request = self.as_user(&body).map_err(kube::Error::BuildRequest)?;
-            match self.server.client.request::<DevServer>(request).await.map(|_| ()) {
-                // `clear` has deleted older objects, so this is ours: the answer to an earlier attempt was lost.
-                Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
-                outcome => outcome,
-            }
+            let request = self.as_user(&server).map_err(kube::Error::BuildRequest)?;
+            self.server.client.request::<DevServer>(request).await.map(|_| ())
         };
         Ok(self.server.call_new(New::Right, &call, attempt).await?)
     }
 
-    /// Returns the request that creates a server with only the rights of its user.
-    fn as_user(&self, server: &[u8]) -> Result<http::Request<Vec<u8>>, RequestError> {
+    /// Returns the request that applies a server with only the rights of its user.
+    fn as_user(&self, server: &DevServer) -> Result<http::Request<Vec<u8>>, RequestError> {
         let account = Slug::of(NAME).service_account();
         let namespace = &self.namespace;
-        let path = DevServer::url_path(&(), Some(namespace));
-        let mut request = Request::new(path).create(&PostParams::default(), server.to_vec())?;
+        let servers = Request::new(DevServer::url_path(&(), Some(namespace)));
+        let mut request = servers.patch(NAME, &release::apply_params(), &Patch::Apply(server))?;
         let headers = [
             ("impersonate-user", format!("system:serviceaccount:{namespace}:{account}")),
             ("impersonate-group", "system:serviceaccounts".to_owned()),
@@ -93,7 +90,7 @@ impl Proof<'_> {
         self.delete(user_ref()).await
     }
 
-    /// The same, and waits until all of them are gone. The server goes first, because an operator of an older version
+    /// Deletes both, and waits until all of them are gone. The server goes first, because an operator of an older version
     /// keeps the namespace of a user whose server still exists.
     pub(super) async fn clear(&self, operator: Operator) -> Result<(), ProofError> {
         self.delete(server_ref()).await?;

@@ -114,7 +114,7 @@ pub(super) async fn list(
     list_those(server, api_version, kind, which, |_| true).await
 }
 
-/// The same, without the objects for which `meant` returns false.
+/// Lists the objects for which `meant` returns true.
 async fn list_those(
     server: ApiServer<'_>,
     api_version: &str,

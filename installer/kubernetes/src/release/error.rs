@@ -50,8 +50,8 @@ impl ReleaseError {
             Self::Foreign(_) => {
                 vec!["rename or delete these objects, or use another cluster".to_owned()]
             }
-            Self::Call(error) => call::hints(error),
-            Self::Refused { refusal: Some(refusal), .. } => refusal.hints(),
+            Self::Call(error) => call::hints(error, Some(lines)),
+            Self::Refused { refusal: Some(refusal), .. } => refusal.hints(Some(lines)),
             Self::NotReady(error) => error.hints(lines),
             Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
         }

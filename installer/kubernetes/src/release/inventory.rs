@@ -12,7 +12,7 @@ use kube::{
 use super::{ACCOUNT_ANNOTATION, FIELD_MANAGER, PLATFORM_LABEL};
 use crate::{
     Error, ObjectRef,
-    call::{ApiServer, Call, New, Verb, if_there},
+    call::{ApiServer, Call, Class, Damage, New, Verb, if_there},
 };
 
 /// The namespace of inventories.
@@ -85,27 +85,45 @@ pub(crate) fn namespace_reference() -> ObjectRef {
     ObjectRef::namespace(NAMESPACE)
 }
 
+/// Reads the inventory of `release`, or the damage of its content.
 pub(crate) async fn read(
     server: ApiServer<'_>,
     platform: &str,
     release: &str,
-) -> Result<NameHolder<Inventory>, Error> {
+) -> Result<NameHolder<Result<Inventory, Damage>>, Error> {
     let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let name = name(release);
-    let call = Call::new(Verb::Read, &reference(release));
-    let found = server.call(&call, || async { if_there(api.get(&name).await) }).await?;
+    let found = server.call(&read_call(release), || async { if_there(api.get(&name).await) }).await?;
     Ok(found.map_or(NameHolder::Free, |ConfigMap { metadata, data, .. }| {
         NameHolder::of(&metadata, platform, || parse(&data.unwrap_or_default()))
     }))
 }
 
-/// Parses an inventory. A damaged one counts as empty, and the next apply writes it again; labels still identify our
-/// objects.
-fn parse(data: &BTreeMap<String, String>) -> Inventory {
+/// Reads the inventory of `release`. Fails with [`Class::Damaged`] if it is damaged and not being deleted.
+pub(crate) async fn read_whole(
+    server: ApiServer<'_>,
+    platform: &str,
+    release: &str,
+) -> Result<NameHolder<Inventory>, Error> {
+    Ok(match read(server, platform, release).await? {
+        NameHolder::Free => NameHolder::Free,
+        NameHolder::Foreign => NameHolder::Foreign,
+        // A content that will be gone does not matter.
+        NameHolder::Leaving(inventory) => NameHolder::Leaving(inventory.unwrap_or_default()),
+        NameHolder::Ours(inventory) => {
+            NameHolder::Ours(inventory.map_err(|damage| read_call(release).error(Class::Damaged(damage)))?)
+        }
+    })
+}
+
+fn read_call(release: &str) -> Call {
+    Call::new(Verb::Read, &reference(release))
+}
+
+fn parse(data: &BTreeMap<String, String>) -> Result<Inventory, Damage> {
     let text = |key: &str| data.get(key).map(String::as_str).unwrap_or_default();
-    serde_json::from_str(text("objects"))
-        .map(|objects| Inventory { objects, digest: text("digest").to_owned() })
-        .unwrap_or_default()
+    let objects = serde_json::from_str(text("objects")).map_err(Damage::Inventory)?;
+    Ok(Inventory { objects, digest: text("digest").to_owned() })
 }
 
 /// Looks for the namespace of all inventories.
@@ -196,8 +214,23 @@ pub(crate) fn apply_params() -> PatchParams {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{call::tests::client, identity};
+    use std::{
+        sync::{Arc, Mutex},
+        time::Duration,
+    };
+
+    use kube::Client;
+    use serde_json::json;
+
+    use super::{
+        super::{DataLoss, remove},
+        *,
+    };
+    use crate::{
+        CommandLines, Steady,
+        call::{chain, hints, tests::client},
+        identity,
+    };
 
     #[tokio::test]
     async fn account_of_the_first_apply_is_read_back() {
@@ -211,16 +244,58 @@ mod tests {
         assert_eq!(identity::account(&namespace(None), "devplat").await.unwrap(), None);
     }
 
-    #[test]
-    fn damaged_inventory_does_not_count_as_applied() {
-        let data = |objects: &str| {
-            parse(&BTreeMap::from([
-                ("objects".to_owned(), objects.to_owned()),
-                ("digest".to_owned(), "abc".to_owned()),
-            ]))
+    /// A cluster whose only object is the inventory of release `a` with these objects. The deletions are counted.
+    fn cluster(objects: &str) -> (Client, Arc<Mutex<Vec<String>>>) {
+        let deletions: Arc<Mutex<Vec<String>>> = Arc::default();
+        let seen = Arc::clone(&deletions);
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "devplat-release-a", "labels": labels("one")},
+            "data": {"objects": objects, "digest": "abc"}});
+        let client = client(move |request| {
+            let (method, path) = (request.method().as_str(), request.uri().path());
+            match (method, path.strip_prefix("/api/v1/namespaces/devplat-system/configmaps")) {
+                ("DELETE", _) => {
+                    seen.lock().unwrap().push(path.to_owned());
+                    (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "code": 200}))
+                }
+                ("GET", Some("/devplat-release-a")) if seen.lock().unwrap().is_empty() => (200, map.clone()),
+                ("GET", Some("")) => (200, json!({"metadata": {}, "items": []})),
+                _ => (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "none"})),
+            }
+        });
+        (client, deletions)
+    }
+
+    #[tokio::test]
+    async fn damaged_inventory_is_reported_with_its_name() {
+        let read = async |objects: &str| {
+            let (client, _) = cluster(objects);
+            read_whole(ApiServer { client: &client, pace: &Steady }, "one", "a").await
         };
-        assert_eq!(data("[]").digest, "abc");
-        assert_eq!(data("[{\"kind\""), Inventory::default());
+        let whole = Inventory { objects: Vec::new(), digest: "abc".to_owned() };
+        assert_eq!(read("[]").await.unwrap(), NameHolder::Ours(whole));
+        for objects in ["[{\"kind\"", "{}", ""] {
+            let Err(Error::Call(error)) = read(objects).await else { panic!("{objects} is damaged") };
+            let text = chain(&error);
+            let why =
+                "cannot read ConfigMap devplat-system/devplat-release-a: its list of objects is damaged: ";
+            assert!(text.starts_with(why), "{text}");
+            let hints = hints(&error, Some(&CommandLines::example()));
+            let remedy = "delete ConfigMap devplat-system/devplat-release-a; the next run finds the objects of the release \
+                          by their labels: `kubectl --context prod delete --namespace devplat-system configmap \
+                          devplat-release-a`";
+            assert_eq!(hints, [remedy]);
+        }
+    }
+
+    #[tokio::test]
+    async fn release_with_a_damaged_inventory_can_be_removed() {
+        let (client, deletions) = cluster("[{");
+        let (refused, patience) = (DataLoss::Refused, Duration::from_secs(1));
+        let damage = remove(&client, "one", "a", refused, patience, &Steady).await.unwrap();
+        assert!(matches!(damage, Some(Damage::Inventory(_))), "{damage:?}");
+        let inventory = "/api/v1/namespaces/devplat-system/configmaps/devplat-release-a";
+        assert_eq!(*deletions.lock().unwrap(), [inventory]);
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub(super) async fn read_live(server: ApiServer<'_>, release: &Release) -> Resul
     let looker = Looker { server, platform, broken: OnceCell::new() };
     let (namespace, inventory, objects) = futures::try_join!(
         inventory::read_namespace(server, platform),
-        inventory::read(server, platform, name),
+        inventory::read_whole(server, platform, name),
         looker.look_at_all(wanted)
     )?;
     Ok(LiveRelease { namespace, inventory, objects })

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod}
 
 /// How long pulls of an image may fail: a registry may be restarting.
 const PULL: Duration = Duration::from_mins(1);
-/// The same for an invalid name or a pull policy, which retries do not change.
+/// How long a pull may fail for an invalid name or a pull policy, which retries do not change.
 const NEVER: Duration = Duration::from_secs(5);
 
 /// How long the kubelet may pause before it starts a container again: 80 s after the fourth failure, which is the first

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn crash_from_before_the_wait_or_of_an_older_pod_does_not_end_it() {
+    fn earlier_crash_or_one_of_an_older_pod_is_ignored() {
         let pod = |uid: &str, second: u8, restarts: i32| -> Pod {
             let created = format!("2001-02-03T12:00:{second:02}Z");
             let waiting = json!({"waiting": {"reason": "CrashLoopBackOff"}});

@@ -12,12 +12,13 @@ use super::{
     NotReady, PLATFORM_LABEL,
     data::{self, Data},
     gone::{Operator, wait_gone, wait_while},
-    inventory, is_ours,
+    inventory::{self, Inventory},
+    is_ours,
     kinds::{HELD, KINDS},
 };
 use crate::{
     CallError, Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Verb, absent, if_there},
+    call::{ApiServer, Call, Damage, Verb, absent, if_there},
     pace::Stopped,
 };
 
@@ -61,6 +62,9 @@ impl From<Error> for RemoveError {
 ///
 /// Deleting a CRD deletes all its objects, so the data of users is checked first. Finalizers need the operator, so
 /// flavors and servers must be deleted before it.
+///
+/// If the inventory is damaged, only its ConfigMap is deleted, and the damage is returned: its objects are known by their
+/// labels alone, as [`super::strays()`] finds them.
 pub async fn remove(
     client: &Client,
     platform: &str,
@@ -68,13 +72,18 @@ pub async fn remove(
     data: DataLoss,
     patience: Duration,
     pace: &dyn Pace,
-) -> Result<(), RemoveError> {
+) -> Result<Option<Damage>, RemoveError> {
     let server = ApiServer { client, pace };
-    let Some(inventory) = inventory::read(server, platform, release).await?.known() else { return Ok(()) };
-    refuse_data_loss(server, platform, &inventory.objects, data).await?;
-    remove_all(server, platform, &inventory.objects, patience).await?;
+    let Some(found) = inventory::read(server, platform, release).await?.known() else { return Ok(None) };
+    let (Inventory { objects, digest: _ }, damage) = match found {
+        Ok(inventory) => (inventory, None),
+        Err(damage) => (Inventory::default(), Some(damage)),
+    };
+    refuse_data_loss(server, platform, &objects, data).await?;
+    remove_all(server, platform, &objects, patience).await?;
     delete_ours(server, &inventory::reference(release), platform).await?;
-    remove_namespace(client, platform, patience, pace).await
+    remove_namespace(client, platform, patience, pace).await?;
+    Ok(damage)
 }
 
 /// Deletes all objects with the label of `platform` and waits until they are gone, for a cluster whose inventories are

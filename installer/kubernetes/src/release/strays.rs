@@ -17,7 +17,7 @@ pub async fn names(client: &Client, platform: &str, pace: &dyn Pace) -> Result<V
     inventory::all(ApiServer { client, pace }, platform).await
 }
 
-/// Returns the objects with the platform's label that no inventory and no release of `wanted` lists, which a lost
+/// Returns the objects with the platform's label that no inventory and no release of `wanted` lists, which a lost or damaged
 /// inventory leaves. Objects of the proof and the inventories themselves are left out.
 pub async fn strays(
     client: &Client,
@@ -38,13 +38,15 @@ pub async fn strays(
     Ok(strays)
 }
 
-/// Returns all inventories of `platform` and the objects that they list.
+/// Returns all inventories of `platform`, damaged ones as well, and the objects that the others list.
 async fn recorded(server: ApiServer<'_>, platform: &str) -> Result<Vec<ObjectRef>, Error> {
     let names = inventory::all(server, platform).await?;
     let reads: Vec<_> = names.iter().map(|name| inventory::read(server, platform, name)).collect();
     let mut recorded: Vec<ObjectRef> = names.iter().map(|name| inventory::reference(name)).collect();
     for inventory in try_join_all(reads).await? {
-        let Inventory { objects, digest: _ } = inventory.known().unwrap_or_default();
+        // The objects of a damaged inventory are strays, so that they can be deleted.
+        let known = inventory.known().and_then(Result::ok);
+        let Inventory { objects, digest: _ } = known.unwrap_or_default();
         recorded.extend(objects);
     }
     Ok(recorded)

@@ -18,11 +18,11 @@ use crate::{
 
 /// The period between two checks of an object.
 const PERIOD: Duration = Duration::from_millis(250);
-/// The same for a CRD, which all other objects wait for.
+/// The period between two checks of a CRD, which all other objects wait for.
 const CRD_PERIOD: Duration = Duration::from_millis(50);
 /// How long pods may be rejected before the wait ends: a quota has room again when other pods end.
 const REFUSED: Duration = Duration::from_secs(5);
-/// The same if a trial does not confirm the rejection: the `ReplicaSet` controller retries with growing pauses.
+/// How long they may be rejected if no trial confirms it: the `ReplicaSet` controller retries with growing pauses.
 const UNCONFIRMED: Duration = Duration::from_secs(20);
 
 /// Waits until every object of `release` is ready.

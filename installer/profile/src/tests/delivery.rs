@@ -104,7 +104,7 @@ fn provider_is_known_by_name() {
 }
 
 #[test]
-fn shipped_section_of_another_provider_is_ignored_and_an_own_one_is_a_mistake() {
+fn only_an_own_section_of_another_provider_is_a_mistake() {
     let sources = file("extends: kind\ncluster: {provider: k3d}\n");
     assert_eq!(loaded(&sources).profile.cluster.provider(), Provider::K3d);
     let sources = file("extends: existing\ncluster:\n  kind:\n    workers: 1\n");

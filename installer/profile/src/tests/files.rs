@@ -89,7 +89,7 @@ fn unknown_profile_is_rejected_with_the_shipped_ones() {
 }
 
 #[test]
-fn unknown_profile_with_the_name_of_a_file_is_rejected_with_its_path() {
+fn unknown_profile_named_like_a_file_is_rejected_with_its_path() {
     let mut sources = shipped("mine");
     sources.same_named_file = true;
     insta::assert_snapshot!(mistakes(&sources));

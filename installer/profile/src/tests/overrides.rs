@@ -174,6 +174,23 @@ fn variables_of_a_service_are_remarked_and_ignored() {
 }
 
 #[test]
+fn variables_of_a_docker_link_are_remarked_and_ignored() {
+    let mut sources = shipped("kind");
+    sources.variables = variables(&[
+        ("DEVPLAT_ENV_PATH", "/usr/bin:/bin"),
+        ("DEVPLAT_NAME", "/web/devplat"),
+        ("DEVPLAT_PORT", "tcp://172.17.0.5:22"),
+    ]);
+    assert_eq!(
+        loaded(&sources).remarks,
+        [
+            "$DEVPLAT_ENV_PATH, $DEVPLAT_NAME, $DEVPLAT_PORT come from a Docker link named devplat; a network without \
+          --link keeps them away"
+        ]
+    );
+}
+
+#[test]
 fn mistakes_in_variables_can_be_remarks() {
     let mut sources = shipped("kind");
     sources.variables = variables(&[("DEVPLAT_OPERATOR_REPLICA", "4"), ("DEVPLAT_OPERATOR_REPLICAS", "x")]);
@@ -212,7 +229,7 @@ fn remembered_variable_holds_until_it_is_set_again() {
     assert_eq!(again.remarks.len(), 2, "{:?}", again.remarks);
     assert_eq!(
         again.remarks[0],
-        "$DEVPLAT_BASTION_REPLICAS is not set now: using \"3\" of the last `up`, until --profile is given"
+        "$DEVPLAT_BASTION_REPLICAS is not set now: using \"3\" of the last `up`; set it again to change it"
     );
     let names: Vec<&str> = again.variables.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["DEVPLAT_BASTION_REPLICAS", "DEVPLAT_CLUSTER_KIND", "DEVPLAT_OPERATOR_REPLICAS"]);

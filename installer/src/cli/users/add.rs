@@ -24,7 +24,7 @@ use crate::{
 
 /// The field manager of these users. A release has another one, and does not prune them.
 const FIELD_MANAGER: &str = "devplat-users";
-/// The size limit of a file with keys: some thousand keys.
+/// The size limit of a file with keys, in bytes: some thousand keys.
 const MOST: u64 = 1 << 20;
 
 const EXAMPLES: &str = "\
@@ -125,21 +125,13 @@ fn keys(path: &Path, host: &Host) -> Result<Vec<String>, Failure> {
 }
 
 fn read(path: &Path, host: &Host) -> Result<String, Failure> {
-    use std::io::Read;
     if path.as_os_str() == "-" {
         return host.standard_input(MOST);
     }
-    let mut text = String::new();
-    let file = std::fs::File::open(host.folder.join(path));
-    let read = file.and_then(|file| file.take(MOST).read_to_string(&mut text));
-    match read {
-        Ok(bytes) if (bytes as u64) < MOST => Ok(text),
-        Ok(_) => {
-            Err(Failure::new(Exit::Usage, format!("{} is larger than {} KiB", path.display(), MOST >> 10))
-                .hint("name a file that has only public keys"))
-        }
-        Err(error) => Err(Failure::of(Exit::Usage, &error)
+    host.text_of(&host.folder.join(path), MOST)?.map_err(|error| {
+        Failure::of(Exit::Usage, &error)
             .while_doing(format!("cannot read {}", path.display()))
-            .hint("name the file with the public key; `ssh-keygen -t ed25519` makes a pair")),
-    }
+            .maybe_hint(error.hint())
+            .hint("name the file with the public key; `ssh-keygen -t ed25519` makes a pair")
+    })
 }

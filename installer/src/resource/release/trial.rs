@@ -2,6 +2,7 @@
 
 use devplat_api::{Slug, name};
 use devplat_kubernetes::{
+    CommandLines,
     admission::{self, AdmissionRefusal, PodTrial, RefusalKind},
     proof, release,
 };
@@ -29,7 +30,8 @@ pub(super) async fn try_pods(
     if first == ReleaseName::Crds {
         trials.extend(dev_server(inputs, &images)?);
     }
-    let Judged { remarks, failure } = judge(admission::try_pods(client, &trials, cx).await?);
+    let refusals = admission::try_pods(client, &trials, cx).await?;
+    let Judged { remarks, failure } = judge(refusals, &cx.context.command_lines());
     for remark in &remarks {
         cx.remark(remark);
     }
@@ -65,7 +67,7 @@ struct Judged {
 
 /// Judges rejections of trials. A webhook may deny only dry runs, so its denial is a remark, and the pods themselves
 /// decide.
-fn judge(refusals: Vec<AdmissionRefusal>) -> Judged {
+fn judge(refusals: Vec<AdmissionRefusal>, lines: &CommandLines) -> Judged {
     let (denied, refused): (Vec<_>, Vec<_>) =
         refusals.into_iter().partition(|refusal| refusal.kind == RefusalKind::WebhookDenied);
     let remarks = denied.iter().map(|refusal| format!("in a dry run, {refusal}")).collect();
@@ -75,7 +77,7 @@ fn judge(refusals: Vec<AdmissionRefusal>) -> Judged {
     let mut failure = Failure::new(Exit::Missing, "the cluster rejects devplat's pods");
     for refusal in refused {
         failure.causes.push(refusal.to_string());
-        for hint in refusal.hints() {
+        for hint in refusal.hints(Some(lines)) {
             if !failure.hints.contains(&hint) {
                 failure.hints.push(hint);
             }
@@ -89,6 +91,11 @@ mod tests {
     use devplat_kubernetes::{ObjectRef, call::Answer};
 
     use super::*;
+
+    fn judged(refusals: Vec<AdmissionRefusal>) -> Judged {
+        let kubectl = "kubectl --context there".to_owned();
+        judge(refusals, &CommandLines { up: "devplat up".to_owned(), kubectl })
+    }
 
     fn refusal(namespace: &str, kind: RefusalKind) -> AdmissionRefusal {
         let object = ObjectRef {
@@ -105,7 +112,7 @@ mod tests {
     #[test]
     fn every_rejection_is_a_cause_with_its_remedy() {
         let quota = RefusalKind::ResourceQuota { name: "team".to_owned(), resource: "limits.cpu".to_owned() };
-        let Judged { remarks, failure } = judge(vec![
+        let Judged { remarks, failure } = judged(vec![
             refusal("a", quota),
             refusal("b", RefusalKind::PodSecurity),
             refusal("b", RefusalKind::PodSecurity),
@@ -120,16 +127,17 @@ mod tests {
         assert!(failure.causes[1].starts_with("Pod Security rejects Pod b/devplat-trial"));
         assert_eq!(failure.hints.len(), 2, "{:?}", failure.hints);
         assert!(failure.hints[0].contains("operator.resources"), "{:?}", failure.hints);
+        assert!(failure.hints[1].contains(": `kubectl --context there label "), "{:?}", failure.hints);
     }
 
     #[test]
     fn denial_of_a_trial_by_a_webhook_is_only_a_remark() {
-        let Judged { remarks, failure } = judge(vec![refusal("a", RefusalKind::WebhookDenied)]);
+        let Judged { remarks, failure } = judged(vec![refusal("a", RefusalKind::WebhookDenied)]);
         assert_eq!(failure, None);
         let text = "in a dry run, an admission webhook rejects Pod a/devplat-trial: the API server answered 403 \
                     Forbidden: no";
         assert_eq!(remarks, [text]);
-        let both = judge(vec![refusal("a", RefusalKind::WebhookDenied), refusal("a", RefusalKind::Other)]);
+        let both = judged(vec![refusal("a", RefusalKind::WebhookDenied), refusal("a", RefusalKind::Other)]);
         assert_eq!((both.remarks.len(), both.failure.map(|failure| failure.causes.len())), (1, Some(1)));
     }
 }

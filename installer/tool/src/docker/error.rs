@@ -3,6 +3,7 @@
 use std::{error::Error as _, io, net::SocketAddr, path::PathBuf};
 
 use bollard::errors::Error as ApiError;
+use indicatif::DecimalBytes;
 
 use crate::rlimits;
 
@@ -52,7 +53,7 @@ pub enum EngineError {
         free: Option<ipnet::Ipv4Net>,
     },
     /// The disk with the engine's data is full.
-    #[error("cannot {doing}: {} bytes are left where the Docker engine keeps its data, {}", free, folder.display())]
+    #[error("cannot {doing}: {} are left where the Docker engine keeps its data, {}", DecimalBytes(*free), folder.display())]
     NoSpace {
         /// The action that failed.
         doing: String,
@@ -159,9 +160,7 @@ impl EngineError {
                     .to_owned()
             }
             Self::Forbidden { .. } => {
-                "join the group docker (`sudo usermod -aG docker $USER`, then log in again), \
-                 or use sudo"
-                    .to_owned()
+                "join the group docker (`sudo usermod -aG docker $USER`, then log in again)".to_owned()
             }
             // A forwarded socket would do for the engine, and not for the ports that it opens: they are on its machine.
             Self::Unsupported { .. } => "run devplat on the machine of the engine, or choose another one: \

@@ -6,6 +6,7 @@ use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptions};
 use futures::StreamExt;
 
 use super::{Engine, EngineError, absent_is_none};
+use crate::registry::Login;
 
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +42,20 @@ impl Engine {
         }))
     }
 
-    /// Makes the engine pull an image, and reports the progress.
-    pub async fn pull(&self, image: &str, mut tell: impl FnMut(PullStep)) -> Result<(), EngineError> {
+    /// Makes the engine pull an image with the credentials for its registry, and reports the progress. The engine itself
+    /// knows no credentials: `docker pull` sends them as well.
+    pub async fn pull(
+        &self,
+        image: &str,
+        login: Option<Login>,
+        mut tell: impl FnMut(PullStep),
+    ) -> Result<(), EngineError> {
         // Without a tag the engine would pull all tags.
         let last = image.rsplit('/').next().unwrap_or(image);
         let tag = if last.contains(':') || last.contains('@') { String::new() } else { "latest".to_owned() };
         let options =
             CreateImageOptions { from_image: Some(image.to_owned()), tag: Some(tag), ..Default::default() };
-        let mut steps = self.docker.create_image(Some(options), None, None);
+        let mut steps = self.docker.create_image(Some(options), None, login.map(Login::into_credentials));
         let mut layers = Layers::default();
         while let Some(step) = steps.next().await {
             let step = match step.map_err(self.error(format!("pull image {image}"))) {

@@ -35,13 +35,14 @@ use crate::{Command, Surroundings, ports::Port};
 const PATIENCE_SECONDS: u64 = 120;
 /// How long the first answer may take.
 const CONNECT_SECONDS: u64 = 15;
-/// Variables that lead Docker's command to another engine, or to images of another platform or signature.
-const OF_THE_SHELL: [&str; 7] = [
+/// Variables that lead Docker's command or k3d to another engine, or to images of another platform or signature.
+const OF_THE_SHELL: [&str; 8] = [
     "DOCKER_API_VERSION",
     "DOCKER_CERT_PATH",
     "DOCKER_CONTENT_TRUST",
     "DOCKER_CONTEXT",
     "DOCKER_DEFAULT_PLATFORM",
+    "DOCKER_SOCK",
     "DOCKER_TLS",
     "DOCKER_TLS_VERIFY",
 ];

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use bollard::{
     models::{
-        Ipam, IpamConfig, Network as RawNetwork, NetworkCreateRequest, NetworkDisconnectRequest,
-        NetworkInspect,
+        EndpointIpamConfig, EndpointSettings, Ipam, IpamConfig, Network as RawNetwork, NetworkConnectRequest,
+        NetworkCreateRequest, NetworkDisconnectRequest, NetworkInspect,
     },
     query_parameters::{InspectNetworkOptions, ListNetworksOptions},
 };
@@ -78,15 +78,11 @@ impl Engine {
         if !self.networks_named(name).await?.is_empty() {
             return Err(taken());
         }
-        let ipam = subnet.map(|subnet| Ipam {
-            config: Some(vec![IpamConfig { subnet: Some(subnet.to_string()), ..Default::default() }]),
-            ..Default::default()
-        });
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             labels: Some(labels.iter().cloned().collect()),
-            ipam,
+            ipam: subnet.map(ipam),
             ..Default::default()
         };
         let created = self.docker.create_network(request).await;
@@ -125,12 +121,21 @@ impl Engine {
         )
     }
 
-    /// Connects a container to a network.
-    pub async fn connect_network(&self, network: &str, container: &str) -> Result<(), EngineError> {
-        let request =
-            bollard::models::NetworkConnectRequest { container: container.to_owned(), ..Default::default() };
+    /// Connects a container to a network with an address that it keeps. The engine accepts one only in a range that the
+    /// network was given when it was created.
+    pub async fn connect_at(
+        &self,
+        network: &str,
+        container: &str,
+        address: Ipv4Addr,
+    ) -> Result<(), EngineError> {
+        let fixed = EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..Default::default() };
+        let request = NetworkConnectRequest {
+            container: container.to_owned(),
+            endpoint_config: Some(EndpointSettings { ipam_config: Some(fixed), ..Default::default() }),
+        };
         let done = self.docker.connect_network(network, request).await;
-        done.map_err(self.error(format!("connect container {container} to network {network}")))
+        done.map_err(self.error(format!("connect container {container} to network {network} at {address}")))
     }
 
     /// Returns the error for exhausted pools, if they are. The engine reports that only as text, so this compares its
@@ -166,6 +171,17 @@ impl Engine {
         let networks = networks.iter().filter(|network| !network.subnets.is_empty()).count();
         Ok(Some(EngineError::NoAddressRange { networks, unused, free: first_free(&other_pools(), &taken) }))
     }
+}
+
+/// Returns the description of a given range. Its gateway is the engine's own choice, and is given because the engine
+/// otherwise does not report it for such a range, and k3d needs it.
+fn ipam(subnet: Ipv4Net) -> Ipam {
+    let range = IpamConfig {
+        subnet: Some(subnet.to_string()),
+        gateway: subnet.hosts().next().map(|first| first.to_string()),
+        ..Default::default()
+    };
+    Ipam { config: Some(vec![range]), ..Default::default() }
 }
 
 /// Returns the first part of a pool that overlaps no taken range.
@@ -257,6 +273,13 @@ eth0\t00000000\t0101A8C0\t0003\t0\t0\t0\t00000000\t0\t0\t0
 lo\t000010AC\t00000000\t0001\t0\t0\t0\t0000F0FF\t0\t0\t0
 lo\t0000A8C0\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
 ";
+
+    #[test]
+    fn given_range_has_its_first_address_as_the_gateway() {
+        let range = ipam("172.30.0.0/24".parse().unwrap()).config.unwrap().remove(0);
+        assert_eq!(range.subnet.as_deref(), Some("172.30.0.0/24"));
+        assert_eq!(range.gateway.as_deref(), Some("172.30.0.1"));
+    }
 
     #[test]
     fn routes_to_all_private_ranges_leave_no_pool() {

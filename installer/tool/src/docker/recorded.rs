@@ -23,7 +23,8 @@ pub(crate) struct Recorded {
 /// A running engine.
 pub(crate) struct Serving {
     engine: Engine,
-    requests: Arc<Mutex<Vec<String>>>,
+    /// The lines of each request before its body.
+    heads: Arc<Mutex<Vec<String>>>,
     stdin: Arc<Mutex<Vec<u8>>>,
     task: JoinHandle<()>,
     _folder: tempfile::TempDir,
@@ -43,9 +44,9 @@ impl Recorded {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
+        let heads = Arc::new(Mutex::new(Vec::new()));
         let stdin = Arc::new(Mutex::new(Vec::new()));
-        let (log, input) = (Arc::clone(&requests), Arc::clone(&stdin));
+        let (log, input) = (Arc::clone(&heads), Arc::clone(&stdin));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (answers, log, input) = (self.answers.clone(), Arc::clone(&log), Arc::clone(&input));
@@ -53,7 +54,7 @@ impl Recorded {
             }
         });
         let engine = Engine::connect(&surroundings(&socket)).await.unwrap();
-        Serving { engine, requests, stdin, task, _folder: folder }
+        Serving { engine, heads, stdin, task, _folder: folder }
     }
 }
 
@@ -64,7 +65,17 @@ impl Serving {
 
     /// Returns the received request lines, without the first, which is the check of the connection.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap()[1..].to_vec()
+        let heads = self.heads.lock().unwrap();
+        heads[1..].iter().map(|head| request_line(head).unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Returns the values of a header in all requests.
+    pub(crate) fn headers(&self, name: &str) -> Vec<String> {
+        let heads = self.heads.lock().unwrap();
+        let lines = heads.iter().flat_map(|head| head.lines());
+        let named = lines.filter_map(|line| line.split_once(": "));
+        let values = named.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.to_owned()).collect()
     }
 
     /// Returns the bytes of upgraded connections, which are the standard input of commands in containers.
@@ -90,6 +101,11 @@ pub(crate) fn frame(stream: u8, text: &str) -> Vec<u8> {
     [&[stream, 0, 0, 0], length.as_slice(), text.as_bytes()].concat()
 }
 
+/// Returns the first line of a request without the version of HTTP.
+fn request_line(head: &str) -> Option<&str> {
+    head.lines().next()?.rsplit_once(' ').map(|(request, _)| request)
+}
+
 async fn one(
     stream: UnixStream,
     answers: &[(String, u16, Vec<u8>)],
@@ -102,12 +118,8 @@ async fn one(
         head.push_str(&line);
         line.clear();
     }
-    let Some(request) =
-        head.lines().next().and_then(|line| line.rsplit_once(' ')).map(|(request, _)| request)
-    else {
-        return;
-    };
-    log.lock().unwrap().push(request.to_owned());
+    let Some(request) = request_line(&head) else { return };
+    log.lock().unwrap().push(head.clone());
     let length =
         head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];

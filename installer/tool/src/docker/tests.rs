@@ -1,10 +1,12 @@
 //! The engine's answers as types, from recordings of Docker 20.10 and from its documentation.
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+
 use super::{
     recorded::{Recorded, frame},
     *,
 };
-use crate::rlimits;
+use crate::{registry, rlimits};
 
 #[tokio::test]
 async fn absent_stopped_and_forbidden_engines_are_different_errors() {
@@ -23,7 +25,24 @@ async fn absent_stopped_and_forbidden_engines_are_different_errors() {
         forbidden.to_string(),
         "this user may not use the Docker engine at unix:///var/run/docker.sock"
     );
-    assert!(forbidden.hint().unwrap().contains("group docker"));
+    let remedy = "join the group docker (`sudo usermod -aG docker $USER`, then log in again)";
+    assert_eq!(forbidden.hint().as_deref(), Some(remedy));
+}
+
+/// k3d mounts that socket into a container.
+#[tokio::test]
+async fn socket_of_the_shell_does_not_reach_another_engine() {
+    let authority = "127.0.0.1:2375";
+    let address = Address::Tcp { authority: authority.to_owned(), certificates: None };
+    let engine = Engine {
+        endpoint: Endpoint { context: "default".to_owned(), address },
+        docker: Docker::connect_with_http(authority, PATIENCE_SECONDS, API_DEFAULT_VERSION).unwrap(),
+        info: Arc::default(),
+    };
+    let shell = Surroundings::new([("PATH", "/usr/bin:/bin"), ("DOCKER_SOCK", "/run/other.sock")], None);
+    let command = Command::new("sh", &shell).args(["-c", "echo \"${DOCKER_SOCK-none} $DOCKER_HOST\""]);
+    let output = engine.used_by(command).run().await.unwrap();
+    assert_eq!(output.stdout, "none tcp://127.0.0.1:2375\n");
 }
 
 #[test]
@@ -251,10 +270,29 @@ async fn pull_reports_progress_and_errors_from_the_stream() {
         .serve()
         .await;
     let mut told = Vec::new();
-    recorded.engine().pull("registry:3", |step| told.push((step.done, step.of))).await.unwrap();
+    recorded.engine().pull("registry:3", None, |step| told.push((step.done, step.of))).await.unwrap();
     assert_eq!(told, [(10, 100), (60, 150), (60, 150)]);
-    let error = recorded.engine().pull("gone:1", |_| {}).await.unwrap_err();
+    let error = recorded.engine().pull("gone:1", None, |_| {}).await.unwrap_err();
     assert!(error.to_string().contains("manifest unknown"), "{error}");
+}
+
+#[tokio::test]
+async fn pull_sends_the_login_for_the_registry() {
+    let folder = tempfile::tempdir().unwrap();
+    let auths = r#"{"auths":{"registry.example":{"auth":"YWRhOmE6Yg=="}}}"#;
+    std::fs::write(folder.path().join("config.json"), auths).unwrap();
+    let surroundings = Surroundings::new([("DOCKER_CONFIG", folder.path())], None);
+    let recorded = Recorded::new().answer("POST /images/create", 200, "").serve().await;
+    for image in ["registry.example/team/a:1", "other.example/a:1"] {
+        let login = registry::credentials_of_image(&surroundings, image, |_| {}).await.unwrap();
+        recorded.engine().pull(image, login, |_| {}).await.unwrap();
+    }
+    let sent = recorded.headers("x-registry-auth");
+    let [sent] = sent.as_slice() else { panic!("{sent:?}") };
+    let sent: serde_json::Value = serde_json::from_slice(&BASE64_STANDARD.decode(sent).unwrap()).unwrap();
+    for (key, value) in [("username", "ada"), ("password", "a:b"), ("serveraddress", "registry.example")] {
+        assert_eq!(sent[key], value, "{key}");
+    }
 }
 
 #[tokio::test]
@@ -303,6 +341,8 @@ async fn full_disk_is_recognised_by_its_free_space() {
         .await;
     let error = recorded.engine().start("c1").await.unwrap_err();
     assert!(matches!(&error, EngineError::NoSpace { free: 0, .. }), "{error}");
+    let why = "cannot start container c1: 0 B are left where the Docker engine keeps its data, /proc";
+    assert_eq!(error.to_string(), why);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Checks whether the address of an API server leads to nodes of this machine's engine. Many machines have clusters
 //! with the same names and ports, so only the whole address decides.
 
+use std::net::SocketAddr;
+
 use crate::{
     docker::Container,
     ports,
@@ -10,18 +12,31 @@ use crate::{
 /// The port of the API server in its node.
 const PORT: u16 = 6443;
 
-/// Returns whether `server`, from a kubeconfig, is an address of this machine with a port that leads to one of `nodes`.
-pub async fn leads_to(server: &str, nodes: &[Container]) -> bool {
+/// Returns whether `server`, from a kubeconfig, is an address of this machine with a port that leads to one of the
+/// `containers` of a cluster: a node, or the load balancer in front of several control planes.
+pub async fn leads_to(server: &str, containers: &[Container]) -> bool {
+    leads_to_port(server, containers, PORT).await
+}
+
+/// Returns whether `server` is such an address, for containers in which the API server has this port.
+pub async fn leads_to_port(server: &str, containers: &[Container], port: u16) -> bool {
     let Some(address) = address(server) else { return false };
-    let published =
-        nodes.iter().filter_map(|node| node.binding(PORT)).any(|bound| Some(bound.port) == address.port);
+    let mut bindings = containers.iter().filter_map(|one| one.binding(port));
+    let published = bindings.any(|bound| Some(bound.port) == address.port);
     if !published {
         return false;
     }
-    let Ok(addresses) = address.resolve(PORT).await else { return false };
+    let Ok(addresses) = address.resolve(port).await else { return false };
     let own = ports::own_addresses();
     let here = |ip: std::net::IpAddr| ip.is_unspecified() || own.contains(&ip.to_canonical());
     all_loopback(&addresses) || (!addresses.is_empty() && addresses.iter().all(|address| here(address.ip())))
+}
+
+/// Returns whether `server`, from a kubeconfig, leads to no other addresses than these.
+pub async fn is_one_of(server: &str, addresses: &[SocketAddr]) -> bool {
+    let Some(address) = address(server) else { return false };
+    let Ok(found) = address.resolve(PORT).await else { return false };
+    !found.is_empty() && found.iter().all(|one| addresses.contains(one))
 }
 
 fn address(server: &str) -> Option<ServerAddress> {
@@ -60,5 +75,16 @@ mod tests {
             assert!(!leads_to(server, &nodes).await, "{server}");
         }
         assert!(!leads_to("https://127.0.0.1:6443", &[]).await);
+    }
+    #[tokio::test]
+    async fn address_of_a_node_is_compared_with_its_port() {
+        let nodes = ["192.168.49.2:8443".parse().unwrap()];
+        assert!(is_one_of("https://192.168.49.2:8443", &nodes).await);
+        for server in ["https://192.168.49.2:6443", "https://192.168.49.3:8443", "https://192.168.49.2", ""] {
+            assert!(!is_one_of(server, &nodes).await, "{server}");
+        }
+        let published = [node(6550)];
+        assert!(leads_to_port("https://127.0.0.1:6550", &published, PORT).await);
+        assert!(!leads_to_port("https://127.0.0.1:6550", &published, 8443).await);
     }
 }

@@ -4,7 +4,7 @@
 use std::{error::Error, net::SocketAddr};
 
 use super::{
-    ClusterError, Maker, Mapping, Mark, inotify,
+    ClusterError, Maker, Mark, inotify,
     node_log::{self, NodeLogs, Reached},
 };
 use crate::{
@@ -27,13 +27,6 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Returns the wanted ports of the nodes and of the API server.
-    pub(super) fn ports(mappings: &[Mapping], api: Option<u16>) -> Vec<SocketAddr> {
-        let mapped = mappings.iter().map(|mapping| SocketAddr::from((mapping.address, mapping.host_port)));
-        let api = api.map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        mapped.chain(api).filter(|address| address.port() != 0).collect()
-    }
-
     /// Fails if the engine has a container of the cluster. Otherwise, the containers of it that a failed create leaves
     /// are its own.
     pub(super) async fn begin(&self, engine: &Engine) -> Result<(), ClusterError> {

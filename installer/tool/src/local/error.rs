@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use indicatif::DecimalBytes;
+
 use super::overlay::ConfigError;
 use crate::{
     docker::EngineError,
@@ -100,7 +102,7 @@ pub enum ClusterError {
         line: String,
     },
     /// The disk with the engine's data is full.
-    #[error("cannot create cluster {name}: {free} bytes are left in {}", folder.display())]
+    #[error("cannot create cluster {name}: {} are left in {}", DecimalBytes(*free), folder.display())]
     NoSpace {
         /// The cluster.
         name: String,
@@ -170,5 +172,16 @@ pub(super) fn command_error(error: process::Error, doing: impl FnOnce() -> Strin
         | process::Error::Start { .. }
         | process::Error::Slow { .. }
         | process::Error::TooMuch { .. }) => ClusterError::Tool(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_space_is_shown_with_a_unit() {
+        let full = ClusterError::NoSpace { name: "a".to_owned(), folder: "/d".into(), free: 12_345_678 };
+        assert_eq!(full.to_string(), "cannot create cluster a: 12.35 MB are left in /d");
     }
 }

@@ -1,5 +1,7 @@
 //! The differences between kind and k3d that their users need, so that no other module lists both.
 
+use std::net::SocketAddr;
+
 use super::{ClusterError, Maker, k3d, kind};
 use crate::Surroundings;
 
@@ -63,6 +65,15 @@ impl Maker {
         match self {
             Self::Kind => kind::RANGES,
             Self::K3d => k3d::RANGES,
+        }
+    }
+
+    /// Returns the TCP ports of this machine that a configuration for the program names. None if it does not parse, which
+    /// the creation of the cluster reports.
+    pub fn ports(self, config: &str) -> Vec<SocketAddr> {
+        match self {
+            Self::Kind => kind::ports(config),
+            Self::K3d => k3d::ports(config),
         }
     }
 

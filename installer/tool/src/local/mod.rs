@@ -21,7 +21,7 @@ use std::path::Path;
 
 pub use error::ClusterError;
 pub use mark::{ACCOUNT_FOLDER, ACCOUNT_LABEL, Account, Mark, OWNER_FOLDER, PLATFORM_LABEL};
-pub use node::{Maker, Role, nodes};
+pub use node::{ClusterContainers, Maker, Role, nodes};
 pub use overlay::ConfigError;
 
 /// A port of this machine that leads to a port of a node.

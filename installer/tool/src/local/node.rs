@@ -55,6 +55,15 @@ impl Maker {
         }
     }
 
+    /// Returns whether a container of a cluster is a load balancer in front of its API servers.
+    fn is_load_balancer(self, container: &Container) -> bool {
+        let (label, value) = match self {
+            Self::Kind => ("io.x-k8s.kind.role", "external-load-balancer"),
+            Self::K3d => ("k3d.role", "loadbalancer"),
+        };
+        container.labels.get(label).is_some_and(|role| role == value)
+    }
+
     /// Returns the label of the containers of cluster `name`, as `key=value`.
     pub fn label(self, name: &str) -> String {
         format!("{}={name}", self.cluster_label())
@@ -63,6 +72,11 @@ impl Maker {
     /// Lists the nodes of all clusters of this program as [`nodes`] does.
     pub(super) async fn all_nodes(self, engine: &Engine) -> Result<Vec<Container>, EngineError> {
         nodes(engine, self.cluster_label()).await
+    }
+
+    /// Lists the nodes and the load balancers of cluster `name`, running or not.
+    pub async fn containers(self, engine: &Engine, name: &str) -> Result<ClusterContainers, EngineError> {
+        Ok(ClusterContainers::of(engine.containers(&self.label(name)).await?))
     }
 
     /// Lists the nodes of cluster `name` as [`nodes`] does.
@@ -81,19 +95,57 @@ impl Maker {
     }
 }
 
+/// The containers of a cluster: its nodes, and the load balancers in front of its API servers. kind creates one if there
+/// are several control planes, and only it publishes the port of the API server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClusterContainers {
+    /// The nodes, then the load balancers.
+    all: Vec<Container>,
+    /// The number of nodes.
+    nodes: usize,
+}
+
+impl ClusterContainers {
+    /// Sorts the containers with the label of a cluster, and leaves out those that are neither nodes nor load balancers.
+    pub fn of(containers: Vec<Container>) -> Self {
+        let (mut all, others): (Vec<Container>, Vec<Container>) =
+            containers.into_iter().partition(|one| role(one).is_some());
+        all.sort_by(|one, other| order(one).cmp(&order(other)));
+        let nodes = all.len();
+        let balances = |one: &Container| Maker::ALL.into_iter().any(|maker| maker.is_load_balancer(one));
+        all.extend(others.into_iter().filter(balances));
+        Self { all, nodes }
+    }
+
+    /// Returns the nodes: control planes first, then by name. The first node has the record.
+    pub fn nodes(&self) -> &[Container] {
+        &self.all[..self.nodes]
+    }
+
+    /// Returns the nodes, and after them the load balancers.
+    pub fn all(&self) -> &[Container] {
+        &self.all
+    }
+
+    fn into_nodes(mut self) -> Vec<Container> {
+        self.all.truncate(self.nodes);
+        self.all
+    }
+}
+
 /// Lists the nodes among the containers with the label of a cluster, running or not: control planes first, then by
 /// name. The first node holds the record.
 pub async fn nodes(engine: &Engine, label: &str) -> Result<Vec<Container>, EngineError> {
-    let containers = engine.containers(label).await?;
-    let role = |one: &Container| Maker::ALL.into_iter().find_map(|maker| maker.role(one));
-    let mut nodes: Vec<(bool, Container)> = containers
-        .into_iter()
-        .filter_map(|container| Some((role(&container)? != Role::ControlPlane, container)))
-        .collect();
-    nodes.sort_by(|(one_worker, one), (other_worker, other)| {
-        (one_worker, by_number(&one.name)).cmp(&(other_worker, by_number(&other.name)))
-    });
-    Ok(nodes.into_iter().map(|(_, node)| node).collect())
+    Ok(ClusterContainers::of(engine.containers(label).await?).into_nodes())
+}
+
+fn role(container: &Container) -> Option<Role> {
+    Maker::ALL.into_iter().find_map(|maker| maker.role(container))
+}
+
+/// Returns a sort key of a node.
+fn order(node: &Container) -> (bool, (&str, u64)) {
+    (role(node) != Some(Role::ControlPlane), by_number(&node.name))
 }
 
 /// Returns a sort key that compares the number at the end of a name: `worker2` before `worker10`.
@@ -118,5 +170,25 @@ mod tests {
         assert_eq!(Maker::K3d.role(&with("k3d.role", "server")), Some(Role::ControlPlane));
         assert_eq!(Maker::K3d.role(&with("k3d.role", "loadbalancer")), None);
         assert!(by_number("a-worker2") < by_number("a-worker10"));
+    }
+    #[test]
+    fn load_balancer_follows_the_nodes() {
+        let container = |name: &str, role: &str| Container {
+            name: name.to_owned(),
+            labels: [("io.x-k8s.kind.role".to_owned(), role.to_owned())].into(),
+            ..Container::default()
+        };
+        let found = ClusterContainers::of(vec![
+            container("a-external-load-balancer", "external-load-balancer"),
+            container("a-worker", "worker"),
+            container("a-control-plane2", "control-plane"),
+            container("a-control-plane", "control-plane"),
+            container("a-other", "other"),
+        ]);
+        let names = |all: &[Container]| all.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        let nodes = ["a-control-plane", "a-control-plane2", "a-worker"];
+        assert_eq!(names(found.nodes()), nodes);
+        assert_eq!(names(found.all()), [&nodes[..], &["a-external-load-balancer"]].concat());
+        assert_eq!(names(&found.into_nodes()), nodes);
     }
 }

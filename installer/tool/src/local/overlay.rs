@@ -24,6 +24,8 @@ pub enum ConfigError {
         theirs: String,
         /// devplat's value, as JSON.
         ours: String,
+        /// The setting that the user sets instead, such as `--name`, if there is one.
+        setting: Option<&'static str>,
     },
     /// A value has the wrong type.
     #[error("{key} is {theirs}, not {wanted}")]
@@ -41,7 +43,10 @@ impl ConfigError {
     /// The remedy, where one is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Conflict { key, .. } => Some(format!("remove {key} from the file")),
+            Self::Conflict { key, setting: None, .. } => Some(format!("remove {key} from the file")),
+            Self::Conflict { key, setting: Some(setting), .. } => {
+                Some(format!("remove {key} from the file; {setting} sets it"))
+            }
             Self::Yaml(_) | Self::TooLong | Self::Shape { .. } => None,
         }
     }
@@ -68,7 +73,20 @@ impl Overlay {
 
     /// Sets the key at a path with dots between its parts.
     pub(super) fn set(&mut self, path: &str, ours: impl Into<Value>) -> Result<(), ConfigError> {
-        let ours = ours.into();
+        self.set_one(path, ours.into(), None)
+    }
+
+    /// Sets a value that the user sets with `setting`, which the hint of a conflict names.
+    pub(super) fn set_by(
+        &mut self,
+        path: &str,
+        ours: impl Into<Value>,
+        setting: &'static str,
+    ) -> Result<(), ConfigError> {
+        self.set_one(path, ours.into(), Some(setting))
+    }
+
+    fn set_one(&mut self, path: &str, ours: Value, setting: Option<&'static str>) -> Result<(), ConfigError> {
         let (above, key) = path.rsplit_once('.').unwrap_or(("", path));
         let map = self.map(above)?;
         match map.get(key) {
@@ -76,6 +94,7 @@ impl Overlay {
                 key: path.to_owned(),
                 theirs: theirs.to_string(),
                 ours: ours.to_string(),
+                setting,
             }),
             Some(_) => Ok(()),
             None => {
@@ -142,6 +161,22 @@ pub(super) fn list_of<'a>(
         Value::Array(list) => Ok(list),
         other => Err(shape(path, other, "a list")),
     }
+}
+
+/// Returns a configuration as it was written; `None` if it cannot be used, which its use reports.
+pub(super) fn value_of(config: &str) -> Option<Value> {
+    Overlay::over(Some(config)).ok().map(|Overlay(value)| value)
+}
+
+/// Returns the entries of a list; none if it is not a list.
+pub(super) fn entries(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Returns a port that is written as a number or as a text; `None` if another program chooses it.
+pub(super) fn port(value: &Value) -> Option<u16> {
+    let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+    u16::try_from(number).ok().filter(|port| *port != 0)
 }
 
 pub(super) fn shape(key: &str, theirs: &Value, wanted: &'static str) -> ConfigError {

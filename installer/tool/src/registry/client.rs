@@ -16,7 +16,7 @@ use super::{
     place,
     push_step::PushStep,
 };
-use crate::Surroundings;
+use crate::{Surroundings, server_address::ServerAddress};
 
 /// How long connecting to a registry may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
@@ -91,7 +91,7 @@ impl RegistryClient {
             use_monolithic_push: manner.monolithic,
             connect_timeout: Some(CONNECT_LIMIT),
             read_timeout: Some(READ_LIMIT),
-            ..proxied(here.is_none().then_some(surroundings))
+            ..proxied(here.is_none().then_some(surroundings), registry)
         };
         let client = Client::try_from(config).map_err(|error| RegistryError::Other {
             registry: registry.to_owned(),
@@ -105,9 +105,9 @@ impl RegistryClient {
     }
 }
 
-/// Returns a configuration with the proxies of these surroundings; without proxies for a registry on this machine.
-/// Without it, the client would read the environment.
-pub(super) fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
+/// Returns a configuration for `registry` with the proxies of these surroundings; without proxies for a registry on this
+/// machine. Without it, the client would read the environment.
+pub(super) fn proxied(surroundings: Option<&Surroundings>, registry: &str) -> ClientConfig {
     let text = |names: [&str; 4]| {
         let all = surroundings?;
         names.into_iter().find_map(|name| all.text(name)).map(str::to_owned)
@@ -115,6 +115,7 @@ pub(super) fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
     let https = text(["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]);
     let http = text(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]);
     let none = text(["NO_PROXY", "no_proxy", "NO_PROXY", "no_proxy"]);
+    let none = none.map(|listed| exceptions(&listed, registry));
     match (&https, &http) {
         // A proxy that is never used keeps the client from reading the environment.
         (None, None) => ClientConfig {
@@ -125,6 +126,20 @@ pub(super) fn proxied(surroundings: Option<&Surroundings>) -> ClientConfig {
         },
         _ => ClientConfig { https_proxy: https, http_proxy: http, no_proxy: none, ..ClientConfig::default() },
     }
+}
+
+/// Returns `NO_PROXY` for a client of `registry` that follows the rules of Go's programs, such as Docker and kubectl. The
+/// client itself knows neither ports nor `*.example`, and takes `.example` for the domain itself as well.
+fn exceptions(listed: &str, registry: &str) -> String {
+    let own = ServerAddress::of(registry);
+    let fits = |port: u16| own.port.map_or([80, 443].contains(&port), |own| own == port);
+    let exception = |entry: &str| {
+        let ServerAddress { name, port } = ServerAddress::of(entry.trim());
+        let name = if name.starts_with("*.") { name[1..].to_owned() } else { name };
+        let only_below = name.strip_prefix('.').is_some_and(|domain| domain.eq_ignore_ascii_case(&own.name));
+        (port.is_none_or(fits) && !only_below).then_some(name)
+    };
+    listed.split(',').filter_map(exception).collect::<Vec<_>>().join(",")
 }
 
 /// Returns the proxies in the environment, without user names and passwords.
@@ -139,4 +154,29 @@ pub(super) fn named_proxies(surroundings: &Surroundings) -> Option<String> {
         })
         .collect();
     (!named.is_empty()).then(|| named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_have_gos_meaning_for_the_registry() {
+        for (listed, registry, expected) in [
+            ("a.example, b.example", "a.example", "a.example,b.example"),
+            ("a.example:5000", "a.example:5000", "a.example"),
+            ("a.example:5001", "a.example:5000", ""),
+            ("a.example:443,a.example:5000", "a.example", "a.example"),
+            (".example", "a.example", ".example"),
+            (".a.example", "a.example", ""),
+            ("*.example", "a.example", ".example"),
+            ("*.a.example", "A.example:5000", ""),
+            ("*", "a.example", "*"),
+            ("10.0.0.0/8,fd00::/8,fd00::1", "a.example", "10.0.0.0/8,fd00::/8,fd00::1"),
+            ("10.1.2.3:5000,10.1.2.4:1", "10.1.2.3:5000", "10.1.2.3"),
+            ("[fd00::1]:5000", "[fd00::1]:5000", "fd00::1"),
+        ] {
+            assert_eq!(exceptions(listed, registry), expected, "{listed} {registry}");
+        }
+    }
 }

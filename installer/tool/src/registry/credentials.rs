@@ -4,10 +4,11 @@
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bollard::auth::DockerCredentials;
 use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
-use super::push_step::PushStep;
+use super::{host, push_step::PushStep};
 use crate::{Command, Surroundings, limits, process};
 
 /// How long a helper may take; it may ask the user in a window.
@@ -18,6 +19,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const CONFIG_LIMIT: u64 = 4 << 20;
 /// The output of a helper that has no credentials for a registry. It is a constant of the helpers' protocol.
 const NONE: &str = "credentials not found in native keychain";
+/// The user name with which a helper returns a token in place of a password. It is a constant of the helpers' protocol.
+const TOKEN: &str = "<token>";
 /// The name of Docker Hub in Docker's configuration.
 const HUB: &str = "https://index.docker.io/v1/";
 
@@ -26,6 +29,8 @@ const HUB: &str = "https://index.docker.io/v1/";
 pub struct Login {
     /// The user name.
     pub user: String,
+    /// The registry, as Docker's configuration names it.
+    server: String,
     secret: String,
 }
 
@@ -38,6 +43,17 @@ impl fmt::Debug for Login {
 impl Login {
     pub(super) fn into_auth(self) -> RegistryAuth {
         RegistryAuth::Basic(self.user, self.secret)
+    }
+
+    /// Converts it for a pull by the engine, which uses it only for the registry that it names.
+    pub(crate) fn into_credentials(self) -> DockerCredentials {
+        let Self { user, server, secret } = self;
+        let of = DockerCredentials { serveraddress: Some(server), ..DockerCredentials::default() };
+        if user == TOKEN {
+            DockerCredentials { identitytoken: Some(secret), ..of }
+        } else {
+            DockerCredentials { username: Some(user), password: Some(secret), ..of }
+        }
     }
 }
 
@@ -141,6 +157,16 @@ struct Stored {
     password: String,
 }
 
+/// Reads the credentials that `docker login` stored for the registry of `image`, such as `registry.example/team/a:1`;
+/// `None` if there are none.
+pub async fn credentials_of_image(
+    surroundings: &Surroundings,
+    image: &str,
+    tell: impl Fn(PushStep<'_>),
+) -> Result<Option<Login>, CredentialsError> {
+    credentials(surroundings, host::registry_of(image), tell).await
+}
+
 /// Reads the credentials that `docker login` stored for `registry`; `None` if there are none.
 pub async fn credentials(
     surroundings: &Surroundings,
@@ -162,7 +188,7 @@ pub async fn credentials(
         Err(source) => return Err(CredentialsError::Malformed { path, source }),
     };
     let Config { auths, creds_store, cred_helpers } = config;
-    let key = if matches!(registry, "docker.io" | "index.docker.io") { HUB } else { registry };
+    let key = if matches!(registry, host::HUB | "index.docker.io") { HUB } else { registry };
     let helper = cred_helpers.get(key).or(cred_helpers.get(registry)).or(creds_store.as_ref());
     if let Some(helper) = helper.filter(|helper| !helper.is_empty()) {
         let program = format!("docker-credential-{helper}");
@@ -177,12 +203,15 @@ pub async fn credentials(
     if !auth.is_empty() {
         let pair = BASE64_STANDARD.decode(auth.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         return match pair.as_deref().and_then(|pair| pair.split_once(':')) {
-            Some((user, secret)) => Ok(Some(Login { user: user.to_owned(), secret: secret.to_owned() })),
+            Some((user, secret)) => {
+                let (user, server) = (user.to_owned(), key.to_owned());
+                Ok(Some(Login { user, server, secret: secret.to_owned() }))
+            }
             None => Err(CredentialsError::NotBase64 { path, registry: registry.to_owned() }),
         };
     }
     // An empty entry means that a helper has the credentials.
-    let login = Login { user: username.clone(), secret: password.clone() };
+    let login = Login { user: username.clone(), server: key.to_owned(), secret: password.clone() };
     Ok(Some(login).filter(|login| !login.user.is_empty()))
 }
 
@@ -218,7 +247,9 @@ async fn ask(
         Err(source) => return Err(CredentialsError::HelperFailed { program, source }),
     };
     match serde_json::from_str(&output.stdout) {
-        Ok(Answer { username, secret }) => Ok(Some(Login { user: username, secret })),
+        Ok(Answer { username, secret }) => {
+            Ok(Some(Login { user: username, server: registry.to_owned(), secret }))
+        }
         Err(source) => Err(CredentialsError::HelperMalformed { program, source }),
     }
 }
@@ -255,6 +286,31 @@ mod tests {
         {
             assert_eq!(found(&config, helper).await.unwrap().unwrap().user, "bob");
         }
+    }
+
+    #[tokio::test]
+    async fn engine_gets_the_login_for_the_registry_of_an_image() {
+        let helper =
+            r#"[ "$(cat)" = https://index.docker.io/v1/ ] && echo '{"Username":"<token>","Secret":"t"}'"#;
+        let fake = Fake::new("docker-credential-kept", helper).await;
+        let folder = fake.folder();
+        let config = r#"{"credHelpers":{"https://index.docker.io/v1/":"kept"},
+            "auths":{"registry.example:5000":{"auth":"YWRhOmE6Yg=="}}}"#;
+        std::fs::write(folder.join("config.json"), config).unwrap();
+        let surroundings = fake.surroundings([("DOCKER_CONFIG", folder.to_str().unwrap())]);
+        let of = async |image: &str| {
+            let login = credentials_of_image(&surroundings, image, |_| {}).await.unwrap();
+            login.map(Login::into_credentials)
+        };
+        let stored = of("registry.example:5000/team/a:1").await.unwrap();
+        assert_eq!((stored.username.as_deref(), stored.password.as_deref()), (Some("ada"), Some("a:b")));
+        assert_eq!(stored.serveraddress.as_deref(), Some("registry.example:5000"));
+        for image in ["registry:3", "library/registry:3", "docker.io/library/registry:3"] {
+            let token = of(image).await.unwrap();
+            assert_eq!((token.username, token.identitytoken.as_deref()), (None, Some("t")), "{image}");
+            assert_eq!(token.serveraddress.as_deref(), Some(HUB));
+        }
+        assert_eq!(of("other.example/registry:3").await, None);
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod client;
 mod credentials;
 mod error;
+mod host;
 mod place;
 mod push_step;
 
@@ -12,7 +13,7 @@ use oci_client::{Client, RegistryOperation, errors::OciDistributionError, secret
 use tokio_util::io::ReaderStream;
 
 pub use client::{Manner, RegistryClients};
-pub use credentials::{CredentialsError, Login, credentials};
+pub use credentials::{CredentialsError, Login, credentials, credentials_of_image};
 pub use error::RegistryError;
 pub use place::answers_in_plain_http;
 pub use push_step::{Part, PushStep};

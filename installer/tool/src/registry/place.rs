@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::RegistryError;
+use super::{RegistryError, host};
 use crate::{
     ports,
     server_address::{ServerAddress, all_loopback},
@@ -33,8 +33,7 @@ impl Parts {
         let wrong = |why| RegistryError::Reference { reference: text.to_owned(), why };
         let (name, digest) = text.split_once('@').ok_or_else(|| wrong("it has no digest"))?;
         let (first, rest) = name.split_once('/').ok_or_else(|| wrong("it has no path"))?;
-        let is_host = first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost");
-        let (registry, repository) = if is_host { (first, rest) } else { ("docker.io", name) };
+        let (registry, repository) = if host::is_host(first) { (first, rest) } else { (host::HUB, name) };
         let letter = |letter: char| letter.is_ascii_alphanumeric() || "-.:[]".contains(letter);
         if registry.is_empty() || !registry.chars().all(letter) {
             return Err(wrong("its host has characters that a host cannot have"));

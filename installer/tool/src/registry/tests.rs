@@ -224,7 +224,7 @@ async fn plain_http_and_no_answer_are_different_errors() {
             "team/devplat-agent".to_owned(),
             stored.manifest.digest.to_string(),
         ),
-        client: Client::try_from(proxied(None)).unwrap(),
+        client: Client::try_from(proxied(None, address)).unwrap(),
         auth: RegistryAuth::Anonymous,
         proxy: named_proxies(&Surroundings::new([("HTTPS_PROXY", "http://me:secret@proxy:3128")], None)),
     };
@@ -235,6 +235,40 @@ async fn plain_http_and_no_answer_are_different_errors() {
     let nothing = place(&nothing.to_string()).holds().await.unwrap_err();
     let RegistryError::Unreachable { proxy: Some(proxy), .. } = &nothing else { panic!("{nothing:?}") };
     assert_eq!(proxy, "HTTPS_PROXY=http://proxy:3128");
+}
+
+/// Returns whether a call to a registry at `address`, where no process listens, reaches the proxy.
+async fn reaches_the_proxy(address: &str, no_proxy: &str) -> bool {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let surroundings = Surroundings::new([("HTTPS_PROXY", proxy.as_str()), ("NO_PROXY", no_proxy)], None);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::try_from(proxied(Some(&surroundings), address)).unwrap();
+    let digest = devplat_image::Digest::of(b"").to_string();
+    let place =
+        oci_client::Reference::with_digest(address.to_owned(), "team/devplat-agent".to_owned(), digest);
+    let auth = RegistryAuth::Anonymous;
+    tokio::select! {
+        connected = listener.accept() => connected.is_ok(),
+        answer = client.fetch_manifest_digest(&place, &auth) => {
+            answer.unwrap_err();
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn proxy_is_used_unless_no_proxy_lists_the_registry() {
+    let nothing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
+    for (no_proxy, reaches) in [
+        ("", true),
+        ("127.0.0.2", true),
+        ("127.0.0.1", false),
+        ("127.0.0.1:1", true),
+        (nothing.as_str(), false),
+    ] {
+        assert_eq!(reaches_the_proxy(&nothing, no_proxy).await, reaches, "{no_proxy:?}");
+    }
 }
 
 /// Serves a registry with tokens, which answers 401 to every read of a repository, as some do before the first push.

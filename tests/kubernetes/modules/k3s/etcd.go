@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,35 +18,42 @@ const (
 	etcdClientAddress = "127.0.0.1:2379"
 	etcdClientURL     = "https://" + etcdClientAddress
 	etcdPeerPort      = "2380"
-	// The other members at the time of joining.
+	// The members when a server joined for the last time: this one, or another one through this one.
 	initialClusterFile = serverState + "/db/initial-cluster"
 )
 
-// This server's part in etcd. Members find each other by name, since addresses change when Docker starts again.
+// This server's part in etcd.
 type etcdMember struct {
-	name           string
+	name string
+	// The other members know this one at this URL. As in k3s, it holds the address of the server.
 	peerURL        string
 	initialCluster string
 	// Whether it joined the cluster of another server.
 	joined bool
 }
 
+func peerURL(address string) string { return "https://" + net.JoinHostPort(address, etcdPeerPort) }
+
+// peerURL returns the URL for other members. A server that can have none does not depend on its address.
+func (s *server) peerURL() string {
+	if s.isOneOfSeveral() {
+		return peerURL(s.address)
+	}
+	return peerURL("127.0.0.1")
+}
+
 // etcdMember returns the member of an earlier start. Without one, it creates a cluster or joins the given one.
 func (s *server) etcdMember(ctx context.Context) (etcdMember, error) {
-	hostname, err := os.Hostname()
-	if err != nil {
-		return etcdMember{}, err
-	}
-	member := etcdMember{name: s.nodeName, peerURL: "https://" + hostname + ":" + etcdPeerPort, joined: s.serverURL != ""}
+	member := etcdMember{name: s.nodeName, peerURL: s.peerURL(), joined: s.serverURL != ""}
 	kept, err := os.ReadFile(initialClusterFile)
 	switch {
-	case err == nil:
+	case err == nil && strings.Contains(string(kept), ","):
 		member.initialCluster = string(kept)
-		return member, nil
-	case !errors.Is(err, fs.ErrNotExist):
+		return member, member.checkMembership()
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return member, err
 	case member.joined:
-		answer, err := s.join(ctx, joinRequest{Role: "server", Name: s.nodeName, Host: hostname})
+		answer, err := s.join(ctx, joinRequest{Role: "server", Name: s.nodeName, Address: s.address})
 		if err != nil {
 			return member, err
 		}
@@ -57,9 +66,19 @@ func (s *server) etcdMember(ctx context.Context) (etcdMember, error) {
 			return member, err
 		}
 	default:
+		// A member that is alone may have another address than at its earlier start, as k3s allows.
 		member.initialCluster = member.name + "=" + member.peerURL
 	}
 	return member, writeFile(initialClusterFile, []byte(member.initialCluster), 0o600)
+}
+
+// checkMembership fails as k3s does if the members of a cluster do not know this one at its address.
+func (m etcdMember) checkMembership() error {
+	members, self := strings.Split(m.initialCluster, ","), m.name+"="+m.peerURL
+	if slices.Contains(members, self) {
+		return nil
+	}
+	return fmt.Errorf("this server is not a member of the etcd cluster. Found %v, expect: %s", members, self)
 }
 
 func (m etcdMember) arguments() []string {
@@ -76,7 +95,7 @@ func (m etcdMember) arguments() []string {
 		"--cert-file=" + tlsPath("etcd-server.crt"), "--key-file=" + tlsPath("etcd-server.key"),
 		"--peer-client-cert-auth=true", "--peer-trusted-ca-file=" + tlsPath("etcd-ca.crt"),
 		"--peer-cert-file=" + tlsPath("etcd-server.crt"), "--peer-key-file=" + tlsPath("etcd-server.key"),
-		// A peer's address may be newer than its certificate's.
+		// The authority vouches for a peer; each server checks its own address at its start.
 		"--peer-skip-client-san-verification=true",
 		// A crash of the host may lose the last writes. Such a cluster is for tests.
 		"--unsafe-no-fsync=true",
@@ -103,12 +122,20 @@ func (s *server) addMember(ctx context.Context, name, peerURL string) (string, e
 	}
 	initial := []string{}
 	for _, member := range list.Members {
-		if len(member.PeerURLs) == 1 && member.PeerURLs[0] == peerURL {
+		if member.Name == name || slices.Contains(member.PeerURLs, peerURL) {
 			// A known server that asks to join again has lost its data.
 			if err := etcd.post(ctx, "/v3/cluster/member/remove", map[string]any{"ID": member.ID}, nil); err != nil {
 				return "", err
 			}
 			continue
+		}
+		if own := []string{s.peerURL()}; member.Name == s.nodeName && !slices.Equal(member.PeerURLs, own) {
+			// Alone until now, this server has got another address since it created the cluster.
+			body := map[string]any{"ID": member.ID, "peerURLs": own}
+			if err := etcd.post(ctx, "/v3/cluster/member/update", body, nil); err != nil {
+				return "", err
+			}
+			member.PeerURLs = own
 		}
 		for _, url := range member.PeerURLs {
 			initial = append(initial, member.Name+"="+url)
@@ -125,7 +152,9 @@ func (s *server) addMember(ctx context.Context, name, peerURL string) (string, e
 		return "", err
 	}
 	go s.promote(etcd, added.Member.ID)
-	return strings.Join(append(initial, name+"="+peerURL), ","), nil
+	joined := strings.Join(append(initial, name+"="+peerURL), ",")
+	// From now on, this server is not alone, and must keep its address.
+	return joined, writeFile(initialClusterFile, []byte(joined), 0o600)
 }
 
 // promote gives a learner its vote as soon as it has all data. It tries for 2 min.

@@ -158,7 +158,7 @@ func (s *server) admitServer(ctx context.Context, request joinRequest) (joinAnsw
 		return answer, err
 	}
 	var err error
-	answer.InitialCluster, err = s.addMember(ctx, request.Name, "https://"+request.Host+":"+etcdPeerPort)
+	answer.InitialCluster, err = s.addMember(ctx, request.Name, peerURL(request.Address))
 	return answer, err
 }
 

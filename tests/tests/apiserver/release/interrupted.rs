@@ -3,7 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use devplat_kubernetes::{Pace, Steady, Stopped, Waiting, release::ReleaseState};
+use devplat_kubernetes::{
+    Class, Error, Pace, Steady, Stopped, Waiting,
+    call::Damage,
+    release::{DataLoss, ReleaseState},
+};
 use futures::future::BoxFuture;
 use kube::ResourceExt;
 use kube::api::Patch;
@@ -11,7 +15,8 @@ use kube::api::PatchParams;
 use serde_json::json;
 
 use super::{
-    api, apply, as_wanted, create, delete, get, inventory, killed, map, release, remove, settings, start,
+    PATIENCE, PLATFORM, api, apply, as_wanted, create, delete, get, inventory, killed, map, release, remove,
+    settings, start,
 };
 
 #[tokio::test]
@@ -56,7 +61,7 @@ async fn apply_killed_before_its_record_only_writes_the_record() {
 }
 
 #[tokio::test]
-async fn damaged_inventory_is_written_again() {
+async fn objects_of_a_damaged_inventory_are_found_by_their_labels() {
     let (_turn, client) = start().await;
     let wanted = release("broken", [settings("broken-a", "1")]);
     apply(&client, &wanted).await;
@@ -66,11 +71,14 @@ async fn damaged_inventory_is_written_again() {
         .patch(name, &PatchParams::default(), &Patch::Merge(&cut))
         .await
         .unwrap();
-    let ReleaseState::Present { recorded, .. } = release::observe(&client, &wanted, &Steady).await.unwrap()
-    else {
-        panic!()
-    };
-    assert!(!recorded);
+    let Err(Error::Call(error)) = release::observe(&client, &wanted, &Steady).await else { panic!() };
+    assert!(matches!(*error.class, Class::Damaged(Damage::Inventory(_))), "{error:?}");
+    let strays = release::strays(&client, PLATFORM, &[], &Steady).await.unwrap();
+    assert!(strays.contains(&map("broken-a")), "{strays:?}");
+    let damage = release::remove(&client, PLATFORM, "broken", DataLoss::Refused, PATIENCE, &Steady).await;
+    assert!(matches!(damage, Ok(Some(Damage::Inventory(_)))), "{damage:?}");
+    assert!(get(&client, &inventory("broken")).await.is_none());
+    assert!(get(&client, &map("broken-a")).await.is_some());
     apply(&client, &wanted).await;
     assert_eq!(release::observe(&client, &wanted, &Steady).await.unwrap(), as_wanted());
     remove(&client, "broken").await;

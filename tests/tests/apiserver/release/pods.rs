@@ -74,7 +74,9 @@ async fn pod_security_is_reported_with_the_label_that_helps() {
         .await
         .unwrap();
     assert!(found.answer.message.contains("restricted"), "{found}");
-    assert!(found.hints()[0].contains("kubectl label namespace trial-restricted"), "{:?}", found.hints());
+    let hints = found.hints(Some(&command_lines()));
+    let remedy = "`kubectl --context test label --overwrite namespace trial-restricted ";
+    assert!(hints[0].contains(remedy), "{hints:?}");
     // The label that the release will set counts.
     assert_eq!(refusals(&client, trial("trial-restricted", &[(ENFORCE, "baseline")])).await, []);
     // A namespace that does not exist yet has the level of its future label.
@@ -109,7 +111,8 @@ async fn dev_server_fits_a_quota_on_cpu_limits() {
     assert_eq!(refusals(&space.client, of(cpu(json!({"cpu": "1"})))).await, []);
     let without = refusals(&space.client, of(cpu(json!({})))).await;
     assert_eq!(without.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&exhausted("limits.cpu")]);
-    assert!(without[0].hints()[0].contains("resources of the flavor"), "{:?}", without[0].hints());
+    let hints = without[0].hints(None);
+    assert!(hints[0].contains("resources of the flavor"), "{hints:?}");
 
     // The operator's own pod.
     let resources = cpu(json!({"cpu": "1", "memory": "1Gi"}));
@@ -147,7 +150,8 @@ async fn small_quota_needs_lower_limits_in_the_profile() {
     first(&space, "trial-platform-small").await;
     let found = try_pods(&space.client, &platforms_pods(&space.name, &[]), &Steady).await.unwrap();
     assert_eq!(found.iter().map(|one| &one.kind).collect::<Vec<_>>(), [&exhausted("limits.cpu")]);
-    assert!(found[0].hints()[0].contains("bastion.devctlResources"), "{:?}", found[0].hints());
+    let hints = found[0].hints(None);
+    assert!(hints[0].contains("bastion.devctlResources"), "{hints:?}");
     let lower = ["bastion.resources.limits.cpu=800m", "bastion.devctlResources.limits.cpu=200m"];
     let pods = platforms_pods(&space.name, &lower);
     assert_eq!(try_pods(&space.client, &pods, &Steady).await.unwrap(), []);

@@ -78,7 +78,8 @@ async fn webhook_without_a_service_is_reported_and_other_objects_are_compared() 
     let ReleaseError::Call(call) = &error else { panic!("{error:?}") };
     assert!(matches!(*call.class, Class::Admission(_)), "{call:?}");
     let hints = error.hints(&command_lines());
-    assert!(hints[0].contains("kubectl delete validatingwebhookconfiguration policy-gone"), "{hints:?}");
+    let remedy = "`kubectl --context test delete validatingwebhookconfiguration policy-gone`";
+    assert!(hints[0].ends_with(remedy), "{hints:?}");
     let error = release::remove(&client, PLATFORM, "hooked", DataLoss::Refused, PATIENCE, &Steady).await;
     let Err(RemoveError::Call(call)) = error else { panic!("{error:?}") };
     assert!(matches!(*call.class, Class::Admission(_)), "{call:?}");

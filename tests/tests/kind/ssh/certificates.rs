@@ -10,7 +10,7 @@ pub(crate) fn only_valid_certificates_of_the_profiles_authority_are_accepted() -
         mkdir -p signed; cd signed
         HOST=$(sed -n 's/^ *HostName //p' "$CONFIG"); PORT=$(sed -n 's/^ *Port //p' "$CONFIG")
         for name in ca other eve; do ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$name"; done
-        trap 'devplat up --profile kind --yes >/dev/null 2>&1; cleanup' EXIT
+        trap 'devplat up --yes --set bastion.userAuthorities=[] --set bastion.userRevocations=[] >/dev/null 2>&1; cleanup' EXIT
         devplat up --profile kind --yes --set "bastion.userAuthorities=[\"$(cat ca.pub)\"]" \
             --set 'bastion.userRevocations=["serial: 7"]' >/dev/null
         since=$(date -u +%FT%TZ)

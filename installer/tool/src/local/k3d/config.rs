@@ -26,6 +26,7 @@ pub(super) fn config(
     creation: &Creation<'_>,
     surroundings: &Surroundings,
     no_proxy: Option<&str>,
+    rootless: bool,
 ) -> Result<String, ConfigError> {
     let Creation {
         name,
@@ -44,15 +45,16 @@ pub(super) fn config(
     let mut config = Overlay::over(extra.as_ref().map(|extra| extra.text))?;
     config.set("apiVersion", "k3d.io/v1alpha5")?;
     config.set("kind", "Simple")?;
-    config.set("metadata.name", *name)?;
-    config.set("servers", *servers)?;
-    config.set("agents", *agents)?;
-    config.set("image", *image)?;
+    config.set_by("metadata.name", *name, "--name")?;
+    config.set_by("servers", *servers, "cluster.k3d.servers in the profile")?;
+    config.set_by("agents", *agents, "cluster.k3d.agents in the profile")?;
+    config.set_by("image", *image, "cluster.k3d.image in the profile")?;
     config.set("network", *network)?;
     config.set("kubeAPI.hostIP", "127.0.0.1")?;
     config.set("kubeAPI.host", "127.0.0.1")?;
     if let Some(port) = api_port {
-        config.set("kubeAPI.hostPort", port.to_string())?;
+        let setting = "cluster.k3d.apiServerPort in the profile";
+        config.set_by("kubeAPI.hostPort", port.to_string(), setting)?;
     }
     config.set("options.k3d.wait", true)?;
     // The load balancer closes idle connections after 10 minutes, which would end SSH sessions.
@@ -68,8 +70,10 @@ pub(super) fn config(
     config.prepend("options.runtime.labels", labels.collect())?;
     // From Kubernetes 1.35 on, kubelets reject control groups v1 by default.
     let on_old_kernels = (*cgroups == Cgroups::V1).then_some("fail-cgroupv1=false");
-    let kubelet: Vec<String> =
-        ON_FULL_DISKS.into_iter().chain(on_old_kernels).map(|set| format!("--kubelet-arg={set}")).collect();
+    // Without it, the kubelet of a rootless engine ends because it may not write kernel settings. kind sets it itself.
+    let without_root = rootless.then_some("feature-gates=KubeletInUserNamespace=true");
+    let kubelet = ON_FULL_DISKS.into_iter().chain(on_old_kernels).chain(without_root);
+    let kubelet: Vec<String> = kubelet.map(|set| format!("--kubelet-arg={set}")).collect();
     let mut arguments: Vec<Value> =
         DISABLED.iter().map(|part| argument(&format!("--disable={part}"), "server:*")).collect();
     arguments.extend(kubelet.iter().map(|set| argument(set, "server:*")));
@@ -140,7 +144,7 @@ mod tests {
     }
 
     fn text(creation: &Creation<'_>) -> Result<String, ConfigError> {
-        config(creation, &Surroundings::default(), None)
+        config(creation, &Surroundings::default(), None, false)
     }
 
     #[test]
@@ -171,8 +175,8 @@ options:
     fn nodes_get_the_shells_proxies() {
         let owner = owner();
         let surroundings = Surroundings::new([("HTTPS_PROXY", "http://proxy:3128")], None);
-        let config =
-            config(&creation(&owner, &[], None), &surroundings, Some("localhost,10.43.0.0/16")).unwrap();
+        let no_proxy = Some("localhost,10.43.0.0/16");
+        let config = config(&creation(&owner, &[], None), &surroundings, no_proxy, false).unwrap();
         let value: Value = serde_saphyr::from_str(&config).unwrap();
         let names: Vec<&str> =
             value["env"].as_array().unwrap().iter().map(|entry| entry["envVar"].as_str().unwrap()).collect();
@@ -199,5 +203,32 @@ options:
             error("options: {kubeconfig: {switchCurrentContext: true}}").starts_with("options.kubeconfig.")
         );
         assert!(error("apiVersion: k3d.io/v1alpha4").starts_with("apiVersion is"));
+    }
+    #[test]
+    fn conflict_with_a_setting_names_the_setting() {
+        let owner = owner();
+        for (theirs, setting) in [
+            ("metadata: {name: other}", "--name"),
+            ("servers: 3", "cluster.k3d.servers in the profile"),
+            ("agents: 2", "cluster.k3d.agents in the profile"),
+            ("image: 'rancher/k3s:v1'", "cluster.k3d.image in the profile"),
+            ("kubeAPI: {hostPort: '1'}", "cluster.k3d.apiServerPort in the profile"),
+        ] {
+            let hint = text(&creation(&owner, &[], Some(theirs))).unwrap_err().hint().unwrap();
+            assert!(hint.ends_with(&format!(" from the file; {setting} sets it")), "{hint}");
+        }
+        let hint = text(&creation(&owner, &[], Some("network: bridge"))).unwrap_err().hint();
+        assert_eq!(hint.as_deref(), Some("remove network from the file"));
+    }
+
+    #[test]
+    fn kubelets_of_a_rootless_engine_run_in_a_user_namespace() {
+        let owner = owner();
+        let creation = Creation { agents: 1, ..creation(&owner, &[], None) };
+        let gates = |rootless| {
+            let text = config(&creation, &Surroundings::default(), None, rootless).unwrap();
+            text.matches("--kubelet-arg=feature-gates=KubeletInUserNamespace=true").count()
+        };
+        assert_eq!((gates(false), gates(true)), (0, 2), "of servers and of agents");
     }
 }

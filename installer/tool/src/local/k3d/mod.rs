@@ -2,11 +2,13 @@
 
 mod config;
 mod creation;
+mod needs;
 mod remains;
 
 use std::{io::Write, path::Path, time::Duration};
 
 pub use creation::{Creation, NAME_LIMIT};
+pub(super) use needs::ports;
 pub use remains::{Remain, Remains};
 
 use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
@@ -105,7 +107,10 @@ impl<'a> K3dCommand<'a> {
     ) -> Result<(), ClusterError> {
         let name = creation.name;
         let no_proxy = self.no_proxy(creation).await?;
-        let config = config::config(creation, self.surroundings, no_proxy.as_deref()).map_err(|source| {
+        let info = self.engine.info().await;
+        let info = info.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
+        let config = config::config(creation, self.surroundings, no_proxy.as_deref(), info.rootless);
+        let config = config.map_err(|source| {
             let path = creation.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
             ClusterError::Config { program: "k3d", path, source }
         })?;
@@ -114,7 +119,7 @@ impl<'a> K3dCommand<'a> {
             name,
             owner: creation.owner,
             images: vec![creation.image],
-            ports: Attempt::ports(creation.mappings, creation.api_port),
+            ports: ports(&config),
         };
         attempt.begin(self.engine).await?;
         let doing = || format!("create cluster {name}");
@@ -183,7 +188,8 @@ impl<'a> K3dCommand<'a> {
         let name = creation.name;
         let network = self.engine.network(creation.network).await;
         let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
-        let own = RANGES.iter().map(|range| (*range).to_owned());
+        let theirs = creation.extra.map(|extra| needs::ranges(extra.text)).unwrap_or_default();
+        let own = RANGES.iter().map(|range| (*range).to_owned()).chain(theirs);
         let subnets = network.into_iter().flat_map(|network| network.subnets);
         let servers = (0..creation.servers).map(|number| format!("k3d-{name}-server-{number}"));
         let agents = (0..creation.agents).map(|number| format!("k3d-{name}-agent-{number}"));

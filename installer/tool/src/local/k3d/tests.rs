@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     docker::{Cgroups, recorded::Recorded},
     local::{
-        Mapping, Mark,
+        ExtraConfig, Mapping, Mark,
         fake::{Fake, engine_without_containers},
     },
 };
@@ -43,6 +43,27 @@ async fn k3d_that_does_not_run_is_not_called_old() {
     assert!(error.to_string().ends_with("exit status 126: No version is set for command k3d"), "{error}");
 }
 
+fn owner() -> Mark {
+    Mark { platform: "team-a".to_owned(), account: None }
+}
+
+fn creation(owner: &Mark) -> Creation<'_> {
+    Creation {
+        name: "team-a",
+        network: "devplat-team-a",
+        image: "rancher/k3s:v1.34.3-k3s1",
+        cgroups: Cgroups::V2,
+        api_port: None,
+        mappings: &[],
+        servers: 1,
+        agents: 0,
+        direct: &[],
+        owner,
+        extra: None,
+        registries: None,
+    }
+}
+
 #[tokio::test]
 async fn variables_of_the_shell_do_not_reach_k3d() {
     let script = "env; cat \"$5\" > \"$(dirname \"$0\")/config\"; printf 'INFO[0000] Prep: Network\\n'";
@@ -53,29 +74,14 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
         ("LOG_LEVEL", "error"),
         ("KUBECONFIG", "/home/ada/.kube/config"),
         ("DOCKER_HOST", "tcp://10.9.0.2:2375"),
+        ("DOCKER_SOCK", "/run/other.sock"),
     ]);
     let engine = engine_without_containers().await;
     let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
     let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder)
         .with_tools_image("devplat/k3d-tools");
-    let owner = Mark { platform: "team-a".to_owned(), account: None };
-    let direct = ["devplat-team-a-registry".to_owned()];
-    let creation = Creation {
-        name: "team-a",
-        network: "devplat-team-a",
-        image: "rancher/k3s:v1.34.3-k3s1",
-        cgroups: Cgroups::V2,
-        api_port: None,
-        mappings: &[],
-        servers: 1,
-        agents: 0,
-        direct: &direct,
-        owner: &owner,
-        extra: None,
-        registries: None,
-    };
     let mut steps = Vec::new();
-    k3d.create(&creation, |step| steps.push(step.to_owned())).await.unwrap();
+    k3d.create(&creation(&owner()), |step| steps.push(step.to_owned())).await.unwrap();
     assert_eq!(steps, ["Prep: Network"]);
     let seen = fake.environment();
     let get = |name: &str| seen.get(name).map(String::as_str);
@@ -83,35 +89,25 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
     assert_eq!(get("K3D_IMAGE_TOOLS"), Some("devplat/k3d-tools"));
     assert_eq!((get("KUBECONFIG"), get("XDG_CONFIG_HOME")), (kubeconfig.to_str(), folder.to_str()));
     assert_eq!(get("DOCKER_HOST"), Some(engine.engine().endpoint().as_str()));
+    // The path is mounted into the tools container.
+    assert_eq!(get("DOCKER_SOCK"), engine.engine().endpoint().strip_prefix("unix://"));
     let config = std::fs::read_to_string(fake.folder().join("config")).unwrap();
     assert!(config.contains("k3d.io/v1alpha5"), "{config}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the configuration is deleted again");
 }
 
 #[tokio::test]
-async fn three_servers_and_two_agents_are_created_with_ports_on_the_first_server() {
+async fn servers_and_agents_are_created_with_ports_on_the_first_server() {
     let script =
         "folder=$(dirname \"$0\"); echo \"$*\" > \"$folder/arguments\"; cat \"$5\" > \"$folder/config\"";
     let fake = Fake::new("k3d", script).await;
     let surroundings = fake.surroundings([]);
     let engine = engine_without_containers().await;
     let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
-    let owner = Mark { platform: "team-a".to_owned(), account: None };
+    let owner = owner();
     let mappings = [Mapping { address: "127.0.0.1".parse().unwrap(), host_port: 2222, node_port: 30022 }];
-    let creation = Creation {
-        name: "team-a",
-        network: "devplat-team-a",
-        image: "rancher/k3s:v1.34.3-k3s1",
-        cgroups: Cgroups::V2,
-        api_port: Some(6550),
-        mappings: &mappings,
-        servers: 3,
-        agents: 2,
-        direct: &[],
-        owner: &owner,
-        extra: None,
-        registries: None,
-    };
+    let creation =
+        Creation { api_port: Some(6550), mappings: &mappings, servers: 3, agents: 2, ..creation(&owner) };
     let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
     k3d.create(&creation, |_| {}).await.unwrap();
     let written = |name: &str| std::fs::read_to_string(fake.folder().join(name)).unwrap();
@@ -122,6 +118,58 @@ async fn three_servers_and_two_agents_are_created_with_ports_on_the_first_server
     assert_eq!(config["kubeAPI"]["hostPort"], "6550");
     let ports = serde_json::json!([{"port": "127.0.0.1:2222:30022", "nodeFilters": ["server:0:direct"]}]);
     assert_eq!(config["ports"], ports);
+}
+
+#[tokio::test]
+async fn nodes_reach_each_other_and_the_registry_without_the_proxy() {
+    let fake = Fake::new("k3d", "cat \"$5\" > \"$(dirname \"$0\")/config\"").await;
+    let surroundings =
+        fake.surroundings([("HTTPS_PROXY", "http://127.0.0.1:3128"), ("NO_PROXY", "localhost")]);
+    let engine = engine_without_containers().await;
+    let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
+    let (owner, direct) = (owner(), ["devplat-team-a-registry".to_owned()]);
+    let theirs = "options: {k3s: {extraArgs: [{arg: '--cluster-cidr=10.1.0.0/16', nodeFilters: ['server:*']}, \
+                  {arg: '--service-cidr=10.2.0.0/16', nodeFilters: ['server:*']}]}}";
+    let extra = ExtraConfig { path: "k3d.yaml".as_ref(), text: theirs };
+    let creation =
+        Creation { servers: 2, agents: 1, direct: &direct, extra: Some(extra), ..creation(&owner) };
+    let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
+    k3d.create(&creation, |_| {}).await.unwrap();
+    let config = std::fs::read_to_string(fake.folder().join("config")).unwrap();
+    let config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
+    let env = config["env"].as_array().unwrap();
+    let variables: Vec<&str> = env.iter().map(|one| one["envVar"].as_str().unwrap()).collect();
+    let hosts = "localhost,10.42.0.0/16,10.43.0.0/16,10.1.0.0/16,10.2.0.0/16,172.18.0.0/16,.svc,\
+                 .svc.cluster.local,k3d-team-a-server-0,k3d-team-a-server-1,k3d-team-a-agent-0,\
+                 devplat-team-a-registry";
+    let proxy = "HTTPS_PROXY=http://127.0.0.1:3128".to_owned();
+    assert_eq!(variables, [proxy, format!("NO_PROXY={hosts}"), format!("no_proxy={hosts}")]);
+}
+
+#[tokio::test]
+async fn taken_port_in_the_users_file_is_reported() {
+    let fake = Fake::new("k3d", "echo 'FATA[0003] anything at all' >&2; exit 1").await;
+    let surroundings = fake.surroundings([]);
+    // An engine with the image.
+    let image = "GET /images/rancher/k3s:v1.34.3-k3s1/json";
+    let engine = Recorded::new()
+        .answer("GET /containers/json", 200, "[]")
+        .answer(image, 200, r#"{"Id":"sha256:1"}"#)
+        .answer("GET /info", 200, r#"{"ID":"E1","DockerRootDir":"/","CgroupVersion":"2"}"#)
+        .serve()
+        .await;
+    let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = listener.local_addr().unwrap();
+    let theirs = format!("ports: [{{port: '{taken}:80', nodeFilters: ['server:0:direct']}}]");
+    let extra = ExtraConfig { path: "k3d.yaml".as_ref(), text: &theirs };
+    let owner = owner();
+    let creation = Creation { extra: Some(extra), ..creation(&owner) };
+    let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
+    let error = k3d.create(&creation, |_| {}).await.unwrap_err();
+    let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
+    assert_eq!(*port, taken.port());
+    assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
 }
 
 /// Returns an engine in which `k3d cluster create` was killed after it had created its tools container.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::creation::Creation;
+use super::{creation::Creation, needs};
 use crate::{
     docker::Cgroups,
     local::{
@@ -68,10 +68,11 @@ pub(super) fn config(creation: &Creation<'_>) -> Result<String, ConfigError> {
     let mut config = Overlay::over(extra.as_ref().map(|extra| extra.text))?;
     config.set("kind", "Cluster")?;
     config.set("apiVersion", "kind.x-k8s.io/v1alpha4")?;
-    config.set("name", *name)?;
+    config.set_by("name", *name, "--name")?;
     config.set("networking.apiServerAddress", "127.0.0.1")?;
     if let Some(port) = api_port {
-        config.set("networking.apiServerPort", *port)?;
+        let setting = "cluster.kind.apiServerPort in the profile";
+        config.set_by("networking.apiServerPort", *port, setting)?;
     }
     if *own_cni {
         config.set("networking.disableDefaultCNI", true)?;
@@ -80,9 +81,8 @@ pub(super) fn config(creation: &Creation<'_>) -> Result<String, ConfigError> {
     if nodes.is_empty() {
         nodes.push(json!({ "role": "control-plane" }));
     }
-    let roles = nodes.iter().map(|node| node.get("role").and_then(Value::as_str).unwrap_or("control-plane"));
-    let control_planes = roles.filter(|role| *role == "control-plane").count();
-    let missing = usize::from(*workers).saturating_sub(nodes.len() - control_planes);
+    let control_planes = nodes.iter().filter(|node| needs::is_control_plane(node)).count();
+    let missing = needs::missing_workers(nodes, *workers);
     nodes.extend((0..missing).map(|_| json!({ "role": "worker" })));
     let marks: Vec<Value> = owner
         .marks()
@@ -143,7 +143,8 @@ fn map_ports(node: &mut Map<String, Value>, key: &str, mappings: &[Mapping]) -> 
         let same = |theirs: &&Value| theirs.get("containerPort") == Some(&json!(mapping.node_port));
         if let Some(theirs) = list.iter().find(same) {
             let (theirs, ours) = (theirs.to_string(), ours(mapping).to_string());
-            return Err(ConfigError::Conflict { key: path, theirs, ours });
+            let setting = Some("cluster.kind.sshPort or cluster.kind.portMappings in the profile");
+            return Err(ConfigError::Conflict { key: path, theirs, ours, setting });
         }
     }
     list.splice(0..0, mappings.iter().map(ours));
@@ -251,5 +252,21 @@ kubeadmConfigPatches: ['kind: Mine']
         );
         let taken = "nodes: [{extraPortMappings: [{containerPort: 30080, hostPort: 1}]}]";
         assert!(error(taken).starts_with("nodes[0].extraPortMappings is"), "{}", error(taken));
+    }
+    #[test]
+    fn conflict_with_a_setting_names_the_setting() {
+        let (owner, mappings) = (owner(), [mapping()]);
+        for (theirs, setting) in [
+            ("name: other", "--name"),
+            ("networking: {apiServerPort: 1}", "cluster.kind.apiServerPort in the profile"),
+            (
+                "nodes: [{extraPortMappings: [{containerPort: 30080}]}]",
+                "cluster.kind.sshPort or cluster.kind.portMappings in the profile",
+            ),
+        ] {
+            let creation = Creation { api_port: Some(6443), ..with(&owner, &mappings, Some(theirs)) };
+            let hint = config(&creation).unwrap_err().hint().unwrap();
+            assert!(hint.ends_with(&format!(" from the file; {setting} sets it")), "{hint}");
+        }
     }
 }

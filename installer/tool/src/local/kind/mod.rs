@@ -2,10 +2,13 @@
 
 mod config;
 mod creation;
+mod needs;
 
 use std::{path::Path, time::Duration};
 
 pub use creation::Creation;
+pub use needs::node_count;
+pub(super) use needs::ports;
 
 use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
 use crate::{Command, Surroundings, docker::Engine};
@@ -57,7 +60,7 @@ impl<'a> KindCommand<'a> {
             name: creation.name,
             owner: creation.owner,
             images: images.iter().map(String::as_str).collect(),
-            ports: Attempt::ports(creation.mappings, creation.api_port),
+            ports: ports(&config),
         };
         attempt.begin(self.engine).await?;
         let command = self.command().args(["create", "cluster", "--name", creation.name, "--config", "-"]);

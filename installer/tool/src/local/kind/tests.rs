@@ -122,12 +122,18 @@ async fn taken_port_is_reported_with_its_holder() {
     let taken = listener.local_addr().unwrap();
     let owner = owner();
     let mappings = [Mapping { address: taken.ip(), host_port: taken.port(), node_port: 30022 }];
-    let creation = Creation { mappings: &mappings, ..creation(&owner) };
-    let error = KindCommand::new(engine.engine(), &surroundings, &kubeconfig)
-        .create(&creation, |_| {})
-        .await
-        .unwrap_err();
-    let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
-    assert_eq!(*port, taken.port());
-    assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
+    let theirs =
+        format!("nodes: [{{extraPortMappings: [{{containerPort: 80, hostPort: {}}}]}}]", taken.port());
+    let extra = ExtraConfig { path: "kind.yaml".as_ref(), text: &theirs };
+    for creation in [
+        Creation { mappings: &mappings, ..creation(&owner) },
+        Creation { api_port: Some(taken.port()), ..creation(&owner) },
+        Creation { extra: Some(extra), ..creation(&owner) },
+    ] {
+        let kind = KindCommand::new(engine.engine(), &surroundings, &kubeconfig);
+        let error = kind.create(&creation, |_| {}).await.unwrap_err();
+        let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
+        assert_eq!(*port, taken.port());
+        assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
+    }
 }

@@ -10,14 +10,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{sync::Mutex, time::Instant};
 use tower::BoxError;
 
-use super::{
-    credential::{ClientCertificate, CredentialError, Token, TokenSource},
-    in_flight::InFlight,
-};
 use crate::{
-    Clock,
-    call::{ConnectionCause, ConnectionError},
-    clock,
+    ClientCertificate, Clock, ConnectionCause, ConnectionError, CredentialError, Token, TokenSource, clock,
+    in_flight::InFlight,
 };
 
 /// How long the head of an answer may take; an API server ends requests itself after 60 s.
@@ -152,7 +147,7 @@ impl Connection {
     fn client(&self, certificate: Option<ClientCertificate>) -> Result<Client, BoxError> {
         let mut config = self.config.clone();
         if let Some(ClientCertificate { certificate, key }) = certificate {
-            super::certificate::check(certificate.as_bytes(), clock::now(&self.clock))?;
+            crate::certificate::check(certificate.as_bytes(), clock::now(&self.clock))?;
             let encode =
                 |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
             config.auth_info.client_certificate_data = Some(encode(&certificate));

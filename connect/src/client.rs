@@ -1,15 +1,4 @@
-//! Creates clients from a kubeconfig: proxies, certificates and logins. It does not read the environment and does not
-//! start programs.
-
-mod certificate;
-mod credential;
-mod in_flight;
-mod plugin;
-mod plugin_error;
-mod proxies;
-mod service;
-#[cfg(test)]
-mod tests;
+//! Creates clients: proxies, certificates and logins of an entry of a kubeconfig.
 
 use std::{
     fs,
@@ -18,69 +7,46 @@ use std::{
     time::Duration,
 };
 
-pub use certificate::certificate_end;
-pub use credential::{ClientCertificate, CredentialError, Token, TokenSource};
 use futures::future::BoxFuture;
 use http::Uri;
 use kube::{
     Client, Config,
     config::{AuthInfo, AuthProviderConfig, Cluster},
 };
-pub use plugin::{NoPlugins, PluginCall, Plugins};
-pub use plugin_error::PluginError;
-pub use proxies::{Exception, Proxy, ProxyRules};
 use secrecy::SecretString;
-use service::Connection;
-use tower::BoxError;
 
-use crate::{Clock, clock};
+use crate::{
+    Clock, ConnectError, CredentialError, Entry, Plugins, Proxy, ProxyRules, Token, TokenSource, certificate,
+    clock, plugin, service::Connection,
+};
 
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long the token of a file is used before the file is read again, as in client-go.
 const FILE_TOKEN: Duration = Duration::from_mins(1);
 
-/// A cluster and a user of a kubeconfig.
-pub(crate) struct Entry {
-    pub(crate) cluster: Cluster,
-    pub(crate) user: AuthInfo,
-    pub(crate) namespace: Option<String>,
-}
-
-/// The reason why a client cannot be created.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The credentials cannot be used.
-    #[error(transparent)]
-    Credentials(#[from] CredentialError),
-    /// The cluster's entry has no address.
-    #[error("the cluster's entry in the kubeconfig has no server")]
-    NoServer,
-    /// An address does not parse.
-    #[error("{part} {text:?} of the kubeconfig or the environment is not an address: {source}")]
-    Address {
-        /// `server` or `proxy`.
-        part: &'static str,
-        /// The text.
-        text: String,
-        /// The reason.
-        source: http::uri::InvalidUri,
-    },
-    /// Anything else.
-    #[error("the entry cannot be used")]
-    Other(#[source] BoxError),
+/// The caller's part of a connection.
+pub struct Setup<'a> {
+    /// The proxies that the caller's environment names.
+    pub proxies: &'a ProxyRules,
+    /// Runs the credential plugin of the kubeconfig, if it has one.
+    pub plugins: Arc<dyn Plugins>,
+    /// Decides whether credentials have expired.
+    pub clock: Clock,
+    /// Whether the client retries requests that are answered with 429, 503 or 504. Not for a caller that retries by
+    /// itself, so that a stop ends the retries.
+    pub retries: bool,
 }
 
 /// Returns a client for `entry`, logged in if the user has a plugin. If `source` is given, it replaces the user of the
 /// entry.
-pub(crate) async fn client(
+pub async fn client(
     entry: Entry,
-    proxies: &ProxyRules,
-    plugins: Arc<dyn Plugins>,
+    setup: Setup<'_>,
     source: Option<Arc<dyn TokenSource>>,
-    clock: Clock,
 ) -> Result<Client, ConnectError> {
     let Entry { cluster, user, namespace } = entry;
+    let Setup { proxies, plugins, clock, retries } = setup;
     let server = cluster.server.clone().filter(|server| !server.is_empty()).ok_or(ConnectError::NoServer)?;
     // Like kubectl, read an address without a scheme as http.
     let server = if server.contains("://") { server } else { format!("http://{server}") };
@@ -100,8 +66,7 @@ pub(crate) async fn client(
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
     config.tls_server_name = cluster.tls_server_name.clone();
     config.connect_timeout = Some(CONNECT);
-    // This crate retries by itself, so that a stop ends the retries.
-    config.default_retry = false;
+    config.default_retry = retries;
     if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
         config.default_namespace = namespace;
     }

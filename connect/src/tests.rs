@@ -2,25 +2,27 @@
 
 use std::{
     collections::VecDeque,
+    error::Error as StdError,
+    fs,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
+use futures::future::BoxFuture;
 use k8s_openapi::jiff::Timestamp;
-use kube::config::Kubeconfig;
+use kube::{Client, config::Kubeconfig};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
-use super::*;
 use crate::{
-    call::{Class, call_error, chain},
-    context::{self, ContextError},
+    Clock, ConnectError, CredentialError, Entry, NoAnswer, NoPlugins, PluginCall, PluginError, Plugins,
+    ProxyRules, Setup, client, clock,
 };
 
 const VERSION: &str = r#"{"major":"1","minor":"34","gitVersion":"v1.34.3","gitCommit":"","gitTreeState":"","buildDate":"","goVersion":"","compiler":"","platform":""}"#;
@@ -137,14 +139,37 @@ fn kubeconfig(server: &str, cluster: &str, user: &str) -> Kubeconfig {
 
 const PLUGIN: &str = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: plug}}";
 
-async fn with_plugin(server: &Server, plugins: &Arc<Scripted>) -> Result<Client, ContextError> {
+async fn connect(
+    kubeconfig: &Kubeconfig,
+    proxies: &ProxyRules,
+    plugins: Arc<dyn Plugins>,
+    clock: Clock,
+) -> Result<Client, ConnectError> {
+    let setup = Setup { proxies, plugins, clock, retries: false };
+    client(Entry::of(kubeconfig, "test").unwrap(), setup, None).await
+}
+
+async fn with_plugin(server: &Server, plugins: &Arc<Scripted>) -> Client {
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", PLUGIN);
     let plugins: Arc<dyn Plugins> = Arc::clone(plugins) as _;
-    context::client(&kubeconfig, "test", &ProxyRules::default(), plugins, system_clock()).await
+    connect(&kubeconfig, &ProxyRules::default(), plugins, system_clock()).await.unwrap()
 }
 
 fn system_clock() -> Clock {
     Arc::new(SystemTime::now)
+}
+
+/// Returns the reason why a request got no answer.
+fn no_answer(error: kube::Error) -> NoAnswer {
+    match error {
+        kube::Error::Service(source) => NoAnswer::of(source),
+        error => panic!("{error:?}"),
+    }
+}
+
+/// Returns an error with its causes on one line.
+fn chain(error: &dyn StdError) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 /// A clock that stands still until it is moved.
@@ -170,7 +195,7 @@ impl Standing {
 async fn plugin_is_asked_once_for_many_calls() {
     let server = Server::start("one").await;
     let plugin = Scripted::new([credential("one", None)]);
-    let client = with_plugin(&server, &plugin).await.unwrap();
+    let client = with_plugin(&server, &plugin).await;
     let calls = (0..8).map(|_| client.apiserver_version());
     futures::future::try_join_all(calls).await.unwrap();
     assert_eq!(plugin.calls(), 1);
@@ -180,7 +205,7 @@ async fn plugin_is_asked_once_for_many_calls() {
 async fn rejected_token_is_renewed_once_and_the_calls_are_repeated() {
     let server = Server::start("one").await;
     let plugin = Scripted::new([credential("one", None), credential("two", None)]);
-    let client = with_plugin(&server, &plugin).await.unwrap();
+    let client = with_plugin(&server, &plugin).await;
     client.apiserver_version().await.unwrap();
     server.accept_only("two");
     let calls = (0..8).map(|_| client.apiserver_version());
@@ -192,9 +217,9 @@ async fn rejected_token_is_renewed_once_and_the_calls_are_repeated() {
 async fn token_that_stays_rejected_is_an_error_after_one_renewal() {
     let server = Server::start("other").await;
     let plugin = Scripted::new([credential("one", None)]);
-    let client = with_plugin(&server, &plugin).await.unwrap();
-    let error = call_error("ask", None, client.apiserver_version().await.unwrap_err());
-    assert!(matches!(*error.class, Class::Unauthorized(_)), "{error:?}");
+    let client = with_plugin(&server, &plugin).await;
+    let error = client.apiserver_version().await.unwrap_err();
+    assert!(matches!(&error, kube::Error::Api(status) if status.code == 401), "{error:?}");
     assert_eq!(plugin.calls(), 2);
 }
 
@@ -207,7 +232,7 @@ async fn token_is_renewed_half_a_minute_before_it_expires() {
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", PLUGIN);
     let plugins: Arc<dyn Plugins> = Arc::clone(&plugin) as _;
     let proxies = ProxyRules::default();
-    let client = context::client(&kubeconfig, "test", &proxies, plugins, standing.clock()).await.unwrap();
+    let client = connect(&kubeconfig, &proxies, plugins, standing.clock()).await.unwrap();
     standing.moves(Duration::from_mins(9));
     client.apiserver_version().await.unwrap();
     assert_eq!(plugin.calls(), 1);
@@ -229,19 +254,31 @@ async fn failing_plugin_is_quoted_and_not_asked_again_immediately() {
         stderr: "your session has ended; run corp-login\n".to_owned(),
     };
     let plugin = Scripted::new([credential("one", None), Err(failure)]);
-    let client = with_plugin(&server, &plugin).await.unwrap();
+    let client = with_plugin(&server, &plugin).await;
     server.accept_only("two");
     let calls = (0..4).map(|_| client.apiserver_version());
     let outcomes = futures::future::join_all(calls).await;
     for outcome in outcomes {
-        let error = call_error("ask", None, outcome.unwrap_err());
-        let Class::Credentials(source) = error.class.as_ref() else { panic!("{error:?}") };
+        let error = no_answer(outcome.unwrap_err());
+        let NoAnswer::Credentials(source) = &error else { panic!("{error:?}") };
         assert_eq!(
             source.to_string(),
             "credential plugin plug failed: exit status 1: your session has ended; run corp-login"
         );
     }
     assert_eq!(plugin.calls(), 2);
+}
+
+#[tokio::test]
+async fn absent_plugin_is_reported_with_its_install_hint() {
+    let user = "{exec: {apiVersion: client.authentication.k8s.io/v1, command: plug, \
+                interactiveMode: Never, installHint: get it from the intranet}}";
+    let kubeconfig = kubeconfig("http://127.0.0.1:1", "", user);
+    let client = connect(&kubeconfig, &ProxyRules::default(), Arc::new(NoPlugins), system_clock()).await;
+    let error = client.err().unwrap();
+    let ConnectError::Credentials(credentials) = &error else { panic!("{error:?}") };
+    assert!(matches!(credentials, CredentialError::Plugin(PluginError::Absent { .. })), "{error:?}");
+    assert_eq!(credentials.hints(), ["get it from the intranet"]);
 }
 
 #[tokio::test]
@@ -252,10 +289,7 @@ async fn token_file_is_read_again_after_a_rejection() {
     fs::write(&file, "one\n").unwrap();
     let user = format!("{{tokenFile: '{}'}}", file.display());
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", &user);
-    let client =
-        context::client(&kubeconfig, "test", &ProxyRules::default(), Arc::new(NoPlugins), system_clock())
-            .await
-            .unwrap();
+    let client = proxied_client(&kubeconfig, &ProxyRules::default()).await;
     client.apiserver_version().await.unwrap();
     fs::write(&file, "two\n").unwrap();
     server.accept_only("two");
@@ -264,16 +298,17 @@ async fn token_file_is_read_again_after_a_rejection() {
 
 #[tokio::test]
 async fn expired_client_certificate_is_reported_before_any_call() {
-    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/src/connect/testdata/expired.pem");
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/expired.pem");
     let user = format!("{{client-certificate: '{certificate}', client-key-data: a2V5}}");
     let kubeconfig = kubeconfig("https://127.0.0.1:1", "", &user);
     let proxies = ProxyRules::default();
-    let client = context::client(&kubeconfig, "test", &proxies, Arc::new(NoPlugins), system_clock()).await;
+    let client = connect(&kubeconfig, &proxies, Arc::new(NoPlugins), system_clock()).await;
     let error = client.err().unwrap();
-    assert_eq!(
-        chain(&error),
-        "cannot log in to the cluster of context \"test\": your client certificate expired on 2025-01-01"
+    assert!(
+        matches!(error, ConnectError::Credentials(CredentialError::CertificateExpired { .. })),
+        "{error:?}"
     );
+    assert_eq!(error.to_string(), "your client certificate expired on 2025-01-01");
 }
 
 #[tokio::test]
@@ -293,7 +328,7 @@ fn proxied(origin: &str, proxy: &str) -> ProxyRules {
 }
 
 async fn proxied_client(kubeconfig: &Kubeconfig, rules: &ProxyRules) -> Client {
-    context::client(kubeconfig, "test", rules, Arc::new(NoPlugins), system_clock()).await.unwrap()
+    connect(kubeconfig, rules, Arc::new(NoPlugins), system_clock()).await.unwrap()
 }
 
 /// A proxy that forwards every request to `server` and counts them.
@@ -345,11 +380,12 @@ async fn dead_proxy_is_named_with_its_variable() {
     let kubeconfig = kubeconfig("https://192.0.2.1:6443", "", "{token: one}");
     let rules = proxied("HTTPS_PROXY", "http://127.0.0.1:1");
     let client = proxied_client(&kubeconfig, &rules).await;
-    let error = call_error("ask", None, client.apiserver_version().await.unwrap_err());
-    let text = chain(&error);
+    let error = no_answer(client.apiserver_version().await.unwrap_err());
+    let NoAnswer::Connection(connection) = &error else { panic!("{error:?}") };
+    let text = chain(connection);
     assert!(
         text.starts_with(
-            "cannot ask: cannot connect to https://192.0.2.1:6443 through proxy http://127.0.0.1:1, from HTTPS_PROXY"
+            "cannot connect to https://192.0.2.1:6443 through proxy http://127.0.0.1:1, from HTTPS_PROXY: "
         ),
         "{text}"
     );

@@ -86,7 +86,7 @@ pub enum CredentialError {
 
 impl CredentialError {
     /// The remedies.
-    pub(crate) fn hints(&self) -> Vec<String> {
+    pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Plugin(error) => return error.hints(),
             Self::CertificateExpired { on: _ } => {

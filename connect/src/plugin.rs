@@ -128,7 +128,7 @@ fn cluster_info(cluster: &Cluster) -> serde_json::Value {
         "server": cluster.server,
         "tls-server-name": cluster.tls_server_name,
         "insecure-skip-tls-verify": cluster.insecure_skip_tls_verify,
-        "certificate-authority-data": super::certificate::authority_data(cluster),
+        "certificate-authority-data": crate::certificate::authority_data(cluster),
         "proxy-url": cluster.proxy_url,
         "config": exec_extension(cluster),
     });

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn end_of_a_certificate_is_read_from_a_file_and_from_a_kubeconfig() {
+    fn certificate_end_is_read_from_a_file_and_a_kubeconfig() {
         let pem = include_bytes!("testdata/expired.pem");
         let kubeconfig = format!(
             "apiVersion: v1\nkind: Config\nusers: [{{name: a, user: {{client-certificate-data: {}}}}}]\n",

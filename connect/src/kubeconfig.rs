@@ -214,7 +214,7 @@ mod tests {
                         clusters: [{name: a, cluster: {server: 'https://other'}}]\ncurrent-context: x\n";
 
     #[test]
-    fn first_file_that_sets_a_value_wins_and_paths_count_from_their_file() {
+    fn first_file_with_a_value_wins_and_paths_start_at_their_file() {
         let folder =
             folder(&[("one/a.yaml", CLUSTER), ("two/b.yaml", USER), ("empty", ""), ("null", "clusters:\n")]);
         let path = |name: &str| folder.path().join(name);

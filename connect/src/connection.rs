@@ -1,0 +1,89 @@
+//! The reasons why a request got no answer, as types in the error of a client.
+
+use std::{error::Error as StdError, fmt, time::Duration};
+
+use tower::BoxError;
+
+use crate::CredentialError;
+
+/// A connection that failed.
+#[derive(Debug)]
+pub struct ConnectionError {
+    /// The address of the API server, if known.
+    pub server: Option<String>,
+    /// The proxy in between, with its origin, such as `http://proxy:3128, from HTTPS_PROXY`.
+    pub proxy: Option<String>,
+    /// The cause.
+    pub cause: ConnectionCause,
+}
+
+/// The causes of a failed connection.
+#[derive(Debug)]
+pub enum ConnectionCause {
+    /// It timed out.
+    Slow(Duration),
+    /// The connection was refused, or broke.
+    Broken(Box<dyn StdError + Send + Sync>),
+}
+
+/// The reason why a request got no answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// There is no usable credential.
+    Credentials(CredentialError),
+    /// The connection failed.
+    Connection(ConnectionError),
+}
+
+impl NoAnswer {
+    /// Returns the reason in the error of a client's service, such as that of `kube::Error::Service`.
+    pub fn of(source: BoxError) -> Self {
+        let source = match source.downcast::<CredentialError>() {
+            Ok(error) => return Self::Credentials(*error),
+            Err(source) => source,
+        };
+        Self::Connection(match source.downcast::<ConnectionError>() {
+            Ok(connection) => *connection,
+            Err(source) => {
+                ConnectionError { server: None, proxy: None, cause: ConnectionCause::Broken(source) }
+            }
+        })
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { server, proxy, cause } = self;
+        let server = server.as_deref().unwrap_or("the API server");
+        match cause {
+            ConnectionCause::Slow(after) => {
+                write!(f, "no answer from {server} after {} s", after.as_secs())?;
+            }
+            ConnectionCause::Broken(_) => write!(f, "cannot connect to {server}")?,
+        }
+        match proxy {
+            Some(proxy) => write!(f, " through proxy {proxy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for ConnectionError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.cause {
+            ConnectionCause::Slow(_) => None,
+            ConnectionCause::Broken(source) => Some(deepest(source.as_ref())),
+        }
+    }
+}
+
+/// Returns the last cause. The errors above it are words of the HTTP client, such as `client error (Connect)`.
+fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
+    // The bound is for a chain that leads back to itself.
+    let mut deepest = error;
+    for _ in 0..32 {
+        let Some(cause) = deepest.source() else { break };
+        deepest = cause;
+    }
+    deepest
+}

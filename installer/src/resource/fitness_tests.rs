@@ -1,0 +1,232 @@
+//! Tests of the fitness of existing clusters.
+
+use std::sync::Arc;
+
+use devplat_kubernetes::{
+    Class, ObjectRef,
+    call::Answer,
+    recognition::{DefaultDelivery, Distribution, Evidence, Exposure as Usual, Recognition, recognise},
+};
+
+use super::*;
+
+fn needs() -> Needs {
+    Needs { storage_class: None, exposure: Exposure::LoadBalancer }
+}
+
+fn capabilities(storage: Storage) -> Capabilities {
+    let evidence = Evidence { git_version: "v1.34.3".to_owned(), ..Evidence::default() };
+    Capabilities {
+        version: "v1.34.3".to_owned(),
+        recognition: recognise(&evidence),
+        default_storage_classes: Vec::new(),
+        storage_classes: Some(["slow".to_owned()].into()),
+        storage,
+        load_balancer: None,
+        metrics: Ok(false),
+        pod_security: Some(PodSecurityLevel::Restricted),
+        quotas: Ok(Vec::new()),
+        nodes: Ok(Nodes {
+            names: ["a".to_owned()].into(),
+            architectures: ["amd64".to_owned()].into(),
+            runtimes: ["containerd".to_owned()].into(),
+        }),
+        registry_hosting: Ok(None),
+    }
+}
+
+#[test]
+fn homes_need_a_storage_class() {
+    let none = unmet(&needs(), &capabilities(Storage::None));
+    assert_eq!(none, ["it has no StorageClass, so homes get no volumes: install a storage provisioner"]);
+    let no_default = capabilities(Storage::NoDefault(vec!["slow".to_owned()]));
+    assert!(unmet(&needs(), &no_default)[0].contains("--set devServers.storageClass=CLASS"));
+    let named = |class: &str| Needs { storage_class: Some(class.to_owned()), ..needs() };
+    assert!(unmet(&named("slow"), &no_default).is_empty());
+    assert_eq!(
+        unmet(&named("fast"), &no_default),
+        ["it has no StorageClass fast, which devServers.storageClass names"]
+    );
+    assert!(unmet(&needs(), &capabilities(Storage::Unknown)).is_empty(), "the user may not list them");
+    let unlisted = Capabilities { storage_classes: None, ..capabilities(Storage::Unknown) };
+    assert!(unmet(&named("fast"), &unlisted).is_empty());
+}
+
+fn on(distribution: Distribution, storage: Storage) -> Capabilities {
+    let recognition = Recognition { distribution, facts: Vec::new() };
+    Capabilities { recognition, ..capabilities(storage) }
+}
+
+#[test]
+fn usual_class_of_the_distribution_is_proposed_if_it_exists() {
+    let hint = |distribution: Distribution, classes: &[&str]| {
+        let classes = classes.iter().map(|class| (*class).to_owned()).collect();
+        unmet(&needs(), &on(distribution, Storage::NoDefault(classes))).remove(0)
+    };
+    let eks = hint(Distribution::Eks, &["efs", "gp2"]);
+    assert_eq!(
+        eks,
+        "none of its StorageClasses is the default (efs, gp2): name one with --set devServers.storageClass=gp2"
+    );
+    assert!(hint(Distribution::Eks, &["efs"]).ends_with("=CLASS"));
+    assert!(hint(Distribution::Other, &["gp2"]).ends_with("=CLASS"));
+}
+
+#[test]
+fn load_balancer_is_proposed_where_the_distribution_has_them() {
+    let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
+    let proposed = "Amazon EKS has load balancers (a load balancer may cost); --set bastion.exposure=loadBalancer \
+                    gives the bastion an address of its own";
+    let of = |needs: &Needs, distribution: Distribution| {
+        remarks(needs, &on(distribution, Storage::Default("a".to_owned())))
+    };
+    assert!(of(&forwarded, Distribution::Eks).contains(&proposed.to_owned()));
+    for (needs, distribution) in [
+        (needs(), Distribution::Eks),
+        (Needs { exposure: Exposure::NodePort(30_022), ..needs() }, Distribution::Eks),
+        (forwarded, Distribution::Other),
+    ] {
+        let said = of(&needs, distribution).join("\n");
+        assert!(!said.contains("bastion.exposure=loadBalancer"), "{said}");
+    }
+}
+
+/// Returns the next distribution. A new one does not compile before it is in the chain.
+fn next(of: &Distribution) -> Option<Distribution> {
+    let name = || "lab".to_owned();
+    Some(match of {
+        Distribution::OpenShift => Distribution::Eks,
+        Distribution::Eks => Distribution::Gke,
+        Distribution::Gke => Distribution::Aks,
+        Distribution::Aks => Distribution::K3d { name: name() },
+        Distribution::K3d { .. } => Distribution::RancherDesktop,
+        Distribution::RancherDesktop => Distribution::K3s,
+        Distribution::K3s => Distribution::DockerDesktop,
+        Distribution::DockerDesktop => Distribution::Kind { name: name() },
+        Distribution::Kind { .. } => Distribution::Minikube { name: name() },
+        Distribution::Minikube { .. } => Distribution::Other,
+        Distribution::Other => return None,
+    })
+}
+
+#[test]
+fn every_row_of_the_distributions_table_is_used() {
+    let all: Vec<Distribution> = std::iter::successors(Some(Distribution::OpenShift), next).collect();
+    assert_eq!(all.len(), 11);
+    for distribution in all {
+        let row = distribution.consequences();
+        let classes = vec![row.storage_class.unwrap_or("slow").to_owned()];
+        let found = on(distribution.clone(), Storage::NoDefault(classes));
+        let why = unmet(&needs(), &found).join("\n");
+        let class = row.storage_class.unwrap_or("CLASS");
+        assert!(why.ends_with(&format!("storageClass={class}")), "{distribution}: {why}");
+        let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
+        let said = remarks(&forwarded, &found).join("\n");
+        let proposed = said.contains("bastion.exposure=loadBalancer") && said.contains(row.exposure_remark);
+        assert_eq!(proposed, row.exposure == Usual::LoadBalancer, "{distribution}: {said}");
+        assert!(row.pod_security_remark.is_none_or(|remark| said.contains(remark)), "{distribution}: {said}");
+        // This cluster shows no load balancer, so the remark has the limits of the distribution's.
+        let said = remarks(&needs(), &found).join("\n");
+        assert!(said.contains(row.exposure_remark), "{distribution}: {said}");
+        // An import needs the name of the cluster.
+        let named = matches!(
+            distribution,
+            Distribution::K3d { .. } | Distribution::Kind { .. } | Distribution::Minikube { .. }
+        );
+        assert_eq!(named, row.delivery != DefaultDelivery::Registry, "{distribution}");
+    }
+}
+
+#[test]
+fn quotas_addresses_and_metrics_are_shown() {
+    let object = |kind: &str, name: &str| ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some("team".to_owned()),
+        name: name.to_owned(),
+    };
+    let quota = object("ResourceQuota", "limits");
+    let service = object("Service", "web");
+    let found = Capabilities {
+        quotas: Ok(vec![quota.clone()]),
+        load_balancer: Some(LoadBalancerEvidence::Service(service.clone())),
+        metrics: Ok(true),
+        ..capabilities(Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]))
+    };
+    let said = remarks(&needs(), &found).join("\n");
+    assert!(said.contains(&format!("quotas limit some namespaces: {quota}")), "{said}");
+    assert!(!said.contains("no sign of load balancers"), "{said}");
+    let shown = facts(&found);
+    let of = |name: &str| shown.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+    assert_eq!(of("load balancer"), Some(format!("yes: {service} has an address").as_str()));
+    assert_eq!(of("metrics"), Some("served"));
+    assert_eq!(of("storage class"), Some("a, b (several defaults)"));
+}
+
+#[test]
+fn unexpected_facts_are_remarked() {
+    let several = Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]);
+    let all = remarks(&needs(), &capabilities(several)).join("\n");
+    assert!(all.contains("several StorageClasses are the default (a, b)"), "{all}");
+    assert!(all.contains("no sign of load balancers"), "{all}");
+    assert!(all.contains("hardened security context"), "{all}");
+    let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
+    let fewer = remarks(&forwarded, &capabilities(Storage::Default("a".to_owned()))).join("\n");
+    assert!(!fewer.contains("load balancers") && !fewer.contains("StorageClasses"), "{fewer}");
+}
+
+#[test]
+fn ignored_network_policies_are_remarked() {
+    assert!(
+        enforcement_remark(Some(Enforcement::Ignored)).is_some_and(|why| why.contains("reach each other"))
+    );
+    assert_eq!(enforcement_remark(Some(Enforcement::Enforced)), None);
+    assert_eq!(enforcement_fact(None), None);
+    let (name, value) = enforcement_fact(Some(Enforcement::Enforced)).expect("it was tried");
+    assert_eq!((name, value.as_str()), ("network policies", "enforced, tried by the last proof"));
+}
+
+#[test]
+fn every_capability_is_shown() {
+    let shown = facts(&capabilities(Storage::Default("standard".to_owned())));
+    let text: Vec<String> = shown.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    insta::assert_snapshot!(text.join("\n"));
+}
+
+/// The error of a call that the user has no right to.
+fn forbidden(what: &str) -> Arc<CallError> {
+    let answer =
+        Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+    Arc::new(CallError { what: what.to_owned(), object: None, class: Box::new(Class::Forbidden(answer)) })
+}
+
+#[test]
+fn unknown_facts_are_shown_with_the_reason() {
+    let found = Capabilities {
+        metrics: Err(forbidden("list groups")),
+        quotas: Err(forbidden("list quotas")),
+        nodes: Err(forbidden("list nodes")),
+        registry_hosting: Err(forbidden("read announcement")),
+        ..capabilities(Storage::Default("standard".to_owned()))
+    };
+    let shown = facts(&found);
+    for (name, what) in
+        [("metrics", "list groups"), ("nodes", "list nodes"), ("registry", "read announcement")]
+    {
+        let value = shown.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
+        let why = format!("unknown: cannot {what}: the API server answered 403 Forbidden: no");
+        assert_eq!(value, Some(why.as_str()));
+    }
+    let said = remarks(&needs(), &found).join("\n");
+    assert!(said.contains("quotas may limit some namespaces: cannot list quotas"), "{said}");
+}
+
+#[test]
+fn announcement_without_an_address_is_shown() {
+    let found = Capabilities {
+        registry_hosting: Ok(Some(Hosting::default())),
+        ..capabilities(Storage::Default("standard".to_owned()))
+    };
+    let registry = facts(&found).into_iter().find(|(name, _)| *name == "registry");
+    assert_eq!(registry, Some(("registry", "announced without an address to push to".to_owned())));
+}

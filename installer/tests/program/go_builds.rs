@@ -1,0 +1,89 @@
+//! The builds that `./quickstart` runs in the background, where no image registry is reachable.
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use devplat_tool::{Command, Surroundings};
+
+use crate::machine::{Machine, run};
+
+const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// Stands in for `tests/kubernetes/binaries`. Like the builds, it holds a lock until it ends.
+const BINARIES: &str = r#"#!/usr/bin/env bash
+echo "building for $2, registries: $DEVPLAT_TEST_REGISTRY" >&2
+exec 9>"$HOME/lock"
+flock 9
+touch "$HOME/begun"
+eval "$THEN"
+"#;
+/// Calls functions of quickstart, without the script's last line, which begins the installation.
+const BUILD: &str = r#"
+sed '$d' "$REPOSITORY/quickstart" > quickstart
+. ./quickstart
+missing=(kind)
+begin_go_builds
+until [[ -e $HOME/begun ]]; do sleep 0.05; done
+eval "$NEXT"
+"#;
+
+/// Returns a machine with the scripts of the repository, in which [`BINARIES`] builds.
+async fn machine() -> Machine {
+    let machine = Machine::new();
+    fs::create_dir_all(machine.at("work/tests/kubernetes")).unwrap();
+    for path in ["bootstrap", "tests/kubernetes/cache.sh", "tests/kubernetes/registry.sh"] {
+        symlink(Path::new(REPOSITORY).join(path), machine.at("work").join(path)).unwrap();
+    }
+    let write = "cat > tests/kubernetes/binaries; chmod 755 tests/kubernetes/binaries";
+    // A child process writes the file, because Linux refuses to start a file that is open for writing.
+    bash(&machine).args(["-c", write]).stdin(BINARIES).run().await.unwrap();
+    machine
+}
+
+fn bash(machine: &Machine) -> Command {
+    let shell = Surroundings::new([("PATH", "/usr/bin:/bin")], None);
+    Command::new("bash", &shell).env("HOME", machine.at("home").into_os_string()).folder(&machine.at("work"))
+}
+
+/// Returns the exit status and the output of a shell that starts builds, which run `then`, and then runs `next`.
+async fn build(machine: &Machine, then: &str, next: &str) -> (i32, String) {
+    let command = bash(machine).args(["-c", BUILD]).env("REPOSITORY", REPOSITORY);
+    run(command.env("THEN", then).env("NEXT", next)).await
+}
+
+#[tokio::test]
+async fn quickstart_shows_the_builds_that_ran_in_the_background() {
+    let machine = machine().await;
+    let (status, said) = build(&machine, "true", "await_go_builds; echo built >&2").await;
+    assert_eq!(status, 0, "{said}");
+    let built = ["node", "clients"].map(|set| format!("building for {set}, registries: no\n"));
+    assert_eq!(said.trim(), format!("{}built", built.concat()));
+}
+
+#[tokio::test]
+async fn quickstart_fails_if_a_build_in_the_background_failed() {
+    let machine = machine().await;
+    let (status, said) =
+        build(&machine, "echo 'error: kubelet cannot be built' >&2; exit 3", "await_go_builds").await;
+    assert_eq!(status, 3, "{said}");
+    let why = "error: kubelet cannot be built\nerror: Kubernetes cannot be built from Go modules\nhint: read the output";
+    assert!(said.contains(why) && !said.contains("clients"), "{said}");
+}
+
+/// Runs [`BUILD`] and then waits until no process of the builds holds the lock.
+const END_EARLY: &str = r#"
+status=0
+bash -c "$BUILD" || status=$?
+flock --timeout 30 "$HOME/lock" true || status=1
+exit "$status"
+"#;
+
+#[tokio::test]
+async fn quickstart_ends_its_builds_when_it_ends_early() {
+    let machine = machine().await;
+    for (next, ended) in [("exit 7", 7), ("kill -TERM $$", 143)] {
+        let command =
+            bash(&machine).args(["-c", END_EARLY]).env("BUILD", BUILD).env("REPOSITORY", REPOSITORY);
+        let (status, said) = run(command.env("THEN", "sleep 600").env("NEXT", next)).await;
+        assert_eq!(status, ended, "{said}");
+        fs::remove_file(machine.at("home/begun")).unwrap();
+    }
+}
