@@ -54,9 +54,15 @@ impl Front {
         let activity = Arc::new(Activity::default());
         let readiness = Arc::new(Readiness::new());
         let Settings { ssh, http } = settings;
-        runtime.spawn(answer_http(http, readiness.clone(), activity.clone()));
+        let http_tried = CancellationToken::new();
+        runtime.spawn(answer_http(http, readiness.clone(), activity.clone(), http_tried.clone()));
         let site = Site { children, activity: activity.clone(), end: end.clone() };
-        runtime.spawn(accept_ssh(ssh, site, readiness, stop.clone()));
+        let accepting = accept_ssh(ssh, site, readiness, stop.clone());
+        runtime.spawn(async move {
+            // A platform's proof takes an answer over SSH as the sign that the port of HTTP is open as well.
+            http_tried.cancelled().await;
+            accepting.await;
+        });
         Ok(Self { runtime, stop, end, activity })
     }
 
@@ -99,10 +105,18 @@ async fn accept_ssh(settings: ssh::Settings, site: Site, readiness: Arc<Readines
     }
 }
 
-async fn answer_http(listen: SocketAddr, readiness: Arc<Readiness>, activity: Arc<Activity>) {
+/// Opens the port of HTTP, cancels `tried` after the first attempt, and answers there.
+async fn answer_http(
+    listen: SocketAddr,
+    readiness: Arc<Readiness>,
+    activity: Arc<Activity>,
+    tried: CancellationToken,
+) {
     let mut said = String::new();
     loop {
-        let error = match bind(listen).await {
+        let bound = bind(listen).await;
+        tried.cancel();
+        let error = match bound {
             Ok(listener) => http::serve(listener, readiness.clone(), activity.clone()).await,
             Err(error) => error,
         };

@@ -72,7 +72,7 @@ async fn attempt(client: &Client) -> Result<Option<Enforcement>, kube::Error> {
     let (bastions, bastion) = pods(client);
     let server = ListParams::default().labels(&format!("{}={}", name::APP_LABEL, name::APP));
     let (servers, found) = futures::try_join!(servers.list(&server), bastions.list(&bastion))?;
-    let address = servers.items.into_iter().filter(ready).find_map(|pod| pod.status?.pod_ip);
+    let address = servers.items.into_iter().find_map(|pod| pod.status?.pod_ip);
     let bastion = found.items.into_iter().find(ready).and_then(|pod| pod.metadata.name);
     let (Some(address), Some(bastion)) = (address, bastion) else { return Ok(None) };
     let port = name::AGENT_HTTP_PORT.to_string();

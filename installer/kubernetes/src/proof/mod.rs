@@ -161,13 +161,25 @@ pub async fn finish(
     let watched = async {
         proof.reached(&server_ref(), Stage::Ready, *patience, *created).await?;
         ready_at.get_or_init(Instant::now);
-        // The trial needs an agent that is listening: a refused connection would look like an enforced policy.
+        Ok::<_, ProofError>(())
+    };
+    let proved = async {
+        developer::prove(client, bastion, key, &ready_at, pace).await?;
+        // The trial needs an agent that is listening: a refused connection would look like an enforced policy. The agent
+        // opens the port before that of SSH.
         Ok::<_, ProofError>(Box::pin(enforcement::try_policies(client, pace)).await?)
     };
-    let proved = developer::prove(client, bastion, key, &ready_at, pace);
-    let outcome = futures::try_join!(watched, proved);
+    let outcome = async {
+        let ((), tried) = futures::try_join!(watched, proved)?;
+        match tried {
+            // The network may not have known the pod yet.
+            Some(Enforcement::Ignored) => Ok(Box::pin(enforcement::try_policies(client, pace)).await?),
+            Some(Enforcement::Enforced) | None => Ok::<_, ProofError>(tried),
+        }
+    };
+    let outcome = outcome.await;
     let removed = proof.remove().await;
-    let (enforcement, ()) = outcome?;
+    let enforcement = outcome?;
     removed?;
     Ok(enforcement)
 }
