@@ -68,7 +68,8 @@ impl KeyPath {
         }
     }
 
-    pub(crate) fn starts_with(&self, above: &Self) -> bool {
+    /// Returns whether this is the path `above` or one below it.
+    pub fn starts_with(&self, above: &Self) -> bool {
         self.0.starts_with(&above.0)
     }
 
@@ -79,7 +80,7 @@ impl KeyPath {
     }
 
     /// Splits `path=value` at the first `=` that no backslash escapes.
-    pub(crate) fn split(text: &str) -> Option<(&str, &str)> {
+    pub fn split(text: &str) -> Option<(&str, &str)> {
         let mut escaped = false;
         let end = text.find(|c| {
             let ends = c == '=' && !escaped;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use devplat_profile::{Loaded, Mistake, ProfileFile, Sources, VariableMistakes, load};
+use devplat_profile::{KeyPath, Loaded, Mistake, ProfileFile, Sources, VariableMistakes, load};
 
 use super::{
     Asked, Purpose,
@@ -118,7 +118,7 @@ fn join(
         same_named_file: false,
         variables: host.profile_variables()?,
         variable_mistakes,
-        remembered_sets: before.set.clone(),
+        remembered_sets: before.set.iter().filter(|set| !is_replaced(set, &asked.set)).cloned().collect(),
         remembered_variables: before.variables.clone().into_iter().collect(),
         sets: asked.set.clone(),
         base_folder: host.folder.clone(),
@@ -151,6 +151,18 @@ fn join(
     let mut loaded = loaded.map_err(|mistakes| refused(&mistakes, asked, before, host))?;
     loaded.remarks.splice(0..0, remark);
     Ok(loaded)
+}
+
+/// Returns whether one of these values is for the same key as the remembered `set`, or deletes a key above it.
+fn is_replaced(set: &str, given: &[String]) -> bool {
+    let parsed = |set: &str| {
+        let (path, value) = KeyPath::split(set)?;
+        Some((path.parse::<KeyPath>().ok()?, value.trim() == "null"))
+    };
+    let Some((known, _)) = parsed(set) else { return false };
+    let replaces =
+        |(path, is_deletion): (KeyPath, bool)| path == known || is_deletion && known.starts_with(&path);
+    given.iter().filter_map(|set| parsed(set)).any(replaces)
 }
 
 /// Takes the remembered values out. Returns a remark that lists those that this run does not give again.
@@ -214,4 +226,22 @@ fn recalled(known: &str, base: &str, before: &Decisions, host: &Host) -> Result<
 /// Returns whether a profile is named as a file. The names of shipped profiles have neither a slash nor an extension.
 fn is_path(named: &str) -> bool {
     named.contains('/') || Path::new(named).extension().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_given_again_replaces_the_remembered_one() {
+        let replaced =
+            |given: &str| is_replaced(r"users.bob.groups\.x=[a]", &["z=1".to_owned(), given.to_owned()]);
+        for given in [r"users.bob.groups\.x=[b]", "users.bob=null"] {
+            assert!(replaced(given), "{given}");
+        }
+        for given in ["users.bob.groups=[b]", "users.bob={generateKey: true}", "users.bobby=null", "nonsense"]
+        {
+            assert!(!replaced(given), "{given}");
+        }
+    }
 }

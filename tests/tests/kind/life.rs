@@ -199,7 +199,7 @@ pub(crate) fn key_of_a_dropped_user_is_deleted() -> Result<()> {
     fs::write(&own, "the user's")?;
     // A value that was given is kept until it is given again.
     let kept = platform.run(&["plan", "--profile", "kind"])?.expect(0)?.stdout;
-    ensure!(!kept.contains("bob"), "{kept}");
+    ensure!(kept.contains("nothing to change"), "{kept}");
     let dropped = ["--set", "users.bob=null"];
     let plan = platform.run(&[&["plan", "--profile", "kind"][..], &dropped].concat())?.expect(0)?.stdout;
     let deletes = |line: &str| line.trim_start().starts_with("key of user bob") && line.contains(" delete ");
@@ -296,7 +296,8 @@ pub(crate) fn missing_rights_are_listed() -> Result<()> {
         .env("KUBECONFIG", &file)
         .run(LONG)?
         .expect(3)?;
-    said(platform, "user without rights", &ended.stderr);
+    // Other tests have set values of the platform's own profile.
+    said(platform, "user without rights", &error_in(&ended.stderr));
     Ok(())
 }
 

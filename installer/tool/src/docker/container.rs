@@ -1,4 +1,4 @@
-//! Containers: reading, creating, starting and deleting them.
+//! Containers: reading, creating, starting and stopping them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -11,14 +11,14 @@ use bollard::{
         PortBinding, RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
-        StartContainerOptions, StopContainerOptions,
+        CreateContainerOptions, InspectContainerOptions, ListContainersOptions, StartContainerOptions,
+        StopContainerOptions,
     },
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 
-use super::{Engine, EngineError, absent_is_done, absent_is_none, filters};
+use super::{Engine, EngineError, absent_is_none, filters};
 
 /// How many containers of a list are read concurrently.
 const AT_ONCE: usize = 8;
@@ -168,13 +168,6 @@ impl Engine {
             .stop_container(name, Some(options))
             .await
             .map_err(self.error(format!("stop container {name}")))
-    }
-
-    /// Deletes a container, running or not, with its anonymous volumes.
-    pub async fn remove_container(&self, name: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
-        let removed = self.docker.remove_container(name, Some(options)).await;
-        absent_is_done(removed.map_err(self.error(format!("delete container {name}"))))
     }
 
     /// Creates a container, which [`Engine::start`] starts, and returns its ID. Fails with a conflict if the name is taken.

@@ -13,6 +13,7 @@ mod logs;
 mod network;
 #[cfg(test)]
 pub(crate) mod recorded;
+mod removal;
 mod volume;
 
 use std::{ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};

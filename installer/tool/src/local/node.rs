@@ -1,5 +1,6 @@
 //! The nodes of clusters in containers: their labels, roles and order, and the record in the first one.
 
+use super::ClusterError;
 use crate::docker::{Container, Engine, EngineError};
 
 /// A program that creates clusters in containers.
@@ -67,6 +68,12 @@ impl Maker {
     /// Returns the label of the containers of cluster `name`, as `key=value`.
     pub fn label(self, name: &str) -> String {
         format!("{}={name}", self.cluster_label())
+    }
+
+    /// Waits for the end of the deletions of nodes that a killed run began, because the program would fail with them.
+    pub(super) async fn wait_removed(self, engine: &Engine, name: &str) -> Result<(), ClusterError> {
+        let waited = engine.wait_removed(&self.label(name)).await;
+        waited.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })
     }
 
     /// Lists the nodes of all clusters of this program as [`nodes`] does.

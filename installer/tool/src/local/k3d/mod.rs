@@ -140,6 +140,7 @@ impl<'a> K3dCommand<'a> {
 
     /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
+        Maker::K3d.wait_removed(self.engine, name).await?;
         let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
         deleted.map(|_| ()).map_err(|error| command_error(error, || format!("delete k3d cluster {name}")))
     }

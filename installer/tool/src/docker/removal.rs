@@ -1,0 +1,90 @@
+//! The deletion of containers. The engine rejects a second deletion while one is in progress, such as that of a killed
+//! run, so both wait for its end.
+
+use std::time::Duration;
+
+use bollard::{
+    models::ContainerStateStatusEnum,
+    query_parameters::{InspectContainerOptions, ListContainersOptions, RemoveContainerOptions},
+};
+use tokio::time::{Instant, sleep};
+
+use super::{Engine, EngineError, absent_is_done, absent_is_none, filters};
+
+/// How long a deletion in progress may take. Unlinking the data of a node takes seconds on a slow disk.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The period between two looks at it.
+const PERIOD: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Deletes a container, running or not, with its anonymous volumes.
+    pub async fn remove_container(&self, name: &str) -> Result<(), EngineError> {
+        let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+        let removed = self.docker.remove_container(name, Some(options)).await;
+        match absent_is_done(removed.map_err(self.error(format!("delete container {name}")))) {
+            Err(error) if error.is_conflict() => {
+                if self.is_removed(name, Instant::now() + PATIENCE).await? {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Waits, for a minute at most, until the containers with `label` are gone whose deletion has begun.
+    pub async fn wait_removed(&self, label: &str) -> Result<(), EngineError> {
+        let mut filters = filters("label", label);
+        filters.insert("status".to_owned(), vec!["removing".to_owned()]);
+        let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let listed = self.docker.list_containers(Some(options)).await;
+        let listed = listed.map_err(self.error(format!("list containers of label {label}")))?;
+        let end = Instant::now() + PATIENCE;
+        for id in listed.into_iter().filter_map(|container| container.id) {
+            self.is_removed(&id, end).await?;
+        }
+        Ok(())
+    }
+
+    /// Returns whether a container is gone, after waiting until `end` for a deletion in progress.
+    async fn is_removed(&self, name: &str, end: Instant) -> Result<bool, EngineError> {
+        loop {
+            let found = self.docker.inspect_container(name, None::<InspectContainerOptions>).await;
+            let found = found.map_err(self.error(format!("read container {name}")));
+            let Some(found) = absent_is_none(found)? else { return Ok(true) };
+            let status = found.state.and_then(|state| state.status);
+            if status != Some(ContainerStateStatusEnum::REMOVING) || Instant::now() >= end {
+                return Ok(false);
+            }
+            sleep(PERIOD).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorded::Recorded;
+
+    #[tokio::test]
+    async fn deletion_in_progress_is_waited_for() {
+        let conflict = r#"{"message":"conflict"}"#;
+        let recorded = Recorded::new()
+            .answer("DELETE /containers/leaving", 409, conflict)
+            .answer("DELETE /containers/used", 409, conflict)
+            .answer("GET /containers/used/json", 200, r#"{"Id":"u","State":{"Status":"running"}}"#)
+            .answer("GET /containers/json?", 200, r#"[{"Id":"leaving"},{"Id":"gone"}]"#)
+            .serve()
+            .await;
+        let engine = recorded.engine();
+        engine.remove_container("leaving").await.unwrap();
+        assert!(engine.remove_container("used").await.unwrap_err().is_conflict());
+        engine.wait_removed("a=b").await.unwrap();
+        let looks = recorded.requests().into_iter().filter(|request| request.starts_with("GET "));
+        let looks: Vec<String> = looks.map(|request| request.split('?').next().unwrap().to_owned()).collect();
+        let inspected = ["leaving", "used"].map(|name| format!("GET /containers/{name}/json"));
+        assert_eq!(looks[..2], inspected);
+        assert_eq!(looks[2], "GET /containers/json");
+        assert_eq!(looks[3..], ["leaving", "gone"].map(|name| format!("GET /containers/{name}/json")));
+    }
+}
