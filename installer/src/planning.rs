@@ -82,7 +82,18 @@ fn refuse(blocked: &[Blocked]) -> Failure {
     let mut failure = Failure::new(Exit::Usage, "nothing was done");
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
-    if is(|one| matches!(one, Blocked::Foreign { .. })) {
+    let holder = blocked.iter().find_map(|one| match one {
+        Blocked::Foreign { who: Foreigner::Platform(name), .. } => Some(name),
+        Blocked::Foreign { .. }
+        | Blocked::LosesData { .. }
+        | Blocked::Cannot { .. }
+        | Blocked::Unfit { .. } => None,
+    });
+    if let Some(name) = holder {
+        failure = failure.hint(format!(
+            "a cluster holds one platform: add --name {name} to continue with that one, or destroy it first"
+        ));
+    } else if is(|one| matches!(one, Blocked::Foreign { .. })) {
         failure = failure
             .hint("choose another platform name with --name, or delete the resource that has its name");
     }

@@ -53,6 +53,12 @@ fn amount(text: &str) -> Result<Amount, InvalidAmount> {
     Amount::parse(text)
 }
 
+/// Returns whether the dev server of this name is being deleted.
+async fn is_leaving(cluster: &Cluster, name: &ServerName) -> bool {
+    let found = cluster.server(name).await;
+    found.is_ok_and(|server| server.metadata.deletion_timestamp.is_some())
+}
+
 impl Create {
     pub(super) async fn run(self, session: &Session) -> Result<Ended, Failure> {
         let cluster = session.cluster().await?;
@@ -62,6 +68,13 @@ impl Create {
         let name = self.name.as_str();
         match cluster.create(&self.name, self.spec()).await {
             Ok(_) => {}
+            Err(Trouble::Taken { .. }) if is_leaving(cluster, &self.name).await => {
+                let failure =
+                    Failure::new(Exit::NotReady, format!("dev server {name} is still being deleted"));
+                return Err(
+                    failure.hint("run the same command again in a moment; `delete --wait` waits for that")
+                );
+            }
             Err(Trouble::Taken { .. }) => {
                 let failure = Failure::new(Exit::Usage, format!("there is a dev server {name} already"));
                 return Err(failure

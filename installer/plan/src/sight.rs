@@ -115,6 +115,8 @@ impl Owner {
 pub enum Foreigner {
     /// Another program, or another platform.
     Stranger(String),
+    /// The platform of this name, in the same cluster.
+    Platform(String),
     /// A platform of the same name of another account of this machine, which the user can take over.
     Account(String),
 }
@@ -123,6 +125,7 @@ impl fmt::Display for Foreigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stranger(text) | Self::Account(text) => f.write_str(text),
+            Self::Platform(name) => write!(f, "it is of platform {name} in the same cluster"),
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use clap::Args;
+use devplat_kubernetes::release;
 use devplat_plan::{Action, Allowed, Foreigner, Id};
 use tokio::time::Instant;
 
@@ -129,15 +130,30 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Left, format!("still there: {}", left.join(", ")))
             .hint(format!("run `{}` again", asked.again("destroy"))));
     }
+    let kept = kept(&context, host).await?;
     // Delete the keys and the identity of the platform last.
     context.state.remove()?;
     drop(locked);
     host.ui.report(&Event::Destroyed {
         name: asked.platform().to_string(),
         deleted: names,
+        kept,
         seconds: start.elapsed().as_secs_f64(),
     });
     Ok(())
+}
+
+/// Returns the homes that stay in an existing cluster.
+async fn kept(context: &PlatformContext, host: &Host) -> Result<Option<String>, Failure> {
+    if context.named.is_none() {
+        return Ok(None);
+    }
+    let read = async {
+        let client = context.client().await?;
+        Ok(release::homes(&client, context).await?)
+    };
+    let homes = host.or_stopped(read).await?;
+    Ok((!homes.homes.is_empty()).then(|| homes.to_string()))
 }
 
 /// How long a receiver of a call may work on it after the caller was killed. Docker's engine creates a network within a

@@ -117,6 +117,13 @@ pub fn main() -> ExitCode {
         runtime.shutdown_background();
         outcome
     });
+    let outcome = outcome.and_then(|status| match ui.lost() {
+        None => Ok(status),
+        Some(error) => {
+            let failure = Failure::of(Exit::PartWay, error).while_doing("cannot write to standard output");
+            Err(failure.hint("the command itself has succeeded; run it again for its output"))
+        }
+    });
     if let Err(failure) = &outcome {
         ui.error(failure);
     }

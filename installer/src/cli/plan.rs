@@ -40,7 +40,7 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
         lose: args.losing.lose.clone(),
         ..args.platform.asked()
     };
-    let request = Run::begin(&asked, host, Purpose::Look)?.request().await?;
+    let request = Run::begin(&asked, host, Purpose::Plan)?.request().await?;
     let planned = planning::plan(&request.inputs, &request.context, &asked.lose).await?;
     if host.ui.is_json() {
         host.ui.document(&planned.plan);

@@ -29,11 +29,18 @@ pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[
     let name = asked.platform();
     let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
         .while_looking(looked);
+    let mut failure = failure;
+    if let Err(unread) = cluster::user_kubeconfig(host) {
+        failure.causes.push(format!("no context was searched: {}", unread.one_line()));
+    }
     let carriers = carriers(asked, host).await;
     if carriers.is_empty() {
+        let others = asked.state(host).ok().and_then(|state| state.others().ok()).unwrap_or_default();
+        let known: Vec<String> = others.iter().map(|(name, _)| name.to_string()).collect();
+        let known = if known.is_empty() { "NAME".to_owned() } else { known.join(" or ") };
         return failure
             .hint("if it is in an existing cluster, name its context: --context NAME")
-            .hint("if it has another name, add --name NAME");
+            .hint(format!("if it has another name, add --name {known}"));
     }
     with_carriers(failure, &carriers, asked, verb)
 }

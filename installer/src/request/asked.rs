@@ -39,6 +39,8 @@ pub struct Asked {
 pub enum Purpose {
     /// To change the platform or its users, which needs the lock.
     Change,
+    /// To show what a change would do. It refuses the values that a change refuses.
+    Plan,
     /// To observe the platform. A mistake in an unrelated variable is then only a remark.
     Look,
 }

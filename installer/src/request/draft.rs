@@ -32,7 +32,7 @@ impl Draft {
     /// Reads the profile and the templates. There is no cluster, so `auto` is not resolved.
     pub fn read(asked: &Asked, host: &Host) -> Result<Self, Failure> {
         let Run { asked, host, purpose, state: _, engine: _, mut decisions } =
-            Run::of(asked, host, Purpose::Look)?;
+            Run::of(asked, host, Purpose::Plan)?;
         decisions.profile.get_or_insert_with(|| DEFAULT.to_owned());
         let profile = recall(asked, &decisions, host, purpose)?.loaded.profile;
         let templates = Templates::new(&own_templates(asked, &decisions, host)?)?;

@@ -57,7 +57,7 @@ pub(super) async fn check_account(
     };
     match (other, purpose) {
         (None, _) => Ok(()),
-        (Some(other), Purpose::Look) => {
+        (Some(other), Purpose::Plan | Purpose::Look) => {
             host.ui.remark(&format!("note: {other}; verbs that change it need --take-over"));
             Ok(())
         }

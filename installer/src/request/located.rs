@@ -82,7 +82,7 @@ impl<'a> Run<'a> {
             (Purpose::Change, Some(engine)) => {
                 Some(lock_engine(engine, location.as_ref(), &context.platform).await?)
             }
-            (Purpose::Change, None) | (Purpose::Look, _) => None,
+            (Purpose::Change, None) | (Purpose::Plan | Purpose::Look, _) => None,
         };
         let known = by != By::Marks;
         let context = Arc::new(context);

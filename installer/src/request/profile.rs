@@ -71,7 +71,7 @@ pub(super) fn recall(
         (None, None) => Source::Shipped(DEFAULT.to_owned()),
     };
     let mistakes = match purpose {
-        Purpose::Change => VariableMistakes::Refuse,
+        Purpose::Change | Purpose::Plan => VariableMistakes::Refuse,
         Purpose::Look => VariableMistakes::Remark,
     };
     let loaded = join(&source, asked, before, mistakes, host)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, Physical, Requirement, State, Verdict};
 use devplat_tool::{
     docker::{Container, Engine},
-    local::{Maker, Mark},
+    local::{ClusterContainers, Maker, Mark},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +25,8 @@ use crate::{
 const START_PATIENCE: Duration = Duration::from_mins(2);
 /// How long the API server may reject the certificate in its own nodes, which happens while it starts.
 const REJECTED_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a cluster is read whose containers are being deleted meanwhile.
+const TRIES: usize = 3;
 /// The data that the deletion of a cluster destroys.
 pub(super) const LOSS: &str = "every dev server and home in it";
 
@@ -81,7 +83,38 @@ where
 {
     let Some(engine) = &context.engine else { return Ok(None) };
     let name = context.platform.as_str();
-    let containers = maker.containers(engine, name).await?;
+    let mut tries = TRIES;
+    loop {
+        maker.wait_removed(engine, name).await?;
+        let containers = maker.containers(engine, name).await?;
+        let failure = match Box::pin(look(maker, engine, &containers, context, wanted)).await {
+            Err(failure) if tries > 1 => failure,
+            outcome => return outcome,
+        };
+        // A container whose deletion has begun cannot be read any longer.
+        maker.wait_removed(engine, name).await?;
+        if ids(&maker.containers(engine, name).await?) == ids(&containers) {
+            return Err(failure);
+        }
+        tries -= 1;
+    }
+}
+
+fn ids(containers: &ClusterContainers) -> Vec<&str> {
+    containers.all().iter().map(|container| container.id.as_str()).collect()
+}
+
+async fn look<K>(
+    maker: Maker,
+    engine: &Engine,
+    containers: &ClusterContainers,
+    context: &PlatformContext,
+    wanted: &Wanted<'_>,
+) -> Result<Option<Seen<K>>, Failure>
+where
+    K: ResourceKind<Fields = Fields, Output = ClusterAccess>,
+{
+    let name = context.platform.as_str();
     let nodes = containers.nodes();
     let what = format!("{} cluster {name}", maker.name());
     let Some(first) = nodes.first() else { return labelled(maker, &what, context).await };
@@ -115,7 +148,7 @@ where
     let stopped = containers.all().iter().filter(|one| !one.running);
     seen.fields.stopped = stopped.map(|one| one.name.clone()).collect();
     if !wanted.is_nothing() && seen.fields.stopped.is_empty() {
-        match awake(maker, &containers, context, &mut None).await? {
+        match awake(maker, containers, context, &mut None).await? {
             Ok(access) => seen.output = Some(access),
             Err(why) => seen.fields.asleep = Some(why.to_string()),
         }

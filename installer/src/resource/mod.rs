@@ -117,7 +117,7 @@ fn not_ours(whose: &Foreigner, context: &PlatformContext) -> Failure {
             "`{} --take-over` continues with the platform of the other account",
             context.command("up")
         )),
-        Foreigner::Stranger(_) => failure.hint("name another platform with --name"),
+        Foreigner::Stranger(_) | Foreigner::Platform(_) => failure.hint("name another platform with --name"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use devplat_kubernetes::release::{self, DataLoss, ReleaseState};
 use devplat_plan::{
-    Action, Change, Edges, Facts, Graph, Id, KindName, Owner, Physical, Planned, State, Verdict,
+    Action, Change, Edges, Facts, Foreigner, Graph, Id, KindName, Owner, Physical, Planned, State, Verdict,
 };
 use devplat_render::ReleaseName;
 use kube::Client;
@@ -67,7 +67,7 @@ impl Fields {
     fn without_crds(self, name: ReleaseName) -> Self {
         match (name, self) {
             (ReleaseName::Flavors | ReleaseName::Users, Self::Compared(state)) => match *state {
-                ReleaseState::Foreign(_) | ReleaseState::Absent => Self::Compared(state),
+                ReleaseState::Foreign { .. } | ReleaseState::Absent => Self::Compared(state),
                 ReleaseState::Leaving(_) | ReleaseState::Present { .. } => Self::LeavesWithCrds,
             },
             (_, fields) => fields,
@@ -181,7 +181,7 @@ impl ResourceKind for Release {
             Fields::Leftover => return Verdict::Unknown("not compared".to_owned()),
         };
         match &**state {
-            ReleaseState::Absent | ReleaseState::Foreign(_) => Verdict::Unknown("not compared".to_owned()),
+            ReleaseState::Absent | ReleaseState::Foreign { .. } => Verdict::Unknown("not compared".to_owned()),
             ReleaseState::Leaving(waiting) => {
                 Verdict::Differs(waiting.iter().map(|one| Change::in_place(one.to_string())).collect())
             }
@@ -287,13 +287,16 @@ fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> 
             }
             // The step for it waits until they are gone, and creates them again.
             ReleaseState::Leaving(leaving) => leaving.iter().map(ToString::to_string).collect(),
-            ReleaseState::Absent | ReleaseState::Foreign(_) => Vec::new(),
+            ReleaseState::Absent | ReleaseState::Foreign { .. } => Vec::new(),
         },
         Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Vec::new(),
     };
     let owner = match &fields {
         Fields::Compared(state) => match &**state {
-            ReleaseState::Foreign(objects) => {
+            ReleaseState::Foreign { objects: _, platform: Some(platform) } => {
+                Owner::Foreign(Foreigner::Platform(platform.clone()))
+            }
+            ReleaseState::Foreign { objects, platform: None } => {
                 let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
                 Owner::stranger(format!("its name is taken by {}", names.join(", ")))
             }

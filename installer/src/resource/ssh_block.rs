@@ -81,7 +81,7 @@ impl ResourceKind for SshBlock {
         let state = &context.state;
         // A deletion needs only the block.
         let of_state = |path: &Path| if wanted.is_nothing() { Ok(None) } else { state.read(path) };
-        let (hosts, config) = (of_state(&hosts_file(state))?, of_state(&state.ssh_config())?);
+        let (hosts, config) = (of_state(&ssh_config::hosts_file(state))?, of_state(&state.ssh_config())?);
         let physical = file.path().display().to_string();
         let fields = Fields { block, hosts, config };
         Ok(vec![Seen::ours(Self::NAME.single(), physical, fields, Some(()))])
@@ -123,7 +123,7 @@ struct Opened {
 impl Opened {
     /// Splits a file. Fails if it is unclear whether a line beside half of a block is devplat's or the user's.
     fn of(file: UserFile, platform: &str, state: &StateFolder) -> Result<Self, Failure> {
-        let block = Block::of(platform, &hosts_file(state));
+        let block = Block::of(platform, &ssh_config::hosts_file(state));
         let split = block.split(file.text()).map_err(|unclear| rejected(unclear, platform, &file))?;
         Ok(Self { file, block, split })
     }
@@ -228,7 +228,7 @@ async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
         Failure::of(Exit::PartWay, &why).hint(format!("`{}` waits for it", context.command("up")))
     })?;
     context.state.make_ssh()?;
-    cx.write_file(&hosts_file(&context.state), &host.hosts(&context.state)).await?;
+    cx.write_file(&ssh_config::hosts_file(&context.state), &host.hosts(&context.state)).await?;
     // Opened again, because the user may have changed it in the meantime.
     let opened = opened_in(context)?;
     let wanted = opened.with_block()?;
@@ -248,10 +248,6 @@ pub(crate) fn example(inputs: &PlatformInputs) -> String {
     let user = named.map_or("alice".to_owned(), ToString::to_string);
     let jump = if generated.is_some() { String::new() } else { format!("-J {user}@{platform} ") };
     format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh {jump}mydev.{user}.{platform}")
-}
-
-fn hosts_file(state: &StateFolder) -> PathBuf {
-    state.path().join("ssh/hosts")
 }
 
 #[cfg(test)]

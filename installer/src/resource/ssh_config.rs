@@ -3,7 +3,7 @@
 
 mod text;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use devplat_kubernetes::bastion::{self, Route};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
@@ -98,7 +98,7 @@ impl ResourceKind for SshConfig {
         let begun = tokio::time::Instant::now();
         loop {
             let why = match host(&self.inputs, &cx.context).await? {
-                Ok(host) => return self.write(&host, cx).await,
+                Ok(host) => return write(&host, cx).await,
                 Err(why) => why,
             };
             if begun.elapsed() > PATIENCE {
@@ -116,24 +116,31 @@ impl SshConfig {
     /// Writes the files, if the address is known. A load balancer may have none yet; [`ResourceKind::settle`] waits for it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         if let Ok(host) = host(&self.inputs, &cx.context).await? {
-            self.write(&host, cx).await?;
+            write(&host, cx).await?;
         }
         Ok(Physical(cx.context.state.ssh_config().display().to_string()))
     }
+}
 
-    /// Writes the files that are not those of `host`.
-    async fn write(&self, host: &SshHost, cx: &Cx) -> Result<(), Failure> {
-        let state = &cx.context.state;
-        let [config, known] = texts(host, state);
-        for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)] {
-            if state.read(&path)?.as_deref() == Some(text.as_str()) {
-                continue;
-            }
-            state.make_ssh()?;
-            cx.write_file(&path, &text).await?;
+/// Writes the files that are not those of `host`. The block in the user's file, if there is one, includes the file with
+/// the hosts; its own step has compared it with the earlier ones.
+async fn write(host: &SshHost, cx: &Cx) -> Result<(), Failure> {
+    let state = &cx.context.state;
+    let [config, known] = texts(host, state);
+    let hosts = state.read(&hosts_file(state))?.map(|_| (hosts_file(state), host.hosts(state)));
+    for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)].into_iter().chain(hosts) {
+        if state.read(&path)?.as_deref() == Some(text.as_str()) {
+            continue;
         }
-        Ok(())
+        state.make_ssh()?;
+        cx.write_file(&path, &text).await?;
     }
+    Ok(())
+}
+
+/// Returns the file that the block of `devplat ssh-config` includes, which exists only with that block.
+pub(super) fn hosts_file(state: &StateFolder) -> PathBuf {
+    state.path().join("ssh/hosts")
 }
 
 /// Compares the files with those of the present host.
@@ -238,6 +245,30 @@ mod tests {
     use devplat_profile::PlatformName;
 
     use super::*;
+    use crate::{platform_context::testing::context, resource::tests::step_alone};
+
+    fn at(port: u16) -> SshHost {
+        SshHost {
+            platform: "devplat".to_owned(),
+            address: "127.0.0.1".to_owned(),
+            port,
+            authority: "ssh-ed25519 AAAA".to_owned(),
+            users: vec!["demo".to_owned()],
+        }
+    }
+
+    #[tokio::test]
+    async fn included_hosts_follow_a_new_port() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Arc::new(context(folder.path()));
+        let (state, cx) = (&context.state, step_alone(&context, SSH_CONFIG.single(), Action::Update));
+        let included = || state.read(&hosts_file(state)).unwrap();
+        write(&at(22), &cx).await.unwrap();
+        assert_eq!(included(), None, "there is no block");
+        std::fs::write(hosts_file(state), at(22).hosts(state)).unwrap();
+        write(&at(2022), &cx).await.unwrap();
+        assert!(follows(&included().unwrap(), &state.read(&state.ssh_config()).unwrap().unwrap()));
+    }
 
     #[test]
     fn files_of_another_address_or_authority_differ() {

@@ -69,6 +69,9 @@ pub enum Event {
         name: String,
         /// The found and deleted resources.
         deleted: Vec<String>,
+        /// The data of users in an existing cluster that stays, such as homes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kept: Option<String>,
         /// The time since the start.
         seconds: f64,
     },

@@ -14,7 +14,7 @@ pub use show::{duration, estimate, verdict};
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use clap::ValueEnum;
@@ -37,6 +37,8 @@ pub enum Format {
 #[derive(Clone)]
 pub struct Ui {
     output: Arc<Output>,
+    /// The first failure to write to standard output.
+    lost: Arc<OnceLock<io::Error>>,
     /// Whether errors are printed in colours.
     colours: bool,
 }
@@ -65,12 +67,12 @@ impl Ui {
             Format::Human if io::stderr().is_terminal() => Output::Terminal(Bars::new()),
             Format::Human => Output::Plain,
         };
-        Self { output: Arc::new(output), colours }
+        Self { output: Arc::new(output), lost: Arc::default(), colours }
     }
 
     /// Returns an output that prints nothing and keeps everything.
     pub fn recording() -> Self {
-        Self { output: Arc::new(Output::Recorded(Mutex::default())), colours: false }
+        Self { output: Arc::new(Output::Recorded(Mutex::default())), lost: Arc::default(), colours: false }
     }
 
     /// Returns the kept output so far; empty unless this is [`Ui::recording`].
@@ -95,7 +97,7 @@ impl Ui {
                     to_stderr(&line);
                 }
             }
-            Output::Json => to_stdout(&serde_json::to_string(event).expect("an event is JSON")),
+            Output::Json => self.print(&serde_json::to_string(event).expect("an event is JSON")),
             Output::Recorded(_) => self.keep(|transcript| transcript.events.push(event.clone())),
         }
     }
@@ -105,7 +107,7 @@ impl Ui {
         let text = text.trim_end_matches('\n');
         match &*self.output {
             Output::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
-            Output::Terminal(_) | Output::Plain | Output::Json => to_stdout(text),
+            Output::Terminal(_) | Output::Plain | Output::Json => self.print(text),
         }
     }
 
@@ -170,6 +172,21 @@ impl Ui {
         to_stderr(&show::error(message, causes, hints, self.colours));
     }
 
+    /// Returns the first failure to write to standard output, such as a full disk.
+    pub fn lost(&self) -> Option<&io::Error> {
+        self.lost.get()
+    }
+
+    /// Prints a line to standard output. A closed pipe (`devplat status | head -1`) is not a failure of devplat.
+    fn print(&self, line: &str) {
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush())
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.lost.get_or_init(|| error);
+        }
+    }
+
     fn keep(&self, keep: impl FnOnce(&mut Transcript)) {
         if let Output::Recorded(transcript) = &*self.output {
             keep(&mut transcript.lock().unwrap_or_else(PoisonError::into_inner));
@@ -211,10 +228,4 @@ pub fn print_help(error: &clap::Error) {
 /// Returns the output of the log.
 pub fn log() -> io::Stderr {
     io::stderr()
-}
-
-/// Prints a line. A closed pipe (`devplat status | head -1`) is not a failure of devplat.
-fn to_stdout(line: &str) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

@@ -31,9 +31,12 @@ pub(super) fn plain(event: &Event) -> Option<String> {
             let how = if *changed { "in" } else { "unchanged, checked in" };
             format!("ready: platform {name} ({how} {})\n\nnext:\n  {next}", duration(*seconds))
         }
-        Event::Destroyed { name, deleted, seconds } => {
-            let what = deleted.join(", ");
-            format!("destroyed: {what} of platform {name}; nothing is left ({})", duration(*seconds))
+        Event::Destroyed { name, deleted, kept, seconds } => {
+            let (what, time) = (deleted.join(", "), duration(*seconds));
+            match kept {
+                None => format!("destroyed: {what} of platform {name}; nothing is left ({time})"),
+                Some(kept) => format!("destroyed: {what} of platform {name} ({time}); kept: {kept}"),
+            }
         }
         Event::Error { .. } => return None,
     })

@@ -46,7 +46,7 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
         .zip(&live)
         .filter(|(_, (_, state))| match state {
             ObjectState::Missing | ObjectState::Drifted(_) | ObjectState::Unknown(_) => true,
-            ObjectState::Same(_) | ObjectState::Foreign | ObjectState::Leaving(_) => false,
+            ObjectState::Same(_) | ObjectState::Foreign { .. } | ObjectState::Leaving(_) => false,
         })
         .map(|(object, _)| object.clone())
         .collect();

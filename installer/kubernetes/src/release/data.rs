@@ -64,20 +64,32 @@ fn place(object: &ObjectRef) -> String {
 pub async fn data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Data, Error> {
     let server = ApiServer { client, pace };
     let not_ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}!={platform}"));
-    let homes = ListParams::default().labels(&format!(
-        "{}={},{}={},{}=home",
-        name::APP_LABEL,
-        name::APP,
-        name::MANAGED_BY,
-        name::OPERATOR,
-        name::COMPONENT
-    ));
+    let homes = of_homes();
     let (servers, users, homes) = futures::try_join!(
         list(server, API_VERSION, "DevServer", &not_ours),
         list(server, API_VERSION, "DevUser", &not_ours),
         list(server, "v1", "PersistentVolumeClaim", &homes),
     )?;
     Ok(Data { servers, users, homes })
+}
+
+/// Finds the claims of homes that are not being deleted.
+pub async fn homes(client: &Client, pace: &dyn Pace) -> Result<Data, Error> {
+    let server = ApiServer { client, pace };
+    let stays = |live: &PartialObjectMeta<DynamicObject>| live.metadata.deletion_timestamp.is_none();
+    let homes = list_those(server, "v1", "PersistentVolumeClaim", &of_homes(), stays).await?;
+    Ok(Data { homes, ..Data::default() })
+}
+
+fn of_homes() -> ListParams {
+    ListParams::default().labels(&format!(
+        "{}={},{}={},{}=home",
+        name::APP_LABEL,
+        name::APP,
+        name::MANAGED_BY,
+        name::OPERATOR,
+        name::COMPONENT
+    ))
 }
 
 /// Finds the dev servers and users that are being deleted, without those that a release or the proof creates.

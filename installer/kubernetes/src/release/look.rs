@@ -12,7 +12,7 @@ use kube::{
 use tokio::sync::OnceCell;
 
 use super::{
-    Release, compare,
+    PLATFORM_LABEL, Release, compare,
     held::{Held, held},
     inventory::{self, Inventory, NameHolder},
     is_ours,
@@ -60,7 +60,10 @@ impl fmt::Display for Reason {
 /// The state of the object with a wanted name.
 pub(super) enum ObjectState {
     Missing,
-    Foreign,
+    Foreign {
+        /// The platform whose label it has.
+        platform: Option<String>,
+    },
     Leaving(Waiting),
     Same(Option<Waiting>),
     Drifted(Vec<String>),
@@ -78,13 +81,25 @@ pub(super) struct LiveRelease {
 impl LiveRelease {
     /// Returns the objects that exist and are not ours.
     pub(super) fn foreign(&self, release: &Release) -> Vec<ObjectRef> {
-        let mut foreign = self.those(|state| matches!(state, ObjectState::Foreign));
+        let mut foreign = self.those(|state| matches!(state, ObjectState::Foreign { .. }));
         if self.namespace == NameHolder::Foreign {
             foreign.push(inventory::namespace_reference());
         } else if self.inventory == NameHolder::Foreign {
             foreign.push(inventory::reference(&release.name));
         }
         foreign
+    }
+
+    /// Returns the other platform that has one of the objects.
+    pub(super) fn other_platform(&self) -> Option<String> {
+        self.objects.iter().find_map(|(_, state)| match state {
+            ObjectState::Foreign { platform } => platform.clone(),
+            ObjectState::Missing
+            | ObjectState::Leaving(_)
+            | ObjectState::Same(_)
+            | ObjectState::Drifted(_)
+            | ObjectState::Unknown(_) => None,
+        })
     }
 
     /// Returns our objects that are being deleted, which cannot be created again before they are gone.
@@ -138,7 +153,8 @@ impl Looker<'_> {
             return Ok((reference, ObjectState::Missing));
         };
         if !is_ours(&live, self.platform) {
-            return Ok((reference, ObjectState::Foreign));
+            let platform = live.labels().get(PLATFORM_LABEL).cloned();
+            return Ok((reference, ObjectState::Foreign { platform }));
         }
         if live.metadata.deletion_timestamp.is_some() {
             let Held { waiting, holder: _ } =

@@ -23,7 +23,7 @@ mod unchanged;
 mod wait;
 
 pub use apply::apply;
-pub use data::{Data, data, leaving_data};
+pub use data::{Data, data, homes, leaving_data};
 pub use error::{NotReady, ReleaseError};
 pub use gone::Operator;
 pub(crate) use gone::wait_while;

@@ -15,8 +15,13 @@ use crate::{Error, ObjectRef, Pace, Waiting, call::ApiServer};
 pub enum ReleaseState {
     /// None of its objects exists.
     Absent,
-    /// These objects have its names, but are not ours.
-    Foreign(Vec<ObjectRef>),
+    /// Objects with its names are not ours.
+    Foreign {
+        /// These objects.
+        objects: Vec<ObjectRef>,
+        /// The platform in the same cluster that has one of them.
+        platform: Option<String>,
+    },
     /// All of its existing objects are being deleted, as after an interrupted removal.
     Leaving(Vec<Waiting>),
     /// All or some of its objects exist.
@@ -52,7 +57,7 @@ impl ReleaseState {
     pub fn leaving(&self) -> &[Waiting] {
         match self {
             Self::Leaving(leaving) | Self::Present { leaving, .. } => leaving,
-            Self::Absent | Self::Foreign(_) => &[],
+            Self::Absent | Self::Foreign { .. } => &[],
         }
     }
 }
@@ -63,7 +68,7 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
     let live = read_live(server, release).await?;
     let foreign = live.foreign(release);
     if !foreign.is_empty() {
-        return Ok(ReleaseState::Foreign(foreign));
+        return Ok(ReleaseState::Foreign { objects: foreign, platform: live.other_platform() });
     }
     let LiveRelease { namespace, inventory, objects } = live;
     let (mut missing, mut drifted, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -71,7 +76,7 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
     for (object, state) in objects {
         match state {
             ObjectState::Missing => missing.push(object),
-            ObjectState::Foreign => unreachable!("foreign objects were reported above"),
+            ObjectState::Foreign { .. } => unreachable!("foreign objects were reported above"),
             ObjectState::Drifted(fields) => drifted.push(Drift { object, fields }),
             ObjectState::Unknown(reason) => unknown.push((object, reason)),
             ObjectState::Leaving(waiting) => leaving.push(waiting),

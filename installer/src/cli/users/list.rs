@@ -2,6 +2,7 @@
 
 use clap::Args;
 use devplat_api::DevUser;
+use devplat_kubernetes::proof;
 use kube::{ResourceExt, api::ListParams};
 use serde::Serialize;
 
@@ -30,7 +31,9 @@ pub(super) async fn list(reached: &Reached, host: &Host) -> Result<(), Failure> 
     let all = reached.api.list(&ListParams::default()).await;
     let failed = |error| call_failure(error, "list DevUsers", &reached.context.command("up"));
     let all = all.map_err(failed)?;
-    let rows: Vec<Listed> = all.items.into_iter().map(listed).collect();
+    // The proof deletes its user without waiting until it is gone.
+    let users = all.items.into_iter().filter(|user| user.name_any() != proof::NAME);
+    let rows: Vec<Listed> = users.map(listed).collect();
     if host.ui.is_json() {
         host.ui.document(&rows);
         return Ok(());

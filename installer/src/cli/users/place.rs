@@ -55,7 +55,7 @@ impl Reached {
             Asked { name: name.get(), context: context.context.clone(), take_over, ..Asked::default() };
         let locked = match purpose {
             Purpose::Change => Some(request::lock(&asked.state(host)?)?),
-            Purpose::Look => None,
+            Purpose::Plan | Purpose::Look => None,
         };
         let located = Box::pin(Run::begin(&asked, host, purpose)?.locate()).await?;
         reach_cluster(&located.context).await?;
@@ -121,5 +121,8 @@ pub(super) fn refuse_profile_user(user: &DevUser, context: &PlatformContext) -> 
     }
     let why = format!("user {} comes from the profile", user.name_any());
     let up = context.command("up");
-    Err(Failure::new(Exit::Usage, why).hint(format!("change the profile, then run `{up}`")))
+    Err(Failure::new(Exit::Usage, why).hint(format!(
+        "change the profile, then run `{up}`; `{up} --set users.{}=null` deletes the user",
+        user.name_any()
+    )))
 }

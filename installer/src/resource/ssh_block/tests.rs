@@ -37,8 +37,8 @@ async fn hosts_of_two_platforms_never_clash() {
         let platform: PlatformName = platform.parse().unwrap();
         let state = StateFolder::below(folder.path(), &platform);
         std::fs::create_dir_all(state.path().join("ssh")).unwrap();
-        std::fs::write(hosts_file(&state), host(&platform, port).hosts(&state)).unwrap();
-        config += &Block::of(platform.as_str(), &hosts_file(&state)).text();
+        std::fs::write(ssh_config::hosts_file(&state), host(&platform, port).hosts(&state)).unwrap();
+        config += &Block::of(platform.as_str(), &ssh_config::hosts_file(&state)).text();
     }
     std::fs::write(folder.path().join("config"), config).unwrap();
     for (platform, port) in platforms {
@@ -132,17 +132,17 @@ fn file_of_the_user_stays_even_if_it_is_empty() {
 
 #[test]
 fn damaged_block_becomes_one_whole_block() {
-    let begin = Block::of("devplat", &hosts_file(&state())).text();
+    let begin = Block::of("devplat", &ssh_config::hosts_file(&state())).text();
     let begin = begin.lines().next().unwrap();
     let (home, surroundings) = home(Some(&format!("Host mine\n{begin}\n{begin}\n")));
     add(&surroundings, "devplat");
     let text = std::fs::read_to_string(home.path().join(".ssh/config")).unwrap();
-    assert_eq!(text, Block::of("devplat", &hosts_file(&state())).text() + "Host mine\n");
+    assert_eq!(text, Block::of("devplat", &ssh_config::hosts_file(&state())).text() + "Host mine\n");
 }
 
 #[test]
 fn unclear_block_is_rejected_with_its_lines() {
-    let begin = Block::of("devplat", &hosts_file(&state())).text();
+    let begin = Block::of("devplat", &ssh_config::hosts_file(&state())).text();
     let begin = begin.lines().next().unwrap();
     let (_home, surroundings) = home(Some(&format!("Host mine\n{begin}\nInclude work\n")));
     let failure = check(&surroundings, "devplat", &state()).unwrap_err();

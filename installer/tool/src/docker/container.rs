@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
+    time::Duration,
 };
 
 use bollard::{
@@ -17,11 +18,16 @@ use bollard::{
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
+use tokio::time::{Instant, sleep};
 
 use super::{Engine, EngineError, absent_is_none, filters};
 
 /// How many containers of a list are read concurrently.
 const AT_ONCE: usize = 8;
+/// How long the engine may take to create a listed container.
+const CREATION_PATIENCE: Duration = Duration::from_mins(1);
+/// The period between two looks at it.
+const CREATION_PERIOD: Duration = Duration::from_millis(100);
 
 /// A container, running or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,18 +132,30 @@ impl Engine {
         self.containers_filtered("network", network).await
     }
 
+    /// Docker lists a container while it still copies the volumes of its image, which takes seconds, and finds it by its
+    /// ID only afterwards. So this waits until each listed container is found.
     async fn containers_filtered(&self, key: &str, value: &str) -> Result<Vec<Container>, EngineError> {
-        let options =
-            ListContainersOptions { all: true, filters: Some(filters(key, value)), ..Default::default() };
-        let listed = self.docker.list_containers(Some(options)).await;
-        let listed = listed.map_err(self.error(format!("list containers of {key} {value}")))?;
-        let ids = listed.into_iter().filter_map(|container| container.id);
-        let reads: Vec<_> = ids.map(|id| async move { self.container(&id).await }).collect();
-        let read: Vec<Option<Container>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-        // A container that was deleted in between is not found.
-        let mut containers: Vec<Container> = read.into_iter().flatten().collect();
-        containers.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(containers)
+        let doing = || format!("list containers of {key} {value}");
+        let end = Instant::now() + CREATION_PATIENCE;
+        loop {
+            let options =
+                ListContainersOptions { all: true, filters: Some(filters(key, value)), ..Default::default() };
+            let listed = self.docker.list_containers(Some(options)).await.map_err(self.error(doing()))?;
+            let ids = listed.into_iter().filter_map(|container| container.id);
+            let reads: Vec<_> = ids.map(|id| async move { self.container(&id).await }).collect();
+            let read: Vec<Option<Container>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+            let listed = read.len();
+            let mut containers: Vec<Container> = read.into_iter().flatten().collect();
+            if containers.len() == listed {
+                containers.sort_by(|one, other| one.name.cmp(&other.name));
+                return Ok(containers);
+            }
+            if Instant::now() >= end {
+                let message = format!("{} of {listed} are listed, but not found", listed - containers.len());
+                return Err(EngineError::Api { doing: doing(), status: 404, message });
+            }
+            sleep(CREATION_PERIOD).await;
+        }
     }
 
     /// Reads the container of that name or ID.

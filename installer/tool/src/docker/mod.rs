@@ -13,7 +13,7 @@ mod logs;
 mod network;
 #[cfg(test)]
 pub(crate) mod recorded;
-mod removal;
+pub(crate) mod removal;
 mod volume;
 
 use std::{ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};

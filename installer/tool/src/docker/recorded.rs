@@ -17,7 +17,16 @@ use crate::Surroundings;
 /// Answers, by the beginning of the request line without the API version. The first match is sent, or else 404.
 #[derive(Default, Clone)]
 pub(crate) struct Recorded {
-    answers: Vec<(String, u16, Vec<u8>)>,
+    answers: Vec<Answer>,
+}
+
+#[derive(Clone)]
+struct Answer {
+    request: String,
+    status: u16,
+    body: Vec<u8>,
+    /// How many earlier requests get another answer.
+    after: usize,
 }
 
 /// A running engine.
@@ -35,8 +44,19 @@ impl Recorded {
         Self::default().answer("GET /_ping", 200, "OK")
     }
 
-    pub(crate) fn answer(mut self, request: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
-        self.answers.push((request.to_owned(), status, body.into()));
+    pub(crate) fn answer(self, request: &str, status: u16, body: impl Into<Vec<u8>>) -> Self {
+        self.answer_after(0, request, status, body)
+    }
+
+    /// Adds an answer that is not sent to the first `after` such requests.
+    pub(crate) fn answer_after(
+        mut self,
+        after: usize,
+        request: &str,
+        status: u16,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        self.answers.push(Answer { request: request.to_owned(), status, body: body.into(), after });
         self
     }
 
@@ -106,12 +126,7 @@ fn request_line(head: &str) -> Option<&str> {
     head.lines().next()?.rsplit_once(' ').map(|(request, _)| request)
 }
 
-async fn one(
-    stream: UnixStream,
-    answers: &[(String, u16, Vec<u8>)],
-    log: &Mutex<Vec<String>>,
-    input: &Mutex<Vec<u8>>,
-) {
+async fn one(stream: UnixStream, answers: &[Answer], log: &Mutex<Vec<String>>, input: &Mutex<Vec<u8>>) {
     let mut stream = BufReader::new(stream);
     let (mut head, mut line) = (String::new(), String::new());
     while stream.read_line(&mut line).await.unwrap_or(0) > 2 {
@@ -119,15 +134,23 @@ async fn one(
         line.clear();
     }
     let Some(request) = request_line(&head) else { return };
+    let earlier = |wanted: &str| {
+        let log = log.lock().unwrap();
+        log.iter().filter_map(|head| request_line(head)).filter(|line| line.starts_with(wanted)).count()
+    };
+    let found = answers.iter().find(|answer| {
+        request.starts_with(answer.request.as_str()) && earlier(&answer.request) >= answer.after
+    });
     log.lock().unwrap().push(head.clone());
     let length =
         head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.unwrap();
-    let found = answers.iter().find(|(wanted, ..)| request.starts_with(wanted.as_str()));
-    let missing = (String::new(), 404, br#"{"message":"not there"}"#.to_vec());
-    let (_, status, body) = found.unwrap_or(&missing);
-    if *status == 101 {
+    let (status, body) = match found {
+        Some(Answer { request: _, status, body, after: _ }) => (*status, body.as_slice()),
+        None => (404, br#"{"message":"not there"}"#.as_slice()),
+    };
+    if status == 101 {
         let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut read = Vec::new();
@@ -137,7 +160,7 @@ async fn one(
     } else {
         let head =
             format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-        let body: &[u8] = if *status == 204 { b"" } else { body };
+        let body: &[u8] = if status == 204 { b"" } else { body };
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(body).await.unwrap();
     }

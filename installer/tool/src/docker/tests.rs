@@ -113,7 +113,7 @@ async fn last_lines_of_a_log_are_read_with_and_without_a_terminal() {
 #[tokio::test]
 async fn container_has_configured_and_bound_ports() {
     let recorded = Recorded::new()
-        .answer("GET /containers/json", 200, r#"[{"Id":"c1"},{"Id":"gone"}]"#)
+        .answer("GET /containers/json", 200, r#"[{"Id":"c1"}]"#)
         .answer("GET /containers/c1/json", 200, NODE)
         .serve()
         .await;
@@ -166,6 +166,19 @@ async fn status_codes_decide_and_messages_do_not() {
         "cannot delete network used: the Docker engine answered 403: error while removing network: network used has active endpoints"
     );
     assert!(engine.start("c").await.unwrap_err().is_conflict());
+}
+
+/// Docker lists a container before it can be read, and no longer after its deletion.
+#[tokio::test]
+async fn container_that_is_being_created_is_waited_for() {
+    let recorded = Recorded::new()
+        .answer_after(2, "GET /containers/c/json", 200, r#"{"Id":"c","Name":"/c"}"#)
+        .answer_after(1, "GET /containers/json?", 200, r#"[{"Id":"c"}]"#)
+        .answer("GET /containers/json?", 200, r#"[{"Id":"c"},{"Id":"deleted"}]"#)
+        .serve()
+        .await;
+    let found = recorded.engine().containers("a=b").await.unwrap();
+    assert_eq!(found.iter().map(|container| container.id.as_str()).collect::<Vec<_>>(), ["c"]);
 }
 
 #[tokio::test]

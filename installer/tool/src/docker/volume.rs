@@ -1,10 +1,16 @@
 //! Volumes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use bollard::query_parameters::{ListVolumesOptions, RemoveVolumeOptions};
+use tokio::time::{Instant, sleep};
 
 use super::{Engine, EngineError, absent_is_done, absent_is_none, filters};
+
+/// How long a volume may be in use by a container that is being deleted.
+const IN_USE_PATIENCE: Duration = Duration::from_secs(10);
+/// The period between two attempts.
+const PERIOD: Duration = Duration::from_millis(200);
 
 /// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +55,16 @@ impl Engine {
         created.map(|_| ()).map_err(self.error(format!("create volume {name}")))
     }
 
-    /// Deletes a volume. Fails with a conflict while a container uses it.
+    /// Deletes a volume. Fails with a conflict if a container uses it for another 10 s: one that is being deleted uses it
+    /// until its end.
     pub async fn remove_volume(&self, name: &str) -> Result<(), EngineError> {
-        let removed = self.docker.remove_volume(name, None::<RemoveVolumeOptions>).await;
-        absent_is_done(removed.map_err(self.error(format!("delete volume {name}"))))
+        let end = Instant::now() + IN_USE_PATIENCE;
+        loop {
+            let removed = self.docker.remove_volume(name, None::<RemoveVolumeOptions>).await;
+            match absent_is_done(removed.map_err(self.error(format!("delete volume {name}")))) {
+                Err(error) if error.is_conflict() && Instant::now() < end => sleep(PERIOD).await,
+                outcome => return outcome,
+            }
+        }
     }
 }

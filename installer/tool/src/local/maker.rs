@@ -1,9 +1,18 @@
 //! The differences between kind and k3d that their users need, so that no other module lists both.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use super::{ClusterError, Maker, k3d, kind};
-use crate::Surroundings;
+use tokio::time::{Instant, sleep};
+
+use super::{ClusterError, Maker, error::command_error, k3d, kind};
+use crate::{
+    Command, Surroundings,
+    docker::{Engine, removal::KILL_PATIENCE},
+    process,
+};
+
+/// The pause after a failed deletion.
+const PAUSE: Duration = Duration::from_millis(300);
 
 impl Maker {
     /// All programs that create clusters in containers.
@@ -22,6 +31,27 @@ impl Maker {
         match self {
             Self::Kind => kind::version(surroundings).await,
             Self::K3d => k3d::version(surroundings).await,
+        }
+    }
+
+    /// Runs the program's own deletion of a cluster, which it can repeat. The program of a killed run may be deleting at
+    /// the same time, and Docker rejects the second deletion of a container.
+    pub(super) async fn delete(
+        self,
+        engine: &Engine,
+        name: &str,
+        command: impl Fn() -> Command,
+    ) -> Result<(), ClusterError> {
+        let begun = Instant::now();
+        loop {
+            self.wait_removed(engine, name).await?;
+            match command().run().await {
+                Ok(_) => return Ok(()),
+                Err(process::Error::Failed { .. }) if begun.elapsed() < KILL_PATIENCE => sleep(PAUSE).await,
+                Err(error) => {
+                    return Err(command_error(error, || format!("delete {} cluster {name}", self.name())));
+                }
+            }
         }
     }
 

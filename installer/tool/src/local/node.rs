@@ -71,7 +71,7 @@ impl Maker {
     }
 
     /// Waits for the end of the deletions of nodes that a killed run began, because the program would fail with them.
-    pub(super) async fn wait_removed(self, engine: &Engine, name: &str) -> Result<(), ClusterError> {
+    pub async fn wait_removed(self, engine: &Engine, name: &str) -> Result<(), ClusterError> {
         let waited = engine.wait_removed(&self.label(name)).await;
         waited.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })
     }

@@ -21,7 +21,7 @@ async fn foreign_object_is_reported_before_any_write() {
     let expected = vec![map("foreign-b")];
     assert_eq!(
         release::observe(&client, &wanted, &Steady).await.unwrap(),
-        ReleaseState::Foreign(expected.clone())
+        ReleaseState::Foreign { objects: expected.clone(), platform: None }
     );
     let error = release::apply(&client, &wanted, &Steady).await.unwrap_err();
     assert_eq!(error.to_string(), "objects of these names are not devplat's: ConfigMap default/foreign-b");

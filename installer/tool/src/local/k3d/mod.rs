@@ -140,9 +140,8 @@ impl<'a> K3dCommand<'a> {
 
     /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
-        Maker::K3d.wait_removed(self.engine, name).await?;
-        let deleted = self.command().args(["cluster", "delete", name]).deadline(LIMIT).run().await;
-        deleted.map(|_| ()).map_err(|error| command_error(error, || format!("delete k3d cluster {name}")))
+        let command = || self.command().args(["cluster", "delete", name]).deadline(LIMIT);
+        Maker::K3d.delete(self.engine, name, command).await
     }
 
     /// Returns the kubeconfig of the cluster as text.
@@ -213,7 +212,9 @@ fn step(line: &str) -> Option<String> {
     let (seconds, text) = rest.split_once("] ")?;
     let ours = level == "INFO" && seconds.bytes().all(|byte| byte.is_ascii_digit());
     let text = text.trim().trim_end_matches('.').trim_end();
-    (ours && !text.is_empty()).then(|| text.to_owned())
+    // Followed by commands that use the user's kubeconfig, which devplat does not change.
+    let leads_to_commands = text.ends_with(':');
+    (ours && !text.is_empty() && !leads_to_commands).then(|| text.to_owned())
 }
 
 #[cfg(test)]

@@ -81,10 +81,11 @@ impl<'a> KindCommand<'a> {
 
     /// Deletes the cluster. An absent cluster is not an error.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
-        Maker::Kind.wait_removed(self.engine, name).await?;
-        let command = self.command().args(["delete", "cluster", "--name", name, "--kubeconfig"]);
-        let deleted = command.arg(self.kubeconfig).deadline(LIMIT).run().await;
-        deleted.map(|_| ()).map_err(|error| command_error(error, || format!("delete kind cluster {name}")))
+        let command = || {
+            let command = self.command().args(["delete", "cluster", "--name", name, "--kubeconfig"]);
+            command.arg(self.kubeconfig).deadline(LIMIT)
+        };
+        Maker::Kind.delete(self.engine, name, command).await
     }
 
     /// Returns the kubeconfig of the cluster as text.
