@@ -72,7 +72,8 @@ pub(crate) fn platform_in_an_existing_cluster_is_removed_without_a_trace() -> Re
     ensure!(refused.stderr.contains("mydev"), "{}", refused.stderr);
     kubectl(platform, &["exec", "deployment/mydev", "--", "true"])?;
 
-    run(&["destroy", "--yes", "--lose-data"])?.expect(0)?;
+    let destroyed = run(&["destroy", "--yes", "--lose-data"])?.expect(0)?.stderr;
+    ensure!(destroyed.contains("; kept: 1 home (default/mydev-home)"), "{destroyed}");
     let after = at_rest(|| objects(platform))?;
     let kept = added(&before, &after)?;
     ensure!(
