@@ -2,32 +2,10 @@
 
 use std::{error::Error, process::ExitCode};
 
+/// Kinds of failure; the bastion has the same.
+pub(crate) use devplat_api::FailureKind as Exit;
+
 use crate::invocation::Invocation;
-
-/// Kinds of failure, each with its exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// A mistake of devctl's own, or of the platform's.
-    Internal,
-    /// The command line is wrong, or what it asks for may not be.
-    Usage,
-    /// What was asked for is not there, or is not yours to see.
-    Absent,
-    /// It is there and cannot be used yet, or took too long.
-    NotReady,
-}
-
-impl Exit {
-    /// The exit status.
-    pub(crate) fn status(self) -> u8 {
-        match self {
-            Self::Internal => 1,
-            Self::Usage => 2,
-            Self::Absent => 3,
-            Self::NotReady => 4,
-        }
-    }
-}
 
 /// How a verb ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +57,7 @@ impl Hint {
     pub(crate) fn text(&self, invocation: &Invocation) -> String {
         match self {
             Self::Text(text) => text.clone(),
-            Self::Run { words, purpose } => format!("run `{}` {purpose}", invocation.line(words)),
+            Self::Run { words, purpose } => format!("run {} {purpose}", invocation.line(words)),
         }
     }
 }
@@ -149,6 +127,6 @@ mod tests {
         let text = |invocation: &Invocation| failure.hints[0].text(invocation);
         assert_eq!(text(&Invocation::new(Way::Program)), "run `devctl describe mydev` for details");
         let ssh = Invocation::new(Way::Ssh { user: "alice".to_owned(), host: None });
-        assert_eq!(text(&ssh), "run `ssh alice@HOST describe mydev` for details");
+        assert_eq!(text(&ssh), "run `describe mydev` (over the same `ssh`) for details");
     }
 }

@@ -36,6 +36,7 @@ enum Ask<'a> {
 enum Answer {
     Exit(u32),
     Token(String),
+    Absent(String),
     Error(String),
 }
 
@@ -51,6 +52,9 @@ pub(crate) enum Error {
     /// It says what nobody understands.
     #[error("the bastion's answer {0:?} makes no sense; it may be of another version")]
     Odd(String),
+    /// The user has no such dev server.
+    #[error("{0}")]
+    Absent(String),
     /// It says no.
     #[error("{0}")]
     Refused(String),
@@ -59,7 +63,7 @@ pub(crate) enum Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match &error {
-            // Not there, somebody else's, or not ready in time: the bastion's words say which.
+            Error::Absent(_) => Self::of(Exit::Absent, &error),
             Error::Refused(_) => Self::of(Exit::NotReady, &error),
             Error::Closed(..) | Error::Lost(_) | Error::Odd(_) => Self::of(Exit::Internal, &error),
         }
@@ -71,6 +75,7 @@ pub(crate) fn hand_over(number: i32, relay: &Relay) -> Result<Ended, Error> {
     match ask(number, &Ask::Relay(relay))? {
         Answer::Exit(0) => Ok(Ended::Well),
         Answer::Exit(status) => Ok(Ended::Remotely(u8::try_from(status).unwrap_or(u8::MAX))),
+        Answer::Absent(message) => Err(Error::Absent(message)),
         Answer::Error(message) => Err(Error::Refused(message)),
         Answer::Token(_) => Err(Error::Odd("a token".to_owned())),
     }
@@ -80,7 +85,7 @@ pub(crate) fn hand_over(number: i32, relay: &Relay) -> Result<Ended, Error> {
 pub(crate) fn new_token(number: i32) -> Result<Token, Error> {
     match ask(number, &Ask::Token {})? {
         Answer::Token(token) => Ok(Token(token)),
-        Answer::Error(message) => Err(Error::Refused(message)),
+        Answer::Error(message) | Answer::Absent(message) => Err(Error::Refused(message)),
         Answer::Exit(status) => Err(Error::Odd(format!("status {status}"))),
     }
 }
@@ -138,6 +143,12 @@ mod tests {
     fn refusal_is_told_in_the_words_of_the_bastion() {
         let failure = Failure::from(answered("{\"error\":\"there is no mydev\"}\n").0.unwrap_err());
         assert_eq!((&*failure.message, failure.exit), ("there is no mydev", Exit::NotReady));
+    }
+
+    #[test]
+    fn dev_server_that_the_user_does_not_have_is_not_found() {
+        let failure = Failure::from(answered("{\"absent\":\"no dev server\"}\n").0.unwrap_err());
+        assert_eq!((&*failure.message, failure.exit), ("no dev server", Exit::Absent));
     }
 
     #[test]

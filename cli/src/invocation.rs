@@ -52,29 +52,25 @@ impl Invocation {
         Self::new(Way::Ssh { user, host })
     }
 
-    /// Returns the command line for `words`, a verb with its arguments, and the given flags.
+    /// Returns the command line for `words`, a verb with its arguments, and the given flags, as a part of a sentence. Only
+    /// the user knows the arguments of `ssh` that have led to a bastion without a known host.
     pub(crate) fn line(&self, words: &str) -> String {
         let Self { way, flags } = self;
         match way {
-            Way::Program => format!("devctl {words}{flags}"),
-            Way::Ssh { user, host } => format!("{} {words}{flags}", ssh(user, host.as_ref())),
-            Way::Prompt => format!("{words}{flags}"),
+            Way::Program => format!("`devctl {words}{flags}`"),
+            Way::Ssh { user, host: Some(host) } => format!("`{} {words}{flags}`", host.ssh(user)),
+            Way::Ssh { user: _, host: None } => format!("`{words}{flags}` (over the same `ssh`)"),
+            Way::Prompt => format!("`{words}{flags}`"),
         }
     }
 
-    /// Returns the command line that opens a shell in a dev server.
+    /// Returns the command line that opens a shell in a dev server, as a part of a sentence.
     pub(crate) fn shell(&self, server: &str) -> String {
         match &self.way {
             Way::Program | Way::Prompt => self.line(&format!("ssh {server}")),
-            Way::Ssh { user, host } => ssh(&format!("{user}+{server}"), host.as_ref()),
+            Way::Ssh { user, host: Some(host) } => format!("`{}`", host.ssh(&format!("{user}+{server}"))),
+            Way::Ssh { user, host: None } => format!("`ssh` as {user}+{server} (in place of {user})"),
         }
-    }
-}
-
-fn ssh(login: &str, host: Option<&Host>) -> String {
-    match host {
-        Some(host) => format!("ssh {}", host.arguments(login).join(" ")),
-        None => format!("ssh {login}@HOST"),
     }
 }
 
@@ -93,23 +89,37 @@ mod tests {
 
     #[test]
     fn own_machine_has_devctl() {
-        assert_eq!(lines(&found(&[("DEVCTL_USER", "alice")])), ["devctl describe mydev", "devctl ssh mydev"]);
+        assert_eq!(
+            lines(&found(&[("DEVCTL_USER", "alice")])),
+            ["`devctl describe mydev`", "`devctl ssh mydev`"]
+        );
     }
 
     #[test]
     fn users_of_the_bastion_need_only_ssh() {
         let bastion = [("DEVCTL_BASTION", "1"), ("DEVCTL_USER", "alice"), ("DEVCTL_HOST", "")];
-        assert_eq!(lines(&found(&bastion)), ["ssh alice@HOST describe mydev", "ssh alice+mydev@HOST"]);
         let known = [&bastion[..2], &[("DEVCTL_HOST", "dev.example.com:2222")]].concat();
         assert_eq!(
             lines(&found(&known)),
-            ["ssh -p 2222 alice@dev.example.com describe mydev", "ssh -p 2222 alice+mydev@dev.example.com"]
+            [
+                "`ssh -p 2222 alice@dev.example.com describe mydev`",
+                "`ssh -p 2222 alice+mydev@dev.example.com`"
+            ]
+        );
+    }
+
+    #[test]
+    fn unknown_host_is_the_one_that_the_user_has_signed_in_to() {
+        let bastion = [("DEVCTL_BASTION", "1"), ("DEVCTL_USER", "alice"), ("DEVCTL_HOST", "")];
+        assert_eq!(
+            lines(&found(&bastion)),
+            ["`describe mydev` (over the same `ssh`)", "`ssh` as alice+mydev (in place of alice)"]
         );
     }
 
     #[test]
     fn prompt_takes_verbs() {
-        assert_eq!(lines(&Invocation::new(Way::Prompt)), ["describe mydev", "ssh mydev"]);
+        assert_eq!(lines(&Invocation::new(Way::Prompt)), ["`describe mydev`", "`ssh mydev`"]);
     }
 
     #[test]
@@ -118,17 +128,21 @@ mod tests {
         assert_eq!(
             lines(&Invocation::new(Way::Program).with_flags(&flags)),
             [
-                "devctl describe mydev --context 'my prod' --namespace dev-bob",
-                "devctl ssh mydev --context 'my prod' --namespace dev-bob"
+                "`devctl describe mydev --context 'my prod' --namespace dev-bob`",
+                "`devctl ssh mydev --context 'my prod' --namespace dev-bob`"
             ]
         );
         let flags = &flags[2..];
-        let ssh = Invocation::new(Way::Ssh { user: "alice".to_owned(), host: None }).with_flags(flags);
+        let host = "dev.example.com".parse().ok();
+        let ssh = Invocation::new(Way::Ssh { user: "alice".to_owned(), host }).with_flags(flags);
         assert_eq!(
             lines(&ssh),
-            ["ssh alice@HOST describe mydev --namespace dev-bob", "ssh alice+mydev@HOST"]
+            [
+                "`ssh alice@dev.example.com describe mydev --namespace dev-bob`",
+                "`ssh alice+mydev@dev.example.com`"
+            ]
         );
         let prompt = Invocation::new(Way::Prompt).with_flags(flags);
-        assert_eq!(prompt.line("list"), "list --namespace dev-bob");
+        assert_eq!(prompt.line("list"), "`list --namespace dev-bob`");
     }
 }

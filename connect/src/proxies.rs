@@ -1,7 +1,7 @@
 //! Chooses the proxy for an API server by the rules of Go's `golang.org/x/net/http/httpproxy`, which kubectl follows. A
 //! `proxy-url` of the kubeconfig overrides them.
 
-use std::net::IpAddr;
+use std::{ffi::OsStr, net::IpAddr};
 
 use http::Uri;
 use ipnet::IpNet;
@@ -63,9 +63,16 @@ pub enum Exception {
 
 impl ProxyRules {
     /// Reads the rules from the variables of a process: `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`, or the same in
-    /// lower case. The first that is not empty counts.
-    pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let variables: Vec<(String, String)> = variables.into_iter().collect();
+    /// lower case. The first that is not empty counts. Values that are not UTF-8 are left out: a proxy that is not UTF-8
+    /// is not an address.
+    pub fn from_variables(
+        variables: impl IntoIterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
+    ) -> Self {
+        let text = |text: &OsStr| text.to_str().map(str::to_owned);
+        let variables: Vec<(String, String)> = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((text(name.as_ref())?, text(value.as_ref())?)))
+            .collect();
         let first = |names: [&'static str; 2]| {
             names.into_iter().find_map(|name| {
                 let value = &variables.iter().find(|(known, value)| known == name && !value.is_empty())?.1;
@@ -168,13 +175,12 @@ fn split_port(entry: &str) -> (&str, Option<String>) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
+
     use super::*;
 
     fn rules(no_proxy: &str) -> ProxyRules {
-        ProxyRules::from_variables([
-            ("HTTPS_PROXY".to_owned(), "http://proxy:3128".to_owned()),
-            ("NO_PROXY".to_owned(), no_proxy.to_owned()),
-        ])
+        ProxyRules::from_variables([("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", no_proxy)])
     }
 
     #[test]
@@ -224,12 +230,22 @@ mod tests {
     #[test]
     fn variables_are_read_in_both_spellings_unless_empty() {
         let variables = [("HTTPS_PROXY", ""), ("https_proxy", "proxy:3128"), ("http_proxy", "http://plain")];
-        let rules =
-            ProxyRules::from_variables(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let rules = ProxyRules::from_variables(variables);
         let server: Uri = "https://example.com".parse().unwrap();
         assert_eq!(rules.proxy_for(&server).unwrap().shown(), "http://proxy:3128, from https_proxy");
         let plain: Uri = "http://example.com".parse().unwrap();
         assert_eq!(rules.proxy_for(&plain).unwrap().url, "http://plain");
+    }
+
+    #[test]
+    fn proxy_that_is_not_utf8_is_left_out() {
+        let broken = OsStr::from_bytes(b"http://\xff:3128");
+        let rules = ProxyRules::from_variables([
+            (OsStr::new("HTTPS_PROXY"), broken),
+            (OsStr::new("https_proxy"), OsStr::new("proxy:3128")),
+        ]);
+        let server: Uri = "https://example.com".parse().unwrap();
+        assert_eq!(rules.proxy_for(&server).unwrap().shown(), "http://proxy:3128, from https_proxy");
     }
 
     #[test]

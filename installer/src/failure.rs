@@ -46,6 +46,11 @@ pub fn status(outcome: &Result<u8, Failure>) -> u8 {
     }
 }
 
+/// Returns an error with its causes on one line, for a remark or the journal.
+pub fn one_line(error: &(dyn Error + 'static)) -> String {
+    Failure::of(Exit::PartWay, error).one_line()
+}
+
 /// Runs `work`, and converts a panic into a failure, because a panic is a bug in devplat.
 ///
 /// Rust has already printed the place of the panic to standard error.

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use devplat_plan::{Allowed, Blocked, Foreigner, Graph, Id, Plan, diff};
+use devplat_plan::{Allowed, Blocked, Detail, Foreigner, Graph, Id, Plan, Sights, State, Verdict, diff};
 
 use crate::{
     command_line::quoted,
@@ -47,7 +47,7 @@ pub async fn plan(
     if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !sights.contains_key(id)) {
         return Err(unnamed(&id.to_string()));
     }
-    let plan = diff(&wanted, &sights, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked))?;
+    let plan = diff(&wanted, &sights, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked, &sights))?;
     Ok(Planned { wanted, found, plan })
 }
 
@@ -78,7 +78,7 @@ fn unnamed(text: &str, context: &PlatformContext) -> Failure {
         ))
 }
 
-fn refuse(blocked: &[Blocked]) -> Failure {
+fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
     let mut failure = Failure::new(Exit::Usage, "nothing was done");
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
@@ -110,13 +110,23 @@ fn refuse(blocked: &[Blocked]) -> Failure {
     if !losses.is_empty() {
         let flags: Vec<String> =
             losses.iter().map(|id| format!("--lose {}", quoted(&id.to_string()))).collect();
-        failure =
-            failure.hint(format!("add {} to lose that data, or change the profile back", flags.join(" ")));
+        let by_profile = losses.iter().any(|id| !is_damaged(id, sights));
+        let or = if by_profile { ", or change the profile back" } else { "" };
+        failure = failure.hint(format!("add {} to lose that data{or}", flags.join(" ")));
     }
     if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
         failure = failure.hint("change the profile, or the resources above");
     }
     failure
+}
+
+/// Returns whether a resource differs only because a part of it is gone, such as a node that was deleted by hand, and not
+/// because the profile was changed.
+fn is_damaged(id: &Id, sights: &Sights) -> bool {
+    let Some(sight) = sights.get(id).and_then(|all| all.last()) else { return false };
+    let Some(Verdict::Differs(changes)) = &sight.verdict else { return false };
+    matches!(sight.state, State::Degraded(_))
+        && changes.iter().all(|change| matches!(change.detail, Detail::Other(_)))
 }
 
 fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
@@ -129,4 +139,51 @@ fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
         "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users; homes stay, except those whose homeRetention is Delete",
         context.command("destroy")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use devplat_plan::{Change, Loss, Sight};
+
+    use super::*;
+
+    fn foreign(who: Foreigner) -> Blocked {
+        Blocked::Foreign { id: named("network").unwrap(), who }
+    }
+
+    #[test]
+    fn other_platform_of_the_cluster_is_named_in_the_hint() {
+        let holder = foreign(Foreigner::Platform("team-a".to_owned()));
+        let stranger = foreign(Foreigner::Stranger("its name is taken".to_owned()));
+        let another = "choose another platform name with --name, or delete the resource that has its name";
+        let there =
+            "a cluster holds one platform: add --name team-a to continue with that one, or destroy it first";
+        for (blocked, hint) in [
+            (vec![holder.clone()], there),
+            // Another name would lead to the same platform of the cluster.
+            (vec![stranger.clone(), holder], there),
+            (vec![stranger], another),
+        ] {
+            assert_eq!(refuse(&blocked, &Sights::new()).hints, [hint], "{blocked:?}");
+        }
+    }
+
+    #[test]
+    fn profile_is_not_blamed_for_a_deleted_node() {
+        let id = named("cluster").unwrap();
+        let hint = |state: State, change: Change| {
+            let verdict = Some(Verdict::Differs(vec![change]));
+            let sight = Sight { state, verdict, ..resource::tests::sight() };
+            let lost = Blocked::LosesData { id: id.clone(), why: String::new(), loss: Loss(String::new()) };
+            refuse(&[lost], &Sights::from([(id.clone(), vec![sight])])).hints
+        };
+        let missing = Change::old_first("a-worker is missing");
+        let degraded = State::Degraded(vec!["a-worker is missing".to_owned()]);
+        assert_eq!(hint(degraded.clone(), missing.clone()), ["add --lose cluster to lose that data"]);
+        let both = ["add --lose cluster to lose that data, or change the profile back"];
+        assert_eq!(hint(State::Ready, missing.clone()), both);
+        let (name, was, wanted) = ("cluster.kind.workers".to_owned(), Some("1".to_owned()), None);
+        let changed = Change { detail: Detail::Field { name, was, wanted }, ..missing };
+        assert_eq!(hint(degraded, changed), both);
+    }
 }

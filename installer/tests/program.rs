@@ -13,6 +13,9 @@ mod answers;
 #[path = "program/bench.rs"]
 mod bench;
 #[cfg(test)]
+#[path = "program/by_hand.rs"]
+mod by_hand;
+#[cfg(test)]
 #[path = "program/cases.rs"]
 mod cases;
 #[cfg(test)]
@@ -33,6 +36,9 @@ mod go_builds;
 #[cfg(test)]
 #[path = "program/input.rs"]
 mod input;
+#[cfg(test)]
+#[path = "program/invitation.rs"]
+mod invitation;
 #[cfg(test)]
 #[path = "program/joining.rs"]
 mod joining;

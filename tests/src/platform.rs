@@ -11,10 +11,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     binaries,
-    call::{Call, Ended},
+    call::{Call, Ended, until},
     folder::Folder,
     process,
 };
@@ -142,6 +143,35 @@ impl Platform {
     /// Runs docker and returns its output.
     pub fn docker(&self, args: &[&str]) -> Result<String> {
         Ok(self.call(on_path("docker")?)?.args(args).run(BOUND)?.expect(0)?.stdout)
+    }
+
+    /// Returns the running processes with her home folder in their environment: devplat and its descendants, also those
+    /// whose parents have ended.
+    pub fn processes(&self) -> Result<Vec<Pid>> {
+        let home = format!("HOME={}", self.home().display());
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let entry = entry?;
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            // A process may end at any time.
+            let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
+            if environment.split(|byte| *byte == 0).any(|variable| variable == home.as_bytes()) {
+                found.extend(Pid::from_raw(pid));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Kills her processes, and waits until they have ended.
+    pub fn kill_processes(&self) -> Result<()> {
+        until("her processes to end", BOUND, || {
+            let processes = self.processes()?;
+            for process in &processes {
+                // It may have ended in the meantime.
+                let _ = kill_process(*process, Signal::KILL);
+            }
+            Ok(processes.is_empty().then_some(()))
+        })
     }
 
     /// Runs a script in bash on a terminal, as a user types it, and returns the terminal's content. A shell that the

@@ -1,15 +1,24 @@
-//! The directions of imports in the workspace: the tables in [`table`] against the sources and the Cargo.toml files,
-//! and the absence of circles among the modules of a library or a program.
+//! The directions of imports in the workspace: the tables in [`folders`], [`layers`] and [`dependencies`] against the
+//! sources and the Cargo.toml files, and the absence of circles among the modules of a library or a program.
 
 #[cfg(test)]
 #[path = "architecture/circles.rs"]
 mod circles;
 #[cfg(test)]
+#[path = "architecture/dependencies.rs"]
+mod dependencies;
+#[cfg(test)]
 #[path = "architecture/examples.rs"]
 mod examples;
 #[cfg(test)]
+#[path = "architecture/folders.rs"]
+mod folders;
+#[cfg(test)]
 #[path = "architecture/installer.rs"]
 mod installer;
+#[cfg(test)]
+#[path = "architecture/layers.rs"]
+mod layers;
 #[cfg(test)]
 #[path = "architecture/manifest.rs"]
 mod manifest;
@@ -25,9 +34,6 @@ mod resolve;
 #[cfg(test)]
 #[path = "architecture/source.rs"]
 mod source;
-#[cfg(test)]
-#[path = "architecture/table.rs"]
-mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,11 +41,13 @@ use std::{
 };
 
 use circles::circles;
+use dependencies::CRATES;
+use folders::{FOLDERS, NOT_YET, member_of};
+use layers::{INSTALLER, SHARED_BY_VERBS};
 use manifest::Manifest;
 use modules::{Crate, starts};
 use resolve::Resolver;
 use source::{members, root, sources};
-use table::{CRATES, FOLDERS, INSTALLER, NOT_YET, SHARED_BY_VERBS};
 
 /// The trees of modules of each member, parsed once for all tests: of its library and of its programs. Empty for a
 /// member that does not exist yet.
@@ -75,7 +83,7 @@ fn every_crate_is_in_the_table() {
 fn folders_import_only_permitted_paths() {
     let mut wrong = Vec::new();
     for folder in FOLDERS {
-        let member = table::member_of(folder.place);
+        let member = member_of(folder.place);
         for parsed in crates(member) {
             let resolver = Resolver::new(parsed);
             for module in 0..parsed.modules.len() {
@@ -168,7 +176,7 @@ fn every_folder_of_the_tables_exists_unless_it_is_not_there_yet() {
 #[test]
 fn folders_of_the_table_hold_modules() {
     for folder in FOLDERS.iter().filter(|folder| exists(folder.place)) {
-        let parsed = crates(table::member_of(folder.place));
+        let parsed = crates(member_of(folder.place));
         let held = parsed.iter().flat_map(|parsed| &parsed.modules).any(|module| folder.holds(&module.file));
         assert!(held, "{} holds no module that the table could check", folder.place);
     }

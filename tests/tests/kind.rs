@@ -15,6 +15,8 @@ mod existing;
 mod expiry;
 #[path = "kind/failed.rs"]
 mod failed;
+#[path = "kind/halfway.rs"]
+mod halfway;
 #[path = "kind/input.rs"]
 mod input;
 #[path = "kind/k3d.rs"]
@@ -220,6 +222,10 @@ fn of_the_end() -> Vec<(&'static str, Test)> {
         killed::{
             destroy_leaves_nothing_after_a_kill_in_up,
             interrupted_up_can_be_continued_or_destroyed,
+        }
+        halfway::{
+            kind_platform_converges_after_kills_in_the_first_second,
+            k3d_platform_converges_after_kills_in_the_first_second,
         }
         failed::{log_of_an_ended_node_is_quoted_before_its_deletion}
         nodes::{cluster_has_the_nodes_of_the_users_file_and_of_the_profile}

@@ -3,6 +3,7 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use devplat_api::FailureKind;
 use russh::Sig;
 use tokio::{
     net::UnixStream,
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     handover::{Outcome, Wish},
     protocol::{self, Answer},
-    start::{Running, begin, token},
+    start::{NoDevctl, Running, begin, token},
     terminal::End,
 };
 use crate::{
@@ -39,9 +40,9 @@ pub(crate) async fn run(
     let terminal = setup.terminal.is_some();
     match begin(visit, &setup, arguments).await {
         Ok((runner, running)) => go_on(running, runner, visit, front, setup, flow).await,
-        Err(why) => {
+        Err(NoDevctl { kind, why }) => {
             front.say(&why, terminal).await;
-            Exit::Status(1)
+            kind.into()
         }
     }
 }
@@ -96,14 +97,16 @@ async fn go_on(
                     Answer::Exit(status) => Exit::Status(status),
                     Answer::Error(why) => {
                         front.say(&why, setup.terminal.is_some()).await;
-                        Exit::Status(1)
+                        FailureKind::Internal.into()
                     }
                 };
             }
             Event::Asked(None) => listening = false,
             Event::Asked(Some(wish)) => {
                 let outcome = match wish {
-                    Ok(Wish::Token {}) => token(visit).await.map_or_else(Outcome::Error, Outcome::Token),
+                    Ok(Wish::Token {}) => {
+                        token(visit).await.map_or_else(|none| Outcome::Error(none.why), Outcome::Token)
+                    }
                     Ok(Wish::Relay { server, command }) => {
                         let _ = timeout(SETTLED, &mut down).await;
                         input.take_back(&mut front.read, &output).await;
@@ -172,7 +175,7 @@ async fn lead(
     let directory = &visit.door().directory;
     let relay::Target { namespace, server, .. } = relay.target();
     if directory.server(namespace, server).is_none() {
-        return Outcome::Error(unknown(server, &directory.names(namespace)));
+        return Outcome::Absent(unknown(server, &directory.names(namespace)));
     }
     let start = command.map_or(Start::Shell, |command| Start::Exec(command.into_bytes()));
     let wanted = Setup { start, ..setup.clone() };

@@ -40,6 +40,8 @@ pub(super) enum Outcome {
     Exit(u32),
     /// The token. Nothing logs it.
     Token(Token),
+    /// The user has no such dev server.
+    Absent(String),
     /// It is not possible.
     Error(String),
 }

@@ -2,6 +2,7 @@
 
 use std::{io, os::fd::AsFd, path::Path, time::Duration};
 
+use devplat_api::FailureKind;
 use tokio::{net::UnixStream, time::timeout};
 
 use super::{
@@ -30,31 +31,44 @@ pub(super) struct Running {
     pub(super) errors: Option<End>,
 }
 
+/// Why devctl does not run, with the kind of failure that sets the exit status of the session.
+pub(super) struct NoDevctl {
+    pub(super) kind: FailureKind,
+    /// What to tell the person.
+    pub(super) why: String,
+}
+
+impl NoDevctl {
+    fn not_set_up() -> Self {
+        Self { kind: FailureKind::Internal, why: "devctl is not set up on this bastion".to_owned() }
+    }
+}
+
 /// Starts devctl for whoever `visit` is. Gives the connection to the runner as well, whose end is a hangup for devctl;
 /// or what to tell the person.
 pub(super) async fn begin(
     visit: &Visit,
     setup: &Setup,
     arguments: Vec<String>,
-) -> Result<(UnixStream, Running), String> {
-    let devctl = visit.door().devctl.as_ref().ok_or("devctl is not set up on this bastion")?;
+) -> Result<(UnixStream, Running), NoDevctl> {
+    let devctl = visit.door().devctl.as_ref().ok_or_else(NoDevctl::not_set_up)?;
     let token = token(visit).await?;
     let variables = variables(visit, devctl, token.reveal(), setup);
     let request = Request { arguments, variables, terminal: setup.terminal.is_some() };
     start(&devctl.runner, request, setup.terminal.as_ref()).await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "cannot run devctl");
-        "devctl cannot be started right now".to_owned()
+        NoDevctl { kind: FailureKind::NotReady, why: "devctl cannot be started right now".to_owned() }
     })
 }
 
 /// A token for whoever `visit` is, good for some minutes at least; or what to tell the person.
-pub(super) async fn token(visit: &Visit) -> Result<Token, String> {
-    let devctl = visit.door().devctl.as_ref().ok_or("devctl is not set up on this bastion")?;
+pub(super) async fn token(visit: &Visit) -> Result<Token, NoDevctl> {
+    let devctl = visit.door().devctl.as_ref().ok_or_else(NoDevctl::not_set_up)?;
     let token = devctl.tokens.token(visit.identity().slug(), visit.identity().uid()).await;
     token.map_err(|error| {
         let user = visit.user();
         tracing::warn!(user, error = &error as &dyn std::error::Error, "no token for devctl");
-        error.to_string()
+        NoDevctl { kind: FailureKind::NotReady, why: error.to_string() }
     })
 }
 

@@ -20,6 +20,8 @@ pub enum Reach {
     },
     /// It won't be there without somebody doing something; this is why.
     Never(String),
+    /// The user has no such server; this is what to say.
+    Absent(String),
 }
 
 /// Likeness from which on a name is taken for a mistyped one.

@@ -27,7 +27,7 @@ pub(crate) async fn jump(relay: Arc<Relay>, channel: Channel<Msg>, reply: Channe
     let mut front = relay.visit.front(channel);
     let target = relay.target.to_string();
     let connected = async {
-        let address = wait::silently(&relay).await?;
+        let address = wait::silently(&relay).await.map_err(|none| none.why)?;
         reach(address).await.map_err(|error| format!("nothing answers at {address}: {error}"))
     };
     let connected = tokio::select! {

@@ -18,6 +18,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use devplat_api::FailureKind;
 use russh::server::Handle;
 use tokio::task::JoinHandle;
 
@@ -62,12 +63,30 @@ impl std::fmt::Debug for Kept {
     }
 }
 
+/// Why a session has no dev server, with the kind of failure that sets its exit status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub(crate) struct NoServer {
+    pub(crate) kind: FailureKind,
+    pub(crate) why: String,
+}
+
+impl NoServer {
+    fn not_ready(why: impl Into<String>) -> Self {
+        Self { kind: FailureKind::NotReady, why: why.into() }
+    }
+
+    fn absent(why: String) -> Self {
+        Self { kind: FailureKind::Absent, why }
+    }
+}
+
 /// Why a channel has no end.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoWay {
-    /// It isn't there; the text says why.
-    #[error("{0}")]
-    NotThere(String),
+    /// It isn't there.
+    #[error(transparent)]
+    NotThere(NoServer),
     /// No connection.
     #[error("cannot reach {0:?}: {1}")]
     Dial(String, #[source] DialError),

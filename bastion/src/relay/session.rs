@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use devplat_api::FailureKind;
 use russh::{Channel, client};
 
 use super::{
-    Relay,
+    NoServer, Relay,
     pump::{Ended, Flow, pump},
     wait,
     wish::Open,
@@ -46,9 +47,9 @@ pub(crate) async fn attach(
     };
     let address = match found {
         Ok(address) => address,
-        Err(why) => {
+        Err(NoServer { kind, why }) => {
             front.say(&why, terminal).await;
-            return (Exit::Status(1), "no dev server");
+            return (kind.into(), "no dev server");
         }
     };
     let opened = tokio::select! {
@@ -81,7 +82,7 @@ pub(crate) async fn attach(
         }
         Ended::NotStarted => {
             front.say(&refused(&setup.start), terminal).await;
-            (Exit::Status(1), why)
+            (FailureKind::Usage.into(), why)
         }
         Ended::ClientGone => (Exit::Unknown, why),
         Ended::AgentGone => (lost(relay, front, address, terminal).await, why),

@@ -2,13 +2,14 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use devplat_api::BastionHost;
 use russh::ChannelMsg;
 use tokio::{
     net::TcpStream,
     time::{sleep, timeout},
 };
 
-use super::{Kept, Relay, Target};
+use super::{Kept, NoServer, Relay, Target};
 use crate::{
     policy::{Reach, reach, unknown},
     session::{Control, Front, Setup},
@@ -47,12 +48,12 @@ impl Relay {
 fn address(relay: &Relay) -> Option<SocketAddr> {
     match now(relay) {
         Reach::Ready(address) => Some(address),
-        Reach::Wait { why: _, knock: _ } | Reach::Never(_) => None,
+        Reach::Wait { why: _, knock: _ } | Reach::Never(_) | Reach::Absent(_) => None,
     }
 }
 
 /// Where the server is, as soon as it is ready within a moment; otherwise why not.
-pub(super) async fn silently(relay: &Relay) -> Result<SocketAddr, String> {
+pub(super) async fn silently(relay: &Relay) -> Result<SocketAddr, NoServer> {
     match timeout(SILENT, ready(relay, |_| {})).await {
         Ok(outcome) => outcome,
         Err(_) => Err(too_long(relay)),
@@ -64,7 +65,8 @@ pub(super) async fn watched(
     relay: &Relay,
     front: &mut Front,
     setup: &mut Setup,
-) -> Result<SocketAddr, String> {
+) -> Result<SocketAddr, NoServer> {
+    let left = || NoServer::not_ready("left");
     if let Reach::Ready(address) = now(relay) {
         return Ok(address);
     }
@@ -79,7 +81,7 @@ pub(super) async fn watched(
             }
             message = front.read.wait() => match message {
                 Some(ChannelMsg::Data { data }) if !data.iter().any(|byte| LEAVE.contains(byte)) => {}
-                Some(ChannelMsg::Data { .. } | ChannelMsg::Close) | None => return Err("left".into()),
+                Some(ChannelMsg::Data { .. } | ChannelMsg::Close) | None => return Err(left()),
                 Some(_) => {}
             },
             Some(control) = front.controls.recv() => {
@@ -87,7 +89,7 @@ pub(super) async fn watched(
                     terminal.size = size;
                 }
             }
-            () = front.closed.cancelled() => return Err("left".into()),
+            () = front.closed.cancelled() => return Err(left()),
         }
     }
 }
@@ -115,7 +117,7 @@ async fn news(relay: &Relay, lost: SocketAddr) -> String {
         match now(relay) {
             Reach::Ready(address) if address == lost => {}
             Reach::Ready(_) => return "it was restarted in another pod".to_owned(),
-            Reach::Wait { why, knock: _ } | Reach::Never(why) => return why,
+            Reach::Wait { why, knock: _ } | Reach::Never(why) | Reach::Absent(why) => return why,
         }
         if changes.changed().await.is_err() {
             return std::future::pending().await;
@@ -124,14 +126,15 @@ async fn news(relay: &Relay, lost: SocketAddr) -> String {
 }
 
 /// Goes on until the server is ready or will not be. Gives each new reason to `tell`.
-async fn ready(relay: &Relay, tell: impl Fn(String)) -> Result<SocketAddr, String> {
+async fn ready(relay: &Relay, tell: impl Fn(String)) -> Result<SocketAddr, NoServer> {
     let mut changes = relay.visit.door().directory.watch_servers();
     let mut told = String::new();
     loop {
         changes.mark_unchanged();
         let knock = match now(relay) {
             Reach::Ready(address) => return Ok(address),
-            Reach::Never(why) => return Err(why),
+            Reach::Never(why) => return Err(NoServer::not_ready(why)),
+            Reach::Absent(why) => return Err(NoServer::absent(why)),
             Reach::Wait { why, knock } => {
                 if why != told {
                     told.clone_from(&why);
@@ -142,7 +145,7 @@ async fn ready(relay: &Relay, tell: impl Fn(String)) -> Result<SocketAddr, Strin
         };
         tokio::select! {
             heard = changes.changed() => if heard.is_err() {
-                return Err("the bastion ends".into());
+                return Err(NoServer::not_ready("the bastion ends"));
             },
             address = answers(knock) => return Ok(address),
         }
@@ -168,16 +171,41 @@ fn now(relay: &Relay) -> Reach {
     let target = &relay.target;
     match directory.server(&target.namespace, &target.server) {
         Some(server) => reach(&target.server, &server),
-        None => Reach::Never(unknown(&target.server, &directory.names(&target.namespace))),
+        None => Reach::Absent(unknown(&target.server, &directory.names(&target.namespace))),
     }
 }
 
-fn too_long(relay: &Relay) -> String {
+fn too_long(relay: &Relay) -> NoServer {
     let Target { user, namespace: _, server: name } = &relay.target;
     match now(relay) {
         Reach::Wait { why, knock: _ } | Reach::Never(why) => {
-            format!("{name:?} is not ready yet: {why}; \"ssh {user}@HOST describe {name}\" has details")
+            let host = relay.visit.door().devctl.as_ref().and_then(|devctl| devctl.host.as_deref());
+            let details = details(host, user, name);
+            NoServer::not_ready(format!("{name:?} is not ready yet: {why}; {details} has details"))
         }
-        Reach::Ready(_) => format!("{name:?} was not ready in time; try again"),
+        Reach::Absent(why) => NoServer::absent(why),
+        Reach::Ready(_) => NoServer::not_ready(format!("{name:?} was not ready in time; try again")),
+    }
+}
+
+/// Returns the command line that describes a dev server. If the bastion does not know the `host` by which users reach it,
+/// only the user knows the arguments of `ssh`.
+fn details(host: Option<&str>, user: &str, name: &str) -> String {
+    match host.and_then(|host| host.parse::<BastionHost>().ok()) {
+        Some(host) => format!("\"{} describe {name}\"", host.ssh(user)),
+        None => format!("the command \"describe {name}\" as {user}, without +{name},"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_line_for_details_has_the_known_host_and_port() {
+        let known = details(Some("dev.example.com:2222"), "alice", "mydev");
+        assert_eq!(known, "\"ssh -p 2222 alice@dev.example.com describe mydev\"");
+        let unknown = details(None, "alice", "mydev");
+        assert_eq!(unknown, "the command \"describe mydev\" as alice, without +mydev,");
     }
 }

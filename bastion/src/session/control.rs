@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use devplat_api::FailureKind;
 use russh::ChannelOpenFailure;
 
 use super::{Front, Setup, Start, Visit};
@@ -18,7 +19,7 @@ pub(super) async fn run(visit: Arc<Visit>, mut front: Front) {
         Ok(arguments) => arguments,
         Err(why) => {
             visit.denied(setup.start.kind(), "devctl", &why);
-            return front.fail(&why, terminal).await;
+            return front.fail(FailureKind::Usage, &why, terminal).await;
         }
     };
     let log = visit.channel(front.write.id(), "devctl", "devctl");

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use devplat_api::FailureKind;
 use russh::{
     ChannelMsg, ChannelWriteHalf, Pty, Sig,
     server::{Handle, Msg},
@@ -97,6 +98,13 @@ pub(crate) enum Exit {
     Signal { signal: Sig, core_dumped: bool, message: String, language: String },
     /// Nothing is known.
     Unknown,
+}
+
+impl From<FailureKind> for Exit {
+    /// Returns the status that devctl has for this kind, too.
+    fn from(kind: FailureKind) -> Self {
+        Self::Status(kind.status().into())
+    }
 }
 
 impl Words {
@@ -214,8 +222,8 @@ impl Front {
     }
 
     /// Says why nothing runs, and closes the channel.
-    pub(crate) async fn fail(self, text: &str, terminal: bool) {
+    pub(crate) async fn fail(self, kind: FailureKind, text: &str, terminal: bool) {
         self.say(text, terminal).await;
-        self.finish(Exit::Status(1)).await;
+        self.finish(kind.into()).await;
     }
 }

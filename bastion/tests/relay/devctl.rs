@@ -70,7 +70,7 @@ async fn devctl_is_run_with_or_without_its_name_and_with_quotes() {
     let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "args '"])).await;
     assert_eq!(
         (done.status, done.err.as_str()),
-        (1, "devplat: the command has a quote that is not closed\n")
+        (2, "devplat: the command has a quote that is not closed\n")
     );
 }
 
@@ -117,7 +117,7 @@ async fn devctl_hands_the_session_over_and_goes_on_afterwards() {
     assert_eq!(done.out, "answer {\"exit\":7}\n");
     let done = run(front.world.ssh("alice").args(["alice@127.0.0.1", "ssh bobs true"])).await;
     let text = r#"no dev server \"bobs\" of yours; you have mydev"#;
-    assert_eq!(done.out, format!("answer {{\"error\":\"{text}\"}}\n"));
+    assert_eq!(done.out, format!("answer {{\"absent\":\"{text}\"}}\n"));
     let mut ssh = front.world.ssh("alice");
     let done =
         run(ssh.env("TERM", "xterm-test").args(["-tt", "alice@127.0.0.1", "ssh mydev terminal"])).await;
@@ -183,7 +183,7 @@ async fn devctl_is_hung_up_on_when_the_client_goes() {
 async fn sftp_is_told_where_to_go() {
     let front = front().await;
     let done = run(front.world.ssh("alice").args(["-s", "alice@127.0.0.1", "sftp"])).await;
-    assert_eq!(done.status, 1);
+    assert_eq!(done.status, 2);
     assert!(done.err.contains("name a dev server: alice+NAME@..."), "{}", done.err);
 }
 

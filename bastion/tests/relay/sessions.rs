@@ -63,7 +63,7 @@ async fn a_terminal_has_its_kind_size_and_variables() {
 async fn what_is_not_started_is_told() {
     let world = World::new().await;
     let done = run(world.ssh("alice").args(["-s", MYDEV, "nothing"])).await;
-    assert_eq!(done.status, 1);
+    assert_eq!(done.status, 2);
     assert!(done.err.contains("devplat: the dev server has no subsystem \"nothing\""), "{}", done.err);
 }
 
@@ -73,7 +73,7 @@ async fn somebody_elses_dev_server_looks_like_none() {
     let mut texts = Vec::new();
     for name in ["bobs", "none"] {
         let done = run(world.ssh("alice").args([&format!("alice+{name}@127.0.0.1"), "true"])).await;
-        assert_eq!((done.status, done.out.as_str()), (1, ""));
+        assert_eq!((done.status, done.out.as_str()), (3, ""));
         texts.push(done.err.replace(name, "NAME"));
     }
     assert_eq!(texts[0], "devplat: no dev server \"NAME\" of yours; you have mydev\n");

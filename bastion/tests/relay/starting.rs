@@ -84,7 +84,7 @@ async fn ctrl_c_ends_the_waiting() {
     world.audit.has(&[r#""event":"channel""#]).await;
     child.stdin.as_mut().unwrap().write_all(&[3]).await.unwrap();
     let status = timeout(Duration::from_secs(5), child.wait()).await.expect("it ends").unwrap();
-    assert_eq!(status.code(), Some(1));
+    assert_eq!(status.code(), Some(4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,15 +94,17 @@ async fn without_a_terminal_it_fails_clearly_at_once_or_after_a_moment() {
     put(Readiness::Failed { reason: "ImagePull".into(), message: "no such image".into() });
     let begun = Instant::now();
     let done = run(world.ssh("alice").args([MYDEV, "true"])).await;
-    assert_eq!(done.status, 1);
+    assert_eq!(done.status, 4);
     assert_eq!(done.err, "devplat: \"mydev\" cannot start: ImagePull: no such image\n");
     assert!(begun.elapsed() < Duration::from_secs(3));
     put(starting("Starting", "pulls", None));
     let begun = Instant::now();
     let done = run(world.ssh("alice").args([MYDEV, "true"])).await;
+    assert_eq!(done.status, 4);
     assert_eq!(
         done.err,
-        "devplat: \"mydev\" is not ready yet: Starting: pulls; \"ssh alice@HOST describe mydev\" has details\n"
+        "devplat: \"mydev\" is not ready yet: Starting: pulls; the command \"describe mydev\" as alice, without \
+         +mydev, has details\n"
     );
     assert!((10..13).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }

@@ -65,33 +65,37 @@ impl Create {
         if let Some(flavor) = &self.flavor {
             known(cluster, flavor).await?;
         }
+        self.made(cluster).await?;
         let name = self.name.as_str();
-        match cluster.create(&self.name, self.spec()).await {
-            Ok(_) => {}
-            Err(Trouble::Taken { .. }) if is_leaving(cluster, &self.name).await => {
-                let failure =
-                    Failure::new(Exit::NotReady, format!("dev server {name} is still being deleted"));
-                return Err(
-                    failure.hint("run the same command again in a moment; `delete --wait` waits for that")
-                );
-            }
-            Err(Trouble::Taken { .. }) => {
-                let failure = Failure::new(Exit::Usage, format!("there is a dev server {name} already"));
-                return Err(failure
-                    .run(format!("describe {name}"), "for its state")
-                    .hint("choose another name for a second one"));
-            }
-            Err(trouble) => return Err(trouble.into()),
-        }
         let shell = session.invocation.shell(name);
         if self.patience.wait {
             wait::until(session, &self.name, &Goal::Ready, self.patience).await?;
-            session.terminal.say(&format!("dev server {name} is ready; `{shell}` opens a shell"));
+            session.terminal.say(&format!("dev server {name} is ready; {shell} opens a shell"));
         } else {
-            let how = format!("`{shell}` opens a shell as soon as it is ready");
+            let how = format!("{shell} opens a shell as soon as it is ready");
             session.terminal.say(&format!("dev server {name} created; {how}"));
         }
         Ok(Ended::Well)
+    }
+
+    /// Makes the dev server.
+    async fn made(&self, cluster: &Cluster) -> Result<(), Failure> {
+        let name = self.name.as_str();
+        match cluster.create(&self.name, self.spec()).await {
+            Ok(_) => Ok(()),
+            Err(Trouble::Taken { .. }) if is_leaving(cluster, &self.name).await => {
+                let failure =
+                    Failure::new(Exit::NotReady, format!("dev server {name} is still being deleted"));
+                Err(failure.hint("run the same command again in a moment; `delete --wait` waits for that"))
+            }
+            Err(Trouble::Taken { .. }) => {
+                let failure = Failure::new(Exit::Usage, format!("there is a dev server {name} already"));
+                Err(failure
+                    .run(format!("describe {name}"), "for its state")
+                    .hint("choose another name for a second one"))
+            }
+            Err(trouble) => Err(trouble.into()),
+        }
     }
 
     /// Only what was asked for: the rest is for the platform to say.
@@ -152,11 +156,17 @@ fn judge(name: &str, flavors: &[Flavor]) -> Result<(), Failure> {
 mod tests {
     use clap::Parser;
     use devplat_api::{DevServerSpec, server::HomeRetention};
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+        net::TcpListener,
+        task::JoinHandle,
+    };
 
     use super::*;
     use crate::{
         cli::program::{Program, Verb},
         failure::Hint,
+        place::{Bastion, Place, Token},
     };
 
     fn parsed(line: &str) -> Create {
@@ -201,5 +211,58 @@ mod tests {
         let refusal = Some("spec.gpu is not supported yet".to_owned());
         let flavors = [Flavor { name: "gpu".into(), refusal, ..Flavor::default() }];
         assert_eq!(judge("gpu", &flavors).unwrap_err().causes, ["spec.gpu is not supported yet"]);
+    }
+
+    /// An API server with a dev server of this name: no other one can be created.
+    async fn with(metadata: &Value) -> (Cluster, JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = format!("http://{}", listener.local_addr().unwrap());
+        let taken = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": "taken", "reason": "AlreadyExists", "code": 409});
+        let there = json!({"kind": "DevServer", "apiVersion": "apps.devservers.io/v1", "metadata": metadata, "spec": {}});
+        let serving = tokio::spawn(async move {
+            loop {
+                let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") {
+                    stream.read_line(&mut head).await.unwrap();
+                }
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+                stream.read_exact(&mut body).await.unwrap();
+                let (status, body) = if head.starts_with("GET ") { (200, &there) } else { (409, &taken) };
+                let body = body.to_string();
+                let head =
+                    format!("HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\nconnection: close");
+                let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let bastion = Bastion {
+            server,
+            authority: None,
+            token: Token("secret".to_owned()),
+            user: "alice".to_owned(),
+            namespace: "dev-alice".to_owned(),
+            host: None,
+            control: None,
+        };
+        (Cluster::open(&Place::Bastion(bastion)).await.unwrap(), serving)
+    }
+
+    #[tokio::test]
+    async fn name_of_a_leaving_dev_server_can_be_used_later() {
+        let mut metadata = json!({"name": "mydev", "namespace": "dev-alice"});
+        let create = parsed("devctl create mydev");
+        let (cluster, serving) = with(&metadata).await;
+        let taken = create.made(&cluster).await.unwrap_err();
+        assert_eq!((taken.exit, &*taken.message), (Exit::Usage, "there is a dev server mydev already"));
+        serving.abort();
+        metadata["deletionTimestamp"] = json!("2001-02-03T12:00:00Z");
+        let (cluster, serving) = with(&metadata).await;
+        let leaving = create.made(&cluster).await.unwrap_err();
+        let message = "dev server mydev is still being deleted";
+        assert_eq!((leaving.exit, &*leaving.message), (Exit::NotReady, message));
+        serving.abort();
     }
 }

@@ -87,7 +87,8 @@ pub(super) async fn door<'a>(
 ) -> Result<(&'a Host, String), Failure> {
     let Some(host) = &settings.host else {
         return Err(Failure::new(Exit::Usage, "where is the bastion?")
-            .hint("say it with --host HOST[:PORT], DEVCTL_HOST, or host: in ~/.config/devctl/config.yaml"));
+            .hint("say it with --host HOST[:PORT], DEVCTL_HOST, or host: in ~/.config/devctl/config.yaml")
+            .hint("it is the host behind the @ of the ssh line from your platform engineer"));
     };
     let user = match &settings.user {
         Some(user) => Some(user.as_str().to_owned()),
@@ -124,8 +125,13 @@ async fn relayed(
 ) -> Result<Ended, Failure> {
     let Some(control) = bastion.control else {
         let login = format!("{}+{}", bastion.user, name.as_str());
-        return Err(Failure::new(Exit::Internal, "the bastion takes no sessions over from devctl")
-            .hint(format!("log in with `ssh {login}@HOST` instead")));
+        let instead = match &bastion.host {
+            Some(host) => format!("log in with `{}` instead", host.ssh(&login)),
+            None => format!("log in with `ssh` as {login} instead of {}", bastion.user),
+        };
+        return Err(
+            Failure::new(Exit::Internal, "the bastion takes no sessions over from devctl").hint(instead)
+        );
     };
     let relay = Relay { server: name.as_str().to_owned(), command };
     // Meanwhile the runtime keeps the connection to the API server alive.

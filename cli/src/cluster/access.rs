@@ -35,10 +35,7 @@ pub(super) fn of_kubeconfig(settings: &Settings) -> Result<Access, Trouble> {
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let list = std::env::var_os("KUBECONFIG");
     let files = KubeconfigFiles::of(list.as_deref(), home.as_deref(), Path::new(""));
-    // A proxy that is not UTF-8 is not an address.
-    let texts = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let proxies = ProxyRules::from_variables(texts);
+    let proxies = ProxyRules::from_variables(std::env::vars_os());
     Ok(Access { entry: entry(settings, files)?, proxies, plugins: Arc::new(Programs) })
 }
 

@@ -2,13 +2,12 @@
 
 mod file;
 
-use std::{fmt, str::FromStr};
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
-/// Port of SSH where none is named.
-const SSH: u16 = 22;
+pub(crate) use devplat_api::BastionHost as Host;
 
 /// What can be set. Everything has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
@@ -40,66 +39,9 @@ impl Settings {
 /// A text that cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub(crate) enum Invalid {
-    /// No host.
-    #[error("{0:?} is no host; write NAME or NAME:PORT")]
-    Host(String),
     /// No user.
     #[error("{0:?} is no user name: it has no spaces, and neither '@' nor '+' nor a '-' at its beginning")]
     User(String),
-}
-
-/// A host of SSH that cannot be taken for an option of `ssh`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Host {
-    /// Its name or address.
-    pub(crate) name: String,
-    /// Its port.
-    pub(crate) port: u16,
-}
-
-impl Host {
-    /// The arguments of `ssh` that lead to it as `login`.
-    pub(crate) fn arguments(&self, login: &str) -> Vec<String> {
-        let mut arguments = Vec::new();
-        if self.port != SSH {
-            arguments.extend(["-p".to_owned(), self.port.to_string()]);
-        }
-        arguments.push(format!("{login}@{}", self.name));
-        arguments
-    }
-}
-
-impl fmt::Display for Host {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.port {
-            SSH => f.write_str(&self.name),
-            port if self.name.contains(':') => write!(f, "[{}]:{port}", self.name),
-            port => write!(f, "{}:{port}", self.name),
-        }
-    }
-}
-
-impl FromStr for Host {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        let wrong = || Invalid::Host(text.to_owned());
-        let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            Some((name, "")) => (name, None),
-            Some((name, rest)) => (name, Some(rest.strip_prefix(':').ok_or_else(wrong)?)),
-            // More than one colon is an address without a port.
-            None => match text.split_once(':') {
-                Some((name, port)) if !port.contains(':') => (name, Some(port)),
-                _ => (text, None),
-            },
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-        if name.is_empty() || name.starts_with('-') || !name.chars().all(plain) {
-            return Err(wrong());
-        }
-        let port = port.map_or(Ok(SSH), |port| port.parse().map_err(|_| wrong()))?;
-        Ok(Self { name: name.to_owned(), port })
-    }
 }
 
 /// A user's name that cannot be taken for anything else in `ssh NAME+SERVER@HOST`.
@@ -131,12 +73,6 @@ impl FromStr for UserName {
     }
 }
 
-impl<'de> Deserialize<'de> for Host {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-    }
-}
-
 impl<'de> Deserialize<'de> for UserName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
@@ -148,23 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_have_a_port_or_not() {
-        for (text, name, port) in [
-            ("example.com", "example.com", 22),
-            ("example.com:2222", "example.com", 2222),
-            ("[::1]:2222", "::1", 2222),
-            ("::1", "::1", 22),
-        ] {
-            assert_eq!(text.parse(), Ok(Host { name: name.into(), port }), "{text}");
-        }
-        assert_eq!("[::1]:2222".parse::<Host>().unwrap().to_string(), "[::1]:2222");
-    }
-
-    #[test]
-    fn what_could_be_an_option_is_no_host_and_no_user() {
-        for text in ["-oProxyCommand=id", "", "a b", "a:b", "a:70000", "[::1]2"] {
-            assert_eq!(text.parse::<Host>(), Err(Invalid::Host(text.into())));
-        }
+    fn text_that_could_be_an_option_is_not_a_user() {
         for text in ["-l", "", "a b", "a+b", "a@b", "a\u{1b}"] {
             assert_eq!(text.parse::<UserName>(), Err(Invalid::User(text.into())));
         }

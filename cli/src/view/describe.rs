@@ -28,7 +28,7 @@ impl Described {
     fn headline(&self, look: &Look) -> String {
         let server = &self.server;
         let how = match server.state() {
-            State::Ready => format!("{} is ready; `{}` opens a shell", server.name, self.shell),
+            State::Ready => format!("{} is ready; {} opens a shell", server.name, self.shell),
             State::Coming => format!("{} is not ready yet: ", server.name),
             State::Failed => format!("{} does not come up: ", server.name),
             State::Going => format!("{} is being deleted: ", server.name),
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn one_that_is_ready_says_how_to_get_in() {
         let object = object("mydev", json!({"homeRetention": "Delete"}), ready());
-        let described = Described::new(object, Vec::new(), "ssh alice+mydev@dev.example.com".to_owned());
+        let described = Described::new(object, Vec::new(), "`ssh alice+mydev@dev.example.com`".to_owned());
         insta::assert_snapshot!(text(&described, Format::Wide, &look(100)), @r"
         mydev is ready; `ssh alice+mydev@dev.example.com` opens a shell
 

@@ -8,6 +8,13 @@ use super::{
 };
 use crate::settings::Host;
 
+/// The explanation of a host that devctl does not know.
+const HOST: &str = "\
+HOST is the word behind the @ in the ssh line that you sign in with. If that line has -p or -F,
+these lines need it as well.";
+/// The explanation of a name that devctl does not know.
+const USER: &str = "USER is the word before the @ in the ssh line that you sign in with.";
+
 /// Who and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Me {
@@ -31,11 +38,10 @@ impl Me {
         let user = self.user.as_deref().unwrap_or("USER");
         let unknown = Host { name: "HOST".to_owned(), port: 22 };
         let host = self.host.as_ref().unwrap_or(&unknown);
-        let line = |login: &str| format!("ssh {}", host.arguments(login).join(" "));
         let port = if host.port == 22 { String::new() } else { format!(":{}", host.port) };
         vec![
-            ("devctl's prompt", line(user)),
-            ("a dev server", line(&format!("{user}+SERVER"))),
+            ("devctl's prompt", host.ssh(user)),
+            ("a dev server", host.ssh(&format!("{user}+SERVER"))),
             ("end to end", format!("ssh -J {user}@{}{port} SERVER", host.name)),
             ("copy", format!("scp {}FILE {user}+SERVER@{}:", port_of_scp(host), host.name)),
         ]
@@ -63,8 +69,8 @@ impl Show for Me {
         let text = format!("{}\n\n{}", fields(&pairs, look), fields(&lines, &unbounded));
         match (&self.host, &self.user) {
             (Some(_), Some(_)) => text,
-            (None, _) => format!("{text}\n\nHOST is what you sign in to: what stands behind the @."),
-            (_, None) => format!("{text}\n\nUSER is your name there: what stands before the @."),
+            (None, _) => format!("{text}\n\n{HOST}"),
+            (_, None) => format!("{text}\n\n{USER}"),
         }
     }
 
@@ -128,7 +134,7 @@ mod tests {
         copy:             scp FILE alice+SERVER@dev.example.com:
         ");
         let unknown = text(&me(None), Format::Table, &look);
-        assert!(unknown.contains("ssh alice+SERVER@HOST") && unknown.ends_with("behind the @."), "{unknown}");
+        assert!(unknown.contains("ssh alice+SERVER@HOST") && unknown.contains("behind the @"), "{unknown}");
         assert_eq!(me(Some("dev.example.com")).value()["ssh"]["server"], "ssh alice+SERVER@dev.example.com");
     }
 }

@@ -29,7 +29,7 @@ impl Servers {
 impl Show for Servers {
     fn table(&self, wide: bool, look: &Look) -> String {
         if self.rows.is_empty() {
-            return format!("no dev servers; `{}` creates one", self.create);
+            return format!("no dev servers; {} creates one", self.create);
         }
         let mut columns = vec![
             ("NAME", Room::Whole),
@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn empty_list_says_how_to_begin() {
-        let none = Servers::new(Vec::new(), "devctl create NAME".to_owned());
+        let none = Servers::new(Vec::new(), "`devctl create NAME`".to_owned());
         assert_eq!(
             text(&none, Format::Table, &look(None, false)),
             "no dev servers; `devctl create NAME` creates one"

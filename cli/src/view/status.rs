@@ -45,7 +45,7 @@ impl Show for Status {
     fn table(&self, _wide: bool, look: &Look) -> String {
         let (ready, all) = (self.ready(), self.servers.len());
         let servers = match all {
-            0 => Cell::from(format!("none; `{}` creates one", self.create)),
+            0 => Cell::from(format!("none; {} creates one", self.create)),
             _ => Cell::toned(
                 format!("{ready} of {all} ready"),
                 if ready == all { Tone::Good } else { Tone::Wait },

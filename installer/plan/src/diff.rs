@@ -232,8 +232,11 @@ impl<'a> Planner<'a> {
     ) {
         let required = resource.edges().required();
         let provided = required.iter().filter_map(|id| self.provided.get(id));
-        let doubles = required.iter().chain([&id.id]).filter_map(|id| self.doubles.get(id)).flatten();
+        let usable = resource.edges().required_usable();
+        let named = required.iter().chain(&usable).chain([&id.id]);
+        let doubles = named.filter_map(|id| self.doubles.get(id)).flatten();
         let after = provided.chain(doubles).cloned().chain(deletion).collect();
+        let after_usable = usable.iter().filter_map(|id| self.provided.get(id)).cloned().collect();
         let usual = match action {
             Action::Keep => std::time::Duration::ZERO,
             Action::Create | Action::Update | Action::Check | Action::Replace | Action::Delete => {
@@ -241,7 +244,7 @@ impl<'a> Planner<'a> {
             }
         };
         self.provided.insert(id.id.clone(), id.clone());
-        self.steps.push(Step { id, action, reason, after, usual });
+        self.steps.push(Step { id, action, reason, after, after_usable, usual });
     }
 
     fn delete(&mut self, id: &Id, sight: &'a Sight, reason: String, when: When) -> Option<StepId> {
@@ -257,6 +260,7 @@ impl<'a> Planner<'a> {
             action: Action::Delete,
             reason,
             after: Vec::new(),
+            after_usable: Vec::new(),
             usual: sight.usual_deletion,
         };
         self.deletions.push(Deletion { step, sight, when });

@@ -16,8 +16,10 @@ pub struct Sum {
 /// Returns the longest chain of steps that wait for each other, and its length.
 pub fn estimate(plan: &Plan) -> Sum {
     let mut ends: BTreeMap<&StepId, Sum> = BTreeMap::new();
-    for Step { id, action: _, reason: _, after, usual } in &plan.steps {
-        let before = after.iter().filter_map(|before| ends.get(before)).max_by_key(|sum| sum.usual);
+    // When a resource is usable is not known, so that counts as the end of its step.
+    for Step { id, action: _, reason: _, after, after_usable, usual } in &plan.steps {
+        let earlier = after.iter().chain(after_usable);
+        let before = earlier.filter_map(|before| ends.get(before)).max_by_key(|sum| sum.usual);
         let mut sum = before.cloned().unwrap_or_default();
         if !usual.is_zero() {
             sum.critical.push(id.clone());

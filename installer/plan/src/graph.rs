@@ -41,7 +41,7 @@ impl<R: Planned> Graph<R> {
         }
         let ids: BTreeSet<Id> = waiting.keys().cloned().collect();
         for (id, resource) in &waiting {
-            if let Some(missing) = resource.edges().required().into_iter().find(|need| !ids.contains(need)) {
+            if let Some(missing) = resource.edges().earlier().into_iter().find(|need| !ids.contains(need)) {
                 return Err(GraphError::Missing { by: id.clone(), missing });
             }
         }
@@ -54,7 +54,7 @@ impl<R: Planned> Graph<R> {
             let free = waiting
                 .iter()
                 .find(|(_, resource)| {
-                    !resource.edges().required().iter().any(|need| waiting.contains_key(need))
+                    !resource.edges().earlier().iter().any(|need| waiting.contains_key(need))
                 })
                 .map(|(id, _)| id.clone());
             let Some(next) = free else { return Err(GraphError::Circle(waiting.into_keys().collect())) };

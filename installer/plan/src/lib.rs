@@ -31,6 +31,10 @@ pub use step::{Action, Plan, Step, StepId};
 pub struct Edges {
     /// Resources that must be ready before this one is created or updated.
     pub needs: Vec<Id>,
+    /// Resources that must be usable before this one is created or updated. The step that creates one may still be
+    /// running, if it has said that the resource is usable. Use it only for resources whose loss does no harm, because the
+    /// step can still fail.
+    pub needs_usable: Vec<Id>,
     /// The resource that this one lies in: deleting that one deletes this one, and creating it creates this one again.
     pub deleted_with: Option<Id>,
     /// The resource without which this one cannot be looked at.
@@ -45,6 +49,19 @@ impl Edges {
     pub fn required(&self) -> Vec<Id> {
         let embedded = self.embeds.iter().filter(|id| !self.needs.contains(id));
         self.needs.iter().chain(embedded).cloned().collect()
+    }
+
+    /// Returns the resources that only have to be usable.
+    pub fn required_usable(&self) -> Vec<Id> {
+        let required = self.required();
+        self.needs_usable.iter().filter(|id| !required.contains(id)).cloned().collect()
+    }
+
+    /// Returns all resources that come before this one.
+    pub fn earlier(&self) -> Vec<Id> {
+        let mut earlier = self.required();
+        earlier.extend(self.required_usable());
+        earlier
     }
 }
 

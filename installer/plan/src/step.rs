@@ -61,6 +61,7 @@ impl serde::Serialize for StepId {
 
 /// One action on one resource.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The resource.
     pub id: StepId,
@@ -70,6 +71,8 @@ pub struct Step {
     pub reason: String,
     /// Steps of the same plan that must end first.
     pub after: Vec<StepId>,
+    /// Steps of the same plan whose resource must be usable first. They may still be running.
+    pub after_usable: Vec<StepId>,
     /// How long it usually takes.
     #[serde(rename = "usualSeconds", serialize_with = "as_seconds")]
     pub usual: Duration,

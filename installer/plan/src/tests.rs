@@ -7,6 +7,7 @@ use super::*;
 mod doubles;
 mod new_first;
 mod replacement;
+mod usable;
 
 const RELEASE: KindName = KindName::new("release {}");
 const IMAGE: KindName = KindName::new("image");
@@ -332,6 +333,7 @@ fn step_is_serialized_as_documented() {
     let step = serde_json::to_value(plan.changes().next().unwrap()).unwrap();
     assert_eq!(
         step,
-        serde_json::json!({"id": "network", "action": "create", "reason": "absent", "after": [], "usualSeconds": 1.0})
+        serde_json::json!({"id": "network", "action": "create", "reason": "absent", "after": [],
+            "afterUsable": [], "usualSeconds": 1.0})
     );
 }

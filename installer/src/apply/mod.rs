@@ -1,11 +1,12 @@
 //! Applies a checked plan: runs the steps concurrently as their needs allow, records each step in the journal before
 //! and after, and ends in order when the user asks to stop.
 
+mod failures;
+mod open;
 mod running;
 mod waits;
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -20,7 +21,10 @@ use crate::{
     resource::{AnyResource, Cx, Found, kept},
     ui::{Event, Ui},
 };
+use failures::Failures;
+use open::Open;
 use running::{Ended, Running};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use waits::{Transition, Waits};
 
 /// The period between two checks of a resource that is being created or deleted.
@@ -47,36 +51,36 @@ impl Apply {
     pub async fn run(&self, checked: &CheckedPlan) -> Result<(), Failure> {
         let journal = self.open_journal()?;
         let mut waiting: Vec<Work> = checked.work().to_vec();
-        let mut open: BTreeSet<StepId> = waiting.iter().map(|work| work.step.id.clone()).collect();
+        let mut open = Open::of(&waiting);
         let mut done: Vec<Work> = Vec::new();
         let mut running = Running::default();
-        let mut failure: Option<Failure> = None;
+        let mut failures = Failures::of(checked.work());
         let mut told = false;
+        let (usable, mut now_usable) = unbounded_channel();
         loop {
-            while failure.is_none() && !self.context.stop.asked() {
-                let free =
-                    waiting.iter().position(|work| work.step.after.iter().all(|id| !open.contains(id)));
-                let Some(index) = free else { break };
-                self.begin(waiting.remove(index), &journal, &mut running)?;
+            while failures.is_empty() && !self.context.stop.asked() {
+                let Some(index) = waiting.iter().position(|work| open.lets_start(&work.step)) else { break };
+                self.begin(waiting.remove(index), &journal, &mut running, &usable)?;
             }
-            match self.next(&mut running, &mut told).await? {
+            match self.next(&mut running, &mut now_usable, &mut told).await? {
                 Next::Nothing => break,
                 Next::Asked => {}
+                Next::Usable(id) => open.is_usable(id),
                 Next::Ended(ended) => {
                     let id = ended.work.step.id.clone();
                     match self.end(&ended)? {
                         None => {
-                            open.remove(&id);
+                            open.has_ended(&id);
                             done.push(ended.work);
                         }
-                        Some(found) => failure = failure.or(Some(found)),
+                        Some(failure) => failures.add(&id, failure),
                     }
                 }
             }
         }
         self.clear_stranded(&done, &waiting, &journal).await;
         let stopped = self.context.stop.asked();
-        match failure {
+        match failures.cause() {
             Some(failure) if stopped && failure.is_stopped() => Err(self.stopped()),
             Some(failure) => Err(failure),
             None if waiting.is_empty() => Ok(()),
@@ -91,7 +95,12 @@ impl Apply {
     }
 
     /// Waits for the next event. Fails if the user does not want to wait for running steps.
-    async fn next(&self, running: &mut Running, told: &mut bool) -> Result<Next, Failure> {
+    async fn next(
+        &self,
+        running: &mut Running,
+        usable: &mut UnboundedReceiver<StepId>,
+        told: &mut bool,
+    ) -> Result<Next, Failure> {
         if running.is_empty() {
             return Ok(Next::Nothing);
         }
@@ -99,6 +108,7 @@ impl Apply {
         tokio::select! {
             biased;
             ended = running.next() => Ok(Next::Ended(ended?)),
+            Some(id) = usable.recv() => Ok(Next::Usable(id)),
             () = stop.until_insisted() => Err(self.abandon(running)?),
             () = stop.until_asked(), if !*told => {
                 *told = true;
@@ -108,8 +118,14 @@ impl Apply {
         }
     }
 
-    fn begin(&self, work: Work, journal: &Arc<Mutex<Journal>>, running: &mut Running) -> Result<(), Failure> {
-        let cx = self.cx(&work.step, journal);
+    fn begin(
+        &self,
+        work: Work,
+        journal: &Arc<Mutex<Journal>>,
+        running: &mut Running,
+        usable: &UnboundedSender<StepId>,
+    ) -> Result<(), Failure> {
+        let cx = self.cx(&work.step, journal).telling(usable.clone());
         cx.outcome(Outcome::Begun)?;
         self.ui.report(&Event::Begun {
             step: work.step.id.to_string(),
@@ -162,6 +178,7 @@ impl Apply {
                 action: Action::Delete,
                 reason: "the steps that need it will not run".to_owned(),
                 after: Vec::new(),
+                after_usable: Vec::new(),
                 usual: resource.facts(Action::Delete).usual,
             };
             let mut running = Running::default();
@@ -225,6 +242,8 @@ enum Next {
     Nothing,
     /// The user asked to stop.
     Asked,
+    /// The resource of a running step is usable.
+    Usable(StepId),
     /// A step has ended.
     Ended(Ended),
 }

@@ -23,7 +23,7 @@ use crate::{
     platform_context::PlatformContext,
     request::{self, Asked, Located, Purpose, Run},
     resource,
-    state::{Decisions, StateFolder},
+    state::{Decisions, RememberedDelivery, StateFolder},
     ui::Event,
 };
 
@@ -34,8 +34,8 @@ Examples:
   devplat destroy --context my-cluster --lose-data     out of a cluster that stays
 
 Deletes the resources that devplat created: its own cluster with every dev server and home in it;
-in an existing cluster, the installed objects. Homes stay there, except those of dev servers that
---lose-data deletes and whose homeRetention is Delete.";
+in an existing cluster, the installed objects. Images stay there in the nodes or the registry, and so
+do homes, except those of dev servers that --lose-data deletes and whose homeRetention is Delete.";
 
 /// Delete the platform with everything in it.
 ///
@@ -138,6 +138,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         name: asked.platform().to_string(),
         deleted: names,
         kept,
+        images: context.named.as_ref().map(|_| images_left(located.decisions.delivery.as_ref())),
         seconds: start.elapsed().as_secs_f64(),
     });
     Ok(())
@@ -154,6 +155,19 @@ async fn kept(context: &PlatformContext, host: &Host) -> Result<Option<String>, 
     };
     let homes = host.or_stopped(read).await?;
     Ok((!homes.homes.is_empty()).then(|| homes.to_string()))
+}
+
+/// Returns the images that stay for an existing cluster: dev servers of others may use them, and no call deletes them from
+/// a node or a registry.
+fn images_left(delivery: Option<&RememberedDelivery>) -> String {
+    match delivery {
+        Some(RememberedDelivery::EngineNodes { .. } | RememberedDelivery::Minikube { .. }) => {
+            "the images that devplat imported into the nodes; a kubelet deletes unused images when its disk fills"
+                .to_owned()
+        }
+        Some(RememberedDelivery::Registry { push, .. }) => format!("the images that devplat pushed to {push}"),
+        None => "the images that devplat brought to the nodes or the registry".to_owned(),
+    }
 }
 
 /// How long a receiver of a call may work on it after the caller was killed. Docker's engine creates a network within a
@@ -289,6 +303,17 @@ mod tests {
     use crate::journal::Outcome;
 
     use super::*;
+
+    #[test]
+    fn images_that_stay_are_named_with_their_place() {
+        let label = "io.x-k8s.kind.cluster=a".to_owned();
+        let nodes = images_left(Some(&RememberedDelivery::EngineNodes { label }));
+        assert!(nodes.contains("imported into the nodes"), "{nodes}");
+        let (push, pull) = ("registry.example/team".to_owned(), "registry.example/team".to_owned());
+        let pushed = images_left(Some(&RememberedDelivery::Registry { push, pull, plain_http: false }));
+        assert_eq!(pushed, "the images that devplat pushed to registry.example/team");
+        assert!(images_left(None).contains("nodes or the registry"));
+    }
 
     #[test]
     fn look_waits_for_the_rest_of_a_call_whose_run_was_killed() {

@@ -11,6 +11,7 @@ mod example_tests;
 mod flags;
 mod log;
 mod man;
+mod outcome;
 mod plan;
 mod port_forward;
 mod profiles;
@@ -117,17 +118,7 @@ pub fn main() -> ExitCode {
         runtime.shutdown_background();
         outcome
     });
-    let outcome = outcome.and_then(|status| match ui.lost() {
-        None => Ok(status),
-        Some(error) => {
-            let failure = Failure::of(Exit::PartWay, error).while_doing("cannot write to standard output");
-            Err(failure.hint("the command itself has succeeded; run it again for its output"))
-        }
-    });
-    if let Err(failure) = &outcome {
-        ui.error(failure);
-    }
-    status(&outcome).into()
+    outcome::delivered(outcome, &ui).into()
 }
 
 /// Runs the command line `arguments` (the first is the program's name) on `host`, and returns its exit status. This is

@@ -4,17 +4,23 @@
 use std::{ffi::OsString, io, net::SocketAddr, sync::Arc};
 
 use clap::Args;
+use devplat_api::name;
 use devplat_kubernetes::{Steady, bastion::Route};
+use devplat_profile::PlatformName;
 use devplat_tool::{
     Command,
     ports::{self, Port},
 };
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::flags::{ContextFlag, Name, Output};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
+    platform_context::PlatformContext,
     request::{Asked, Purpose, Run},
     resource::reach_cluster,
     signals,
@@ -27,7 +33,8 @@ Examples:
   devplat port-forward -- ssh -F ~/.local/state/devplat/devplat/ssh/config alice@devplat
 
 With a command, the exit status is that of the command, or 128 plus the number of the signal that
-ended it. Failures of devplat itself begin with `error:`.";
+ended it. Failures of devplat itself begin with `error:`. With --output json, the event `listening`
+has the address.";
 
 /// Forward a port of this machine to the bastion, for clusters that offer no other way.
 #[derive(Debug, Args)]
@@ -53,6 +60,16 @@ fn a_port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("{text:?} is not a port, which is a number from 1 to 65535"))
 }
 
+/// The port is open, as an event.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "listening", rename_all = "camelCase")]
+struct Listening<'a> {
+    /// The name of the platform.
+    name: &'a str,
+    /// The address and the port of this machine that lead to the bastion.
+    address: SocketAddr,
+}
+
 /// Returns the exit status of the command; 0 without one.
 pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failure> {
     let PortForward { name, context, port, output: _, command } = forward;
@@ -72,11 +89,14 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| cannot_listen(address, &error, ports::check(address)))?;
+    host.or_stopped(Box::pin(must_be_installed(&client, context))).await?;
+    if host.ui.is_json() {
+        host.ui.document(&Listening { name: context.platform.as_str(), address });
+    }
     let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
         let platform = &context.platform;
-        host.ui
-            .remark(&format!("127.0.0.1:{port} leads to the bastion of platform {platform}; Ctrl-C ends it"));
+        host.ui.remark(&format!("{address} leads to the bastion of platform {platform}; Ctrl-C ends it"));
         tokio::select! {
             () = served => {}
             () = host.stop.until_asked() => {}
@@ -92,6 +112,25 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     };
     // The kernel keeps 8 bits of a status, so a larger number would be a fault of the conversion.
     Ok(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// Fails if the cluster has no bastion. A ready replica is not needed: each connection looks for one.
+async fn must_be_installed(client: &kube::Client, context: &PlatformContext) -> Result<(), Failure> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
+    match deployments.get_metadata_opt(name::BASTION).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(not_installed(&context.platform, &context.command("up"))),
+        // An account that may only forward ports may not read Deployments; the first connection reports other failures.
+        Err(error) => {
+            tracing::debug!(%error, "cannot read the Deployment of the bastion");
+            Ok(())
+        }
+    }
+}
+
+fn not_installed(platform: &PlatformName, up: &str) -> Failure {
+    let why = format!("the bastion of platform {platform} is not installed in its cluster");
+    Failure::new(Exit::Usage, why).hint(format!("`{up}` installs it"))
 }
 
 /// Returns the failure to listen on a port that is in this state.

@@ -1,5 +1,7 @@
 //! `devplat render`: prints the manifests without a cluster.
 
+mod placeholders;
+
 use std::{
     fs::{self, OpenOptions},
     io,
@@ -8,6 +10,7 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use devplat_image::{Access, replace_file};
+use devplat_profile::DevServerImage;
 use devplat_render::{Input, ReleaseName, Templates, to_yaml};
 
 use super::flags::{Layers, Name, OutputFormat};
@@ -22,7 +25,10 @@ const EXAMPLES: &str = "\
 Examples:
   devplat render --profile k3d --to manifests
   devplat render operator
-  devplat render example | kubectl apply -f -";
+  devplat render example | kubectl apply -f -
+
+Values that only `devplat up` knows are placeholders: images without --images, and keys that are not
+generated yet. Comments at the top of the YAML name them.";
 
 /// Print the manifests, or write them to a folder.
 #[derive(Debug, Args)]
@@ -82,15 +88,12 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
             agent: agent.clone(),
             dev_server: dev_server.clone(),
         },
-        _ => stand_ins(),
+        _ => without_a_cluster(&profile.dev_servers.image),
     };
     let mut keys = std::collections::BTreeMap::new();
     for (user, _) in profile.users.iter().filter(|(_, user)| user.generate_key) {
         let key = public_line(&state, user.as_str(), platform.as_str())?;
-        keys.insert(
-            user.to_string(),
-            key.unwrap_or_else(|| "ssh-ed25519 AAAA generated-by-devplat-up".to_owned()),
-        );
+        keys.insert(user.to_string(), key.unwrap_or_else(|| placeholders::KEY.to_owned()));
     }
     let input = Input { platform: &platform, profile: &profile, images: &images, made_keys: &keys };
     let releases: &[ReleaseName] = match what {
@@ -107,8 +110,11 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         let objects = templates.release(*release, input)?;
         match to {
             None if host.ui.is_json() => all.extend(objects),
-            None => host.ui.say(&to_yaml(&objects)),
-            Some(folder) => files.push(write(folder, release.as_str(), &to_yaml(&objects), host)?),
+            None => host.ui.say(&placeholders::explained(to_yaml(&objects))),
+            Some(folder) => {
+                let text = placeholders::explained(to_yaml(&objects));
+                files.push(write(folder, release.as_str(), &text, host)?);
+            }
         }
     }
     match to {
@@ -119,6 +125,16 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         None => {}
     }
     Ok(())
+}
+
+/// Returns the references of the images as far as the profile names them, with placeholders for the others.
+fn without_a_cluster(dev_server: &DevServerImage) -> devplat_render::Images {
+    match dev_server {
+        DevServerImage::Reference(reference) => {
+            devplat_render::Images { dev_server: reference.clone(), ..stand_ins() }
+        }
+        DevServerImage::Auto(_) | DevServerImage::Debian => stand_ins(),
+    }
 }
 
 /// Fails if images are given for manifests that have none. A template of the user's may have some.
@@ -139,10 +155,11 @@ fn refuse_unused_images(render: &Render) -> Result<(), Failure> {
 
 /// Prints the example, or writes it to a folder. The YAML has comments.
 fn example(templates: &Templates, input: Input<'_>, to: Option<&Path>, host: &Host) -> Result<(), Failure> {
+    let text = || Ok::<_, Failure>(placeholders::explained(templates.example(input)?));
     match to {
-        Some(folder) => report(&[write(folder, "example", &templates.example(input)?, host)?], host),
+        Some(folder) => report(&[write(folder, "example", &text()?, host)?], host),
         None if host.ui.is_json() => host.ui.document(&templates.example_object(input)?),
-        None => host.ui.say(&templates.example(input)?),
+        None => host.ui.say(&text()?),
     }
     Ok(())
 }

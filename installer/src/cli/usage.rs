@@ -9,9 +9,10 @@ use clap::{
 };
 use devplat_tool::Surroundings;
 
+use super::outcome;
 use crate::{
     failure::{Exit, Failure},
-    ui::{Format, Ui, print_help, wants_colours},
+    ui::{Format, Ui, wants_colours},
 };
 
 /// The output of `devplat` without a verb.
@@ -34,8 +35,8 @@ pub(super) fn report(
     let ui = Ui::new(format(arguments.iter().skip(1).cloned(), variable), wants_colours(surroundings));
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print_help(error);
-            return 0;
+            ui.help(error);
+            return outcome::delivered(Ok(0), &ui);
         }
         // `devplat` alone prints the first commands to type.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if arguments.len() <= 1 && !ui.is_json() => {
@@ -44,7 +45,7 @@ pub(super) fn report(
         }
         // `devplat users` alone prints its help.
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !ui.is_json() => {
-            print_help(error);
+            ui.help(error);
             return Exit::Usage.status();
         }
         _ => {}

@@ -2,6 +2,7 @@
 
 mod add;
 mod change;
+mod invitation;
 mod list;
 mod name;
 mod place;

@@ -220,7 +220,7 @@ impl From<ContextError> for Failure {
     fn from(error: ContextError) -> Self {
         let exit = match &error {
             ContextError::Stopped(_) => return Self::stopped(),
-            ContextError::Absent { .. } | ContextError::NoCluster { .. } => Exit::Usage,
+            ContextError::Entry(_) => Exit::Usage,
             ContextError::Credentials { .. }
             | ContextError::Untrusted { .. }
             | ContextError::Unusable { .. }

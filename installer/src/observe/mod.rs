@@ -68,7 +68,7 @@ async fn search(purpose: Wanted<'_>, context: &PlatformContext) -> Survey {
     look(SeenThrough::Nothing, purpose, context, &mut survey).await;
     let cluster = CLUSTER.single();
     if replaced(&cluster, wanted, &survey) {
-        unknown(wanted, "unknown, because the cluster is not the one that the profile wants", &mut survey);
+        unknown(wanted, "unknown, because the cluster has to be replaced", &mut survey);
     } else if context.cluster().is_some() {
         look(SeenThrough::Cluster, purpose, context, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {

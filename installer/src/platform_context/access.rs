@@ -71,11 +71,7 @@ impl ClusterAccess {
         plugins: &Arc<dyn Plugins>,
         clock: Clock,
     ) -> Result<kube::Client, Failure> {
-        let texts = surroundings
-            .variables
-            .iter()
-            .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())));
-        let proxies = ProxyRules::from_variables(texts);
+        let proxies = ProxyRules::from_variables(&surroundings.variables);
         let plugins = Arc::clone(plugins);
         Ok(context::client(&self.kubeconfig, &self.context, &proxies, plugins, clock).await?)
     }

@@ -1,14 +1,15 @@
 //! The failures for a platform that is not found, with the contexts of the user's kubeconfig that have its marks.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use devplat_kubernetes::identity;
+use devplat_kubernetes::{context, identity};
+use kube::config::Kubeconfig;
 
 use super::{Asked, cluster};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    platform_context::ClusterAccess,
+    platform_context::{ClusterAccess, NamedCluster},
 };
 
 /// How long the search for a platform's marks in the contexts of a kubeconfig may take.
@@ -18,22 +19,26 @@ const MOST: usize = 20;
 
 /// Returns the failure for a profile with an existing cluster but without a context.
 pub(super) async fn unnamed(asked: &Asked, host: &Host) -> Failure {
-    match cluster::named(None, None, host) {
-        Ok(_) => Failure::new(Exit::Internal, "a cluster without a name was found"),
-        Err(failure) => with_carriers(failure, &carriers(asked, host).await, asked, "destroy"),
-    }
+    let kubeconfig = match cluster::user_kubeconfig(host) {
+        Ok(kubeconfig) => Arc::new(kubeconfig),
+        Err(unread) => return unread,
+    };
+    let carriers = carriers(&kubeconfig, asked, host).await;
+    with_carriers(cluster::unnamed(&kubeconfig, host), &carriers, asked, "destroy")
 }
 
 /// Returns the failure of `verb` for a platform that is neither known nor found in the searched places.
 pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[String]) -> Failure {
     let name = asked.platform();
-    let failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
+    let mut failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
         .while_looking(looked);
-    let mut failure = failure;
-    if let Err(unread) = cluster::user_kubeconfig(host) {
-        failure.causes.push(format!("no context was searched: {}", unread.one_line()));
-    }
-    let carriers = carriers(asked, host).await;
+    let carriers = match cluster::user_kubeconfig(host) {
+        Ok(kubeconfig) => carriers(&Arc::new(kubeconfig), asked, host).await,
+        Err(unread) => {
+            failure.causes.push(format!("no context was searched: {}", unread.one_line()));
+            Vec::new()
+        }
+    };
     if carriers.is_empty() {
         let others = asked.state(host).ok().and_then(|state| state.others().ok()).unwrap_or_default();
         let known: Vec<String> = others.iter().map(|(name, _)| name.to_string()).collect();
@@ -52,13 +57,13 @@ fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked, verb: &st
     })
 }
 
-/// Returns the contexts of the user's kubeconfig whose clusters have marks of the platform. Clusters that do not answer
+/// Returns the contexts of the kubeconfig whose clusters have marks of the platform. Clusters that do not answer
 /// are skipped.
-async fn carriers(asked: &Asked, host: &Host) -> Vec<String> {
-    let Ok(kubeconfig) = cluster::user_kubeconfig(host) else { return Vec::new() };
+async fn carriers(kubeconfig: &Arc<Kubeconfig>, asked: &Asked, host: &Host) -> Vec<String> {
     let contexts = kubeconfig.contexts.iter().take(MOST).map(|context| context.name.clone());
     let asks = contexts.map(|name| async move {
-        let named = cluster::named(Some(name.clone()), None, host).ok()?;
+        let context = context::find(kubeconfig, Some(&name)).ok()??;
+        let named = NamedCluster { context, kubeconfig: Arc::clone(kubeconfig) };
         let state = asked.state(host).ok()?;
         let context = asked.platform_context(host, state, None, Some(named.clone()));
         let answer = async {

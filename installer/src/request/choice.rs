@@ -1,6 +1,7 @@
 //! The choice of a platform's place: a Docker engine, or a cluster that the user names.
 
 use devplat_profile::{Cluster, Origin};
+use devplat_tool::local::Maker;
 
 use super::{
     Asked, Purpose, Run, cluster, detect,
@@ -8,6 +9,7 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
+    platform::maker,
     platform_context::NamedCluster,
     state::Location,
 };
@@ -27,6 +29,14 @@ pub(super) enum By {
     Name,
     /// Nothing names a place, so the platform is searched for by its marks.
     Marks,
+}
+
+/// A place by name.
+pub(super) struct Named {
+    pub(super) place: Where,
+    pub(super) by: By,
+    /// The program that creates the cluster of the profile, if the command line names one.
+    pub(super) maker: Option<Maker>,
 }
 
 /// Chooses the profile and the place that it wants, for a verb that creates or compares.
@@ -56,10 +66,12 @@ pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, Where), F
 
 /// Returns the place by the command line, else by the decisions, with the reason for it. A remembered profile is not
 /// read, because it may be unreadable by now. `None` for an existing cluster without a context.
-pub(super) fn by_name(run: &Run<'_>) -> Result<Option<(Where, By)>, Failure> {
+pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
     let (asked, host, decisions) = (run.asked, run.host, &run.decisions);
+    let of = |place: Where, by: By| Named { place, by, maker: None };
     let named = |context: &String| {
-        cluster::named(Some(context.clone()), None, host).map(|named| Some((Where::Named(named), By::Name)))
+        let named = cluster::named(Some(context.clone()), None, host)?;
+        Ok::<_, Failure>(Some(of(Where::Named(named), By::Name)))
     };
     let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
     if asked.profile.is_some() {
@@ -67,7 +79,10 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<(Where, By)>, Failure> {
         let wanted = &recalled.loaded.profile.cluster;
         one_cluster(asked, wanted)?;
         return match wanted.origin() {
-            Origin::Created(_) => Ok(Some((Where::Engine, By::Name))),
+            Origin::Created(local) => {
+                let maker = Some(maker(local.provider));
+                Ok(Some(Named { maker, ..of(Where::Engine, By::Name) }))
+            }
             Origin::Existing(existing) => {
                 match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
                     (Some(context), _) => named(context),
@@ -82,10 +97,10 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<(Where, By)>, Failure> {
     }
     match (&decisions.place, &decisions.context) {
         (Some(Location::Cluster { .. }) | None, Some(context)) => remembered(context),
-        (Some(_), _) => Ok(Some((Where::Engine, By::Name))),
+        (Some(_), _) => Ok(Some(of(Where::Engine, By::Name))),
         (None, None) => {
             let by = if decisions.profile.is_some() { By::Name } else { By::Marks };
-            Ok(Some((Where::Engine, by)))
+            Ok(Some(of(Where::Engine, by)))
         }
     }
 }

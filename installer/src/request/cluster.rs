@@ -6,11 +6,11 @@ use std::{
 };
 
 use devplat_kubernetes::{
+    connect::KubeconfigFiles,
     context::{self, Context},
     kubeconfig,
 };
 use devplat_profile::Cluster;
-use devplat_tool::Surroundings;
 use kube::config::Kubeconfig;
 
 use super::refusal::LONGEST;
@@ -24,42 +24,20 @@ use crate::{
 
 /// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.
 pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
-    let files = KubeconfigFiles::of(&host.surroundings, &host.folder);
-    Ok(host.read_until_stopped(move || kubeconfig::load(files.paths()))??)
+    let files = files(host);
+    Ok(host.read_until_stopped(move || kubeconfig::load(paths(&files)))??)
 }
 
-/// The files of the user's kubeconfig.
-#[derive(Debug, PartialEq, Eq)]
-enum KubeconfigFiles {
-    /// These files, whether they exist or not.
-    Named(Vec<PathBuf>),
-    /// KUBECONFIG has this value, whose entries are all empty. kubectl reads no file then, not even the default one.
-    NoneNamed(String),
-    /// KUBECONFIG is not set, and there is no home folder with the default file.
-    NoHome,
+/// Returns the files of the user's kubeconfig. Relative paths count from the folder of the call.
+fn files(host: &Host) -> KubeconfigFiles {
+    let surroundings = &host.surroundings;
+    KubeconfigFiles::of(surroundings.get("KUBECONFIG"), surroundings.home.as_deref(), &host.folder)
 }
 
-impl KubeconfigFiles {
-    /// Returns the files that kubectl reads as well. Relative paths count from `folder`.
-    fn of(surroundings: &Surroundings, folder: &Path) -> Self {
-        let Some(list) = surroundings.get("KUBECONFIG") else {
-            let home = surroundings.home.as_ref();
-            return home.map_or(Self::NoHome, |home| Self::Named(vec![home.join(".kube/config")]));
-        };
-        let named = std::env::split_paths(list).filter(|path| !path.as_os_str().is_empty());
-        let named: Vec<PathBuf> = named.map(|path| folder.join(path)).collect();
-        if named.is_empty() {
-            Self::NoneNamed(list.to_string_lossy().into_owned())
-        } else {
-            Self::Named(named)
-        }
-    }
-
-    fn paths(&self) -> &[PathBuf] {
-        match self {
-            Self::Named(paths) => paths,
-            Self::NoneNamed(_) | Self::NoHome => &[],
-        }
+fn paths(files: &KubeconfigFiles) -> &[PathBuf] {
+    match files {
+        KubeconfigFiles::Named(paths) => paths,
+        KubeconfigFiles::NoneNamed(_) | KubeconfigFiles::NoHome => &[],
     }
 }
 
@@ -73,8 +51,7 @@ pub(super) fn named(
     let kubeconfig = user_kubeconfig(host)?;
     if kubeconfig.contexts.is_empty() {
         let instead = instead.map(|line| format!("`{line}` creates a cluster on this machine instead"));
-        let files = KubeconfigFiles::of(&host.surroundings, &host.folder);
-        return Err(no_contexts(name.as_deref(), &files).maybe_hint(instead));
+        return Err(no_contexts(name.as_deref(), &files(host)).maybe_hint(instead));
     }
     let found = match name {
         Some(name) => context::find(&kubeconfig, Some(&name))?,
@@ -82,12 +59,18 @@ pub(super) fn named(
     };
     match found {
         Some(context) => Ok(NamedCluster { context, kubeconfig: Arc::new(kubeconfig) }),
-        None => {
-            let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
-            Err(Failure::new(Exit::Usage, "no cluster is named")
-                .hint(format!("name its context with --context; there are: {}", known.join(", "))))
-        }
+        None => Err(unnamed(&kubeconfig, host)),
     }
+}
+
+/// Returns the failure for a cluster that no name leads to, with the contexts that the kubeconfig has.
+pub(super) fn unnamed(kubeconfig: &Kubeconfig, host: &Host) -> Failure {
+    if kubeconfig.contexts.is_empty() {
+        return no_contexts(None, &files(host));
+    }
+    let known: Vec<&str> = kubeconfig.contexts.iter().map(|context| context.name.as_str()).collect();
+    Failure::new(Exit::Usage, "no cluster is named")
+        .hint(format!("name its context with --context; there are: {}", known.join(", ")))
 }
 
 /// Returns the failure for a kubeconfig without contexts, with the files that were read.
@@ -171,21 +154,5 @@ mod tests {
         let failure = no_contexts(None, &KubeconfigFiles::NoneNamed("::".to_owned()));
         assert_eq!(failure.causes, [r#"KUBECONFIG is "::", which names no file"#]);
         assert!(failure.hints[0].contains("`unset KUBECONFIG`"), "{failure:?}");
-    }
-
-    #[test]
-    fn files_are_those_of_kubectl() {
-        let files = |list: &str, home: Option<&str>| {
-            let surroundings = Surroundings::new([("KUBECONFIG", list)], home.map(PathBuf::from));
-            KubeconfigFiles::of(&surroundings, Path::new("/work"))
-        };
-        let named = |paths: &[&str]| KubeconfigFiles::Named(paths.iter().map(PathBuf::from).collect());
-        assert_eq!(files(":a::/b:", Some("/home/ada")), named(&["/work/a", "/b"]));
-        // An empty variable counts as unset.
-        assert_eq!(files("", Some("/home/ada")), named(&["/home/ada/.kube/config"]));
-        assert_eq!(files("", None), KubeconfigFiles::NoHome);
-        for list in [":", ":::"] {
-            assert_eq!(files(list, Some("/home/ada")), KubeconfigFiles::NoneNamed(list.to_owned()));
-        }
     }
 }

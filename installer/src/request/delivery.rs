@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
-    CallError,
     hosting::Hosting,
     recognition::{DefaultDelivery, Distribution},
 };
@@ -16,7 +15,7 @@ use devplat_tool::{
 
 use super::minikube;
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, one_line},
     host::Host,
     platform::{Delivery, NodeImport, maker},
     platform_context::{NamedCluster, PlatformContext},
@@ -119,7 +118,7 @@ async fn found(
             Ok(Some(hosting)) => announced(hosting, host).await,
             Ok(None) => None,
             Err(error) => {
-                let why = one_line(error);
+                let why = one_line(&**error);
                 host.ui.remark(&format!("using no registry that the cluster may announce: {why}"));
                 None
             }
@@ -148,7 +147,7 @@ async fn found(
             let why = format!("images reach {of} only through a registry");
             let mut failure = Failure::new(Exit::Usage, why);
             // The nodes may show a distribution that allows an import.
-            failure.causes.extend(nodes.as_ref().err().map(|error| one_line(error)));
+            failure.causes.extend(nodes.as_ref().err().map(|error| one_line(&**error)));
             return Err(failure.hint(NAME_A_REGISTRY));
         }
     };
@@ -179,11 +178,6 @@ async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery>
             None
         }
     }
-}
-
-/// Returns the reason why a fact of the cluster is unknown, with its causes.
-fn one_line(error: &CallError) -> String {
-    Failure::of(Exit::PartWay, error).one_line()
 }
 
 /// Finds the nodes among the containers of this machine's engine. Both their names and the API server's address must

@@ -30,6 +30,36 @@ pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure
     propose(asked, host).map(Some)
 }
 
+/// Fails if another program created the platform's cluster than `wanted`, that of the profile on the command line: the user
+/// may mean another platform.
+pub(super) async fn refuse_other_maker(wanted: Maker, run: &mut Run<'_>) -> Result<(), Failure> {
+    let (asked, host) = (run.asked, run.host);
+    match maker_of(&asked.platform(), run).await {
+        Some(found) if found != wanted => {
+            let by_variable = host.surroundings.get(PROFILE_VARIABLE).is_some();
+            Err(other_maker(found, wanted, asked, by_variable))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// The variable in place of `--profile`.
+const PROFILE_VARIABLE: &str = "DEVPLAT_PROFILE";
+
+fn other_maker(found: Maker, wanted: Maker, asked: &Asked, by_variable: bool) -> Failure {
+    let (platform, profile) = (asked.platform(), asked.profile.as_deref().unwrap_or_default());
+    let (found, wanted) = (found.name(), wanted.name());
+    let why = format!(
+        "the cluster of platform {platform} was created with {found}, and profile {profile} is for a cluster of \
+         {wanted}"
+    );
+    let destroy = asked.command_line().of_platform().of("destroy");
+    let unset = if by_variable { format!("env -u {PROFILE_VARIABLE} ") } else { String::new() };
+    Failure::new(Exit::Usage, why)
+        .hint(format!("nothing was deleted; `{unset}{destroy}` deletes the {found} cluster"))
+        .hint("if you mean another platform, name it with --name")
+}
+
 /// Returns the program that created the platform's cluster in the Docker engine of this machine; `None` if there is no
 /// cluster, or more than one, or the engine does not answer: the run itself reports that.
 async fn maker_of(platform: &PlatformName, run: &mut Run<'_>) -> Option<Maker> {
@@ -75,4 +105,27 @@ fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
     let question = format!("{found}; leave it unchanged and create a new cluster with kind?");
     host.choose(&question, no, no_terminal)?;
     Ok("kind".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profile_of_another_program_is_refused_with_both_names() {
+        let name = Some("team-a".parse().unwrap());
+        let asked = Asked { name, profile: Some("kind".to_owned()), ..Asked::default() };
+        let failure = other_maker(Maker::K3d, Maker::Kind, &asked, false);
+        assert_eq!(failure.exit, Exit::Usage);
+        let why =
+            "the cluster of platform team-a was created with k3d, and profile kind is for a cluster of kind";
+        assert_eq!(failure.message, why);
+        let without = "nothing was deleted; `devplat destroy --name team-a` deletes the k3d cluster";
+        assert_eq!(failure.hints[0], without);
+        let failure = other_maker(Maker::K3d, Maker::Kind, &asked, true);
+        assert!(
+            failure.hints[0].contains("`env -u DEVPLAT_PROFILE devplat destroy --name team-a`"),
+            "{failure:?}"
+        );
+    }
 }

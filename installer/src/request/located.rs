@@ -7,7 +7,8 @@ use devplat_tool::docker::Engine;
 
 use super::{
     Asked, Purpose, Run, absent,
-    choice::{self, By, Where, or_forget},
+    choice::{self, By, Named, Where, or_forget},
+    detect,
     engine::{lock_engine, once_connected},
     identity,
 };
@@ -39,12 +40,16 @@ pub struct Located<'a> {
 
 impl<'a> Run<'a> {
     /// Locates the platform by the command line, else by the decisions. Fails if its engine or cluster is not the one that
-    /// it was created in, or if a change meets one of another account.
-    pub async fn locate(self) -> Result<Located<'a>, Failure> {
-        match choice::by_name(&self)? {
-            Some((place, by)) => Box::pin(self.locate_in(place, by)).await,
-            None => Err(absent::unnamed(self.asked, self.host).await),
+    /// it was created in, if a change meets one of another account, or if another program created the cluster than that
+    /// of the profile on the command line.
+    pub async fn locate(mut self) -> Result<Located<'a>, Failure> {
+        let Some(Named { place, by, maker }) = choice::by_name(&self)? else {
+            return Err(absent::unnamed(self.asked, self.host).await);
+        };
+        if let Some(maker) = maker {
+            Box::pin(detect::refuse_other_maker(maker, &mut self)).await?;
         }
+        Box::pin(self.locate_in(place, by)).await
     }
 
     /// Locates the platform in a place that was chosen for this reason.

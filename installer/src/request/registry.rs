@@ -3,7 +3,10 @@
 use std::{io, time::Duration};
 
 use devplat_kubernetes::connect::{Proxy, ProxyRules};
-use devplat_tool::Surroundings;
+use devplat_tool::{
+    Surroundings,
+    registry::{HUB, registry_of},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -13,8 +16,6 @@ use crate::host::Host;
 
 /// How long a registry may take to accept a connection, with its proxy.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The name of Docker Hub in references, and that of its registry.
-const HUB: [&str; 2] = ["docker.io", "registry-1.docker.io"];
 /// The size limit of the first line of a proxy's answer, in bytes.
 const LONGEST_LINE: u64 = 1024;
 
@@ -31,11 +32,11 @@ pub(super) async fn answers(reference: &str, host: &Host) -> bool {
 
 /// Returns the address of the registry of an image, with its port.
 fn address(reference: &str) -> String {
-    let [hub, registry] = HUB;
-    let first = reference.split_once('/').map_or("", |(first, _)| first);
-    // Docker reads the first part of any other reference as a path on Docker Hub.
-    let is_host = first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost");
-    with_port(if is_host && first != hub { first } else { registry }, 443)
+    let registry = match registry_of(reference) {
+        HUB => "registry-1.docker.io",
+        other => other,
+    };
+    with_port(registry, 443)
 }
 
 fn with_port(authority: &str, usual: u16) -> String {
@@ -48,11 +49,7 @@ fn with_port(authority: &str, usual: u16) -> String {
 }
 
 async fn connects(registry: &str, surroundings: &Surroundings) -> io::Result<bool> {
-    let texts = surroundings
-        .variables
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_str()?.to_owned(), value.to_str()?.to_owned())));
-    let rules = ProxyRules::from_variables(texts);
+    let rules = ProxyRules::from_variables(&surroundings.variables);
     let server = format!("https://{registry}").parse();
     match server.ok().and_then(|server| rules.proxy_for(&server)) {
         None => TcpStream::connect(registry).await.map(|_| true),

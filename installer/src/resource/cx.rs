@@ -11,9 +11,10 @@ use std::{
 use devplat_kubernetes::{NotRecorded, ObjectRef, Pace, Stopped, Waiting};
 use devplat_plan::{Action, Id, Physical, StepId};
 use futures::future::BoxFuture;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Failure, one_line},
     journal::{self, Entry, Journal, Outcome},
     platform_context::PlatformContext,
     ui::{Event, Ui},
@@ -29,6 +30,8 @@ pub struct Cx {
     journal: Arc<Mutex<Journal>>,
     ui: Ui,
     waits: bool,
+    /// Tells the apply that the resource is usable although the step goes on.
+    usable: Option<UnboundedSender<StepId>>,
 }
 
 impl Cx {
@@ -40,13 +43,28 @@ impl Cx {
         journal: Arc<Mutex<Journal>>,
         ui: Ui,
     ) -> Self {
-        Self { context, step, action, journal, ui, waits: true }
+        Self { context, step, action, journal, ui, waits: true, usable: None }
     }
 
     /// Returns the same step, which ends after its calls even if the deleted resource is not gone yet.
     #[must_use]
     pub fn without_waiting(self) -> Self {
         Self { waits: false, ..self }
+    }
+
+    /// Returns the same step, which tells `usable` when steps that only need its resource usable can start.
+    #[must_use]
+    pub fn telling(self, usable: UnboundedSender<StepId>) -> Self {
+        Self { usable: Some(usable), ..self }
+    }
+
+    /// Stores the output of the resource before the step ends, and lets the steps start that only need it usable.
+    pub fn is_usable<T: Send + 'static>(&self, output: T) {
+        self.context.outputs.put(self.step.id.clone(), output);
+        if let Some(usable) = &self.usable {
+            // The receiver is gone only after the apply has ended.
+            let _ = usable.send(self.step.clone());
+        }
     }
 
     /// Returns whether a deletion waits until the resource is gone.
@@ -129,7 +147,7 @@ impl Cx {
         let outcome = work.await;
         let (is, physical) = match &outcome {
             Ok(value) => (Outcome::Made, physical(value)),
-            Err(error) => (Outcome::Failed(Failure::of(Exit::PartWay, error).one_line()), None),
+            Err(error) => (Outcome::Failed(one_line(error)), None),
         };
         self.record(&[(Some(call), is, physical)], false)?;
         Ok(outcome)

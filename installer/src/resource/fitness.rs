@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
-    CallError,
     capabilities::{Capabilities, Fact, LoadBalancerEvidence, Nodes, PodSecurityLevel, Storage},
     hosting::Hosting,
     proof::Enforcement,
@@ -11,7 +10,7 @@ use devplat_kubernetes::{
 };
 use devplat_profile::{Exposure, Profile};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::one_line;
 
 /// The needs of a platform that a cluster may not meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +92,7 @@ pub(crate) fn remarks(needs: &Needs, capabilities: &Capabilities) -> Vec<String>
             let names: Vec<String> = quotas.iter().map(ToString::to_string).collect();
             remarks.push(format!("quotas limit some namespaces: {}", names.join(", ")));
         }
-        Err(error) => remarks.push(format!("quotas may limit some namespaces: {}", one_line(error))),
+        Err(error) => remarks.push(format!("quotas may limit some namespaces: {}", one_line(&**error))),
     }
     remarks
 }
@@ -174,7 +173,7 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
 fn shown<T>(fact: &Fact<T>, known: impl FnOnce(&T) -> String) -> String {
     match fact {
         Ok(value) => known(value),
-        Err(error) => format!("unknown: {}", one_line(error)),
+        Err(error) => format!("unknown: {}", one_line(&**error)),
     }
 }
 
@@ -190,11 +189,6 @@ fn announced(hosting: Option<&Hosting>) -> String {
         Some(Hosting { host: None, .. }) => "announced without an address to push to".to_owned(),
         None => "none announced".to_owned(),
     }
-}
-
-/// Returns the reason why a fact is unknown, with its causes.
-fn one_line(error: &CallError) -> String {
-    Failure::of(Exit::PartWay, error).one_line()
 }
 
 #[cfg(test)]

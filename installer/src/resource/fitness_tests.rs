@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use devplat_kubernetes::{
-    Class, ObjectRef,
+    CallError, Class, ObjectRef,
     call::Answer,
     recognition::{DefaultDelivery, Distribution, Evidence, Exposure as Usual, Recognition, recognise},
 };

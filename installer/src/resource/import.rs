@@ -1,23 +1,20 @@
 //! An image in the nodes of a local cluster, under a name with its digest or a tag made from it, so that an existing
 //! image is the wanted one.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use devplat_image::{Digest, ImageName, Stored, write_archive, write_tagged_archive};
+use devplat_image::{ImageName, Stored, write_tagged_archive};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
 use devplat_tool::{
     docker::{Container, Engine, EngineError},
-    local::{self, Maker, containerd},
+    local::{self, containerd},
     minikube,
 };
 
 use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, early_import,
     names::{BUILD, IMPORT},
+    node_import::bring_in,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -63,7 +60,8 @@ impl ResourceKind for Import {
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
         Edges {
-            needs: vec![BUILD.named(self.image.as_str()), cluster.clone()],
+            needs: vec![BUILD.named(self.image.as_str())],
+            needs_usable: vec![cluster.clone()],
             deleted_with: Some(cluster.clone()),
             seen_through: Some(cluster),
             ..Edges::default()
@@ -111,6 +109,7 @@ impl ResourceKind for Import {
 impl Import {
     /// Imports the image unless the nodes have it, because the creation of the cluster may already have imported it.
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
+        early_import::until_ended(self.image, cx).await;
         let stored = self.inputs.needed(self.image)?;
         let physical = Physical(self.by.reference(&stored).to_string());
         if !present(&self.by, std::slice::from_ref(&physical.0), &cx.context).await?.is_empty() {
@@ -176,130 +175,6 @@ fn usable(nodes: &[Container], label: &str, context: &PlatformContext) -> Result
         Some(_) => Err(Failure::new(Exit::Missing, format!("nodes of the cluster are stopped: {names}"))
             .hint(format!("start them: `docker start {names}`"))),
     }
-}
-
-/// Imports images into the nodes of a cluster that is still being created, each as soon as it is assembled. A failure is
-/// only reported, because the images' own steps check the nodes again.
-pub(super) struct EarlyImport<'a> {
-    inputs: &'a PlatformInputs,
-    maker: Maker,
-    /// The least number of nodes that the cluster will have.
-    count: usize,
-    /// The nodes, once containerd answers in all of them.
-    nodes: Vec<Container>,
-    /// The images that are not imported yet.
-    left: Vec<ImageName>,
-}
-
-impl<'a> EarlyImport<'a> {
-    /// Returns the import of the images that the profile brings into the nodes.
-    pub(super) fn new(inputs: &'a PlatformInputs, maker: Maker, count: usize) -> Self {
-        let left = match &inputs.delivery {
-            Delivery::Nodes(_) => inputs.images(),
-            Delivery::LocalRegistry(_) | Delivery::Registry(_) => Vec::new(),
-        };
-        Self { inputs, maker, count, nodes: Vec::new(), left }
-    }
-
-    /// Returns whether no image is left.
-    pub(super) fn is_done(&self) -> bool {
-        self.left.is_empty()
-    }
-
-    /// Imports the images that are assembled, if containerd answers in every node.
-    pub(super) async fn import(&mut self, engine: &Engine, cx: &Cx) {
-        if self.nodes.is_empty() {
-            match self.nodes_with_containerd(engine).await {
-                Ok(nodes) => self.nodes = nodes,
-                Err(failure) => tracing::debug!(why = %failure.one_line(), "the nodes were not searched"),
-            }
-        }
-        if self.nodes.is_empty() {
-            return;
-        }
-        let mut stored: Vec<Stored> = Vec::new();
-        for image in &self.left {
-            match self.inputs.stored(*image) {
-                Ok(found) => stored.extend(found),
-                Err(failure) => tracing::debug!(%image, why = %failure.one_line(), "the image was not read"),
-            }
-        }
-        if stored.is_empty() {
-            return;
-        }
-        self.left.retain(|image| stored.iter().all(|stored| stored.name != *image));
-        if let Err(failure) = bring_in(stored, engine, &self.nodes, cx).await {
-            cx.report(format!("importing images later: {}", failure.one_line()));
-            tracing::debug!(why = %failure.one_line(), "images were not imported early");
-        }
-    }
-
-    /// Returns the nodes; none before containerd answers in all of them.
-    async fn nodes_with_containerd(&self, engine: &Engine) -> Result<Vec<Container>, Failure> {
-        let nodes = self.maker.nodes(engine, self.inputs.platform.as_str()).await?;
-        if nodes.len() < self.count {
-            return Ok(Vec::new());
-        }
-        let looks = nodes.iter().map(|node| self.maker.containerd_is_up(engine, &node.name));
-        let up = futures::future::try_join_all(looks).await?;
-        Ok(if up.into_iter().all(|up| up) { nodes } else { Vec::new() })
-    }
-}
-
-/// Imports the missing ones of `images` into each node, without layers that its containerd has.
-async fn bring_in(images: Vec<Stored>, engine: &Engine, nodes: &[Container], cx: &Cx) -> Result<(), Failure> {
-    let images = Arc::new(images);
-    for node in nodes {
-        // If the node cannot list its blobs, send all of them; the import reports the reason.
-        let has = containerd::blobs(engine, &node.name).await.unwrap_or_else(|error| {
-            tracing::debug!(node = node.name, %error, "the node does not list its blobs");
-            HashSet::new()
-        });
-        let all = has.is_empty();
-        match import(&images, engine, node, has, cx).await {
-            // The node's garbage collection has deleted a blob in the meantime.
-            Err(failure) if !all => {
-                cx.report(format!("importing all again: {}", failure.one_line()));
-                import(&images, engine, node, HashSet::new(), cx).await?;
-            }
-            outcome => outcome?,
-        }
-    }
-    Ok(())
-}
-
-/// Imports `images` without the blobs that the node `has`. If that fails, removes their names from the node.
-async fn import(
-    images: &Arc<Vec<Stored>>,
-    engine: &Engine,
-    node: &Container,
-    has: HashSet<Digest>,
-    cx: &Cx,
-) -> Result<(), Failure> {
-    let lacks = images.iter().flat_map(Stored::blobs).filter(|blob| !has.contains(&blob.digest));
-    let bytes: u64 = lacks.map(|blob| blob.size).sum();
-    cx.report(format!("importing {} into {}", indicatif::DecimalBytes(bytes), node.name));
-    let source = Arc::clone(images);
-    let archive = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
-        // A file without a name, so that a killed run leaves no file.
-        let mut file = tempfile::tempfile()?;
-        write_archive(&source, &has, std::io::BufWriter::with_capacity(1 << 20, &mut file))?;
-        Ok(Arc::new(file))
-    });
-    let archive = archive.await.map_err(|error| Failure::of(Exit::Internal, &error))?;
-    let archive =
-        archive.map_err(|failure| failure.while_doing("cannot write images to a temporary file"))?;
-    let names: Vec<String> = images.iter().map(|image| image.local_reference().to_string()).collect();
-    let images: Vec<String> = images.iter().map(|image| image.name.to_string()).collect();
-    let call = format!("import {} into {}", images.join(", "), node.name);
-    let work = containerd::import(engine, &node.name, &names, archive);
-    let imported = cx.call(call, |()| Some(Physical(names.join(", "))), work).await;
-    if imported.is_err() {
-        let call = format!("remove {} from {}", images.join(", "), node.name);
-        // The failed import is the error to report, not a failed removal.
-        let _ = cx.call(call, |()| None, containerd::remove(engine, &node.name, &names)).await;
-    }
-    imported
 }
 
 /// Loads the image into every node, and checks that each node then lists it under `name`.

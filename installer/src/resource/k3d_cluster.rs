@@ -15,7 +15,9 @@ use devplat_tool::{
 use serde_json::{Value, json};
 
 use super::{
-    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, fixed_addresses,
+    CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
+    early_access::EarlyAccess,
+    fixed_addresses,
     local_cluster::{self, Fields},
     local_creation::{self, mappings},
     local_tools,
@@ -78,12 +80,10 @@ impl ResourceKind for K3dClusterResource {
             Action::Create => {
                 let nodes = u32::from(self.spec.servers + self.spec.agents);
                 let ports = self.mappings();
-                usual.requiring(local_creation::requirements(
-                    Maker::K3d,
-                    &ports,
-                    self.spec.api_server_port,
-                    nodes,
-                )).requiring(local_creation::requirements_of_file(Maker::K3d, &self.inputs))
+                let api_port = self.spec.api_server_port;
+                usual
+                    .requiring(local_creation::requirements(Maker::K3d, &ports, api_port, nodes))
+                    .requiring(local_creation::requirements_of_file(Maker::K3d, &self.inputs))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -171,12 +171,14 @@ impl K3dClusterResource {
             tool = tool.with_tools_image(BUILT_TOOLS);
         }
         let nodes = usize::from(self.spec.servers + self.spec.agents);
+        let early = EarlyAccess::new(Maker::K3d, nodes, engine, cx).await?;
         {
             let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
-            let mut pulling = Box::pin(prefetch::start_early(&self.inputs, nodes, cx));
+            let pulling = prefetch::start_early(&self.inputs, nodes, cx);
+            let mut beside = Box::pin(futures::future::join(pulling, early.tell()));
             tokio::select! {
                 created = &mut creating => created?,
-                () = &mut pulling => creating.await?,
+                _ = &mut beside => creating.await?,
             }
         }
         if self.spec.servers > 1 {

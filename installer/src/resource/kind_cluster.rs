@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
-    import::EarlyImport,
+    early_access::EarlyAccess,
+    early_import::EarlyImport,
     local_cluster::{self, Fields},
     local_creation::{self, mappings},
     local_tools,
@@ -171,7 +172,8 @@ impl KindClusterResource {
     ) -> Result<(), Failure> {
         let tool = local_tools::kind(engine, &cx.context);
         let call = format!("kind create cluster --name {}", creation.name);
-        let work = self.create_with_images(creation, tool, engine, cx);
+        let access = EarlyAccess::new(Maker::Kind, self.node_count(), engine, cx).await?;
+        let work = self.create_with_images(creation, tool, engine, cx, &access);
         match Box::pin(cx.attempt(call.clone(), |()| Some(physical(&cx.context)), work)).await? {
             Ok(()) => return Ok(()),
             // A node that a killed run had requested can appear after the plan was made.
@@ -190,40 +192,52 @@ impl KindClusterResource {
         cx.call(call, |()| Some(physical(&cx.context)), work).await
     }
 
-    /// Creates the cluster, and imports images while kubeadm waits for the control plane and the processors are idle.
+    /// Creates the cluster, and imports images while kubeadm waits for the control plane and the processors are idle. The
+    /// cluster is usable as soon as its API server answers.
     async fn create_with_images(
         &self,
         creation: &Creation<'_>,
         tool: KindCommand<'_>,
         engine: &Engine,
         cx: &Cx,
+        access: &EarlyAccess<'_>,
     ) -> Result<(), ClusterError> {
-        let creating = tool.create(creation, |step| cx.report(step));
-        tokio::pin!(creating);
-        let mut early = EarlyImport::new(&self.inputs, Maker::Kind, self.node_count());
+        let (creating, telling) = (tool.create(creation, |step| cx.report(step)), access.tell());
+        tokio::pin!(creating, telling);
+        let mut early = EarlyImport::new(&self.inputs, Maker::Kind, self.node_count(), cx);
+        let (mut told, mut imported) = (false, false);
         while !early.is_done() {
+            let pause = if imported { Duration::ZERO } else { EARLY_PERIOD };
             tokio::select! {
                 created = &mut creating => return created,
-                paused = cx.pause(EARLY_PERIOD) => if paused.is_err() { break },
+                () = &mut telling, if !told => told = true,
+                paused = cx.pause(pause) => if paused.is_err() { break },
             }
             let importing = early.import(engine, cx);
             tokio::pin!(importing);
-            tokio::select! {
-                created = &mut creating => {
-                    if created.is_ok() {
-                        // Finish a running import, because its own step would start it again. After a stop, there is no
-                        // such step.
-                        tokio::select! {
-                            () = &mut importing => {}
-                            () = cx.context.stop.until_asked() => {}
+            imported = loop {
+                tokio::select! {
+                    created = &mut creating => {
+                        if created.is_ok() {
+                            // Finish a running import, because its own step would start it again. After a stop, there is
+                            // no such step.
+                            tokio::select! {
+                                _ = &mut importing => {}
+                                () = cx.context.stop.until_asked() => {}
+                            }
                         }
+                        return created;
                     }
-                    return created;
+                    () = &mut telling, if !told => told = true,
+                    imported = &mut importing => break imported,
                 }
-                () = &mut importing => {}
-            }
+            };
         }
-        creating.await
+        early.end();
+        tokio::select! {
+            created = &mut creating => created,
+            () = &mut telling, if !told => creating.await,
+        }
     }
 
     /// Returns the image for the nodes, or `None` for kind's own, and whether it has its own CNI plugin.

@@ -51,7 +51,7 @@ pub(super) async fn awake(
 }
 
 /// Adds the digest of the containers and of the times at which they were started. A recreated one counts as restarted.
-fn with_starts(access: ClusterAccess, containers: &ClusterContainers) -> ClusterAccess {
+pub(super) fn with_starts(access: ClusterAccess, containers: &ClusterContainers) -> ClusterAccess {
     let starts: Vec<String> = containers
         .all()
         .iter()
@@ -106,7 +106,7 @@ async fn leads_to(access: &ClusterAccess, containers: &ClusterContainers) -> boo
 }
 
 /// Fetches the kubeconfig from the nodes.
-async fn fetched(maker: Maker, context: &PlatformContext) -> Result<ClusterAccess, Failure> {
+pub(super) async fn fetched(maker: Maker, context: &PlatformContext) -> Result<ClusterAccess, Failure> {
     let text = local_tools::kubeconfig(maker, context.engine()?, context).await?;
     // With one line feed at the end, as in the file that kind writes when it creates the cluster.
     let text = format!("{}\n", text.trim_end());

@@ -1,20 +1,28 @@
-//! The common code of kind and k3d clusters. Marks from the creating call identify the owner. A record in the first
-//! node, which is written last, shows that the creation was finished.
+//! The common code of kind and k3d clusters. Marks from the creating call identify the owner. A record in each node shows
+//! that the creation was finished: the first node gets it last.
+
+mod record;
+mod rejoin;
+mod verdict;
+
+pub(super) use record::finish;
+pub(crate) use verdict::Fields;
+pub(super) use verdict::{LOSS, compare, nothing_known};
 
 use std::time::Duration;
 
-use devplat_plan::{Change, Detail, Facts, How, Loss, Owner, Physical, Requirement, State, Verdict};
+use devplat_plan::{Facts, Loss, Owner, Physical, Requirement, State};
 use devplat_tool::{
     docker::{Container, Engine},
-    local::{ClusterContainers, Maker, Mark},
+    local::{ClusterContainers, Maker, Mark, Role},
 };
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use record::Record;
+use verdict::faults;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, Wanted,
     local_access::{Unready, awake},
-    node_certificates, ownership,
+    network, node_certificates, ownership,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -27,37 +35,6 @@ const START_PATIENCE: Duration = Duration::from_mins(2);
 const REJECTED_PATIENCE: Duration = Duration::from_secs(10);
 /// How often a cluster is read whose containers are being deleted meanwhile.
 const TRIES: usize = 3;
-/// The data that the deletion of a cluster destroys.
-pub(super) const LOSS: &str = "every dev server and home in it";
-
-/// The configuration of a finished cluster.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    platform: String,
-    /// Counts replacements; 0 in records of an older devplat.
-    #[serde(default)]
-    generation: u32,
-    spec: Value,
-}
-
-/// The known facts of a cluster in an engine.
-#[derive(Debug, Clone)]
-pub(crate) struct Fields {
-    /// The configuration in its record; `None` if it was not read.
-    spec: Option<Value>,
-    /// Its nodes and load balancers that are not running.
-    stopped: Vec<String>,
-    /// Why its API server does not answer although the nodes are running.
-    asleep: Option<String>,
-    /// Nodes with expired certificates. They are not searched while the cluster answers.
-    expired: Vec<String>,
-}
-
-/// Returns the facts of a half-made cluster, which are none.
-pub(super) fn nothing_known() -> Fields {
-    Fields { spec: None, stopped: Vec::new(), asleep: None, expired: Vec::new() }
-}
 
 /// Returns whether the planner must consider a cluster. A foreign one blocks only a cluster of the same maker, because
 /// names of kind's and of k3d's containers never conflict.
@@ -139,15 +116,21 @@ where
         }
         // A damaged record must not keep the user from deleting the cluster.
         Some(record) if !wanted.is_nothing() => {
-            let Record { platform: _, generation, spec } = parse(&record, maker, first, context)?;
-            seen.generation = generation;
-            seen.fields.spec = Some(spec);
+            let record = Record::parse(&record, maker, first, context)?;
+            let network = network::network_name(&context.platform);
+            let outside = |one: &Container| format!("{} is not in network {network}", one.name);
+            seen.fields.missing = record.missing(containers);
+            seen.fields.detached = record.detached(containers, &network).into_iter().map(outside).collect();
+            seen.generation = record.generation;
+            seen.fields.spec = Some(record.spec);
         }
         Some(_) => {}
     }
     let stopped = containers.all().iter().filter(|one| !one.running);
     seen.fields.stopped = stopped.map(|one| one.name.clone()).collect();
-    if !wanted.is_nothing() && seen.fields.stopped.is_empty() {
+    // Without a control plane, there is no kubeconfig to fetch.
+    let has_server = nodes.iter().any(|node| maker.role(node) == Some(Role::ControlPlane));
+    if !wanted.is_nothing() && seen.fields.stopped.is_empty() && has_server {
         match awake(maker, containers, context, &mut None).await? {
             Ok(access) => seen.output = Some(access),
             Err(why) => seen.fields.asleep = Some(why.to_string()),
@@ -183,76 +166,22 @@ where
     Ok(Some(Seen { owner, ..seen }))
 }
 
-fn parse(
-    record: &[u8],
-    maker: Maker,
-    node: &Container,
-    context: &PlatformContext,
-) -> Result<Record, Failure> {
-    serde_json::from_slice(record).map_err(|error| {
-        Failure::of(Exit::PartWay, &error)
-            .while_doing(format!("{} in container {} is damaged", maker.record_path(), node.name))
-            .hint(format!(
-                "`{}` deletes the cluster with {LOSS}; no other command does",
-                context.command("destroy")
-            ))
-    })
-}
-
 /// Returns the owner. All nodes must have the mark, because a node without it is not devplat's.
 fn owner(what: &str, nodes: &[Container], context: &PlatformContext) -> Owner {
     let owners = nodes.iter().map(|node| ownership::of_mark(what, Mark::of_node(node).as_ref(), context));
     owners.into_iter().find(|owner| *owner != Owner::Ours).unwrap_or(Owner::Ours)
 }
 
-/// Compares the cluster with the profile. `key` is the section of the profile.
-pub(super) fn compare(key: &str, spec: &Value, fields: &Fields) -> Verdict {
-    let mut changes: Vec<Change> =
-        fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
-    if changes.is_empty() {
-        changes.extend(faults(fields).into_iter().map(Change::in_place));
-    }
-    if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
-}
-
-/// Returns why it cannot be used now although it exists. Expired certificates are the reason why it does not answer.
-fn faults(fields: &Fields) -> Vec<String> {
-    let Fields { spec: _, stopped, asleep, expired } = fields;
-    let stopped = stopped.iter().map(|node| format!("{node} is stopped"));
-    let asleep = match expired.as_slice() {
-        [] => asleep.clone(),
-        nodes => Some(format!("the certificates of {} have expired", nodes.join(", "))),
-    };
-    stopped.chain(asleep).collect()
-}
-
-/// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older
-/// records lack newer keys.
-fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
-    let empty = serde_json::Map::new();
-    let (was, wanted) = (was.as_object().unwrap_or(&empty), wanted.as_object().unwrap_or(&empty));
-    let text = |value: Option<&Value>| value.filter(|value| !value.is_null()).map(ToString::to_string);
-    let mut keys: Vec<&String> = was.keys().chain(wanted.keys()).collect();
-    keys.sort();
-    keys.dedup();
-    keys.into_iter()
-        .filter_map(|name| {
-            let (was, wanted) = (text(was.get(name)), text(wanted.get(name)));
-            let detail =
-                Detail::Field { name: format!("{key}.{name}"), was: was.clone(), wanted: wanted.clone() };
-            (was != wanted).then(|| Change { detail, how: How::OldFirst, loses: Some(Loss(LOSS.to_owned())) })
-        })
-        .collect()
-}
-
-/// Starts the stopped containers, control planes first and load balancers last, and renews expired certificates.
+/// Connects the containers to their network again, starts the stopped ones, control planes first and load balancers last,
+/// and renews expired certificates.
 pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     let engine = cx.context.engine()?;
     let containers = maker.containers(engine, cx.context.platform.as_str()).await?;
     let nodes = containers.nodes();
     // Look before the start, at which k3s renews its certificates.
     let expired = node_certificates::expired(maker, nodes, &cx.context).await?;
-    for container in containers.all() {
+    rejoin::rejoin(maker, &containers, engine, cx).await?;
+    for container in maker.containers(engine, cx.context.platform.as_str()).await?.all() {
         if !container.running {
             cx.report(format!("starting {}", container.name));
             let physical = Some(Physical(container.id.clone()));
@@ -309,75 +238,5 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
         }
         cx.report(format!("waiting for the cluster: {why}"));
         cx.pause(Duration::from_millis(300)).await?;
-    }
-}
-
-/// Writes the record of the finished cluster to the first node.
-pub(super) async fn finish(maker: Maker, spec: &Value, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
-    cx.report("writing its record");
-    let nodes = maker.nodes(engine, cx.context.platform.as_str()).await?;
-    let first = nodes.first().ok_or_else(|| {
-        Failure::new(Exit::PartWay, "its nodes were deleted while it was created")
-            .hint("run the same command again")
-    })?;
-    let record =
-        Record { platform: cx.context.platform.to_string(), generation: cx.generation(), spec: spec.clone() };
-    let text = serde_json::to_vec(&record).expect("a record is JSON");
-    let work = maker.write_record(engine, &first.name, &text);
-    let (path, node) = (maker.record_path(), &first.name);
-    let physical = Some(Physical(format!("{node}:{path}")));
-    cx.call(format!("write {path} in {node}"), |()| physical, work).await
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn fields(spec: Value) -> Fields {
-        Fields { spec: Some(spec), ..nothing_known() }
-    }
-
-    fn said(verdict: &Verdict) -> Vec<String> {
-        match verdict {
-            Verdict::Differs(changes) => changes.iter().map(ToString::to_string).collect(),
-            verdict => vec![format!("{verdict:?}")],
-        }
-    }
-
-    #[test]
-    fn older_record_without_newer_empty_keys_does_not_differ() {
-        let was = fields(json!({"nodeImage": "auto", "sshPort": null, "bastionPort": 30022}));
-        let wanted = json!({"nodeImage": "auto", "bastionPort": 30022});
-        assert_eq!(compare("cluster.kind", &wanted, &was), Verdict::Same);
-    }
-
-    #[test]
-    fn change_of_the_cluster_names_the_key_and_the_lost_data() {
-        let was = fields(json!({"workers": 1, "sshPort": 22}));
-        let verdict = compare("cluster.kind", &json!({"workers": 2, "sshPort": 22}), &was);
-        assert_eq!(said(&verdict), ["cluster.kind.workers is 1; the profile wants 2"]);
-        let Verdict::Differs(changes) = verdict else { panic!("it differs") };
-        assert_eq!(changes[0].loses, Some(Loss(LOSS.to_owned())));
-    }
-
-    #[test]
-    fn stopped_node_is_a_difference_in_place() {
-        let stopped = Fields { stopped: vec!["a-control-plane".to_owned()], ..fields(json!({})) };
-        assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-control-plane is stopped"]);
-    }
-
-    #[test]
-    fn expired_certificates_explain_why_a_cluster_does_not_answer() {
-        let expired = Fields {
-            asleep: Some("its API server is not ready".to_owned()),
-            expired: vec!["a-control-plane".to_owned(), "a-worker".to_owned()],
-            ..fields(json!({}))
-        };
-        let why = "the certificates of a-control-plane, a-worker have expired";
-        assert_eq!(said(&compare("cluster.kind", &json!({}), &expired)), [why]);
-        let stopped = Fields { stopped: vec!["a-worker".to_owned()], ..expired };
-        assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-worker is stopped", why]);
     }
 }

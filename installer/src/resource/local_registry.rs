@@ -24,7 +24,7 @@ use super::{
 };
 
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, one_line},
     platform::{Delivery, PlatformInputs, REGISTRY_PORT, local_registry_name},
     platform_context::{PlatformContext, Ref},
 };
@@ -251,7 +251,7 @@ async fn login(image: &str, cx: &Cx) -> Option<Login> {
     match registry::credentials_of_image(&cx.context.surroundings, image, tell).await {
         Ok(login) => login,
         Err(error) => {
-            let why = Failure::of(Exit::Missing, &error).one_line();
+            let why = one_line(&error);
             cx.remark(&format!("pulling {image} without credentials: {why}"));
             None
         }

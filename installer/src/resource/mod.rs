@@ -3,6 +3,8 @@
 
 mod cx;
 mod doubles;
+mod early_access;
+mod early_import;
 mod edges;
 mod entry;
 pub(crate) mod fitness;
@@ -67,9 +69,10 @@ mod local_cluster;
 mod local_creation;
 mod local_tools;
 mod node_certificates;
+mod node_import;
 
 pub use release::in_order;
-pub use ssh_config::{next_line, ssh_line};
+pub use ssh_config::{next_line, ssh_line, written_host};
 
 /// Returns the wanted resources of a profile.
 pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failure> {

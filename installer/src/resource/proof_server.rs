@@ -71,7 +71,13 @@ impl ResourceKind for ProofServer {
         let keys = self.inputs.users_with_generated_keys().map(|user| KEY.named(user.as_str()));
         let needs = releases.into_iter().chain(images).chain(through).chain(keys).collect();
         let cluster = CLUSTER.single();
-        Edges { needs, deleted_with: Some(cluster.clone()), seen_through: Some(cluster), ..Edges::default() }
+        Edges {
+            needs,
+            needs_usable: vec![cluster.clone()],
+            deleted_with: Some(cluster.clone()),
+            seen_through: Some(cluster),
+            ..Edges::default()
+        }
     }
 
     fn facts(&self, _: Action) -> Facts {

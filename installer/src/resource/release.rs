@@ -18,7 +18,7 @@ use super::{
     names::{BUILD, KEY, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
-    failure::{Exit, Failure},
+    failure::{Exit, Failure, one_line},
     platform::PlatformInputs,
     platform_context::PlatformContext,
 };
@@ -105,7 +105,14 @@ impl ResourceKind for Release {
 
     fn edges(&self) -> Edges {
         let cluster = CLUSTER.single();
-        let mut needs = vec![cluster.clone()];
+        let (mut needs, mut needs_usable) = (Vec::new(), Vec::new());
+        match self.name {
+            ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Operator => {
+                needs_usable.push(cluster.clone());
+            }
+            // After these, people can use the platform, and a cluster whose creation was interrupted is replaced.
+            ReleaseName::Bastion | ReleaseName::Users => needs.push(cluster.clone()),
+        }
         needs.extend(self.order.needs(self.name).iter().map(|release| release_id(*release)));
         match self.name {
             ReleaseName::Operator => {
@@ -126,6 +133,7 @@ impl ResourceKind for Release {
         }
         Edges {
             needs,
+            needs_usable,
             deleted_with: edges::deleted_with(&self.inputs),
             seen_through: Some(cluster),
             ..Edges::default()
@@ -181,7 +189,9 @@ impl ResourceKind for Release {
             Fields::Leftover => return Verdict::Unknown("not compared".to_owned()),
         };
         match &**state {
-            ReleaseState::Absent | ReleaseState::Foreign { .. } => Verdict::Unknown("not compared".to_owned()),
+            ReleaseState::Absent | ReleaseState::Foreign { .. } => {
+                Verdict::Unknown("not compared".to_owned())
+            }
             ReleaseState::Leaving(waiting) => {
                 Verdict::Differs(waiting.iter().map(|one| Change::in_place(one.to_string())).collect())
             }
@@ -333,7 +343,7 @@ async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
     let outcome = release::remove(&client, platform, name, DataLoss::Allowed, GONE_PATIENCE, cx).await;
     let damage = outcome.map_err(|error| Failure::of_removal(error, &cx.context.command_lines()))?;
     if let Some(damage) = damage {
-        let why = Failure::of(Exit::PartWay, &damage).one_line();
+        let why = one_line(&damage);
         cx.remark(&format!(
             "inventory devplat-release-{name}: {why}; the objects of the release are deleted by their labels"
         ));

@@ -2,6 +2,7 @@
 //! devplat's own folder.
 
 mod text;
+mod written;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -23,6 +24,7 @@ use crate::{
 
 pub(super) use text::{SshHost, follows};
 pub use text::{next_line, ssh_line};
+pub use written::written_host;
 
 /// How long a cloud provider may take to assign an address to a load balancer.
 const PATIENCE: Duration = Duration::from_mins(5);

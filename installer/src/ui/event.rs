@@ -72,6 +72,9 @@ pub enum Event {
         /// The data of users in an existing cluster that stays, such as homes.
         #[serde(skip_serializing_if = "Option::is_none")]
         kept: Option<String>,
+        /// The images that stay outside of a cluster that devplat made: in the nodes, or in a registry.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        images: Option<String>,
         /// The time since the start.
         seconds: f64,
     },

@@ -135,6 +135,15 @@ impl Ui {
         }
     }
 
+    /// Prints the help or the version that a command line requests, or the help that it gets for a missing verb.
+    pub fn help(&self, error: &clap::Error) {
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        // clap prints the help for a missing verb to standard error, whose failures cannot be reported.
+        if !error.use_stderr() {
+            self.remember_loss(printed);
+        }
+    }
+
     /// Asks a yes-or-no question. A request to stop ends it.
     pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Answer {
         match &*self.output {
@@ -164,7 +173,10 @@ impl Ui {
                 hints: hints.clone(),
                 exit: exit.status(),
             });
-            return;
+            // A full disk loses this event as well, so people and logs get it as text.
+            if self.lost().is_none() {
+                return;
+            }
         }
         if let Output::Terminal(bars) = &*self.output {
             bars.clear();
@@ -180,7 +192,12 @@ impl Ui {
     /// Prints a line to standard output. A closed pipe (`devplat status | head -1`) is not a failure of devplat.
     fn print(&self, line: &str) {
         let mut out = io::stdout().lock();
-        if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush())
+        self.remember_loss(writeln!(out, "{line}").and_then(|()| out.flush()));
+    }
+
+    /// Keeps the first failure to write to standard output.
+    fn remember_loss(&self, written: io::Result<()>) {
+        if let Err(error) = written
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             self.lost.get_or_init(|| error);
@@ -217,12 +234,6 @@ pub(crate) fn error_text(failure: &Failure) -> String {
 /// Returns whether errors and the log are printed in colours: on a terminal, unless `NO_COLOR` switches them off.
 pub fn wants_colours(surroundings: &Surroundings) -> bool {
     io::stderr().is_terminal() && surroundings.get("NO_COLOR").is_none()
-}
-
-/// Prints the help or the version that a command line requests, or the help that it gets for a missing verb.
-pub fn print_help(error: &clap::Error) {
-    // A closed pipe is not a failure of devplat.
-    let _ = error.print();
 }
 
 /// Returns the output of the log.

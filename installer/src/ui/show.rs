@@ -31,11 +31,14 @@ pub(super) fn plain(event: &Event) -> Option<String> {
             let how = if *changed { "in" } else { "unchanged, checked in" };
             format!("ready: platform {name} ({how} {})\n\nnext:\n  {next}", duration(*seconds))
         }
-        Event::Destroyed { name, deleted, kept, seconds } => {
+        Event::Destroyed { name, deleted, kept, images, seconds } => {
             let (what, time) = (deleted.join(", "), duration(*seconds));
-            match kept {
-                None => format!("destroyed: {what} of platform {name}; nothing is left ({time})"),
-                Some(kept) => format!("destroyed: {what} of platform {name} ({time}); kept: {kept}"),
+            let done = format!("destroyed: {what} of platform {name}");
+            match (kept, images) {
+                (None, None) => format!("{done}; nothing is left ({time})"),
+                (None, Some(images)) => format!("{done}; nothing is left but {images} ({time})"),
+                (Some(kept), None) => format!("{done} ({time}); kept: {kept}"),
+                (Some(kept), Some(images)) => format!("{done} ({time}); kept: {kept}; also {images}"),
             }
         }
         Event::Error { .. } => return None,
@@ -132,6 +135,21 @@ mod tests {
         ] {
             assert_eq!(estimate(seconds), text);
         }
+    }
+
+    #[test]
+    fn end_of_destroy_names_everything_that_stays() {
+        let line = |kept: Option<&str>, images: Option<&str>| {
+            let (kept, images) = (kept.map(str::to_owned), images.map(str::to_owned));
+            let deleted = vec!["release operator".to_owned()];
+            let event = Event::Destroyed { name: "a".to_owned(), deleted, kept, images, seconds: 2.0 };
+            plain(&event).unwrap().split_once("platform a").unwrap().1.to_owned()
+        };
+        let (home, images) = (Some("1 home (dev-b/c)"), Some("the images in the nodes"));
+        assert_eq!(line(None, None), "; nothing is left (2.0 s)");
+        assert_eq!(line(None, images), "; nothing is left but the images in the nodes (2.0 s)");
+        assert_eq!(line(home, None), " (2.0 s); kept: 1 home (dev-b/c)");
+        assert_eq!(line(home, images), " (2.0 s); kept: 1 home (dev-b/c); also the images in the nodes");
     }
 
     #[test]

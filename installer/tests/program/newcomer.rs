@@ -104,7 +104,7 @@ async fn man_writes_a_page_for_every_verb() {
     let wanted: BTreeSet<String> = verbs.map(page).collect();
     assert_eq!(pages, wanted);
     let up = fs::read_to_string(machine.at("work/pages/devplat-up.1")).unwrap();
-    assert!(up.contains("Examples:") && up.contains("devplat up"), "{up}");
+    assert!(up.contains(".SH EXAMPLES") && up.contains("devplat up"), "{up}");
 }
 
 #[tokio::test]

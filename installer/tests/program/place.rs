@@ -1,12 +1,12 @@
 //! The place of a platform: a search in another place must not count as a destroyed platform.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     account::{output, server_of_another_account},
-    answers::{api_server, engine, kubeconfig},
+    answers::{Serving, api_server, engine, kubeconfig},
     machine::{Machine, run},
     trouble::{K3D, with_engine},
 };
@@ -40,8 +40,23 @@ async fn destroy_without_a_platform_fails_with_the_searched_places() {
 }
 
 #[tokio::test]
-async fn context_with_marks_is_suggested_for_an_unknown_platform() {
-    let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
+async fn known_platforms_are_named_for_an_unknown_one() {
+    let (machine, engine) = (Machine::new(), engine());
+    let hint = |name: &str| format!("hint: if it has another name, add --name {name}\n");
+    for (known, name) in [(None, "NAME"), (Some("team-a"), "team-a")] {
+        if let Some(known) = known {
+            let file = format!("home/.local/state/devplat/{known}/decisions.json");
+            machine.write(&file, &json!({"profile": "kind"}).to_string());
+        }
+        let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(format!("{said}\n").contains(&hint(name)), "{said}");
+    }
+}
+
+/// Returns an API server with the marks of the platform `devplat`.
+async fn server_with_marks() -> Serving {
+    let server = api_server("u1").await;
     server.answers.give(
         "GET /api/v1/namespaces?",
         200,
@@ -49,6 +64,27 @@ async fn context_with_marks_is_suggested_for_an_unknown_platform() {
             {"metadata": {"name": "devplat-system", "labels": {"devplat.dev/platform": "devplat"}}}
         ]}),
     );
+    server
+}
+
+/// A second read of the pipe would wait for a writer.
+#[tokio::test]
+async fn contexts_are_searched_with_one_read_of_the_kubeconfig() {
+    let (engine, server) = (engine(), server_with_marks().await);
+    for args in [&["destroy", "--yes"][..], &["destroy", "--yes", "--profile", "existing"]] {
+        let machine = Machine::new();
+        machine.write("work/kubeconfig", &kubeconfig(&server.address, &json!({"token": "t"})));
+        let script = r#"mkfifo pipe; cat kubeconfig > pipe & KUBECONFIG="$PWD/pipe" "$@""#;
+        let command = machine.in_shell(script, args, &[("DOCKER_HOST", engine.address.as_str())]);
+        let (status, said) = run(command.deadline(Duration::from_secs(20))).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains("context there has its marks"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn context_with_marks_is_suggested_for_an_unknown_platform() {
+    let (machine, engine, server) = (Machine::new(), engine(), server_with_marks().await);
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
     for args in [&["destroy", "--yes"][..], &["destroy", "--yes", "--profile", "existing"]] {
         let (status, said) = with_engine(&machine, &engine, args).await;
@@ -238,6 +274,25 @@ async fn variables_of_a_service_named_devplat_do_not_end_a_verb() {
         assert!(!said.contains("mistake"), "{args:?}: {said}");
         // Nothing but the search ends destroy.
         assert_eq!(said.contains("neither known nor found here"), expected == 2, "{args:?}: {said}");
+    }
+}
+
+/// `up` refuses it, so its plan and its manifests would not be those of `up`.
+#[tokio::test]
+async fn wrong_variable_ends_plan_and_render_but_not_status() {
+    let (machine, engine) = (Machine::new(), engine());
+    let image = "--set=devServers.image=registry.example/dev:1";
+    for (name, value) in [("DEVPLAT_OPERATOR_REPLICA", "2"), ("DEVPLAT_OPERATOR_REPLICAS", "many")] {
+        for (args, expected) in [
+            (&["plan", "--profile", "kind", image][..], 2),
+            (&["render", "--profile", "kind", "operator"], 2),
+            (&["status", "--profile", "kind", image], 0),
+        ] {
+            let output = machine.devplat(args).env("DOCKER_HOST", &engine.address).env(name, value);
+            let (status, said) = run(output).await;
+            assert_eq!(status, expected, "{name}: {args:?}: {said}");
+            assert!(said.contains(name), "{name}: {args:?}: {said}");
+        }
     }
 }
 

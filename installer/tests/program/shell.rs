@@ -77,6 +77,35 @@ async fn json_of_read_only_verbs_is_one_line_without_colours() {
 }
 
 #[tokio::test]
+async fn output_that_a_full_disk_loses_is_a_failure() {
+    let (machine, engine) = (Machine::new(), engine());
+    for args in [
+        &["profiles", "list"][..],
+        &["profiles", "schema"],
+        &["plan", "--profile", "kind"],
+        &["version"],
+        &["completions", "bash"],
+        &["man"],
+        &["plan", "--profile", "kind", "--output", "json"],
+        &["version", "-o", "json"],
+        &["--help"],
+        &["help"],
+        &["up", "--help"],
+        &["--version"],
+    ] {
+        let full = machine.in_shell("exec \"$@\" > /dev/full", args, &[("DOCKER_HOST", &engine.address)]);
+        let (status, said) = run(full).await;
+        assert_eq!(status, 4, "{args:?}: {said}");
+        let message = "error: cannot write to standard output\n  because: No space left on device";
+        assert!(said.contains(message), "{args:?}: {said}");
+        // The reader of a pipe ends it on purpose.
+        let closed = "{ \"$@\"; echo $? >&2; } | :";
+        let closed = machine.in_shell(closed, args, &[("DOCKER_HOST", &engine.address)]);
+        assert_eq!(run(closed).await, (0, "0\n".to_owned()), "{args:?}");
+    }
+}
+
+#[tokio::test]
 async fn log_into_a_pipe_has_no_colours() {
     let (machine, engine) = (Machine::new(), engine());
     let all = machine.all_output(&["doctor", "-v"], &[("DOCKER_HOST", &engine.address)]).await;

@@ -92,6 +92,23 @@ async fn list_without_a_platform_names_the_verb_that_installs_one() {
 }
 
 #[tokio::test]
+async fn list_leaves_out_the_user_of_the_proof() {
+    let machine = Machine::new();
+    let server = there(&machine).await;
+    let mut of_proof = alice(&key(2), &json!({}));
+    of_proof["metadata"]["name"] = json!("devplat-proof");
+    let list = json!({"kind": "DevUserList", "apiVersion": "apps.devservers.io/v1", "metadata": {},
+        "items": [alice(&key(1), &json!({})), of_proof]});
+    server.answers.give("GET /apis/apps.devservers.io/v1/devusers?", 200, &list);
+    let args = ["users", "list", "--context", "there", "--output", "json"];
+    let printed = machine.devplat(&args).run().await.unwrap().stdout;
+    let users: Value = serde_json::from_str(&printed).unwrap();
+    let names: Vec<&str> =
+        users.as_array().unwrap().iter().filter_map(|user| user["name"].as_str()).collect();
+    assert_eq!(names, ["alice"]);
+}
+
+#[tokio::test]
 async fn second_add_of_a_user_reports_the_difference() {
     let machine = Machine::new();
     let server = there(&machine).await;

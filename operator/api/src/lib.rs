@@ -8,13 +8,17 @@
 
 pub mod agent;
 pub mod amount;
+pub mod bastion_host;
 pub mod condition;
+pub mod failure;
 pub mod flavor;
 pub mod name;
 pub mod server;
 pub mod user;
 
 pub use amount::Amount;
+pub use bastion_host::BastionHost;
+pub use failure::FailureKind;
 pub use flavor::{DevServerFlavor, DevServerFlavorSpec};
 pub use server::{DevServer, DevServerSpec, DevServerStatus};
 pub use user::{DevUser, DevUserSpec, slug::Slug};

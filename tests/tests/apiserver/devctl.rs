@@ -98,7 +98,7 @@ async fn rights_of_a_user_are_enough_for_every_verb() {
     let user = User::new("devctl-life").await;
     let created = user.says(0, "create mydev --wait --timeout 50");
     // The user's own machine may have no devctl.
-    let shell = "mydev is ready; `ssh devctl-life+mydev@HOST` opens a shell";
+    let shell = "mydev is ready; `ssh` as devctl-life+mydev (in place of devctl-life) opens a shell";
     assert!(created.stdout.contains(shell), "{created:?}");
     assert_eq!(user.says(0, "list -o name").stdout, "mydev\n");
     assert!(user.says(0, "list").stdout.contains("cpu-small"));

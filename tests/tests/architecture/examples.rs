@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     circles::circles,
+    dependencies::CRATES,
+    folders::Folder,
     manifest::Manifest,
     modules::{Crate, starts},
     resolve::Resolver,
-    table::{CRATES, Folder},
 };
 
 fn parsed(files: &[(&str, &str)]) -> Crate {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    folders::Folder,
     modules::{Crate, Module},
     paths::Used,
-    table::Folder,
 };
 
 /// How many imports a path may go through: one that goes in a circle does not compile.

@@ -30,7 +30,7 @@ pub(crate) const STRICT: &[&str] = &[
 ];
 
 /// Folders and files that are still to follow, each with its number of findings, which may only fall.
-pub(crate) const FOLLOWING: &[(&str, usize)] = &[("bastion", 622), ("cli", 170), ("operator", 374)];
+pub(crate) const FOLLOWING: &[(&str, usize)] = &[("bastion", 622), ("cli", 164), ("operator", 374)];
 
 /// Not ours, not prose, or, as with the rules and their examples, made of the words that are looked for.
 const LEFT_OUT: &[&str] = &[

@@ -1,6 +1,9 @@
 //! The route to the bastion from this machine, and the authority that signs its host key.
 
+mod host;
 pub mod ssh;
+
+pub use host::public_host;
 
 use std::time::Duration;
 

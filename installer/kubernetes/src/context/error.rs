@@ -7,29 +7,16 @@ use crate::{
     call::{
         ASK_FOR_RIGHTS, Answer, CHECK_CLUSTER, CHECK_PROXY, Class, ConnectionError, GET_KUBECONFIG, LOG_IN,
     },
-    connect::CredentialError,
+    connect::{CredentialError, EntryError},
     pace::Stopped,
 };
 
 /// The reason why a cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
-    /// No context of that name.
-    #[error("there is no context {name:?} in the kubeconfig")]
-    Absent {
-        /// The name.
-        name: String,
-        /// The contexts that exist.
-        known: Vec<String>,
-    },
-    /// The context names a cluster that the kubeconfig does not have.
-    #[error("context {name:?} names cluster {cluster:?}, which the kubeconfig does not have")]
-    NoCluster {
-        /// The context.
-        name: String,
-        /// The cluster.
-        cluster: String,
-    },
+    /// The context names no cluster of the kubeconfig.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
     /// The credentials cannot be used.
     #[error("cannot log in to the cluster of context {name:?}")]
     Credentials {
@@ -115,15 +102,15 @@ impl ContextError {
     /// The remedies.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Absent { known, .. } if known.is_empty() => {
+            Self::Entry(EntryError::Absent { known, .. }) if known.is_empty() => {
                 "the kubeconfig has no contexts; name another file in KUBECONFIG".to_owned()
             }
-            Self::Absent { known, name } => match nearest(name, known) {
+            Self::Entry(EntryError::Absent { known, name }) => match nearest(name, known) {
                 Some(near) => format!("did you mean {near}? there are: {}", known.join(", ")),
                 None => format!("there are: {}", known.join(", ")),
             },
             Self::Credentials { name: _, source } => return source.hints(),
-            Self::NoCluster { name, .. } | Self::Unusable { name, .. } => format!(
+            Self::Entry(EntryError::NoCluster { name, .. }) | Self::Unusable { name, .. } => format!(
                 "correct the cluster of context {name:?} in the kubeconfig, or write it again with the tool that created \
                  the cluster"
             ),

@@ -4,8 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::try_join;
 use http::Request;
-use k8s_openapi::api::{coordination::v1::Lease, core::v1::Node};
-use kube::{Api, Client};
+use k8s_openapi::api::{
+    authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec},
+    coordination::v1::Lease,
+    core::v1::Node,
+};
+use kube::{Api, Client, api::PostParams};
 
 use crate::{
     CallError, ObjectRef,
@@ -23,6 +27,23 @@ pub async fn answer(client: &Client) -> Result<(), CallError> {
         Ok(answer) => answer.map(drop).map_err(failed),
         Err(_) => Err(failed(kube::Error::Service(Box::new(slow())))),
     }
+}
+
+/// Returns whether the user may do everything. In a new cluster, the API server answers before the user has its rights.
+pub async fn may_do_everything(client: &Client) -> Result<bool, CallError> {
+    let all = || Some("*".to_owned());
+    let attributes =
+        ResourceAttributes { verb: all(), group: all(), resource: all(), ..ResourceAttributes::default() };
+    let spec = SelfSubjectAccessReviewSpec {
+        resource_attributes: Some(attributes),
+        ..SelfSubjectAccessReviewSpec::default()
+    };
+    let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+    let kind = ObjectRef::all("authorization.k8s.io/v1", "SelfSubjectAccessReview", None);
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
+    let asked = async { reviews.create(&PostParams::default(), &review).await };
+    let answer = bounded(&Call::new(Verb::Review, &kind), PATIENCE, asked).await?;
+    Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
 pub(super) fn slow() -> ConnectionError {
@@ -68,6 +89,17 @@ mod tests {
             found.clone().map_or_else(absent, |found| (200, found))
         });
         kubelet_spoke(&client, "a", SystemTime::UNIX_EPOCH + Duration::from_secs(30)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn user_without_a_rule_may_not_do_everything() {
+        for allowed in [true, false] {
+            let client = client(move |request| {
+                assert_eq!(request.uri().path(), "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews");
+                (201, json!({"spec": {}, "status": {"allowed": allowed}}))
+            });
+            assert_eq!(may_do_everything(&client).await.unwrap(), allowed);
+        }
     }
 
     #[tokio::test]

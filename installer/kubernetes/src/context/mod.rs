@@ -15,7 +15,7 @@ use kube::{Client, config::Kubeconfig};
 
 pub use error::ContextError;
 pub use guess::DistributionGuess;
-pub use liveness::{answer, kubelet_spoke};
+pub use liveness::{answer, kubelet_spoke, may_do_everything};
 pub(crate) use reach::architectures;
 pub use reach::{Reached, WRITTEN, reach};
 pub use requirements::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
@@ -42,7 +42,7 @@ pub fn find(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Option<Contex
     };
     let known = || kubeconfig.contexts.iter().map(|context| context.name.clone()).collect();
     let Some(context) = kubeconfig.contexts.iter().find(|context| context.name == name) else {
-        return Err(ContextError::Absent { name, known: known() });
+        return Err(EntryError::Absent { name, known: known() }.into());
     };
     let cluster_name = context.context.as_ref().map(|context| context.cluster.clone()).unwrap_or_default();
     let cluster = kubeconfig.clusters.iter().find(|cluster| cluster.name == cluster_name);
@@ -84,10 +84,7 @@ async fn connected(
     setup: Setup<'_>,
     source: Option<Arc<dyn TokenSource>>,
 ) -> Result<Client, ContextError> {
-    let entry = Entry::of(kubeconfig, name).map_err(|error| match error {
-        EntryError::Absent { name, known } => ContextError::Absent { name, known },
-        EntryError::NoCluster { name, cluster } => ContextError::NoCluster { name, cluster },
-    })?;
+    let entry = Entry::of(kubeconfig, name)?;
     devplat_connect::client(entry, setup, source).await.map_err(|error| unusable(name, error))
 }
 

@@ -14,6 +14,7 @@ use kube::{
 use super::{
     super::flags::TakeOver,
     change::Change,
+    invitation::Invitation,
     place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
 };
 use crate::{
@@ -87,8 +88,21 @@ pub(super) async fn put(reached: &Reached, user: &UserName, add: &Add, host: &Ho
     // Its deletion may have begun between the two calls.
     check(&live, context)?;
     let change = Change::between(before.as_ref().map(|before| &before.spec), &live.spec);
-    let document = serde_json::json!({"is": change.as_str(), "user": user});
-    host.ui.outcome(&change.text(user.as_str()), &document);
+    let mut document = serde_json::json!({"is": change.as_str(), "user": user});
+    let mut text = change.text(user.as_str());
+    // The user exists by now, so a failure here is not one of the command.
+    match Invitation::find(context, user).await {
+        Ok(Ok(invitation)) => {
+            document["ssh"] = invitation.value();
+            text = format!("{text}\n\n{}", invitation.text());
+        }
+        Ok(Err(none)) => host.ui.remark(&format!("there are no lines to send to {user}: {none}")),
+        Err(failure) if failure.is_stopped() => return Err(failure),
+        Err(failure) => {
+            host.ui.remark(&format!("there are no lines to send to {user}: {}", failure.one_line()));
+        }
+    }
+    host.ui.outcome(&text, &document);
     Ok(())
 }
 

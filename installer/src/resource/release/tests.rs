@@ -50,8 +50,8 @@ fn objects_of_leaving_crds_do_not_count_as_wanted() {
         let goes = matches!(fields, Fields::LeavesWithCrds);
         assert_eq!(goes, matches!(name, ReleaseName::Flavors | ReleaseName::Users), "{name}");
     }
-    let foreign =
-        Fields::Compared(Box::new(ReleaseState::Foreign { objects: Vec::new(), platform: None })).without_crds(ReleaseName::Users);
+    let foreign = Fields::Compared(Box::new(ReleaseState::Foreign { objects: Vec::new(), platform: None }))
+        .without_crds(ReleaseName::Users);
     assert!(matches!(foreign, Fields::Compared(_)), "{foreign:?}");
 }
 

@@ -91,6 +91,15 @@ impl Maker {
         nodes(engine, &self.label(name)).await
     }
 
+    /// Returns whether a node has the kubeconfig of its API server, which may not answer yet.
+    pub async fn has_kubeconfig(self, engine: &Engine, node: &str) -> Result<bool, EngineError> {
+        let path = match self {
+            Self::Kind => "/etc/kubernetes/admin.conf",
+            Self::K3d => "/output/kubeconfig.yaml",
+        };
+        Ok(engine.read_file(node, path).await?.is_some())
+    }
+
     /// Reads the record of the finished cluster; `None` if its creation was interrupted.
     pub async fn read_record(self, engine: &Engine, node: &str) -> Result<Option<Vec<u8>>, EngineError> {
         engine.read_file(node, self.record_path()).await

@@ -1,10 +1,10 @@
 //! The registry that the name of an image begins with, by the rules of Docker's command.
 
 /// Docker Hub's name in references; a reference without a registry means it.
-pub(super) const HUB: &str = "docker.io";
+pub const HUB: &str = "docker.io";
 
 /// Returns the registry of an image.
-pub(super) fn registry_of(image: &str) -> &str {
+pub fn registry_of(image: &str) -> &str {
     image.split_once('/').map(|(first, _)| first).filter(|first| is_host(first)).unwrap_or(HUB)
 }
 

@@ -15,6 +15,7 @@ use tokio_util::io::ReaderStream;
 pub use client::{Manner, RegistryClients};
 pub use credentials::{CredentialsError, Login, credentials, credentials_of_image};
 pub use error::RegistryError;
+pub use host::{HUB, registry_of};
 pub use place::answers_in_plain_http;
 pub use push_step::{Part, PushStep};
 

@@ -18,6 +18,14 @@ fn steps_of_k3d_have_no_colours_and_seconds() {
     assert_eq!(step("kubectl cluster-info"), None);
 }
 
+#[test]
+fn lines_before_commands_of_k3d_are_not_steps() {
+    let line = "INFO[0021] You can now use it like this:       ";
+    assert_eq!(step(line), None);
+    let colon_inside = "INFO[0000] Prep: Network: k3d-a";
+    assert_eq!(step(colon_inside).as_deref(), Some("Prep: Network: k3d-a"));
+}
+
 #[tokio::test]
 async fn version_before_5_6_is_too_old() {
     async fn said(script: &str) -> Result<String, ClusterError> {
@@ -170,6 +178,20 @@ async fn taken_port_in_the_users_file_is_reported() {
     let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
     assert_eq!(*port, taken.port());
     assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
+}
+
+#[tokio::test]
+async fn failed_deletion_is_repeated() {
+    let script = "calls=\"$(dirname \"$0\")/calls\"; echo \"$*\" >> \"$calls\"\n\
+                  [ $(wc -l < \"$calls\") -gt 1 ] || { echo 'FATA[0000] removal is in progress' >&2; exit 1; }";
+    let fake = Fake::new("k3d", script).await;
+    let surroundings = fake.surroundings([]);
+    let engine = engine_without_containers().await;
+    let (kubeconfig, folder) = (fake.folder().join("kubeconfig"), fake.folder().join("xdg"));
+    let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
+    k3d.delete("team-a").await.unwrap();
+    let calls = std::fs::read_to_string(fake.folder().join("calls")).unwrap();
+    assert_eq!(calls, "cluster delete team-a\n".repeat(2));
 }
 
 /// Returns an engine in which `k3d cluster create` was killed after it had created its tools container.
