@@ -24,7 +24,7 @@ pub(crate) fn killed_agent_is_reported_and_comes_back() -> Result<()> {
         for _ in $(seq 100); do said=$(frail cat kept 2>/dev/null) && break; sleep 0.3; done
         is "$said" kept
         frail 'test ! -e /tmp/gone'
-        for _ in $(seq 50); do me devctl describe frail > described; grep -q 'restarted once' described && break; sleep 0.2; done
+        for _ in $(seq 150); do me devctl describe frail > described; grep -q 'restarted once' described && break; sleep 0.4; done
         grep -q 'the container was restarted once; it last ended with exit status 137' described || fail "$(cat described)"
         me devctl delete frail --force --wait --delete-home >/dev/null
         "#,
