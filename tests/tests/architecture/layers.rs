@@ -52,4 +52,5 @@ pub(crate) const INSTALLER: &[(&str, &[&str])] = &[
 
 /// The modules of the installer's command line that verbs share. Every other one is a verb, which no module but the
 /// parent imports.
-pub(crate) const SHARED_BY_VERBS: &[&str] = &["cluster", "confirm", "flags", "log", "outcome", "usage", "variables"];
+pub(crate) const SHARED_BY_VERBS: &[&str] =
+    &["cluster", "confirm", "flags", "log", "outcome", "usage", "variables"];
