@@ -41,10 +41,10 @@ mod tests {
     #[test]
     fn files_are_those_of_kubectl() {
         let files = |list: &str, home: Option<&str>| {
-            KubeconfigFiles::of(Some(OsStr::new(list)), home.map(Path::new), Path::new("/work"))
+            KubeconfigFiles::of(Some(OsStr::new(list)), home.map(Path::new), Path::new("/here"))
         };
         let named = |paths: &[&str]| KubeconfigFiles::Named(paths.iter().map(PathBuf::from).collect());
-        assert_eq!(files(":a::/b:", Some("/home/ada")), named(&["/work/a", "/b"]));
+        assert_eq!(files(":a::/b:", Some("/home/ada")), named(&["/here/a", "/b"]));
         assert_eq!(files("", Some("/home/ada")), named(&["/home/ada/.kube/config"]));
         assert_eq!(files("", None), KubeconfigFiles::NoHome);
         assert_eq!(KubeconfigFiles::of(None, None, Path::new("")), KubeconfigFiles::NoHome);

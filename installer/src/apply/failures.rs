@@ -26,8 +26,9 @@ impl Failures {
         self.cause.is_none()
     }
 
-    /// Adds the failure of a step. After a stop, others may fail because of it. A cluster that fails while it is already in use makes the steps that use it fail as
-    /// well, often earlier than its own step, so the failure of the earlier step of the plan is the cause.
+    /// Adds the failure of a step. A cluster that fails while it is already in use makes the steps that use it fail as
+    /// well, often earlier than its own step, so the failure of the earlier step of the plan is the cause. After a stop,
+    /// the stop itself is the cause.
     pub(super) fn add(&mut self, id: &StepId, failure: Failure) {
         let place = self.order.iter().position(|known| known == id).unwrap_or(self.order.len());
         let replaces = match &self.cause {

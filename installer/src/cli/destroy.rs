@@ -34,8 +34,8 @@ Examples:
   devplat destroy --context my-cluster --lose-data     out of a cluster that stays
 
 Deletes the resources that devplat created: its own cluster with every dev server and home in it;
-in an existing cluster, the installed objects. Images stay there, in the nodes or the registry. Homes
-stay, except those of dev servers that --lose-data deletes and whose homeRetention is Delete.";
+in an existing cluster, the installed objects. Images stay there, in the nodes or the registry, and
+homes, except those of dev servers that --lose-data deletes and whose homeRetention is Delete.";
 
 /// Delete the platform with everything in it.
 ///

@@ -4,16 +4,15 @@
 use std::{ffi::OsString, io, net::SocketAddr, sync::Arc};
 
 use clap::Args;
-use devplat_api::name;
-use devplat_kubernetes::{Steady, bastion::Route};
+use devplat_kubernetes::{
+    Steady,
+    bastion::{self, Route},
+};
 use devplat_profile::PlatformName;
 use devplat_tool::{
     Command,
     ports::{self, Port},
 };
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::Api;
-use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::flags::{ContextFlag, Name, Output};
@@ -24,7 +23,7 @@ use crate::{
     request::{Asked, Purpose, Run},
     resource::reach_cluster,
     signals,
-    ui::Ui,
+    ui::{Event, Ui},
 };
 
 const EXAMPLES: &str = "\
@@ -60,16 +59,6 @@ fn a_port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("{text:?} is not a port, which is a number from 1 to 65535"))
 }
 
-/// The port is open, as an event.
-#[derive(Debug, Serialize)]
-#[serde(tag = "event", rename = "listening", rename_all = "camelCase")]
-struct Listening<'a> {
-    /// The name of the platform.
-    name: &'a str,
-    /// The address and the port of this machine that lead to the bastion.
-    address: SocketAddr,
-}
-
 /// Returns the exit status of the command; 0 without one.
 pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failure> {
     let PortForward { name, context, port, output: _, command } = forward;
@@ -90,13 +79,12 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| cannot_listen(address, &error, ports::check(address)))?;
     host.or_stopped(Box::pin(must_be_installed(&client, context))).await?;
-    if host.ui.is_json() {
-        host.ui.document(&Listening { name: context.platform.as_str(), address });
+    // People who gave a command get only its own output.
+    if host.ui.is_json() || command.is_empty() {
+        host.ui.report(&Event::Listening { name: context.platform.to_string(), address });
     }
     let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
-        let platform = &context.platform;
-        host.ui.remark(&format!("{address} leads to the bastion of platform {platform}; Ctrl-C ends it"));
         tokio::select! {
             () = served => {}
             () = host.stop.until_asked() => {}
@@ -116,10 +104,9 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
 
 /// Fails if the cluster has no bastion. A ready replica is not needed: each connection looks for one.
 async fn must_be_installed(client: &kube::Client, context: &PlatformContext) -> Result<(), Failure> {
-    let deployments: Api<Deployment> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
-    match deployments.get_metadata_opt(name::BASTION).await {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(not_installed(&context.platform, &context.command("up"))),
+    match bastion::is_installed(client).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(not_installed(&context.platform, &context.command("up"))),
         // An account that may only forward ports may not read Deployments; the first connection reports other failures.
         Err(error) => {
             tracing::debug!(%error, "cannot read the Deployment of the bastion");

@@ -11,7 +11,8 @@ use std::{
 use clap::{Args, ValueEnum};
 use devplat_image::{Access, replace_file};
 use devplat_profile::DevServerImage;
-use devplat_render::{Input, ReleaseName, Templates, to_yaml};
+use devplat_render::{Images, Input, ReleaseName, Templates, to_yaml};
+use placeholders::Placeholders;
 
 use super::flags::{Layers, Name, OutputFormat};
 use crate::{
@@ -81,13 +82,16 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     };
     let (platform, state) = (asked.platform(), asked.state(host)?);
     let Draft { profile, templates } = Draft::read(&asked, host)?;
-    let images = match images.as_deref() {
-        Some([operator, bastion, agent, dev_server]) => devplat_render::Images {
-            operator: operator.clone(),
-            bastion: bastion.clone(),
-            agent: agent.clone(),
-            dev_server: dev_server.clone(),
-        },
+    let (images, placeholders) = match images.as_deref() {
+        Some([operator, bastion, agent, dev_server]) => {
+            let given = Images {
+                operator: operator.clone(),
+                bastion: bastion.clone(),
+                agent: agent.clone(),
+                dev_server: dev_server.clone(),
+            };
+            (given, Placeholders::default())
+        }
         _ => without_a_cluster(&profile.dev_servers.image),
     };
     let mut keys = std::collections::BTreeMap::new();
@@ -97,7 +101,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     }
     let input = Input { platform: &platform, profile: &profile, images: &images, made_keys: &keys };
     let releases: &[ReleaseName] = match what {
-        Some(What::Example) => return example(&templates, input, to.as_deref(), host),
+        Some(What::Example) => return example(&templates, input, &placeholders, to.as_deref(), host),
         Some(What::Crds) => &[ReleaseName::Crds],
         Some(What::Operator) => &[ReleaseName::Operator],
         Some(What::Bastion) => &[ReleaseName::Bastion],
@@ -110,9 +114,9 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         let objects = templates.release(*release, input)?;
         match to {
             None if host.ui.is_json() => all.extend(objects),
-            None => host.ui.say(&placeholders::explained(to_yaml(&objects))),
+            None => host.ui.say(&placeholders.explain(&to_yaml(&objects))),
             Some(folder) => {
-                let text = placeholders::explained(to_yaml(&objects));
+                let text = placeholders.explain(&to_yaml(&objects));
                 files.push(write(folder, release.as_str(), &text, host)?);
             }
         }
@@ -128,13 +132,17 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
 }
 
 /// Returns the references of the images as far as the profile names them, with placeholders for the others.
-fn without_a_cluster(dev_server: &DevServerImage) -> devplat_render::Images {
-    match dev_server {
-        DevServerImage::Reference(reference) => {
-            devplat_render::Images { dev_server: reference.clone(), ..stand_ins() }
+fn without_a_cluster(dev_server: &DevServerImage) -> (Images, Placeholders) {
+    let Images { operator, bastion, agent, dev_server: of_devplat } = stand_ins();
+    let mut placeholders = vec![agent.clone(), bastion.clone(), operator.clone()];
+    let dev_server = match dev_server {
+        DevServerImage::Reference(reference) => reference.clone(),
+        DevServerImage::Auto(_) | DevServerImage::Debian => {
+            placeholders.push(of_devplat.clone());
+            of_devplat
         }
-        DevServerImage::Auto(_) | DevServerImage::Debian => stand_ins(),
-    }
+    };
+    (Images { operator, bastion, agent, dev_server }, Placeholders { images: placeholders })
 }
 
 /// Fails if images are given for manifests that have none. A template of the user's may have some.
@@ -154,8 +162,14 @@ fn refuse_unused_images(render: &Render) -> Result<(), Failure> {
 }
 
 /// Prints the example, or writes it to a folder. The YAML has comments.
-fn example(templates: &Templates, input: Input<'_>, to: Option<&Path>, host: &Host) -> Result<(), Failure> {
-    let text = || Ok::<_, Failure>(placeholders::explained(templates.example(input)?));
+fn example(
+    templates: &Templates,
+    input: Input<'_>,
+    placeholders: &Placeholders,
+    to: Option<&Path>,
+    host: &Host,
+) -> Result<(), Failure> {
+    let text = || Ok::<_, Failure>(placeholders.explain(&templates.example(input)?));
     match to {
         Some(folder) => report(&[write(folder, "example", &text()?, host)?], host),
         None if host.ui.is_json() => host.ui.document(&templates.example_object(input)?),

@@ -214,12 +214,9 @@ impl PlatformInputs {
     }
 }
 
-/// The registry in references for manifests that are not applied.
-pub const STAND_IN_HOST: &str = "devplat.local";
-
 /// Returns references for manifests that are not applied.
 pub fn stand_ins() -> Images {
-    let name = |image: ImageName| format!("{STAND_IN_HOST}/{image}");
+    let name = |image: ImageName| format!("devplat.local/{image}");
     Images {
         operator: name(ImageName::Operator),
         bastion: name(ImageName::Bastion),

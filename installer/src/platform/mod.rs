@@ -9,4 +9,4 @@ pub mod user_keys;
 
 pub use cache::RenderCache;
 pub use delivery::{Delivery, NodeImport, REGISTRY_PORT, local_registry_host, local_registry_name, maker};
-pub use inputs::{DevImage, PlatformInputs, STAND_IN_HOST, stand_ins};
+pub use inputs::{DevImage, PlatformInputs, stand_ins};

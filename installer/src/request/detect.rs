@@ -12,6 +12,9 @@ use crate::{
     host::Host,
 };
 
+/// The variable in place of `--profile`.
+const PROFILE_VARIABLE: &str = "DEVPLAT_PROFILE";
+
 /// Returns the profile of a run that neither names nor remembers one: that of the platform's cluster, which stands
 /// without its state folder, else a proposed one. Returns `None` for every other run.
 pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure> {
@@ -42,9 +45,6 @@ pub(super) async fn refuse_other_maker(wanted: Maker, run: &mut Run<'_>) -> Resu
         Some(_) | None => Ok(()),
     }
 }
-
-/// The variable in place of `--profile`.
-const PROFILE_VARIABLE: &str = "DEVPLAT_PROFILE";
 
 fn other_maker(found: Maker, wanted: Maker, asked: &Asked, by_variable: bool) -> Failure {
     let (platform, profile) = (asked.platform(), asked.profile.as_deref().unwrap_or_default());

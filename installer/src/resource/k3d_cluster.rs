@@ -172,15 +172,9 @@ impl K3dClusterResource {
         }
         let nodes = usize::from(self.spec.servers + self.spec.agents);
         let early = EarlyAccess::new(Maker::K3d, nodes, engine, cx).await?;
-        {
-            let mut creating = Box::pin(create_or_replace_half(&creation, tool, engine, cx));
-            let pulling = prefetch::start_early(&self.inputs, nodes, cx);
-            let mut beside = Box::pin(futures::future::join(pulling, early.tell()));
-            tokio::select! {
-                created = &mut creating => created?,
-                _ = &mut beside => creating.await?,
-            }
-        }
+        let creating = create_or_replace_half(&creation, tool, engine, cx);
+        let creating = local_creation::beside(creating, prefetch::start_early(&self.inputs, nodes, cx));
+        Box::pin(local_creation::beside(creating, early.tell())).await?;
         if self.spec.servers > 1 {
             Box::pin(fixed_addresses::fix(engine, cx)).await?;
         }

@@ -202,42 +202,35 @@ impl KindClusterResource {
         cx: &Cx,
         access: &EarlyAccess<'_>,
     ) -> Result<(), ClusterError> {
-        let (creating, telling) = (tool.create(creation, |step| cx.report(step)), access.tell());
-        tokio::pin!(creating, telling);
+        let creating = tool.create(creation, |step| cx.report(step));
+        let mut creating = Box::pin(local_creation::beside(creating, access.tell()));
         let mut early = EarlyImport::new(&self.inputs, Maker::Kind, self.node_count(), cx);
-        let (mut told, mut imported) = (false, false);
+        let mut imported = false;
         while !early.is_done() {
             let pause = if imported { Duration::ZERO } else { EARLY_PERIOD };
             tokio::select! {
                 created = &mut creating => return created,
-                () = &mut telling, if !told => told = true,
                 paused = cx.pause(pause) => if paused.is_err() { break },
             }
             let importing = early.import(engine, cx);
             tokio::pin!(importing);
-            imported = loop {
-                tokio::select! {
-                    created = &mut creating => {
-                        if created.is_ok() {
-                            // Finish a running import, because its own step would start it again. After a stop, there is
-                            // no such step.
-                            tokio::select! {
-                                _ = &mut importing => {}
-                                () = cx.context.stop.until_asked() => {}
-                            }
+            tokio::select! {
+                created = &mut creating => {
+                    if created.is_ok() {
+                        // Finish a running import, because its own step would start it again. After a stop, there is no
+                        // such step.
+                        tokio::select! {
+                            _ = &mut importing => {}
+                            () = cx.context.stop.until_asked() => {}
                         }
-                        return created;
                     }
-                    () = &mut telling, if !told => told = true,
-                    imported = &mut importing => break imported,
+                    return created;
                 }
-            };
+                tried = &mut importing => imported = tried,
+            }
         }
         early.end();
-        tokio::select! {
-            created = &mut creating => created,
-            () = &mut telling, if !told => creating.await,
-        }
+        creating.await
     }
 
     /// Returns the image for the nodes, or `None` for kind's own, and whether it has its own CNI plugin.

@@ -128,7 +128,7 @@ where
     }
     let stopped = containers.all().iter().filter(|one| !one.running);
     seen.fields.stopped = stopped.map(|one| one.name.clone()).collect();
-    // Without a control plane, there is no kubeconfig to fetch.
+    // A cluster without a control plane has no kubeconfig.
     let has_server = nodes.iter().any(|node| maker.role(node) == Some(Role::ControlPlane));
     if !wanted.is_nothing() && seen.fields.stopped.is_empty() && has_server {
         match awake(maker, containers, context, &mut None).await? {

@@ -9,6 +9,15 @@ use devplat_tool::local::{ExtraConfig, Maker, Mapping};
 
 use crate::platform::PlatformInputs;
 
+/// Drives `aside` while a cluster is being created, and drops it when the creation ends.
+pub(super) async fn beside<T>(creating: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
+    let (mut creating, mut aside) = (Box::pin(creating), Box::pin(aside));
+    tokio::select! {
+        created = &mut creating => created,
+        () = &mut aside => creating.await,
+    }
+}
+
 /// Returns the mapping of the bastion's node port and the profile's own mappings. Port 0 of this machine takes a free
 /// one.
 pub(super) fn mappings(

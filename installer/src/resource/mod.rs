@@ -72,7 +72,7 @@ mod node_certificates;
 mod node_import;
 
 pub use release::in_order;
-pub use ssh_config::{next_line, ssh_line, written_host};
+pub use ssh_config::{known_hosts_line, next_line, ssh_line, written_host};
 
 /// Returns the wanted resources of a profile.
 pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failure> {

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub(super) use text::{SshHost, follows};
-pub use text::{next_line, ssh_line};
+pub use text::{known_hosts_line, next_line, ssh_line};
 pub use written::written_host;
 
 /// How long a cloud provider may take to assign an address to a load balancer.

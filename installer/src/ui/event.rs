@@ -1,5 +1,7 @@
 //! Events of long operations. Their JSON is an interface: fields may be added, but never changed.
 
+use std::net::SocketAddr;
+
 use serde::Serialize;
 
 use devplat_plan::Action;
@@ -77,6 +79,13 @@ pub enum Event {
         images: Option<String>,
         /// The time since the start.
         seconds: f64,
+    },
+    /// A port of this machine leads to the bastion.
+    Listening {
+        /// The platform's name.
+        name: String,
+        /// The address and the port.
+        address: SocketAddr,
     },
     /// The command failed.
     Error {

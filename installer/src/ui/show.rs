@@ -41,6 +41,9 @@ pub(super) fn plain(event: &Event) -> Option<String> {
                 (Some(kept), Some(images)) => format!("{done} ({time}); kept: {kept}; also {images}"),
             }
         }
+        Event::Listening { name, address } => {
+            format!("{address} leads to the bastion of platform {name}; Ctrl-C ends it")
+        }
         Event::Error { .. } => return None,
     })
 }
@@ -150,6 +153,13 @@ mod tests {
         assert_eq!(line(None, images), "; nothing is left but the images in the nodes (2.0 s)");
         assert_eq!(line(home, None), " (2.0 s); kept: 1 home (dev-b/c)");
         assert_eq!(line(home, images), " (2.0 s); kept: 1 home (dev-b/c); also the images in the nodes");
+    }
+
+    #[test]
+    fn forwarded_port_is_shown_with_its_platform() {
+        let event = Event::Listening { name: "work".to_owned(), address: ([127, 0, 0, 1], 22985).into() };
+        let line = "127.0.0.1:22985 leads to the bastion of platform work; Ctrl-C ends it";
+        assert_eq!(plain(&event).as_deref(), Some(line));
     }
 
     #[test]

@@ -71,7 +71,10 @@ impl Bars {
                 self.clear();
                 self.line(event);
             }
-            Event::Planned { .. } | Event::Stopping { .. } | Event::Error { .. } => self.line(event),
+            Event::Planned { .. }
+            | Event::Stopping { .. }
+            | Event::Listening { .. }
+            | Event::Error { .. } => self.line(event),
         }
     }
 

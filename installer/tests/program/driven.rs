@@ -246,8 +246,8 @@ async fn forwarded_port_is_not_that_of_another_platform() {
             cli::drive(&["devplat", "port-forward", "--name", "work", "--context", "there"], &host).await
         }
     });
-    let leads = "127.0.0.1:22985 leads to the bastion of platform work";
-    machine.until(|| host.ui.transcript().said.iter().any(|said| said.starts_with(leads))).await;
+    let leads = Event::Listening { name: "work".to_owned(), address: ([127, 0, 0, 1], 22985).into() };
+    machine.until(|| host.ui.transcript().events.contains(&leads)).await;
     host.stop.ask();
     assert_eq!(run.await.unwrap(), 0);
 }

@@ -1,24 +1,40 @@
-//! The host by which developers reach the bastion, as the release of the profile has passed it to the bastion.
+//! The Deployment of the bastion: whether it is there, and the host by which developers reach it, which the release of the
+//! profile has passed to it.
+
+use std::time::Duration;
 
 use devplat_api::{BastionHost, name};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client};
 
 use crate::{
-    Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Verb, if_there},
+    CallError, Error, ObjectRef, Pace,
+    call::{ApiServer, Call, Verb, bounded, if_there},
 };
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// The flag of the bastion that names the host.
 const FLAG: &str = "--host=";
 
+/// Returns whether the bastion is installed, by one question.
+pub async fn is_installed(client: &Client) -> Result<bool, CallError> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
+    let found = bounded(&read(), PATIENCE, deployments.get_metadata_opt(name::BASTION)).await?;
+    Ok(found.is_some())
+}
+
 /// Returns the host that the profile names for developers; `None` if it names none.
 pub async fn public_host(client: &Client, pace: &dyn Pace) -> Result<Option<BastionHost>, Error> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
-    let object = ObjectRef::new("apps/v1", "Deployment", Some(name::BASTION_NAMESPACE), name::BASTION);
-    let call = Call::new(Verb::Read, &object);
     let attempt = || async { if_there(deployments.get(name::BASTION).await) };
-    Ok(ApiServer { client, pace }.call(&call, attempt).await?.as_ref().and_then(flag))
+    Ok(ApiServer { client, pace }.call(&read(), attempt).await?.as_ref().and_then(flag))
+}
+
+fn read() -> Call {
+    let object = ObjectRef::new("apps/v1", "Deployment", Some(name::BASTION_NAMESPACE), name::BASTION);
+    Call::new(Verb::Read, &object)
 }
 
 fn flag(deployment: &Deployment) -> Option<BastionHost> {

@@ -3,7 +3,7 @@
 mod host;
 pub mod ssh;
 
-pub use host::public_host;
+pub use host::{is_installed, public_host};
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     failure::{Exit, Failure},
     platform_context::PlatformContext,
-    resource::written_host,
+    resource::{known_hosts_line, written_host},
 };
 
 /// The lines for one developer.
@@ -69,7 +69,7 @@ impl Invitation {
             user: user.clone(),
             host,
             reach,
-            known_hosts: format!("@cert-authority * {authority}"),
+            known_hosts: known_hosts_line(&authority),
         }))
     }
 

@@ -65,8 +65,13 @@ impl SshHost {
 
     /// Returns the `known_hosts` beside it.
     pub(in crate::resource) fn known_hosts(&self) -> String {
-        format!("@cert-authority * {}\n", self.authority)
+        known_hosts_line(&self.authority) + "\n"
     }
+}
+
+/// Returns the line of `known_hosts` that trusts this host authority.
+pub fn known_hosts_line(authority: &str) -> String {
+    format!("@cert-authority * {authority}")
 }
 
 /// Returns whether the file for `ssh -F` begins with exactly these hosts.
