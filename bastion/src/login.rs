@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-/// Longest name of a user: as of every object of Kubernetes.
-const USER_MAX: usize = 253;
+use devplat_api::dns::{SUBDOMAIN_MAX, is_subdomain};
+
 /// Longest text after the `+`; longer than any name of a server, so that a typing mistake is told as one.
 const SERVER_MAX: usize = 128;
 
@@ -32,14 +32,14 @@ pub enum InvalidLogin {
 impl Login {
     /// From `alice` or `alice+mydev`.
     pub fn parse(text: &str) -> Result<Self, InvalidLogin> {
-        if text.len() > USER_MAX + 1 + SERVER_MAX {
+        if text.len() > SUBDOMAIN_MAX + 1 + SERVER_MAX {
             return Err(InvalidLogin::TooLong);
         }
         let (user, server) = match text.split_once('+') {
             Some((user, server)) => (user, Some(server)),
             None => (text, None),
         };
-        if !is_user(user) {
+        if !is_subdomain(user) {
             return Err(InvalidLogin::User);
         }
         if server.is_some_and(|server| !is_shown(server)) {
@@ -66,17 +66,6 @@ impl fmt::Display for Login {
             None => f.write_str(&self.user),
         }
     }
-}
-
-/// As Kubernetes names objects: DNS labels with dots between them.
-fn is_user(text: &str) -> bool {
-    let label = |label: &str| {
-        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        edge(label.chars().next())
-            && edge(label.chars().next_back())
-            && label.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    };
-    text.len() <= USER_MAX && text.split('.').all(label)
 }
 
 fn is_shown(text: &str) -> bool {

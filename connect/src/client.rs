@@ -45,7 +45,7 @@ pub async fn client(
     setup: Setup<'_>,
     source: Option<Arc<dyn TokenSource>>,
 ) -> Result<Client, ConnectError> {
-    let Entry { cluster, user, namespace } = entry;
+    let Entry { context, cluster, user, namespace } = entry;
     let Setup { proxies, plugins, clock, retries } = setup;
     let server = cluster.server.clone().filter(|server| !server.is_empty()).ok_or(ConnectError::NoServer)?;
     // Like kubectl, read an address without a scheme as http.
@@ -77,7 +77,7 @@ pub async fn client(
             Some(source)
         }
         None => {
-            let (fixed, source) = login(user, cluster, plugins, &clock)?;
+            let (fixed, source) = login(context, user, cluster, plugins, &clock)?;
             config.auth_info = fixed;
             source
         }
@@ -101,6 +101,7 @@ fn address(part: &'static str, text: &str) -> Result<Uri, ConnectError> {
 
 /// Returns the credentials of a user that never change, and the source of those that do.
 fn login(
+    context: String,
     mut user: AuthInfo,
     cluster: Cluster,
     plugins: Arc<dyn Plugins>,
@@ -119,7 +120,7 @@ fn login(
         return Ok((user, None));
     }
     if let Some(exec) = exec {
-        let source = plugin::PluginSource { exec, cluster, plugins };
+        let source = plugin::PluginSource { context, exec, cluster, plugins };
         return Ok((user, Some(Arc::new(source))));
     }
     if let Some(AuthProviderConfig { name, config, other: _ }) = provider {

@@ -13,7 +13,6 @@ pub struct ConnectionError {
     pub server: Option<String>,
     /// The proxy in between, with its origin, such as `http://proxy:3128, from HTTPS_PROXY`.
     pub proxy: Option<String>,
-    /// The cause.
     pub cause: ConnectionCause,
 }
 

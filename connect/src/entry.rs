@@ -4,7 +4,8 @@ use kube::config::{AuthInfo, Cluster, Kubeconfig};
 
 /// A cluster and a user of a kubeconfig.
 pub struct Entry {
-    /// The cluster.
+    /// The name of the context, for messages.
+    pub context: String,
     pub cluster: Cluster,
     /// The user; the default one has no credentials.
     pub user: AuthInfo,
@@ -18,7 +19,6 @@ pub enum EntryError {
     /// No context of that name.
     #[error("there is no context {name:?} in the kubeconfig")]
     Absent {
-        /// The name.
         name: String,
         /// The contexts that exist.
         known: Vec<String>,
@@ -28,7 +28,6 @@ pub enum EntryError {
     NoCluster {
         /// The context.
         name: String,
-        /// The cluster.
         cluster: String,
     },
 }
@@ -49,7 +48,7 @@ impl Entry {
         };
         let user = kubeconfig.auth_infos.iter().find(|one| Some(&one.name) == context.user.as_ref());
         let user = user.and_then(|one| one.auth_info.clone()).unwrap_or_default();
-        Ok(Self { cluster, user, namespace: context.namespace })
+        Ok(Self { context: name.to_owned(), cluster, user, namespace: context.namespace })
     }
 }
 

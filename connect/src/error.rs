@@ -18,7 +18,6 @@ pub enum ConnectError {
     Address {
         /// `server` or `proxy`.
         part: &'static str,
-        /// The text.
         text: String,
         /// The reason.
         source: http::uri::InvalidUri,

@@ -23,9 +23,10 @@ const VERSIONS: [&str; 2] = ["client.authentication.k8s.io/v1", DEFAULT_VERSION]
 /// A call of a credential plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginCall {
+    /// The context of the kubeconfig whose user logs in.
+    pub context: String,
     /// The program: a name to look up in `PATH`, or a path.
     pub command: String,
-    /// Its arguments.
     pub arguments: Vec<String>,
     /// Variables to add to its environment, `KUBERNETES_EXEC_INFO` among them.
     pub environment: Vec<(String, String)>,
@@ -61,6 +62,7 @@ impl Plugins for NoPlugins {
 
 /// The plugin of a user of the kubeconfig.
 pub(super) struct PluginSource {
+    pub(super) context: String,
     pub(super) exec: ExecConfig,
     /// The cluster, for plugins with `provideClusterInfo`.
     pub(super) cluster: Cluster,
@@ -70,7 +72,7 @@ pub(super) struct PluginSource {
 impl TokenSource for PluginSource {
     fn token(&self, _fresh: bool) -> BoxFuture<'_, Result<Token, CredentialError>> {
         Box::pin(async move {
-            let call = call(&self.exec, &self.cluster, self.plugins.terminal())?;
+            let call = call(&self.context, &self.exec, &self.cluster, self.plugins.terminal())?;
             let stdout = self.plugins.run(&call).await.map_err(|error| self.with_hint(error))?;
             Ok(parse(&call, &stdout)?)
         })
@@ -89,7 +91,12 @@ impl PluginSource {
 }
 
 /// Returns the call that the kubeconfig's entry specifies.
-fn call(exec: &ExecConfig, cluster: &Cluster, terminal: bool) -> Result<PluginCall, PluginError> {
+fn call(
+    context: &str,
+    exec: &ExecConfig,
+    cluster: &Cluster,
+    terminal: bool,
+) -> Result<PluginCall, PluginError> {
     let command = exec.command.clone().unwrap_or_default();
     let interactive = match exec.interactive_mode {
         Some(ExecInteractiveMode::Never) => false,
@@ -114,6 +121,7 @@ fn call(exec: &ExecConfig, cluster: &Cluster, terminal: bool) -> Result<PluginCa
         .collect();
     environment.push(("KUBERNETES_EXEC_INFO".to_owned(), info.to_string()));
     Ok(PluginCall {
+        context: context.to_owned(),
         command,
         arguments: exec.args.clone().unwrap_or_default(),
         environment,
@@ -224,7 +232,7 @@ mod tests {
     }
 
     fn asked() -> PluginCall {
-        call(&exec(""), &Cluster::default(), false).unwrap()
+        call("test", &exec(""), &Cluster::default(), false).unwrap()
     }
 
     #[test]
@@ -283,7 +291,7 @@ mod tests {
             (", interactiveMode: Always", true, Some(true)),
             (", interactiveMode: Always", false, None),
         ] {
-            let outcome = call(&exec(mode), &Cluster::default(), terminal);
+            let outcome = call("test", &exec(mode), &Cluster::default(), terminal);
             assert_eq!(outcome.as_ref().ok().map(|call| call.interactive), interactive, "{mode} {terminal}");
             if interactive.is_none() {
                 assert!(matches!(outcome, Err(PluginError::NeedsTerminal { .. })));
@@ -299,7 +307,7 @@ mod tests {
         )
         .unwrap();
         let info = |extra: &str| -> serde_json::Value {
-            let call = call(&exec(extra), &cluster, false).unwrap();
+            let call = call("test", &exec(extra), &cluster, false).unwrap();
             let (_, info) = call.environment.iter().find(|(name, _)| name == "KUBERNETES_EXEC_INFO").unwrap();
             serde_json::from_str(info).unwrap()
         };

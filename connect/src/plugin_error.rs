@@ -8,7 +8,6 @@ pub enum PluginError {
     /// Its program is not installed.
     #[error("credential plugin {program} is not installed")]
     Absent {
-        /// The program.
         program: String,
         /// The kubeconfig's `installHint`.
         install_hint: Option<String>,
@@ -16,7 +15,6 @@ pub enum PluginError {
     /// It failed.
     #[error("credential plugin {program} failed: {status}{}", quoted(.stderr))]
     Failed {
-        /// The program.
         program: String,
         /// Such as `exit status 1`.
         status: String,
@@ -25,14 +23,10 @@ pub enum PluginError {
     },
     /// It asks questions, but there is no terminal.
     #[error("credential plugin {program} needs a terminal (interactiveMode Always); this run has none")]
-    NeedsTerminal {
-        /// The program.
-        program: String,
-    },
+    NeedsTerminal { program: String },
     /// Its output is not a usable `ExecCredential`.
     #[error("credential plugin {program} printed no usable ExecCredential: {why}")]
     BadOutput {
-        /// The program.
         program: String,
         /// The reason.
         why: String,
@@ -40,7 +34,6 @@ pub enum PluginError {
     /// It timed out.
     #[error("credential plugin {program} did not end within {} s", .after.as_secs())]
     Slow {
-        /// The program.
         program: String,
         /// The limit.
         after: Duration,

@@ -17,7 +17,6 @@ pub struct ProxyRules {
     pub no_proxy: Vec<Exception>,
 }
 
-/// A proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// Its address; `http`, `https`, `socks5` or `socks5h`.
@@ -47,7 +46,6 @@ pub enum Exception {
     Address {
         /// The address.
         ip: IpAddr,
-        /// The port.
         port: Option<String>,
     },
     /// A domain, on one port or on all.
@@ -56,7 +54,6 @@ pub enum Exception {
         suffix: String,
         /// Whether the entry matches the domain itself as well as names in it.
         itself: bool,
-        /// The port.
         port: Option<String>,
     },
 }

@@ -15,7 +15,7 @@ use crate::{
     Clock, ConnectError, CredentialError, Entry, NoAnswer, NoPlugins, PluginError, Plugins, ProxyRules,
     Setup, client, clock,
 };
-use server::{Scripted, Server, Standing, credential, proxy};
+use server::{Scripted, Server, StandingClock, credential, proxy};
 
 fn kubeconfig(server: &str, cluster: &str, user: &str) -> Kubeconfig {
     Kubeconfig::from_yaml(&format!(
@@ -95,7 +95,7 @@ async fn token_that_stays_rejected_is_an_error_after_one_renewal() {
 #[tokio::test]
 async fn token_is_renewed_half_a_minute_before_it_expires() {
     let server = Server::start("one").await;
-    let standing = Standing::new();
+    let standing = StandingClock::new();
     let end = clock::now(&standing.clock()) + Duration::from_mins(10);
     let plugin = Scripted::new([credential("one", Some(end)), credential("two", None)]);
     let kubeconfig = kubeconfig(&format!("http://{}", server.address), "", PLUGIN);

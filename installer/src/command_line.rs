@@ -7,19 +7,14 @@ use devplat_profile::PlatformName;
 /// An argument that the user gave, by a flag or by its variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
-    /// `--name`.
     Name(PlatformName),
-    /// `--profile`.
     Profile(String),
-    /// `--context`.
     Context(String),
-    /// `--templates`.
     Templates(PathBuf),
     /// One `--set`.
     Set(String),
     /// One `--lose`.
     Lose(String),
-    /// `--take-over`.
     TakeOver,
 }
 

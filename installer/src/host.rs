@@ -15,7 +15,7 @@ use crate::{
     platform_context::{Now, Stop},
     stdin::{Input, apart},
     text_file::{self, NoText},
-    ui::{Answer, Ui},
+    ui::{Confirmation, Ui},
 };
 
 /// The environment of a run.
@@ -50,7 +50,7 @@ impl Host {
                 .hint("change to another folder")
         })?;
         let plugins =
-            Arc::new(crate::plugins::Programs { surroundings: surroundings.clone(), ui: ui.clone() });
+            Arc::new(crate::plugins::PluginPrograms { surroundings: surroundings.clone(), ui: ui.clone() });
         Ok(Self {
             surroundings,
             folder,
@@ -82,10 +82,10 @@ impl Host {
         no_terminal: impl FnOnce() -> Failure,
     ) -> Result<(), Failure> {
         match self.ui.confirm(question, &|| self.stop.asked()) {
-            Answer::Yes => Ok(()),
-            Answer::No => Err(no()),
-            Answer::NoTerminal => Err(no_terminal()),
-            Answer::Stopped => Err(Failure::stopped()),
+            Confirmation::Yes => Ok(()),
+            Confirmation::No => Err(no()),
+            Confirmation::NoTerminal => Err(no_terminal()),
+            Confirmation::Stopped => Err(Failure::stopped()),
         }
     }
 
@@ -163,7 +163,7 @@ pub fn own_surroundings() -> Surroundings {
 
 fn own_account() -> Account {
     let uid = rustix::process::geteuid().as_raw();
-    Account { uid, name: crate::state::account_name(uid) }
+    Account { uid, name: devplat_tool::owner::account_name(uid) }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::{
     sync::Arc,
 };
 
-use devplat_plan::{Allowed, Blocked, Detail, Foreigner, Graph, Id, Plan, Sights, State, Verdict, diff};
+use devplat_plan::{
+    Allowed, Blocked, Detail, Foreigner, Graph, Id, Plan, Sights, State, Verdict, diff, live,
+};
 
 use crate::{
     command_line::quoted,
@@ -19,7 +21,7 @@ use crate::{
 };
 
 /// A plan with its input.
-pub struct Planned {
+pub struct PlannedRun {
     /// The wanted resources.
     pub wanted: Graph<AnyResource>,
     /// The found resources.
@@ -34,7 +36,7 @@ pub async fn plan(
     inputs: &Arc<PlatformInputs>,
     context: &PlatformContext,
     lose: &[String],
-) -> Result<Planned, Failure> {
+) -> Result<PlannedRun, Failure> {
     let unnamed = |text: &str| unnamed(text, context);
     let lose = lose
         .iter()
@@ -48,7 +50,7 @@ pub async fn plan(
         return Err(unnamed(&id.to_string()));
     }
     let plan = diff(&wanted, &sights, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked, &sights))?;
-    Ok(Planned { wanted, found, plan })
+    Ok(PlannedRun { wanted, found, plan })
 }
 
 /// Plans the deletion of all resources of the platform.
@@ -58,7 +60,7 @@ pub fn removal(survey: &Survey, allowed: &Allowed, context: &PlatformContext) ->
 }
 
 /// Reads the unfinished steps of an earlier run. Fails if the journal cannot be read.
-pub fn unfinished(context: &PlatformContext) -> Result<Vec<journal::Entry>, Failure> {
+pub fn unfinished(context: &PlatformContext) -> Result<Vec<journal::JournalEntry>, Failure> {
     let entries = Journal::read(&context.state.journal())?;
     Ok(journal::unfinished(&entries).into_iter().cloned().collect())
 }
@@ -123,7 +125,7 @@ fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
 /// Returns whether a resource differs only because a part of it is gone, such as a node that was deleted by hand, and not
 /// because the profile was changed.
 fn is_damaged(id: &Id, sights: &Sights) -> bool {
-    let Some(sight) = sights.get(id).and_then(|all| all.last()) else { return false };
+    let Some(sight) = sights.get(id).and_then(|all| all.get(live(all)?)) else { return false };
     let Some(Verdict::Differs(changes)) = &sight.verdict else { return false };
     matches!(sight.state, State::Degraded(_))
         && changes.iter().all(|change| matches!(change.detail, Detail::Other(_)))
@@ -143,7 +145,7 @@ fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use devplat_plan::{Change, Loss, Sight};
+    use devplat_plan::{Change, Loss, Owner, Sight};
 
     use super::*;
 
@@ -175,7 +177,9 @@ mod tests {
             let verdict = Some(Verdict::Differs(vec![change]));
             let sight = Sight { state, verdict, ..resource::tests::sight() };
             let lost = Blocked::LosesData { id: id.clone(), why: String::new(), loss: Loss(String::new()) };
-            refuse(&[lost], &Sights::from([(id.clone(), vec![sight])])).hints
+            // A foreign one with its name is not the one that the plan keeps.
+            let theirs = Sight { owner: Owner::stranger("of team-b"), ..resource::tests::sight() };
+            refuse(&[lost], &Sights::from([(id.clone(), vec![sight, theirs])])).hints
         };
         let missing = Change::old_first("a-worker is missing");
         let degraded = State::Degraded(vec!["a-worker is missing".to_owned()]);

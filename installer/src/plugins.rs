@@ -11,23 +11,26 @@ use crate::ui::Ui;
 /// How long a plugin may take: the user may be signing in with a browser.
 const LIMIT: Duration = Duration::from_mins(5);
 
+/// The time after which the wait for a plugin is reported.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// Starts credential plugins.
 #[derive(Clone)]
-pub struct Programs {
+pub struct PluginPrograms {
     /// The variables and folders for the search.
     pub surroundings: Surroundings,
     /// The output, whose bars are hidden while a plugin may ask the user.
     pub ui: Ui,
 }
 
-impl Plugins for Programs {
+impl Plugins for PluginPrograms {
     fn terminal(&self) -> bool {
         std::io::stdin().is_terminal()
     }
 
     fn run<'a>(&'a self, call: &'a PluginCall) -> BoxFuture<'a, Result<String, PluginError>> {
         Box::pin(async move {
-            let PluginCall { command, arguments, environment, api_version: _, interactive } = call;
+            let PluginCall { context, command, arguments, environment, api_version: _, interactive } = call;
             let running = Command::new(command, &self.surroundings)
                 .args(arguments.iter().cloned())
                 .envs(environment.iter().map(|(name, value)| (name.clone(), value.clone())))
@@ -38,7 +41,17 @@ impl Plugins for Programs {
                 let _paused = self.ui.pause();
                 running.on_terminal().run().await
             } else {
-                running.run().await
+                let run = running.run();
+                tokio::pin!(run);
+                // A plugin without a terminal cannot report by itself that it waits, for instance for a browser.
+                tokio::select! {
+                    ended = &mut run => ended,
+                    () = tokio::time::sleep(QUIET) => {
+                        let what = format!("waiting for the credential plugin of context {context} ({command})");
+                        self.ui.remark(&what);
+                        run.await
+                    }
+                }
             };
             ended.map(|output| output.stdout).map_err(|error| plugin_error(command, error))
         })

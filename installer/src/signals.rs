@@ -13,7 +13,7 @@ use crate::{
 /// Listens until the task is aborted.
 pub fn listen(stop: Stop) -> Result<JoinHandle<()>, Failure> {
     let mut interrupt = one(SignalKind::interrupt())?;
-    let mut ended = Ended::listen()?;
+    let mut ended = EndSignals::listen()?;
     Ok(tokio::spawn(async move {
         loop {
             tokio::select! {
@@ -26,13 +26,13 @@ pub fn listen(stop: Stop) -> Result<JoinHandle<()>, Failure> {
 }
 
 /// SIGTERM and SIGHUP, which end devplat even while Ctrl-C goes to a program on its terminal.
-pub struct Ended {
+pub struct EndSignals {
     terminate: Signal,
     /// A lost connection, or a closed terminal; `None` if devplat was started to outlive it, as by `nohup`.
     hangup: Option<Signal>,
 }
 
-impl Ended {
+impl EndSignals {
     /// Starts to listen.
     pub fn listen() -> Result<Self, Failure> {
         let hangup = SignalKind::hangup();

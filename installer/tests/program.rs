@@ -79,6 +79,9 @@ mod owner;
 #[path = "program/place.rs"]
 mod place;
 #[cfg(test)]
+#[path = "program/plugins.rs"]
+mod plugins;
+#[cfg(test)]
 #[path = "program/profiles.rs"]
 mod profiles;
 #[cfg(test)]
@@ -119,7 +122,7 @@ use std::{ffi::OsString, os::unix::ffi::OsStringExt};
 
 use devplat_tool::{
     Command, Surroundings,
-    process::{Ended, Error},
+    process::{ChildEnd, Error},
 };
 
 fn devplat(args: &[&str]) -> Command {
@@ -130,7 +133,7 @@ fn devplat(args: &[&str]) -> Command {
 /// Returns its exit status, and its standard error, or its standard output if standard error is empty.
 async fn failed(command: Command) -> (Option<i32>, String) {
     match command.run().await.expect_err("it fails") {
-        Error::Failed { line: _, ended: Ended::Status(status), said } => (Some(status), said),
+        Error::Failed { line: _, ended: ChildEnd::Status(status), said } => (Some(status), said),
         error => panic!("{error}"),
     }
 }

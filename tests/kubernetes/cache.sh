@@ -16,7 +16,7 @@ fail() {
   exit 3
 }
 
-# The first 16 hex digits of the SHA-256 of stdin, enough to tell versions of a recipe apart.
+# The first 16 hex digits of the SHA-256 of stdin, enough to distinguish versions of a recipe.
 content_key() { sha256sum | cut -c1-16; }
 
 # cached PLACE MAKER [ARG...]: unless PLACE exists, runs MAKER with PLACE.partial, an empty folder, and its arguments, and

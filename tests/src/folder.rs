@@ -34,7 +34,6 @@ impl Folder {
         Ok(Self { path, needed: Some(needed), sweeper })
     }
 
-    /// Returns its path.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -47,7 +47,6 @@ true"#;
 /// A user, her home folder, and the name of her platform.
 #[derive(Debug)]
 pub struct Platform {
-    /// Its name.
     pub name: String,
     home: Folder,
     programs: PathBuf,

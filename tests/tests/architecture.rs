@@ -1,5 +1,6 @@
 //! The directions of imports in the workspace: the tables in [`folders`], [`layers`] and [`dependencies`] against the
-//! sources and the Cargo.toml files, and the absence of circles among the modules of a library or a program.
+//! sources and the Cargo.toml files, the absence of circles among the modules of a library, a program or a test, and one
+//! meaning for each name of a type in [`names`].
 
 #[cfg(test)]
 #[path = "architecture/circles.rs"]
@@ -26,6 +27,9 @@ mod manifest;
 #[path = "architecture/modules.rs"]
 mod modules;
 #[cfg(test)]
+#[path = "architecture/names.rs"]
+mod names;
+#[cfg(test)]
 #[path = "architecture/paths.rs"]
 mod paths;
 #[cfg(test)]
@@ -45,20 +49,29 @@ use dependencies::CRATES;
 use folders::{FOLDERS, NOT_YET, member_of};
 use layers::{INSTALLER, SHARED_BY_VERBS};
 use manifest::Manifest;
-use modules::{Crate, starts};
+use modules::{Crate, Part};
 use resolve::Resolver;
 use source::{members, root, sources};
 
-/// The trees of modules of each member, parsed once for all tests: of its library and of its programs. Empty for a
-/// member that does not exist yet.
+/// The trees of modules of a member's library and programs. Empty for a member that does not exist yet.
 fn crates(member: &str) -> &'static [Crate] {
-    static PARSED: OnceLock<BTreeMap<String, Vec<Crate>>> = OnceLock::new();
-    let parse = |member: String| {
-        let files = sources(&format!("{member}/src"));
-        let parsed = starts(&files).filter_map(|start| Crate::parse(&member, start, &files)).collect();
-        (member, parsed)
+    trees(Part::Sources, member)
+}
+
+/// The trees of modules of each member, parsed once for all tests.
+fn trees(part: Part, member: &str) -> &'static [Crate] {
+    static PARSED: OnceLock<BTreeMap<(Part, String), Vec<Crate>>> = OnceLock::new();
+    let parse = |part: Part, member: String| {
+        let files = sources(&format!("{member}/{}", part.folder()));
+        let parsed = part.starts(&files).filter_map(|start| Crate::parse(&member, part, start, &files));
+        let parsed = parsed.collect();
+        ((part, member), parsed)
     };
-    PARSED.get_or_init(|| members().into_iter().map(parse).collect()).get(member).map_or(&[], Vec::as_slice)
+    let all = || {
+        let of = |part| members().into_iter().map(move |member| parse(part, member));
+        [Part::Sources, Part::Tests].into_iter().flat_map(of).collect()
+    };
+    PARSED.get_or_init(all).get(&(part, member.to_owned())).map_or(&[], Vec::as_slice)
 }
 
 #[test]
@@ -67,9 +80,22 @@ fn modules_of_a_crate_have_no_circles() {
     for member in members() {
         let parsed = crates(&member);
         assert!(!parsed.is_empty(), "{member} has neither a library nor a program");
-        found.extend(parsed.iter().flat_map(|parsed| circles(&Resolver::new(parsed))));
+        let parsed = parsed.iter().chain(trees(Part::Tests, &member));
+        found.extend(parsed.flat_map(|parsed| circles(&Resolver::new(parsed))));
     }
     assert!(found.is_empty(), "{} circles:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn every_file_of_tests_is_in_a_tree() {
+    for member in members() {
+        let folder = format!("{member}/{}", Part::Tests.folder());
+        let parsed = trees(Part::Tests, &member).iter().flat_map(|parsed| &parsed.modules);
+        let parsed: BTreeSet<&str> = parsed.map(|module| module.file.as_str()).collect();
+        for file in sources(&folder).into_keys().map(|file| format!("{folder}/{file}")) {
+            assert!(parsed.contains(file.as_str()), "{file} is in no tree of modules");
+        }
+    }
 }
 
 #[test]

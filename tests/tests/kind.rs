@@ -51,6 +51,8 @@ mod ssh;
 mod steps;
 #[path = "kind/text.rs"]
 mod text;
+#[path = "kind/traces.rs"]
+mod traces;
 #[path = "kind/trouble.rs"]
 mod trouble;
 

@@ -3,6 +3,9 @@
 //! `cargo test -p devplat-tests --test language -- --nocapture` prints them.
 
 #[cfg(test)]
+#[path = "language/echo.rs"]
+mod echo;
+#[cfg(test)]
 #[path = "language/examples.rs"]
 mod examples;
 #[cfg(test)]
@@ -33,19 +36,33 @@ mod text;
 use std::{cmp::Ordering, collections::BTreeSet};
 
 use rules::{Finding, Rules};
-use scope::{EXCEPTIONS, FOLLOWING, STRICT, files, folder_of, root};
-use text::Block;
+use scope::{EXCEPTIONS, FOLLOWING, INTERFACES, STRICT, files_with_prose, folder_of, root};
+use text::{Block, Kind};
+
+/// The files with prose in `folder`; of the whole workspace if it is empty.
+fn files(folder: &str) -> Vec<String> {
+    files_with_prose(folder, |path, text| blocks(path, text).is_some())
+}
 
 /// The prose of a file; `None` for a file without any, such as a snapshot.
 fn blocks(path: &str, text: &str) -> Option<Vec<Block>> {
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     match extension {
-        "rs" | "go" => Some(rust::blocks(text, path.contains("tests/"))),
+        "rs" | "go" => {
+            let mut blocks = rust::blocks(text, path.contains("tests/"));
+            blocks.retain(|block| block.kind != Kind::Echo || !is_interface(path));
+            Some(blocks)
+        }
         "md" => Some(markdown::blocks(text)),
         "yaml" | "hbs" | "toml" | "sh" => Some(shell::blocks(text, 1)),
-        _ if text.starts_with("#!") => Some(shell::blocks(text, 1)),
+        _ if text.starts_with("#!") || path.ends_with("Dockerfile") => Some(shell::blocks(text, 1)),
         _ => None,
     }
+}
+
+/// Whether `missing_docs` wants a comment above every public item of `path`, also where the name alone would do.
+fn is_interface(path: &str) -> bool {
+    INTERFACES.iter().any(|folder| folder_of(folder, path))
 }
 
 /// Every finding in the folder `folder`, without those that an exception explains. The exceptions that explained
@@ -132,6 +149,34 @@ fn comments_and_errors_of_go_are_read() {
     let found: Vec<String> =
         blocks("a.go", source).unwrap_or_default().into_iter().map(|block| block.text).collect();
     assert_eq!(found, ["One comment.", "no such node here"]);
+}
+
+#[test]
+fn comments_of_a_dockerfile_are_read() {
+    let found = blocks("node/Dockerfile", "# The node.\nFROM a\n").unwrap_or_default();
+    assert_eq!(found.into_iter().map(|block| block.text).collect::<Vec<_>>(), ["The node."]);
+}
+
+#[test]
+fn repeated_names_are_found_outside_of_interfaces() {
+    let kinds = |path| -> Vec<Kind> {
+        let blocks = blocks(path, "/// The plan.\nplan: Plan,\n").unwrap_or_default();
+        blocks.into_iter().map(|block| block.kind).collect()
+    };
+    assert_eq!(kinds("installer/src/planning.rs"), [Kind::Doc, Kind::Echo]);
+    assert_eq!(kinds("installer/profile/src/lib.rs"), [Kind::Doc]);
+}
+
+#[test]
+fn interfaces_are_the_crates_that_warn_of_missing_docs() {
+    let warns = |file: &String| {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        text.lines().any(|line| line == "#![warn(missing_docs)]")
+    };
+    let roots =
+        files("").into_iter().filter(|file| file.ends_with("src/lib.rs") || file.ends_with("src/main.rs"));
+    let found: BTreeSet<String> = roots.filter(warns).collect();
+    assert_eq!(found, INTERFACES.iter().map(|folder| format!("{folder}/src/lib.rs")).collect());
 }
 
 #[test]

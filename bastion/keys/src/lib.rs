@@ -3,6 +3,8 @@
 //! Two authorities, made once for a platform: the host authority says which server somebody reached, the session
 //! authority lets the bastion into a dev server for minutes. Pure: no file, no clock, no randomness of its own.
 
+#![warn(missing_docs)]
+
 mod authority;
 mod authorized;
 mod certificate;

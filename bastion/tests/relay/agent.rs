@@ -12,8 +12,9 @@ use tokio::{
 };
 
 use crate::{
+    keys::{ALICE, host_authority, session_authority},
     process::{command, feed, run},
-    world::{ALICE, MYDEV, World, host_authority, server, session_authority},
+    world::{MYDEV, World, server},
 };
 
 struct Real {

@@ -14,9 +14,10 @@ use russh::{
 use tokio::time::timeout;
 
 use crate::{
+    keys::{EVE, key},
     process::run,
     russh_client::{Client, rejected},
-    world::{EVE, MYDEV, Plan, World, key},
+    world::{MYDEV, Plan, World},
 };
 
 /// Two authorities of users.

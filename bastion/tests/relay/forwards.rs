@@ -11,9 +11,10 @@ use tokio::{
 };
 
 use crate::{
+    keys::{ALICE, BOB},
     process::run,
     russh_client::{ended, output_until},
-    world::{ALICE, BOB, MYDEV, World, server},
+    world::{MYDEV, World, server},
 };
 
 #[tokio::test(flavor = "multi_thread")]

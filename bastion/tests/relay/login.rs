@@ -8,9 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, timeout};
 
 use crate::{
+    keys::{ALICE, BOB, EVE, key},
     process::run,
     russh_client::{Client, rejected},
-    world::{ALICE, BOB, EVE, Plan, World, bastion, key, user},
+    world::{Plan, World, bastion, user},
 };
 
 #[tokio::test(flavor = "multi_thread")]

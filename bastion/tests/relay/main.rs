@@ -8,6 +8,7 @@ mod agent;
 mod certificates;
 mod devctl;
 mod forwards;
+mod keys;
 mod login;
 mod process;
 mod russh_client;

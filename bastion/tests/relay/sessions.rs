@@ -17,9 +17,10 @@ use tokio::{
 };
 
 use crate::{
+    keys::ALICE,
     process::{done, feed, run},
     stub,
-    world::{ALICE, MYDEV, World, server},
+    world::{MYDEV, World, server},
 };
 
 /// Bytes that may be on their way to a command that reads nothing.

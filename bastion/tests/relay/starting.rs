@@ -11,8 +11,9 @@ use tokio::{
 };
 
 use crate::{
+    keys::ALICE,
     process::{done, run},
-    world::{ALICE, MYDEV, World, server},
+    world::{MYDEV, World, server},
 };
 
 /// Everything up to and with `text`.

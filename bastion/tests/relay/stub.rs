@@ -15,7 +15,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::world::{host_authority, session_authority};
+use crate::keys::{host_authority, session_authority};
 
 pub(crate) struct Stub {
     pub(crate) address: SocketAddr,
@@ -108,7 +108,7 @@ impl server::Handler for Agent {
         _: &str,
         key: server::VerifiedPublicKey<'_>,
     ) -> Result<Auth, Self::Error> {
-        let alice = crate::world::key(crate::world::ALICE);
+        let alice = crate::keys::key(crate::keys::ALICE);
         let known = key.public_key.key_data() == alice.public_key().key_data();
         Ok(if known { Auth::Accept } else { Auth::reject() })
     }

@@ -23,12 +23,8 @@ use devplat_bastion::{
     policy, serve_until,
     startups::Startups,
 };
-use devplat_keys::{HostAuthority, HostIdentity, PrivateKey, SessionAuthority};
-use russh::{
-    client::AuthResult,
-    keys::ssh_key::{LineEnding, private::Ed25519Keypair},
-    server::Config,
-};
+use devplat_keys::HostIdentity;
+use russh::{client::AuthResult, keys::ssh_key::LineEnding, server::Config};
 use tokio::{
     process::{Child, Command},
     sync::watch,
@@ -37,15 +33,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    keys::{ALICE, BOB, EVE, host_authority, key, session_authority},
     process::command,
     russh_client::Client,
     stub::{self, Stub},
 };
 
-pub(crate) const ALICE: u8 = 11;
-pub(crate) const BOB: u8 = 12;
-/// A key that no user has registered.
-pub(crate) const EVE: u8 = 13;
 /// Alice's dev server, as ssh names it.
 pub(crate) const MYDEV: &str = "alice+mydev@127.0.0.1";
 
@@ -87,14 +80,6 @@ impl Default for Plan {
     }
 }
 
-pub(crate) fn host_authority() -> HostAuthority {
-    HostAuthority::from_seed([1; 32])
-}
-
-pub(crate) fn session_authority() -> SessionAuthority {
-    SessionAuthority::from_seed([2; 32])
-}
-
 /// What the bastion proves itself with to those who know it as `name`.
 pub(crate) fn bastion(name: &str) -> HostIdentity {
     host_authority().bastion(&[name.to_owned()])
@@ -104,10 +89,6 @@ fn with_keepalive(identity: HostIdentity, interval: Duration) -> watch::Receiver
     let HostIdentity { key, certificate } = identity;
     let config = Arc::into_inner(devplat_transport::server(NAME, key, Some(certificate))).unwrap();
     watch::Sender::new(Arc::new(Config { keepalive_interval: Some(interval), ..config })).subscribe()
-}
-
-pub(crate) fn key(seed: u8) -> PrivateKey {
-    PrivateKey::from(Ed25519Keypair::from_seed(&[seed; 32]))
 }
 
 pub(crate) fn user(name: &str, seed: u8) -> User {

@@ -26,7 +26,8 @@ pub(super) fn of_bastion(bastion: &Bastion) -> Access {
         ..Cluster::default()
     };
     let user = AuthInfo { token: Some(bastion.token.0.clone().into()), ..AuthInfo::default() };
-    let entry = Entry { cluster, user, namespace: Some(bastion.namespace.clone()) };
+    let (context, namespace) = ("bastion".to_owned(), Some(bastion.namespace.clone()));
+    let entry = Entry { context, cluster, user, namespace };
     Access { entry, proxies: ProxyRules::default(), plugins: Arc::new(NoPlugins) }
 }
 

@@ -39,7 +39,7 @@ async fn within(call: &PluginCall, limit: Duration) -> Result<String, PluginErro
 }
 
 async fn output(call: &PluginCall) -> Result<String, PluginError> {
-    let PluginCall { command, arguments, environment, api_version: _, interactive } = call;
+    let PluginCall { context: _, command, arguments, environment, api_version: _, interactive } = call;
     let failed = |status: String| PluginError::Failed {
         program: command.clone(),
         status,
@@ -85,6 +85,7 @@ mod tests {
 
     async fn run(script: &str) -> Result<String, PluginError> {
         let call = PluginCall {
+            context: "there".to_owned(),
             command: "sh".to_owned(),
             arguments: ["-c", script].map(str::to_owned).to_vec(),
             environment: vec![("GREETING".to_owned(), "hello".to_owned())],
@@ -116,6 +117,7 @@ mod tests {
     #[tokio::test]
     async fn slow_or_absent_plugin_is_reported() {
         let call = |command: &str| PluginCall {
+            context: "there".to_owned(),
             command: command.to_owned(),
             arguments: vec!["60".to_owned()],
             environment: Vec::new(),

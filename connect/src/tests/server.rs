@@ -145,9 +145,9 @@ pub(super) async fn proxy(server: &str) -> (String, Arc<AtomicUsize>) {
 }
 
 /// A clock that stands still until it is moved.
-pub(super) struct Standing(Mutex<SystemTime>);
+pub(super) struct StandingClock(Mutex<SystemTime>);
 
-impl Standing {
+impl StandingClock {
     pub(super) fn new() -> Arc<Self> {
         let begin = Duration::from_secs(1_000_000_000);
         Arc::new(Self(Mutex::new(SystemTime::UNIX_EPOCH + begin)))

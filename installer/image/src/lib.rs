@@ -15,4 +15,4 @@ pub use file::{Access, replace_file};
 pub use hash::Digest;
 pub use key::Key;
 pub use name::{ImageName, Reference};
-pub use store::{Blob, Damage, Error, Finding, Store, Stored};
+pub use store::{Blob, Error, Finding, ImageDamage, Store, Stored};

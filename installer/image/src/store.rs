@@ -28,7 +28,6 @@ pub struct Store {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Blob {
-    /// Its media type.
     pub media_type: String,
     /// The digest of its bytes.
     pub digest: Digest,
@@ -58,7 +57,7 @@ pub enum Finding {
     /// Nothing.
     Absent,
     /// An image that must be assembled again.
-    Damaged(Damage),
+    Damaged(ImageDamage),
 }
 
 impl Finding {
@@ -73,7 +72,7 @@ impl Finding {
 
 /// Damage of an image in the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
+pub enum ImageDamage {
     /// Its record does not parse.
     #[error("{} is not the record of an image", .0.display())]
     Record(PathBuf),
@@ -93,7 +92,7 @@ pub enum Damage {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct ImageRecord {
     manifest: Blob,
     config: Blob,
     layers: Vec<Blob>,
@@ -102,7 +101,6 @@ struct Record {
 /// The reason why an image could not be assembled.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The disk is full.
     #[error("no space left in {} for image {name}", folder.display())]
     DiskFull {
         /// The image.
@@ -158,7 +156,6 @@ impl Store {
         Self { folder: folder.into() }
     }
 
-    /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -172,8 +169,8 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Finding::Absent),
             Err(error) => return Err(unreadable(&path, error)),
         };
-        let Ok(Record { manifest, config, layers }) = serde_json::from_slice(&text) else {
-            return Ok(Finding::Damaged(Damage::Record(path)));
+        let Ok(ImageRecord { manifest, config, layers }) = serde_json::from_slice(&text) else {
+            return Ok(Finding::Damaged(ImageDamage::Record(path)));
         };
         let stored = Stored { name, manifest, config, layers, folder: self.folder.clone() };
         for blob in stored.blobs() {
@@ -182,10 +179,10 @@ impl Store {
                 Ok(found) if found.is_file() && found.len() == blob.size => {}
                 Ok(found) => {
                     let (digest, size) = (blob.digest.clone(), found.len());
-                    return Ok(Finding::Damaged(Damage::Size { digest, size, wanted: blob.size }));
+                    return Ok(Finding::Damaged(ImageDamage::Size { digest, size, wanted: blob.size }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Ok(Finding::Damaged(Damage::Absent(blob.digest.clone())));
+                    return Ok(Finding::Damaged(ImageDamage::Absent(blob.digest.clone())));
                 }
                 Err(error) => return Err(unreadable(&path, error)),
             }
@@ -251,12 +248,12 @@ impl Store {
             json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer] });
         let manifest =
             self.keep(MANIFEST, |out| out.write_all(manifest.to_string().as_bytes())).map_err(failed)?;
-        let record = Record { manifest, config, layers: vec![layer] };
+        let record = ImageRecord { manifest, config, layers: vec![layer] };
         let text = serde_json::to_vec(&record).expect("a record is JSON");
         let record_path = self.record_path(key);
         replace_in(&self.folder, Access::Private, |file| file.write_all(&text).map(|()| (record_path, ())))
             .map_err(failed)?;
-        let Record { manifest, config, layers } = record;
+        let ImageRecord { manifest, config, layers } = record;
         Ok(Stored { name, manifest, config, layers, folder: self.folder.clone() })
     }
 

@@ -96,12 +96,12 @@ fn damaged_image_differs_from_an_absent_one() {
     let find = |store: &Store, key: &Key| store.find(ImageName::Operator, key).unwrap();
     let layer = stored.layers[0].digest.clone();
     fs::write(stored.path(&stored.layers[0]), b"cut").unwrap();
-    let cut = Damage::Size { digest: layer.clone(), size: 3, wanted: stored.layers[0].size };
+    let cut = ImageDamage::Size { digest: layer.clone(), size: 3, wanted: stored.layers[0].size };
     assert_eq!(find(&store, &key), Finding::Damaged(cut));
     fs::remove_file(stored.path(&stored.layers[0])).unwrap();
-    assert_eq!(find(&store, &key), Finding::Damaged(Damage::Absent(layer)));
+    assert_eq!(find(&store, &key), Finding::Damaged(ImageDamage::Absent(layer)));
     fs::write(store.record_path(&key), b"{\"manif").unwrap();
-    assert_eq!(find(&store, &key), Finding::Damaged(Damage::Record(store.record_path(&key))));
+    assert_eq!(find(&store, &key), Finding::Damaged(ImageDamage::Record(store.record_path(&key))));
     store.forget(&key);
     assert_eq!(find(&store, &key), Finding::Absent);
 }

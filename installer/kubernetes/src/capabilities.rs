@@ -14,7 +14,7 @@ use kube::{
 
 use crate::{
     CallError, ObjectRef, admission,
-    call::{Call, Class, Verb, bounded},
+    call::{Call, CallVerb, Class, bounded},
     context::Context,
     hosting::{self, Hosting},
     recognition::{Evidence, NodeFacts, Recognition, recognise},
@@ -42,15 +42,14 @@ pub struct Capabilities {
     pub storage_classes: Option<BTreeSet<String>>,
     /// Whether claims without a class get a volume.
     pub storage: Storage,
-    /// A sign that Services of type `LoadBalancer` get an address.
-    pub load_balancer: Option<LoadBalancerEvidence>,
+    /// A Service of type `LoadBalancer` with an address, which shows that Services get one. `None` leaves that unknown.
+    pub load_balancer: Fact<Option<ObjectRef>>,
     /// Whether it serves pod metrics.
     pub metrics: Fact<bool>,
     /// The level of Pod Security in a namespace without labels; `None` if it cannot be tried.
     pub pod_security: Option<PodSecurityLevel>,
     /// The `ResourceQuotas` of all namespaces.
     pub quotas: Fact<Vec<ObjectRef>>,
-    /// Its nodes.
     pub nodes: Fact<Nodes>,
     /// The registry that it announces; `None` if it announces none.
     pub registry_hosting: Fact<Option<Hosting>>,
@@ -82,15 +81,6 @@ pub enum Storage {
     Unknown,
 }
 
-/// A sign that Services of type `LoadBalancer` get an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoadBalancerEvidence {
-    /// This Service has one.
-    Service(ObjectRef),
-    /// The distribution has load balancers.
-    Distribution,
-}
-
 /// A level of Pod Security.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PodSecurityLevel {
@@ -104,7 +94,7 @@ pub enum PodSecurityLevel {
 
 /// Reads the capabilities of the cluster of `context`, concurrently. Fails only if its version cannot be read.
 pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, CallError> {
-    let version = Call::new(Verb::Read, &ObjectRef::new("v1", "Version", None, "of the API server"));
+    let version = Call::new(CallVerb::Read, &ObjectRef::new("v1", "Version", None, "of the API server"));
     let (version, groups, nodes, classes, services, quotas, pod_security, registry_hosting) = tokio::join!(
         bounded(&version, PATIENCE, client.apiserver_version()),
         Box::pin(groups(client)),
@@ -132,17 +122,13 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         Storage::SeveralDefaults(classes) => classes.clone(),
         Storage::NoDefault(_) | Storage::None | Storage::Unknown => Vec::new(),
     };
-    let load_balancer = services.iter().flatten().find_map(balanced).map(LoadBalancerEvidence::Service);
-    let by_distribution =
-        recognition.distribution.consequences().exposure == crate::recognition::Exposure::LoadBalancer;
     Ok(Capabilities {
         version,
-        load_balancer: load_balancer
-            .or_else(|| by_distribution.then_some(LoadBalancerEvidence::Distribution)),
         recognition,
         default_storage_classes,
         storage_classes,
         storage,
+        load_balancer: services.map(|services| services.iter().find_map(balanced)),
         metrics,
         pod_security,
         quotas: quotas.map(|quotas| quotas.iter().map(quota).collect()),
@@ -157,7 +143,7 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
 
 /// Lists the names of the API groups.
 async fn groups(client: &Client) -> Fact<BTreeSet<String>> {
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "APIGroup", None));
+    let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "APIGroup", None));
     let list = bounded(&call, PATIENCE, client.list_api_groups()).await?;
     Ok(list.groups.into_iter().map(|group| group.name).collect())
 }
@@ -168,7 +154,7 @@ where
     K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::de::DeserializeOwned,
 {
     let api: Api<K> = Api::all(client.clone());
-    let call = Call::new(Verb::List, &ObjectRef::all(api_version, kind, None));
+    let call = Call::new(CallVerb::List, &ObjectRef::all(api_version, kind, None));
     let some = ListParams::default().limit(1000);
     Ok(bounded(&call, PATIENCE, api.list(&some)).await?.items)
 }
@@ -255,7 +241,7 @@ fn pod(privileged: Option<bool>) -> Pod {
 async fn accepted(client: &Client, pod: &Pod) -> Option<bool> {
     let api: Api<Pod> = Api::namespaced(client.clone(), "default");
     let dry = PostParams { dry_run: true, field_manager: None };
-    let call = Call::new(Verb::Try, &ObjectRef::new("v1", "Pod", Some("default"), "devplat-trial"));
+    let call = Call::new(CallVerb::Try, &ObjectRef::new("v1", "Pod", Some("default"), "devplat-trial"));
     match bounded(&call, PATIENCE, api.create(&dry, pod)).await {
         Ok(_) => Some(true),
         // An API server without `--allow-privileged` answers 422 to privileged pods.
@@ -305,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn service_with_an_address_is_evidence_of_load_balancers() {
+    fn only_a_service_with_an_address_shows_load_balancers() {
         let service = |kind: &str, ingress: serde_json::Value| -> Service {
             serde_json::from_value(json!({
                 "metadata": {"name": "a", "namespace": "b"}, "spec": {"type": kind},
@@ -347,12 +333,21 @@ mod tests {
         assert_eq!(known.quotas.unwrap(), []);
         assert_eq!(known.nodes.unwrap(), Nodes::default());
         assert_eq!(known.registry_hosting.unwrap(), None);
-        let unknown = forbidding(&["/apis", "/api/v1/resourcequotas", "/api/v1/nodes", ANNOUNCEMENT]).await;
+        assert_eq!(known.load_balancer.unwrap(), None);
+        let unknown = forbidding(&[
+            "/apis",
+            "/api/v1/resourcequotas",
+            "/api/v1/nodes",
+            "/api/v1/services",
+            ANNOUNCEMENT,
+        ])
+        .await;
         let refusal = "the API server answered 403 Forbidden: no";
         for (error, what) in [
             (unknown.metrics.unwrap_err(), "list APIGroup objects"),
             (unknown.quotas.unwrap_err(), "list ResourceQuota objects"),
             (unknown.nodes.unwrap_err(), "list Node objects"),
+            (unknown.load_balancer.unwrap_err(), "list Service objects"),
             (unknown.registry_hosting.unwrap_err(), "read ConfigMap kube-public/local-registry-hosting"),
         ] {
             assert_eq!(chain(&*error), format!("cannot {what}: {refusal}"));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CallError, ObjectRef,
-    call::{Call, Class, Verb, bounded, if_there},
+    call::{Call, CallVerb, Class, bounded, if_there},
     release::PLATFORM_LABEL,
 };
 
@@ -68,7 +68,7 @@ pub struct Announcement {
 
 /// Reads the registry that the cluster announces, if any. Fails if there is an announcement that cannot be read.
 pub async fn read(client: &Client) -> Result<Option<Hosting>, CallError> {
-    let call = Call::new(Verb::Read, &reference());
+    let call = Call::new(CallVerb::Read, &reference());
     let live = bounded(&call, PATIENCE, async { if_there(maps(client).get(NAME).await) }).await?;
     let Some(live) = live else { return Ok(None) };
     let unreadable = |why: String| call.error(Class::Other(why.into()));
@@ -78,7 +78,7 @@ pub async fn read(client: &Client) -> Result<Option<Hosting>, CallError> {
 
 /// Reads the existing announcement and its owner.
 pub async fn look(client: &Client) -> Result<Option<Announcement>, CallError> {
-    let call = Call::new(Verb::Read, &reference());
+    let call = Call::new(CallVerb::Read, &reference());
     let live = bounded(&call, PATIENCE, async { if_there(maps(client).get(NAME).await) }).await?;
     Ok(live.map(|live| Announcement {
         hosting: text(&live).and_then(|(_, text)| parse(text)),
@@ -108,7 +108,7 @@ pub async fn announce(client: &Client, platform: &str, hosting: &Hosting) -> Res
         data: Some(BTreeMap::from([(KEYS[0].to_owned(), text)])),
         ..ConfigMap::default()
     };
-    let call = Call::new(Verb::Create, &reference());
+    let call = Call::new(CallVerb::Create, &reference());
     // Create instead of apply, as ctlptl and k3d do, so that an announcement of another program stays.
     match bounded(&call, PATIENCE, maps(client).create(&PostParams::default(), &map)).await {
         Ok(_) => Ok(Announced::Created),
@@ -120,7 +120,7 @@ pub async fn announce(client: &Client, platform: &str, hosting: &Hosting) -> Res
 /// Deletes the announcement of `platform`; one of another owner stays.
 pub async fn withdraw(client: &Client, platform: &str) -> Result<(), CallError> {
     let object = ObjectRef::config_map(NAMESPACE, NAME);
-    let read = Call::new(Verb::Read, &object);
+    let read = Call::new(CallVerb::Read, &object);
     let live = bounded(&read, PATIENCE, async { if_there(maps(client).get_metadata(NAME).await) }).await?;
     let ours =
         |labels: &BTreeMap<String, String>| labels.get(PLATFORM_LABEL).is_some_and(|one| one == platform);
@@ -129,7 +129,7 @@ pub async fn withdraw(client: &Client, platform: &str) -> Result<(), CallError> 
         preconditions: Some(Preconditions { uid: live.uid(), resource_version: None }),
         ..DeleteParams::default()
     };
-    let delete = Call::new(Verb::Delete, &object);
+    let delete = Call::new(CallVerb::Delete, &object);
     bounded(&delete, PATIENCE, async { if_there(maps(client).delete(NAME, &same).await) }).await.map(drop)
 }
 

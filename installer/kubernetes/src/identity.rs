@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CallError, ObjectRef,
-    call::{Call, Class, Verb, bounded},
+    call::{Call, CallVerb, Class, bounded},
     release::{ACCOUNT_ANNOTATION, NAMESPACE, PLATFORM_LABEL},
 };
 
@@ -41,7 +41,7 @@ impl fmt::Display for Uid {
 /// Reads the identity of the cluster.
 pub async fn cluster_uid(client: &Client) -> Result<Uid, CallError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let call = Call::new(Verb::Read, &ObjectRef::namespace("kube-system"));
+    let call = Call::new(CallVerb::Read, &ObjectRef::namespace("kube-system"));
     let namespace = bounded(&call, PATIENCE, namespaces.get_metadata("kube-system")).await?;
     let uid = namespace
         .metadata
@@ -55,9 +55,11 @@ pub async fn platforms(client: &Client) -> Result<Vec<String>, CallError> {
     let (namespaces, crds): (Api<Namespace>, Api<CustomResourceDefinition>) =
         (Api::all(client.clone()), Api::all(client.clone()));
     let ours = ListParams::default().labels(PLATFORM_LABEL);
-    let namespace_call = Call::new(Verb::List, &ObjectRef::all("v1", "Namespace", None));
-    let crd_call =
-        Call::new(Verb::List, &ObjectRef::all("apiextensions.k8s.io/v1", "CustomResourceDefinition", None));
+    let namespace_call = Call::new(CallVerb::List, &ObjectRef::all("v1", "Namespace", None));
+    let crd_call = Call::new(
+        CallVerb::List,
+        &ObjectRef::all("apiextensions.k8s.io/v1", "CustomResourceDefinition", None),
+    );
     let (namespaces, crds) = futures::try_join!(
         bounded(&namespace_call, PATIENCE, namespaces.list_metadata(&ours)),
         bounded(&crd_call, PATIENCE, crds.list_metadata(&ours)),
@@ -71,7 +73,7 @@ pub async fn platforms(client: &Client) -> Result<Vec<String>, CallError> {
 /// older devplat installed it.
 pub async fn account(client: &Client, platform: &str) -> Result<Option<String>, CallError> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    let call = Call::new(Verb::Read, &ObjectRef::namespace(NAMESPACE));
+    let call = Call::new(CallVerb::Read, &ObjectRef::namespace(NAMESPACE));
     let found = bounded(&call, PATIENCE, namespaces.get_metadata_opt(NAMESPACE)).await?;
     let ours = found.filter(|namespace| name(namespace).is_some_and(|owner| owner == platform));
     Ok(ours.and_then(|namespace| namespace.annotations().get(ACCOUNT_ANNOTATION).cloned()))

@@ -107,7 +107,7 @@ mod tests {
         });
         task(|| async {
             let (client, ..) = shared();
-            proof::clear(&client, "a", release::Operator::MayStart, &Steady).await
+            proof::clear(&client, "a", release::OperatorPresence::MayStart, &Steady).await
         });
         task(|| async {
             let (client, ..) = shared();

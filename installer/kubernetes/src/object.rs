@@ -15,12 +15,10 @@ use serde::{Deserialize, Serialize};
 pub struct ObjectRef {
     /// Group and version, as in manifests.
     pub api_version: String,
-    /// The kind.
     pub kind: String,
     /// The namespace, if the object has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// The name.
     pub name: String,
 }
 

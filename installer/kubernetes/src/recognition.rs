@@ -1,5 +1,6 @@
-//! Recognises the distribution of a cluster from facts of its API server, and derives defaults from it. No result is
-//! certain, so the deciding facts are reported, and the profile overrides the defaults.
+//! Recognises the distribution of a cluster from facts of its API server, and derives the delivery of images from it. No
+//! result is certain, so the deciding facts are reported, and the profile overrides the delivery. The other facts of a
+//! distribution are only named in remarks and hints.
 //!
 //! The facts about `OpenShift` and about cloud providers other than EKS come from secondary sources.
 
@@ -24,18 +25,13 @@ pub enum Distribution {
         /// The cluster's name.
         name: String,
     },
-    /// Rancher Desktop.
     RancherDesktop,
-    /// k3s.
     K3s,
-    /// Docker Desktop.
     DockerDesktop,
-    /// kind.
     Kind {
         /// The cluster's name.
         name: String,
     },
-    /// minikube.
     Minikube {
         /// The profile's name.
         name: String,
@@ -69,7 +65,6 @@ pub struct Evidence {
     pub api_groups: BTreeSet<String>,
     /// `serverVersion.gitVersion`.
     pub git_version: String,
-    /// Its nodes.
     pub nodes: Vec<NodeFacts>,
     /// The name of the context, which is only a hint.
     pub context_name: String,
@@ -80,11 +75,9 @@ pub struct Evidence {
 /// The facts about a node, from the API server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NodeFacts {
-    /// The name.
     pub name: String,
     /// `spec.providerID`.
     pub provider_id: Option<String>,
-    /// The labels.
     pub labels: BTreeMap<String, String>,
     /// `nodeInfo.containerRuntimeVersion`.
     pub runtime: String,
@@ -97,7 +90,6 @@ pub struct NodeFacts {
 /// A distribution with the deciding facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognition {
-    /// The distribution.
     pub distribution: Distribution,
     /// The facts, such as `gitVersion v1.34.3+k3s1`.
     pub facts: Vec<String>,
@@ -114,9 +106,9 @@ pub enum DefaultDelivery {
     Registry,
 }
 
-/// The default exposure of the bastion.
+/// A usual exposure of the bastion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exposure {
+pub enum UsualExposure {
     /// A Service of type `LoadBalancer`.
     LoadBalancer,
     /// A port of the nodes.
@@ -125,26 +117,26 @@ pub enum Exposure {
     PortForward,
 }
 
-/// The defaults of a distribution.
+/// The usual facts of a distribution. Only the delivery decides anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Consequences {
-    /// The delivery of images.
+    /// The delivery of images, unless the profile names one.
     pub delivery: DefaultDelivery,
-    /// The exposure of the bastion.
-    pub exposure: Exposure,
-    /// The reason for the exposure, or its limits.
+    /// The usual exposure of a bastion. The profile alone decides it, because a load balancer may cost.
+    pub exposure: UsualExposure,
+    /// The reason for the exposure, or its limits, for a remark.
     pub exposure_remark: &'static str,
-    /// The StorageClass that it comes with.
+    /// The StorageClass that it comes with, for a hint.
     pub storage_class: Option<&'static str>,
-    /// The restrictions on pods.
+    /// The usual restrictions on pods, for a remark.
     pub pod_security_remark: Option<&'static str>,
 }
 
 impl Distribution {
-    /// Returns its defaults.
+    /// Returns its usual facts.
     pub fn consequences(&self) -> Consequences {
         use DefaultDelivery::{MinikubeImageLoad, NodeImport, Registry};
-        use Exposure::{LoadBalancer, NodePort, PortForward};
+        use UsualExposure::{LoadBalancer, NodePort, PortForward};
         let row = |delivery, exposure, exposure_remark, storage_class, pod_security_remark| Consequences {
             delivery,
             exposure,

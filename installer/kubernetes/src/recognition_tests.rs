@@ -105,7 +105,7 @@ fn distributions_are_recognised_by_each_other_fact() {
 
 /// Written by hand, so that a change of the table is a change of this test.
 #[test]
-fn every_distribution_has_these_defaults() {
+fn every_distribution_has_these_usual_facts() {
     let name = || "lab".to_owned();
     let table = [
         "OpenShift: Registry, PortForward (whether a Service of type LoadBalancer gets an address depends on the platform), \

@@ -7,7 +7,6 @@ use crate::ObjectRef;
 /// An object that is waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
-    /// The object.
     pub object: ObjectRef,
     /// The progress: `1 of 2 ready`, or one word.
     pub progress: String,

@@ -28,7 +28,6 @@ pub enum Blocked {
     Cannot {
         /// The resource.
         id: Id,
-        /// The action.
         action: Action,
         /// The reason for the action.
         why: String,

@@ -63,7 +63,6 @@ pub struct Id {
 }
 
 impl Id {
-    /// Its kind.
     pub fn kind(&self) -> KindName {
         self.kind
     }

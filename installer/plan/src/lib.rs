@@ -32,7 +32,7 @@ pub struct Edges {
     /// Resources that must be ready before this one is created or updated.
     pub needs: Vec<Id>,
     /// Resources that must be usable before this one is created or updated. The step that creates one may still be
-    /// running, if it has said that the resource is usable. Use it only for resources whose loss does no harm, because the
+    /// running, if it has reported that the resource is usable. Use it only for resources whose loss does no harm, because the
     /// step can still fail.
     pub needs_usable: Vec<Id>,
     /// The resource that this one lies in: deleting that one deletes this one, and creating it creates this one again.

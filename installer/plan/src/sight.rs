@@ -15,9 +15,7 @@ pub struct Sight {
     pub physical: Physical,
     /// Counts replacements, from 0.
     pub generation: u32,
-    /// Its owner.
     pub owner: Owner,
-    /// Its state.
     pub state: State,
     /// How it compares with the wanted resource of this id; `None` if none is wanted.
     pub verdict: Option<Verdict>,

@@ -40,7 +40,6 @@ impl fmt::Display for Action {
 pub struct StepId {
     /// The resource.
     pub id: Id,
-    /// Its generation.
     pub generation: u32,
     /// The found resource that the step deletes; `None` if it does something else. A resource that is replaced old-first
     /// is deleted and created under one id.
@@ -65,7 +64,6 @@ impl serde::Serialize for StepId {
 pub struct Step {
     /// The resource.
     pub id: StepId,
-    /// The action.
     pub action: Action,
     /// The reason, as a phrase for messages.
     pub reason: String,

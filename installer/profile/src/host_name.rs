@@ -2,9 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The longest name of a host in the DNS.
-const NAME_MAX: usize = 253;
-const LABEL_MAX: usize = 63;
+use devplat_api::dns::{LABEL_MAX, SUBDOMAIN_MAX};
 
 /// Why a text is not the name of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +32,11 @@ pub(crate) fn check(text: &str) -> Result<(), InvalidHostName> {
             && label.ends_with(end)
             && label.chars().all(plain)
     };
-    if text.len() <= NAME_MAX && text.split('.').all(label) { Ok(()) } else { Err(InvalidHostName::Syntax) }
+    if text.len() <= SUBDOMAIN_MAX && text.split('.').all(label) {
+        Ok(())
+    } else {
+        Err(InvalidHostName::Syntax)
+    }
 }
 
 /// Reads an address, which can have a zone such as `%eth0`.

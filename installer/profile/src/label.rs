@@ -1,19 +1,9 @@
 //! Names and values of labels, taints and resources, by the rules of Kubernetes.
 
+use devplat_api::dns::is_subdomain;
+
 /// The longest value, and the longest name without its prefix.
 const PART_MAX: usize = 63;
-const SUBDOMAIN_MAX: usize = 253;
-
-/// Returns whether `text` is a DNS subdomain (RFC 1123): lowercase letters, digits, `-` and `.`.
-pub(crate) fn is_subdomain(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let label = |label: &str| {
-        label.starts_with(alphanumeric)
-            && label.ends_with(alphanumeric)
-            && label.chars().all(|c| alphanumeric(c) || c == '-')
-    };
-    text.len() <= SUBDOMAIN_MAX && text.split('.').all(label)
-}
 
 /// Returns whether `text` is a name such as `disk` or `example.com/disk`.
 pub(crate) fn is_qualified_name(text: &str) -> bool {
@@ -39,16 +29,6 @@ fn is_part(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn subdomains_are_lower_case_with_dots() {
-        for text in ["gp2", "local-path", "a.b-c.example"] {
-            assert!(is_subdomain(text), "{text}");
-        }
-        for text in ["", "Gp2", "a_b", ".a", "a.", "a..b", "-a", "a b", &"a".repeat(254)] {
-            assert!(!is_subdomain(text), "{text:?}");
-        }
-    }
 
     #[test]
     fn qualified_names_have_a_prefix_or_none() {

@@ -1,6 +1,8 @@
 //! Profiles: descriptions of a platform, from layers of YAML, environment and command line to a [`Profile`], which
 //! only valid input can make. This crate reads no file and no environment; its callers pass texts.
 
+#![warn(missing_docs)]
+
 mod check;
 mod document;
 mod host_name;

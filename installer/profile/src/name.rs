@@ -2,6 +2,8 @@
 
 use std::{borrow::Borrow, fmt, str::FromStr};
 
+use devplat_api::dns::{LABEL_MAX, is_label};
+
 /// A DNS label (RFC 1123): 1 to 63 lowercase letters, digits and `-`, with a letter or digit at both ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DnsLabel(String);
@@ -18,17 +20,9 @@ pub struct InvalidName {
     start: &'static str,
 }
 
-/// The longest DNS label.
-const LABEL_MAX: usize = 63;
-
 impl DnsLabel {
     fn parse(text: &str) -> Option<Self> {
-        let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let valid = text.len() <= LABEL_MAX
-            && text.starts_with(alphanumeric)
-            && text.ends_with(alphanumeric)
-            && text.chars().all(|c| alphanumeric(c) || c == '-');
-        valid.then(|| Self(text.to_owned()))
+        is_label(text).then(|| Self(text.to_owned()))
     }
 }
 

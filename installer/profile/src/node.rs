@@ -20,11 +20,11 @@ pub(crate) enum Value {
         plain: bool,
     },
     List(Vec<Node>),
-    Map(Vec<Entry>),
+    Map(Vec<MapEntry>),
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct MapEntry {
     pub(crate) key: String,
     pub(crate) key_place: Place,
     pub(crate) node: Node,
@@ -94,13 +94,13 @@ impl Node {
             *self = over;
             return;
         };
-        for Entry { key, key_place, node } in above.clone() {
+        for MapEntry { key, key_place, node } in above.clone() {
             match below.iter_mut().find(|entry| entry.key == key) {
                 Some(entry) => {
                     entry.key_place = key_place;
                     entry.node.lay(node);
                 }
-                None => below.push(Entry { key, key_place, node }),
+                None => below.push(MapEntry { key, key_place, node }),
             }
         }
     }
@@ -153,7 +153,7 @@ impl Node {
     fn collect<'a>(&'a self, path: &KeyPath, leaves: &mut Vec<(KeyPath, &'a Node)>) {
         match &self.value {
             Value::Map(entries) if !entries.is_empty() => {
-                for Entry { key, key_place: _, node } in entries {
+                for MapEntry { key, key_place: _, node } in entries {
                     node.collect(&path.key(key), leaves);
                 }
             }

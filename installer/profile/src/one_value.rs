@@ -3,7 +3,7 @@
 use crate::{
     Mistake, Place,
     mistake::SetProblem,
-    node::{Entry, Node, Value},
+    node::{MapEntry, Node, Value},
     parse::parse,
     path::{KeyPath, Segment},
     shape::Shape,
@@ -29,7 +29,7 @@ impl OneValue<'_> {
         for (depth, segment) in self.path.segments().iter().enumerate().rev() {
             let value = match segment {
                 Segment::Key(key) => {
-                    Value::Map(vec![Entry { key: key.clone(), key_place: self.place.clone(), node }])
+                    Value::Map(vec![MapEntry { key: key.clone(), key_place: self.place.clone(), node }])
                 }
                 Segment::Index(index) => Value::List(self.list(&self.path.prefix(depth), *index, node)?),
             };

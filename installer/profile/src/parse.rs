@@ -7,7 +7,7 @@ use granit_parser::{Event, Parser, ScalarStyle, Span};
 use crate::{
     Mistake, Place,
     mistake::{MistakeKind, Unreadable},
-    node::{Entry, Node, Value},
+    node::{MapEntry, Node, Value},
 };
 
 /// Returns the place of a line and a column, both counted from 1.
@@ -33,7 +33,7 @@ pub(crate) fn parse(
             events.push((event, span));
         }
     }
-    let mut reader = Reader { events: events.into_iter().peekable(), place_of, mistakes };
+    let mut reader = YamlReader { events: events.into_iter().peekable(), place_of, mistakes };
     let mut documents = reader.documents();
     match documents.as_slice() {
         [] | [_] => Ok(documents.pop().map(|(_, node)| node)),
@@ -45,13 +45,13 @@ pub(crate) fn parse(
     }
 }
 
-struct Reader<'text, 'out> {
+struct YamlReader<'text, 'out> {
     events: std::iter::Peekable<std::vec::IntoIter<(Event<'text>, Span)>>,
     place_of: PlaceOf<'out>,
     mistakes: &'out mut Vec<Mistake>,
 }
 
-impl Reader<'_, '_> {
+impl YamlReader<'_, '_> {
     /// Returns every document that has a value, with the first line of that value.
     fn documents(&mut self) -> Vec<(usize, Node)> {
         let mut documents = Vec::new();
@@ -94,8 +94,8 @@ impl Reader<'_, '_> {
         Some(Node { place, value })
     }
 
-    fn entries(&mut self) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::new();
+    fn entries(&mut self) -> Vec<MapEntry> {
+        let mut entries: Vec<MapEntry> = Vec::new();
         let mut seen = HashSet::new();
         while let Some(key) = self.node() {
             let Some(node) = self.node() else { break };
@@ -108,7 +108,7 @@ impl Reader<'_, '_> {
                 }
             };
             if seen.insert(text.clone()) {
-                entries.push(Entry { key: text, key_place: key.place, node });
+                entries.push(MapEntry { key: text, key_place: key.place, node });
             } else {
                 self.mistakes.push(Mistake::new(&key.place, MistakeKind::DuplicateKey(text)));
             }

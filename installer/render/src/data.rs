@@ -15,12 +15,10 @@ const LEAVE: u32 = 3;
 /// The images in manifests, each a complete reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Images {
-    /// The operator.
+pub struct ImageReferences {
     pub operator: String,
     /// The bastion, with devctl.
     pub bastion: String,
-    /// The agent.
     pub agent: String,
     /// Dev servers that name none.
     pub dev_server: String,
@@ -28,13 +26,11 @@ pub struct Images {
 
 /// The input of every template.
 #[derive(Debug, Clone, Copy)]
-pub struct Input<'a> {
+pub struct TemplateInput<'a> {
     /// The name of the platform.
     pub platform: &'a PlatformName,
-    /// Its profile.
     pub profile: &'a Profile,
-    /// Its images.
-    pub images: &'a Images,
+    pub images: &'a ImageReferences,
     /// Public keys that `devplat up` generated on this machine, by user.
     pub made_keys: &'a BTreeMap<String, String>,
 }
@@ -43,7 +39,7 @@ pub struct Input<'a> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TemplateData<'a> {
     platform: &'a str,
-    images: &'a Images,
+    images: &'a ImageReferences,
     operator: &'a OperatorSize,
     bastion: Value,
     dev_servers: Value,
@@ -58,8 +54,8 @@ struct FlavorData<'a> {
 }
 
 impl<'a> TemplateData<'a> {
-    pub(crate) fn new(input: Input<'a>) -> Self {
-        let Input { platform, profile, images, made_keys } = input;
+    pub(crate) fn new(input: TemplateInput<'a>) -> Self {
+        let TemplateInput { platform, profile, images, made_keys } = input;
         let Profile { cluster, operator, bastion, dev_servers, users, flavors } = profile;
         let DevServers { image: _, default_flavor, home_size, storage_class, pod_security } = dev_servers;
         let flavors = flavors

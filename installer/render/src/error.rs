@@ -14,7 +14,6 @@ pub enum Error {
     /// A template that does not follow the syntax of handlebars.
     #[error("template {template}:{line}: {what}")]
     Syntax {
-        /// The template.
         template: String,
         /// Counted from 1.
         line: usize,
@@ -24,11 +23,9 @@ pub enum Error {
     /// A template that uses an unknown name.
     #[error("template {template}:{line}: unknown name {name:?}")]
     Unknown {
-        /// The template.
         template: String,
         /// Counted from 1.
         line: usize,
-        /// The name.
         name: String,
         /// The name that was probably meant, if any.
         nearest: Option<String>,
@@ -36,7 +33,6 @@ pub enum Error {
     /// A template that fails to render for another reason.
     #[error("template {template}:{line}: {what}")]
     Render {
-        /// The template.
         template: String,
         /// Counted from 1.
         line: usize,
@@ -46,7 +42,6 @@ pub enum Error {
     /// A rendered text that is not a Kubernetes object.
     #[error("template {template} does not render to a Kubernetes object: {what}")]
     NoObject {
-        /// The template.
         template: String,
         /// The problem.
         what: String,

@@ -9,7 +9,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
-pub use data::{Images, Input};
+pub use data::{ImageReferences, TemplateInput};
 pub use error::Error;
 pub use objects::{PLATFORM_LABEL, digest, to_yaml};
 pub use release::ReleaseName;

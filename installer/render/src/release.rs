@@ -5,13 +5,11 @@ use std::fmt;
 /// A set of objects that are applied together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ReleaseName {
-    /// The CRDs.
     Crds,
     /// The operator and its RBAC objects.
     Operator,
     /// The SSH bastion.
     Bastion,
-    /// The flavors.
     Flavors,
     /// The users in the profile.
     Users,

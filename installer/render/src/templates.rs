@@ -11,7 +11,7 @@ use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
 use crate::{
-    Error, Input, ReleaseName,
+    Error, ReleaseName, TemplateInput,
     data::TemplateData,
     objects::{self, own},
 };
@@ -72,7 +72,11 @@ impl Templates {
     }
 
     /// Returns the objects of a release with the platform's labels, in the order of applying.
-    pub fn release(&self, release: ReleaseName, input: Input<'_>) -> Result<Vec<DynamicObject>, Error> {
+    pub fn release(
+        &self,
+        release: ReleaseName,
+        input: TemplateInput<'_>,
+    ) -> Result<Vec<DynamicObject>, Error> {
         let mut all = match release {
             ReleaseName::Crds => devplat_api::crds().into_iter().map(objects::from_typed).collect(),
             ReleaseName::Operator | ReleaseName::Bastion | ReleaseName::Flavors | ReleaseName::Users => {
@@ -90,12 +94,12 @@ impl Templates {
     }
 
     /// Returns the manifest of an example dev server, as text with its comments.
-    pub fn example(&self, input: Input<'_>) -> Result<String, Error> {
+    pub fn example(&self, input: TemplateInput<'_>) -> Result<String, Error> {
         self.render(EXAMPLE, input)
     }
 
     /// Returns the example dev server as an object.
-    pub fn example_object(&self, input: Input<'_>) -> Result<DynamicObject, Error> {
+    pub fn example_object(&self, input: TemplateInput<'_>) -> Result<DynamicObject, Error> {
         let mut objects = objects::parse(EXAMPLE, &self.example(input)?)?;
         match (objects.pop(), objects.is_empty()) {
             (Some(object), true) => Ok(object),
@@ -106,7 +110,7 @@ impl Templates {
         }
     }
 
-    fn render(&self, name: &str, input: Input<'_>) -> Result<String, Error> {
+    fn render(&self, name: &str, input: TemplateInput<'_>) -> Result<String, Error> {
         let data = serde_json::to_value(TemplateData::new(input)).expect("the data of templates is JSON");
         self.registry.render(name, &data).map_err(|error| explain(name, &error, &data))
     }

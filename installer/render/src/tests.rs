@@ -10,7 +10,8 @@ use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::{
-    Error, Images, Input, PLATFORM_LABEL, ReleaseName, Templates, digest, templates::EXAMPLE, to_yaml,
+    Error, ImageReferences, PLATFORM_LABEL, ReleaseName, TemplateInput, Templates, digest,
+    templates::EXAMPLE, to_yaml,
 };
 
 fn profile(name: &str) -> Profile {
@@ -22,8 +23,8 @@ fn profile_with(name: &str, sets: &[&str]) -> Profile {
     load(&Sources { shipped: Some(name.to_owned()), sets, ..Sources::default() }).unwrap().profile
 }
 
-fn images() -> Images {
-    Images {
+fn images() -> ImageReferences {
+    ImageReferences {
         operator: "devplat.local/devplat-operator@sha256:01".to_owned(),
         bastion: "devplat.local/devplat-bastion@sha256:04".to_owned(),
         agent: "devplat.local/devplat-agent@sha256:02".to_owned(),
@@ -31,9 +32,14 @@ fn images() -> Images {
     }
 }
 
-fn with<T>(profile: &Profile, act: impl FnOnce(Input<'_>) -> T) -> T {
+fn with<T>(profile: &Profile, act: impl FnOnce(TemplateInput<'_>) -> T) -> T {
     let made_keys = BTreeMap::from([("demo".to_owned(), "ssh-ed25519 AAAA demo".to_owned())]);
-    act(Input { platform: &PlatformName::default(), profile, images: &images(), made_keys: &made_keys })
+    act(TemplateInput {
+        platform: &PlatformName::default(),
+        profile,
+        images: &images(),
+        made_keys: &made_keys,
+    })
 }
 
 fn overriding(name: &str, text: &str) -> Result<Templates, Error> {

@@ -23,7 +23,7 @@ use crate::{
 };
 use failures::Failures;
 use open::Open;
-use running::{Ended, Running};
+use running::{EndedStep, RunningSteps};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use waits::{Transition, Waits};
 
@@ -53,7 +53,7 @@ impl Apply {
         let mut waiting: Vec<Work> = checked.work().to_vec();
         let mut open = Open::of(&waiting);
         let mut done: Vec<Work> = Vec::new();
-        let mut running = Running::default();
+        let mut running = RunningSteps::default();
         let mut failures = Failures::of(checked.work());
         let mut told = false;
         let (usable, mut now_usable) = unbounded_channel();
@@ -97,7 +97,7 @@ impl Apply {
     /// Waits for the next event. Fails if the user does not want to wait for running steps.
     async fn next(
         &self,
-        running: &mut Running,
+        running: &mut RunningSteps,
         usable: &mut UnboundedReceiver<StepId>,
         told: &mut bool,
     ) -> Result<Next, Failure> {
@@ -122,10 +122,10 @@ impl Apply {
         &self,
         work: Work,
         journal: &Arc<Mutex<Journal>>,
-        running: &mut Running,
+        running: &mut RunningSteps,
         usable: &UnboundedSender<StepId>,
     ) -> Result<(), Failure> {
-        let cx = self.cx(&work.step, journal).telling(usable.clone());
+        let cx = self.cx(&work.step, journal).reporting(usable.clone());
         cx.outcome(Outcome::Begun)?;
         self.ui.report(&Event::Begun {
             step: work.step.id.to_string(),
@@ -141,7 +141,7 @@ impl Apply {
     }
 
     /// Records the outcome of a step and reports it; returns its failure, if it failed.
-    fn end(&self, ended: &Ended) -> Result<Option<Failure>, Failure> {
+    fn end(&self, ended: &EndedStep) -> Result<Option<Failure>, Failure> {
         let step = &ended.work.step;
         let (name, action) = (step.id.to_string(), step.action);
         match &ended.outcome {
@@ -181,7 +181,7 @@ impl Apply {
                 after_usable: Vec::new(),
                 usual: resource.facts(Action::Delete).usual,
             };
-            let mut running = Running::default();
+            let mut running = RunningSteps::default();
             let outcome = async {
                 // The calls are short and bounded, so a first stop does not interrupt them.
                 let context = Arc::new(self.context.unstoppable());
@@ -222,7 +222,7 @@ impl Apply {
     }
 
     /// Aborts the running steps. The next run recognises half-made resources by their marks and replaces them.
-    fn abandon(&self, running: &mut Running) -> Result<Failure, Failure> {
+    fn abandon(&self, running: &mut RunningSteps) -> Result<Failure, Failure> {
         let names = running.names().join(", ");
         running.abandon()?;
         Ok(self.stopped().while_doing(format!("abandoned: {names}")))
@@ -245,7 +245,7 @@ enum Next {
     /// The resource of a running step is usable.
     Usable(StepId),
     /// A step has ended.
-    Ended(Ended),
+    Ended(EndedStep),
 }
 
 /// Runs one step to its end: makes the change, then waits until the resource is ready. A stop drops the wait, and also

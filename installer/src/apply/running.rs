@@ -10,23 +10,22 @@ use crate::{
     resource::Cx,
 };
 
-/// The running steps.
 #[derive(Default)]
-pub(super) struct Running {
+pub(super) struct RunningSteps {
     tasks: JoinSet<(usize, Result<(), Failure>)>,
     steps: Vec<(usize, Work, Cx, Instant)>,
     count: usize,
 }
 
 /// A step that has ended.
-pub(super) struct Ended {
+pub(super) struct EndedStep {
     pub(super) work: Work,
     pub(super) cx: Cx,
     pub(super) since: Instant,
     pub(super) outcome: Result<(), Failure>,
 }
 
-impl Running {
+impl RunningSteps {
     pub(super) fn start<F>(&mut self, work: Work, cx: Cx, carry_out: impl FnOnce(Work, Cx) -> F)
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -39,13 +38,13 @@ impl Running {
     }
 
     /// Waits for the next step to end. Call it only while a step is running.
-    pub(super) async fn next(&mut self) -> Result<Ended, Failure> {
+    pub(super) async fn next(&mut self) -> Result<EndedStep, Failure> {
         let broke_off = || Failure::new(Exit::Internal, "a step's task was aborted");
         let ended = self.tasks.join_next().await.ok_or_else(broke_off)?;
         let (number, outcome) = ended.map_err(|error| Failure::of(Exit::Internal, &error))?;
         let index = self.steps.iter().position(|(known, ..)| *known == number).ok_or_else(broke_off)?;
         let (_, work, cx, since) = self.steps.remove(index);
-        Ok(Ended { work, cx, since, outcome })
+        Ok(EndedStep { work, cx, since, outcome })
     }
 
     /// Aborts every step and records that.

@@ -25,7 +25,6 @@ pub struct CheckedPlan {
 /// A step with the resource that runs it.
 #[derive(Clone)]
 pub struct Work {
-    /// The step.
     pub step: Step,
     /// The resource that runs it.
     pub with: With,
@@ -52,7 +51,6 @@ impl With {
 }
 
 impl CheckedPlan {
-    /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

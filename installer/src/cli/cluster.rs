@@ -4,7 +4,7 @@ use crate::{
     host::Host,
     request::Request,
     resource::fitness::{self, Needs},
-    state::Holder,
+    state::LockHolder,
 };
 
 /// Prints the capabilities of an existing cluster and the remarks on them, for people.
@@ -27,6 +27,6 @@ pub(super) fn report_enforcement(request: &Request, host: &Host) {
 }
 
 /// Prints a remark about a run that is working on the platform, for people.
-pub(super) fn report_run(holder: &Holder, host: &Host) {
+pub(super) fn report_run(holder: &LockHolder, host: &Host) {
     host.ui.remark(&format!("note: {holder} is working on this platform, so its parts still change"));
 }

@@ -1,23 +1,23 @@
 //! `devplat destroy`: a plan without wanted resources. It reports as destroyed only resources that it found before and
 //! no longer finds afterwards.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use clap::Args;
 use devplat_kubernetes::release;
-use devplat_plan::{Action, Allowed, Foreigner, Id};
+use devplat_plan::{Allowed, Foreigner, Id};
 use tokio::time::Instant;
 
 use super::{
     confirm::confirm,
-    flags::{Answers, ContextFlag, Layers, Name, Output, TakeOver},
+    flags::{AnswerFlags, ContextFlag, LayerFlags, NameFlag, OutputArgs, TakeOver},
 };
 use crate::{
     apply::Apply,
     check,
     failure::{Exit, Failure},
     host::Host,
-    journal::{self, Entry, Journal},
+    journal::{Journal, Pending, pending},
     observe::{Survey, observe_to_delete},
     planning,
     platform_context::PlatformContext,
@@ -44,9 +44,9 @@ homes, except those of dev servers that --lose-data deletes and whose homeRetent
 #[command(after_help = EXAMPLES)]
 pub(super) struct Destroy {
     #[command(flatten)]
-    pub(super) name: Name,
+    pub(super) name: NameFlag,
     #[command(flatten)]
-    layers: Layers,
+    layers: LayerFlags,
     #[command(flatten)]
     context: ContextFlag,
     /// In an existing cluster: delete users' dev servers and users as well; homes stay, except those whose
@@ -57,11 +57,11 @@ pub(super) struct Destroy {
     #[arg(long, conflicts_with_all = ["lose_data", "profile", "set", "context", "take_over"])]
     forget: bool,
     #[command(flatten)]
-    answers: Answers,
+    answers: AnswerFlags,
     #[command(flatten)]
     take_over: TakeOver,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
@@ -170,34 +170,24 @@ fn images_left(delivery: Option<&RememberedDelivery>) -> String {
     }
 }
 
-/// How long a receiver of a call may work on it after the caller was killed. Docker's engine creates a network within a
-/// second, also under load.
-const AFTER_A_KILL: Duration = Duration::from_secs(5);
-
-/// Waits if a run was killed in a call a moment ago: a look before its end would miss what it creates.
+/// Waits if a run may have been killed in a call a moment ago: a look before its end would miss what it creates.
 async fn await_killed_calls(state: &StateFolder, host: &Host) -> Result<(), Failure> {
     let entries = Journal::read(&state.journal())?;
-    let now = (host.now)();
-    let unanswered = journal::unanswered(&entries).into_iter();
-    let waits = unanswered.filter_map(|entry| Some((left_after_a_kill(entry, now)?, entry.call.as_deref()?)));
-    if let Some((left, call)) = waits.max_by_key(|(left, _)| *left) {
-        let seconds = left.as_secs() + 1;
-        host.ui.remark(&format!(
-            "a run was killed during `{call}`; waiting {seconds} s, in case it still has an effect"
-        ));
+    if let Some((left, pending)) = pending(&entries, state.has_lost_journal(), (host.now)()) {
+        let seconds = left.as_millis().div_ceil(1000);
+        host.ui.remark(&match pending {
+            Pending::Call(call) => {
+                format!(
+                    "a run was killed during `{call}`; waiting {seconds} s, in case it still has an effect"
+                )
+            }
+            Pending::Unknown => format!(
+                "there is no journal; waiting {seconds} s, in case a call of a killed run still has an effect"
+            ),
+        });
         tokio::time::sleep(left).await;
     }
     Ok(())
-}
-
-/// Returns the rest of [`AFTER_A_KILL`] for a call; `None` if it is over or the call creates nothing. A time in the
-/// future, by another clock, counts as now.
-fn left_after_a_kill(entry: &Entry, now: jiff::Timestamp) -> Option<Duration> {
-    if entry.action == Action::Delete {
-        return None;
-    }
-    let past = Duration::try_from(now.duration_since(entry.at)).unwrap_or_default();
-    AFTER_A_KILL.checked_sub(past).filter(|left| !left.is_zero())
 }
 
 fn named(all: &[Id]) -> Vec<String> {
@@ -300,8 +290,6 @@ fn question(parts: &[String], context: &PlatformContext) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::journal::Outcome;
-
     use super::*;
 
     #[test]
@@ -313,24 +301,5 @@ mod tests {
         let pushed = images_left(Some(&RememberedDelivery::Registry { push, pull, plain_http: false }));
         assert_eq!(pushed, "the images that devplat pushed to registry.example/team");
         assert!(images_left(None).contains("nodes or the registry"));
-    }
-
-    #[test]
-    fn look_waits_for_the_rest_of_a_call_whose_run_was_killed() {
-        let now = jiff::Timestamp::from_second(1000).unwrap();
-        let entry = |action, at| Entry {
-            at: jiff::Timestamp::from_second(at).unwrap(),
-            step: "network".to_owned(),
-            action,
-            outcome: Outcome::Calling,
-            generation: 0,
-            call: Some("create Docker network devplat-a".to_owned()),
-            physical: None,
-        };
-        let left = |action, at| left_after_a_kill(&entry(action, at), now).map(|left| left.as_secs());
-        assert_eq!(left(Action::Create, 998), Some(3));
-        assert_eq!(left(Action::Create, 995), None);
-        assert_eq!(left(Action::Create, 1060), Some(5), "the clock was set back");
-        assert_eq!(left(Action::Delete, 998), None);
     }
 }

@@ -9,7 +9,7 @@ use devplat_tool::{
 };
 use serde::Serialize;
 
-use super::flags::{Layers, Output};
+use super::flags::{LayerFlags, OutputArgs};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -29,14 +29,14 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {
     #[command(flatten)]
-    layers: Layers,
+    layers: LayerFlags,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Finding {
+struct Prerequisite {
     name: &'static str,
     /// Whether the profile needs it. Otherwise its absence only costs time or convenience.
     needed: bool,
@@ -71,7 +71,7 @@ pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
     }
 }
 
-async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Finding> {
+async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Prerequisite> {
     let local = cluster.is_none_or(|cluster| cluster.local().is_some());
     let engine = local_engine(host).await;
     let limits = inotify(engine.as_ref().ok()).await;
@@ -126,12 +126,12 @@ async fn inotify(engine: Option<&Engine>) -> Result<String, Failure> {
     Ok(found.to_string())
 }
 
-fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> Finding {
+fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> Prerequisite {
     match found {
-        Ok(has) => Finding { name, needed, has: Some(has), remedy: None },
+        Ok(has) => Prerequisite { name, needed, has: Some(has), remedy: None },
         Err(failure) => {
             let hint = failure.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
-            Finding { name, needed, has: None, remedy: Some(format!("{}{hint}", failure.message)) }
+            Prerequisite { name, needed, has: None, remedy: Some(format!("{}{hint}", failure.message)) }
         }
     }
 }
@@ -146,10 +146,10 @@ async fn first_line(program: &str, args: &[&str], host: &Host) -> Result<String,
     Ok(output.stdout.lines().next().unwrap_or_default().to_owned())
 }
 
-fn show(findings: &[Finding]) -> String {
+fn show(findings: &[Prerequisite]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(["", "HAS", "REMEDY"]);
-    for Finding { name, needed, has, remedy } in findings {
+    for Prerequisite { name, needed, has, remedy } in findings {
         let missing = || if *needed { "no".to_owned() } else { "no (not needed)".to_owned() };
         let has = has.clone().unwrap_or_else(missing);
         table.add_row([(*name).to_owned(), has, remedy.clone().unwrap_or_default()]);

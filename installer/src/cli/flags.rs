@@ -62,13 +62,13 @@ pub(super) fn given_after(matches: &ArgMatches, id: &str) -> bool {
 
 /// The platform.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Name {
+pub(super) struct NameFlag {
     /// Name of the platform; devplat if missing
     #[arg(long, env = "DEVPLAT_NAME", value_name = "NAME")]
     name: Option<PlatformName>,
 }
 
-impl Name {
+impl NameFlag {
     /// Returns the name that the command line or its variable gives.
     pub(super) fn get(&self) -> Option<PlatformName> {
         self.name.clone()
@@ -90,7 +90,7 @@ pub(super) struct OutputFormat {
 
 /// The format of the output and its detail.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Output {
+pub(super) struct OutputArgs {
     #[command(flatten)]
     format: OutputFormat,
     /// Print more: -v the commands that are run, -vv everything
@@ -120,7 +120,7 @@ impl OutputFormat {
     }
 }
 
-impl Output {
+impl OutputArgs {
     pub(super) fn flags(&mut self) -> OutputFlags<'_> {
         OutputFlags { format: &mut self.format, verbose: Some(&mut self.verbose) }
     }
@@ -128,7 +128,7 @@ impl Output {
 
 /// The profile, with further values.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Layers {
+pub(super) struct LayerFlags {
     /// Profile: the name of a shipped one (`devplat profiles list`), a file, or `-` for standard input
     #[arg(long, env = "DEVPLAT_PROFILE", value_name = "NAME|FILE")]
     pub(super) profile: Option<String>,
@@ -137,7 +137,7 @@ pub(super) struct Layers {
     pub(super) set: Vec<String>,
 }
 
-impl Layers {
+impl LayerFlags {
     /// Fails if values are given without a profile, for verbs that read only a given profile.
     pub(super) fn refuse_values_alone(&self, verb: &str) -> Result<(), Failure> {
         if self.set.is_empty() || self.profile.is_some() {
@@ -160,9 +160,9 @@ pub(super) struct ContextFlag {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Platform {
     #[command(flatten)]
-    pub(super) name: Name,
+    pub(super) name: NameFlag,
     #[command(flatten)]
-    pub(super) layers: Layers,
+    pub(super) layers: LayerFlags,
     #[command(flatten)]
     pub(super) context: ContextFlag,
     /// Folder with templates in place of devplat's own; remembered until an empty one is named
@@ -172,7 +172,7 @@ pub(super) struct Platform {
 
 /// Answers to questions.
 #[derive(Debug, Clone, Default, Args)]
-pub(super) struct Answers {
+pub(super) struct AnswerFlags {
     /// Answer questions with yes
     #[arg(long, short, env = "DEVPLAT_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) yes: bool,

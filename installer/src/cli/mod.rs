@@ -222,7 +222,7 @@ impl Program {
 macro_rules! shared {
     ($($pattern:pat => $name:expr, $output:expr;)*) => {
         impl Verb {
-            fn name(&mut self) -> Option<&mut flags::Name> {
+            fn name(&mut self) -> Option<&mut flags::NameFlag> {
                 #[allow(unused_variables, reason = "a verb may have one of the two")]
                 match self { $($pattern => $name,)* }
             }

@@ -5,7 +5,7 @@ use devplat_plan::{Plan, Sum, estimate};
 
 use super::{
     cluster,
-    flags::{Losing, Output, Platform, TakeOver},
+    flags::{Losing, OutputArgs, Platform, TakeOver},
 };
 use crate::{
     failure::Failure,
@@ -31,7 +31,7 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     losing: Losing,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use devplat_tool::{
 };
 use tokio::net::{TcpListener, TcpStream};
 
-use super::flags::{ContextFlag, Name, Output};
+use super::flags::{ContextFlag, NameFlag, OutputArgs};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -40,7 +40,7 @@ has the address.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct PortForward {
     #[command(flatten)]
-    pub(super) name: Name,
+    pub(super) name: NameFlag,
     #[command(flatten)]
     context: ContextFlag,
     /// Port of this machine; if missing, that of the platform's ssh configuration: 2222, or one from
@@ -48,7 +48,7 @@ pub(super) struct PortForward {
     #[arg(long, value_parser = a_port)]
     port: Option<u16>,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
     /// A command to run meanwhile, such as ssh; without one, the port stays until Ctrl-C
     #[arg(last = true)]
     command: Vec<OsString>,
@@ -93,7 +93,7 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     };
     let program = program.to_string_lossy();
     let command = Command::new(&program, &host.surroundings).args(args);
-    let mut ended = signals::Ended::listen()?;
+    let mut ended = signals::EndSignals::listen()?;
     let status = tokio::select! {
         () = served => return Ok(0),
         status = command.on_this_terminal(ended.recv()) => status?,

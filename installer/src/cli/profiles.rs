@@ -3,7 +3,7 @@
 use clap::{ArgMatches, Args, Subcommand};
 use devplat_profile::{SHIPPED, schema};
 
-use super::flags::{Layers, OutputFormat, given};
+use super::flags::{LayerFlags, OutputFormat, given};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -18,13 +18,13 @@ use crate::{
 )]
 pub(super) struct Profiles {
     #[command(subcommand)]
-    what: Option<What>,
+    what: Option<ProfilesVerb>,
     #[command(flatten)]
     output: OutputFormat,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum ProfilesVerb {
     /// List the profiles that devplat ships
     #[command(after_help = "Example:\n  devplat profiles list --output json")]
     List {
@@ -48,7 +48,7 @@ struct Show {
     #[arg(value_name = "NAME|FILE")]
     name: Option<String>,
     #[command(flatten)]
-    layers: Layers,
+    layers: LayerFlags,
     #[command(flatten)]
     output: OutputFormat,
 }
@@ -57,9 +57,9 @@ impl Profiles {
     pub(super) fn output(&mut self) -> Option<&mut OutputFormat> {
         match &mut self.what {
             None => Some(&mut self.output),
-            Some(What::List { output }) => Some(output),
-            Some(What::Show(show)) => Some(&mut show.output),
-            Some(What::Schema) => None,
+            Some(ProfilesVerb::List { output }) => Some(output),
+            Some(ProfilesVerb::Show(show)) => Some(&mut show.output),
+            Some(ProfilesVerb::Schema) => None,
         }
     }
 }
@@ -72,9 +72,9 @@ pub(super) fn named_twice(matches: &ArgMatches) -> bool {
 
 pub(super) fn run(profiles: &Profiles, host: &Host) -> Result<(), Failure> {
     match &profiles.what {
-        None | Some(What::List { output: _ }) => list(host),
-        Some(What::Show(show)) => return values(show, host),
-        Some(What::Schema) => host.ui.document(&schema()),
+        None | Some(ProfilesVerb::List { output: _ }) => list(host),
+        Some(ProfilesVerb::Show(show)) => return values(show, host),
+        Some(ProfilesVerb::Schema) => host.ui.document(&schema()),
     }
     Ok(())
 }

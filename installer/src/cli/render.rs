@@ -11,10 +11,10 @@ use std::{
 use clap::{Args, ValueEnum};
 use devplat_image::{Access, replace_file};
 use devplat_profile::DevServerImage;
-use devplat_render::{Images, Input, ReleaseName, Templates, to_yaml};
+use devplat_render::{ImageReferences, ReleaseName, TemplateInput, Templates, to_yaml};
 use placeholders::Placeholders;
 
-use super::flags::{Layers, Name, OutputFormat};
+use super::flags::{LayerFlags, NameFlag, OutputFormat};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -36,11 +36,11 @@ generated yet. Comments at the top of the YAML name them.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct Render {
     /// Only this; all releases if missing
-    what: Option<What>,
+    what: Option<RenderedPart>,
     #[command(flatten)]
-    pub(super) name: Name,
+    pub(super) name: NameFlag,
     #[command(flatten)]
-    layers: Layers,
+    layers: LayerFlags,
     /// Folder with templates in place of devplat's own
     #[arg(long, env = "DEVPLAT_TEMPLATES", value_name = "DIR")]
     templates: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub(super) struct Render {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum What {
+enum RenderedPart {
     /// The custom resource definitions
     Crds,
     /// The operator and its rights
@@ -84,7 +84,7 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
     let Draft { profile, templates } = Draft::read(&asked, host)?;
     let (images, placeholders) = match images.as_deref() {
         Some([operator, bastion, agent, dev_server]) => {
-            let given = Images {
+            let given = ImageReferences {
                 operator: operator.clone(),
                 bastion: bastion.clone(),
                 agent: agent.clone(),
@@ -99,14 +99,14 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
         let key = public_line(&state, user.as_str(), platform.as_str())?;
         keys.insert(user.to_string(), key.unwrap_or_else(|| placeholders::KEY.to_owned()));
     }
-    let input = Input { platform: &platform, profile: &profile, images: &images, made_keys: &keys };
+    let input = TemplateInput { platform: &platform, profile: &profile, images: &images, made_keys: &keys };
     let releases: &[ReleaseName] = match what {
-        Some(What::Example) => return example(&templates, input, &placeholders, to.as_deref(), host),
-        Some(What::Crds) => &[ReleaseName::Crds],
-        Some(What::Operator) => &[ReleaseName::Operator],
-        Some(What::Bastion) => &[ReleaseName::Bastion],
-        Some(What::Flavors) => &[ReleaseName::Flavors],
-        Some(What::Users) => &[ReleaseName::Users],
+        Some(RenderedPart::Example) => return example(&templates, input, &placeholders, to.as_deref(), host),
+        Some(RenderedPart::Crds) => &[ReleaseName::Crds],
+        Some(RenderedPart::Operator) => &[ReleaseName::Operator],
+        Some(RenderedPart::Bastion) => &[ReleaseName::Bastion],
+        Some(RenderedPart::Flavors) => &[ReleaseName::Flavors],
+        Some(RenderedPart::Users) => &[ReleaseName::Users],
         None => &ReleaseName::ALL,
     };
     let (mut all, mut files) = (Vec::new(), Vec::new());
@@ -132,8 +132,8 @@ pub(super) fn run(render: &Render, host: &Host) -> Result<(), Failure> {
 }
 
 /// Returns the references of the images as far as the profile names them, with placeholders for the others.
-fn without_a_cluster(dev_server: &DevServerImage) -> (Images, Placeholders) {
-    let Images { operator, bastion, agent, dev_server: of_devplat } = stand_ins();
+fn without_a_cluster(dev_server: &DevServerImage) -> (ImageReferences, Placeholders) {
+    let ImageReferences { operator, bastion, agent, dev_server: of_devplat } = stand_ins();
     let mut placeholders = vec![agent.clone(), bastion.clone(), operator.clone()];
     let dev_server = match dev_server {
         DevServerImage::Reference(reference) => reference.clone(),
@@ -142,16 +142,16 @@ fn without_a_cluster(dev_server: &DevServerImage) -> (Images, Placeholders) {
             of_devplat
         }
     };
-    (Images { operator, bastion, agent, dev_server }, Placeholders { images: placeholders })
+    (ImageReferences { operator, bastion, agent, dev_server }, Placeholders { images: placeholders })
 }
 
 /// Fails if images are given for manifests that have none. A template of the user's may have some.
 fn refuse_unused_images(render: &Render) -> Result<(), Failure> {
     let Some(what) = render.what.filter(|_| render.images.is_some()) else { return Ok(()) };
     let uses = match what {
-        What::Operator | What::Bastion => true,
-        What::Flavors | What::Users | What::Example => render.templates.is_some(),
-        What::Crds => false,
+        RenderedPart::Operator | RenderedPart::Bastion => true,
+        RenderedPart::Flavors | RenderedPart::Users | RenderedPart::Example => render.templates.is_some(),
+        RenderedPart::Crds => false,
     };
     if uses {
         return Ok(());
@@ -164,7 +164,7 @@ fn refuse_unused_images(render: &Render) -> Result<(), Failure> {
 /// Prints the example, or writes it to a folder. The YAML has comments.
 fn example(
     templates: &Templates,
-    input: Input<'_>,
+    input: TemplateInput<'_>,
     placeholders: &Placeholders,
     to: Option<&Path>,
     host: &Host,

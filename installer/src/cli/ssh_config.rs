@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     confirm::confirm,
-    flags::{Answers, Name, Output},
+    flags::{AnswerFlags, NameFlag, OutputArgs},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -32,14 +32,14 @@ remove the block, and the file if devplat created it and no other line is in it.
 #[command(after_help = EXAMPLES)]
 pub(super) struct SshConfigArgs {
     #[command(flatten)]
-    pub(super) name: Name,
+    pub(super) name: NameFlag,
     /// Remove the block again
     #[arg(long, conflicts_with = "yes")]
     remove: bool,
     #[command(flatten)]
-    answers: Answers,
+    answers: AnswerFlags,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure> {

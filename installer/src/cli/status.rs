@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     cluster,
-    flags::{Output, Platform},
+    flags::{OutputArgs, Platform},
 };
 use crate::{
     failure::Failure,
@@ -42,7 +42,7 @@ pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) platform: Platform,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ struct Status {
     cluster: ClusterStatus,
     context: String,
     ready: bool,
-    parts: Vec<Part>,
+    parts: Vec<PlatformPart>,
     /// The command line that signs in; missing if the profile names no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     ssh: Option<String>,
@@ -74,7 +74,7 @@ struct ClusterStatus {
     kubeconfig: Option<String>,
     /// The capabilities of an existing cluster and the enforcement of `NetworkPolicies`, for people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    facts: Vec<Fact>,
+    facts: Vec<ClusterFact>,
     /// Facts that a user may not expect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
@@ -82,7 +82,7 @@ struct ClusterStatus {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Fact {
+struct ClusterFact {
     name: &'static str,
     value: String,
 }
@@ -102,7 +102,7 @@ impl ClusterStatus {
             provider: provider.to_string(),
             name: name.to_owned(),
             kubeconfig,
-            facts: facts.map(|(name, value)| Fact { name, value }).collect(),
+            facts: facts.map(|(name, value)| ClusterFact { name, value }).collect(),
             remarks: remarks.into_iter().chain(remark).collect(),
         }
     }
@@ -110,7 +110,7 @@ impl ClusterStatus {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Part {
+struct PlatformPart {
     name: String,
     ready: bool,
     reason: String,
@@ -126,7 +126,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         return Err(failure);
     }
     let listed = wanted.iter().filter(|resource| resource.traits().listed);
-    let parts: Vec<Part> = listed.map(|resource| part(resource, &survey)).collect();
+    let parts: Vec<PlatformPart> = listed.map(|resource| part(resource, &survey)).collect();
     let ready = parts.iter().all(|part| part.ready);
     let next = if ready { next_line(inputs, context) } else { again(&asked) };
     let provider = inputs.profile.cluster.provider();
@@ -185,7 +185,7 @@ async fn must_exist(located: &Located<'_>, asked: &Asked) -> Result<(), Failure>
 
 /// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.
 fn unreachable(survey: &Survey) -> Option<Failure> {
-    survey.failures.iter().find(|(kind, _)| *kind == CLUSTER).map(|(_, failure)| failure.clone())
+    survey.failures.iter().find(|(kind, _)| *kind == CLUSTER.name()).map(|(_, failure)| failure.clone())
 }
 
 /// Returns the `up` command line with the given or remembered arguments.
@@ -193,16 +193,21 @@ fn again(asked: &Asked) -> String {
     asked.again("up")
 }
 
-fn part(resource: &AnyResource, survey: &Survey) -> Part {
+fn part(resource: &AnyResource, survey: &Survey) -> PlatformPart {
     let id = resource.id();
     let sights = survey.sights.get(&id).map(Vec::as_slice).unwrap_or_default();
     let failed = survey.failures.iter().find(|(kind, _)| *kind == id.kind());
-    let (ready, reason) = match (sights.last(), failed) {
+    let (ready, reason) = match (shown(sights), failed) {
         (None, Some((_, failure))) => (false, failure.one_line()),
         (None, None) => (false, "absent".to_owned()),
         (Some(sight), _) => described(sight),
     };
-    Part { name: id.to_string(), ready, reason }
+    PlatformPart { name: id.to_string(), ready, reason }
+}
+
+/// Returns the one of several sights that `up` would keep, or else one that is not devplat's.
+fn shown(sights: &[Sight]) -> Option<&Sight> {
+    devplat_plan::live(sights).map(|index| &sights[index]).or(sights.last())
 }
 
 fn described(sight: &Sight) -> (bool, String) {
@@ -231,7 +236,7 @@ fn show(status: &Status) -> String {
     let Status { version: _, name, profile, cluster, context, ready, parts, ssh: _, next } = status;
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(["PART", "READY", "REASON"]);
-    for Part { name, ready, reason } in parts {
+    for PlatformPart { name, ready, reason } in parts {
         table.add_row([name.as_str(), if *ready { "yes" } else { "no" }, reason]);
     }
     let head = if *ready { "ready" } else { "not ready" };

@@ -15,9 +15,9 @@ use crate::{
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/status.md");
 
-fn part(name: &str, verdict: Verdict) -> Part {
+fn part(name: &str, verdict: Verdict) -> PlatformPart {
     let (ready, reason) = described(&sight(verdict));
-    Part { name: name.to_owned(), ready, reason }
+    PlatformPart { name: name.to_owned(), ready, reason }
 }
 
 fn sight(verdict: Verdict) -> Sight {
@@ -49,7 +49,7 @@ fn not_ready() -> Status {
             part("cluster", Verdict::Same),
             part("release operator", differs(&[operator])),
             part("release bastion", differs(&[bastion])),
-            Part { name: "proof".to_owned(), ready: false, reason: "absent".to_owned() },
+            PlatformPart { name: "proof".to_owned(), ready: false, reason: "absent".to_owned() },
         ],
         ssh: Some("ssh -F /home/alice/.local/state/devplat/devplat/ssh/config demo@devplat".to_owned()),
         next: "devplat up".to_owned(),
@@ -102,11 +102,21 @@ fn part_is_ready_only_if_it_is_as_wanted() {
 }
 
 #[test]
+fn part_with_a_double_is_the_one_that_is_kept() {
+    let half = Sight { state: State::Failed("it was interrupted".to_owned()), ..sight(Verdict::Same) };
+    let theirs = Sight { owner: Owner::stranger("of team-b"), ..sight(Verdict::Same) };
+    let all = [sight(Verdict::Same), half, theirs.clone()];
+    assert_eq!(described(shown(&all).unwrap()), (true, "as wanted".to_owned()));
+    assert_eq!(described(shown(&[theirs]).unwrap()), (false, "not devplat's: of team-b".to_owned()));
+    assert!(shown(&[]).is_none());
+}
+
+#[test]
 fn documentation_describes_exactly_the_fields() {
     let mut given = BTreeSet::new();
     fields("", &serde_json::to_value(not_ready()).unwrap(), &mut given);
     let existing = ClusterStatus {
-        facts: vec![Fact { name: "metrics", value: "served".to_owned() }],
+        facts: vec![ClusterFact { name: "metrics", value: "served".to_owned() }],
         remarks: vec!["unexpected".to_owned()],
         ..not_ready().cluster
     };

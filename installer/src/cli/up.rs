@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     cluster,
     confirm::confirm,
-    flags::{Answers, Losing, Output, Platform, TakeOver},
+    flags::{AnswerFlags, Losing, OutputArgs, Platform, TakeOver},
 };
 use crate::{
     apply::Apply,
@@ -37,13 +37,13 @@ pub(super) struct Up {
     #[command(flatten)]
     pub(super) platform: Platform,
     #[command(flatten)]
-    answers: Answers,
+    answers: AnswerFlags,
     #[command(flatten)]
     take_over: TakeOver,
     #[command(flatten)]
     losing: Losing,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {

@@ -10,9 +10,9 @@ mod remove;
 
 use clap::{ArgMatches, Args, Subcommand};
 
-use super::flags::{self, Before, Name, Output};
+use super::flags::{self, Before, NameFlag, OutputArgs};
 use crate::{failure::Failure, host::Host, request::Purpose};
-use place::{Reached, Where};
+use place::{PlatformFlags, ReachedPlatform};
 
 /// Add, list and remove developers.
 #[derive(Debug, Args)]
@@ -26,11 +26,11 @@ pub(super) struct Users {
     #[arg(long = "context", id = "before_context", value_name = "NAME", hide = true)]
     context: Option<String>,
     #[command(subcommand)]
-    what: What,
+    what: UsersVerb,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum UsersVerb {
     /// Add a developer, or replace their keys
     Add(add::Add),
     /// List developers
@@ -39,8 +39,8 @@ enum What {
     Remove(remove::Remove),
 }
 
-impl What {
-    fn at(&mut self) -> &mut Where {
+impl UsersVerb {
+    fn at(&mut self) -> &mut PlatformFlags {
         match self {
             Self::Add(add) => &mut add.at,
             Self::List(list) => &mut list.at,
@@ -50,11 +50,11 @@ impl What {
 }
 
 impl Users {
-    pub(super) fn name(&mut self) -> &mut Name {
+    pub(super) fn name(&mut self) -> &mut NameFlag {
         &mut self.what.at().name
     }
 
-    pub(super) fn output(&mut self) -> &mut Output {
+    pub(super) fn output(&mut self) -> &mut OutputArgs {
         &mut self.what.at().output
     }
 
@@ -62,7 +62,7 @@ impl Users {
     /// `users`.
     pub(super) fn settle_flags(&mut self, matches: &ArgMatches) {
         let Self { before, context, what } = self;
-        let Where { name, context: at, output } = what.at();
+        let PlatformFlags { name, context: at, output } = what.at();
         if let Some(given) = before.given_name(matches)
             && !flags::given_after(matches, "name")
         {
@@ -86,18 +86,19 @@ impl Users {
 pub(super) async fn run(users: &Users, host: &Host) -> Result<(), Failure> {
     let Users { before: _, context: _, what } = users;
     match what {
-        What::Add(add) => {
+        UsersVerb::Add(add) => {
             let user = name::checked(&add.user)?;
-            let reached = Reached::find(&add.at, Purpose::Change, add.take_over.take_over, host).await?;
+            let reached =
+                ReachedPlatform::find(&add.at, Purpose::Change, add.take_over.take_over, host).await?;
             add::put(&reached, &user, add, host).await
         }
-        What::List(list) => {
-            let reached = Reached::find(&list.at, Purpose::Look, false, host).await?;
+        UsersVerb::List(list) => {
+            let reached = ReachedPlatform::find(&list.at, Purpose::Look, false, host).await?;
             list::list(&reached, host).await
         }
-        What::Remove(remove) => {
+        UsersVerb::Remove(remove) => {
             let reached =
-                Reached::find(&remove.at, Purpose::Change, remove.take_over.take_over, host).await?;
+                ReachedPlatform::find(&remove.at, Purpose::Change, remove.take_over.take_over, host).await?;
             remove::remove(&reached, remove, host).await
         }
     }

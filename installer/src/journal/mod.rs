@@ -1,6 +1,10 @@
 //! The journal: the intent and the outcome of each step and each call, on disk before and after it. It is a record and
 //! not the source of truth: without it, devplat still finds all resources by their marks.
 
+mod pending;
+
+pub use pending::{Pending, pending};
+
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -17,12 +21,11 @@ pub const VERSION: u32 = 2;
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub struct JournalEntry {
     /// The time, in UTC.
     pub at: jiff::Timestamp,
     /// The id of the resource, as text.
     pub step: String,
-    /// The action.
     pub action: Action,
     /// The progress of the step or call.
     pub outcome: Outcome,
@@ -106,7 +109,7 @@ impl Journal {
     ///
     /// Drops an incomplete last line: the run was killed while it wrote the line, so it never made the call. Rewrites a
     /// journal of an older version in this version.
-    pub fn open(path: &Path) -> Result<(Self, Vec<Entry>), Error> {
+    pub fn open(path: &Path) -> Result<(Self, Vec<JournalEntry>), Error> {
         let io = |verb| move |source| Error::Io { path: path.to_owned(), verb, source };
         let text = read_if_present(path).map_err(io("read"))?;
         let whole = whole_lines(&text);
@@ -129,7 +132,7 @@ impl Journal {
     }
 
     /// Returns the entries of the journal at `path` without changing it; none if it is absent.
-    pub fn read(path: &Path) -> Result<Vec<Entry>, Error> {
+    pub fn read(path: &Path) -> Result<Vec<JournalEntry>, Error> {
         let text = read_if_present(path).map_err(|source| Error::Io {
             path: path.to_owned(),
             verb: "read",
@@ -139,14 +142,14 @@ impl Journal {
     }
 
     /// Appends entries and returns when they are on disk: for intents that must be on disk before the call.
-    pub fn write_synced(&mut self, entries: &[Entry]) -> Result<(), Error> {
+    pub fn write_synced(&mut self, entries: &[JournalEntry]) -> Result<(), Error> {
         self.write(entries)?;
         self.file.sync_data().map_err(|source| self.cannot_write(source))
     }
 
     /// Appends entries without waiting for the disk: for all others. A killed run loses none of them. After a power cut,
     /// a lost outcome looks like a run that was killed before it, and the next run compares the resource itself.
-    pub fn write(&mut self, entries: &[Entry]) -> Result<(), Error> {
+    pub fn write(&mut self, entries: &[JournalEntry]) -> Result<(), Error> {
         let lines: String = entries.iter().map(to_line).collect();
         self.file.write_all(lines.as_bytes()).map_err(|source| self.cannot_write(source))
     }
@@ -157,27 +160,14 @@ impl Journal {
 }
 
 /// Returns the last entry of each step that began and did not succeed.
-pub fn unfinished(entries: &[Entry]) -> Vec<&Entry> {
-    let mut last: Vec<&Entry> = Vec::new();
+pub fn unfinished(entries: &[JournalEntry]) -> Vec<&JournalEntry> {
+    let mut last: Vec<&JournalEntry> = Vec::new();
     for entry in entries.iter().filter(|entry| entry.call.is_none()) {
         last.retain(|earlier| earlier.step != entry.step);
         last.push(entry);
     }
     last.retain(|entry| entry.outcome != Outcome::Done);
     last
-}
-
-/// Returns the last entry of each call that was about to be made and has no outcome: its run was killed, and the receiver
-/// may still be working on it.
-pub fn unanswered(entries: &[Entry]) -> Vec<&Entry> {
-    let mut open: Vec<&Entry> = Vec::new();
-    for entry in entries.iter().filter(|entry| entry.call.is_some()) {
-        open.retain(|earlier| (&earlier.step, &earlier.call) != (&entry.step, &entry.call));
-        if entry.outcome == Outcome::Calling {
-            open.push(entry);
-        }
-    }
-    open
 }
 
 fn read_if_present(path: &Path) -> io::Result<Vec<u8>> {
@@ -202,7 +192,7 @@ fn is_zero(generation: &u32) -> bool {
 }
 
 /// Reads the version in the header, if there is one, and the entries.
-fn parse(path: &Path, text: &[u8]) -> Result<(Option<u32>, Vec<Entry>), Error> {
+fn parse(path: &Path, text: &[u8]) -> Result<(Option<u32>, Vec<JournalEntry>), Error> {
     let damaged = |line: usize| move |error| Error::Damaged { path: path.to_owned(), line, error };
     let mut lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     let Some((_, first)) = lines.next() else { return Ok((None, Vec::new())) };
@@ -210,7 +200,7 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Option<u32>, Vec<Entry>), Error> {
     if version > VERSION {
         return Err(Error::Newer { path: path.to_owned(), found: version });
     }
-    let entries: Result<Vec<Entry>, Error> =
+    let entries: Result<Vec<JournalEntry>, Error> =
         lines.map(|(index, line)| serde_json::from_slice(line).map_err(damaged(index + 1))).collect();
     Ok((Some(version), entries?))
 }
@@ -219,8 +209,8 @@ fn parse(path: &Path, text: &[u8]) -> Result<(Option<u32>, Vec<Entry>), Error> {
 mod tests {
     use super::*;
 
-    fn entry(step: &str, outcome: Outcome) -> Entry {
-        Entry {
+    fn entry(step: &str, outcome: Outcome) -> JournalEntry {
+        JournalEntry {
             at: jiff::Timestamp::UNIX_EPOCH,
             step: step.to_owned(),
             action: Action::Create,
@@ -250,7 +240,7 @@ mod tests {
         let path = folder.path().join("journal.jsonl");
         let (mut journal, before) = Journal::open(&path).unwrap();
         assert_eq!(before, []);
-        let call = Entry {
+        let call = JournalEntry {
             call: Some("docker network create devplat-a".to_owned()),
             physical: Some("0123abcd".to_owned()),
             generation: 1,
@@ -310,22 +300,8 @@ mod tests {
     }
 
     #[test]
-    fn calls_without_an_outcome_are_unanswered() {
-        let call = |name: &str, outcome| Entry { call: Some(name.to_owned()), ..entry("network", outcome) };
-        let entries = [
-            entry("network", Outcome::Begun),
-            call("a", Outcome::Calling),
-            call("b", Outcome::Calling),
-            call("a", Outcome::Made),
-            call("c", Outcome::Calling),
-            call("c", Outcome::Failed("full".to_owned())),
-        ];
-        assert_eq!(unanswered(&entries), [&entries[2]]);
-    }
-
-    #[test]
     fn unfinished_steps_are_those_begun_without_an_end() {
-        let call = Entry { call: Some("x".to_owned()), ..entry("network", Outcome::Calling) };
+        let call = JournalEntry { call: Some("x".to_owned()), ..entry("network", Outcome::Calling) };
         let entries = [
             entry("network", Outcome::Begun),
             call,

@@ -71,7 +71,7 @@ async fn search(purpose: Wanted<'_>, context: &PlatformContext) -> Survey {
         unknown(wanted, "unknown, because the cluster has to be replaced", &mut survey);
     } else if context.cluster().is_some() {
         look(SeenThrough::Cluster, purpose, context, &mut survey).await;
-    } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER) {
+    } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER.name()) {
         unknown(wanted, "unknown while the cluster is not running", &mut survey);
     }
     compare(wanted, &mut survey);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use devplat_kubernetes::release::Release;
-use devplat_render::{Images, ReleaseName};
+use devplat_render::{ImageReferences, ReleaseName};
 
 use crate::failure::Failure;
 
@@ -19,7 +19,7 @@ pub struct RenderCache {
 
 /// A rendered release with the input that changes during a run.
 struct Rendering {
-    images: Images,
+    images: ImageReferences,
     keys: BTreeMap<String, String>,
     release: Release,
 }
@@ -29,7 +29,7 @@ impl RenderCache {
     pub(super) fn get(
         &self,
         name: ReleaseName,
-        images: &Images,
+        images: &ImageReferences,
         keys: &BTreeMap<String, String>,
         render: impl FnOnce() -> Result<Release, Failure>,
     ) -> Result<Release, Failure> {
@@ -55,9 +55,9 @@ mod tests {
     use super::*;
     use crate::failure::Exit;
 
-    fn images(agent: &str) -> Images {
+    fn images(agent: &str) -> ImageReferences {
         let name = |name: &str| format!("devplat.local/{name}");
-        Images {
+        ImageReferences {
             operator: name("operator"),
             bastion: name("bastion"),
             agent: name(agent),
@@ -79,7 +79,7 @@ mod tests {
                 digest: count.get().to_string(),
             })
         };
-        let digest = |name, images: &Images, keys: &BTreeMap<String, String>| {
+        let digest = |name, images: &ImageReferences, keys: &BTreeMap<String, String>| {
             cache.get(name, images, keys, render).unwrap().digest
         };
         let (none, demo) =

@@ -6,7 +6,7 @@ use devplat_tool::local::Maker;
 
 /// The delivery of devplat's images to the nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivery {
+pub enum ChosenDelivery {
     /// Imported into every node.
     Nodes(NodeImport),
     /// Through a registry that devplat runs beside the cluster.
@@ -33,7 +33,7 @@ pub enum NodeImport {
 /// The port that the registry listens on in its container.
 pub const REGISTRY_PORT: u16 = 5000;
 
-impl Delivery {
+impl ChosenDelivery {
     /// Returns the reference by which the pods of `platform` name an image.
     pub fn reference(&self, platform: &PlatformName, stored: &Stored) -> Reference {
         self.named(platform, stored.name, &stored.manifest.digest)

@@ -5,10 +5,12 @@ use std::{collections::BTreeMap, path::PathBuf};
 use devplat_image::{Finding, ImageName, Key, Store, Stored};
 use devplat_kubernetes::release::Release;
 use devplat_profile::{PlatformName, Profile, UserName};
-use devplat_render::{Images, Input, ReleaseName, Templates};
+use devplat_render::{ImageReferences, ReleaseName, TemplateInput, Templates};
 use devplat_tool::local::Maker;
 
-use super::{Delivery, cache::RenderCache, delivery::maker, programs::AllPrograms, user_keys::public_line};
+use super::{
+    ChosenDelivery, cache::RenderCache, delivery::maker, programs::AllPrograms, user_keys::public_line,
+};
 use crate::{
     failure::{Exit, Failure},
     state::{StateFolder, StoreError},
@@ -25,15 +27,12 @@ pub enum DevImage {
 
 /// The input of images and manifests.
 pub struct PlatformInputs {
-    /// The platform.
     pub platform: PlatformName,
-    /// The profile.
     pub profile: Profile,
     /// The delivery of images to the nodes.
-    pub delivery: Delivery,
+    pub delivery: ChosenDelivery,
     /// The cluster configuration file that the profile names, with its content.
     pub config_file: Option<(PathBuf, String)>,
-    /// The templates.
     pub templates: Templates,
     /// The store of images.
     pub store: Store,
@@ -122,7 +121,7 @@ impl PlatformInputs {
     }
 
     /// Returns the references of all images; `None` while one is not assembled yet.
-    pub fn references(&self) -> Result<Option<Images>, Failure> {
+    pub fn references(&self) -> Result<Option<ImageReferences>, Failure> {
         let of = |image| -> Result<String, Option<Failure>> {
             let stored = self.stored(image).map_err(Some)?;
             stored.map(|stored| self.reference(&stored)).ok_or(None)
@@ -136,7 +135,7 @@ impl PlatformInputs {
 
     /// Returns the references of all images for manifests that are only tried: those of images that are not assembled
     /// yet have another digest.
-    pub fn future_references(&self) -> Result<Images, Failure> {
+    pub fn future_references(&self) -> Result<ImageReferences, Failure> {
         self.references_by(|image| {
             let stored = self.stored(image)?;
             let future = || self.delivery.future_reference(&self.platform, image).to_string();
@@ -145,8 +144,8 @@ impl PlatformInputs {
     }
 
     /// Returns the references of all images; `of` gives those of the images that are assembled on this machine.
-    fn references_by<E>(&self, of: impl Fn(ImageName) -> Result<String, E>) -> Result<Images, E> {
-        Ok(Images {
+    fn references_by<E>(&self, of: impl Fn(ImageName) -> Result<String, E>) -> Result<ImageReferences, E> {
+        Ok(ImageReferences {
             operator: of(ImageName::Operator)?,
             bastion: of(ImageName::Bastion)?,
             agent: of(ImageName::Agent)?,
@@ -158,7 +157,7 @@ impl PlatformInputs {
     }
 
     /// Returns the manifests of all releases for a trial, with the keys that exist already.
-    pub fn future_releases(&self, images: &Images) -> Result<Vec<Release>, Failure> {
+    pub fn future_releases(&self, images: &ImageReferences) -> Result<Vec<Release>, Failure> {
         let keys = self.generated_keys()?;
         ReleaseName::ALL.into_iter().map(|name| self.rendered(name, images, &keys)).collect()
     }
@@ -183,11 +182,12 @@ impl PlatformInputs {
     fn rendered(
         &self,
         name: ReleaseName,
-        images: &Images,
+        images: &ImageReferences,
         keys: &BTreeMap<String, String>,
     ) -> Result<Release, Failure> {
         self.cache.get(name, images, keys, || {
-            let input = Input { platform: &self.platform, profile: &self.profile, images, made_keys: keys };
+            let input =
+                TemplateInput { platform: &self.platform, profile: &self.profile, images, made_keys: keys };
             let objects = self.templates.release(name, input)?;
             let digest = devplat_render::digest(&objects);
             Ok(Release {
@@ -207,17 +207,21 @@ impl PlatformInputs {
         for release in ReleaseName::ALL {
             self.rendered(release, &images, &keys)?;
         }
-        let input =
-            Input { platform: &self.platform, profile: &self.profile, images: &images, made_keys: &keys };
+        let input = TemplateInput {
+            platform: &self.platform,
+            profile: &self.profile,
+            images: &images,
+            made_keys: &keys,
+        };
         self.templates.example_object(input)?;
         Ok(())
     }
 }
 
 /// Returns references for manifests that are not applied.
-pub fn stand_ins() -> Images {
+pub fn stand_ins() -> ImageReferences {
     let name = |image: ImageName| format!("devplat.local/{image}");
-    Images {
+    ImageReferences {
         operator: name(ImageName::Operator),
         bastion: name(ImageName::Bastion),
         agent: name(ImageName::Agent),

@@ -8,5 +8,7 @@ pub mod programs;
 pub mod user_keys;
 
 pub use cache::RenderCache;
-pub use delivery::{Delivery, NodeImport, REGISTRY_PORT, local_registry_host, local_registry_name, maker};
+pub use delivery::{
+    ChosenDelivery, NodeImport, REGISTRY_PORT, local_registry_host, local_registry_name, maker,
+};
 pub use inputs::{DevImage, PlatformInputs, stand_ins};

@@ -22,11 +22,9 @@ pub struct Programs {
 /// The programs of each image.
 #[derive(Debug, Clone)]
 pub struct AllPrograms {
-    /// The operator.
     pub operator: Programs,
     /// The bastion, and devctl beside it.
     pub bastion: Programs,
-    /// The agent.
     pub agent: Programs,
 }
 

@@ -15,7 +15,6 @@ use crate::failure::Failure;
 /// A cluster that the user named by a context of their kubeconfig.
 #[derive(Debug, Clone)]
 pub struct NamedCluster {
-    /// The context.
     pub context: Context,
     /// The kubeconfig with that context.
     pub kubeconfig: Arc<Kubeconfig>,

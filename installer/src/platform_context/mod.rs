@@ -9,16 +9,18 @@ mod taken_over;
 pub(crate) mod testing;
 
 pub use access::{ClusterAccess, NamedCluster};
-pub use outputs::{Outputs, Ref};
+pub use outputs::{KindWith, Outputs};
 pub use stop::Stop;
 pub use taken_over::TakenOver;
 
 use std::{
+    collections::BTreeSet,
     path::PathBuf,
     sync::{Arc, Mutex as SyncMutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
+use devplat_image::ImageName;
 use devplat_kubernetes::{
     Clock, CommandLines, Pace, Stopped, Waiting,
     capabilities::{self, Capabilities},
@@ -26,11 +28,10 @@ use devplat_kubernetes::{
     proof::Enforcement,
     recognition::Distribution,
 };
-use devplat_plan::KindName;
 use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, docker::Engine, local::Account, registry::RegistryClients};
 use futures::future::BoxFuture;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{Mutex, OnceCell, watch};
 
 use crate::{
     command_line::{CommandLine, quoted},
@@ -38,8 +39,8 @@ use crate::{
     state::StateFolder,
 };
 
-/// The name of the platform's cluster, which clusters of all kinds share.
-pub const CLUSTER: KindName = KindName::new("cluster");
+/// The name of the platform's cluster, which clusters of all kinds share. Their output is the access to it.
+pub const CLUSTER: KindWith<ClusterAccess> = KindWith::new("cluster");
 
 /// Returns the present time.
 pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
@@ -47,7 +48,6 @@ pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 /// The context around one platform.
 #[derive(Clone)]
 pub struct PlatformContext {
-    /// The platform.
     pub platform: PlatformName,
     /// The account of this machine that devplat runs as.
     pub account: Account,
@@ -65,6 +65,8 @@ pub struct PlatformContext {
     pub state: StateFolder,
     /// The outputs of resources, for the resources that need them.
     pub outputs: Arc<Outputs>,
+    /// The images that the creation of the cluster still imports. Their own steps wait for it.
+    pub early_import: watch::Sender<BTreeSet<ImageName>>,
     /// The user's requests to stop.
     pub stop: Stop,
     /// The time, for the journal and for the validity of credentials.
@@ -130,7 +132,7 @@ impl PlatformContext {
 
     /// Returns the access to the platform's cluster; `None` if it does not exist or is not running.
     pub fn cluster(&self) -> Option<ClusterAccess> {
-        self.outputs.get(&Ref::to(CLUSTER.single()))
+        self.outputs.single(CLUSTER)
     }
 
     /// Returns the Docker engine. Fails if the platform uses none.
@@ -186,7 +188,7 @@ impl PlatformContext {
         self.cache.capabilities.get()
     }
 
-    /// Keeps the result of the last proof's trial of `NetworkPolicies`.
+    /// Keeps the last proof's observation of `NetworkPolicies`.
     pub fn keep_enforcement(&self, tried: Option<Enforcement>) {
         *self.cache.enforcement.lock().unwrap_or_else(PoisonError::into_inner) = tried;
     }
@@ -333,7 +335,7 @@ mod tests {
         let looked_for = PlatformContext { named: Some(named), ..context.clone() };
         assert_eq!(looked_for.kubectl(), "kubectl --context there");
         let of = |access: ClusterAccess| {
-            context.outputs.put(CLUSTER.single(), access);
+            context.outputs.put(CLUSTER, &CLUSTER.single(), access);
             context.command_lines()
         };
         let CommandLines { up, kubectl } = of(access(None));

@@ -4,10 +4,10 @@ use std::{
     any::Any,
     collections::BTreeMap,
     marker::PhantomData,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use devplat_plan::Id;
+use devplat_plan::{Id, KindName};
 
 /// Outputs by the id of their resource.
 #[derive(Default)]
@@ -15,51 +15,103 @@ pub struct Outputs {
     all: Mutex<BTreeMap<Id, Box<dyn Any + Send>>>,
 }
 
-/// The id of a resource whose output is a `T`.
-pub struct Ref<T>(Id, PhantomData<fn() -> T>);
+/// The name of a kind of resource whose outputs are of type `T`. Kinds that share a name, such as those of clusters, share
+/// this value, and with it the type.
+pub struct KindWith<T> {
+    name: KindName,
+    output: PhantomData<fn() -> T>,
+}
 
-impl<T> Ref<T> {
-    /// Returns the reference to the output of `id`.
-    pub fn to(id: Id) -> Self {
-        Self(id, PhantomData)
+impl<T> KindWith<T> {
+    /// Returns the kind whose ids read like `label`.
+    pub const fn new(label: &'static str) -> Self {
+        Self { name: KindName::new(label), output: PhantomData }
     }
 
-    /// Returns the id of the resource.
-    pub fn id(&self) -> &Id {
-        &self.0
+    /// Returns the name without the type.
+    pub const fn name(self) -> KindName {
+        self.name
+    }
+
+    /// Returns the id of the only resource of this kind.
+    pub fn single(self) -> Id {
+        self.name.single()
+    }
+
+    /// Returns the id of the resource of this kind named `name`.
+    pub fn named(self, name: impl Into<String>) -> Id {
+        self.name.named(name)
     }
 }
 
+impl<T> Clone for KindWith<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for KindWith<T> {}
+
 impl Outputs {
-    /// Replaces the output of `id`.
-    pub fn put<T: Send + 'static>(&self, id: Id, output: T) {
-        self.locked().insert(id, Box::new(output));
+    /// Replaces the output of the resource `id`, which is of this kind.
+    pub fn put<T: Send + 'static>(&self, kind: KindWith<T>, id: &Id, output: T) {
+        assert_eq!(id.kind(), kind.name, "an output belongs to the kind of its resource");
+        self.locked().insert(id.clone(), Box::new(output));
     }
 
-    /// Returns the output of a resource; `None` if it is unknown or the resource is not ready.
-    pub fn get<T: Clone + 'static>(&self, of: &Ref<T>) -> Option<T> {
-        self.locked().get(&of.0).and_then(|output| output.downcast_ref::<T>().cloned())
+    /// Returns the output of the only resource of a kind; `None` if it is unknown or the resource is not ready.
+    pub fn single<T: Clone + 'static>(&self, kind: KindWith<T>) -> Option<T> {
+        self.of(&kind.single())
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, BTreeMap<Id, Box<dyn Any + Send>>> {
+    /// Returns the output of the resource of a kind named `name`; `None` if it is unknown or the resource is not ready.
+    pub fn named<T: Clone + 'static>(&self, kind: KindWith<T>, name: &str) -> Option<T> {
+        self.of(&kind.named(name))
+    }
+
+    fn of<T: Clone + 'static>(&self, id: &Id) -> Option<T> {
+        let all = self.locked();
+        let output = all.get(id)?.downcast_ref::<T>();
+        // Only a second kind with this label and another type could have stored it.
+        Some(output.expect("a label belongs to one type of output").clone())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<Id, Box<dyn Any + Send>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use devplat_plan::KindName;
-
     use super::*;
+    use crate::failure::{Exit, caught};
+
+    const PORT: KindWith<u32> = KindWith::new("port");
+    const IMAGE: KindWith<()> = KindWith::new("image {}");
 
     #[test]
     fn newer_output_replaces_the_older_one() {
-        let id = KindName::new("network").single();
         let outputs = Outputs::default();
-        assert_eq!(outputs.get(&Ref::<u32>::to(id.clone())), None);
-        outputs.put(id.clone(), 7_u32);
-        outputs.put(id.clone(), 8_u32);
-        assert_eq!(outputs.get(&Ref::<u32>::to(id.clone())), Some(8));
-        assert_eq!(outputs.get(&Ref::<String>::to(id)), None);
+        assert_eq!(outputs.single(PORT), None);
+        outputs.put(PORT, &PORT.single(), 7);
+        outputs.put(PORT, &PORT.single(), 8);
+        assert_eq!(outputs.single(PORT), Some(8));
+        outputs.put(IMAGE, &IMAGE.named("agent"), ());
+        assert_eq!(outputs.named(IMAGE, "agent"), Some(()));
+        assert_eq!(outputs.named(IMAGE, "base"), None);
+    }
+
+    #[test]
+    fn output_of_another_kind_or_type_is_a_bug() {
+        const SAME_LABEL: KindWith<String> = KindWith::new("port");
+        let outputs = Outputs::default();
+        let put = caught(|| {
+            outputs.put(PORT, &IMAGE.named("agent"), 7);
+            Ok(())
+        });
+        assert_eq!(put.unwrap_err().exit, Exit::Internal);
+        outputs.put(PORT, &PORT.single(), 7);
+        assert_eq!(caught(|| Ok(outputs.single(SAME_LABEL))).unwrap_err().exit, Exit::Internal);
+        assert_eq!(outputs.single(PORT), Some(7));
     }
 }

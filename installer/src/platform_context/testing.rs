@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use devplat_kubernetes::connect::NoPlugins;
 use devplat_profile::PlatformName;
 use devplat_tool::{Surroundings, local::Account, registry::RegistryClients};
+use tokio::sync::watch;
 
 use super::{ClusterCache, PlatformContext, Stop, TakenOver};
 use crate::{command_line::CommandLine, state::StateFolder};
@@ -24,6 +25,7 @@ pub(crate) fn context(folder: &Path) -> PlatformContext {
         scratch_kubeconfig: state.scratch_kubeconfig(),
         state,
         outputs: Arc::default(),
+        early_import: watch::Sender::default(),
         stop: Stop::default(),
         now: Arc::new(jiff::Timestamp::now),
         surroundings: Surroundings::new([("PATH", "/usr/bin")], None),

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use devplat_profile::PlatformName;
 use devplat_tool::{docker::Engine, registry::RegistryClients};
+use tokio::sync::watch;
 
 use crate::{
     command_line::{Argument, CommandLine},
@@ -69,6 +70,7 @@ impl Asked {
             scratch_kubeconfig: state.scratch_kubeconfig(),
             state,
             outputs: Arc::default(),
+            early_import: watch::Sender::default(),
             stop: host.stop.clone(),
             now: Arc::clone(&host.now),
             surroundings: host.surroundings.clone(),

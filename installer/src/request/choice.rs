@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The place of a platform.
-pub(super) enum Where {
+pub(super) enum PlatformPlace {
     Named(NamedCluster),
     Engine,
 }
@@ -33,14 +33,14 @@ pub(super) enum By {
 
 /// A place by name.
 pub(super) struct Named {
-    pub(super) place: Where,
+    pub(super) place: PlatformPlace,
     pub(super) by: By,
     /// The program that creates the cluster of the profile, if the command line names one.
     pub(super) maker: Option<Maker>,
 }
 
 /// Chooses the profile and the place that it wants, for a verb that creates or compares.
-pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, Where), Failure> {
+pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, PlatformPlace), Failure> {
     if let Some(profile) = Box::pin(detect::profile(run)).await? {
         run.decisions.profile = Some(profile);
     }
@@ -52,13 +52,13 @@ pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, Where), F
     let wanted = &recalled.loaded.profile.cluster;
     one_cluster(asked, wanted)?;
     let place = match wanted.origin() {
-        Origin::Created(_) => Where::Engine,
+        Origin::Created(_) => PlatformPlace::Engine,
         Origin::Existing(existing) => {
             let named = asked.context.clone().or_else(|| existing.context.clone());
             let kind = Some("kind".to_owned());
             let new = Asked { name: asked.name.clone(), profile: kind, ..Asked::default() }.again("up");
             let named = named.or_else(|| run.decisions.context.clone());
-            Where::Named(cluster::named(named, Some(&new), host)?)
+            PlatformPlace::Named(cluster::named(named, Some(&new), host)?)
         }
     };
     Ok((recalled, place))
@@ -68,10 +68,10 @@ pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, Where), F
 /// read, because it may be unreadable by now. `None` for an existing cluster without a context.
 pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
     let (asked, host, decisions) = (run.asked, run.host, &run.decisions);
-    let of = |place: Where, by: By| Named { place, by, maker: None };
+    let of = |place: PlatformPlace, by: By| Named { place, by, maker: None };
     let named = |context: &String| {
         let named = cluster::named(Some(context.clone()), None, host)?;
-        Ok::<_, Failure>(Some(of(Where::Named(named), By::Name)))
+        Ok::<_, Failure>(Some(of(PlatformPlace::Named(named), By::Name)))
     };
     let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
     if asked.profile.is_some() {
@@ -81,7 +81,7 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
         return match wanted.origin() {
             Origin::Created(local) => {
                 let maker = Some(maker(local.provider));
-                Ok(Some(Named { maker, ..of(Where::Engine, By::Name) }))
+                Ok(Some(Named { maker, ..of(PlatformPlace::Engine, By::Name) }))
             }
             Origin::Existing(existing) => {
                 match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
@@ -97,10 +97,10 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
     }
     match (&decisions.place, &decisions.context) {
         (Some(Location::Cluster { .. }) | None, Some(context)) => remembered(context),
-        (Some(_), _) => Ok(Some(of(Where::Engine, By::Name))),
+        (Some(_), _) => Ok(Some(of(PlatformPlace::Engine, By::Name))),
         (None, None) => {
             let by = if decisions.profile.is_some() { By::Name } else { By::Marks };
-            Ok(Some(of(Where::Engine, by)))
+            Ok(Some(of(PlatformPlace::Engine, by)))
         }
     }
 }

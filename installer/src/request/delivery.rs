@@ -17,7 +17,7 @@ use super::minikube;
 use crate::{
     failure::{Exit, Failure, one_line},
     host::Host,
-    platform::{Delivery, NodeImport, maker},
+    platform::{ChosenDelivery, NodeImport, maker},
     platform_context::{NamedCluster, PlatformContext},
     state::{Decisions, RememberedDelivery},
 };
@@ -32,21 +32,23 @@ pub(super) async fn decide(
     before: &Decisions,
     context: &mut PlatformContext,
     host: &Host,
-) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
+) -> Result<(ChosenDelivery, Option<RememberedDelivery>), Failure> {
     match cluster.origin() {
         Origin::Created(local) => {
             let delivery = match local.delivery {
                 LocalDelivery::Nodes => {
                     let label = maker(local.provider).label(context.platform.as_str());
-                    Delivery::Nodes(NodeImport::Engine { label })
+                    ChosenDelivery::Nodes(NodeImport::Engine { label })
                 }
-                LocalDelivery::LocalRegistry(registry) => Delivery::LocalRegistry(registry.clone()),
-                LocalDelivery::Registry(registry) => Delivery::Registry(registry.clone()),
+                LocalDelivery::LocalRegistry(registry) => ChosenDelivery::LocalRegistry(registry.clone()),
+                LocalDelivery::Registry(registry) => ChosenDelivery::Registry(registry.clone()),
             };
             Ok((delivery, None))
         }
         Origin::Existing(existing) => match (&existing.delivery, &before.delivery) {
-            (ExistingDelivery::Registry(registry), _) => Ok((Delivery::Registry(registry.clone()), None)),
+            (ExistingDelivery::Registry(registry), _) => {
+                Ok((ChosenDelivery::Registry(registry.clone()), None))
+            }
             (ExistingDelivery::Auto, Some(known)) => {
                 check_again(known, context, host).await?;
                 Ok((recalled(known), Some(known.clone())))
@@ -57,15 +59,15 @@ pub(super) async fn decide(
     }
 }
 
-fn recalled(known: &RememberedDelivery) -> Delivery {
+fn recalled(known: &RememberedDelivery) -> ChosenDelivery {
     match known {
         RememberedDelivery::EngineNodes { label } => {
-            Delivery::Nodes(NodeImport::Engine { label: label.clone() })
+            ChosenDelivery::Nodes(NodeImport::Engine { label: label.clone() })
         }
         RememberedDelivery::Minikube { profile } => {
-            Delivery::Nodes(NodeImport::Minikube { profile: profile.clone() })
+            ChosenDelivery::Nodes(NodeImport::Minikube { profile: profile.clone() })
         }
-        RememberedDelivery::Registry { push, pull, plain_http } => Delivery::Registry(RemoteRegistry {
+        RememberedDelivery::Registry { push, pull, plain_http } => ChosenDelivery::Registry(RemoteRegistry {
             push: push.clone(),
             pull: pull.clone(),
             plain_http: *plain_http,
@@ -110,7 +112,7 @@ async fn found(
     context: &mut PlatformContext,
     host: &Host,
     registry: bool,
-) -> Result<(Delivery, Option<RememberedDelivery>), Failure> {
+) -> Result<(ChosenDelivery, Option<RememberedDelivery>), Failure> {
     let named = named(context)?;
     let capabilities = context.capabilities(&named).await?.clone();
     if registry {

@@ -20,7 +20,6 @@ struct OtherAccount {
     account: Option<Account>,
     /// The file or the cluster that names the account.
     named_by: String,
-    /// The platform.
     platform: String,
     /// The account of this run.
     own: Account,

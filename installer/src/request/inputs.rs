@@ -9,7 +9,7 @@ use devplat_tool::debian;
 
 use super::{
     Located, Request, Run,
-    choice::{self, By, Where},
+    choice::{self, By, PlatformPlace},
     cluster, delivery,
     draft::own_templates,
     engine::refuse_other_machine,
@@ -44,7 +44,7 @@ impl Located<'_> {
         let mut run = Run { asked, host, purpose, state, engine, decisions };
         let (recalled, place) = Box::pin(choice::by_profile(&mut run)).await?;
         let located = match (place, run.engine.take()) {
-            (Where::Engine, Some(_)) => {
+            (PlatformPlace::Engine, Some(_)) => {
                 refuse_other_machine(host)?;
                 let location = match location {
                     Some(location) => location,

@@ -7,7 +7,7 @@ use devplat_tool::docker::Engine;
 
 use super::{
     Asked, Purpose, Run, absent,
-    choice::{self, By, Named, Where, or_forget},
+    choice::{self, By, Named, PlatformPlace, or_forget},
     detect,
     engine::{lock_engine, once_connected},
     identity,
@@ -53,15 +53,15 @@ impl<'a> Run<'a> {
     }
 
     /// Locates the platform in a place that was chosen for this reason.
-    pub(super) async fn locate_in(self, place: Where, by: By) -> Result<Located<'a>, Failure> {
+    pub(super) async fn locate_in(self, place: PlatformPlace, by: By) -> Result<Located<'a>, Failure> {
         let Self { asked, host, purpose, state, engine, decisions } = self;
         let mut looked = vec![format!("state folder {}", state.path().display())];
         let (engine, named) = match place {
-            Where::Named(named) => {
+            PlatformPlace::Named(named) => {
                 looked.push(format!("context {}", named.context.name));
                 (None, Some(named))
             }
-            Where::Engine => (connect(engine, by, host, &mut looked).await?, None),
+            PlatformPlace::Engine => (connect(engine, by, host, &mut looked).await?, None),
         };
         if let (By::Profile, Purpose::Change, Some(engine)) = (by, purpose, &engine)
             && let Some(other) = engine.other_host().await?

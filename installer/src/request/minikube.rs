@@ -6,7 +6,7 @@ use devplat_kubernetes::capabilities::Nodes;
 use devplat_tool::{
     docker::Engine,
     local::api,
-    minikube::{self, Profile},
+    minikube::{self, MinikubeCluster},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ pub(super) async fn usable(
     Ok(RememberedDelivery::Minikube { profile: name.to_owned() })
 }
 
-fn known<'a>(name: &str, profiles: &'a [Profile]) -> Result<&'a Profile, Failure> {
+fn known<'a>(name: &str, profiles: &'a [MinikubeCluster]) -> Result<&'a MinikubeCluster, Failure> {
     profiles.iter().find(|profile| profile.name == name).ok_or_else(|| {
         let known: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -44,7 +44,7 @@ fn known<'a>(name: &str, profiles: &'a [Profile]) -> Result<&'a Profile, Failure
     })
 }
 
-fn has_nodes(profile: &Profile, there: &BTreeSet<String>) -> Result<(), Failure> {
+fn has_nodes(profile: &MinikubeCluster, there: &BTreeSet<String>) -> Result<(), Failure> {
     let here: BTreeSet<String> = profile.nodes.iter().cloned().collect();
     if here == *there {
         return Ok(());
@@ -56,8 +56,8 @@ fn has_nodes(profile: &Profile, there: &BTreeSet<String>) -> Result<(), Failure>
 }
 
 /// Fails unless `server` is the address of the profile's API server, or a port of this machine that leads to it.
-async fn leads_here(profile: &Profile, server: &str, host: &Host) -> Result<(), Failure> {
-    let Profile { name, driver, api_servers, .. } = profile;
+async fn leads_here(profile: &MinikubeCluster, server: &str, host: &Host) -> Result<(), Failure> {
+    let MinikubeCluster { name, driver, api_servers, .. } = profile;
     if api::is_one_of(server, api_servers).await {
         return Ok(());
     }
@@ -79,7 +79,7 @@ async fn leads_here(profile: &Profile, server: &str, host: &Host) -> Result<(), 
     Err(Failure::new(Exit::Usage, why).hint(RUN_THERE))
 }
 
-fn fits(profile: &Profile, runtimes: &BTreeSet<String>) -> Result<(), Failure> {
+fn fits(profile: &MinikubeCluster, runtimes: &BTreeSet<String>) -> Result<(), Failure> {
     if let Some(other) = runtimes.iter().find(|runtime| !KNOWN.contains(&runtime.as_str())) {
         let why =
             format!("its container runtime is {other}; devplat imports images into {}", KNOWN.join(" and "));
@@ -101,8 +101,8 @@ fn fits(profile: &Profile, runtimes: &BTreeSet<String>) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    fn profile(nodes: usize) -> Profile {
-        Profile {
+    fn profile(nodes: usize) -> MinikubeCluster {
+        MinikubeCluster {
             name: "lab".to_owned(),
             driver: "docker".to_owned(),
             container_runtime: "containerd".to_owned(),
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    fn error(profile: &Profile, runtime: &str) -> String {
+    fn error(profile: &MinikubeCluster, runtime: &str) -> String {
         fits(profile, &BTreeSet::from([runtime.to_owned()])).unwrap_err().message
     }
 
@@ -122,16 +122,16 @@ mod tests {
         for runtime in ["docker", "containerd"] {
             let runtime = BTreeSet::from([runtime.to_owned()]);
             assert_eq!(fits(&profile(1), &runtime), Ok(()));
-            let rancher = Profile { volumes_on_every_node: true, ..profile(3) };
+            let rancher = MinikubeCluster { volumes_on_every_node: true, ..profile(3) };
             assert_eq!(fits(&rancher, &runtime), Ok(()));
         }
     }
 
     #[test]
     fn profile_of_another_machine_is_reported_with_local_profiles() {
-        let unknown = |profiles: &[Profile]| known("lab", profiles).unwrap_err().message;
+        let unknown = |profiles: &[MinikubeCluster]| known("lab", profiles).unwrap_err().message;
         assert_eq!(unknown(&[]), "minikube has no profile lab here; it has none");
-        let other = Profile { name: "minikube".to_owned(), ..profile(1) };
+        let other = MinikubeCluster { name: "minikube".to_owned(), ..profile(1) };
         assert_eq!(unknown(&[other]), "minikube has no profile lab here; it has minikube");
     }
 

@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use crate::{host::Host, state};
+use devplat_tool::owner::account_name;
+
+use crate::host::Host;
 
 /// Prints a remark if sudo runs devplat with a home folder of another account, because that account cannot use the files
 /// of the run.
@@ -16,7 +18,7 @@ pub(super) fn remark(host: &Host) {
     if owner == account.uid {
         return;
     }
-    let (home, owner) = (home.display(), state::account_name(owner));
+    let (home, owner) = (home.display(), account_name(owner));
     host.ui.remark(&format!(
         "sudo runs devplat for {caller} as {}, in the home folder {home} of {owner}: the files of this run belong to {0}, so {owner} cannot use them; run devplat without sudo, as a member of the group docker",
         account.name

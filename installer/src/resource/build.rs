@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use devplat_image::{Damage, Finding, ImageName, Stored};
+use devplat_image::{Finding, ImageDamage, ImageName, Stored};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_tool::{debian, scratch::Scratch};
 
@@ -27,15 +27,15 @@ pub(crate) struct Build {
 }
 
 impl ResourceKind for Build {
-    const NAME: KindName = BUILD;
+    const NAME: super::KindWith<Self::Output> = BUILD;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|build, cx| Box::pin(build.create(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     /// The damage of its files, such as by a full disk.
-    type Fields = Option<Damage>;
+    type Fields = Option<ImageDamage>;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {

@@ -15,8 +15,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
     failure::{Failure, one_line},
-    journal::{self, Entry, Journal, Outcome},
-    platform_context::PlatformContext,
+    journal::{self, Journal, JournalEntry, Outcome},
+    platform_context::{KindWith, PlatformContext},
     ui::{Event, Ui},
 };
 
@@ -30,7 +30,7 @@ pub struct Cx {
     journal: Arc<Mutex<Journal>>,
     ui: Ui,
     waits: bool,
-    /// Tells the apply that the resource is usable although the step goes on.
+    /// Reports to the apply that the resource is usable although the step goes on.
     usable: Option<UnboundedSender<StepId>>,
 }
 
@@ -52,15 +52,16 @@ impl Cx {
         Self { waits: false, ..self }
     }
 
-    /// Returns the same step, which tells `usable` when steps that only need its resource usable can start.
+    /// Returns the same step, which reports to `usable` when steps that only need its resource usable can start.
     #[must_use]
-    pub fn telling(self, usable: UnboundedSender<StepId>) -> Self {
+    pub fn reporting(self, usable: UnboundedSender<StepId>) -> Self {
         Self { usable: Some(usable), ..self }
     }
 
-    /// Stores the output of the resource before the step ends, and lets the steps start that only need it usable.
-    pub fn is_usable<T: Send + 'static>(&self, output: T) {
-        self.context.outputs.put(self.step.id.clone(), output);
+    /// Stores the output of the resource, which is of this kind, before the step ends, and lets the steps start that only
+    /// need it usable.
+    pub fn is_usable<T: Send + 'static>(&self, kind: KindWith<T>, output: T) {
+        self.context.outputs.put(kind, &self.step.id, output);
         if let Some(usable) = &self.usable {
             // The receiver is gone only after the apply has ended.
             let _ = usable.send(self.step.clone());
@@ -190,9 +191,9 @@ impl Cx {
     ) -> Result<(), journal::Error> {
         let at = (self.context.now)();
         let deleted = self.step.deletes.as_ref();
-        let entries: Vec<Entry> = what
+        let entries: Vec<JournalEntry> = what
             .iter()
-            .map(|(call, outcome, physical)| Entry {
+            .map(|(call, outcome, physical)| JournalEntry {
                 at,
                 step: self.step.to_string(),
                 action: self.action,

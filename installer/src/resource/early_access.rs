@@ -7,7 +7,7 @@ use devplat_kubernetes::context;
 use devplat_tool::{docker::Engine, local::Maker};
 
 use super::{
-    Cx,
+    CLUSTER, Cx,
     local_access::{fetched, with_starts},
 };
 use crate::{failure::Failure, platform_context::ClusterAccess};
@@ -38,7 +38,7 @@ impl<'a> EarlyAccess<'a> {
         Ok(Self { maker, engine, cx, early })
     }
 
-    /// Waits until the API server answers, and tells the apply that the cluster is usable. May end without that: the
+    /// Waits until the API server answers, and reports to the apply that the cluster is usable. May end without that: the
     /// creation itself reports why the API server does not answer. May be dropped at any time.
     pub(super) async fn tell(&self) {
         if !self.early {
@@ -47,7 +47,7 @@ impl<'a> EarlyAccess<'a> {
         let mut known = None;
         loop {
             match self.look(&mut known).await {
-                Ok(Some(access)) => return self.cx.is_usable(access),
+                Ok(Some(access)) => return self.cx.is_usable(CLUSTER, access),
                 Ok(None) => {}
                 Err(failure) => tracing::debug!(why = %failure.one_line(), "the cluster is not usable yet"),
             }

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use devplat_image::{ImageName, Stored};
-use devplat_plan::KindName;
 use devplat_tool::{
     docker::{Container, Engine},
     local::Maker,
@@ -14,12 +13,9 @@ use tokio::sync::watch;
 use super::{Cx, node_import::bring_in};
 use crate::{
     failure::Failure,
-    platform::{Delivery, PlatformInputs},
-    platform_context::Ref,
+    platform::{ChosenDelivery, PlatformInputs},
 };
 
-/// The output with the images that are being imported.
-const EARLY: KindName = KindName::new("early import");
 /// The image that is larger than the others together.
 const LARGEST: ImageName = ImageName::Base;
 
@@ -28,11 +24,9 @@ type Left = BTreeSet<ImageName>;
 
 /// Waits until the creation of the cluster no longer imports `image`, if it does.
 pub(super) async fn until_ended(image: ImageName, cx: &Cx) {
-    let output = Ref::<watch::Receiver<Left>>::to(EARLY.single());
-    if let Some(mut left) = cx.context.outputs.get(&output) {
-        // An error means that the creation has ended.
-        let _ = left.wait_for(|left| !left.contains(&image)).await;
-    }
+    let mut left = cx.context.early_import.subscribe();
+    // The context keeps the sender, so there is no error.
+    let _ = left.wait_for(|left| !left.contains(&image)).await;
 }
 
 /// An early import, which may be dropped. A failure is only reported, because the images' own steps check the nodes again.
@@ -43,30 +37,45 @@ pub(super) struct EarlyImport<'a> {
     count: usize,
     /// The nodes, once containerd answers in all of them.
     nodes: Vec<Container>,
-    /// The images that are not imported yet.
-    left: watch::Sender<Left>,
+    left: Unimported,
+}
+
+/// The images that are not imported yet. Their own steps no longer wait for them once it is dropped.
+struct Unimported(watch::Sender<Left>);
+
+impl Unimported {
+    fn new(images: Left, cx: &Cx) -> Self {
+        let left = cx.context.early_import.clone();
+        left.send_replace(images);
+        Self(left)
+    }
+}
+
+impl Drop for Unimported {
+    fn drop(&mut self) {
+        self.0.send_replace(Left::new());
+    }
 }
 
 impl<'a> EarlyImport<'a> {
     /// Returns the import of the images that the profile brings into the nodes, and lets their own steps wait for it.
     pub(super) fn new(inputs: &'a PlatformInputs, maker: Maker, count: usize, cx: &Cx) -> Self {
         let images = match &inputs.delivery {
-            Delivery::Nodes(_) => inputs.images(),
-            Delivery::LocalRegistry(_) | Delivery::Registry(_) => Vec::new(),
+            ChosenDelivery::Nodes(_) => inputs.images(),
+            ChosenDelivery::LocalRegistry(_) | ChosenDelivery::Registry(_) => Vec::new(),
         };
-        let (left, ends) = watch::channel(images.into_iter().collect());
-        cx.context.outputs.put(EARLY.single(), ends);
+        let left = Unimported::new(images.into_iter().collect(), cx);
         Self { inputs, maker, count, nodes: Vec::new(), left }
     }
 
     /// Returns whether no image is left.
     pub(super) fn is_done(&self) -> bool {
-        self.left.borrow().is_empty()
+        self.left.0.borrow().is_empty()
     }
 
     /// Lets the images' own steps import what is left.
     pub(super) fn end(self) {
-        self.left.send_replace(Left::new());
+        drop(self);
     }
 
     /// Imports images that are assembled, if containerd answers in every node: all small ones, or else the largest.
@@ -81,7 +90,7 @@ impl<'a> EarlyImport<'a> {
         if self.nodes.is_empty() {
             return false;
         }
-        let left = self.left.borrow().clone();
+        let left = self.left.0.borrow().clone();
         let mut assembled: Vec<Stored> = Vec::new();
         for image in left {
             match self.inputs.stored(image) {
@@ -98,7 +107,7 @@ impl<'a> EarlyImport<'a> {
             cx.report(format!("importing images later: {}", failure.one_line()));
             tracing::debug!(why = %failure.one_line(), "images were not imported early");
         }
-        self.left.send_modify(|left| left.retain(|image| !names.contains(image)));
+        self.left.0.send_modify(|left| left.retain(|image| !names.contains(image)));
         true
     }
 
@@ -150,9 +159,8 @@ mod tests {
         let cx = step_alone(&context, CLUSTER.single(), Action::Create);
         until_ended(ImageName::Base, &cx).await;
 
-        let (left, ends) = watch::channel(Left::from([ImageName::Operator, ImageName::Base]));
-        context.outputs.put(EARLY.single(), ends);
-        left.send_replace(Left::from([ImageName::Base]));
+        let left = Unimported::new(Left::from([ImageName::Operator, ImageName::Base]), &cx);
+        left.0.send_replace(Left::from([ImageName::Base]));
         until_ended(ImageName::Operator, &cx).await;
         assert_eq!(until_ended(ImageName::Base, &cx).now_or_never(), None, "it is still being imported");
         drop(left);

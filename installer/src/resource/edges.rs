@@ -9,15 +9,15 @@ use super::{
     node_registry,
 };
 use crate::{
-    platform::{Delivery, PlatformInputs},
+    platform::{ChosenDelivery, PlatformInputs},
     platform_context::PlatformContext,
 };
 
 /// Returns the resource that delivers an image to the nodes.
 pub(super) fn delivered(inputs: &PlatformInputs, image: ImageName) -> Id {
     match inputs.delivery {
-        Delivery::Nodes(_) => IMPORT.named(image.as_str()),
-        Delivery::LocalRegistry(_) | Delivery::Registry(_) => PUSH.named(image.as_str()),
+        ChosenDelivery::Nodes(_) => IMPORT.named(image.as_str()),
+        ChosenDelivery::LocalRegistry(_) | ChosenDelivery::Registry(_) => PUSH.named(image.as_str()),
     }
 }
 

@@ -15,7 +15,6 @@ type Finder = for<'a> fn(&'a PlatformContext, Wanted<'a>) -> BoxFuture<'a, Resul
 
 /// A kind in type-erased form.
 pub struct KindEntry {
-    /// Its name.
     pub name: KindName,
     /// The precondition of a search.
     pub seen: SeenThrough,
@@ -29,7 +28,7 @@ impl KindEntry {
     /// Returns the entry of `K`.
     pub const fn of<K: ResourceKind>() -> Self {
         Self {
-            name: K::NAME,
+            name: K::NAME.name(),
             seen: K::SEEN,
             gone_first: K::GONE_FIRST,
             wanted: wanted_of::<K>,

@@ -23,13 +23,13 @@ pub(crate) struct Existing {
 }
 
 impl ResourceKind for Existing {
-    const NAME: KindName = CLUSTER;
+    const NAME: super::KindWith<Self::Output> = CLUSTER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     /// Its capabilities; `None` if nothing is wanted of it.
     type Fields = Option<Box<Capabilities>>;
     type Output = ClusterAccess;

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
-    capabilities::{Capabilities, Fact, LoadBalancerEvidence, Nodes, PodSecurityLevel, Storage},
+    ObjectRef,
+    capabilities::{Capabilities, Fact, Nodes, PodSecurityLevel, Storage},
     hosting::Hosting,
     proof::Enforcement,
-    recognition,
+    recognition::UsualExposure,
 };
 use devplat_profile::{Exposure, Profile};
 
@@ -56,6 +57,18 @@ fn usual_class(classes: &[String], capabilities: &Capabilities) -> Option<&'stat
     classes.iter().any(|class| class == usual).then_some(usual)
 }
 
+/// Returns a Service that shows that load balancers work, if one is known.
+fn balanced(capabilities: &Capabilities) -> Option<&ObjectRef> {
+    capabilities.load_balancer.as_ref().ok().and_then(Option::as_ref)
+}
+
+fn has_usually_balancers(capabilities: &Capabilities) -> bool {
+    match capabilities.recognition.distribution.consequences().exposure {
+        UsualExposure::LoadBalancer => true,
+        UsualExposure::NodePort | UsualExposure::PortForward => false,
+    }
+}
+
 /// Returns the facts that a user may not expect, one sentence each.
 pub(crate) fn remarks(needs: &Needs, capabilities: &Capabilities) -> Vec<String> {
     let consequences = capabilities.recognition.distribution.consequences();
@@ -66,18 +79,17 @@ pub(crate) fn remarks(needs: &Needs, capabilities: &Capabilities) -> Vec<String>
             classes.join(", ")
         ));
     }
-    if needs.exposure == Exposure::LoadBalancer && capabilities.load_balancer.is_none() {
-        remarks.push(format!(
-            "no sign of load balancers: {}; --set bastion.exposure=portForward needs none",
+    match (needs.exposure, balanced(capabilities)) {
+        (Exposure::LoadBalancer, None) => remarks.push(format!(
+            "no Service shows that load balancers work here ({}); --set bastion.exposure=portForward needs none",
             consequences.exposure_remark
-        ));
-    }
-    if needs.exposure == Exposure::PortForward && consequences.exposure == recognition::Exposure::LoadBalancer
-    {
-        remarks.push(format!(
-            "{} has load balancers ({}); --set bastion.exposure=loadBalancer gives the bastion an address of its own",
-            capabilities.recognition.distribution, consequences.exposure_remark
-        ));
+        )),
+        (Exposure::PortForward, Some(service)) if has_usually_balancers(capabilities) => remarks.push(format!(
+            "load balancers work here: {service} has an address ({}); --set bastion.exposure=loadBalancer gives the \
+             bastion one of its own",
+            consequences.exposure_remark
+        )),
+        (Exposure::LoadBalancer, Some(_)) | (Exposure::PortForward | Exposure::NodePort(_), _) => {}
     }
     match capabilities.pod_security {
         Some(PodSecurityLevel::Restricted) => {
@@ -149,11 +161,13 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
         ),
         (
             "load balancer",
-            match load_balancer {
-                Some(LoadBalancerEvidence::Service(service)) => format!("yes: {service} has an address"),
-                Some(LoadBalancerEvidence::Distribution) => "likely: the distribution has them".to_owned(),
-                None => "no sign".to_owned(),
-            },
+            shown(load_balancer, |service| match service {
+                Some(service) => format!("yes: {service} has an address"),
+                None if has_usually_balancers(capabilities) => {
+                    format!("unknown: no Service has an address; usual on {}", recognition.distribution)
+                }
+                None => "unknown: no Service has an address".to_owned(),
+            }),
         ),
         ("metrics", shown(metrics, |served| if *served { "served" } else { "not served" }.to_owned())),
         (

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use devplat_kubernetes::{
     CallError, Class, ObjectRef,
-    call::Answer,
-    recognition::{DefaultDelivery, Distribution, Evidence, Exposure as Usual, Recognition, recognise},
+    call::ErrorAnswer,
+    recognition::{DefaultDelivery, Distribution, Evidence, Recognition, UsualExposure, recognise},
 };
 
 use super::*;
@@ -22,7 +22,7 @@ fn capabilities(storage: Storage) -> Capabilities {
         default_storage_classes: Vec::new(),
         storage_classes: Some(["slow".to_owned()].into()),
         storage,
-        load_balancer: None,
+        load_balancer: Ok(None),
         metrics: Ok(false),
         pod_security: Some(PodSecurityLevel::Restricted),
         quotas: Ok(Vec::new()),
@@ -72,23 +72,53 @@ fn usual_class_of_the_distribution_is_proposed_if_it_exists() {
     assert!(hint(Distribution::Other, &["gp2"]).ends_with("=CLASS"));
 }
 
+fn object(kind: &str, name: &str) -> ObjectRef {
+    ObjectRef {
+        api_version: "v1".to_owned(),
+        kind: kind.to_owned(),
+        namespace: Some("team".to_owned()),
+        name: name.to_owned(),
+    }
+}
+
+/// Returns the capabilities of a cluster with a Service that has an address.
+fn balancing(distribution: Distribution) -> Capabilities {
+    let load_balancer = Ok(Some(object("Service", "web")));
+    Capabilities { load_balancer, ..on(distribution, Storage::Default("a".to_owned())) }
+}
+
 #[test]
-fn load_balancer_is_proposed_where_the_distribution_has_them() {
+fn load_balancer_is_proposed_only_where_one_is_known() {
     let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
-    let proposed = "Amazon EKS has load balancers (a load balancer may cost); --set bastion.exposure=loadBalancer \
-                    gives the bastion an address of its own";
-    let of = |needs: &Needs, distribution: Distribution| {
-        remarks(needs, &on(distribution, Storage::Default("a".to_owned())))
-    };
-    assert!(of(&forwarded, Distribution::Eks).contains(&proposed.to_owned()));
-    for (needs, distribution) in [
-        (needs(), Distribution::Eks),
-        (Needs { exposure: Exposure::NodePort(30_022), ..needs() }, Distribution::Eks),
-        (forwarded, Distribution::Other),
+    let proposed = "load balancers work here: Service team/web has an address (a load balancer may cost); \
+                    --set bastion.exposure=loadBalancer gives the bastion one of its own";
+    assert!(remarks(&forwarded, &balancing(Distribution::Eks)).contains(&proposed.to_owned()));
+    let unknown = on(Distribution::Eks, Storage::Default("a".to_owned()));
+    for (needs, capabilities) in [
+        (needs(), balancing(Distribution::Eks)),
+        (Needs { exposure: Exposure::NodePort(30_022), ..needs() }, balancing(Distribution::Eks)),
+        (forwarded.clone(), balancing(Distribution::Other)),
+        (
+            forwarded.clone(),
+            Capabilities { load_balancer: Err(forbidden("list Services")), ..unknown.clone() },
+        ),
+        (forwarded, unknown),
     ] {
-        let said = of(&needs, distribution).join("\n");
+        let said = remarks(&needs, &capabilities).join("\n");
         assert!(!said.contains("bastion.exposure=loadBalancer"), "{said}");
     }
+}
+
+#[test]
+fn load_balancers_are_unknown_before_a_service_has_an_address() {
+    let shown = |capabilities: &Capabilities| {
+        let facts = facts(capabilities).into_iter();
+        facts.filter(|(name, _)| *name == "load balancer").map(|(_, value)| value).collect::<String>()
+    };
+    let of = |distribution: Distribution| shown(&on(distribution, Storage::None));
+    assert_eq!(of(Distribution::K3s), "unknown: no Service has an address; usual on k3s");
+    assert_eq!(of(Distribution::Other), "unknown: no Service has an address");
+    assert_eq!(shown(&balancing(Distribution::K3s)), "yes: Service team/web has an address");
 }
 
 /// Returns the next distribution. A new one does not compile before it is in the chain.
@@ -121,9 +151,10 @@ fn every_row_of_the_distributions_table_is_used() {
         let class = row.storage_class.unwrap_or("CLASS");
         assert!(why.ends_with(&format!("storageClass={class}")), "{distribution}: {why}");
         let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
-        let said = remarks(&forwarded, &found).join("\n");
+        let balancing = Capabilities { load_balancer: Ok(Some(object("Service", "web"))), ..found.clone() };
+        let said = remarks(&forwarded, &balancing).join("\n");
         let proposed = said.contains("bastion.exposure=loadBalancer") && said.contains(row.exposure_remark);
-        assert_eq!(proposed, row.exposure == Usual::LoadBalancer, "{distribution}: {said}");
+        assert_eq!(proposed, row.exposure == UsualExposure::LoadBalancer, "{distribution}: {said}");
         assert!(row.pod_security_remark.is_none_or(|remark| said.contains(remark)), "{distribution}: {said}");
         // This cluster shows no load balancer, so the remark has the limits of the distribution's.
         let said = remarks(&needs(), &found).join("\n");
@@ -139,23 +170,17 @@ fn every_row_of_the_distributions_table_is_used() {
 
 #[test]
 fn quotas_addresses_and_metrics_are_shown() {
-    let object = |kind: &str, name: &str| ObjectRef {
-        api_version: "v1".to_owned(),
-        kind: kind.to_owned(),
-        namespace: Some("team".to_owned()),
-        name: name.to_owned(),
-    };
     let quota = object("ResourceQuota", "limits");
     let service = object("Service", "web");
     let found = Capabilities {
         quotas: Ok(vec![quota.clone()]),
-        load_balancer: Some(LoadBalancerEvidence::Service(service.clone())),
+        load_balancer: Ok(Some(service.clone())),
         metrics: Ok(true),
         ..capabilities(Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]))
     };
     let said = remarks(&needs(), &found).join("\n");
     assert!(said.contains(&format!("quotas limit some namespaces: {quota}")), "{said}");
-    assert!(!said.contains("no sign of load balancers"), "{said}");
+    assert!(!said.contains("no Service shows"), "{said}");
     let shown = facts(&found);
     let of = |name: &str| shown.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
     assert_eq!(of("load balancer"), Some(format!("yes: {service} has an address").as_str()));
@@ -168,7 +193,7 @@ fn unexpected_facts_are_remarked() {
     let several = Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]);
     let all = remarks(&needs(), &capabilities(several)).join("\n");
     assert!(all.contains("several StorageClasses are the default (a, b)"), "{all}");
-    assert!(all.contains("no sign of load balancers"), "{all}");
+    assert!(all.contains("no Service shows that load balancers work here"), "{all}");
     assert!(all.contains("hardened security context"), "{all}");
     let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
     let fewer = remarks(&forwarded, &capabilities(Storage::Default("a".to_owned()))).join("\n");
@@ -196,13 +221,14 @@ fn every_capability_is_shown() {
 /// The error of a call that the user has no right to.
 fn forbidden(what: &str) -> Arc<CallError> {
     let answer =
-        Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+        ErrorAnswer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
     Arc::new(CallError { what: what.to_owned(), object: None, class: Box::new(Class::Forbidden(answer)) })
 }
 
 #[test]
 fn unknown_facts_are_shown_with_the_reason() {
     let found = Capabilities {
+        load_balancer: Err(forbidden("list services")),
         metrics: Err(forbidden("list groups")),
         quotas: Err(forbidden("list quotas")),
         nodes: Err(forbidden("list nodes")),
@@ -210,9 +236,12 @@ fn unknown_facts_are_shown_with_the_reason() {
         ..capabilities(Storage::Default("standard".to_owned()))
     };
     let shown = facts(&found);
-    for (name, what) in
-        [("metrics", "list groups"), ("nodes", "list nodes"), ("registry", "read announcement")]
-    {
+    for (name, what) in [
+        ("load balancer", "list services"),
+        ("metrics", "list groups"),
+        ("nodes", "list nodes"),
+        ("registry", "read announcement"),
+    ] {
         let value = shown.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str());
         let why = format!("unknown: cannot {what}: the API server answered 403 Forbidden: no");
         assert_eq!(value, Some(why.as_str()));

@@ -11,7 +11,6 @@ use crate::{failure::Failure, platform_context::PlatformContext};
 /// A found resource of any kind.
 #[derive(Clone)]
 pub struct Found {
-    /// Its id.
     pub id: Id,
     /// The sight for the planner, not yet compared.
     pub sight: Sight,
@@ -19,13 +18,13 @@ pub struct Found {
     pub deletion: Facts,
     /// The `Seen` of its kind.
     pub(super) seen: Arc<dyn Any + Send + Sync>,
-    pub(super) delete: Option<Deletion>,
+    pub(super) delete: Option<DeleteFound>,
     /// Stores its output.
     pub(super) store: Arc<dyn Fn(&PlatformContext) + Send + Sync>,
 }
 
 /// The deletion of a found resource.
-pub(super) type Deletion = Arc<dyn for<'a> Fn(&'a Cx) -> BoxFuture<'a, Result<(), Failure>> + Send + Sync>;
+pub(super) type DeleteFound = Arc<dyn for<'a> Fn(&'a Cx) -> BoxFuture<'a, Result<(), Failure>> + Send + Sync>;
 
 impl Found {
     /// Returns its deletion, or `None` if its kind is never deleted.

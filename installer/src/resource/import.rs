@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::{Delivery, NodeImport, PlatformInputs},
+    platform::{ChosenDelivery, NodeImport, PlatformInputs},
     platform_context::PlatformContext,
 };
 
@@ -36,19 +36,20 @@ pub(crate) struct Import {
 }
 
 impl ResourceKind for Import {
-    const NAME: KindName = IMPORT;
+    const NAME: super::KindWith<Self::Output> = IMPORT;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|import, cx| Box::pin(import.create(cx)));
-    /// Never, because running dev servers may use an older image. The kubelet deletes unused images.
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    /// Never, because running dev servers may use an older image. It goes with the cluster, or with the kubelet's deletion
+    /// of unused images.
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     type Fields = ();
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        let Delivery::Nodes(by) = &inputs.delivery else { return Ok(Vec::new()) };
+        let ChosenDelivery::Nodes(by) = &inputs.delivery else { return Ok(Vec::new()) };
         let images = inputs.images().into_iter();
         Ok(images.map(|image| Self { image, by: by.clone(), inputs: Arc::clone(inputs) }).collect())
     }

@@ -3,13 +3,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Requirement, State, Verdict};
+use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Requirement, Verdict};
 use devplat_profile::{Cluster, K3dCluster, NodeImage};
 use devplat_tool::{
     docker::Engine,
     local::{
         ClusterError, Maker, Mapping,
-        k3d::{self, Creation, K3dCommand, Remains},
+        k3d::{self, K3dCommand, K3dCreation, K3dRemains},
     },
 };
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     early_access::EarlyAccess,
     fixed_addresses,
+    image_pull::pull_if_absent,
     local_cluster::{self, Fields},
     local_creation::{self, mappings},
     local_tools,
@@ -45,13 +46,13 @@ pub(crate) struct K3dClusterResource {
 }
 
 impl ResourceKind for K3dClusterResource {
-    const NAME: KindName = CLUSTER;
+    const NAME: super::KindWith<Self::Output> = CLUSTER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|cluster, cx| Box::pin(cluster.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(start(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Fields;
     type Output = ClusterAccess;
 
@@ -146,12 +147,14 @@ impl K3dClusterResource {
         let context = &cx.context;
         let engine = context.engine()?;
         let image = self.image(engine).await?;
+        // k3d would pull it itself, and a stop would wait for that.
+        pull_if_absent(&image, "cluster.k3d.image", cx).await?;
         let (owner, mappings) = (ownership::own(context), self.mappings());
         let network = network::network_name(&context.platform);
         // k3s reads it only at its start, so set it also if the delivery is another one for now.
         let registries = registries(&local_registry_host(&context.platform));
         let direct = [local_registry_name(&context.platform)];
-        let creation = Creation {
+        let creation = K3dCreation {
             name: context.platform.as_str(),
             network: &network,
             image: &image,
@@ -197,13 +200,13 @@ fn registries(host: &str) -> String {
 }
 
 async fn create_or_replace_half(
-    creation: &Creation<'_>,
+    creation: &K3dCreation<'_>,
     tool: K3dCommand<'_>,
     engine: &Engine,
     cx: &Cx,
 ) -> Result<(), Failure> {
     let call = format!("k3d cluster create {}", creation.name);
-    let work = tool.create(creation, |step| cx.report(step));
+    let work = Box::pin(tool.create(creation, |step| cx.report(step), discard(tool, cx)));
     match cx.attempt(call.clone(), |()| Some(physical(&cx.context)), work).await? {
         Ok(()) => return Ok(()),
         // Containers that a killed run had requested can appear after the plan was made.
@@ -218,7 +221,7 @@ async fn create_or_replace_half(
     }
     cx.report("deleting what an interrupted run left");
     delete_all(tool, engine, cx).await?;
-    let work = tool.create(creation, |step| cx.report(step));
+    let work = Box::pin(tool.create(creation, |step| cx.report(step), discard(tool, cx)));
     cx.call(call, |()| Some(physical(&cx.context)), work).await
 }
 
@@ -226,9 +229,8 @@ async fn create_or_replace_half(
 /// node.
 async fn delete_all(tool: K3dCommand<'_>, engine: &Engine, cx: &Cx) -> Result<(), Failure> {
     let name = cx.context.platform.as_str();
-    let call = format!("k3d cluster delete {name}");
-    cx.call(call, |()| Some(physical(&cx.context)), tool.delete(name)).await?;
-    for remain in Remains::of(engine, name).await?.in_order() {
+    cx.call(deletion(name), |()| Some(physical(&cx.context)), tool.delete(name)).await?;
+    for remain in K3dRemains::of(engine, name).await?.in_order() {
         let id = Physical(remain.id().to_owned());
         cx.call(format!("delete {remain}"), |()| Some(id), remain.remove(engine)).await?;
     }
@@ -245,7 +247,7 @@ fn physical(context: &PlatformContext) -> Physical {
 async fn half(context: &PlatformContext) -> Result<Option<Seen<K3dClusterResource>>, Failure> {
     let Some(engine) = &context.engine else { return Ok(None) };
     let name = context.platform.as_str();
-    let remains = Remains::of(engine, name).await?;
+    let remains = K3dRemains::of(engine, name).await?;
     if remains.is_empty() {
         return Ok(None);
     }
@@ -261,15 +263,15 @@ async fn half(context: &PlatformContext) -> Result<Option<Seen<K3dClusterResourc
     let fields = local_cluster::nothing_known();
     let mut seen = Seen::<K3dClusterResource>::ours(CLUSTER.single(), what, fields, None);
     seen.owner = owner;
-    seen.state = State::Failed("its creation was interrupted".to_owned());
+    seen.state = local_cluster::unfinished(context.state.holder().as_ref());
     seen.deletion = Facts::lasting(Duration::from_secs(2))
         .requiring([Requirement::Engine, Requirement::Tool(Maker::K3d.name())]);
     Ok(Some(seen))
 }
 
 /// Returns the commands that delete remains, because `k3d cluster delete` leaves some of them.
-fn by_hand(remains: &Remains) -> String {
-    let Remains { containers, volumes, networks } = remains;
+fn by_hand(remains: &K3dRemains) -> String {
+    let K3dRemains { containers, volumes, networks } = remains;
     let containers: Vec<&str> = containers.iter().map(|one| one.name.as_str()).collect();
     let volumes: Vec<&str> = volumes.iter().map(|one| one.name.as_str()).collect();
     let networks: Vec<&str> = networks.iter().map(|one| one.name.as_str()).collect();
@@ -279,6 +281,16 @@ fn by_hand(remains: &Remains) -> String {
         .map(|(command, names)| format!("`{command} {}`", names.join(" ")))
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// Deletes the nodes of a failed creation.
+async fn discard(tool: K3dCommand<'_>, cx: &Cx) {
+    let name = cx.context.platform.as_str();
+    local_creation::discard(deletion(name), physical(&cx.context), tool.delete(name), cx).await;
+}
+
+fn deletion(name: &str) -> String {
+    format!("k3d cluster delete {name}")
 }
 
 async fn start(cx: &Cx) -> Result<Physical, Failure> {

@@ -35,13 +35,13 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for GeneratedKey {
-    const NAME: KindName = KEY;
+    const NAME: super::KindWith<Self::Output> = KEY;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|key, cx| Box::pin(key.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|key, cx| Box::pin(key.create(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
     type Fields = Fields;
     type Output = ();
 

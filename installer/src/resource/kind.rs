@@ -9,18 +9,22 @@ use devplat_plan::{
 };
 use futures::future::BoxFuture;
 
-use super::{Cx, Found, found::Deletion};
-use crate::{failure::Failure, platform::PlatformInputs, platform_context::PlatformContext};
+use super::{Cx, Found, found::DeleteFound};
+use crate::{
+    failure::Failure,
+    platform::PlatformInputs,
+    platform_context::{KindWith, PlatformContext},
+};
 
 /// Creates or changes a resource. It must end by itself; [`ResourceKind::settle`] waits for the result.
 pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physical, Failure>>;
 /// Deletes a found resource, after checking again that it is ours. Waits until it is gone if [`Cx::waits`].
-pub(super) type Remove<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
+pub(super) type DeleteSeen<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
 
 /// One kind of resource. No method has a default, so that every kind decides all of them.
 pub trait ResourceKind: Clone + Send + Sync + 'static {
-    /// The name of the kind, with the label of its ids.
-    const NAME: KindName;
+    /// The name of the kind, with the label of its ids and the type of its outputs.
+    const NAME: KindWith<Self::Output>;
     /// Kinds whose resources must all be gone before one of this kind can be deleted.
     const GONE_FIRST: &'static [KindName];
     /// The precondition of [`ResourceKind::find`].
@@ -32,7 +36,7 @@ pub trait ResourceKind: Clone + Send + Sync + 'static {
     /// Changes it in place; `None` if devplat never does.
     const UPDATE: Option<Act<Self>>;
     /// Deletes it; `None` if it is deleted only with another resource.
-    const DELETE: Option<Remove<Self>>;
+    const DELETE: Option<DeleteSeen<Self>>;
     /// The fields of a found resource that [`ResourceKind::compare`] reads.
     type Fields: Clone + Send + Sync + 'static;
     /// The output for later steps.
@@ -40,7 +44,6 @@ pub trait ResourceKind: Clone + Send + Sync + 'static {
 
     /// Returns the resources of this kind that the profile wants.
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure>;
-    /// Its id.
     fn id(&self) -> Id;
     /// Its dependencies.
     fn edges(&self) -> Edges;
@@ -116,15 +119,12 @@ pub struct Traits {
 /// A found resource.
 #[derive(Clone)]
 pub struct Seen<K: ResourceKind> {
-    /// Its id.
     pub id: Id,
     /// The name that the outside world has for it.
     pub physical: Physical,
     /// Counts replacements, from 0.
     pub generation: u32,
-    /// Its owner.
     pub owner: Owner,
-    /// Its state.
     pub state: State,
     /// The resource whose deletion deletes this one as well.
     pub deleted_with: Option<Id>,
@@ -273,7 +273,7 @@ impl<K: ResourceKind> Erased for K {
     fn settle<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let output = ResourceKind::settle(self, cx).await?;
-            cx.context.outputs.put(ResourceKind::id(self), output);
+            cx.context.outputs.put(K::NAME, &ResourceKind::id(self), output);
             Ok(())
         })
     }
@@ -319,12 +319,12 @@ pub(super) fn erase<K: ResourceKind>(seen: Seen<K>) -> Found {
         move |context: &PlatformContext| {
             let output = output.lock().ok().and_then(|output| output.clone());
             if let Some(output) = output {
-                context.outputs.put(id.clone(), output);
+                context.outputs.put(K::NAME, &id, output);
             }
         }
     };
     let seen = Arc::new(seen);
-    let delete = K::DELETE.map(|delete| -> Deletion {
+    let delete = K::DELETE.map(|delete| -> DeleteFound {
         let seen = Arc::clone(&seen);
         Arc::new(move |cx: &Cx| {
             let seen = Arc::clone(&seen);

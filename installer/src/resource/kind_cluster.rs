@@ -8,7 +8,7 @@ use devplat_tool::{
     docker::Engine,
     local::{
         ClusterError, Maker,
-        kind::{Creation, KindCommand, node_count},
+        kind::{KindCommand, KindCreation, node_count},
     },
 };
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     early_access::EarlyAccess,
     early_import::EarlyImport,
+    image_pull::pull_if_absent,
     local_cluster::{self, Fields},
     local_creation::{self, mappings},
     local_tools,
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::{Delivery, PlatformInputs, local_registry_name},
+    platform::{ChosenDelivery, PlatformInputs, local_registry_name},
     platform_context::{ClusterAccess, PlatformContext},
 };
 
@@ -44,13 +45,13 @@ pub(crate) struct KindClusterResource {
 }
 
 impl ResourceKind for KindClusterResource {
-    const NAME: KindName = CLUSTER;
+    const NAME: super::KindWith<Self::Output> = CLUSTER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|cluster, cx| Box::pin(cluster.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|_, cx| Box::pin(start(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Fields;
     type Output = ClusterAccess;
 
@@ -140,11 +141,11 @@ impl KindClusterResource {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         let context = &cx.context;
         let engine = context.engine()?;
-        let (image, own_cni) = self.node_image(engine).await?;
+        let (image, own_cni) = self.node_image(engine, cx).await?;
         let (owner, mappings) = (ownership::own(context), self.mappings());
         let network = network::network_name(&context.platform);
         let direct = [local_registry_name(&context.platform)];
-        let creation = Creation {
+        let creation = KindCreation {
             name: context.platform.as_str(),
             network: &network,
             image: image.as_deref(),
@@ -156,7 +157,7 @@ impl KindClusterResource {
             direct: &direct,
             owner: &owner,
             extra: local_creation::extra(&self.inputs),
-            registry_config: matches!(self.inputs.delivery, Delivery::LocalRegistry(_)),
+            registry_config: matches!(self.inputs.delivery, ChosenDelivery::LocalRegistry(_)),
         };
         context.make_scratch()?;
         Box::pin(self.create_or_replace_half(&creation, engine, cx)).await?;
@@ -166,7 +167,7 @@ impl KindClusterResource {
 
     async fn create_or_replace_half(
         &self,
-        creation: &Creation<'_>,
+        creation: &KindCreation<'_>,
         engine: &Engine,
         cx: &Cx,
     ) -> Result<(), Failure> {
@@ -188,7 +189,7 @@ impl KindClusterResource {
         }
         cx.report("deleting what an interrupted run left");
         delete_all(tool, cx).await?;
-        let work = tool.create(creation, |step| cx.report(step));
+        let work = Box::pin(tool.create(creation, |step| cx.report(step), discard(tool, cx)));
         cx.call(call, |()| Some(physical(&cx.context)), work).await
     }
 
@@ -196,13 +197,13 @@ impl KindClusterResource {
     /// cluster is usable as soon as its API server answers.
     async fn create_with_images(
         &self,
-        creation: &Creation<'_>,
+        creation: &KindCreation<'_>,
         tool: KindCommand<'_>,
         engine: &Engine,
         cx: &Cx,
         access: &EarlyAccess<'_>,
     ) -> Result<(), ClusterError> {
-        let creating = tool.create(creation, |step| cx.report(step));
+        let creating = tool.create(creation, |step| cx.report(step), discard(tool, cx));
         let mut creating = Box::pin(local_creation::beside(creating, access.tell()));
         let mut early = EarlyImport::new(&self.inputs, Maker::Kind, self.node_count(), cx);
         let mut imported = false;
@@ -234,10 +235,14 @@ impl KindClusterResource {
     }
 
     /// Returns the image for the nodes, or `None` for kind's own, and whether it has its own CNI plugin.
-    async fn node_image(&self, engine: &Engine) -> Result<(Option<String>, bool), Failure> {
+    async fn node_image(&self, engine: &Engine, cx: &Cx) -> Result<(Option<String>, bool), Failure> {
         let name = match &self.spec.node_image {
             NodeImage::Auto => BUILT_NODE_IMAGE,
-            NodeImage::Reference(reference) => reference,
+            // kind would pull it itself, and a stop would wait for that. Only kind knows its default image.
+            NodeImage::Reference(reference) => {
+                pull_if_absent(reference, "cluster.kind.nodeImage", cx).await?;
+                reference
+            }
         };
         let found = engine.image(name).await?;
         Ok(match (&self.spec.node_image, found) {
@@ -275,6 +280,15 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
 
 async fn delete_all(tool: KindCommand<'_>, cx: &Cx) -> Result<(), Failure> {
     let name = cx.context.platform.as_str();
-    let call = format!("kind delete cluster --name {name}");
-    cx.call(call, |()| Some(physical(&cx.context)), tool.delete(name)).await
+    cx.call(deletion(name), |()| Some(physical(&cx.context)), tool.delete(name)).await
+}
+
+/// Deletes the nodes of a failed creation.
+async fn discard(tool: KindCommand<'_>, cx: &Cx) {
+    let name = cx.context.platform.as_str();
+    local_creation::discard(deletion(name), physical(&cx.context), tool.delete(name), cx).await;
+}
+
+fn deletion(name: &str) -> String {
+    format!("kind delete cluster --name {name}")
 }

@@ -28,14 +28,14 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for KeptKubeconfig {
-    const NAME: KindName = KindName::new("kubeconfig");
+    const NAME: super::KindWith<Self::Output> = super::KindWith::new("kubeconfig");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|kept, cx| Box::pin(kept.write(cx)));
     /// It is deleted with the state folder.
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     type Fields = Fields;
     type Output = ();
 

@@ -22,7 +22,7 @@ pub(super) async fn awake(
     containers: &ClusterContainers,
     context: &PlatformContext,
     last: &mut Option<ClusterAccess>,
-) -> Result<Result<ClusterAccess, Unready>, Failure> {
+) -> Result<Result<ClusterAccess, UnreadyCluster>, Failure> {
     let access = match known(maker, containers, context, last.take()).await? {
         Some(access) => access,
         None => fetched(maker, context).await?,
@@ -33,7 +33,7 @@ pub(super) async fn awake(
         Asleep::No => return Ok(Ok(access)),
         Asleep::Because(why) => {
             *last = Some(access);
-            return Ok(Err(Unready::NotYet(why)));
+            return Ok(Err(UnreadyCluster::NotYet(why)));
         }
         // The certificate in it has expired or is of another authority; the nodes have the current one.
         Asleep::Unauthorized => {}
@@ -43,10 +43,10 @@ pub(super) async fn awake(
         Asleep::No => Ok(access),
         Asleep::Because(why) => {
             *last = Some(access);
-            Err(Unready::NotYet(why))
+            Err(UnreadyCluster::NotYet(why))
         }
         // The nodes may still get other certificates, so the next look fetches it again.
-        Asleep::Unauthorized => Err(Unready::Rejected),
+        Asleep::Unauthorized => Err(UnreadyCluster::Rejected),
     })
 }
 
@@ -64,7 +64,7 @@ pub(super) fn with_starts(access: ClusterAccess, containers: &ClusterContainers)
 
 /// The reason why a running cluster does not answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unready {
+pub(super) enum UnreadyCluster {
     /// A temporary reason.
     #[error("{0}")]
     NotYet(String),

@@ -7,7 +7,7 @@ mod verdict;
 
 pub(super) use record::finish;
 pub(crate) use verdict::Fields;
-pub(super) use verdict::{LOSS, compare, nothing_known};
+pub(super) use verdict::{LOSS, compare, nothing_known, unfinished};
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use devplat_tool::{
     docker::{Container, Engine},
     local::{ClusterContainers, Maker, Mark, Role},
 };
-use record::Record;
+use record::ClusterRecord;
 use verdict::faults;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, Wanted,
-    local_access::{Unready, awake},
+    local_access::{UnreadyCluster, awake},
     network, node_certificates, ownership,
 };
 use crate::{
@@ -110,13 +110,13 @@ where
     }
     match maker.read_record(engine, &first.name).await? {
         None => {
-            seen.state = State::Failed("its creation was interrupted".to_owned());
+            seen.state = unfinished(context.state.holder().as_ref());
             seen.loses = None;
             return Ok(Some(seen));
         }
         // A damaged record must not keep the user from deleting the cluster.
         Some(record) if !wanted.is_nothing() => {
-            let record = Record::parse(&record, maker, first, context)?;
+            let record = ClusterRecord::parse(&record, maker, first, context)?;
             let network = network::network_name(&context.platform);
             let outside = |one: &Container| format!("{} is not in network {network}", one.name);
             seen.fields.missing = record.missing(containers);
@@ -217,8 +217,8 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
         let first = containers.nodes().first();
         let first = first.map_or_else(|| "NODE".to_owned(), |node| node.name.clone());
         match why {
-            Unready::NotYet(_) => rejected_since = None,
-            Unready::Rejected => {
+            UnreadyCluster::NotYet(_) => rejected_since = None,
+            UnreadyCluster::Rejected => {
                 let since = *rejected_since.get_or_insert_with(tokio::time::Instant::now);
                 if since.elapsed() > REJECTED_PATIENCE {
                     return Err(Failure::new(Exit::PartWay, format!("the cluster cannot be used: {why}"))

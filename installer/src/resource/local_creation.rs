@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use devplat_kubernetes::context;
-use devplat_plan::Requirement;
+use devplat_plan::{Physical, Requirement};
 use devplat_profile::{Exposure, PortMapping};
-use devplat_tool::local::{ExtraConfig, Maker, Mapping};
+use devplat_tool::local::{ClusterError, ExtraConfig, Maker, Mapping};
 
+use super::Cx;
 use crate::platform::PlatformInputs;
 
 /// Drives `aside` while a cluster is being created, and drops it when the creation ends.
@@ -15,6 +16,18 @@ pub(super) async fn beside<T>(creating: impl Future<Output = T>, aside: impl Fut
     tokio::select! {
         created = &mut creating => created,
         () = &mut aside => creating.await,
+    }
+}
+
+/// Deletes the nodes of a failed creation, as one call. A failure is only traced: the next run finds half a cluster.
+pub(super) async fn discard(
+    call: String,
+    cluster: Physical,
+    deletion: impl Future<Output = Result<(), ClusterError>>,
+    cx: &Cx,
+) {
+    if let Err(failure) = cx.call(call, |()| Some(cluster), deletion).await {
+        tracing::debug!(why = %failure.one_line(), "cannot delete the nodes of the failed creation");
     }
 }
 

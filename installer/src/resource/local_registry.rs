@@ -3,15 +3,11 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use devplat_kubernetes::pace::stoppable;
 use devplat_plan::{
     Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Requirement, State, Verdict,
 };
 use devplat_profile::{LocalRegistry, NodeImage};
-use devplat_tool::{
-    docker::{Binding, Container, NewContainer, Restart},
-    registry::{self, Login, PushStep},
-};
+use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -19,14 +15,15 @@ use tokio::{
 
 use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
-    names::{NETWORK, REGISTRY},
+    image_pull::pull_if_absent,
+    names::{NETWORK, REGISTRY, RegistryAddress},
     network, ownership,
 };
 
 use crate::{
-    failure::{Exit, Failure, one_line},
-    platform::{Delivery, PlatformInputs, REGISTRY_PORT, local_registry_name},
-    platform_context::{PlatformContext, Ref},
+    failure::{Exit, Failure},
+    platform::{ChosenDelivery, PlatformInputs, REGISTRY_PORT, local_registry_name},
+    platform_context::PlatformContext,
 };
 
 /// The image that is built if no image registry is reachable (tests/kubernetes/k3s-image).
@@ -40,10 +37,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Its fault while its container is not running.
 const STOPPED: &str = "it is stopped";
 
-/// The address to push to, such as `127.0.0.1:41234`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RegistryAddress(pub String);
-
 /// A registry in a container.
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
@@ -52,24 +45,19 @@ pub(crate) struct Registry {
     spec: LocalRegistry,
 }
 
-/// Returns the reference to the registry's address.
-pub(super) fn address() -> Ref<RegistryAddress> {
-    Ref::to(REGISTRY.single())
-}
-
 impl ResourceKind for Registry {
-    const NAME: KindName = REGISTRY;
+    const NAME: super::KindWith<Self::Output> = REGISTRY;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.start(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
     type Fields = Container;
     type Output = RegistryAddress;
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
-        let Delivery::LocalRegistry(spec) = &inputs.delivery else { return Ok(Vec::new()) };
+        let ChosenDelivery::LocalRegistry(spec) = &inputs.delivery else { return Ok(Vec::new()) };
         Ok(vec![Self {
             name: local_registry_name(&inputs.platform),
             network: network::network_name(&inputs.platform),
@@ -208,23 +196,8 @@ impl Registry {
             NodeImage::Auto if engine.image(BUILT_IMAGE).await?.is_some() => BUILT_IMAGE,
             NodeImage::Auto => PUBLIC_IMAGE,
         };
-        if engine.image(image).await?.is_none() {
-            cx.report(format!("pulling {image}"));
-            let login = login(image, cx).await;
-            let pull = engine.pull(image, login, |step| {
-                cx.report(format!(
-                    "pulling {image}: {} of {}",
-                    indicatif::DecimalBytes(step.done),
-                    indicatif::DecimalBytes(step.of)
-                ));
-            });
-            // The engine ends a pull whose caller hangs up, so a stop does not wait for the download.
-            let pull = async { stoppable(cx, Box::pin(pull)).await?.map_err(Failure::from) };
-            let pulled = Some(Physical(image.to_owned()));
-            cx.call(format!("pull {image}"), |()| pulled, pull).await.map_err(|failure| {
-                failure.hint("name another image with --set images.local.image=REFERENCE, or use no registry: --set images.delivery=nodes")
-            })?;
-        }
+        let pulled = pull_if_absent(image, "images.local.image", cx).await;
+        pulled.map_err(|failure| failure.hint("or use no registry: --set images.delivery=nodes"))?;
         Ok(image.to_owned())
     }
 
@@ -237,24 +210,6 @@ impl Registry {
     async fn start_container(&self, physical: &Physical, cx: &Cx) -> Result<(), Failure> {
         let call = format!("start container {}", self.name);
         cx.call(call, |()| Some(physical.clone()), cx.context.engine()?.start(&self.name)).await
-    }
-}
-
-/// Returns the credentials that `docker login` stored for the registry of an image. A public image needs none, so that
-/// those that cannot be read are only reported.
-async fn login(image: &str, cx: &Cx) -> Option<Login> {
-    let tell = |step: PushStep<'_>| {
-        if let PushStep::AskingHelper { program } = step {
-            cx.report(format!("asking {program} for credentials"));
-        }
-    };
-    match registry::credentials_of_image(&cx.context.surroundings, image, tell).await {
-        Ok(login) => login,
-        Err(error) => {
-            let why = one_line(&error);
-            cx.remark(&format!("pulling {image} without credentials: {why}"));
-            None
-        }
     }
 }
 

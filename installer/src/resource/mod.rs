@@ -29,7 +29,7 @@ use crate::{
     platform_context::PlatformContext,
 };
 
-pub use crate::platform_context::CLUSTER;
+pub use crate::platform_context::{CLUSTER, KindWith};
 
 /// Declares the modules of the kinds and lists the kinds.
 macro_rules! kinds {
@@ -41,7 +41,7 @@ macro_rules! kinds {
 }
 
 kinds! {
-    network::Network,
+    network::NetworkResource,
     local_registry::Registry,
     kind_cluster::KindClusterResource,
     k3d_cluster::K3dClusterResource,
@@ -54,7 +54,7 @@ kinds! {
     push::Push,
     prefetch::Prefetch,
     keys::GeneratedKey,
-    release::Release,
+    release::ReleaseResource,
     user_data::UserData,
     strays::Strays,
     ssh_config::SshConfig,
@@ -64,6 +64,7 @@ kinds! {
 }
 
 mod fixed_addresses;
+mod image_pull;
 mod local_access;
 mod local_cluster;
 mod local_creation;
@@ -88,7 +89,7 @@ pub fn desired(inputs: &Arc<PlatformInputs>) -> Result<Graph<AnyResource>, Failu
 /// running.
 pub async fn reach_cluster(context: &PlatformContext) -> Result<(), Failure> {
     let mut found = Vec::new();
-    for kind in KINDS.iter().filter(|kind| kind.name == CLUSTER) {
+    for kind in KINDS.iter().filter(|kind| kind.name == CLUSTER.name()) {
         found.extend(kind.find(context, Wanted::Outputs).await?);
     }
     // Beside a cluster that the user named, no other one is meant.
@@ -135,7 +136,7 @@ fn no_platform(context: &PlatformContext) -> Failure {
 /// Returns whether a resource shows that the platform is in the searched place. The block in `~/.ssh/config` does not,
 /// because it is in the account while the platform may be in any cluster.
 pub fn shows_platform(id: &Id) -> bool {
-    id.kind() != ssh_block::SshBlock::NAME
+    id.kind() != ssh_block::SshBlock::NAME.name()
 }
 
 /// Returns the sight of a wanted resource that cannot be searched now.

@@ -58,7 +58,7 @@ pub(super) async fn named(engine: &Engine, platform: &PlatformName) -> Result<Ve
 
 /// A Docker network.
 #[derive(Debug, Clone)]
-pub(crate) struct Network {
+pub(crate) struct NetworkResource {
     name: String,
     subnet: Option<Ipv4Net>,
     /// The key of the range in the profile.
@@ -78,14 +78,14 @@ pub(crate) struct Fields {
     servers: usize,
 }
 
-impl ResourceKind for Network {
-    const NAME: KindName = NETWORK;
-    const GONE_FIRST: &'static [KindName] = &[CLUSTER, REGISTRY];
+impl ResourceKind for NetworkResource {
+    const NAME: super::KindWith<Self::Output> = NETWORK;
+    const GONE_FIRST: &'static [KindName] = &[CLUSTER.name(), REGISTRY.name()];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|network, cx| Box::pin(network.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = None;
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
     type Fields = Fields;
     type Output = ();
 
@@ -154,7 +154,7 @@ impl ResourceKind for Network {
     }
 }
 
-impl Network {
+impl NetworkResource {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
         if !self.fixed || self.subnet.is_some() {
             return self.create_in(self.subnet, self.fixed, cx).await;
@@ -180,7 +180,7 @@ impl Network {
         let chosen = engine.network(&id).await?.filter(|network| owner(network, &cx.context) == Owner::Ours);
         if chosen.is_some() {
             let call = format!("delete Docker network {}", self.name);
-            cx.call(call, |()| None, engine.remove_network(&id)).await?;
+            cx.call(call, |()| Some(Physical(id.clone())), engine.remove_network(&id)).await?;
         }
         let ranges = chosen.map(|network| network.subnets).unwrap_or_default();
         ranges.iter().find_map(|range| range.parse().ok()).ok_or_else(|| {
@@ -215,7 +215,7 @@ impl Network {
     }
 }
 
-impl Network {
+impl NetworkResource {
     /// If the engine has no free range, the hint names one that is free.
     fn network_error(&self, error: EngineError) -> Failure {
         let free = match &error {
@@ -243,7 +243,7 @@ fn owner(network: &docker::Network, context: &PlatformContext) -> Owner {
     ownership::of_labels(&format!("Docker network {}", network.name), &network.labels, context)
 }
 
-async fn delete(seen: &Seen<Network>, cx: &Cx) -> Result<(), Failure> {
+async fn delete(seen: &Seen<NetworkResource>, cx: &Cx) -> Result<(), Failure> {
     let (engine, id) = (cx.context.engine()?, &seen.physical.0);
     let network = engine.network(id).await?.filter(|network| owner(network, &cx.context) == Owner::Ours);
     let Some(docker::Network { id: _, name, labels: _, subnets: _, attached }) = network else {
@@ -266,12 +266,12 @@ mod tests {
 
     use super::*;
 
-    fn network(fixed: bool) -> Network {
+    fn network(fixed: bool) -> NetworkResource {
         let key = "cluster.kind.subnet".to_owned();
-        Network { name: "devplat-a".to_owned(), subnet: None, key, fixed }
+        NetworkResource { name: "devplat-a".to_owned(), subnet: None, key, fixed }
     }
 
-    fn compared(network: &Network, fixed: bool, servers: usize) -> Verdict {
+    fn compared(network: &NetworkResource, fixed: bool, servers: usize) -> Verdict {
         let fields = Fields { ranges: vec!["172.18.0.0/16".to_owned()], fixed, servers };
         network.compare(&Seen::ours(NETWORK.single(), "n1", fields, Some(())))
     }

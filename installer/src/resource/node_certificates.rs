@@ -65,21 +65,21 @@ pub(super) async fn renew(expired: &[Expired], issuer: &str, cx: &Cx) -> Result<
     for call in calls(expired) {
         let name = call.to_string();
         match call {
-            Call::Kubeadm { node, names } => {
+            RenewalCall::Kubeadm { node, names } => {
                 cx.report(format!("renewing the certificates of {node}"));
                 let work = certificates::renew(engine, node, &names);
                 cx.call(name, |()| Some(Physical(node.to_owned())), work).await?;
             }
-            Call::Kubelet { node } => {
+            RenewalCall::Kubelet { node } => {
                 let work = certificates::renew_kubelet(engine, issuer, node);
                 cx.call(name, |()| Some(Physical(node.to_owned())), work).await?;
             }
-            Call::Stop { node } => {
+            RenewalCall::Stop { node } => {
                 cx.report(format!("restarting {node}"));
                 let work = engine.stop(node, GRACE_SECONDS);
                 cx.call(name, |()| Some(Physical(node.to_owned())), work).await?;
             }
-            Call::Start { node } => {
+            RenewalCall::Start { node } => {
                 cx.call(name, |()| Some(Physical(node.to_owned())), engine.start(node)).await?;
             }
         }
@@ -89,7 +89,7 @@ pub(super) async fn renew(expired: &[Expired], issuer: &str, cx: &Cx) -> Result<
 
 /// A call of a renewal.
 #[derive(Debug, PartialEq, Eq)]
-enum Call<'a> {
+enum RenewalCall<'a> {
     /// kubeadm renews these certificates of a control plane.
     Kubeadm { node: &'a str, names: Vec<&'static str> },
     /// The kubelet of the node gets another certificate.
@@ -100,7 +100,7 @@ enum Call<'a> {
     Start { node: &'a str },
 }
 
-impl fmt::Display for Call<'_> {
+impl fmt::Display for RenewalCall<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kubeadm { node, names } => write!(f, "kubeadm certs renew {} in {node}", names.join(", ")),
@@ -114,7 +114,7 @@ impl fmt::Display for Call<'_> {
 /// Returns the calls of a renewal in their order. Each program reads its certificate at its start, so every node with a
 /// renewed one restarts. The certificates of kubeconfigs come last: until then, the cluster cannot be used, so the next
 /// run finds a renewal that was interrupted and repeats it.
-fn calls(expired: &[Expired]) -> Vec<Call<'_>> {
+fn calls(expired: &[Expired]) -> Vec<RenewalCall<'_>> {
     let (mut calls, mut last) = (Vec::new(), Vec::new());
     for Expired { node, running, renewals } in expired {
         let (mut names, mut restart) = (Vec::new(), false);
@@ -125,7 +125,7 @@ fn calls(expired: &[Expired]) -> Vec<Call<'_>> {
                     true
                 }
                 Renewal::Admin => {
-                    last.push(Call::Kubeadm { node, names: vec![ADMIN] });
+                    last.push(RenewalCall::Kubeadm { node, names: vec![ADMIN] });
                     true
                 }
                 Renewal::Kubelet => true,
@@ -134,13 +134,13 @@ fn calls(expired: &[Expired]) -> Vec<Call<'_>> {
             };
         }
         if !names.is_empty() {
-            calls.push(Call::Kubeadm { node, names });
+            calls.push(RenewalCall::Kubeadm { node, names });
         }
         if renewals.contains(&Renewal::Kubelet) {
-            calls.push(Call::Kubelet { node });
+            calls.push(RenewalCall::Kubelet { node });
         }
         if restart {
-            calls.extend([Call::Stop { node }, Call::Start { node }]);
+            calls.extend([RenewalCall::Stop { node }, RenewalCall::Start { node }]);
         }
     }
     calls.extend(last);

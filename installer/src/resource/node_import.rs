@@ -68,7 +68,8 @@ async fn import(
     if imported.is_err() {
         let call = format!("remove {} from {}", images.join(", "), node.name);
         // The failed import is the error to report, not a failed removal.
-        let _ = cx.call(call, |()| None, containerd::remove(engine, &node.name, &names)).await;
+        let removal = containerd::remove(engine, &node.name, &names);
+        let _ = cx.call(call, |()| Some(Physical(names.join(", "))), removal).await;
     }
     imported
 }

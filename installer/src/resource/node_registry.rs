@@ -12,7 +12,7 @@ use devplat_tool::{
 use super::{CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, names::REGISTRY, ownership};
 use crate::{
     failure::Failure,
-    platform::{Delivery, PlatformInputs, local_registry_host},
+    platform::{ChosenDelivery, PlatformInputs, local_registry_host},
     platform_context::PlatformContext,
 };
 
@@ -31,19 +31,19 @@ pub(super) fn wanted_id(inputs: &PlatformInputs) -> Option<Id> {
 }
 
 fn wanted(inputs: &PlatformInputs) -> Option<NodeRegistry> {
-    let Delivery::LocalRegistry(_) = inputs.delivery else { return None };
+    let ChosenDelivery::LocalRegistry(_) = inputs.delivery else { return None };
     inputs.maker().filter(|maker| maker.accepts_registries_later())?;
     Some(NodeRegistry { host: local_registry_host(&inputs.platform) })
 }
 
 impl ResourceKind for NodeRegistry {
-    const NAME: KindName = KindName::new("registry in the nodes");
+    const NAME: super::KindWith<Self::Output> = super::KindWith::new("registry in the nodes");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.write(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.write(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Files;
     type Output = ();
 

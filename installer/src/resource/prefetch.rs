@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    platform::{Delivery, PlatformInputs},
-    platform_context::{PlatformContext, Ref},
+    platform::{ChosenDelivery, PlatformInputs},
+    platform_context::PlatformContext,
 };
 
 /// The image of the step.
@@ -42,13 +42,13 @@ pub(crate) struct Prefetch {
 }
 
 impl ResourceKind for Prefetch {
-    const NAME: KindName = KindName::new("pull of {}");
+    const NAME: super::KindWith<Self::Output> = super::KindWith::new("pull of {}");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|prefetch, cx| Box::pin(prefetch.pull(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|prefetch, cx| Box::pin(prefetch.pull(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     type Fields = Proved;
     type Output = ();
 
@@ -96,8 +96,8 @@ impl ResourceKind for Prefetch {
 /// Returns the program that creates the nodes, if they pull from the platform's own registry.
 fn pulling(inputs: &PlatformInputs) -> Option<Maker> {
     match inputs.delivery {
-        Delivery::LocalRegistry(_) => inputs.maker(),
-        Delivery::Nodes(_) | Delivery::Registry(_) => None,
+        ChosenDelivery::LocalRegistry(_) => inputs.maker(),
+        ChosenDelivery::Nodes(_) | ChosenDelivery::Registry(_) => None,
     }
 }
 
@@ -107,10 +107,7 @@ fn pulling(inputs: &PlatformInputs) -> Option<Maker> {
 pub(super) async fn start_early(inputs: &PlatformInputs, nodes: usize, cx: &Cx) {
     let (Some(maker), Ok(engine)) = (pulling(inputs), cx.context.engine()) else { return };
     let images = largest_last(inputs.images());
-    let is_pushed = |image: ImageName| {
-        let pushed = Ref::<()>::to(PUSH.named(image.as_str()));
-        cx.context.outputs.get(&pushed).is_some()
-    };
+    let is_pushed = |image: ImageName| cx.context.outputs.named(PUSH, image.as_str()).is_some();
     // By node with containerd: the images that it has not begun to pull.
     let mut left: BTreeMap<String, Vec<ImageName>> = BTreeMap::new();
     let mut busy: BTreeSet<String> = BTreeSet::new();

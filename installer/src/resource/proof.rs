@@ -1,10 +1,7 @@
 //! The proof that the platform works, as a step. It runs once for each state of the releases and is recorded in the
 //! cluster, so that an interrupted proof is repeated and an unchanged platform is not proved again.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use devplat_kubernetes::{bastion::Route, proof, release as kubernetes_release};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
@@ -18,11 +15,8 @@ use super::{
 use crate::{
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    platform_context::{PlatformContext, Ref},
+    platform_context::PlatformContext,
 };
-
-/// The proof whose dev server is created, with the key of the dev server's user, which is never on disk.
-pub(super) type BegunProof = Arc<OnceLock<proof::Begun>>;
 
 /// The proof that a platform works.
 #[derive(Clone)]
@@ -60,13 +54,13 @@ impl Proved {
 }
 
 impl ResourceKind for Proof {
-    const NAME: KindName = PROOF;
+    const NAME: super::KindWith<Self::Output> = PROOF;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|proof, cx| Box::pin(proof.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|proof, cx| Box::pin(proof.create(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Proved;
     type Output = ();
 
@@ -115,8 +109,8 @@ impl ResourceKind for Proof {
 
 impl Proof {
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let begun: BegunProof = cx.context.outputs.get(&Ref::to(PROOF_SERVER.single())).unwrap_or_default();
-        let Some(begun) = begun.get() else {
+        let server = cx.context.outputs.single(PROOF_SERVER);
+        let Some(begun) = server.as_ref().and_then(|begun| begun.get()) else {
             return without_server(proved(&self.inputs, &cx.context).await?);
         };
         let (client, platform) = (cx.context.client().await?, cx.context.platform.as_str());
@@ -137,7 +131,7 @@ impl Proof {
         let outcome = proof::finish(&client, platform, bastion, begun, cx).await;
         let policies = outcome.map_err(|error| unproved(&error, cx))?;
         cx.context.keep_enforcement(policies);
-        proof::record(&client, platform, &proof::Record { digest, started, policies }, cx).await?;
+        proof::record(&client, platform, &proof::ProofRecord { digest, started, policies }, cx).await?;
         Ok(physical())
     }
 }
@@ -165,7 +159,7 @@ pub(super) async fn proved(inputs: &PlatformInputs, context: &PlatformContext) -
     Ok(judge(recorded, digest(inputs)?, started(context)))
 }
 
-fn judge(recorded: Option<proof::Record>, digest: Option<String>, started: Option<String>) -> Proved {
+fn judge(recorded: Option<proof::ProofRecord>, digest: Option<String>, started: Option<String>) -> Proved {
     let Some(recorded) = recorded else { return Proved::Never };
     // Records of an older devplat lack the starts.
     let restarted = recorded.started.zip(started).is_some_and(|(was, now)| was != now);
@@ -180,7 +174,7 @@ fn started(context: &PlatformContext) -> Option<String> {
     context.cluster().and_then(|access| access.started)
 }
 
-async fn recorded(context: &PlatformContext) -> Result<Option<proof::Record>, Failure> {
+async fn recorded(context: &PlatformContext) -> Result<Option<proof::ProofRecord>, Failure> {
     let recorded = proof::recorded(&context.client().await?, context).await?;
     context.keep_enforcement(recorded.as_ref().and_then(|recorded| recorded.policies));
     Ok(recorded)
@@ -226,7 +220,7 @@ mod tests {
     fn restart_of_the_nodes_needs_another_proof() {
         let recorded = |started: Option<&str>| {
             let (digest, started) = ("releases".to_owned(), started.map(str::to_owned));
-            Some(proof::Record { digest, started, policies: None })
+            Some(proof::ProofRecord { digest, started, policies: None })
         };
         let judged = |recorded, digest: &str, started: Option<&str>| {
             judge(recorded, Some(digest.to_owned()), started.map(str::to_owned))

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
 use devplat_kubernetes::{
-    proof::{self, Patience, Remains},
-    release::Operator,
+    proof::{self, Patience, ProofRemains},
+    release::OperatorPresence,
 };
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
 use devplat_render::ReleaseName;
@@ -14,8 +14,8 @@ use kube::Client;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
-    names::{KEY, PROOF_SERVER, release_id},
-    proof::{BegunProof, Proved, unproved},
+    names::{BegunProof, KEY, PROOF_SERVER, release_id},
+    proof::{Proved, unproved},
     release,
 };
 use crate::{
@@ -40,17 +40,17 @@ pub(crate) struct Fields {
     /// Whether the platform is already proved, so that no dev server is needed.
     proved: bool,
     /// The remains of an earlier proof.
-    remains: Remains,
+    remains: ProofRemains,
 }
 
 impl ResourceKind for ProofServer {
-    const NAME: KindName = PROOF_SERVER;
+    const NAME: super::KindWith<Self::Output> = PROOF_SERVER;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: true, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|server, cx| Box::pin(server.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|server, cx| Box::pin(server.create(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Fields;
     type Output = BegunProof;
 
@@ -115,20 +115,24 @@ impl ResourceKind for ProofServer {
 /// Returns the state; `None` if there is no dev server, although a proof needs one.
 fn state(fields: Fields) -> Option<State> {
     match fields {
-        Fields { proved: false, remains: Remains::Nothing } => None,
-        Fields { proved: false, remains: Remains::Leaving } => Some(State::Leaving),
+        Fields { proved: false, remains: ProofRemains::Nothing } => None,
+        Fields { proved: false, remains: ProofRemains::Leaving } => Some(State::Leaving),
         // Each proof leaves a dev server that is being deleted, and the next one waits until it is gone.
-        Fields { proved: true, remains: Remains::Nothing | Remains::Leaving }
-        | Fields { proved: _, remains: Remains::Left } => Some(State::Ready),
+        Fields { proved: true, remains: ProofRemains::Nothing | ProofRemains::Leaving }
+        | Fields { proved: _, remains: ProofRemains::Left } => Some(State::Ready),
     }
 }
 
 fn compare(fields: Fields) -> Verdict {
     let what = match fields {
-        Fields { proved: true, remains: Remains::Nothing | Remains::Leaving } => return Verdict::Same,
-        Fields { proved: true, remains: Remains::Left } => "an interrupted run left it",
-        Fields { proved: false, remains: Remains::Leaving } => "that of an earlier proof is being deleted",
-        Fields { proved: false, remains: Remains::Nothing | Remains::Left } => {
+        Fields { proved: true, remains: ProofRemains::Nothing | ProofRemains::Leaving } => {
+            return Verdict::Same;
+        }
+        Fields { proved: true, remains: ProofRemains::Left } => "an interrupted run left it",
+        Fields { proved: false, remains: ProofRemains::Leaving } => {
+            "that of an earlier proof is being deleted"
+        }
+        Fields { proved: false, remains: ProofRemains::Nothing | ProofRemains::Left } => {
             "the platform in its present state is not proved"
         }
     };
@@ -141,7 +145,7 @@ impl ProofServer {
         let platform = cx.context.platform.as_str();
         let physical = Physical(proof::NAME.to_owned());
         if super::proof::proved(&self.inputs, &cx.context).await? == Proved::AsItIs {
-            clear(&client, Operator::MayStart, cx).await?;
+            clear(&client, OperatorPresence::MayStart, cx).await?;
             return Ok(physical);
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
@@ -155,14 +159,14 @@ impl ProofServer {
 async fn delete(cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
     if cx.waits() {
-        return clear(&client, Operator::Installed, cx).await;
+        return clear(&client, OperatorPresence::Installed, cx).await;
     }
     let outcome = proof::remove(&client, cx.context.platform.as_str(), cx).await;
     outcome.map_err(|error| Failure::of_proof(&error, &cx.context.command_lines()))
 }
 
 /// Deletes the objects of an earlier proof and waits until they are gone.
-async fn clear(client: &Client, operator: Operator, cx: &Cx) -> Result<(), Failure> {
+async fn clear(client: &Client, operator: OperatorPresence, cx: &Cx) -> Result<(), Failure> {
     let outcome = proof::clear(client, cx.context.platform.as_str(), operator, cx).await;
     outcome.map_err(|error| Failure::of_proof(&error, &cx.context.command_lines()))
 }
@@ -179,12 +183,12 @@ mod tests {
         };
         let differs = |what: &str| Verdict::Differs(vec![Change::in_place(what)]);
         // Else an `up` directly after another one would have something to do.
-        assert_eq!(of(true, Remains::Leaving), (Some(State::Ready), Verdict::Same));
-        let (state, verdict) = of(false, Remains::Leaving);
+        assert_eq!(of(true, ProofRemains::Leaving), (Some(State::Ready), Verdict::Same));
+        let (state, verdict) = of(false, ProofRemains::Leaving);
         assert_eq!(state, Some(State::Leaving));
         assert_eq!(verdict, differs("that of an earlier proof is being deleted"));
         let left = (Some(State::Ready), differs("an interrupted run left it"));
-        assert_eq!(of(true, Remains::Left), left);
-        assert_eq!(of(false, Remains::Nothing).0, None);
+        assert_eq!(of(true, ProofRemains::Left), left);
+        assert_eq!(of(false, ProofRemains::Nothing).0, None);
     }
 }

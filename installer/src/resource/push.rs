@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use devplat_image::{Digest, ImageName, Reference};
 use devplat_kubernetes::hosting::Hosting;
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Verdict};
-use devplat_tool::registry::{Manner, Part, PushStep, PushTarget, RegistryError};
+use devplat_tool::registry::{ImagePart, Manner, PushStep, PushTarget, RegistryError};
 
 use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, local_registry,
-    names::{BUILD, PUSH, REGISTRY},
+    names::{BUILD, PUSH, REGISTRY, RegistryAddress},
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::{Delivery, PlatformInputs},
+    platform::{ChosenDelivery, PlatformInputs},
     platform_context::PlatformContext,
 };
 
@@ -31,21 +31,21 @@ struct Destination {
 }
 
 impl ResourceKind for Push {
-    const NAME: KindName = PUSH;
+    const NAME: super::KindWith<Self::Output> = PUSH;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|push, cx| Box::pin(push.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = None;
     /// Never: other clusters may use images in the user's registry, and those in a local registry are deleted with it.
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     type Fields = ();
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         match inputs.delivery {
-            Delivery::Nodes(_) => Ok(Vec::new()),
-            Delivery::LocalRegistry(_) | Delivery::Registry(_) => {
+            ChosenDelivery::Nodes(_) => Ok(Vec::new()),
+            ChosenDelivery::LocalRegistry(_) | ChosenDelivery::Registry(_) => {
                 let images = inputs.images().into_iter();
                 Ok(images.map(|image| Self { image, inputs: Arc::clone(inputs) }).collect())
             }
@@ -58,15 +58,15 @@ impl ResourceKind for Push {
 
     fn edges(&self) -> Edges {
         let local = match self.inputs.delivery {
-            Delivery::LocalRegistry(_) => Some(REGISTRY.single()),
-            Delivery::Registry(_) | Delivery::Nodes(_) => None,
+            ChosenDelivery::LocalRegistry(_) => Some(REGISTRY.single()),
+            ChosenDelivery::Registry(_) | ChosenDelivery::Nodes(_) => None,
         };
         let needs = [BUILD.named(self.image.as_str())].into_iter().chain(local.clone()).collect();
         Edges { needs, deleted_with: local.clone(), seen_through: None, ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
-        let local = matches!(self.inputs.delivery, Delivery::LocalRegistry(_));
+        let local = matches!(self.inputs.delivery, ChosenDelivery::LocalRegistry(_));
         Facts::lasting(match self.image {
             ImageName::Operator | ImageName::Bastion | ImageName::Agent if local => Duration::from_secs(1),
             ImageName::Base if local => Duration::from_secs(2),
@@ -131,10 +131,12 @@ impl Push {
             let Err(error) = pushed else { return Ok(()) };
             match (&self.inputs.delivery, &cx.context.engine) {
                 // The registry then answers 500, with the reason only as text.
-                (Delivery::LocalRegistry(_), Some(engine)) => match engine.full_disk(call.clone()).await {
-                    Some(full) => Err(Failure::from(full)),
-                    None => Err(error.into()),
-                },
+                (ChosenDelivery::LocalRegistry(_), Some(engine)) => {
+                    match engine.full_disk(call.clone()).await {
+                        Some(full) => Err(Failure::from(full)),
+                        None => Err(error.into()),
+                    }
+                }
                 _ => Err(self.with_help(error.into(), &cx.context).await),
             }
         };
@@ -146,8 +148,8 @@ impl Push {
     /// assembly of images, which takes minutes.
     async fn answers(&self, context: &PlatformContext) -> Result<(), Failure> {
         match &self.inputs.delivery {
-            Delivery::Nodes(_) | Delivery::LocalRegistry(_) => Ok(()),
-            Delivery::Registry(_) => match self.destination(context).await? {
+            ChosenDelivery::Nodes(_) | ChosenDelivery::LocalRegistry(_) => Ok(()),
+            ChosenDelivery::Registry(_) => match self.destination(context).await? {
                 Some(destination) => {
                     let accepted = async {
                         let place = self.place(&destination, &Digest::of(b""), context, |_| ()).await?;
@@ -166,13 +168,13 @@ impl Push {
     /// Returns the registry of all images; `None` while the local registry is not running.
     async fn destination(&self, context: &PlatformContext) -> Result<Option<Destination>, Failure> {
         match &self.inputs.delivery {
-            Delivery::Nodes(_) => Ok(None),
-            Delivery::Registry(registry) => {
+            ChosenDelivery::Nodes(_) => Ok(None),
+            ChosenDelivery::Registry(registry) => {
                 let manner = Manner { plain_http: registry.plain_http, ..Manner::default() };
                 Ok(Some(Destination { prefix: registry.push.clone(), manner }))
             }
-            Delivery::LocalRegistry(_) => {
-                let known = context.outputs.get(&local_registry::address());
+            ChosenDelivery::LocalRegistry(_) => {
+                let known = context.outputs.single(REGISTRY);
                 let address = match known {
                     Some(address) => Some(address),
                     // The finders of both kinds run concurrently.
@@ -182,7 +184,7 @@ impl Push {
                         .and_then(|seen| seen.output),
                 };
                 let manner = Manner { plain_http: true, ..Manner::default() };
-                Ok(address.map(|local_registry::RegistryAddress(address)| Destination {
+                Ok(address.map(|RegistryAddress(address)| Destination {
                     prefix: format!("{address}/devplat"),
                     manner,
                 }))
@@ -205,7 +207,8 @@ impl Push {
 
     /// Adds the page of help that the cluster announces with its registry, if images are pushed to that registry.
     async fn with_help(&self, failure: Failure, context: &PlatformContext) -> Failure {
-        let (Delivery::Registry(registry), Some(named)) = (&self.inputs.delivery, &context.named) else {
+        let (ChosenDelivery::Registry(registry), Some(named)) = (&self.inputs.delivery, &context.named)
+        else {
             return failure;
         };
         // The failed push is the failure to report, whether or not the announcement can be read.
@@ -234,10 +237,10 @@ fn told(step: PushStep<'_>) -> String {
     }
 }
 
-fn named(part: Part) -> String {
+fn named(part: ImagePart) -> String {
     match part {
-        Part::Layer { number, of } => format!("layer {number} of {of}"),
-        Part::Configuration => "the configuration".to_owned(),
+        ImagePart::Layer { number, of } => format!("layer {number} of {of}"),
+        ImagePart::Configuration => "the configuration".to_owned(),
     }
 }
 

@@ -8,12 +8,11 @@ use kube::Client;
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
-    local_registry::{self, RegistryAddress},
-    names::REGISTRY,
+    names::{REGISTRY, RegistryAddress},
 };
 use crate::{
     failure::{Exit, Failure},
-    platform::{Delivery, PlatformInputs, local_registry_host},
+    platform::{ChosenDelivery, PlatformInputs, local_registry_host},
     platform_context::PlatformContext,
 };
 
@@ -37,20 +36,20 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for RegistryHosting {
-    const NAME: KindName = KindName::new("registry announcement");
+    const NAME: super::KindWith<Self::Output> = super::KindWith::new("registry announcement");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = Some(|hosting, cx| Box::pin(hosting.announce(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|hosting, cx| Box::pin(hosting.announce(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Fields;
     type Output = ();
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         Ok(match inputs.delivery {
-            Delivery::LocalRegistry(_) => vec![Self { host: local_registry_host(&inputs.platform) }],
-            Delivery::Nodes(_) | Delivery::Registry(_) => Vec::new(),
+            ChosenDelivery::LocalRegistry(_) => vec![Self { host: local_registry_host(&inputs.platform) }],
+            ChosenDelivery::Nodes(_) | ChosenDelivery::Registry(_) => Vec::new(),
         })
     }
 
@@ -83,7 +82,7 @@ impl ResourceKind for RegistryHosting {
         // Another tool's announcement stays, because ours is only a convenience.
         let ours = platform.as_deref() == Some(context.platform.as_str());
         let owner = if ours { Owner::Ours } else { Owner::Adopted };
-        let fields = Fields { announced: hosting, address: context.outputs.get(&local_registry::address()) };
+        let fields = Fields { announced: hosting, address: context.outputs.single(REGISTRY) };
         let seen = Seen::ours(Self::NAME.single(), OBJECT, fields, Some(()));
         Ok(vec![Seen { owner, deleted_with: Some(CLUSTER.single()), ..seen }])
     }
@@ -118,7 +117,7 @@ impl RegistryHosting {
     }
 
     async fn announce(&self, cx: &Cx) -> Result<Physical, Failure> {
-        let address = cx.context.outputs.get(&local_registry::address());
+        let address = cx.context.outputs.single(REGISTRY);
         let address =
             address.ok_or_else(|| Failure::new(Exit::PartWay, "the local registry has no address"))?;
         let client = cx.context.client().await?;

@@ -14,7 +14,7 @@ use kube::Client;
 use tokio::sync::OnceCell;
 
 use super::{
-    AnyResource, CLUSTER, Cx, Found, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
+    AnyResource, CLUSTER, Cx, Found, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges, kept,
     names::{BUILD, KEY, PROOF, PROOF_SERVER, RELEASE, USER_DATA, release_id},
 };
 use crate::{
@@ -32,7 +32,7 @@ const GONE_PATIENCE: Duration = Duration::from_mins(5);
 
 /// A release.
 #[derive(Clone)]
-pub(crate) struct Release {
+pub(crate) struct ReleaseResource {
     name: ReleaseName,
     inputs: Arc<PlatformInputs>,
     /// The trial of the pods of all releases, which the first step of any release makes.
@@ -75,14 +75,14 @@ impl Fields {
     }
 }
 
-impl ResourceKind for Release {
-    const NAME: KindName = RELEASE;
-    const GONE_FIRST: &'static [KindName] = &[USER_DATA, PROOF_SERVER, PROOF];
+impl ResourceKind for ReleaseResource {
+    const NAME: super::KindWith<Self::Output> = RELEASE;
+    const GONE_FIRST: &'static [KindName] = &[USER_DATA.name(), PROOF_SERVER.name(), PROOF.name()];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|release, cx| Box::pin(release.apply(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|release, cx| Box::pin(release.apply(cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
     type Fields = Fields;
     type Output = ();
 
@@ -225,7 +225,7 @@ impl ResourceKind for Release {
     }
 }
 
-impl Release {
+impl ReleaseResource {
     async fn apply(&self, cx: &Cx) -> Result<Physical, Failure> {
         let client = cx.context.client().await?;
         let rendered = self.rendered()?;
@@ -258,21 +258,22 @@ pub fn in_order(
     wanted: Graph<AnyResource>,
     found: &BTreeMap<Id, Vec<Found>>,
 ) -> Result<Graph<AnyResource>, Failure> {
-    let order = order_of(found);
+    let order = order_of(&wanted, found);
     if order == Order::CrdsFirst {
         return Ok(wanted);
     }
     let all: Vec<AnyResource> = wanted.iter().cloned().collect();
-    let releases = Wanted::These(&all).of::<Release>().into_iter();
-    let releases = releases.map(|release| AnyResource::new(Release { order, ..release }));
-    let others = all.iter().filter(|resource| resource.id().kind() != RELEASE).cloned();
+    let releases = Wanted::These(&all).of::<ReleaseResource>().into_iter();
+    let releases = releases.map(|release| AnyResource::new(ReleaseResource { order, ..release }));
+    let others = all.iter().filter(|resource| resource.id().kind() != RELEASE.name()).cloned();
     Graph::new(others.chain(releases)).map_err(|error| Failure::of(Exit::Internal, &error))
 }
 
-fn order_of(found: &BTreeMap<Id, Vec<Found>>) -> Order {
+fn order_of(wanted: &Graph<AnyResource>, found: &BTreeMap<Id, Vec<Found>>) -> Order {
     let state = |name| {
-        let found = found.get(&release_id(name))?.last()?;
-        found.seen.downcast_ref::<Seen<Release>>()?.fields.state()
+        let id = release_id(name);
+        let live = kept(found.get(&id)?, wanted.get(&id))?;
+        live.seen.downcast_ref::<Seen<ReleaseResource>>()?.fields.state()
     };
     Order::of(state(ReleaseName::Crds), state(ReleaseName::Flavors))
 }
@@ -289,7 +290,7 @@ async fn report_leaving_data(client: &Client, cx: &Cx) -> Result<(), Failure> {
     Ok(())
 }
 
-fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<Release> {
+fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<ReleaseResource> {
     let faults: Vec<String> = match &fields {
         Fields::Compared(state) => match &**state {
             ReleaseState::Present { leaving, not_ready, .. } => {
@@ -336,7 +337,7 @@ fn rests_on(release: ReleaseName, base: ReleaseName) -> bool {
     release.needs().iter().any(|need| *need == base || rests_on(*need, base))
 }
 
-async fn delete(seen: &Seen<Release>, cx: &Cx) -> Result<(), Failure> {
+async fn delete(seen: &Seen<ReleaseResource>, cx: &Cx) -> Result<(), Failure> {
     let client = cx.context.client().await?;
     let (platform, name) = (cx.context.platform.as_str(), seen.id.name().as_str());
     // The plan ensures that users' objects are already deleted, or that their loss is allowed.

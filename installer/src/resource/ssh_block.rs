@@ -22,7 +22,7 @@ use crate::{
     ui::Ui,
 };
 use file::UserFile;
-use lines::{Block, BlockState, Remains, Split, Unclear};
+use lines::{Block, BlockState, FileRemains, Split, Unclear};
 
 /// The managed block.
 #[derive(Clone)]
@@ -42,13 +42,13 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for SshBlock {
-    const NAME: KindName = KindName::new("block in ~/.ssh/config");
+    const NAME: super::KindWith<Self::Output> = super::KindWith::new("block in ~/.ssh/config");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
     type Fields = Fields;
     type Output = ();
 
@@ -144,8 +144,8 @@ impl Opened {
         let Self { file, block: _, split } = self;
         match split.map(|split| lines::remains(split.rest)) {
             None => Ok(()),
-            Some(Remains::Text(text)) => file.replace(&text),
-            Some(Remains::Nothing(created)) => file.delete(created),
+            Some(FileRemains::Text(text)) => file.replace(&text),
+            Some(FileRemains::Nothing(created)) => file.delete(created),
         }
     }
 }

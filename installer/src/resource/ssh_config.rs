@@ -47,14 +47,14 @@ pub(crate) struct Fields {
 }
 
 impl ResourceKind for SshConfig {
-    const NAME: KindName = SSH_CONFIG;
+    const NAME: super::KindWith<Self::Output> = SSH_CONFIG;
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|config, cx| Box::pin(config.create(cx)));
     /// They are deleted with the state folder.
-    const DELETE: Option<super::kind::Remove<Self>> = None;
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = None;
     type Fields = Fields;
     type Output = ();
 
@@ -130,7 +130,8 @@ async fn write(host: &SshHost, cx: &Cx) -> Result<(), Failure> {
     let state = &cx.context.state;
     let [config, known] = texts(host, state);
     let hosts = state.read(&hosts_file(state))?.map(|_| (hosts_file(state), host.hosts(state)));
-    for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)].into_iter().chain(hosts) {
+    for (path, text) in [(state.ssh_config(), config), (state.known_hosts(), known)].into_iter().chain(hosts)
+    {
         if state.read(&path)?.as_deref() == Some(text.as_str()) {
             continue;
         }

@@ -19,13 +19,13 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) struct Strays;
 
 impl ResourceKind for Strays {
-    const NAME: KindName = STRAYS;
-    const GONE_FIRST: &'static [KindName] = &[RELEASE, USER_DATA, PROOF_SERVER];
+    const NAME: super::KindWith<Self::Output> = STRAYS;
+    const GONE_FIRST: &'static [KindName] = &[RELEASE.name(), USER_DATA.name(), PROOF_SERVER.name()];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
     type Fields = Vec<ObjectRef>;
     type Output = ();
 
@@ -48,7 +48,7 @@ impl ResourceKind for Strays {
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let client = context.client().await?;
         let mut rendered = Vec::new();
-        for release in wanted.of::<super::release::Release>() {
+        for release in wanted.of::<super::release::ReleaseResource>() {
             match release.rendered_if_possible()? {
                 Some(release) => rendered.push(release),
                 // A release whose objects are not known yet could have any object, so none is a stray.

@@ -17,13 +17,13 @@ pub(crate) struct Toy {
 }
 
 impl ResourceKind for Toy {
-    const NAME: KindName = KindName::new("toy");
+    const NAME: KindWith<Self::Output> = KindWith::new("toy");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<kind::Act<Self>> = Some(|_, _| Box::pin(async { Ok(Physical("new".to_owned())) }));
     const UPDATE: Option<kind::Act<Self>> = None;
-    const DELETE: Option<kind::Remove<Self>> = Some(|_, _| Box::pin(async { Ok(()) }));
+    const DELETE: Option<kind::DeleteSeen<Self>> = Some(|_, _| Box::pin(async { Ok(()) }));
     /// Whether it is as wanted.
     type Fields = bool;
     type Output = ();
@@ -96,7 +96,7 @@ fn labels_of_kinds_are_unique_except_clusters() {
 
 #[test]
 fn clusters_are_found_without_a_cluster() {
-    let clusters = KINDS.iter().filter(|kind| kind.name == CLUSTER);
+    let clusters = KINDS.iter().filter(|kind| kind.name == CLUSTER.name());
     assert!(clusters.into_iter().all(|kind| kind.seen == SeenThrough::Nothing));
 }
 

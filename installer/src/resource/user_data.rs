@@ -21,13 +21,13 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub(crate) struct UserData;
 
 impl ResourceKind for UserData {
-    const NAME: KindName = USER_DATA;
-    const GONE_FIRST: &'static [KindName] = &[PROOF_SERVER];
+    const NAME: super::KindWith<Self::Output> = USER_DATA;
+    const GONE_FIRST: &'static [KindName] = &[PROOF_SERVER.name()];
     const SEEN: SeenThrough = SeenThrough::Cluster;
     const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: false };
     const CREATE: Option<super::kind::Act<Self>> = None;
     const UPDATE: Option<super::kind::Act<Self>> = None;
-    const DELETE: Option<super::kind::Remove<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
     type Fields = ();
     type Output = ();
 

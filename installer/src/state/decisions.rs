@@ -72,12 +72,12 @@ pub(super) enum Unread {
     /// It has another version.
     OtherVersion(u64),
     /// It is not what devplat writes.
-    Damaged(Damage),
+    Damaged(DecisionsDamage),
 }
 
 /// The damage of a file with decisions.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
+pub enum DecisionsDamage {
     /// It is not JSON.
     #[error("it is not JSON from line {line}, column {column}")]
     NotJson {
@@ -98,16 +98,18 @@ impl Decisions {
     /// Reads the text of a file.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Unread> {
         let value: Value = serde_json::from_slice(text).map_err(|error| {
-            Unread::Damaged(Damage::NotJson { line: error.line(), column: error.column() })
+            Unread::Damaged(DecisionsDamage::NotJson { line: error.line(), column: error.column() })
         })?;
-        let Value::Object(mut object) = value else { return Err(Unread::Damaged(Damage::NotAnObject)) };
+        let Value::Object(mut object) = value else {
+            return Err(Unread::Damaged(DecisionsDamage::NotAnObject));
+        };
         match object.remove(VERSION_KEY).map(|version| version.as_u64()) {
             None | Some(Some(VERSION)) => {}
             Some(Some(found)) => return Err(Unread::OtherVersion(found)),
-            Some(None) => return Err(Unread::Damaged(Damage::Values(vec![VERSION_KEY.to_owned()]))),
+            Some(None) => return Err(Unread::Damaged(DecisionsDamage::Values(vec![VERSION_KEY.to_owned()]))),
         }
         serde_json::from_value(Value::Object(object.clone()))
-            .map_err(|_| Unread::Damaged(Damage::Values(wrong(&object))))
+            .map_err(|_| Unread::Damaged(DecisionsDamage::Values(wrong(&object))))
     }
 
     /// Returns the text of the file.
@@ -129,9 +131,7 @@ fn wrong(object: &Map<String, Value>) -> Vec<String> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RememberedFile {
-    /// Its path.
     pub path: PathBuf,
-    /// Its text.
     pub text: String,
 }
 

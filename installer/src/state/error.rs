@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{decisions::Damage, file::remedy, lock::Holder};
+use devplat_tool::owner::take_over;
+
+use super::{decisions::DecisionsDamage, file::remedy, lock::LockHolder};
 use crate::command_line::quoted;
 
 /// The reason why the state folder cannot be used.
@@ -35,7 +37,7 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
         /// The damage.
-        source: Damage,
+        source: DecisionsDamage,
     },
     /// Another devplat wrote the decisions, in a format that this one does not know.
     #[error("{} has version {found}; this devplat reads version {known}", path.display())]
@@ -49,7 +51,7 @@ pub enum StateError {
     },
     /// Another run holds the lock.
     #[error("{0} is working on this platform")]
-    Held(Holder),
+    Held(LockHolder),
 }
 
 impl StateError {
@@ -65,8 +67,8 @@ impl StateError {
         match self {
             Self::Io { path, source, verb: _ } => vec![remedy(path, source)],
             Self::OtherOwner { path, owner } => vec![format!(
-                "if devplat was run with sudo or by {owner}, take the folder over: `sudo chown -R \"$USER\" {}`",
-                quoted(&path.display().to_string())
+                "if devplat was run with sudo or by {owner}, take the folder over: {}",
+                take_over(path)
             )],
             Self::Damaged { path, source: _ } => vec![without(path)],
             Self::OtherVersion { path, found: _, known: _ } => {

@@ -34,7 +34,7 @@ pub struct EngineLock {
 pub enum LockError {
     /// Another process holds it.
     #[error("{0} is working on this platform")]
-    Held(Holder),
+    Held(LockHolder),
     /// The file or the socket cannot be used.
     #[error("cannot lock it")]
     Io(#[source] std::io::Error),
@@ -42,18 +42,37 @@ pub enum LockError {
 
 /// The process that holds a lock, as far as the kernel shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
+pub struct LockHolder {
     process: Option<u32>,
-    command: Option<String>,
+    /// Its program and arguments.
+    words: Option<Vec<String>>,
 }
 
-impl std::fmt::Display for Holder {
+impl std::fmt::Display for LockHolder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.process, &self.command) {
-            (Some(process), Some(command)) => write!(f, "process {process}, `{command}`,"),
+        match (self.process, &self.words) {
+            (Some(process), Some(words)) => write!(f, "process {process}, `{}`,", words.join(" ")),
             (Some(process), None) => write!(f, "process {process}"),
             (None, _) => f.write_str("another devplat"),
         }
+    }
+}
+
+impl LockHolder {
+    /// Returns a process with these words as its command line.
+    #[cfg(test)]
+    pub fn of(process: u32, words: &[&str]) -> Self {
+        Self { process: Some(process), words: Some(words.iter().map(|word| (*word).to_owned()).collect()) }
+    }
+
+    /// Returns whether this process itself holds the lock.
+    pub fn is_this_process(&self) -> bool {
+        self.process == Some(std::process::id())
+    }
+
+    /// Returns whether it is deleting the platform.
+    pub fn destroys(&self) -> bool {
+        self.words.iter().flatten().skip(1).any(|word| word == "destroy")
     }
 }
 
@@ -73,7 +92,7 @@ impl Lock {
     }
 
     /// Returns the process that has locked the file at `path`, without locking it; `None` if no visible process has.
-    pub fn holder(path: &Path) -> Option<Holder> {
+    pub fn holder(path: &Path) -> Option<LockHolder> {
         let process = locked_by(&fs::metadata(path).ok()?)?;
         Some(holder(Some(process)))
     }
@@ -120,15 +139,15 @@ fn has_open(process: u32, about: &Metadata) -> bool {
     found.any(|open| (open.dev(), open.ino()) == (about.dev(), about.ino()))
 }
 
-fn holder(process: Option<u32>) -> Holder {
-    let command = process.and_then(|process| {
+fn holder(process: Option<u32>) -> LockHolder {
+    let words = process.and_then(|process| {
         let line = fs::read(format!("/proc/{process}/cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut words = line.split_terminator('\0');
         let program = Path::new(words.next()?).file_name()?.to_string_lossy().into_owned();
-        Some(std::iter::once(&*program).chain(words).collect::<Vec<_>>().join(" "))
+        Some(std::iter::once(program).chain(words.map(str::to_owned)).collect())
     });
-    Holder { process, command }
+    LockHolder { process, words }
 }
 
 #[cfg(test)]
@@ -151,6 +170,14 @@ mod tests {
         });
         assert!(is_free, "the lock outlives its holder");
         assert_eq!(fs::read(&path).unwrap(), b"", "the holder is written nowhere");
+    }
+
+    #[test]
+    fn destroying_run_is_known_by_its_verb() {
+        let destroys = |words: &[&str]| LockHolder::of(1, words).destroys();
+        assert!(destroys(&["devplat", "--output", "json", "destroy"]));
+        assert!(!destroys(&["devplat", "up", "--yes"]));
+        assert!(!destroys(&["destroy"]), "this is the program");
     }
 
     #[test]

@@ -5,14 +5,12 @@ mod decisions;
 mod error;
 mod file;
 mod lock;
-mod owner;
 mod store;
 
-pub use decisions::{Damage, Decisions, Location, RememberedDelivery, RememberedFile};
+pub use decisions::{Decisions, DecisionsDamage, Location, RememberedDelivery, RememberedFile};
 pub use error::StateError;
 pub use file::{read_file, remedy};
-pub use lock::{EngineLock, Holder, Lock, LockError};
-pub use owner::account_name;
+pub use lock::{EngineLock, Lock, LockError, LockHolder};
 pub use store::StoreError;
 
 use std::{
@@ -23,9 +21,9 @@ use std::{
 
 use devplat_image::{Access, replace_file};
 use devplat_profile::PlatformName;
+use devplat_tool::owner::other_owner;
 
 use decisions::{Unread, VERSION};
-use owner::other_owner;
 
 /// The state folder of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +73,17 @@ impl StateFolder {
         self.user_key(user).with_extension("pub")
     }
 
-    /// The journal.
     pub fn journal(&self) -> PathBuf {
         self.folder.join("journal.jsonl")
+    }
+
+    /// Returns whether the journal is gone although a run has written its decisions.
+    pub fn has_lost_journal(&self) -> bool {
+        self.decisions_file().exists() && !self.journal().exists()
+    }
+
+    fn decisions_file(&self) -> PathBuf {
+        self.folder.join("decisions.json")
     }
 
     /// Returns a folder for files that programs such as k3d always write.
@@ -154,7 +160,7 @@ impl StateFolder {
     }
 
     /// Returns the process that holds the lock, without taking the lock; `None` if no visible process holds it.
-    pub fn holder(&self) -> Option<Holder> {
+    pub fn holder(&self) -> Option<LockHolder> {
         Lock::holder(&self.lock_file())
     }
 
@@ -164,7 +170,7 @@ impl StateFolder {
 
     /// Reads the decisions; empty ones if the file is absent.
     pub fn decisions(&self) -> Result<Decisions, StateError> {
-        let path = self.folder.join("decisions.json");
+        let path = self.decisions_file();
         let text = read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
         let Some(text) = text else { return Ok(Decisions::default()) };
         Decisions::parse(&text).map_err(|unread| match unread {
@@ -200,7 +206,7 @@ impl StateFolder {
 
     /// Writes the decisions, if they differ from those in the file.
     pub fn remember(&self, decisions: &Decisions) -> Result<(), StateError> {
-        let path = self.folder.join("decisions.json");
+        let path = self.decisions_file();
         let text = decisions.text();
         let before = read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
         if before.is_some_and(|before| before == text) {
@@ -287,6 +293,17 @@ mod tests {
             Decisions { profile: Some("kind".to_owned()), place: Some(place), ..Decisions::default() };
         state.remember(&decisions).unwrap();
         assert_eq!(state.decisions().unwrap(), decisions);
+    }
+
+    #[test]
+    fn only_a_folder_with_decisions_can_have_lost_its_journal() {
+        let (_base, state) = folder();
+        let _lock = state.lock().unwrap();
+        assert!(!state.has_lost_journal(), "a run that was killed before its first step");
+        state.remember(&Decisions::default()).unwrap();
+        assert!(state.has_lost_journal());
+        fs::write(state.journal(), "").unwrap();
+        assert!(!state.has_lost_journal());
     }
 
     #[test]

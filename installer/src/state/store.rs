@@ -1,11 +1,12 @@
 //! Errors of the store of images, with the account that the store belongs to.
 
-use super::{error::StateError, owner::other_owner};
+use devplat_tool::owner::other_owner;
+
+use super::error::StateError;
 
 /// An error of the store of images.
 #[derive(Debug)]
 pub struct StoreError {
-    /// The error.
     pub error: devplat_image::Error,
     /// The account that the store belongs to, if that is the reason.
     pub owned: Option<StateError>,

@@ -21,7 +21,6 @@ pub enum Event {
     Begun {
         /// The id of the resource.
         step: String,
-        /// The action.
         action: Action,
         /// The usual duration.
         usual_seconds: f64,
@@ -37,7 +36,6 @@ pub enum Event {
     Done {
         /// The id of the resource.
         step: String,
-        /// The action.
         action: Action,
         /// How long it took.
         seconds: f64,
@@ -93,7 +91,6 @@ pub enum Event {
         message: String,
         /// The causes, outermost first.
         causes: Vec<String>,
-        /// The hints.
         hints: Vec<String>,
         /// The exit status that follows.
         exit: u8,

@@ -9,7 +9,7 @@ mod show;
 mod terminal;
 
 pub use event::Event;
-pub use prompt::Answer;
+pub use prompt::Confirmation;
 pub use show::{duration, estimate, verdict};
 
 use std::{
@@ -36,14 +36,14 @@ pub enum Format {
 /// The output of devplat. Clones share it.
 #[derive(Clone)]
 pub struct Ui {
-    output: Arc<Output>,
+    output: Arc<OutputMode>,
     /// The first failure to write to standard output.
     lost: Arc<OnceLock<io::Error>>,
     /// Whether errors are printed in colours.
     colours: bool,
 }
 
-enum Output {
+enum OutputMode {
     Terminal(Bars),
     Plain,
     Json,
@@ -53,7 +53,6 @@ enum Output {
 /// The output of a run, kept for a test.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transcript {
-    /// Its events.
     pub events: Vec<Event>,
     /// Its documents and texts.
     pub said: Vec<String>,
@@ -63,42 +62,48 @@ impl Ui {
     /// Returns an output in `format`, with bars if standard error is a terminal.
     pub fn new(format: Format, colours: bool) -> Self {
         let output = match format {
-            Format::Json => Output::Json,
-            Format::Human if io::stderr().is_terminal() => Output::Terminal(Bars::new()),
-            Format::Human => Output::Plain,
+            Format::Json => OutputMode::Json,
+            Format::Human if io::stderr().is_terminal() => OutputMode::Terminal(Bars::new()),
+            Format::Human => OutputMode::Plain,
         };
         Self { output: Arc::new(output), lost: Arc::default(), colours }
     }
 
     /// Returns an output that prints nothing and keeps everything.
     pub fn recording() -> Self {
-        Self { output: Arc::new(Output::Recorded(Mutex::default())), lost: Arc::default(), colours: false }
+        Self {
+            output: Arc::new(OutputMode::Recorded(Mutex::default())),
+            lost: Arc::default(),
+            colours: false,
+        }
     }
 
     /// Returns the kept output so far; empty unless this is [`Ui::recording`].
     pub fn transcript(&self) -> Transcript {
         match &*self.output {
-            Output::Recorded(transcript) => transcript.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            Output::Terminal(_) | Output::Plain | Output::Json => Transcript::default(),
+            OutputMode::Recorded(transcript) => {
+                transcript.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            }
+            OutputMode::Terminal(_) | OutputMode::Plain | OutputMode::Json => Transcript::default(),
         }
     }
 
     /// Returns whether the format is JSON.
     pub fn is_json(&self) -> bool {
-        matches!(*self.output, Output::Json)
+        matches!(*self.output, OutputMode::Json)
     }
 
     /// Reports the progress of a long operation.
     pub fn report(&self, event: &Event) {
         match &*self.output {
-            Output::Terminal(bars) => bars.report(event),
-            Output::Plain => {
+            OutputMode::Terminal(bars) => bars.report(event),
+            OutputMode::Plain => {
                 if let Some(line) = show::plain(event) {
                     to_stderr(&line);
                 }
             }
-            Output::Json => self.print(&serde_json::to_string(event).expect("an event is JSON")),
-            Output::Recorded(_) => self.keep(|transcript| transcript.events.push(event.clone())),
+            OutputMode::Json => self.print(&serde_json::to_string(event).expect("an event is JSON")),
+            OutputMode::Recorded(_) => self.keep(|transcript| transcript.events.push(event.clone())),
         }
     }
 
@@ -106,16 +111,18 @@ impl Ui {
     pub fn say(&self, text: &str) {
         let text = text.trim_end_matches('\n');
         match &*self.output {
-            Output::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
-            Output::Terminal(_) | Output::Plain | Output::Json => self.print(text),
+            OutputMode::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
+            OutputMode::Terminal(_) | OutputMode::Plain | OutputMode::Json => self.print(text),
         }
     }
 
     /// Prints a result as one JSON document: on one line for machines, indented for people.
     pub fn document(&self, value: &impl serde::Serialize) {
         let text = match &*self.output {
-            Output::Json => serde_json::to_string(value),
-            Output::Terminal(_) | Output::Plain | Output::Recorded(_) => serde_json::to_string_pretty(value),
+            OutputMode::Json => serde_json::to_string(value),
+            OutputMode::Terminal(_) | OutputMode::Plain | OutputMode::Recorded(_) => {
+                serde_json::to_string_pretty(value)
+            }
         };
         self.say(&text.expect("a document is JSON"));
     }
@@ -128,10 +135,10 @@ impl Ui {
     /// Prints a remark for people; not with JSON.
     pub fn remark(&self, text: &str) {
         match &*self.output {
-            Output::Terminal(bars) => bars.remark(text),
-            Output::Plain => to_stderr(text),
-            Output::Json => {}
-            Output::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
+            OutputMode::Terminal(bars) => bars.remark(text),
+            OutputMode::Plain => to_stderr(text),
+            OutputMode::Json => {}
+            OutputMode::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
         }
     }
 
@@ -145,19 +152,19 @@ impl Ui {
     }
 
     /// Asks a yes-or-no question. A request to stop ends it.
-    pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Answer {
+    pub fn confirm(&self, question: &str, stopped: &dyn Fn() -> bool) -> Confirmation {
         match &*self.output {
-            Output::Terminal(_) => {
+            OutputMode::Terminal(_) => {
                 let _paused = self.pause();
                 prompt::ask(question, stopped)
             }
-            Output::Plain | Output::Json | Output::Recorded(_) => Answer::NoTerminal,
+            OutputMode::Plain | OutputMode::Json | OutputMode::Recorded(_) => Confirmation::NoTerminal,
         }
     }
 
     /// Hides the bars and switches the echo on until the result is dropped, for a question at the terminal.
     pub fn pause(&self) -> Paused {
-        if let Output::Terminal(bars) = &*self.output {
+        if let OutputMode::Terminal(bars) = &*self.output {
             bars.pause();
         }
         Paused { ui: self.clone() }
@@ -166,7 +173,7 @@ impl Ui {
     /// Prints a failure with its causes, then its hints.
     pub fn error(&self, failure: &Failure) {
         let Failure { exit, message, causes, hints, cause: _ } = failure;
-        if let Output::Json | Output::Recorded(_) = &*self.output {
+        if let OutputMode::Json | OutputMode::Recorded(_) = &*self.output {
             self.report(&Event::Error {
                 message: message.clone(),
                 causes: causes.clone(),
@@ -178,7 +185,7 @@ impl Ui {
                 return;
             }
         }
-        if let Output::Terminal(bars) = &*self.output {
+        if let OutputMode::Terminal(bars) = &*self.output {
             bars.clear();
         }
         to_stderr(&show::error(message, causes, hints, self.colours));
@@ -205,7 +212,7 @@ impl Ui {
     }
 
     fn keep(&self, keep: impl FnOnce(&mut Transcript)) {
-        if let Output::Recorded(transcript) = &*self.output {
+        if let OutputMode::Recorded(transcript) = &*self.output {
             keep(&mut transcript.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
@@ -219,7 +226,7 @@ pub struct Paused {
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        if let Output::Terminal(bars) = &*self.ui.output {
+        if let OutputMode::Terminal(bars) = &*self.ui.output {
             bars.resume();
         }
     }

@@ -6,8 +6,7 @@ use crate::stdin;
 
 /// The answer to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
-    /// Yes.
+pub enum Confirmation {
     Yes,
     /// Anything but yes.
     No,
@@ -17,9 +16,9 @@ pub enum Answer {
     Stopped,
 }
 
-pub(super) fn ask(question: &str, stopped: &dyn Fn() -> bool) -> Answer {
+pub(super) fn ask(question: &str, stopped: &dyn Fn() -> bool) -> Confirmation {
     if !io::stdin().is_terminal() {
-        return Answer::NoTerminal;
+        return Confirmation::NoTerminal;
     }
     let mut err = io::stderr().lock();
     let _ = write!(err, "{question} [y/N] ").and_then(|()| err.flush());
@@ -28,8 +27,10 @@ pub(super) fn ask(question: &str, stopped: &dyn Fn() -> bool) -> Answer {
         io::stdin().lock().read_line(&mut line).map(|_| line)
     };
     match stdin::apart(read, stopped) {
-        Some(Ok(line)) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => Answer::Yes,
-        Some(Ok(_) | Err(_)) => Answer::No,
-        None => Answer::Stopped,
+        Some(Ok(line)) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => {
+            Confirmation::Yes
+        }
+        Some(Ok(_) | Err(_)) => Confirmation::No,
+        None => Confirmation::Stopped,
     }
 }

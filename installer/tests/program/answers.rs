@@ -15,7 +15,6 @@ use tokio::{
 
 use crate::kept::Objects;
 
-/// An answer.
 #[derive(Debug, Clone)]
 enum Answer {
     Json(u16, String),
@@ -38,7 +37,6 @@ pub(crate) struct Answers {
 /// A server that is running until it is dropped.
 pub(crate) struct Serving {
     pub(crate) answers: Arc<Answers>,
-    /// Its address.
     pub(crate) address: String,
     /// Its unique id.
     pub(crate) id: String,

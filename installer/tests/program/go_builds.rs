@@ -25,6 +25,11 @@ until [[ -e $HOME/begun ]]; do sleep 0.05; done
 eval "$NEXT"
 "#;
 
+/// Stands in for the scripts that make images of nodes.
+const IMAGES: &str = r#"#!/usr/bin/env bash
+echo "making ${0##*/}, registries: $DEVPLAT_TEST_REGISTRY" >&2
+"#;
+
 /// Returns a machine with the scripts of the repository, in which [`BINARIES`] builds.
 async fn machine() -> Machine {
     let machine = Machine::new();
@@ -32,9 +37,11 @@ async fn machine() -> Machine {
     for path in ["bootstrap", "tests/kubernetes/cache.sh", "tests/kubernetes/registry.sh"] {
         symlink(Path::new(REPOSITORY).join(path), machine.at("work").join(path)).unwrap();
     }
-    let write = "cat > tests/kubernetes/binaries; chmod 755 tests/kubernetes/binaries";
-    // A child process writes the file, because Linux refuses to start a file that is open for writing.
-    bash(&machine).args(["-c", write]).stdin(BINARIES).run().await.unwrap();
+    for (name, text) in [("binaries", BINARIES), ("node-image", IMAGES), ("k3s-image", IMAGES)] {
+        let write = format!("cat > tests/kubernetes/{name}; chmod 755 tests/kubernetes/{name}");
+        // A child process writes the file, because Linux refuses to start a file that is open for writing.
+        bash(&machine).args(["-c", &write]).stdin(text).run().await.unwrap();
+    }
     machine
 }
 
@@ -55,7 +62,8 @@ async fn quickstart_shows_the_builds_that_ran_in_the_background() {
     let (status, said) = build(&machine, "true", "await_go_builds; echo built >&2").await;
     assert_eq!(status, 0, "{said}");
     let built = ["node", "clients"].map(|set| format!("building for {set}, registries: no\n"));
-    assert_eq!(said.trim(), format!("{}built", built.concat()));
+    let made = ["node-image", "k3s-image"].map(|image| format!("making {image}, registries: no\n"));
+    assert_eq!(said.trim(), format!("{}{}built", built.concat(), made.concat()));
 }
 
 #[tokio::test]

@@ -19,10 +19,11 @@ const UP: [&str; 7] = [
     "--set=cluster.k3d.image=registry.example/k3s:1",
     "--set=images.local.image=registry.example/registry:1",
 ];
-/// A k3d that creates nothing. Its create waits in between until the test writes to `go`.
+/// A k3d that creates nothing. Its create waits in between until the test writes to `go`, and it counts its deletions.
 const K3D: &str = r#"case "$1 $2" in
 'version -o') echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}' ;;
 'cluster create') mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"; exit 1 ;;
+'cluster delete') echo deleted >> "$FOLDER/deletions" ;;
 esac"#;
 /// A k3d whose first command, which devplat runs after the plan was made, waits until the test writes to `go`. It reports
 /// a create after a deletion.
@@ -101,6 +102,7 @@ async fn every_change_of_the_engine_has_its_intent_and_its_outcome() {
     for (request, status, body) in [
         ("POST /networks/create", 201, json!({"Id": "n1", "Warning": ""})),
         ("GET /images/registry.example/registry:1/json", 200, json!({"Id": "sha256:1"})),
+        ("GET /images/registry.example/k3s:1/json", 200, json!({"Id": "sha256:2"})),
         ("POST /containers/create?", 201, json!({"Id": "r1", "Warnings": []})),
         ("POST /containers/devplat-devplat-registry/start", 204, json!(null)),
         ("DELETE /containers/", 204, json!(null)),
@@ -143,7 +145,10 @@ async fn every_change_of_the_engine_has_its_intent_and_its_outcome() {
     made.sort();
     assert_eq!(made, changes);
     assert_eq!(outcomes(&entries, "k3d cluster create devplat"), ["calling", "failed"]);
-    assert_eq!(outcomes(&entries, "k3d cluster delete devplat"), ["calling", "made"]);
+    // After its failure, the create is followed by a deletion, and so is `destroy`.
+    assert_eq!(fs::read_to_string(machine.at("work/deletions")).unwrap().lines().count(), 2);
+    let deletions = outcomes(&entries, "k3d cluster delete devplat");
+    assert_eq!(deletions, ["calling", "made", "calling", "made"], "{entries:#?}");
 }
 
 fn outcomes<'a>(entries: &'a [Value], call: &str) -> Vec<&'a str> {
@@ -160,6 +165,7 @@ async fn half_a_cluster_found_after_the_plan_is_deleted_before_the_create() {
     for request in ["DELETE /containers/", "DELETE /volumes/"] {
         engine.answers.give(request, 204, &json!(null));
     }
+    engine.answers.give("GET /images/registry.example/k3s:1/json", 200, &json!({"Id": "sha256:2"}));
     let running = machine.start_with(&trouble::K3D, &[("DOCKER_HOST", &engine.address)]).await;
     let (begun, go) = (machine.at("work/begun"), machine.at("work/go"));
     machine.until(|| begun.exists()).await;

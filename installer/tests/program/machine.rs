@@ -11,12 +11,11 @@ use std::{
 
 use devplat_tool::{
     Command, Surroundings,
-    process::{Ended, Error, Output},
+    process::{ChildEnd, Error, Output},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{sync::oneshot, task::JoinHandle};
 
-/// The machine.
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
 }
@@ -66,13 +65,16 @@ impl Machine {
         Command::new("sh", &shell).args(["-c", &write]).stdin(text).run().await.unwrap();
     }
 
-    /// Returns the decisions of the platform `devplat`.
+    /// Writes the decisions of the platform `devplat`, with the journal of a run that made no call, and returns the file of
+    /// the decisions.
     pub(crate) fn remember(&self, decisions: &serde_json::Value) -> PathBuf {
         let folder = self.at("home/.local/state/devplat/devplat");
         fs::create_dir_all(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
         let file = folder.join("decisions.json");
         fs::write(&file, decisions.to_string()).unwrap();
+        // Without a journal, `destroy` would wait 5 s.
+        fs::write(folder.join("journal.jsonl"), "{\"version\":2}\n").unwrap();
         file
     }
 
@@ -185,7 +187,7 @@ pub(crate) async fn run(command: Command) -> (i32, String) {
 fn status(outcome: Result<Output, Error>) -> (i32, String) {
     match outcome {
         Ok(output) => (0, output.stderr),
-        Err(Error::Failed { line: _, ended: Ended::Status(status), said }) => (status, said),
+        Err(Error::Failed { line: _, ended: ChildEnd::Status(status), said }) => (status, said),
         Err(error) => panic!("{error}"),
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use devplat_profile::SHIPPED;
-use devplat_tool::process::{Ended, Error};
+use devplat_tool::process::{ChildEnd, Error};
 use serde_json::{Value, json};
 
 use crate::{
@@ -64,7 +64,7 @@ async fn helps(machine: &Machine) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn devplat_alone_shows_commands_that_exist() {
     let machine = Machine::new();
-    let Err(Error::Failed { ended: Ended::Status(2), said, .. }) = machine.devplat(&[]).run().await else {
+    let Err(Error::Failed { ended: ChildEnd::Status(2), said, .. }) = machine.devplat(&[]).run().await else {
         panic!("without a verb, the exit status is not 2")
     };
     let commands = said.lines().filter_map(|line| line.strip_prefix("  devplat "));
@@ -209,7 +209,7 @@ async fn unknown_profile_lists_shipped_ones_and_how_to_write_one() {
 }
 
 #[tokio::test]
-async fn profile_written_as_the_hint_says_is_used() {
+async fn profile_written_as_in_the_hint_is_used() {
     let machine = Machine::new();
     for named in ["./mine.yaml", "mine.yml", "work/mine"] {
         let (status, said) = run(machine.devplat(&["profiles", "show", named])).await;

@@ -68,21 +68,12 @@ async fn state_folder_of_another_account_is_named_with_owner_and_remedy() {
         let devplat = |args: &[&str]| machine.devplat(args).env("DEVPLAT_STATE_DIR", folder.as_os_str());
         return rejects_every_verb(folder, devplat).await;
     }
-    let (folder, nobody) = (open_folder().await, NOBODY.to_string());
-    let program = folder.path().join("devplat");
+    let folder = open_folder().await;
     for foreign in [".local/state/devplat/devplat", ".local/state/devplat", ".local"] {
         let home = tempfile::tempdir_in(folder.path()).unwrap();
         let foreign = furnish(home.path(), foreign);
-        let as_nobody = |args: &[&str]| {
-            let shell = Surroundings::new([("PATH", "/usr/bin:/bin")], None);
-            Command::new("setpriv", &shell)
-                .args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups", "--"])
-                .arg(program.as_os_str())
-                .args(args.iter().copied())
-                .env("HOME", home.path().as_os_str())
-                .env("DOCKER_HOST", NO_ENGINE)
-                .folder(home.path())
-        };
+        let as_nobody =
+            |args: &[&str]| as_nobody(folder.path(), home.path(), args).env("DOCKER_HOST", NO_ENGINE);
         rejects_every_verb(&foreign, as_nobody).await;
         take_over(&foreign);
         let (status, said) = run(as_nobody(&["status"])).await;
@@ -90,6 +81,45 @@ async fn state_folder_of_another_account_is_named_with_owner_and_remedy() {
         let why = format!("the Docker engine at {NO_ENGINE} is not running");
         assert!(said.contains(&why) && !said.contains("belongs to"), "{said}");
     }
+}
+
+/// `sudo docker login` with the home of the account creates such a file.
+#[tokio::test]
+async fn docker_configuration_of_another_account_is_named_with_owner_and_remedy() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can give a folder to another account.
+        return;
+    }
+    let folder = open_folder().await;
+    let home = tempfile::tempdir_in(folder.path()).unwrap();
+    let config = home.path().join(".docker/config.json");
+    fs::create_dir(home.path().join(".docker")).unwrap();
+    fs::write(&config, "{}").unwrap();
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    for own in [home.path(), &home.path().join(".docker")] {
+        chown(own, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let config = config.display();
+    let hint = format!(
+        "{config} belongs to root: if docker was run with sudo, take it over: `sudo chown -R \"$USER\" {config}`"
+    );
+    for args in [&["status"][..], &["plan"], &["up", "--yes"], &["destroy", "--yes"]] {
+        let args = [args, &["--profile", "kind"]].concat();
+        let (status, said) = run(as_nobody(folder.path(), home.path(), &args)).await;
+        assert_eq!(status, 3, "{args:?}: {said}");
+        assert!(said.contains(&hint), "{args:?}: {said}");
+    }
+}
+
+/// Returns devplat of `folder`, run by the account `nobody` in `home`.
+fn as_nobody(folder: &Path, home: &Path, args: &[&str]) -> Command {
+    let (shell, nobody) = (Surroundings::new([("PATH", "/usr/bin:/bin")], None), NOBODY.to_string());
+    Command::new("setpriv", &shell)
+        .args(["--reuid", &nobody, "--regid", &nobody, "--clear-groups", "--"])
+        .arg(folder.join("devplat"))
+        .args(args.iter().copied())
+        .env("HOME", home.as_os_str())
+        .folder(home)
 }
 
 /// Does what the remedy does.

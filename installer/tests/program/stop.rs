@@ -13,7 +13,7 @@ use crate::{
     answers::{api_server, engine, kubeconfig},
     driven::{host, reported},
     machine::Machine,
-    trouble::{EXISTING, K3D_THAT_FAILS, changed},
+    trouble::{EXISTING, K3D, K3D_THAT_FAILS, changed},
     whole::{AUTHORITIES, UP, lab},
 };
 
@@ -42,6 +42,8 @@ async fn signal_ends_the_wait_for_a_silent_api_server() {
         assert!(begun.elapsed() < SOON, "{args:?} took {:?}", begun.elapsed());
         assert_eq!(status, 4, "{args:?}: {said}");
         assert!(said.contains("stopped, as asked"), "{args:?}: {said}");
+        let again = "nothing was done; `devplat up --profile existing --context there` begins again";
+        assert_eq!(said.contains(again), args[0] == "up", "{args:?}: {said}");
     }
 }
 
@@ -61,6 +63,8 @@ async fn signal_ends_the_wait_for_a_silent_engine() {
         let (status, said) = running.ended().await;
         assert!(begun.elapsed() < SOON, "{args:?} took {:?}", begun.elapsed());
         assert_eq!(status, 4, "{args:?}: {said}");
+        let again = "nothing was done; `devplat up --profile kind` begins again";
+        assert_eq!(said.contains(again), args[0] == "up", "{args:?}: {said}");
         assert!(machine.home().keys().all(|path| !path.ends_with("decisions.json")), "{args:?}");
     }
 }
@@ -112,21 +116,47 @@ async fn signal_ends_the_wait_for_a_login_plugin() {
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
 }
 
+#[tokio::test]
+async fn signal_ends_the_pull_of_the_image_for_nodes() {
+    for signal in SIGNALS {
+        let (machine, engine) = (Machine::new(), engine());
+        machine.program("k3d", &K3D_THAT_FAILS.replace("$FOLDER", "/nowhere")).await;
+        engine.answers.give("POST /networks/create", 201, &json!({"Id": "n1", "Warning": ""}));
+        engine.answers.be_silent_on("POST /images/create");
+        let running = machine.start_with(&K3D, &[("DOCKER_HOST", &engine.address)]).await;
+        engine.answers.asked("POST /images/create?").await;
+        let signalled = Instant::now();
+        running.signal(signal);
+        let (status, said) = running.ended().await;
+        assert_eq!(status, 4, "{said}");
+        assert!(signalled.elapsed() < SOON, "{:?}", signalled.elapsed());
+        assert!(said.contains("pulling registry.example/k3s:1"), "{said}");
+    }
+}
+
 /// k3d still creates the cluster meanwhile, which is not interrupted.
 #[tokio::test]
 async fn signal_ends_the_pull_of_the_image_for_the_local_registry() {
+    for signal in SIGNALS {
+        ends_the_pull(signal).await;
+    }
+}
+
+async fn ends_the_pull(signal: Signal) {
     let (machine, engine) = (Machine::new(), engine());
     let folder = machine.at("work").display().to_string();
     machine.program("k3d", &K3D_THAT_FAILS.replace("$FOLDER", &folder)).await;
     engine.answers.give("POST /networks/create", 201, &json!({"Id": "n1", "Warning": ""}));
+    engine.answers.give("GET /images/registry.example/k3s:1/json", 200, &json!({"Id": "sha256:2"}));
     engine.answers.be_silent_on("POST /images/create");
-    let up = ["up", "--yes", "--profile", "k3d", "--set=devServers.image=registry.example/dev:1"];
+    let image = "--set=cluster.k3d.image=registry.example/k3s:1";
+    let up = ["up", "--yes", "--profile", "k3d", "--set=devServers.image=registry.example/dev:1", image];
     let running = machine.start_with(&up, &[("DOCKER_HOST", &engine.address)]).await;
     engine.answers.asked("POST /images/create?").await;
     let (begun, go) = (machine.at("work/begun"), machine.at("work/go"));
     machine.until(|| begun.exists()).await;
     let signalled = Instant::now();
-    running.signal(Signal::INT);
+    running.signal(signal);
     let journal = machine.at("home/.local/state/devplat/devplat/journal.jsonl");
     let abandoned = |line: &str| {
         let Ok(entry) = serde_json::from_str::<Value>(line) else { return false };
@@ -138,7 +168,9 @@ async fn signal_ends_the_pull_of_the_image_for_the_local_registry() {
     tokio::task::spawn_blocking(move || fs::write(go, "")).await.unwrap().unwrap();
     let (status, said) = running.ended().await;
     assert_eq!(status, 4, "{said}");
-    assert!(said.contains("stopped, as asked"), "{said}");
+    assert!(said.contains("stopped, as asked"), "{signal:?}: {said}");
+    let again = "`devplat up --profile k3d --set 'devServers.image=registry.example/dev:1' --set 'cluster.k3d.image=registry.example/k3s:1'` continues from here";
+    assert!(said.contains(again), "{signal:?}: {said}");
 }
 
 /// The operator never releases the dev server.

@@ -25,7 +25,7 @@ pub(crate) const K3D: [&str; 7] = [
 /// Arguments for a cluster that exists.
 pub(crate) const EXISTING: [&str; 5] =
     ["--profile", "existing", "--context", "there", "--set=devServers.image=registry.example/dev:1"];
-/// A k3d that is new enough and creates nothing. It waits in between until the test says `go`.
+/// A k3d that is new enough and creates nothing. It waits in between until the test writes to `go`.
 pub(crate) const K3D_THAT_FAILS: &str = r#"case "$1" in
 version) echo '{"k3d":"v5.8.3","k3s":"v1.34.3-k3s1"}' ;;
 cluster) mkfifo "$FOLDER/go"; touch "$FOLDER/begun"; cat "$FOLDER/go"; echo 'FATA[0003] no' >&2; exit 1 ;;
@@ -307,7 +307,7 @@ async fn cluster_whose_nodes_are_all_arm64_is_refused() {
 }
 
 #[tokio::test]
-async fn registry_that_cannot_serve_is_refused_before_images_are_put_together() {
+async fn registry_that_cannot_serve_is_refused_before_images_are_assembled() {
     let (machine, engine) = (Machine::new(), engine());
     let server = cluster(&machine, &[]).await;
     let registry = api_server("none").await;

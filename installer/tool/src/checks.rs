@@ -13,9 +13,9 @@ use crate::{
 };
 
 /// The result of a check.
-pub type Outcome = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub type CheckResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-fn ensure(holds: bool, what: impl Into<String>) -> Outcome {
+fn ensure(holds: bool, what: impl Into<String>) -> CheckResult {
     if holds { Ok(()) } else { Err(what.into().into()) }
 }
 
@@ -24,7 +24,7 @@ fn owner(prefix: &str) -> Mark {
 }
 
 /// A network has its owner's label, has a unique name, and is gone after its deletion.
-pub async fn network_comes_and_goes(engine: &Engine, prefix: &str) -> Outcome {
+pub async fn network_comes_and_goes(engine: &Engine, prefix: &str) -> CheckResult {
     let name = format!("{prefix}-network");
     let labels = owner(prefix).labels();
     let id = engine.create_network(&name, &labels, Some("10.201.0.0/24".parse()?)).await?;
@@ -46,7 +46,7 @@ pub async fn container_comes_and_goes(
     prefix: &str,
     image: &str,
     command: &[String],
-) -> Outcome {
+) -> CheckResult {
     let (name, network, volume) =
         (format!("{prefix}-container"), format!("{prefix}-of-container"), format!("{prefix}-volume"));
     let labels = owner(prefix).labels();
@@ -93,7 +93,7 @@ pub async fn container_comes_and_goes(
 }
 
 /// A command's standard input takes a whole file of 64 MiB, and a failed command returns its status and output.
-pub async fn input_reaches_a_command_whole(engine: &Engine, node: &str) -> Outcome {
+pub async fn input_reaches_a_command_whole(engine: &Engine, node: &str) -> CheckResult {
     const LENGTH: usize = 64 << 20;
     let mut file = tempfile::tempfile()?;
     let block: Vec<u8> = (0..=255).cycle().take(1 << 20).collect();
@@ -113,7 +113,7 @@ pub async fn input_reaches_a_command_whole(engine: &Engine, node: &str) -> Outco
 }
 
 /// Absent objects are not errors.
-pub async fn absent_things_are_none(engine: &Engine, prefix: &str) -> Outcome {
+pub async fn absent_things_are_none(engine: &Engine, prefix: &str) -> CheckResult {
     let name = format!("{prefix}-absent");
     ensure(engine.container(&name).await?.is_none(), "container")?;
     ensure(engine.volume(&name).await?.is_none(), "volume")?;

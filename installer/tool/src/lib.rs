@@ -9,6 +9,7 @@ pub mod docker;
 pub mod limits;
 pub mod local;
 pub mod minikube;
+pub mod owner;
 pub mod ports;
 pub mod process;
 pub mod registry;

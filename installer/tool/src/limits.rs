@@ -63,7 +63,6 @@ pub enum Limit {
 /// A limit that leaves too little for more nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooLow {
-    /// The limit.
     pub limit: Limit,
     /// Its value.
     pub max: u64,

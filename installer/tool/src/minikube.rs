@@ -19,9 +19,8 @@ const LOAD_LIMIT: Duration = Duration::from_mins(30);
 /// Lists the images of a node as JSON. Warnings are dropped, because minikube merges both outputs of the node.
 const LIST_OF_A_NODE: &str = "sudo crictl images --output json 2>/dev/null";
 
-/// A minikube cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
+pub struct MinikubeCluster {
     /// Its name, which is also the name of its context.
     pub name: String,
     /// Its driver: `docker`, `kvm2`, `none` …
@@ -53,7 +52,6 @@ pub enum MinikubeError {
     /// A list of images has an unknown format.
     #[error("cannot parse the images that minikube lists of node {node}")]
     Images {
-        /// The node.
         node: String,
         /// The parser's error.
         source: serde_json::Error,
@@ -83,7 +81,7 @@ impl MinikubeError {
 }
 
 /// Lists the profiles whose configuration minikube can read.
-pub async fn profiles(surroundings: &Surroundings) -> Result<Vec<Profile>, MinikubeError> {
+pub async fn profiles(surroundings: &Surroundings) -> Result<Vec<MinikubeCluster>, MinikubeError> {
     // Without -l minikube asks every cluster for its status, which takes seconds each.
     let command = look(surroundings).args(["profile", "list", "-o", "json", "-l"]);
     let output = command.deadline(LIST_LIMIT).run().await?;
@@ -99,7 +97,9 @@ pub async fn images(
     profile: &str,
 ) -> Result<BTreeMap<String, BTreeSet<String>>, MinikubeError> {
     let found = profiles(surroundings).await?.into_iter().find(|one| one.name == profile);
-    let Some(Profile { nodes, .. }) = found else { return Err(MinikubeError::NoProfile(profile.to_owned())) };
+    let Some(MinikubeCluster { nodes, .. }) = found else {
+        return Err(MinikubeError::NoProfile(profile.to_owned()));
+    };
     // `image ls` merges the lists of all nodes, so it shows only a single node. It also works with driver none, whose
     // node has no SSH.
     if nodes.len() < 2 {
@@ -216,7 +216,7 @@ struct RawKubernetes {
     shared_ip: String,
 }
 
-fn parse(said: &str) -> Result<Vec<Profile>, serde_json::Error> {
+fn parse(said: &str) -> Result<Vec<MinikubeCluster>, serde_json::Error> {
     let RawList { valid } = serde_json::from_str(said)?;
     let profile = |RawProfile { name, config }: RawProfile| {
         let RawConfig { driver, api_server_port, kubernetes_config, nodes, addons } = config;
@@ -233,7 +233,7 @@ fn parse(said: &str) -> Result<Vec<Profile>, serde_json::Error> {
             if alone || node.is_empty() { name.clone() } else { format!("{name}-{node}") }
         };
         let nodes = nodes.into_iter().map(named).collect();
-        Profile {
+        MinikubeCluster {
             name,
             driver,
             container_runtime,
@@ -266,7 +266,7 @@ mod tests {
             Fake::new("minikube", &format!("[ \"$*\" = 'profile list -o json -l' ] && cat <<'E'\n{LIST}\nE"))
                 .await;
         let found = profiles(&fake.surroundings([])).await.unwrap();
-        let wanted = Profile {
+        let wanted = MinikubeCluster {
             name: "minikube".to_owned(),
             driver: "docker".to_owned(),
             container_runtime: "containerd".to_owned(),

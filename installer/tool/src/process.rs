@@ -20,9 +20,9 @@ use tokio::io::AsyncWriteExt;
 
 pub(crate) use capture::{last_lines, without_colours};
 pub use command::Command;
-pub use error::{Ended, Error};
+pub use error::{ChildEnd, Error};
 
-use command::Input;
+use command::ChildInput;
 
 /// The limit of a child's standard output: devplat reads only lists and configurations.
 const STDOUT_LIMIT: usize = 16 << 20;
@@ -71,17 +71,17 @@ impl Command {
         let program = self.program.clone();
         let started = |source| Error::Start { program: program.clone(), source };
         let (stdin, bytes) = match &self.stdin {
-            Input::Nothing => (Stdio::null(), Vec::new()),
-            Input::Bytes(bytes) => (Stdio::piped(), bytes.clone()),
-            Input::Terminal => (Stdio::inherit(), Vec::new()),
-            Input::File(file) => {
+            ChildInput::Nothing => (Stdio::null(), Vec::new()),
+            ChildInput::Bytes(bytes) => (Stdio::piped(), bytes.clone()),
+            ChildInput::Terminal => (Stdio::inherit(), Vec::new()),
+            ChildInput::File(file) => {
                 let rewound = (&**file).rewind().and_then(|()| file.try_clone());
                 (Stdio::from(rewound.map_err(started)?), Vec::new())
             }
         };
         tracing::debug!(command = %line, "run");
         let (deadline, secret) = (self.deadline, self.secret);
-        let in_our_group = matches!(self.stdin, Input::Terminal);
+        let in_our_group = matches!(self.stdin, ChildInput::Terminal);
         let mut command = self.prepare(true)?;
         command.stdin(stdin).stdout(Stdio::piped());
         command.stderr(if in_our_group { Stdio::inherit() } else { Stdio::piped() });

@@ -21,10 +21,7 @@ const THREADS: usize = 8;
 pub enum RlimitError {
     /// It may open too few files.
     #[error("devplat may open {limit} files, and needs {}", LEAST_OPEN_FILES)]
-    OpenFiles {
-        /// The limit.
-        limit: u64,
-    },
+    OpenFiles { limit: u64 },
     /// It may not start its threads.
     #[error("cannot start {} threads", THREADS)]
     Threads {
@@ -137,11 +134,11 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot connect")]
-    struct Outer(#[source] io::Error);
+    struct Unconnected(#[source] io::Error);
 
     #[test]
     fn too_many_open_files_have_a_remedy_below_other_errors() {
-        let hint = |errno: Errno| open_files_hint(&Outer(errno.into()));
+        let hint = |errno: Errno| open_files_hint(&Unconnected(errno.into()));
         assert!(hint(Errno::MFILE).unwrap().contains("`ulimit -n 4096`"));
         assert!(hint(Errno::NFILE).unwrap().contains("fs.file-max"));
         assert_eq!(hint(Errno::CONNREFUSED), None);

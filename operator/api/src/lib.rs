@@ -3,6 +3,7 @@
 //! Shared by the operator, which makes it so, and by everyone who asks for it (installer, bastion, devctl).
 //! It never talks to a cluster.
 
+#![warn(missing_docs)]
 #![expect(clippy::duplicated_attributes, reason = "printer columns of the same type are no duplicates")]
 #![expect(unreachable_pub, reason = "KubeSchema copies public structs into function bodies")]
 
@@ -10,6 +11,7 @@ pub mod agent;
 pub mod amount;
 pub mod bastion_host;
 pub mod condition;
+pub mod dns;
 pub mod failure;
 pub mod flavor;
 pub mod name;

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::dns;
+
 /// API group of the CRDs.
 pub const GROUP: &str = "apps.devservers.io";
 /// Their version.
@@ -137,11 +139,8 @@ impl ServerName {
         if length > SERVER_NAME_MAX {
             return Err(InvalidServerName::TooLong { name: name.into(), length });
         }
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let label = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(inner)
-            && !name.ends_with('-');
-        if label { Ok(Self(name.into())) } else { Err(InvalidServerName::NoLabel(name.into())) }
+        let valid = dns::is_label(name) && name.starts_with(|c: char| c.is_ascii_lowercase());
+        if valid { Ok(Self(name.into())) } else { Err(InvalidServerName::NoLabel(name.into())) }
     }
 
     /// The name itself; also of its Deployment.

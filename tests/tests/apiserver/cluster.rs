@@ -1,6 +1,9 @@
 //! The clusters that tests share. Each test has its own client, because a client belongs to the runtime of its test.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use devplat_kubernetes::CommandLines;
 use devplat_tests::{
@@ -13,10 +16,12 @@ use kube::{Api, Client, config::Kubeconfig};
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use super::{
-    namespace::PATIENCE,
     operator::{self, Operator},
     releases,
 };
+
+/// How long a change may take.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The command lines in the remedies that tests read.
 pub(crate) fn command_lines() -> CommandLines {

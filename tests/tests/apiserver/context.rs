@@ -8,7 +8,7 @@ use std::{
 use devplat_kubernetes::{
     Steady,
     connect::{NoPlugins, ProxyRules},
-    context::{self, Context, ContextError, Reached},
+    context::{self, Context, ContextError, ReachedCluster},
 };
 use kube::config::Kubeconfig;
 use tokio::{
@@ -100,7 +100,7 @@ async fn unsupported_version_is_reported_with_the_supported_ones() {
     );
 }
 
-async fn reach(kubeconfig: Kubeconfig) -> Result<Reached, ContextError> {
+async fn reach(kubeconfig: Kubeconfig) -> Result<ReachedCluster, ContextError> {
     let context: Context = context::find(&kubeconfig, None)?.expect("there is a current context");
     let (proxies, clock) = (ProxyRules::default(), Arc::new(SystemTime::now));
     let client = context::client(&kubeconfig, &context.name, &proxies, Arc::new(NoPlugins), clock).await?;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use devplat_kubernetes::{
     ObjectRef,
-    capabilities::{self, LoadBalancerEvidence, PodSecurityLevel, Storage},
+    capabilities::{self, PodSecurityLevel, Storage},
     connect::{NoPlugins, ProxyRules},
     context::{self, Context},
     hosting::{self, Announced, Hosting},
@@ -29,8 +29,8 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    cluster::{platform, quiet},
-    namespace::{self, PATIENCE, make},
+    cluster::{PATIENCE, platform, quiet},
+    namespace::{self, make},
 };
 
 /// Returns the current context of the administrator, and a client for it.
@@ -67,7 +67,7 @@ async fn capabilities_of_a_cluster_are_found() {
     assert_eq!(found.recognition.distribution, Distribution::Other);
     assert_eq!(found.storage, Storage::Default(STORAGE_CLASS.to_owned()));
     assert_eq!(found.default_storage_classes, [STORAGE_CLASS]);
-    assert_eq!(found.load_balancer, None);
+    assert_eq!(found.load_balancer.unwrap(), None);
     assert!(!found.metrics.unwrap());
     found.nodes.unwrap();
     found.quotas.unwrap();
@@ -125,7 +125,7 @@ async fn quotas_default_classes_addresses_and_metrics_are_found() {
         name: name.to_owned(),
     };
     assert!(found.quotas.unwrap().contains(&object("ResourceQuota", "pods")));
-    assert_eq!(found.load_balancer, Some(LoadBalancerEvidence::Service(object("Service", "web"))));
+    assert_eq!(found.load_balancer.unwrap(), Some(object("Service", "web")));
     let defaults = [STORAGE_CLASS, SECOND].map(str::to_owned).to_vec();
     assert_eq!(found.default_storage_classes, defaults);
     assert_eq!(found.storage, Storage::SeveralDefaults(defaults));

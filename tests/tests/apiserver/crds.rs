@@ -12,7 +12,8 @@ use kube::{Api, Client, CustomResourceExt, api::DeleteParams};
 use serde_json::json;
 
 use super::{
-    namespace::{PATIENCE, becomes, gone, make},
+    cluster::PATIENCE,
+    namespace::{becomes, gone, make},
     operator::{self, Operator},
     releases,
 };

@@ -11,8 +11,8 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    cluster::{Quiet, quiet},
-    namespace::{Namespace, PATIENCE},
+    cluster::{PATIENCE, Quiet, quiet},
+    namespace::Namespace,
     operator::{self, Operator},
 };
 

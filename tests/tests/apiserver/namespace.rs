@@ -1,6 +1,6 @@
 //! A namespace of a cluster with an operator, and the calls of tests in it.
 
-use std::{fmt::Debug, time::Duration};
+use std::fmt::Debug;
 
 use devplat_api::{
     DevServer, DevServerFlavor,
@@ -19,10 +19,7 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::cluster::platform;
-
-/// How long a change may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+use super::cluster::{PATIENCE, platform};
 
 /// A namespace. Its objects are deleted with its cluster.
 pub(crate) struct Namespace {

@@ -8,7 +8,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::namespace::PATIENCE;
+use super::cluster::PATIENCE;
 
 /// The annotation that [`annotate`] adds.
 const ANNOTATION: &str = "their";

@@ -10,8 +10,8 @@ use devplat_api::{DevServer, DevUser};
 use devplat_kubernetes::{
     Clock, Steady,
     bastion::Route,
-    proof::{self, BastionAddress, Begun, NAME, Patience, ProofError, Remains},
-    release::Operator,
+    proof::{self, BastionAddress, Begun, NAME, Patience, ProofError, ProofRemains},
+    release::OperatorPresence,
 };
 use devplat_tests::{control_plane, port, waiting::until};
 use k8s_openapi::api::core::v1::Pod;
@@ -45,7 +45,7 @@ async fn failed_proof_deletes_its_server_and_user() {
     let platform = platform().await;
     let client = platform.plane.client().await.unwrap();
     let digest = "of the last proof".to_owned();
-    let record = proof::Record { digest, started: None, policies: None };
+    let record = proof::ProofRecord { digest, started: None, policies: None };
     proof::record(&client, "proved", &record, &Steady).await.unwrap();
     let begun = begun(&client).await.unwrap();
     let recorded = proof::recorded(&client, &Steady).await.unwrap();
@@ -78,9 +78,9 @@ async fn failed_proof_deletes_its_server_and_user() {
     let user = users.get_opt(NAME).await.unwrap();
     assert!(user.is_none_or(|user| user.metadata.deletion_timestamp.is_some()), "its user stays");
     let leaving = proof::remains(&client, "proved", &Steady).await.unwrap();
-    assert_ne!(leaving, Remains::Left);
-    proof::clear(&client, "proved", Operator::MayStart, &Steady).await.unwrap();
-    assert_eq!(proof::remains(&client, "proved", &Steady).await.unwrap(), Remains::Nothing);
+    assert_ne!(leaving, ProofRemains::Left);
+    proof::clear(&client, "proved", OperatorPresence::MayStart, &Steady).await.unwrap();
+    assert_eq!(proof::remains(&client, "proved", &Steady).await.unwrap(), ProofRemains::Nothing);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn proof_ends_within_seconds_if_a_policy_forbids_its_pod() {
     assert!(hints[0].contains("pod-security.kubernetes.io/enforce=baseline"), "{hints:?}");
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     policy.remove(&client).await;
-    proof::clear(&client, "proved", Operator::MayStart, &Steady).await.unwrap();
+    proof::clear(&client, "proved", OperatorPresence::MayStart, &Steady).await.unwrap();
 }
 
 /// A `ValidatingAdmissionPolicy` with its binding.

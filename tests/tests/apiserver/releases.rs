@@ -6,7 +6,7 @@ use devplat_kubernetes::{
     Steady,
     release::{self, Release},
 };
-use devplat_render::{Images, Input, ReleaseName, Templates};
+use devplat_render::{ImageReferences, ReleaseName, TemplateInput, Templates};
 use kube::{Client, api::DynamicObject};
 
 /// The platform of the clusters that start with one.
@@ -27,14 +27,14 @@ pub(crate) fn rendered_with(platform: &str, sets: &[&str]) -> Vec<Release> {
     let profile = devplat_profile::load(&sources).unwrap().profile;
     let name = platform.parse().unwrap();
     let image = |name: &str| format!("devplat.local/{name}");
-    let images = Images {
+    let images = ImageReferences {
         operator: image("operator"),
         bastion: image("bastion"),
         agent: image("agent"),
         dev_server: image("base"),
     };
     let made_keys = BTreeMap::new();
-    let input = Input { platform: &name, profile: &profile, images: &images, made_keys: &made_keys };
+    let input = TemplateInput { platform: &name, profile: &profile, images: &images, made_keys: &made_keys };
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     ReleaseName::ALL.map(|name| of(platform, name.as_str(), templates.release(name, input).unwrap())).to_vec()
 }

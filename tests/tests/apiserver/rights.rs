@@ -17,8 +17,8 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    cluster::{Platform, platform},
-    namespace::{self, Namespace, PATIENCE, gone, make},
+    cluster::{PATIENCE, Platform, platform},
+    namespace::{self, Namespace, gone, make},
     operator,
 };
 

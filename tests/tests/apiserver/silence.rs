@@ -15,8 +15,8 @@ use kube::{
 use serde_json::json;
 
 use super::{
-    cluster::{Quiet, quiet},
-    namespace::{self, Kind, Namespace, PATIENCE, becomes, make},
+    cluster::{PATIENCE, Quiet, quiet},
+    namespace::{self, Kind, Namespace, becomes, make},
     operator::{Operator, defaults},
 };
 

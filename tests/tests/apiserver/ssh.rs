@@ -16,8 +16,8 @@ use kube::{Api, Client, ResourceExt, api::DeleteParams};
 use serde_json::json;
 
 use super::{
-    cluster::{Quiet, platform, quiet},
-    namespace::{Namespace, PATIENCE, becomes},
+    cluster::{PATIENCE, Quiet, platform, quiet},
+    namespace::{Namespace, becomes},
     operator::{self, Operator},
 };
 

@@ -7,14 +7,14 @@ use crate::{
     dependencies::CRATES,
     folders::Folder,
     manifest::Manifest,
-    modules::{Crate, starts},
+    modules::{Crate, Part},
     resolve::Resolver,
 };
 
 fn parsed(files: &[(&str, &str)]) -> Crate {
     let files: BTreeMap<String, String> =
         files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    Crate::parse("member", "lib.rs", &files).unwrap()
+    Crate::parse("member", Part::Sources, "lib.rs", &files).unwrap()
 }
 
 /// The edges, as `from -> to`.
@@ -138,13 +138,41 @@ fn each_program_in_bin_is_a_tree_of_its_own() {
     ]
     .map(|(name, text)| (name.to_owned(), text.to_owned()))
     .into();
+    assert_eq!(
+        trees(Part::Sources, &files),
+        ["lib.rs: crate crate::a", "bin/one.rs: crate", "bin/two/main.rs: crate crate::b"]
+    );
+}
+
+#[test]
+fn each_file_and_main_of_tests_is_a_tree_with_its_tests() {
+    let files: BTreeMap<String, String> = [
+        ("one.rs", "#[cfg(test)] #[path = \"one/deep/mod.rs\"] mod deep;"),
+        ("one/deep/mod.rs", "mod a; #[test] fn tried() { crate::b(); }"),
+        ("one/deep/a.rs", ""),
+        ("two/main.rs", "mod b;"),
+        ("two/b.rs", ""),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()))
+    .into();
+    assert_eq!(
+        trees(Part::Tests, &files),
+        ["one.rs: crate crate::deep crate::deep::a", "two/main.rs: crate crate::b"]
+    );
+    let tree = Crate::parse("member", Part::Tests, "one.rs", &files).unwrap();
+    let deep = &tree.modules[1];
+    assert_eq!(deep.file, "member/tests/one/deep/mod.rs");
+    assert!(deep.used.iter().any(|used| used.path == ["crate", "b"]), "{:?}", deep.used);
+}
+
+/// Returns each tree with its modules.
+fn trees(part: Part, files: &BTreeMap<String, String>) -> Vec<String> {
     let shown = |start: &str| {
-        let tree = Crate::parse("member", start, &files)?;
+        let tree = Crate::parse("member", part, start, files)?;
         let paths: Vec<&str> = tree.modules.iter().map(|module| module.path.as_str()).collect();
         Some(format!("{start}: {}", paths.join(" ")))
     };
-    let trees: Vec<String> = starts(&files).filter_map(shown).collect();
-    assert_eq!(trees, ["lib.rs: crate crate::a", "bin/one.rs: crate", "bin/two/main.rs: crate crate::b"]);
+    part.starts(files).filter_map(shown).collect()
 }
 
 #[test]

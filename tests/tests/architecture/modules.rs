@@ -1,11 +1,20 @@
-//! The tree of modules of a crate, with the names that each defines and the paths that each uses. Tests are left out:
-//! they may import anything.
+//! The tree of modules of a crate, with the names that each defines and the paths that each uses. Unit tests are left
+//! out: they may import anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syn::{Attribute, File, Item, ItemMod, Meta, Visibility, visit::Visit};
 
 use crate::paths::{Paths, Used, flatten};
+
+/// A folder of a member that holds trees of modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// `src`: the library and the programs.
+    Sources,
+    /// `tests`: a program for each file in it, and for each folder in it with a `main.rs`.
+    Tests,
+}
 
 /// One tree: of a library or of a program.
 pub(crate) struct Crate {
@@ -33,18 +42,33 @@ pub(crate) struct Module {
     pub(crate) exported: Vec<Used>,
 }
 
-/// The files that trees of modules begin in, as Cargo finds them: of the library, and of the programs.
-pub(crate) fn starts(files: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
-    let begins_program = |file: &&str| {
-        let in_bin = file.strip_prefix("bin/").map(|rest| rest.split_once('/'));
-        matches!(in_bin, Some(None | Some((_, "main.rs"))))
-    };
-    ["lib.rs", "main.rs"].into_iter().chain(files.keys().map(String::as_str).filter(begins_program))
+impl Part {
+    /// The name of the folder.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Sources => "src",
+            Self::Tests => "tests",
+        }
+    }
+
+    /// The files that trees of modules begin in, as Cargo finds them.
+    pub(crate) fn starts(self, files: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
+        let (always, programs): (&[&str], _) = match self {
+            Self::Sources => (&["lib.rs", "main.rs"], "bin/"),
+            Self::Tests => (&[], ""),
+        };
+        let begins_program = move |file: &&str| {
+            let below = file.strip_prefix(programs).map(|rest| rest.split_once('/'));
+            matches!(below, Some(None | Some((_, "main.rs"))))
+        };
+        always.iter().copied().chain(files.keys().map(String::as_str).filter(begins_program))
+    }
 }
 
 /// The state of parsing one crate.
 struct Parser<'a> {
     member: &'a str,
+    part: Part,
     files: &'a BTreeMap<String, String>,
     modules: Vec<Module>,
     /// Files that a module was made of, or that belong to tests.
@@ -52,16 +76,21 @@ struct Parser<'a> {
 }
 
 impl Crate {
-    /// Parses the tree that begins in the file `start` of `files`, which are those of the folder `src` of `member`. Files
+    /// Parses the tree that begins in the file `start` of `files`, which are those of a folder of `member`. In `src`, files
     /// that only a macro declares belong to the library, or to `main.rs` where there is none.
     /// `None` if there is no such file.
-    pub(crate) fn parse(member: &str, start: &str, files: &BTreeMap<String, String>) -> Option<Self> {
+    pub(crate) fn parse(
+        member: &str,
+        part: Part,
+        start: &str,
+        files: &BTreeMap<String, String>,
+    ) -> Option<Self> {
         files.get(start)?;
-        let mut parser = Parser { member, files, modules: Vec::new(), reached: BTreeSet::new() };
+        let mut parser = Parser { member, part, files, modules: Vec::new(), reached: BTreeSet::new() };
         parser.reached.extend(["lib.rs".to_owned(), "main.rs".to_owned()]);
-        let folder = start.rsplit_once('/').map_or_else(String::new, |(folder, _)| format!("{folder}/"));
-        parser.file(start, "crate", None, &folder);
-        if start == "lib.rs" || (start == "main.rs" && !files.contains_key("lib.rs")) {
+        parser.file(start, "crate", None, &with_slash(beside(start)));
+        let library = start == "lib.rs" || (start == "main.rs" && !files.contains_key("lib.rs"));
+        if part == Part::Sources && library {
             parser.modules_of_macros();
         }
         Some(Self { modules: parser.modules })
@@ -86,11 +115,14 @@ impl Parser<'_> {
         folder: &str,
     ) -> usize {
         let index = self.modules.len();
-        let (path, place) = (path.to_owned(), format!("{}/src/{file}", self.member));
+        let (path, place) = (path.to_owned(), format!("{}/{}/{file}", self.member, self.part.folder()));
         self.modules.push(Module { path, file: place, parent, ..Module::default() });
         for item in items {
             match item {
-                _ if of_tests(attributes(item)) => self.leave_out(item, file, folder),
+                // A program of tests has nothing else.
+                _ if self.part == Part::Sources && of_tests(attributes(item)) => {
+                    self.leave_out(item, file, folder);
+                }
                 Item::Mod(child) => self.child(index, child, file, folder),
                 _ => self.item(index, item),
             }
@@ -105,7 +137,12 @@ impl Parser<'_> {
         let index = if let Some((_, items)) = &child.content {
             Some(self.module(items, file, &path, Some(parent), &below))
         } else {
-            self.file_of(child, file, folder).map(|of| self.file(&of, &path, Some(parent), &below))
+            self.file_of(child, file, folder).map(|of| {
+                // As for `mod.rs`, the files of its children are beside a file that an attribute names.
+                let named = child.attrs.iter().any(|attribute| path_attribute(attribute).is_some());
+                let below = if named { with_slash(beside(&of)) } else { below };
+                self.file(&of, &path, Some(parent), &below)
+            })
         };
         self.modules[parent].children.extend(index.map(|index| (name, index)));
     }
@@ -113,12 +150,8 @@ impl Parser<'_> {
     /// The file of `mod name;`.
     fn file_of(&self, child: &ItemMod, file: &str, folder: &str) -> Option<String> {
         let name = child.ident.to_string();
-        let beside = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let named = child
-            .attrs
-            .iter()
-            .find_map(path_attribute)
-            .map(|path| if beside.is_empty() { path } else { format!("{beside}/{path}") });
+        let named = child.attrs.iter().find_map(path_attribute);
+        let named = named.map(|path| format!("{}{path}", with_slash(beside(file))));
         let usual = [format!("{folder}{name}.rs"), format!("{folder}{name}/mod.rs")];
         named.into_iter().chain(usual).find(|candidate| self.files.contains_key(candidate))
     }
@@ -177,6 +210,15 @@ impl Parser<'_> {
             self.modules[parent].children.insert(name.to_owned(), index);
         }
     }
+}
+
+/// The folder of a file.
+fn beside(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn with_slash(folder: &str) -> String {
+    if folder.is_empty() { String::new() } else { format!("{folder}/") }
 }
 
 fn attributes(item: &Item) -> &[Attribute] {

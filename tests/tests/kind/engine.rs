@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow, ensure};
 use devplat_tests::platform::Platform;
 use devplat_tool::{
     Surroundings,
-    checks::{self, Outcome},
+    checks::{self, CheckResult},
     docker::Engine,
 };
 
@@ -36,7 +36,7 @@ pub(crate) fn engine_meets_devplats_assumptions() -> Result<()> {
     checked
 }
 
-fn passed(what: &str, outcome: Outcome) -> Result<()> {
+fn passed(what: &str, outcome: CheckResult) -> Result<()> {
     outcome.map_err(|error| anyhow!("{what}: {error}"))
 }
 

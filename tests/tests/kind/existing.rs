@@ -13,13 +13,12 @@ use serde_json::{Value, json};
 
 use crate::{
     input::{error_in, said},
-    killed::destroyed,
     lane::docker_changes,
-    life::READ_ONLY,
     readme::blocks,
     registry::Registry,
-    shared::{LONG, at_rest, with_shared_cache},
+    shared::{LONG, READ_ONLY, at_rest, with_shared_cache},
     steps::Subject,
+    traces::destroyed,
 };
 
 /// The objects of a cluster by kind, namespace and name, each with the fields that controllers do not write.

@@ -6,10 +6,7 @@ use std::{fs, time::Duration};
 use anyhow::{Context, Result, ensure};
 use devplat_tests::{call::until, platform::Platform};
 
-use crate::{
-    life::{containers_are_made, example},
-    trouble::signs_in,
-};
+use crate::shared::{containers_are_made, example, signs_in};
 
 /// A configuration with which kubeadm issues certificates that expire after one second.
 const SHORT: &str = "/kind/short.conf";

@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use devplat_tests::platform::{LABEL, Platform};
 
 use crate::{
-    killed::{destroyed, nothing_is_left},
     lane::docker_changes,
     shared::with_shared_cache,
+    traces::{destroyed, nothing_is_left},
 };
 
 const NODE_IMAGE: &str = "devplat/kind-node:v1.34.3";

@@ -14,10 +14,10 @@ use devplat_tests::{
 use rustix::process::Signal;
 
 use crate::{
-    killed::{destroyed, nothing_is_left},
     lane::docker_changes,
     machine::only,
     shared::{LONG, with_shared_cache},
+    traces::{destroyed, nothing_is_left},
 };
 
 /// The processes that a kill ends.

@@ -10,11 +10,11 @@ use devplat_tests::{
 use rustix::process::Signal;
 
 use crate::{
-    killed::{destroyed, forget_journal_later, nothing_is_left},
     lane::{docker_changes, docker_is_mine},
     readme::blocks,
     shared::{LONG, with_shared_cache},
     steps::Subject,
+    traces::{destroyed, forget_journal, nothing_is_left},
 };
 
 const UP: [&str; 4] = ["up", "--profile", "k3d", "--yes"];
@@ -97,7 +97,7 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
     for (turn, step) in steps.into_iter().enumerate() {
         kill_at(platform, step)?;
         if turn % 2 == 1 {
-            forget_journal_later(platform)?;
+            forget_journal(platform)?;
         }
         destroyed(platform)?;
         nothing_is_left(platform).with_context(|| format!("killed in {step:?}"))?;

@@ -1,24 +1,18 @@
 //! Interrupted `up` and `destroy`, at every step: by SIGKILL, also with a lost journal, and by Ctrl-C.
 
-use std::{
-    fs,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use devplat_tests::{
-    call::{Ended, Running, until},
-    platform::Platform,
-};
+use devplat_tests::{call::until, platform::Platform};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
     input::{error_in, said},
     lane::{docker_changes, docker_is_mine},
-    life::UP,
-    shared::{LONG, new_platform, platform, ready, with_shared_cache},
+    shared::{LONG, UP, began, new_platform, platform, ready, with_shared_cache},
     steps::Subject,
+    traces::{destroyed, forget_journal, nothing_is_left},
 };
 
 pub(crate) fn up_converges_after_a_kill_in_any_step() -> Result<()> {
@@ -47,7 +41,8 @@ pub(crate) fn images_are_assembled_while_the_cluster_starts() -> Result<()> {
     nothing_is_left(platform)
 }
 
-/// Each run starts without a platform, so that only half-made resources exist; every second one loses its journal.
+/// Each run starts without a platform, so that only half-made resources exist; every second one loses its journal, and
+/// `destroy` follows immediately, while Docker may still work on a call.
 pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
     let platform = with_shared_cache("cut-short")?;
     let _changes = docker_changes();
@@ -65,7 +60,7 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
         running.signal(Signal::KILL)?;
         ensure!(running.wait(LONG)?.status.is_none(), "the run ended before it was killed");
         if turn % 2 == 1 {
-            forget_journal_later(platform)?;
+            forget_journal(platform)?;
         }
         destroyed(platform)?;
         nothing_is_left(platform).with_context(|| format!("killed in {step:?}"))?;
@@ -161,54 +156,5 @@ fn foreign_container_in_its_network_is_reported_and_kept(platform: &Platform) ->
     let ended = ended?.expect(5)?;
     said(platform, "left", &error_in(&ended.stderr));
     ensure!(runs?.trim() == "true", "{guest} was stopped");
-    Ok(())
-}
-
-/// Deletes the journal 5 s after a kill: without it, no run can know of a call that Docker is still working on.
-pub(crate) fn forget_journal_later(platform: &Platform) -> Result<()> {
-    let begun = Instant::now();
-    let over = || Ok((begun.elapsed() > Duration::from_secs(5)).then_some(()));
-    until("the killed run's last call to end", LONG, over)?;
-    forget_journal(platform)
-}
-
-/// Runs destroy. A run that was killed before its first step has left nothing to destroy.
-pub(crate) fn destroyed(platform: &Platform) -> Result<()> {
-    let ended = platform.run(&["destroy", "--yes"])?;
-    ensure!(ended.status == Some(0), "{ended:?}");
-    ends_with_nothing(&ended)
-}
-
-/// Checks that a successful destroy reports that nothing but homes is left, or that nothing was there.
-pub(crate) fn ends_with_nothing(ended: &Ended) -> Result<()> {
-    let reports = ["; nothing is left", "; kept: 1 home (", "no resource of platform"];
-    ensure!(reports.iter().any(|report| ended.stderr.contains(report)), "{}", ended.stderr);
-    Ok(())
-}
-
-pub(crate) fn began(running: &Running, step: &str) -> Result<()> {
-    until(step, LONG, || {
-        let said = running.stderr()?;
-        let begun = said.lines().any(|line| {
-            ["about", "under"].iter().any(|estimate| line.contains(&format!("{step} ({estimate} ")))
-        });
-        ensure!(begun || !said.contains("error:"), "{said}");
-        Ok(begun.then_some(()))
-    })
-}
-
-pub(crate) fn forget_journal(platform: &Platform) -> Result<()> {
-    match fs::remove_file(platform.state().join("journal.jsonl")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// Checks that there are no leftovers in Docker and among devplat's files.
-pub(crate) fn nothing_is_left(platform: &Platform) -> Result<()> {
-    let traces = platform.traces()?;
-    ensure!(!traces.contains(&platform.name), "{traces}");
-    ensure!(traces.contains("kubeconfig: None"), "{traces}");
-    ensure!(!platform.state().exists(), "{} is left", platform.state().display());
     Ok(())
 }

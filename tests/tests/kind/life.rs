@@ -3,22 +3,13 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use devplat_tests::{
-    call::until,
-    platform::{Platform, on_path},
-};
+use devplat_tests::{call::until, platform::on_path};
 use serde_json::Value;
 
 use crate::{
     input::{error_in, said},
-    killed::began,
-    shared::{LONG, ready, up},
+    shared::{LONG, UP, began, containers_are_made, example, ready, status, up},
 };
-
-pub(crate) const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
-
-/// Verbs that must not write.
-pub(crate) const READ_ONLY: [&[&str]; 4] = [&["plan"], &["status"], &["doctor"], &["users", "list"]];
 
 pub(crate) fn status_lists_every_part_and_the_next_line() -> Result<()> {
     let platform = ready()?;
@@ -240,16 +231,6 @@ pub(crate) fn stopped_node_is_started_and_homes_are_kept() -> Result<()> {
     Ok(())
 }
 
-/// With control groups v1, runc freezes a container for a moment while it creates it. If the node is stopped in that
-/// moment, the container stays frozen, and the node cannot end until the container is thawed manually.
-pub(crate) fn containers_are_made(platform: &Platform) -> Result<()> {
-    let ready = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
-    until("every pod to be ready", Duration::from_mins(2), || {
-        let pods = platform.kubectl(&["get", "pods", "--all-namespaces", "--output", ready])?;
-        Ok(pods.lines().all(|pod| pod == "True").then_some(()))
-    })
-}
-
 /// The client certificate in the state folder expires after a year. The node's own kubeconfig may be newer.
 pub(crate) fn expired_certificate_is_fetched_again() -> Result<()> {
     let platform = ready()?;
@@ -299,17 +280,6 @@ pub(crate) fn missing_rights_are_listed() -> Result<()> {
     // Other tests have set values of the platform's own profile.
     said(platform, "user without rights", &error_in(&ended.stderr));
     Ok(())
-}
-
-pub(crate) fn status(platform: &Platform) -> Result<Value> {
-    let said = platform.run(&["status", "--output", "json"])?.expect(0)?.stdout;
-    Ok(serde_json::from_str(&said)?)
-}
-
-pub(crate) fn example(platform: &Platform) -> Result<String> {
-    let file = platform.home().join("example.yaml");
-    fs::write(&file, platform.run(&["render", "example"])?.expect(0)?.stdout)?;
-    Ok(file.display().to_string())
 }
 
 fn digits_out(text: &str) -> String {

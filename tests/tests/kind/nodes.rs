@@ -8,11 +8,10 @@ use serde_json::Value;
 
 use crate::{
     expiry::expired_certificates_are_renewed_and_homes_are_kept,
-    killed::{destroyed, nothing_is_left},
     lane::docker_changes,
-    life::status,
-    shared::with_shared_cache,
+    shared::{status, with_shared_cache},
     shell::steered,
+    traces::{destroyed, nothing_is_left},
 };
 
 /// The user's configuration: labels of its node, and a key that devplat does not set.

@@ -6,11 +6,9 @@ use anyhow::{Result, ensure};
 use devplat_tests::{call::until, gate::Gate, platform::Platform};
 
 use crate::{
-    killed::{destroyed, nothing_is_left},
     lane::docker_changes,
-    life::{UP, status},
-    shared::{LONG, with_shared_cache},
-    trouble::signs_in,
+    shared::{LONG, UP, signs_in, status, with_shared_cache},
+    traces::{destroyed, nothing_is_left},
 };
 
 const ENGINE: &str = "/var/run/docker.sock";

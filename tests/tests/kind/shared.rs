@@ -1,22 +1,29 @@
-//! The platform that the tests of a lane share, created on the first use.
+//! The platform that the tests of a lane share, created on the first use, and calls that several tests make on one.
 
 use std::{
+    fs,
     sync::{Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use devplat_tests::{
     bare,
-    call::{Ended, until},
+    call::{Ended, Running, until},
     folder::Folder,
     platform::Platform,
 };
+use serde_json::Value;
 
 use crate::lane::{Lane, docker_changes};
 
 /// A limit that `up` never reached.
 pub(crate) const LONG: Duration = Duration::from_mins(5);
+
+pub(crate) const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
+
+/// Verbs that must not write.
+pub(crate) const READ_ONLY: [&[&str]; 4] = [&["plan"], &["status"], &["doctor"], &["users", "list"]];
 
 /// How long a cluster must be unchanged to be at rest.
 const REST: Duration = Duration::from_secs(5);
@@ -69,7 +76,50 @@ pub(crate) fn ready() -> Result<&'static Platform> {
 
 /// Runs `devplat up` on a kind cluster.
 pub(crate) fn up(platform: &Platform) -> Result<Ended> {
-    platform.run(&["up", "--profile", "kind", "--yes"])
+    platform.run(&UP)
+}
+
+/// Waits until a run begins a step.
+pub(crate) fn began(running: &Running, step: &str) -> Result<()> {
+    until(step, LONG, || {
+        let said = running.stderr()?;
+        let begun = said.lines().any(|line| {
+            ["about", "under"].iter().any(|estimate| line.contains(&format!("{step} ({estimate} ")))
+        });
+        ensure!(begun || !said.contains("error:"), "{said}");
+        Ok(begun.then_some(()))
+    })
+}
+
+pub(crate) fn status(platform: &Platform) -> Result<Value> {
+    let said = platform.run(&["status", "--output", "json"])?.expect(0)?.stdout;
+    Ok(serde_json::from_str(&said)?)
+}
+
+/// Signs in with the command line of `devplat status`.
+pub(crate) fn signs_in(platform: &Platform) -> Result<()> {
+    let status = status(platform)?;
+    ensure!(status["ready"] == true, "{status:#}");
+    let line = status["ssh"].as_str().context("no line that signs in")?;
+    platform.type_in(&format!("{line} list </dev/null"))?.expect(0)?;
+    Ok(())
+}
+
+/// Writes the example of a dev server, `mydev`, and returns its file.
+pub(crate) fn example(platform: &Platform) -> Result<String> {
+    let file = platform.home().join("example.yaml");
+    fs::write(&file, platform.run(&["render", "example"])?.expect(0)?.stdout)?;
+    Ok(file.display().to_string())
+}
+
+/// With control groups v1, runc freezes a container for a moment while it creates it. If the node is stopped in that
+/// moment, the container stays frozen, and the node cannot end until the container is thawed manually.
+pub(crate) fn containers_are_made(platform: &Platform) -> Result<()> {
+    let ready = r#"jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}"#;
+    until("every pod to be ready", Duration::from_mins(2), || {
+        let pods = platform.kubectl(&["get", "pods", "--all-namespaces", "--output", ready])?;
+        Ok(pods.lines().all(|pod| pod == "True").then_some(()))
+    })
 }
 
 /// Waits until the result of `look` stays the same, because Kubernetes has finished earlier changes, and returns it.

@@ -6,10 +6,7 @@ use anyhow::{Context, Result, ensure};
 use devplat_tests::{call::Ended, platform::Platform};
 use serde_json::Value;
 
-use crate::{
-    life::UP,
-    shared::{LONG, ready},
-};
+use crate::shared::{LONG, UP, ready};
 
 /// An address without a server.
 const DEAD: &str = "http://127.0.0.1:9";

@@ -13,8 +13,7 @@ use devplat_tests::platform::Platform;
 use crate::{
     input::said,
     lane::docker_is_mine,
-    life::READ_ONLY,
-    shared::{at_rest, ready, up},
+    shared::{READ_ONLY, at_rest, ready, up},
 };
 
 pub(crate) fn second_up_writes_nothing() -> Result<()> {

@@ -12,9 +12,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    killed::{ends_with_nothing, forget_journal},
-    life::status,
-    shared::LONG,
+    shared::{LONG, status},
+    traces::{ends_with_nothing, forget_journal},
 };
 
 const DESTROY: [&str; 2] = ["destroy", "--yes"];
@@ -31,16 +30,24 @@ pub(crate) struct Subject<'a> {
     /// kubectl in that container. It does not need the kubeconfig in the state folder, which is a step's result.
     kubectl: &'a [&'a str],
     /// After a kill in a step with an odd number of letters, the journal is deleted, or else kept; if this is set, the
-    /// reverse. kind has one half, k3d and the existing cluster have the other, so that each sort of step is killed
-    /// with and without the journal. That is enough, because no finder and no comparison reads the journal: it only
-    /// tells people what was under way.
+    /// reverse. kind has one half and k3d the other. That is enough, because no finder and no comparison reads the
+    /// journal: it only shows people which steps were under way.
     reversed: bool,
-    /// Steps that no other subject has. They are killed twice, with and without the journal.
-    twice: &'a [&'a str],
+    /// The steps in which `up` is killed twice, with and without the journal.
+    twice: Twice<'a>,
     /// The beginnings of lines within a step, at which `up` is killed as well.
     moments: &'a [&'a str],
     /// Part of the message of a `destroy` that finds nothing.
     unknown: &'a str,
+}
+
+/// The steps that are killed twice.
+#[derive(Debug, Clone, Copy)]
+enum Twice<'a> {
+    /// All.
+    Each,
+    /// The steps of these names.
+    Only(&'a [&'a str]),
 }
 
 impl<'a> Subject<'a> {
@@ -52,7 +59,7 @@ impl<'a> Subject<'a> {
             node: format!("{}-control-plane", platform.name),
             kubectl: OF_KIND,
             reversed: false,
-            twice: &[],
+            twice: Twice::Only(&[]),
             moments: &[],
             unknown: "is neither known nor found here",
         }
@@ -66,17 +73,20 @@ impl<'a> Subject<'a> {
             // The image of the node sets the kubeconfig.
             kubectl: &["kubectl"],
             reversed: true,
-            twice: &["local registry", "registry announcement", "pull of devserver-base"],
+            // The steps that no other subject has.
+            twice: Twice::Only(&["local registry", "registry announcement", "pull of devserver-base"]),
             // At that line, k3d has created containers, but the cluster is not complete.
             moments: &["cluster: Starting node"],
             ..Self::kind(platform)
         }
     }
 
-    /// Returns a platform in a kind cluster of the same name that devplat did not create.
+    /// Returns a platform in a kind cluster of the same name that devplat did not create. Each of its 12 steps (images in
+    /// the nodes, releases, ssh configuration, proof) is killed twice, which makes 24 kills: here they cost seconds,
+    /// because no cluster is created.
     pub(crate) fn existing(platform: &'a Platform, profile: &'a [&'a str]) -> Self {
         let unknown = "the found resources are not this platform's";
-        Self { profile, reversed: true, unknown, ..Self::kind(platform) }
+        Self { profile, reversed: true, twice: Twice::Each, unknown, ..Self::kind(platform) }
     }
 
     /// Kills `up` in each step, one after the other. Each `up` continues from the resources that it finds, and the last
@@ -94,7 +104,7 @@ impl<'a> Subject<'a> {
                 bail!("ended before it was killed in {left:?}: {ended:?}");
             };
             ensure!(ended.status.is_none(), "ended before it was killed in {step}: {ended:?}");
-            let again = self.twice.contains(&step.as_str()) && once.insert(step.clone());
+            let again = self.twice.contains(&step) && once.insert(step.clone());
             if !again {
                 left.remove(&step);
             }
@@ -232,6 +242,15 @@ impl<'a> Subject<'a> {
         let delete = ["--namespace", namespace, "delete", "configmap", name, "--ignore-not-found"];
         let call = [&["exec", &self.node][..], self.kubectl, &delete].concat();
         self.platform.docker(&call).map(drop)
+    }
+}
+
+impl Twice<'_> {
+    fn contains(self, step: &str) -> bool {
+        match self {
+            Self::Each => true,
+            Self::Only(steps) => steps.contains(&step),
+        }
     }
 }
 

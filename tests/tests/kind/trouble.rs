@@ -10,11 +10,10 @@ use serde_json::Value;
 use crate::{
     existing::{added, kubectl, objects},
     expiry::stopped_server_of_k3s_has_expired,
-    killed::{destroyed, nothing_is_left},
     lane::{docker_changes, docker_is_mine},
-    life::status,
     machine::only,
-    shared::{LONG, at_rest, ready, with_shared_cache},
+    shared::{LONG, at_rest, ready, signs_in, with_shared_cache},
+    traces::{destroyed, nothing_is_left},
 };
 
 /// The user's configuration: a label of the agent.
@@ -187,15 +186,6 @@ fn node(platform: &Platform) -> String {
 
 fn nothing_to_change(said: &str) -> Result<()> {
     ensure!(said.contains("nothing to change"), "{said}");
-    Ok(())
-}
-
-/// Signs in with the command line of `devplat status`.
-pub(crate) fn signs_in(platform: &Platform) -> Result<()> {
-    let status = status(platform)?;
-    ensure!(status["ready"] == true, "{status:#}");
-    let line = status["ssh"].as_str().context("no line that signs in")?;
-    platform.type_in(&format!("{line} list </dev/null"))?.expect(0)?;
     Ok(())
 }
 

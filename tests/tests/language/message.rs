@@ -1,4 +1,4 @@
-//! Strings that a person reads, told from strings that a program reads.
+//! Distinguishes strings that a person reads from strings that a program reads.
 
 use crate::text::{Block, Kind};
 

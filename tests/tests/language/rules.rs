@@ -46,19 +46,22 @@ pub(crate) const RULES: &[Rule] = &[
     ),
     rule(r"(?i)\bwhom\b", "the actor is not named", "`users that …`, `whose`, or the actor itself"),
     rule(
-        r"(?i)\b(is|are|was|were|be|been|being|get|gets|got) told\b|\btold (at|what|that|how|of|where|with|which)\b",
+        r"(?i)\b(is|are|was|were|be|been|being|get|gets|got) told\b|\btold (at|what|that|how|of|from|where|with|which)\b",
         "the term is `reports`",
         "reports, lists, prints, receives, is notified",
     ),
+    rule(r"(?i)\b(tells?|telling)\b", "the term is `reports`", "reports, lists, names, shows, distinguishes"),
+    // A file or an argument of this name follows a command.
     rule(
-        r"(?i)\btells? (what|that|whether|who|how|which|where|why|when|of|from|nothing|apart)\b",
-        "the term is `reports`",
-        "reports, lists, names, shows, distinguishes",
-    ),
-    rule(
-        r"(?i)\bsays? (what|that|whether|who|how|which|where|why|when|of|them|it|so|nothing|no|more)\b|\b(is|are|was|were|be|been) said\b",
+        r"(?i)\b(says?|saying)\b|\b[a-z]+ said\b",
         "the term is `reports`",
         "reports, states, specifies, requests, prints",
+    )
+    .unless(r"^(cat|echo) said$"),
+    rule(
+        r"(?i)\b(put|puts|putting) together\b|\bputs? [^.,;:]+ together\b",
+        "the term is `assembled`",
+        "assembles, joins, combines",
     ),
     rule(r"(?i)\bshall\b", "a document states facts; an error compares two values", "`is`, `wants`, `must`"),
     rule(
@@ -137,6 +140,12 @@ pub(crate) const RULES: &[Rule] = &[
     .only(&[Kind::Error]),
     rule(r"\.$", "an error text is a clause, which others are joined to", "no final dot")
         .only(&[Kind::Error]),
+    rule(
+        r"^.+$",
+        "a comment that only repeats the name below it is left out",
+        "the unit, the limit or the reason, or no comment",
+    )
+    .only(&[Kind::Echo]),
     rule(
         r"^(?:\S+ ){12,}\S+$",
         "a test name is a short sentence",

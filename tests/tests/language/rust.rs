@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    echo::echoes,
     lexer::{Token, What, tokens},
     message::message,
     shell,
@@ -14,6 +15,7 @@ use crate::{
 pub(crate) fn blocks(source: &str, of_tests: bool) -> Vec<Block> {
     let tokens = tokens(source);
     let mut blocks = comments(&tokens);
+    blocks.extend(echoes(&tokens));
     blocks.extend(messages(&tokens));
     blocks.extend(names(&tokens, of_tests));
     blocks
@@ -178,8 +180,7 @@ fn lines_of_a_comment_are_one_paragraph_until_an_empty_one() {
 
 #[test]
 fn strings_with_several_words_are_messages() {
-    let source =
-        "#[error(\"{path} is not a file\")]\nstruct A; let b = \"one/word\"; say(\"two `code` words here\");";
+    let source = "#[error(\"{path} is not a file\")]\nstruct A; let b = \"one/word\"; show(\"two `code` words here\");";
     let found: Vec<(Kind, String)> =
         blocks(source, false).into_iter().map(|block| (block.kind, block.text)).collect();
     assert_eq!(
@@ -210,9 +211,9 @@ fn failures_and_hints_are_errors() {
 
 #[test]
 fn strings_in_functions_for_hints_are_errors() {
-    let source = "trait A { fn hint(&self) -> String; }\nfn b() { say(\"three words here\"); }\n\
+    let source = "trait A { fn hint(&self) -> String; }\nfn b() { show(\"three words here\"); }\n\
                   fn hints(&self) -> Vec<String> { match self { C => vec![\"start it\".to_owned()] } }\n\
-                  fn d() { say(\"also three words\"); }";
+                  fn d() { show(\"also three words\"); }";
     let found: Vec<(Kind, String)> =
         blocks(source, false).into_iter().map(|block| (block.kind, block.text)).collect();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! The prose of scripts, profiles, templates and TOML files: comments after `#`, strings in quotes, and the
+//! The prose of scripts, Dockerfiles, profiles, templates and TOML files: comments after `#`, strings in quotes, and the
 //! here-documents that a script prints.
 
 use crate::{
@@ -87,8 +87,8 @@ fn comments_and_messages_of_a_script_are_found() {
 
 #[test]
 fn strings_in_either_kind_of_quotes_are_found() {
-    let script = "printf 'no such file here\\n'; say \"it's not \\$here either\"\nawk '{ print this and that }\n\
-                  say \"one two three\nx: the users' own words here\n";
+    let script = "printf 'no such file here\\n'; show \"it's not \\$here either\"\nawk '{ print this and that }\n\
+                  show \"one two three\nx: the users' own words here\n";
     let found: Vec<String> = blocks(script, 1).into_iter().map(|block| block.text).collect();
     assert_eq!(found, ["no such file here.", "it's not \\$here either", "one two three"]);
 }

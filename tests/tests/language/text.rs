@@ -13,6 +13,8 @@ pub(crate) enum Kind {
     Message,
     /// The text of `#[error("…")]`, `Failure::new(…, "…")` or `.hint("…")`, and each in a function `hint` or `hints`.
     Error,
+    /// A `///` comment that only repeats the name below it.
+    Echo,
     /// The name of a test, its underscores as spaces.
     TestName,
 }

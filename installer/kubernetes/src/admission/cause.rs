@@ -5,13 +5,17 @@ use kube::{Api, api::ListParams};
 
 use super::{
     RefusalKind,
-    attempt::{Outcome, attempt},
+    attempt::{TrialAnswer, attempt},
     hardened, limits,
 };
-use crate::call::{Answer, ApiServer, Error};
+use crate::call::{ApiServer, Error, ErrorAnswer};
 
 /// Returns the policy that rejected `pod` with `answer`, by facts of its namespace.
-pub(super) async fn explain(server: ApiServer<'_>, pod: &Pod, answer: &Answer) -> Result<RefusalKind, Error> {
+pub(super) async fn explain(
+    server: ApiServer<'_>,
+    pod: &Pod,
+    answer: &ErrorAnswer,
+) -> Result<RefusalKind, Error> {
     // Only admission plugins of the API server set `Status.details.kind`; webhooks and policies do not.
     if answer.resource.is_none() {
         return Ok(RefusalKind::WebhookDenied);
@@ -19,7 +23,7 @@ pub(super) async fn explain(server: ApiServer<'_>, pod: &Pod, answer: &Answer) -
     if answer.code == 403 {
         // If a hardened pod gets another answer, the first answer was about the security context.
         let secure = attempt(server, &hardened(pod)).await?;
-        let same = matches!(&secure, Outcome::Rejected(other) if other == answer);
+        let same = matches!(&secure, TrialAnswer::Rejected(other) if other == answer);
         if !same {
             return Ok(RefusalKind::PodSecurity);
         }

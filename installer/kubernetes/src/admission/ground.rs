@@ -13,7 +13,7 @@ use kube::{
 use super::PodTrial;
 use crate::{
     ObjectRef,
-    call::{ApiServer, Call, CallError, Class, Error, Verb},
+    call::{ApiServer, Call, CallError, CallVerb, Class, Error},
 };
 
 /// The namespace that a pod is tried in.
@@ -36,7 +36,7 @@ pub(super) async fn ground(server: ApiServer<'_>, trial: &PodTrial) -> Result<Op
         return Ok(Some(Ground { namespace: trial.namespace.clone(), same_security, own: true }));
     }
     let namespaces: Api<Namespace> = Api::all(server.client.clone());
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Namespace", None));
+    let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "Namespace", None));
     let every = ListParams::default();
     let namespaces = match server.call(&call, || namespaces.list_metadata(&every)).await {
         Ok(namespaces) => namespaces.items,
@@ -87,7 +87,9 @@ async fn may_create_pods(server: ApiServer<'_>, namespace: &str) -> Result<bool,
     let api: Api<SelfSubjectAccessReview> = Api::all(server.client.clone());
     let kind = ObjectRef::all("authorization.k8s.io/v1", "SelfSubjectAccessReview", None);
     let answer = server
-        .call(&Call::new(Verb::Review, &kind), || async { api.create(&PostParams::default(), &review).await })
+        .call(&Call::new(CallVerb::Review, &kind), || async {
+            api.create(&PostParams::default(), &review).await
+        })
         .await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }

@@ -23,13 +23,9 @@ pub(crate) type Labels = BTreeMap<String, String>;
 /// An operation that webhooks select calls by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// `CREATE`
     Create,
-    /// `UPDATE`
     Update,
-    /// `DELETE`
     Delete,
-    /// `CONNECT`
     Connect,
 }
 
@@ -79,7 +75,7 @@ pub(crate) enum Live {
 
 /// The facts of the cluster that selectors read.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
+pub(crate) struct SelectorFacts {
     pub(crate) object: Live,
     /// The labels of the object's namespace; `None` if they are unknown.
     pub(crate) namespace: Option<Labels>,
@@ -139,7 +135,7 @@ impl Selection {
     }
 
     /// Returns how certain it is that the API server calls the webhook for `subject`; `None` if it does not.
-    pub(super) fn calls(&self, subject: &Subject<'_>, seen: &Seen) -> Option<Called> {
+    pub(super) fn calls(&self, subject: &Subject<'_>, seen: &SelectorFacts) -> Option<Called> {
         if subject.object.group_version().0 == EXEMPT_GROUP {
             return None;
         }
@@ -150,7 +146,7 @@ impl Selection {
         if self.conditional { called.min(Some(Called::Perhaps)) } else { called }
     }
 
-    fn calls_for(&self, operation: Operation, subject: &Subject<'_>, seen: &Seen) -> Option<Called> {
+    fn calls_for(&self, operation: Operation, subject: &Subject<'_>, seen: &SelectorFacts) -> Option<Called> {
         let by_rule = self.rules.iter().map(|rule| self.by_rule(rule, operation, subject)).max().flatten();
         let by_namespace = self.by_namespace(operation, subject, seen);
         let by_object = self.by_object(operation, subject, &seen.object);
@@ -186,7 +182,12 @@ impl Selection {
         }
     }
 
-    fn by_namespace(&self, operation: Operation, subject: &Subject<'_>, seen: &Seen) -> Option<Called> {
+    fn by_namespace(
+        &self,
+        operation: Operation,
+        subject: &Subject<'_>,
+        seen: &SelectorFacts,
+    ) -> Option<Called> {
         let own = subject.is_namespace();
         // The API server exempts no cluster-scoped object but namespaces.
         if is_empty(&self.namespaces) || (subject.object.namespace.is_none() && !own) {

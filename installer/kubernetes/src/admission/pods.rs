@@ -6,14 +6,14 @@ use kube::{Client, ResourceExt, api::ObjectMeta};
 
 use super::{
     AdmissionRefusal, PodTrial, RefusalKind,
-    attempt::{NAME, Outcome, attempt, pod_reference},
+    attempt::{NAME, TrialAnswer, attempt, pod_reference},
     cause::explain,
     ground::{Ground, can_judge, ground},
     matching::{NAME_LABEL, Subject},
     webhooks::blame,
 };
 use crate::{
-    call::{Answer, ApiServer, Error, Verb},
+    call::{ApiServer, CallVerb, Error, ErrorAnswer},
     pace::{Pace, stoppable},
 };
 
@@ -37,9 +37,9 @@ async fn try_pod(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Admis
     let Ground { namespace, same_security, own } = ground;
     let pod = prepared(&trial.pod, &namespace);
     let mut refusal = match attempt(server, &pod).await? {
-        Outcome::Accepted => return Ok(None),
-        Outcome::Refused(refusal) => *refusal,
-        Outcome::Rejected(answer) => {
+        TrialAnswer::Accepted => return Ok(None),
+        TrialAnswer::Refused(refusal) => *refusal,
+        TrialAnswer::Rejected(answer) => {
             if answer.code == 403 && !can_judge(server, &namespace).await? {
                 return Ok(None);
             }
@@ -68,13 +68,13 @@ async fn try_pod(server: ApiServer<'_>, trial: &PodTrial) -> Result<Option<Admis
 async fn own_webhooks(
     server: ApiServer<'_>,
     trial: &PodTrial,
-    answer: &Answer,
+    answer: &ErrorAnswer,
 ) -> Result<Option<RefusalKind>, Error> {
     let PodTrial { namespace, namespace_labels, pod } = trial;
     let mut labels = namespace_labels.clone();
     labels.insert(NAME_LABEL.to_owned(), namespace.clone());
     let object = pod_reference(namespace);
-    let operations = Verb::Try.operations();
+    let operations = CallVerb::Try.operations();
     let subject = Subject { object: &object, subresource: "", operations, sent: Some(pod.labels()) };
     let search = blame(server.client, &subject, answer, Some(labels));
     Ok(stoppable(server.pace, Box::pin(search)).await?)

@@ -3,17 +3,16 @@
 use std::fmt;
 
 use super::Called;
-use crate::{CommandLines, ObjectRef, call::Answer};
+use crate::{CommandLines, ObjectRef, call::ErrorAnswer};
 
 /// An object that admission rejects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdmissionRefusal {
-    /// The object.
     pub object: ObjectRef,
     /// The policy that rejects it.
     pub kind: RefusalKind,
     /// The API server's answer.
-    pub answer: Answer,
+    pub answer: ErrorAnswer,
 }
 
 /// The policy that rejects an object.
@@ -23,16 +22,12 @@ pub enum RefusalKind {
     PodSecurity,
     /// A `ResourceQuota` of the namespace.
     ResourceQuota {
-        /// Its name.
         name: String,
         /// The resource that is exhausted, or that containers do not set, such as `limits.cpu`.
         resource: String,
     },
     /// A `LimitRange` of the namespace.
-    LimitRange {
-        /// Its name.
-        name: String,
-    },
+    LimitRange { name: String },
     /// A webhook that cannot answer.
     Webhook(BrokenWebhook),
     /// Webhooks that the call had to pass, or may have had to, one of which probably did not answer.
@@ -185,8 +180,12 @@ mod tests {
     use super::*;
 
     fn refusal(kind: RefusalKind) -> AdmissionRefusal {
-        let answer =
-            Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+        let answer = ErrorAnswer {
+            code: 403,
+            reason: "Forbidden".to_owned(),
+            message: "no".to_owned(),
+            resource: None,
+        };
         AdmissionRefusal { object: ObjectRef::new("v1", "Pod", Some("a"), "b"), kind, answer }
     }
 

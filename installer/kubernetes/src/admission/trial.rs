@@ -19,7 +19,6 @@ pub struct PodTrial {
     pub namespace: String,
     /// The labels that the namespace will have.
     pub namespace_labels: BTreeMap<String, String>,
-    /// The pod.
     pub pod: Pod,
 }
 

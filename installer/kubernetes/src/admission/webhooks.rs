@@ -10,11 +10,11 @@ use kube::{Api, Client, ResourceExt};
 use super::{
     AdmissionRefusal, BrokenWebhook, Called, Operation, RefusalKind,
     hooks::{hooks, look},
-    matching::{Labels, Live, Seen, Selection, Subject},
+    matching::{Labels, Live, Selection, SelectorFacts, Subject},
 };
 use crate::{
     ObjectRef,
-    call::{Answer, Call, CallError, Class, if_there},
+    call::{Call, CallError, Class, ErrorAnswer, if_there},
 };
 
 /// How long the search may take: it only explains a failure that is already known.
@@ -34,7 +34,7 @@ impl Broken {
     /// Returns the first broken webhook that `call`, on an object that has the labels `live`, surely has to pass.
     pub(crate) async fn hit(&self, client: &Client, call: &Call, live: &Labels) -> Option<BrokenWebhook> {
         let subject = subject(call);
-        let mut seen = Seen { object: Live::Present(live.clone()), namespace: None };
+        let mut seen = SelectorFacts { object: Live::Present(live.clone()), namespace: None };
         let near: Vec<&(Selection, BrokenWebhook)> =
             self.0.iter().filter(|(selection, _)| selection.calls(&subject, &seen).is_some()).collect();
         if near.is_empty() {
@@ -48,7 +48,7 @@ impl Broken {
 }
 
 /// Returns the rejection of `call`, if webhooks explain its answer.
-pub(crate) async fn refusal(client: &Client, call: &Call, answer: &Answer) -> Option<AdmissionRefusal> {
+pub(crate) async fn refusal(client: &Client, call: &Call, answer: &ErrorAnswer) -> Option<AdmissionRefusal> {
     let kind = blame(client, &subject(call), answer, None).await?;
     Some(AdmissionRefusal { object: call.object.clone(), kind, answer: answer.clone() })
 }
@@ -84,7 +84,7 @@ pub async fn name_webhooks(
 pub(super) async fn blame(
     client: &Client,
     subject: &Subject<'_>,
-    answer: &Answer,
+    answer: &ErrorAnswer,
     namespace: Option<Labels>,
 ) -> Option<RefusalKind> {
     // The API server's answer if a webhook fails.
@@ -113,7 +113,7 @@ async fn passed(
         }
     };
     let (hooks, object, namespace) = futures::join!(hooks(client), live(client, subject), namespace);
-    let seen = Seen { object, namespace };
+    let seen = SelectorFacts { object, namespace };
     let mut looks = Vec::new();
     for hook in hooks? {
         if let Some(called) = hook.selection.calls(subject, &seen) {
@@ -171,7 +171,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::call::{Verb, tests::client};
+    use crate::call::{CallVerb, tests::client};
 
     /// A cluster with this validating webhook, whose Service does not exist, and a namespace `a` with `checked: yes`.
     fn with_webhook(changed: &Value) -> Client {
@@ -197,14 +197,14 @@ mod tests {
         })
     }
 
-    fn failed() -> Answer {
+    fn failed() -> ErrorAnswer {
         kube::core::Status { code: 500, ..kube::core::Status::failure("failed", "InternalError") }.into()
     }
 
     /// Returns the webhook that is named after a failed create of a ConfigMap with the label `app: mine`.
     async fn named(changed: &Value) -> Option<RefusalKind> {
         let labels = Labels::from([("app".to_owned(), "mine".to_owned())]);
-        let call = Call::new(Verb::Create, &ObjectRef::config_map("a", "b")).with_labels(&labels);
+        let call = Call::new(CallVerb::Create, &ObjectRef::config_map("a", "b")).with_labels(&labels);
         refusal(&with_webhook(changed), &call, &failed()).await.map(|refusal| refusal.kind)
     }
 
@@ -246,7 +246,7 @@ mod tests {
 
     #[tokio::test]
     async fn broken_webhook_is_hit_only_if_it_surely_matches() {
-        let call = Call::new(Verb::Compare, &ObjectRef::config_map("a", "b"));
+        let call = Call::new(CallVerb::Compare, &ObjectRef::config_map("a", "b"));
         let live = Labels::from([("app".to_owned(), "mine".to_owned())]);
         for (changed, hit) in [
             (json!({}), true),

@@ -9,7 +9,7 @@ use kube::{Api, Client};
 
 use crate::{
     CallError, Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Verb, bounded, if_there},
+    call::{ApiServer, Call, CallVerb, bounded, if_there},
 };
 
 /// How long one question may take.
@@ -34,7 +34,7 @@ pub async fn public_host(client: &Client, pace: &dyn Pace) -> Result<Option<Bast
 
 fn read() -> Call {
     let object = ObjectRef::new("apps/v1", "Deployment", Some(name::BASTION_NAMESPACE), name::BASTION);
-    Call::new(Verb::Read, &object)
+    Call::new(CallVerb::Read, &object)
 }
 
 fn flag(deployment: &Deployment) -> Option<BastionHost> {

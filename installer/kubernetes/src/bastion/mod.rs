@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     CallError, Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Class, Damage, Verb, if_there},
+    call::{ApiServer, Call, CallVerb, Class, ObjectDamage, if_there},
     pace::{Stopped, stoppable},
 };
 
@@ -32,7 +32,6 @@ pub enum Route {
     Address {
         /// Host name or address.
         host: String,
-        /// Port.
         port: u16,
     },
     /// Only through the API server.
@@ -52,7 +51,6 @@ pub enum RouteError {
     Connect {
         /// Host name or address.
         host: String,
-        /// Port.
         port: u16,
         /// The operating system's reason.
         source: std::io::Error,
@@ -102,7 +100,7 @@ impl Route {
 pub async fn load_balancer(client: &Client, pace: &dyn Pace) -> Result<Option<String>, Error> {
     let services: Api<Service> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
     let object = ObjectRef::new("v1", "Service", Some(name::BASTION_NAMESPACE), name::BASTION);
-    let call = Call::new(Verb::Read, &object);
+    let call = Call::new(CallVerb::Read, &object);
     let attempt = || async { if_there(services.get(name::BASTION).await) };
     let service = ApiServer { client, pace }.call(&call, attempt).await?;
     let ingress = service.and_then(|service| service.status?.load_balancer?.ingress).unwrap_or_default();
@@ -114,25 +112,25 @@ pub async fn load_balancer(client: &Client, pace: &dyn Pace) -> Result<Option<St
 pub async fn host_authority(client: &Client, pace: &dyn Pace) -> Result<Option<PublicKey>, Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
     let object = ObjectRef::config_map(name::BASTION_NAMESPACE, name::AUTHORITIES_CONFIG_MAP);
-    let call = Call::new(Verb::Read, &object);
+    let call = Call::new(CallVerb::Read, &object);
     let attempt = || async { if_there(maps.get(name::AUTHORITIES_CONFIG_MAP).await) };
     let map = ApiServer { client, pace }.call(&call, attempt).await?;
     let Some(line) = map.and_then(|map| map.data?.remove(name::HOST_AUTHORITY)) else { return Ok(None) };
     match PublicKey::from_openssh(line.trim()) {
         Ok(key) => Ok(Some(key)),
-        Err(error) => Err(call.error(Class::Damaged(Damage::HostAuthority(Box::new(error)))).into()),
+        Err(error) => Err(call.error(Class::Damaged(ObjectDamage::HostAuthority(Box::new(error)))).into()),
     }
 }
 
 /// A connection to a ready replica, through the API server.
 async fn forwarded(server: ApiServer<'_>) -> Result<Box<dyn Bytes>, RouteError> {
     let (pods, ours) = pods(server.client);
-    let list = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(name::BASTION_NAMESPACE)));
+    let list = Call::new(CallVerb::List, &ObjectRef::all("v1", "Pod", Some(name::BASTION_NAMESPACE)));
     let all = server.call(&list, || async { pods.list(&ours).await }).await?;
     let pod = all.items.iter().find(|pod| ready(pod)).ok_or(RouteError::NoPod)?;
     let pod = pod.metadata.name.clone().unwrap_or_default();
     let object = ObjectRef::new("v1", "Pod", Some(name::BASTION_NAMESPACE), &pod);
-    let forward = Call::new(Verb::ForwardPort, &object);
+    let forward = Call::new(CallVerb::ForwardPort, &object);
     let attempt = || async { pods.portforward(&pod, &[name::SSH_TARGET_PORT]).await };
     let mut forwarder = server.call(&forward, attempt).await?;
     let stream = forwarder.take_stream(name::SSH_TARGET_PORT).ok_or(RouteError::NoPod)?;
@@ -176,7 +174,7 @@ mod tests {
         else {
             panic!("it is damaged")
         };
-        assert!(matches!(*error.class, Class::Damaged(Damage::HostAuthority(_))), "{error:?}");
+        assert!(matches!(*error.class, Class::Damaged(ObjectDamage::HostAuthority(_))), "{error:?}");
         assert!(error.hints()[0].contains("if the operator has not written the key again"), "{error:?}");
     }
 }

@@ -34,7 +34,7 @@ pub struct Login<'a> {
 
 /// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct EndedCommand {
     /// The exit status; `None` if a signal ended the command or the connection broke.
     pub status: Option<u32>,
     /// Standard output.
@@ -67,14 +67,18 @@ pub enum SshError {
 }
 
 /// Runs `command` over a connection of its own.
-pub async fn run(stream: Box<dyn Bytes>, login: &Login<'_>, command: &str) -> Result<Ended, SshError> {
+pub async fn run(stream: Box<dyn Bytes>, login: &Login<'_>, command: &str) -> Result<EndedCommand, SshError> {
     match tokio::time::timeout(PATIENCE, exchange(stream, login, command)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(SshError::Slow(PATIENCE)),
     }
 }
 
-async fn exchange(stream: Box<dyn Bytes>, login: &Login<'_>, command: &str) -> Result<Ended, SshError> {
+async fn exchange(
+    stream: Box<dyn Bytes>,
+    login: &Login<'_>,
+    command: &str,
+) -> Result<EndedCommand, SshError> {
     let verdict = Arc::new(Mutex::new(None));
     let client = Client {
         authority: login.authority.clone(),
@@ -110,7 +114,7 @@ async fn exchange(stream: Box<dyn Bytes>, login: &Login<'_>, command: &str) -> R
     // The command has ended, so an error of the disconnect is ignored.
     let _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Ended { status, stdout: text(stdout), stderr: text(stderr) })
+    Ok(EndedCommand { status, stdout: text(stdout), stderr: text(stderr) })
 }
 
 /// Keeps the first 64 KiB of an output.

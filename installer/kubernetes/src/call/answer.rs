@@ -6,7 +6,7 @@ use kube::core::Status;
 
 /// An answer of the API server that is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrorAnswer {
     /// The HTTP status code.
     pub code: u16,
     /// `Status.reason`, such as `Forbidden`; may be empty.
@@ -17,9 +17,9 @@ pub struct Answer {
     pub resource: Option<String>,
 }
 
-impl StdError for Answer {}
+impl StdError for ErrorAnswer {}
 
-impl fmt::Display for Answer {
+impl fmt::Display for ErrorAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, reason, message, resource: _ } = self;
         write!(f, "the API server answered {code}")?;
@@ -31,7 +31,7 @@ impl fmt::Display for Answer {
     }
 }
 
-impl From<Status> for Answer {
+impl From<Status> for ErrorAnswer {
     fn from(status: Status) -> Self {
         let Status { status: _, code, message, metadata: _, reason, details } = status;
         // The reason that kube sets for an answer that is not a Status; the message then holds the API server's text.

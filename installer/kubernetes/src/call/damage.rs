@@ -8,7 +8,7 @@ use crate::{CommandLines, ObjectRef};
 
 /// The damage of an object: content that neither devplat nor the operator writes.
 #[derive(Debug, thiserror::Error)]
-pub enum Damage {
+pub enum ObjectDamage {
     /// The inventory of a release does not parse.
     #[error("its list of objects is damaged")]
     Inventory(#[source] serde_json::Error),
@@ -17,7 +17,7 @@ pub enum Damage {
     HostAuthority(#[source] Box<dyn StdError + Send + Sync>),
 }
 
-impl Damage {
+impl ObjectDamage {
     /// The remedy for `object`, which is damaged in this way. Without `lines`, it contains no command line.
     pub(super) fn hint(&self, object: &ObjectRef, lines: Option<&CommandLines>) -> String {
         let ObjectRef { api_version: _, kind, namespace, name } = object;

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, io, sync::Arc};
 
 use devplat_connect::{ConnectionError, CredentialError, NoAnswer};
 
-use super::{Answer, Damage};
+use super::{ErrorAnswer, ObjectDamage};
 use crate::{ObjectRef, admission::AdmissionRefusal, pace::Stopped};
 
 /// The error of a function that only makes calls.
@@ -60,38 +60,38 @@ pub enum Class {
     Untrusted(ConnectionError),
     /// 401: the API server does not accept the credentials.
     #[error(transparent)]
-    Unauthorized(Answer),
+    Unauthorized(ErrorAnswer),
     /// 403: the user does not have the right.
     #[error(transparent)]
-    Forbidden(Answer),
+    Forbidden(ErrorAnswer),
     /// 404 with reason `NotFound`: there is no such object.
     #[error(transparent)]
-    NotFound(Answer),
+    NotFound(ErrorAnswer),
     /// 404 without that reason: the API server does not serve the kind. If the kind is devplat's, no platform is
     /// installed.
     #[error(transparent)]
-    KindNotServed(Answer),
+    KindNotServed(ErrorAnswer),
     /// 409: the name is taken, or another version of the object exists.
     #[error(transparent)]
-    Conflict(Answer),
+    Conflict(ErrorAnswer),
     /// 400 or 422: the API server rejects the content.
     #[error(transparent)]
-    Invalid(Answer),
+    Invalid(ErrorAnswer),
     /// Admission: a policy, a quota, or a webhook whose service does not answer.
     #[error(transparent)]
     Admission(Box<AdmissionRefusal>),
     /// 429 for as long as the call was retried.
     #[error(transparent)]
-    TooManyRequests(Answer),
+    TooManyRequests(ErrorAnswer),
     /// 5xx for as long as the call was retried.
     #[error(transparent)]
-    ServerError(Answer),
+    ServerError(ErrorAnswer),
     /// The credentials of the kubeconfig cannot be used.
     #[error(transparent)]
     Credentials(CredentialError),
     /// The object was read, and its content is damaged.
     #[error(transparent)]
-    Damaged(Damage),
+    Damaged(ObjectDamage),
     /// Anything else.
     #[error(transparent)]
     Other(Box<dyn StdError + Send + Sync>),
@@ -129,7 +129,7 @@ fn plain(error: &dyn StdError) -> Box<dyn StdError + Send + Sync> {
     text[..end].trim().trim_end_matches(':').to_owned().into()
 }
 
-fn classify_answer(answer: Answer) -> Class {
+fn classify_answer(answer: ErrorAnswer) -> Class {
     match answer.code {
         400 | 422 => Class::Invalid(answer),
         401 => Class::Unauthorized(answer),

@@ -11,8 +11,8 @@ pub(crate) mod tests;
 
 use std::{collections::BTreeMap, fmt};
 
-pub use answer::Answer;
-pub use damage::Damage;
+pub use answer::ErrorAnswer;
+pub use damage::ObjectDamage;
 pub use devplat_connect::{ConnectionCause, ConnectionError};
 pub use error::{CallError, Class, Error, call_error};
 pub(crate) use error::{absent, classify, if_there};
@@ -24,7 +24,7 @@ use crate::{ObjectRef, admission::Operation};
 
 /// The verb of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verb {
+pub(crate) enum CallVerb {
     Read,
     List,
     Create,
@@ -39,7 +39,7 @@ pub(crate) enum Verb {
     ForwardPort,
 }
 
-impl Verb {
+impl CallVerb {
     fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -91,7 +91,7 @@ impl Verb {
 /// A call: its verb and object.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
-    pub(crate) verb: Verb,
+    pub(crate) verb: CallVerb,
     pub(crate) object: ObjectRef,
     /// The user that the call impersonates.
     pub(crate) on_behalf: Option<&'static str>,
@@ -100,7 +100,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn new(verb: Verb, object: &ObjectRef) -> Self {
+    pub(crate) fn new(verb: CallVerb, object: &ObjectRef) -> Self {
         Self { verb, object: object.clone(), on_behalf: None, labels: None }
     }
 

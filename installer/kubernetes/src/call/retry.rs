@@ -8,7 +8,7 @@ use kube::{
 };
 use tokio::time::Instant;
 
-use super::{Call, CallError, Class, ConnectionCause, ConnectionError, Error, Verb, classify, if_there};
+use super::{Call, CallError, CallVerb, Class, ConnectionCause, ConnectionError, Error, classify, if_there};
 use crate::{
     ObjectRef, Waiting,
     admission::webhooks,
@@ -74,14 +74,17 @@ impl ApiServer<'_> {
         object: &ObjectRef,
     ) -> Result<Option<PartialObjectMeta<DynamicObject>>, Error> {
         let api = object.api(self.client);
-        self.call(&Call::new(Verb::Read, object), || async { if_there(api.get_metadata(&object.name).await) })
-            .await
+        self.call(&Call::new(CallVerb::Read, object), || async {
+            if_there(api.get_metadata(&object.name).await)
+        })
+        .await
     }
 
     /// Reads the object; `None` if it does not exist.
     pub(crate) async fn read(self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
         let api = object.api(self.client);
-        self.call(&Call::new(Verb::Read, object), || async { if_there(api.get(&object.name).await) }).await
+        self.call(&Call::new(CallVerb::Read, object), || async { if_there(api.get(&object.name).await) })
+            .await
     }
 
     /// Records a call that changes an object, and makes it.

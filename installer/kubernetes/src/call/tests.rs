@@ -151,7 +151,7 @@ fn untrusted_certificate_is_found_below_other_errors() {
 }
 
 fn call() -> Call {
-    Call::new(Verb::Read, &ObjectRef::config_map("a", "b"))
+    Call::new(CallVerb::Read, &ObjectRef::config_map("a", "b"))
 }
 
 fn quiet_client() -> Client {
@@ -175,7 +175,7 @@ async fn repeated(pace: &dyn Pace, error: impl Fn() -> kube::Error) -> (usize, E
 async fn calls_that_change_objects_are_recorded_before_and_after() {
     let (pace, client) = (Stoppable::new(), quiet_client());
     let server = ApiServer { client: &client, pace: &pace };
-    let apply = Call::new(Verb::Apply, &ObjectRef::config_map("a", "b"));
+    let apply = Call::new(CallVerb::Apply, &ObjectRef::config_map("a", "b"));
     let calls = AtomicUsize::new(0);
     let make = || {
         calls.fetch_add(1, Ordering::Relaxed);
@@ -190,7 +190,7 @@ async fn calls_that_change_objects_are_recorded_before_and_after() {
         ["apply ConfigMap a/b", "apply ConfigMap a/b: made ConfigMap a/b"]
     );
 
-    let delete = Call::new(Verb::Delete, &ObjectRef::config_map("a", "b"));
+    let delete = Call::new(CallVerb::Delete, &ObjectRef::config_map("a", "b"));
     let refused = || async { Err::<(), _>(answer(403, "Forbidden")) };
     server.call(&delete, refused).await.unwrap_err();
     let last = pace.recorded.lock().unwrap().pop().unwrap();
@@ -307,7 +307,7 @@ fn with_broken_webhook() -> Client {
 #[tokio::test(start_paused = true)]
 async fn failing_webhook_is_named_at_the_first_answer() {
     let client = with_broken_webhook();
-    let apply = Call::new(Verb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some("a"), "b"));
+    let apply = Call::new(CallVerb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some("a"), "b"));
     let calls = AtomicUsize::new(0);
     let attempt = || {
         calls.fetch_add(1, Ordering::Relaxed);
@@ -333,7 +333,7 @@ async fn failing_webhook_is_named_at_the_first_answer() {
 /// Applies a Deployment in `namespace` to an API server that always answers 500, and returns the number of calls and the
 /// error.
 async fn fails(client: Client, namespace: &str) -> (usize, CallError) {
-    let apply = Call::new(Verb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some(namespace), "b"));
+    let apply = Call::new(CallVerb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some(namespace), "b"));
     let calls = AtomicUsize::new(0);
     let attempt = || {
         calls.fetch_add(1, Ordering::Relaxed);
@@ -371,7 +371,7 @@ async fn webhook_that_may_not_answer_is_named_after_one_retry() {
 #[tokio::test(start_paused = true)]
 async fn slow_webhook_is_named_without_a_retry() {
     let client = with_webhook(json!({"url": "https://127.0.0.1:1/check"}), "deployments");
-    let apply = Call::new(Verb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some("a"), "b"));
+    let apply = Call::new(CallVerb::Apply, &ObjectRef::new("apps/v1", "Deployment", Some("a"), "b"));
     let calls = AtomicUsize::new(0);
     let attempt = || {
         calls.fetch_add(1, Ordering::Relaxed);

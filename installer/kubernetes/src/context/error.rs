@@ -5,7 +5,8 @@ use std::error::Error as StdError;
 use super::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 use crate::{
     call::{
-        ASK_FOR_RIGHTS, Answer, CHECK_CLUSTER, CHECK_PROXY, Class, ConnectionError, GET_KUBECONFIG, LOG_IN,
+        ASK_FOR_RIGHTS, CHECK_CLUSTER, CHECK_PROXY, Class, ConnectionError, ErrorAnswer, GET_KUBECONFIG,
+        LOG_IN,
     },
     connect::{CredentialError, EntryError},
     pace::Stopped,
@@ -57,7 +58,7 @@ pub enum ContextError {
         /// The context.
         name: String,
         /// The API server's answer.
-        source: Answer,
+        source: ErrorAnswer,
     },
     /// The user does not have the rights to install.
     #[error("the user of context {name:?} may not {}", .missing.join(", nor "))]

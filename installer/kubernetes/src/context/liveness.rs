@@ -13,7 +13,7 @@ use kube::{Api, Client, api::PostParams};
 
 use crate::{
     CallError, ObjectRef,
-    call::{Call, ConnectionCause, ConnectionError, Verb, bounded, call_error},
+    call::{Call, CallVerb, ConnectionCause, ConnectionError, bounded, call_error},
 };
 
 /// How long a call may take.
@@ -42,7 +42,7 @@ pub async fn may_do_everything(client: &Client) -> Result<bool, CallError> {
     let kind = ObjectRef::all("authorization.k8s.io/v1", "SelfSubjectAccessReview", None);
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let asked = async { reviews.create(&PostParams::default(), &review).await };
-    let answer = bounded(&Call::new(Verb::Review, &kind), PATIENCE, asked).await?;
+    let answer = bounded(&Call::new(CallVerb::Review, &kind), PATIENCE, asked).await?;
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
@@ -56,9 +56,9 @@ pub(super) fn slow() -> ConnectionError {
 pub async fn kubelet_spoke(client: &Client, node: &str, started: SystemTime) -> Result<bool, CallError> {
     let leases: Api<Lease> = Api::namespaced(client.clone(), "kube-node-lease");
     let lease = ObjectRef::new("coordination.k8s.io/v1", "Lease", Some("kube-node-lease"), node);
-    let lease = Call::new(Verb::Read, &lease);
+    let lease = Call::new(CallVerb::Read, &lease);
     let nodes: Api<Node> = Api::all(client.clone());
-    let object = Call::new(Verb::Read, &ObjectRef::new("v1", "Node", None, node));
+    let object = Call::new(CallVerb::Read, &ObjectRef::new("v1", "Node", None, node));
     let (lease, node) = try_join(
         bounded(&lease, PATIENCE, leases.get_opt(node)),
         bounded(&object, PATIENCE, nodes.get_opt(node)),

@@ -17,7 +17,7 @@ pub use error::ContextError;
 pub use guess::DistributionGuess;
 pub use liveness::{answer, kubelet_spoke, may_do_everything};
 pub(crate) use reach::architectures;
-pub use reach::{Reached, WRITTEN, reach};
+pub use reach::{ReachedCluster, WRITTEN, reach};
 pub use requirements::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 
 /// A context and the cluster behind it.

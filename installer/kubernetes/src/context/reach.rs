@@ -24,7 +24,7 @@ use crate::{
 
 /// A cluster that answers and gives the user the rights to install.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reached {
+pub struct ReachedCluster {
     /// Its version, such as `v1.34.3`.
     pub version: String,
 }
@@ -49,7 +49,11 @@ pub const WRITTEN: [(&str, &str); 12] = [
 const VERBS: [&str; 4] = ["get", "create", "patch", "delete"];
 
 /// Checks that the cluster of `context` meets the needs of an install.
-pub async fn reach(client: &Client, context: &Context, pace: &dyn Pace) -> Result<Reached, ContextError> {
+pub async fn reach(
+    client: &Client,
+    context: &Context,
+    pace: &dyn Pace,
+) -> Result<ReachedCluster, ContextError> {
     let ask = Ask { client, context, pace };
     let version = ask.bounded(client.apiserver_version()).await?;
     if !supported(&version.major, &version.minor) {
@@ -63,7 +67,7 @@ pub async fn reach(client: &Client, context: &Context, pace: &dyn Pace) -> Resul
         }
     }
     ask.architectures().await?;
-    Ok(Reached { version: version.git_version })
+    Ok(ReachedCluster { version: version.git_version })
 }
 
 struct Ask<'a> {

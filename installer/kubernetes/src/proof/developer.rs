@@ -101,7 +101,7 @@ impl Developer<'_> {
         }
     }
 
-    async fn once(&self, user: &str, command: &str) -> Result<ssh::Ended, ssh::SshError> {
+    async fn once(&self, user: &str, command: &str) -> Result<ssh::EndedCommand, ssh::SshError> {
         let stream = self.bastion.route.connect(self.client, self.pace).await?;
         let BastionAddress { route: _, host, clock } = self.bastion;
         let login = ssh::Login { user, key: self.key, authority: self.authority, host, now: clock() };

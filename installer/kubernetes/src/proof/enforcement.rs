@@ -18,7 +18,7 @@ use crate::{
     pace::{Stopped, stoppable},
 };
 
-/// How long the trial may take. `devplat-bastion try-connect` itself ends after 1 s.
+/// How long the connection may take. `devplat-bastion try-connect` itself ends after 1 s.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether `NetworkPolicies` have an effect.
@@ -63,8 +63,8 @@ impl fmt::Display for Enforcement {
 /// Tries the forbidden connection. `None` if it could not be tried, for example because the user may not run commands
 /// in pods. A proof succeeds without it.
 pub(super) async fn try_policies(client: &Client, pace: &dyn Pace) -> Result<Option<Enforcement>, Stopped> {
-    let trial = tokio::time::timeout(PATIENCE, attempt(client));
-    Ok(stoppable(pace, trial).await?.ok().and_then(Result::ok).flatten())
+    let limited = tokio::time::timeout(PATIENCE, attempt(client));
+    Ok(stoppable(pace, limited).await?.ok().and_then(Result::ok).flatten())
 }
 
 async fn attempt(client: &Client) -> Result<Option<Enforcement>, kube::Error> {

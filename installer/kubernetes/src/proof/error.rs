@@ -30,7 +30,6 @@ pub enum ProofError {
     /// The operator reports a permanent reason.
     #[error("{object} cannot become ready ({reason}): {message}")]
     Hopeless {
-        /// The object.
         object: ObjectRef,
         /// The reason of its condition `Ready`.
         reason: Reason,
@@ -50,9 +49,7 @@ pub enum ProofError {
     /// A command over SSH failed or had the wrong output.
     #[error("`{command}` as {user} failed: {why}")]
     Command {
-        /// The command.
         command: String,
-        /// The user.
         user: String,
         /// Its output or exit status.
         why: String,
@@ -60,7 +57,6 @@ pub enum ProofError {
     /// A command over SSH did not run to its end.
     #[error("cannot run a command over SSH as {user}")]
     Ssh {
-        /// The user.
         user: String,
         /// The reason.
         source: SshError,

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use crate::{
     Error, ObjectRef, Pace,
     call::ApiServer,
-    release::{Operator, PLATFORM_LABEL},
+    release::{OperatorPresence, PLATFORM_LABEL},
 };
 pub use developer::BastionAddress;
 pub use enforcement::Enforcement;
@@ -34,23 +34,23 @@ pub(crate) use objects::objects;
 use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
 use ready::Stage;
-pub use record::{Record, forget, record, record_ref, recorded};
-use steps::Proof;
+pub use record::{ProofRecord, forget, record, record_ref, recorded};
+use steps::ProofRun;
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while
 /// the operator is still running. Objects of these names that are not ours stay.
 pub async fn clear(
     client: &Client,
     platform: &str,
-    operator: Operator,
+    operator: OperatorPresence,
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
-    unless_foreign(Proof::new(client, platform, pace).clear(operator)).await
+    unless_foreign(ProofRun::new(client, platform, pace).clear(operator)).await
 }
 
 /// Deletes the objects of an earlier proof as [`clear`] does, without a wait until they are gone.
 pub async fn remove(client: &Client, platform: &str, pace: &dyn Pace) -> Result<(), ProofError> {
-    unless_foreign(Proof::new(client, platform, pace).remove()).await
+    unless_foreign(ProofRun::new(client, platform, pace).remove()).await
 }
 
 /// Returns the outcome of a deletion, which succeeds if the objects are not ours.
@@ -63,7 +63,7 @@ async fn unless_foreign(deletion: impl Future<Output = Result<(), ProofError>>) 
 
 /// The remains of an earlier proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Remains {
+pub enum ProofRemains {
     /// None.
     Nothing,
     /// They are being deleted, which needs no further call.
@@ -73,7 +73,7 @@ pub enum Remains {
 }
 
 /// Finds the remains of an earlier proof.
-pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Remains, Error> {
+pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result<ProofRemains, Error> {
     let server = ApiServer { client, pace };
     let [user, dev_server] = objects();
     let namespace = ObjectRef::namespace(&Slug::of(NAME).namespace());
@@ -87,10 +87,10 @@ pub async fn remains(client: &Client, platform: &str, pace: &dyn Pace) -> Result
         .into_iter()
         .flatten()
         .filter(|live| live.labels().get(PLATFORM_LABEL).is_some_and(|value| value == platform));
-    let of_ours = ours.map(|live| if leaving(&live) { Remains::Leaving } else { Remains::Left });
+    let of_ours = ours.map(|live| if leaving(&live) { ProofRemains::Leaving } else { ProofRemains::Left });
     let of_namespace =
-        namespace.filter(|live| is_of_proof(live.labels()) && leaving(live)).map(|_| Remains::Leaving);
-    Ok(of_ours.chain(of_namespace).max().unwrap_or(Remains::Nothing))
+        namespace.filter(|live| is_of_proof(live.labels()) && leaving(live)).map(|_| ProofRemains::Leaving);
+    Ok(of_ours.chain(of_namespace).max().unwrap_or(ProofRemains::Nothing))
 }
 
 /// A proof whose dev server is created.
@@ -113,10 +113,10 @@ pub async fn begin(
     patience: Patience,
     pace: &dyn Pace,
 ) -> Result<Begun, ProofError> {
-    let proof = Proof::new(client, platform, pace);
+    let proof = ProofRun::new(client, platform, pace);
     // Without its record, the platform is not proved if this proof fails or is killed.
     forget(client, platform, pace).await?;
-    proof.clear(Operator::MayStart).await?;
+    proof.clear(OperatorPresence::MayStart).await?;
     let outcome = async {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(ProofError::Random)?;
@@ -139,7 +139,7 @@ pub async fn wait_address(
     pace: &dyn Pace,
 ) -> Result<(), ProofError> {
     let Begun { key: _, created, patience } = begun;
-    let proof = Proof::new(client, platform, pace);
+    let proof = ProofRun::new(client, platform, pace);
     let outcome = proof.reached(&server_ref(), Stage::Address, *patience, *created).await;
     proof.or_removed(outcome).await
 }
@@ -156,7 +156,7 @@ pub async fn finish(
     pace: &dyn Pace,
 ) -> Result<Option<Enforcement>, ProofError> {
     let Begun { key, created, patience } = begun;
-    let proof = Proof::new(client, platform, pace);
+    let proof = ProofRun::new(client, platform, pace);
     let ready_at = OnceLock::new();
     let watched = async {
         proof.reached(&server_ref(), Stage::Ready, *patience, *created).await?;
@@ -165,7 +165,7 @@ pub async fn finish(
     };
     let proved = async {
         developer::prove(client, bastion, key, &ready_at, pace).await?;
-        // The trial needs an agent that is listening: a refused connection would look like an enforced policy. The agent
+        // The connection needs an agent that is listening: a refused one would look like an enforced policy. The agent
         // opens the port before that of SSH.
         Ok::<_, ProofError>(Box::pin(enforcement::try_policies(client, pace)).await?)
     };
@@ -184,7 +184,7 @@ pub async fn finish(
     Ok(enforcement)
 }
 
-impl<'a> Proof<'a> {
+impl<'a> ProofRun<'a> {
     fn new(client: &'a Client, platform: &'a str, pace: &'a dyn Pace) -> Self {
         Self { server: ApiServer { client, pace }, platform, namespace: Slug::of(NAME).namespace() }
     }
@@ -252,11 +252,11 @@ mod tests {
         let (ours, of_user) = (json!(release::labels("a")), json!({(devplat_api::name::USER_LABEL): NAME}));
         let foreign = json!({"name": NAME, "labels": release::labels("other")});
         for (user, dev_server, namespace, expected) in [
-            (None, None, None, Remains::Nothing),
-            (Some(foreign), None, Some(json!({"name": NAME})), Remains::Nothing),
-            (None, None, Some(leaving(of_user)), Remains::Leaving),
-            (None, Some(leaving(ours.clone())), None, Remains::Leaving),
-            (Some(left), Some(leaving(ours)), None, Remains::Left),
+            (None, None, None, ProofRemains::Nothing),
+            (Some(foreign), None, Some(json!({"name": NAME})), ProofRemains::Nothing),
+            (None, None, Some(leaving(of_user)), ProofRemains::Leaving),
+            (None, Some(leaving(ours.clone())), None, ProofRemains::Leaving),
+            (Some(left), Some(leaving(ours)), None, ProofRemains::Left),
         ] {
             let client = client(move |request| {
                 let path = request.uri().path();

@@ -6,10 +6,10 @@ use devplat_api::condition::Reason;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{ProofError, steps::Proof};
+use super::{ProofError, steps::ProofRun};
 use crate::{
     ObjectRef, Waiting,
-    call::{Call, Verb},
+    call::{Call, CallVerb},
     pace::Reporter,
 };
 
@@ -39,7 +39,7 @@ pub(super) enum Stage {
     Ready,
 }
 
-impl Proof<'_> {
+impl ProofRun<'_> {
     /// Waits until `object`, which the proof created at `start`, has reached `stage`.
     pub(super) async fn reached(
         &self,
@@ -52,7 +52,7 @@ impl Proof<'_> {
         let mut standing: Option<(Reason, Instant)> = None;
         let api = object.api(self.server.client);
         loop {
-            let call = Call::new(Verb::Read, object);
+            let call = Call::new(CallVerb::Read, object);
             let live = self.server.call(&call, || async { api.get(&object.name).await }).await?;
             let status = &live.data["status"];
             if has_reached(stage, status) {

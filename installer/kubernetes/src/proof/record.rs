@@ -9,7 +9,7 @@ use kube::{
 use super::Enforcement;
 use crate::{
     Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Verb, if_there},
+    call::{ApiServer, Call, CallVerb, if_there},
     release::{self, NAMESPACE, PLATFORM_LABEL, PROOF_RECORD},
 };
 
@@ -19,7 +19,7 @@ const NETWORK_POLICIES: &str = "networkPolicies";
 
 /// The result of a proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct ProofRecord {
     /// The digest of the proved platform.
     pub digest: String,
     /// A digest of the times at which the nodes were started; `None` if it was not known.
@@ -29,21 +29,26 @@ pub struct Record {
 }
 
 /// Reads the result of the last proof; `None` if there was none.
-pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<Record>, Error> {
+pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<ProofRecord>, Error> {
     let maps = maps(client);
-    let call = Call::new(Verb::Read, &record_ref());
+    let call = Call::new(CallVerb::Read, &record_ref());
     let attempt = || async { if_there(maps.get(PROOF_RECORD).await) };
     let live = ApiServer { client, pace }.call(&call, attempt).await?;
     Ok(live.and_then(|live| {
         let mut data = live.data?;
         let policies = data.remove(NETWORK_POLICIES).and_then(|value| Enforcement::from_record(&value));
-        Some(Record { digest: data.remove(DIGEST)?, started: data.remove(NODES), policies })
+        Some(ProofRecord { digest: data.remove(DIGEST)?, started: data.remove(NODES), policies })
     }))
 }
 
 /// Records the result of a successful proof.
-pub async fn record(client: &Client, platform: &str, record: &Record, pace: &dyn Pace) -> Result<(), Error> {
-    let Record { digest, started, policies } = record;
+pub async fn record(
+    client: &Client,
+    platform: &str,
+    record: &ProofRecord,
+    pace: &dyn Pace,
+) -> Result<(), Error> {
+    let ProofRecord { digest, started, policies } = record;
     let policies = policies.map(|policies| (NETWORK_POLICIES.to_owned(), policies.as_str().to_owned()));
     let started = started.clone().map(|started| (NODES.to_owned(), started));
     let data = [(DIGEST.to_owned(), digest.clone())].into_iter().chain(started).chain(policies);
@@ -60,7 +65,7 @@ pub async fn record(client: &Client, platform: &str, record: &Record, pace: &dyn
     let attempt = || async {
         maps.patch(PROOF_RECORD, &release::apply_params(), &Patch::Apply(&map)).await.map(|_| ())
     };
-    let call = Call::new(Verb::Apply, &record_ref()).with_labels(map.labels());
+    let call = Call::new(CallVerb::Apply, &record_ref()).with_labels(map.labels());
     ApiServer { client, pace }.call(&call, attempt).await
 }
 
@@ -74,7 +79,7 @@ pub async fn forget(client: &Client, platform: &str, pace: &dyn Pace) -> Result<
     let maps = maps(client);
     let attempt =
         || async { if_there(maps.delete(PROOF_RECORD, &DeleteParams::default()).await).map(|_| ()) };
-    server.call(&Call::new(Verb::Delete, &record_ref()), attempt).await
+    server.call(&Call::new(CallVerb::Delete, &record_ref()), attempt).await
 }
 
 /// Returns the reference to the record.

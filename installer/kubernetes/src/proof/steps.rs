@@ -16,20 +16,20 @@ use super::{
 };
 use crate::{
     ObjectRef,
-    call::{ApiServer, Call, New, Verb, if_there},
-    release::{self, Operator, PLATFORM_LABEL},
+    call::{ApiServer, Call, CallVerb, New, if_there},
+    release::{self, OperatorPresence, PLATFORM_LABEL},
 };
 
 /// How long deleted objects may take to be gone.
 const GONE_PATIENCE: Duration = Duration::from_mins(3);
 
-pub(super) struct Proof<'a> {
+pub(super) struct ProofRun<'a> {
     pub(super) server: ApiServer<'a>,
     pub(super) platform: &'a str,
     pub(super) namespace: String,
 }
 
-impl Proof<'_> {
+impl ProofRun<'_> {
     fn meta(&self) -> ObjectMeta {
         let labels = Some(release::labels(self.platform));
         ObjectMeta { name: Some(NAME.to_owned()), labels, ..ObjectMeta::default() }
@@ -42,7 +42,7 @@ impl Proof<'_> {
         let api: Api<DevUser> = Api::all(self.server.client.clone());
         let attempt =
             || async { api.patch(NAME, &release::apply_params(), &Patch::Apply(&user)).await.map(|_| ()) };
-        let call = Call::new(Verb::Apply, &user_ref()).with_labels(user.labels());
+        let call = Call::new(CallVerb::Apply, &user_ref()).with_labels(user.labels());
         Ok(self.server.call(&call, attempt).await?)
     }
 
@@ -55,7 +55,7 @@ impl Proof<'_> {
         server.spec.enable_ssh = true;
         server.metadata = self.meta();
         server.metadata.finalizers = Some(vec![name::SERVER_FINALIZER.to_owned()]);
-        let call = Call::new(Verb::Apply, &server_ref()).with_labels(server.labels());
+        let call = Call::new(CallVerb::Apply, &server_ref()).with_labels(server.labels());
         let call = Call { on_behalf: Some(NAME), ..call };
         let attempt = || async {
             let request = self.as_user(&server).map_err(kube::Error::BuildRequest)?;
@@ -92,7 +92,7 @@ impl Proof<'_> {
 
     /// Deletes both, and waits until all of them are gone. The server goes first, because an operator of an older version
     /// keeps the namespace of a user whose server still exists.
-    pub(super) async fn clear(&self, operator: Operator) -> Result<(), ProofError> {
+    pub(super) async fn clear(&self, operator: OperatorPresence) -> Result<(), ProofError> {
         self.delete(server_ref()).await?;
         self.wait_gone(&[server_ref(), self.claim_ref()], operator).await?;
         self.delete(user_ref()).await?;
@@ -106,14 +106,14 @@ impl Proof<'_> {
         }
         let api = object.api(self.server.client);
         let attempt = || async { if_there(api.delete(NAME, &DeleteParams::default()).await).map(|_| ()) };
-        Ok(self.server.call(&Call::new(Verb::Delete, &object), attempt).await?)
+        Ok(self.server.call(&Call::new(CallVerb::Delete, &object), attempt).await?)
     }
 
     fn claim_ref(&self) -> ObjectRef {
         ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
     }
 
-    async fn wait_gone(&self, objects: &[ObjectRef], operator: Operator) -> Result<(), ProofError> {
+    async fn wait_gone(&self, objects: &[ObjectRef], operator: OperatorPresence) -> Result<(), ProofError> {
         let outcome = release::wait_while(self.server, objects, |_| true, operator, GONE_PATIENCE).await?;
         outcome.map_err(ProofError::NotGone)
     }

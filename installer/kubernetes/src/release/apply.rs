@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Error, ObjectRef, Pace,
-    call::{ApiServer, Call, New, Verb},
+    call::{ApiServer, Call, CallVerb, New},
 };
 
 /// The number of objects that are applied concurrently.
@@ -130,7 +130,7 @@ async fn apply_one(server: ApiServer<'_>, object: &DynamicObject) -> Result<(), 
     let attempt = || async {
         api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
     };
-    let call = Call::new(Verb::Apply, &reference).with_labels(object.labels());
+    let call = Call::new(CallVerb::Apply, &reference).with_labels(object.labels());
     server.call_new(New::Kind, &call, attempt).await
 }
 

@@ -11,7 +11,7 @@ use kube::{
 use super::PLATFORM_LABEL;
 use crate::{
     Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Verb, if_there},
+    call::{ApiServer, Call, CallVerb, if_there},
 };
 
 /// The data of users.
@@ -19,7 +19,6 @@ use crate::{
 pub struct Data {
     /// Dev servers, without the proof's.
     pub servers: Vec<ObjectRef>,
-    /// Users.
     pub users: Vec<ObjectRef>,
     /// The claims of homes, also of deleted servers.
     pub homes: Vec<ObjectRef>,
@@ -136,7 +135,7 @@ async fn list_those(
 ) -> Result<Vec<ObjectRef>, Error> {
     let any = ObjectRef::all(api_version, kind, None);
     let api = any.api(server.client);
-    let call = Call::new(Verb::List, &any);
+    let call = Call::new(CallVerb::List, &any);
     let found = server.call(&call, || async { if_there(api.list_metadata(which).await) }).await?;
     let objects = found.into_iter().flatten().filter(meant);
     Ok(objects

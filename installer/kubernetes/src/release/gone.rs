@@ -13,7 +13,7 @@ use super::{
     held::{Held, held},
     holder::Holder,
     is_ours,
-    wait::Standing,
+    wait::PermanentSince,
 };
 use crate::{Error, ObjectRef, call::ApiServer, pace::Reporter};
 
@@ -24,7 +24,7 @@ const EXPLAINED_AFTER: Duration = Duration::from_secs(1);
 
 /// The operator, which removes finalizers, while a wait goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operator {
+pub enum OperatorPresence {
     /// It is expected to be running, so a wait that needs it ends early without it.
     Installed,
     /// Another step may still be starting it.
@@ -38,7 +38,7 @@ pub(super) async fn wait_gone(
     platform: &str,
     patience: Duration,
 ) -> Result<Result<(), NotReady>, Error> {
-    wait_while(server, objects, |live| is_ours(live, platform), Operator::Installed, patience).await
+    wait_while(server, objects, |live| is_ours(live, platform), OperatorPresence::Installed, patience).await
 }
 
 /// Waits while one of `objects` exists and `meant` returns true for it.
@@ -46,13 +46,13 @@ pub(crate) async fn wait_while(
     server: ApiServer<'_>,
     objects: &[ObjectRef],
     meant: impl Fn(&PartialObjectMeta<DynamicObject>) -> bool,
-    operator: Operator,
+    operator: OperatorPresence,
     patience: Duration,
 ) -> Result<Result<(), NotReady>, Error> {
     let start = Instant::now();
     let mut reporter = Reporter::new(server.pace);
     for object in objects {
-        let mut standing = Standing::default();
+        let mut standing = PermanentSince::default();
         let mut explained: Option<(Instant, Held)> = None;
         loop {
             let live = server.metadata(object).await?;
@@ -67,8 +67,8 @@ pub(crate) async fn wait_while(
                 None => Held::by(object, live.finalizers()),
             };
             let may_last = match operator {
-                Operator::Installed => holder.as_ref().and_then(Holder::may_last),
-                Operator::MayStart => None,
+                OperatorPresence::Installed => holder.as_ref().and_then(Holder::may_last),
+                OperatorPresence::MayStart => None,
             };
             if standing.lasts(may_last) || start.elapsed() > patience {
                 return Ok(Err(NotReady { after: start.elapsed(), waiting, holder: holder.map(Box::new) }));
@@ -89,7 +89,7 @@ mod tests {
 
     /// Waits for a user that is being deleted, in a cluster with this Deployment of the operator; returns the time that
     /// the wait took and its error.
-    async fn waited_for_user(operator: Operator, deployment: Option<Value>) -> (Duration, NotReady) {
+    async fn waited_for_user(operator: OperatorPresence, deployment: Option<Value>) -> (Duration, NotReady) {
         let client = client(move |request| {
             let path = request.uri().path();
             if path.ends_with("/devusers/ann") {
@@ -123,10 +123,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn wait_ends_early_only_without_an_operator_that_should_be_running() {
         for (operator, deployment, from, to) in [
-            (Operator::Installed, None, 5, 10),
-            (Operator::Installed, Some(deployment(0)), 30, 40),
-            (Operator::Installed, Some(deployment(1)), 300, 310),
-            (Operator::MayStart, None, 300, 310),
+            (OperatorPresence::Installed, None, 5, 10),
+            (OperatorPresence::Installed, Some(deployment(0)), 30, 40),
+            (OperatorPresence::Installed, Some(deployment(1)), 300, 310),
+            (OperatorPresence::MayStart, None, 300, 310),
         ] {
             let (waited, error) = waited_for_user(operator, deployment.clone()).await;
             assert!((from..to).contains(&waited.as_secs()), "{operator:?} {deployment:?}: {waited:?}");
@@ -136,7 +136,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn error_without_an_operator_has_two_ways_out() {
-        let (_, error) = waited_for_user(Operator::Installed, None).await;
+        let (_, error) = waited_for_user(OperatorPresence::Installed, None).await;
         let text = error.to_string();
         let why = "waiting for DevUser ann: being deleted: held by devserver.io/user; the operator, which releases it, \
                    does not exist";

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, ObjectRef, Waiting,
-    call::{ApiServer, Call, Verb, if_there},
+    call::{ApiServer, Call, CallVerb, if_there},
 };
 
 /// The number of objects that are read to find those that hold a deletion.
@@ -161,7 +161,7 @@ async fn used(server: ApiServer<'_>, holding: &[Holding]) -> Result<Option<Holde
     let any = ObjectRef::all("apps.devservers.io/v1", "DevServer", None);
     let some = ListParams::default().limit(LOOKED_AT);
     let list =
-        server.call(&Call::new(Verb::List, &any), || async { if_there(api.list(&some).await) }).await?;
+        server.call(&Call::new(CallVerb::List, &any), || async { if_there(api.list(&some).await) }).await?;
     let staying: Vec<DevServer> = list
         .into_iter()
         .flatten()
@@ -214,7 +214,7 @@ async fn instances(server: ApiServer<'_>, crd: &ObjectRef) -> Result<Vec<Holding
     let any = ObjectRef::all(&resource.api_version, &resource.kind, None);
     let api: Api<DynamicObject> = Api::all_with(server.client.clone(), &resource);
     let some = ListParams::default().limit(LOOKED_AT);
-    let call = Call::new(Verb::List, &any);
+    let call = Call::new(CallVerb::List, &any);
     let list = server.call(&call, || async { if_there(api.list_metadata(&some).await) }).await?;
     let held = list.into_iter().flatten().filter(|live| !live.finalizers().is_empty());
     Ok(held

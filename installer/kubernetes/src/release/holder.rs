@@ -22,14 +22,12 @@ const USED: Duration = Duration::from_secs(5);
 pub enum Holder {
     /// The operator, which removes the finalizer of this object.
     Operator {
-        /// The object.
         object: ObjectRef,
         /// The state of the operator.
         state: OperatorState,
     },
     /// Dev servers that use a flavor; the operator keeps it for them.
     DevServers {
-        /// The flavor.
         flavor: ObjectRef,
         /// The dev servers.
         servers: Vec<ObjectRef>,

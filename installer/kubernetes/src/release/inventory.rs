@@ -12,7 +12,7 @@ use kube::{
 use super::{ACCOUNT_ANNOTATION, FIELD_MANAGER, PLATFORM_LABEL};
 use crate::{
     Error, ObjectRef,
-    call::{ApiServer, Call, Class, Damage, New, Verb, if_there},
+    call::{ApiServer, Call, CallVerb, Class, New, ObjectDamage, if_there},
 };
 
 /// The namespace of inventories.
@@ -29,7 +29,6 @@ pub(crate) enum NameHolder<T> {
     Foreign,
     /// Ours, and being deleted.
     Leaving(T),
-    /// Ours.
     Ours(T),
 }
 
@@ -90,7 +89,7 @@ pub(crate) async fn read(
     server: ApiServer<'_>,
     platform: &str,
     release: &str,
-) -> Result<NameHolder<Result<Inventory, Damage>>, Error> {
+) -> Result<NameHolder<Result<Inventory, ObjectDamage>>, Error> {
     let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let name = name(release);
     let found = server.call(&read_call(release), || async { if_there(api.get(&name).await) }).await?;
@@ -117,19 +116,19 @@ pub(crate) async fn read_whole(
 }
 
 fn read_call(release: &str) -> Call {
-    Call::new(Verb::Read, &reference(release))
+    Call::new(CallVerb::Read, &reference(release))
 }
 
-fn parse(data: &BTreeMap<String, String>) -> Result<Inventory, Damage> {
+fn parse(data: &BTreeMap<String, String>) -> Result<Inventory, ObjectDamage> {
     let text = |key: &str| data.get(key).map(String::as_str).unwrap_or_default();
-    let objects = serde_json::from_str(text("objects")).map_err(Damage::Inventory)?;
+    let objects = serde_json::from_str(text("objects")).map_err(ObjectDamage::Inventory)?;
     Ok(Inventory { objects, digest: text("digest").to_owned() })
 }
 
 /// Looks for the namespace of all inventories.
 pub(crate) async fn read_namespace(server: ApiServer<'_>, platform: &str) -> Result<NameHolder<()>, Error> {
     let api: Api<Namespace> = Api::all(server.client.clone());
-    let call = Call::new(Verb::Read, &namespace_reference());
+    let call = Call::new(CallVerb::Read, &namespace_reference());
     let found = server.call(&call, || async { if_there(api.get(NAMESPACE).await) }).await?;
     Ok(found
         .map_or(NameHolder::Free, |Namespace { metadata, .. }| NameHolder::of(&metadata, platform, || ())))
@@ -144,7 +143,7 @@ pub(crate) async fn create_namespace(
 ) -> Result<(), Error> {
     let api: Api<Namespace> = Api::all(server.client.clone());
     let namespace = marked_namespace(platform, account);
-    let call = Call::new(Verb::Apply, &namespace_reference()).with_labels(namespace.labels());
+    let call = Call::new(CallVerb::Apply, &namespace_reference()).with_labels(namespace.labels());
     let attempt =
         || async { api.patch(NAMESPACE, &apply_params(), &Patch::Apply(&namespace)).await.map(|_| ()) };
     server.call(&call, attempt).await
@@ -167,7 +166,7 @@ fn marked_namespace(platform: &str, account: Option<&str>) -> Namespace {
 pub(crate) async fn all(server: ApiServer<'_>, platform: &str) -> Result<Vec<String>, Error> {
     let api: Api<ConfigMap> = Api::namespaced(server.client.clone(), NAMESPACE);
     let selector = ListParams::default().labels(&format!("{PLATFORM_LABEL}={platform}"));
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "ConfigMap", Some(NAMESPACE)));
+    let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "ConfigMap", Some(NAMESPACE)));
     let maps = server.call(&call, || async { api.list_metadata(&selector).await }).await?;
     let names = maps.items.iter().map(ResourceExt::name_any);
     Ok(names.filter_map(|name| name.strip_prefix(PREFIX).map(str::to_owned)).collect())
@@ -193,7 +192,7 @@ pub(crate) async fn write(
         ])),
         ..ConfigMap::default()
     };
-    let call = Call::new(Verb::Apply, &reference(release)).with_labels(map.labels());
+    let call = Call::new(CallVerb::Apply, &reference(release)).with_labels(map.labels());
     let attempt =
         || async { api.patch(&map.name_any(), &apply_params(), &Patch::Apply(&map)).await.map(|_| ()) };
     server.call_new(New::Kind, &call, attempt).await
@@ -293,7 +292,7 @@ mod tests {
         let (client, deletions) = cluster("[{");
         let (refused, patience) = (DataLoss::Refused, Duration::from_secs(1));
         let damage = remove(&client, "one", "a", refused, patience, &Steady).await.unwrap();
-        assert!(matches!(damage, Some(Damage::Inventory(_))), "{damage:?}");
+        assert!(matches!(damage, Some(ObjectDamage::Inventory(_))), "{damage:?}");
         let inventory = "/api/v1/namespaces/devplat-system/configmaps/devplat-release-a";
         assert_eq!(*deletions.lock().unwrap(), [inventory]);
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     CallError, Error, ObjectRef, Waiting,
     admission::{BrokenWebhook, RefusalKind, webhooks::Broken},
-    call::{Answer, ApiServer, Call, Class, Verb, if_there},
+    call::{ApiServer, Call, CallVerb, Class, ErrorAnswer, if_there},
 };
 
 /// The number of objects of a release that are looked at concurrently. The client limits the calls of all releases.
@@ -38,10 +38,10 @@ pub enum Reason {
         /// The webhooks that the dry run had to pass.
         suspects: Vec<BrokenWebhook>,
         /// The API server's answer.
-        answer: Answer,
+        answer: ErrorAnswer,
     },
     /// The API server rejects the dry run.
-    Rejected(Answer),
+    Rejected(ErrorAnswer),
 }
 
 impl fmt::Display for Reason {
@@ -177,7 +177,7 @@ impl Looker<'_> {
         reference: &ObjectRef,
         live: &DynamicObject,
     ) -> Result<Option<ObjectState>, Error> {
-        let call = Call::new(Verb::Compare, reference).with_labels(object.labels());
+        let call = Call::new(CallVerb::Compare, reference).with_labels(object.labels());
         if let Some(broken) = self.broken.get()
             && let Some(webhook) = Box::pin(broken.hit(self.server.client, &call, live.labels())).await
         {

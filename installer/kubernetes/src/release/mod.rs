@@ -25,7 +25,7 @@ mod wait;
 pub use apply::apply;
 pub use data::{Data, data, homes, leaving_data};
 pub use error::{NotReady, ReleaseError};
-pub use gone::Operator;
+pub use gone::OperatorPresence;
 pub(crate) use gone::wait_while;
 pub use holder::{Holder, OperatorState};
 pub use inventory::NAMESPACE;
@@ -57,7 +57,6 @@ pub const PROOF_RECORD: &str = "devplat-proof";
 /// A set of objects for a cluster.
 #[derive(Debug, Clone)]
 pub struct Release {
-    /// The platform.
     pub platform: String,
     /// The name of the set.
     pub name: String,

@@ -46,7 +46,6 @@ pub enum ReleaseState {
 /// An object that differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
-    /// The object.
     pub object: ObjectRef,
     /// The paths of the fields that differ.
     pub fields: Vec<String>,

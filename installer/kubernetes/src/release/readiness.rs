@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     Error, ObjectRef, Waiting,
-    call::{ApiServer, Call, Verb},
+    call::{ApiServer, Call, CallVerb},
 };
 
 /// An object that is not ready yet.
-pub(super) struct Unready {
+pub(super) struct UnreadyObject {
     pub(super) waiting: Waiting,
     /// The message of the `ReplicaSet` controller, if admission rejects the pods.
     pub(super) rejected: Option<String>,
@@ -30,7 +30,7 @@ pub(super) struct Unready {
     pub(super) may_last: Option<Duration>,
 }
 
-impl Unready {
+impl UnreadyObject {
     pub(super) fn waiting(waiting: Waiting) -> Self {
         Self { waiting, rejected: None, may_last: None }
     }
@@ -49,9 +49,9 @@ pub(super) async fn of(
     reference: &ObjectRef,
     live: &DynamicObject,
     earlier: &mut Earlier,
-) -> Result<Option<Unready>, Error> {
+) -> Result<Option<UnreadyObject>, Error> {
     if live.metadata.deletion_timestamp.is_some() {
-        return Ok(Some(Unready::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
+        return Ok(Some(UnreadyObject::waiting(Waiting::deletion(reference.clone(), live.finalizers()))));
     }
     match reference.kind.as_str() {
         "Deployment" => {
@@ -71,7 +71,7 @@ pub(super) async fn of(
             let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
             let reason = trouble.map(|trouble| trouble.why);
             let waiting = Waiting { object: reference.clone(), progress, reason };
-            Ok(Some(Unready { waiting, rejected, may_last }))
+            Ok(Some(UnreadyObject { waiting, rejected, may_last }))
         }
         "CustomResourceDefinition" => {
             let established = typed::<CustomResourceDefinition>(live).is_some_and(|crd| {
@@ -85,7 +85,7 @@ pub(super) async fn of(
                 progress: "not established".to_owned(),
                 reason: None,
             };
-            Ok((!established).then(|| Unready::waiting(waiting())))
+            Ok((!established).then(|| UnreadyObject::waiting(waiting())))
         }
         _ => Ok(None),
     }
@@ -147,7 +147,7 @@ async fn pods_of(
     let own = ListParams::default().labels(&selector.join(","));
     let namespace = reference.namespace.as_deref().unwrap_or("default");
     let api: Api<Pod> = Api::namespaced(server.client.clone(), namespace);
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
+    let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "Pod", Some(namespace)));
     Ok(server.call(&call, || async { api.list(&own).await }).await?.items)
 }
 

@@ -11,14 +11,14 @@ use kube::{
 use super::{
     NotReady, PLATFORM_LABEL,
     data::{self, Data},
-    gone::{Operator, wait_gone, wait_while},
+    gone::{OperatorPresence, wait_gone, wait_while},
     inventory::{self, Inventory},
     is_ours,
     kinds::{HELD, KINDS},
 };
 use crate::{
     CallError, Error, ObjectRef, Pace,
-    call::{ApiServer, Call, Damage, Verb, absent, if_there},
+    call::{ApiServer, Call, CallVerb, ObjectDamage, absent, if_there},
     pace::Stopped,
 };
 
@@ -72,7 +72,7 @@ pub async fn remove(
     data: DataLoss,
     patience: Duration,
     pace: &dyn Pace,
-) -> Result<Option<Damage>, RemoveError> {
+) -> Result<Option<ObjectDamage>, RemoveError> {
     let server = ApiServer { client, pace };
     let Some(found) = inventory::read(server, platform, release).await?.known() else { return Ok(None) };
     let (Inventory { objects, digest: _ }, damage) = match found {
@@ -146,9 +146,9 @@ pub async fn remove_custom_resources(
         let api = object.api(client);
         let attempt =
             || async { if_there(api.delete(&object.name, &DeleteParams::background()).await).map(|_| ()) };
-        server.call(&Call::new(Verb::Delete, object), attempt).await?;
+        server.call(&Call::new(CallVerb::Delete, object), attempt).await?;
     }
-    Ok(wait_while(server, &objects, |_| true, Operator::Installed, patience).await??)
+    Ok(wait_while(server, &objects, |_| true, OperatorPresence::Installed, patience).await??)
 }
 
 /// Deletes the namespace of the inventories, unless it still holds one.
@@ -225,7 +225,7 @@ pub(super) async fn delete_ours(
             Err(error) => Err(error),
         }
     };
-    server.call(&Call::new(Verb::Delete, object), attempt).await
+    server.call(&Call::new(CallVerb::Delete, object), attempt).await
 }
 
 /// Returns whether the precondition failed: another object has the name now. The API server answers the same code for a

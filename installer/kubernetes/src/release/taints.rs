@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     CallError, Error, ObjectRef,
-    call::{ApiServer, Call, Class, Verb},
+    call::{ApiServer, Call, CallVerb, Class},
 };
 
 /// How many different taints are named.
@@ -37,7 +37,7 @@ impl Taints {
 
 async fn read(server: ApiServer<'_>) -> Result<String, Error> {
     let api: Api<Node> = Api::all(server.client.clone());
-    let call = Call::new(Verb::List, &ObjectRef::all("v1", "Node", None));
+    let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "Node", None));
     let some = ListParams::default().limit(NODES);
     match server.call(&call, || async { api.list(&some).await }).await {
         Ok(nodes) => Ok(taints(&nodes.items)),

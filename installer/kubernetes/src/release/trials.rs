@@ -9,7 +9,7 @@ use super::{Release, unchanged};
 use crate::{
     Error, ObjectRef, Pace,
     admission::PodTrial,
-    call::{ApiServer, Call, Class, Verb},
+    call::{ApiServer, Call, CallVerb, Class},
 };
 
 /// Returns trials of the pods of all Deployments in `releases` that are missing or differ. A Deployment that is as
@@ -17,7 +17,7 @@ use crate::{
 pub async fn trials(client: &Client, releases: &[Release], pace: &dyn Pace) -> Result<Vec<PodTrial>, Error> {
     let server = ApiServer { client, pace };
     let wanted = wanted(releases)
-        .map_err(|(object, error)| Call::new(Verb::Apply, &object).error(Class::Other(Box::new(error))))?
+        .map_err(|(object, error)| Call::new(CallVerb::Apply, &object).error(Class::Other(Box::new(error))))?
         .into_iter();
     let looks: Vec<_> = wanted.map(|(object, trial)| if_changed(server, object, trial)).collect();
     Ok(try_join_all(looks).await?.into_iter().flatten().collect())

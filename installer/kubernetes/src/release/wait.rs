@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     NotReady, Release, ReleaseError,
-    readiness::{self, Earlier, Unready},
+    readiness::{self, Earlier, UnreadyObject},
 };
 use crate::{
     Error, ObjectRef, Pace, Waiting,
@@ -38,16 +38,16 @@ pub async fn wait_ready(
     for object in &release.objects {
         let reference = ObjectRef::of(object);
         let mut rejection = Rejection::default();
-        let mut standing = Standing::default();
+        let mut standing = PermanentSince::default();
         let mut earlier = Earlier::default();
         let period = if reference.kind == "CustomResourceDefinition" { CRD_PERIOD } else { PERIOD };
         loop {
             let live = server.read(&reference).await?;
             let unready = match &live {
                 Some(live) => readiness::of(server, &reference, live, &mut earlier).await?,
-                None => Some(Unready::waiting(Waiting::absent(reference.clone()))),
+                None => Some(UnreadyObject::waiting(Waiting::absent(reference.clone()))),
             };
-            let Some(Unready { waiting, rejected, may_last }) = unready else { break };
+            let Some(UnreadyObject { waiting, rejected, may_last }) = unready else { break };
             reporter.report(waiting.clone());
             match (rejected, &live) {
                 (Some(message), Some(live)) => {
@@ -67,9 +67,9 @@ pub async fn wait_ready(
 
 /// The time since which there is a permanent reason.
 #[derive(Default)]
-pub(super) struct Standing(Option<Instant>);
+pub(super) struct PermanentSince(Option<Instant>);
 
-impl Standing {
+impl PermanentSince {
     /// Returns whether it has lasted as long as it may.
     pub(super) fn lasts(&mut self, may_last: Option<Duration>) -> bool {
         let Some(may_last) = may_last else {

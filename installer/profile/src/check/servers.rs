@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use devplat_api::dns::is_subdomain;
+
 use super::{Check, shown};
 use crate::{
-    FlavorName, document, label,
+    FlavorName, document,
     nearest::nearest,
     path::KeyPath,
     profile::{DevServerImage, DevServers, Flavor},
@@ -51,7 +53,7 @@ impl Check<'_> {
         let section = KeyPath::known("devServers");
         self.home_size(&section.key("homeSize"), &home_size);
         if let Some(class) = &storage_class
-            && !label::is_subdomain(class)
+            && !is_subdomain(class)
         {
             let path = section.key("storageClass");
             self.wrong_at(&path, format!("{path}: {} is not the name of a StorageClass", shown(class)));

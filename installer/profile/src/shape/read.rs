@@ -21,15 +21,15 @@ const ANNOTATIONS: [&str; 7] =
 impl Shape {
     /// Returns the values that `schema` allows.
     pub(crate) fn of(schema: &Json) -> Result<Self, UnknownKeyword> {
-        Reader { root: schema }.shape(schema, "#")
+        SchemaReader { root: schema }.shape(schema, "#")
     }
 }
 
-struct Reader<'a> {
+struct SchemaReader<'a> {
     root: &'a Json,
 }
 
-impl Reader<'_> {
+impl SchemaReader<'_> {
     fn shape(&self, here: &Json, at: &str) -> Result<Shape, UnknownKeyword> {
         let unknown = |keyword: &str| UnknownKeyword { keyword: keyword.to_owned(), at: at.to_owned() };
         let Json::Object(keywords) = here else { return Err(unknown("a boolean schema")) };

@@ -5,7 +5,7 @@ use crate::{
     Mistake,
     mistake::{MistakeKind, PRINTED, ValueProblem},
     nearest::{containing, nearest},
-    node::{Entry, Node, Value},
+    node::{MapEntry, Node, Value},
     path::KeyPath,
 };
 
@@ -39,7 +39,7 @@ impl Shape {
                     };
                     mistakes.push(Mistake::new(&node.place, kind));
                 }
-                for Entry { key, key_place: _, node } in entries {
+                for MapEntry { key, key_place: _, node } in entries {
                     if let Some(child) = map.child(key) {
                         child.require_at(&path.key(key), node, mistakes);
                     }
@@ -106,8 +106,8 @@ impl Sifter<'_> {
         false
     }
 
-    fn entry(&mut self, map: &Map, path: &KeyPath, entry: &mut Entry) -> bool {
-        let Entry { key, key_place, node } = entry;
+    fn entry(&mut self, map: &Map, path: &KeyPath, entry: &mut MapEntry) -> bool {
+        let MapEntry { key, key_place, node } = entry;
         if key.len() > LONGEST_KEY {
             let kind = MistakeKind::LongKey { length: key.len(), max: LONGEST_KEY, within: path.clone() };
             self.mistakes.push(Mistake::new(key_place, kind));

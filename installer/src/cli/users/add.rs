@@ -13,9 +13,9 @@ use kube::{
 
 use super::{
     super::flags::TakeOver,
-    change::Change,
+    change::UserChange,
     invitation::Invitation,
-    place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
+    place::{PlatformFlags, ReachedPlatform, Write, call_failure, refuse_profile_user, write_failure},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -51,11 +51,16 @@ pub(crate) struct Add {
     #[command(flatten)]
     pub(super) take_over: TakeOver,
     #[command(flatten)]
-    pub(super) at: Where,
+    pub(super) at: PlatformFlags,
 }
 
 /// Applies the DevUser, and reports the difference that it made.
-pub(super) async fn put(reached: &Reached, user: &UserName, add: &Add, host: &Host) -> Result<(), Failure> {
+pub(super) async fn put(
+    reached: &ReachedPlatform,
+    user: &UserName,
+    add: &Add,
+    host: &Host,
+) -> Result<(), Failure> {
     let Add { user: _, key, display_name, group, take_over: _, at: _ } = add;
     let (context, api) = (&reached.context, &reached.api);
     let mut ssh_keys = Vec::new();
@@ -87,7 +92,7 @@ pub(super) async fn put(reached: &Reached, user: &UserName, add: &Add, host: &Ho
     };
     // Its deletion may have begun between the two calls.
     check(&live, context)?;
-    let change = Change::between(before.as_ref().map(|before| &before.spec), &live.spec);
+    let change = UserChange::between(before.as_ref().map(|before| &before.spec), &live.spec);
     let mut document = serde_json::json!({"is": change.as_str(), "user": user});
     let mut text = change.text(user.as_str());
     // The user exists by now, so a failure here is not one of the command.

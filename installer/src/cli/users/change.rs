@@ -5,7 +5,7 @@ use devplat_keys::{AuthorizedKeys, PublicKey};
 
 /// The difference between a user before and after `users add`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum UserChange {
     /// The user did not exist.
     Added,
     /// The user existed already, with this many keys and no difference.
@@ -14,7 +14,7 @@ pub(super) enum Change {
     Changed(Vec<String>),
 }
 
-impl Change {
+impl UserChange {
     /// Compares the user before, if there was one, with the user now.
     pub(super) fn between(before: Option<&DevUserSpec>, now: &DevUserSpec) -> Self {
         match before {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn told(before: Option<&DevUserSpec>, now: &DevUserSpec) -> String {
-        Change::between(before, now).text("alice")
+        UserChange::between(before, now).text("alice")
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(told(Some(&one), &one), "user alice exists already, with that key");
         let two = user(&[key(1, "laptop"), key(2, "desk")]);
         assert_eq!(told(Some(&two), &two), "user alice exists already, with those keys");
-        assert_eq!(Change::between(Some(&two), &two).as_str(), "unchanged");
+        assert_eq!(UserChange::between(Some(&two), &two).as_str(), "unchanged");
     }
 
     #[test]

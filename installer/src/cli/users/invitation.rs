@@ -28,7 +28,6 @@ pub(super) struct Invitation {
 enum Reach {
     /// Every machine that reaches the host that the profile names.
     Network,
-    /// This machine.
     ThisMachine,
     /// This machine, while this command line is running.
     PortForward(String),

@@ -6,7 +6,7 @@ use devplat_kubernetes::proof;
 use kube::{ResourceExt, api::ListParams};
 use serde::Serialize;
 
-use super::place::{Reached, Where, call_failure};
+use super::place::{PlatformFlags, ReachedPlatform, call_failure};
 use crate::{failure::Failure, host::Host};
 
 /// The arguments of `users list`.
@@ -14,7 +14,7 @@ use crate::{failure::Failure, host::Host};
 #[command(after_help = "Example:\n  devplat users list --output json")]
 pub(crate) struct List {
     #[command(flatten)]
-    pub(super) at: Where,
+    pub(super) at: PlatformFlags,
 }
 
 #[derive(Debug, Serialize)]
@@ -27,7 +27,7 @@ struct Listed {
     reason: String,
 }
 
-pub(super) async fn list(reached: &Reached, host: &Host) -> Result<(), Failure> {
+pub(super) async fn list(reached: &ReachedPlatform, host: &Host) -> Result<(), Failure> {
     let all = reached.api.list(&ListParams::default()).await;
     let failed = |error| call_failure(error, "list DevUsers", &reached.context.command("up"));
     let all = all.map_err(failed)?;

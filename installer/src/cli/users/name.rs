@@ -1,5 +1,6 @@
 //! The names of users on the command line.
 
+use devplat_api::dns::is_subdomain;
 use devplat_profile::UserName;
 
 use crate::failure::{Exit, Failure};
@@ -14,8 +15,7 @@ pub(super) fn checked(text: &str) -> Result<UserName, Failure> {
 
 /// Returns whether a DevUser may have this name. Other tools may create one with a name that `users add` rejects.
 pub(super) fn is_possible(text: &str) -> bool {
-    let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(label) && text.chars().all(|c| label(c) || "-.".contains(c))
+    is_subdomain(text)
 }
 
 /// Returns the valid name nearest to `text`; `None` if no part of it could be one.

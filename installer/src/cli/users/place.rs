@@ -12,7 +12,7 @@ use devplat_kubernetes::{
 };
 use kube::{Api, Resource, ResourceExt};
 
-use super::super::flags::{ContextFlag, Name, Output};
+use super::super::flags::{ContextFlag, NameFlag, OutputArgs};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -24,33 +24,33 @@ use crate::{
 
 /// The platform.
 #[derive(Debug, Args)]
-pub(super) struct Where {
+pub(super) struct PlatformFlags {
     #[command(flatten)]
-    pub(super) name: Name,
+    pub(super) name: NameFlag,
     #[command(flatten)]
     pub(super) context: ContextFlag,
     #[command(flatten)]
-    pub(super) output: Output,
+    pub(super) output: OutputArgs,
 }
 
 /// A platform whose cluster is running.
-pub(super) struct Reached {
+pub(super) struct ReachedPlatform {
     pub(super) context: Arc<PlatformContext>,
     pub(super) api: Api<DevUser>,
     /// Held while users are changed, because `up` and `destroy` change the same objects.
     _locks: (Option<Locked>, Option<EngineLock>),
 }
 
-impl Reached {
+impl ReachedPlatform {
     /// Finds the platform, and locks it before a change. Fails before a change of a platform of another account, unless
     /// the user agreed to `take_over` that platform.
     pub(super) async fn find(
-        at: &Where,
+        at: &PlatformFlags,
         purpose: Purpose,
         take_over: bool,
         host: &Host,
     ) -> Result<Self, Failure> {
-        let Where { name, context, output: _ } = at;
+        let PlatformFlags { name, context, output: _ } = at;
         let asked =
             Asked { name: name.get(), context: context.context.clone(), take_over, ..Asked::default() };
         let locked = match purpose {

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use super::{
     super::{
         confirm::confirm,
-        flags::{Answers, TakeOver},
+        flags::{AnswerFlags, TakeOver},
     },
     name::is_possible,
-    place::{Reached, Where, Write, call_failure, refuse_profile_user, write_failure},
+    place::{PlatformFlags, ReachedPlatform, Write, call_failure, refuse_profile_user, write_failure},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -37,14 +37,14 @@ pub(crate) struct Remove {
     /// Their name
     user: String,
     #[command(flatten)]
-    answers: Answers,
+    answers: AnswerFlags,
     #[command(flatten)]
     pub(super) take_over: TakeOver,
     #[command(flatten)]
-    pub(super) at: Where,
+    pub(super) at: PlatformFlags,
 }
 
-pub(super) async fn remove(reached: &Reached, remove: &Remove, host: &Host) -> Result<(), Failure> {
+pub(super) async fn remove(reached: &ReachedPlatform, remove: &Remove, host: &Host) -> Result<(), Failure> {
     let Remove { user, answers, take_over: _, at: _ } = remove;
     let (context, api) = (&reached.context, &reached.api);
     let failed = |error| call_failure(error, &format!("read DevUser {user}"), &context.command("up"));

@@ -22,7 +22,7 @@ use crate::{
 /// A record.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Record {
+pub(super) struct ClusterRecord {
     platform: String,
     /// Counts replacements; 0 in records of an older devplat.
     #[serde(default)]
@@ -35,7 +35,7 @@ pub(super) struct Record {
     pub(super) containers: BTreeMap<String, Option<Ipv4Addr>>,
 }
 
-impl Record {
+impl ClusterRecord {
     /// Parses the record in `node`.
     pub(super) fn parse(
         text: &[u8],
@@ -82,7 +82,7 @@ pub(in crate::resource) async fn finish(
         return Err(Failure::new(Exit::PartWay, why).hint("run the same command again"));
     };
     let network = network::named(engine, platform).await?.pop().filter(network::fixes_addresses);
-    let record = Record {
+    let record = ClusterRecord {
         platform: platform.to_string(),
         generation: cx.generation(),
         spec: spec.clone(),
@@ -125,8 +125,8 @@ mod tests {
         ClusterContainers::of(all.to_vec())
     }
 
-    fn record(containers: BTreeMap<String, Option<Ipv4Addr>>) -> Record {
-        Record { platform: "a".to_owned(), generation: 0, spec: json!({}), containers }
+    fn record(containers: BTreeMap<String, Option<Ipv4Addr>>) -> ClusterRecord {
+        ClusterRecord { platform: "a".to_owned(), generation: 0, spec: json!({}), containers }
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn older_record_lists_no_containers_and_none_is_missing() {
-        let old: Record = serde_json::from_value(json!({"platform": "a", "spec": {}})).unwrap();
+        let old: ClusterRecord = serde_json::from_value(json!({"platform": "a", "spec": {}})).unwrap();
         let all = found(&[server(0, "bridge")]);
         assert_eq!(old.missing(&all), [""; 0]);
         assert!(old.detached(&all, "devplat-a").is_empty());

@@ -8,7 +8,7 @@ use devplat_tool::{
     local::{ClusterContainers, Maker},
 };
 
-use super::record::Record;
+use super::record::ClusterRecord;
 use crate::{
     failure::{Exit, Failure},
     resource::{Cx, network},
@@ -24,7 +24,7 @@ pub(super) async fn rejoin(
 ) -> Result<(), Failure> {
     let Some(first) = found.nodes().first() else { return Ok(()) };
     let Some(text) = maker.read_record(engine, &first.name).await? else { return Ok(()) };
-    let record = Record::parse(&text, maker, first, &cx.context)?;
+    let record = ClusterRecord::parse(&text, maker, first, &cx.context)?;
     let network = network::network_name(&cx.context.platform);
     let detached = record.detached(found, &network);
     let address = |one: &Container| record.containers.get(&one.name).copied().flatten();

@@ -1,10 +1,14 @@
 //! The facts of a kind or k3d cluster, and their comparison with the profile. Pure.
 
-use devplat_plan::{Change, Detail, How, Loss, Verdict};
+use devplat_plan::{Change, Detail, How, Loss, State, Verdict};
 use serde_json::Value;
+
+use crate::state::LockHolder;
 
 /// The data that the deletion of a cluster destroys.
 pub(in crate::resource) const LOSS: &str = "every dev server and home in it";
+/// Why a cluster has no record although no run is working on it.
+const INTERRUPTED: &str = "its creation was interrupted";
 
 /// The known facts of a cluster in an engine.
 #[derive(Debug, Clone)]
@@ -88,6 +92,17 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
         .collect()
 }
 
+/// Returns the state of a cluster without a record, or of what a creation makes before its first node. `run` holds the
+/// platform's lock.
+pub(in crate::resource) fn unfinished(run: Option<&LockHolder>) -> State {
+    match run {
+        Some(run) if run.is_this_process() => State::Failed(INTERRUPTED.to_owned()),
+        Some(run) if run.destroys() => State::Leaving,
+        Some(_) => State::Coming,
+        None => State::Failed(INTERRUPTED.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -129,6 +144,18 @@ mod tests {
         assert_eq!(text(&json!({}), &two), ["cluster.kind.workers is 0; the profile wants 2"]);
         assert_eq!(text(&two, &none), ["cluster.kind.workers is 2; the profile wants 0"]);
         assert_eq!(compare("cluster.kind", &none, &fields(json!({}))), Verdict::Same);
+    }
+
+    #[test]
+    fn half_a_cluster_is_being_created_while_another_run_works_on_it() {
+        let interrupted = State::Failed("its creation was interrupted".to_owned());
+        assert_eq!(unfinished(None), interrupted);
+        let process = std::process::id();
+        let up = |process| LockHolder::of(process, &["devplat", "up"]);
+        assert_eq!(unfinished(Some(&up(process))), interrupted);
+        assert_eq!(unfinished(Some(&up(process + 1))), State::Coming);
+        let destroy = LockHolder::of(process + 1, &["devplat", "destroy", "--yes"]);
+        assert_eq!(unfinished(Some(&destroy)), State::Leaving);
     }
 
     #[test]

@@ -69,9 +69,19 @@ fn order_follows_the_found_releases() {
     let order = |crds: Vec<Waiting>| {
         let crds = found(ReleaseName::Crds, present(crds), folder.path());
         let flavors = found(ReleaseName::Flavors, present(Vec::new()), folder.path());
-        order_of(&BTreeMap::from([crds, flavors]))
+        order_of(&Graph::empty(), &BTreeMap::from([crds, flavors]))
     };
     assert_eq!(order(vec![crd]), Order::OperatorFirst);
     assert_eq!(order(Vec::new()), Order::CrdsFirst);
-    assert_eq!(order_of(&BTreeMap::new()), Order::CrdsFirst);
+    assert_eq!(order_of(&Graph::empty(), &BTreeMap::new()), Order::CrdsFirst);
+}
+
+#[test]
+fn foreign_release_does_not_hide_the_kept_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let crd = leaving("CustomResourceDefinition", "devusers.apps.devservers.io");
+    let (id, mut all) = found(ReleaseName::Crds, present(vec![crd]), folder.path());
+    let foreign = ReleaseState::Foreign { objects: Vec::new(), platform: None };
+    all.extend(found(ReleaseName::Crds, foreign, folder.path()).1);
+    assert_eq!(order_of(&Graph::empty(), &BTreeMap::from([(id, all)])), Order::OperatorFirst);
 }

@@ -7,7 +7,7 @@ use devplat_kubernetes::{
     proof, release,
 };
 use devplat_profile::PodSecurity;
-use devplat_render::{Images, ReleaseName};
+use devplat_render::{ImageReferences, ReleaseName};
 use kube::Client;
 
 use crate::{
@@ -42,7 +42,7 @@ pub(super) async fn try_pods(
 }
 
 /// Returns the trial of a dev server's pod; `None` if the profile lacks the default flavor.
-fn dev_server(inputs: &PlatformInputs, images: &Images) -> Result<Option<PodTrial>, Failure> {
+fn dev_server(inputs: &PlatformInputs, images: &ImageReferences) -> Result<Option<PodTrial>, Failure> {
     let servers = &inputs.profile.dev_servers;
     let Some(flavor) = inputs.profile.flavors.get(&servers.default_flavor) else { return Ok(None) };
     let resources = serde_json::to_value(&flavor.resources).and_then(serde_json::from_value);
@@ -55,7 +55,7 @@ fn dev_server(inputs: &PlatformInputs, images: &Images) -> Result<Option<PodTria
     let labels =
         level.map(|level| (name::POD_SECURITY_LABEL.to_owned(), level.to_owned())).into_iter().collect();
     let namespace = Slug::of(proof::NAME).namespace();
-    let Images { operator: _, bastion: _, agent, dev_server } = images;
+    let ImageReferences { operator: _, bastion: _, agent, dev_server } = images;
     Ok(Some(PodTrial::dev_server(&namespace, labels, resources, dev_server, agent)))
 }
 
@@ -88,7 +88,7 @@ fn judge(refusals: Vec<AdmissionRefusal>, lines: &CommandLines) -> Judged {
 
 #[cfg(test)]
 mod tests {
-    use devplat_kubernetes::{ObjectRef, call::Answer};
+    use devplat_kubernetes::{ObjectRef, call::ErrorAnswer};
 
     use super::*;
 
@@ -104,8 +104,12 @@ mod tests {
             namespace: Some(namespace.to_owned()),
             name: "devplat-trial".to_owned(),
         };
-        let answer =
-            Answer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+        let answer = ErrorAnswer {
+            code: 403,
+            reason: "Forbidden".to_owned(),
+            message: "no".to_owned(),
+            resource: None,
+        };
         AdmissionRefusal { object, kind, answer }
     }
 

@@ -42,7 +42,7 @@ pub(super) struct Unclear {
 
 /// A line of a file, as one platform sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
+enum BlockLine {
     Begin,
     Include,
     OtherInclude,
@@ -50,7 +50,7 @@ enum Line {
     Other,
 }
 
-impl Line {
+impl BlockLine {
     fn is_mark(self) -> bool {
         match self {
             Self::Begin | Self::End => true,
@@ -80,7 +80,7 @@ impl Block {
     /// Splits a file into the lines of this block and the rest; `None` if it has no line of this block. Only lines that
     /// devplat writes count: lines of the user between the marks stay. Fails if it is unclear whose a line is.
     pub(super) fn split(&self, text: &[u8]) -> Result<Option<Split>, Unclear> {
-        let kinds: Vec<Line> = lines(text).map(|line| self.kind(line)).collect();
+        let kinds: Vec<BlockLine> = lines(text).map(|line| self.kind(line)).collect();
         let (mut own, mut rest) = (Vec::new(), Vec::with_capacity(text.len()));
         for (at, line) in lines(text).enumerate() {
             if is_own(&kinds, at)? {
@@ -90,51 +90,51 @@ impl Block {
             }
         }
         let together = own.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let own: Vec<Line> = own.into_iter().map(|at| kinds[at]).collect();
+        let own: Vec<BlockLine> = own.into_iter().map(|at| kinds[at]).collect();
         let state = match (own.as_slice(), together) {
             ([], _) => return Ok(None),
-            ([Line::Begin, Line::Include, Line::End], true) => BlockState::Current,
-            ([Line::Begin, Line::OtherInclude, Line::End], true) => BlockState::Elsewhere,
+            ([BlockLine::Begin, BlockLine::Include, BlockLine::End], true) => BlockState::Current,
+            ([BlockLine::Begin, BlockLine::OtherInclude, BlockLine::End], true) => BlockState::Elsewhere,
             _ => BlockState::Damaged,
         };
         Ok(Some(Split { state, rest }))
     }
 
-    fn kind(&self, line: &[u8]) -> Line {
+    fn kind(&self, line: &[u8]) -> BlockLine {
         let bare = line.trim_ascii_end();
         let is = |own: &str| bare == own.as_bytes();
         if is(&self.begin) {
-            Line::Begin
+            BlockLine::Begin
         } else if is(&self.end) {
-            Line::End
+            BlockLine::End
         } else if is(&self.include) {
-            Line::Include
+            BlockLine::Include
         } else if bare.starts_with(b"Include ") {
-            Line::OtherInclude
+            BlockLine::OtherInclude
         } else {
-            Line::Other
+            BlockLine::Other
         }
     }
 }
 
 /// Returns whether devplat wrote the line at `at`: a mark, the `Include` between two marks or beside one, or an `Include`
 /// of another file that is alone between two marks.
-fn is_own(lines: &[Line], at: usize) -> Result<bool, Unclear> {
+fn is_own(lines: &[BlockLine], at: usize) -> Result<bool, Unclear> {
     match lines[at] {
-        Line::Begin | Line::End => Ok(true),
-        Line::Other => Ok(false),
-        Line::Include => {
+        BlockLine::Begin | BlockLine::End => Ok(true),
+        BlockLine::Other => Ok(false),
+        BlockLine::Include => {
             let above = lines[..at].iter().rposition(|line| line.is_mark());
             let below = lines[at + 1..].iter().position(|line| line.is_mark()).map(|after| at + 1 + after);
-            let above = above.filter(|above| lines[*above] == Line::Begin);
-            let below = below.filter(|below| lines[*below] == Line::End);
+            let above = above.filter(|above| lines[*above] == BlockLine::Begin);
+            let below = below.filter(|below| lines[*below] == BlockLine::End);
             let between = above.is_some() && below.is_some();
             let beside = above.is_some_and(|above| above + 1 == at) || below == Some(at + 1);
             Ok(between || beside)
         }
-        Line::OtherInclude => {
-            let begins = at > 0 && lines[at - 1] == Line::Begin;
-            let ends = lines.get(at + 1) == Some(&Line::End);
+        BlockLine::OtherInclude => {
+            let begins = at > 0 && lines[at - 1] == BlockLine::Begin;
+            let ends = lines.get(at + 1) == Some(&BlockLine::End);
             match (begins, ends) {
                 (true, true) => Ok(true),
                 (false, false) => Ok(false),
@@ -149,7 +149,6 @@ fn is_own(lines: &[Line], at: usize) -> Result<bool, Unclear> {
 /// last block, also by a devplat that has lost its state folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Created {
-    /// The file.
     File,
     /// The file and its folder.
     Folder,
@@ -177,7 +176,7 @@ impl Created {
 
 /// The remains of a file after the removal of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Remains {
+pub(super) enum FileRemains {
     /// A file with this content.
     Text(Vec<u8>),
     /// Only parts that devplat created.
@@ -186,11 +185,13 @@ pub(super) enum Remains {
 
 /// Returns the remains of a file whose lines outside of the removed block are `rest`. The line about its creation stays
 /// until the last block of any platform is removed.
-pub(super) fn remains(rest: Vec<u8>) -> Remains {
+pub(super) fn remains(rest: Vec<u8>) -> FileRemains {
     let created = lines(&rest).find_map(Created::of);
-    let Some(created) = created.filter(|_| platforms(&rest).is_empty()) else { return Remains::Text(rest) };
+    let Some(created) = created.filter(|_| platforms(&rest).is_empty()) else {
+        return FileRemains::Text(rest);
+    };
     let other = lines(&rest).filter(|line| Created::of(line).is_none()).collect::<Vec<_>>().concat();
-    if other.trim_ascii().is_empty() { Remains::Nothing(created) } else { Remains::Text(other) }
+    if other.trim_ascii().is_empty() { FileRemains::Nothing(created) } else { FileRemains::Text(other) }
 }
 
 /// The start of the first line of every block.
@@ -296,12 +297,12 @@ mod tests {
 
     #[test]
     fn created_file_remains_until_the_last_block_is_removed() {
-        let text = |parts: &[&str]| Remains::Text(parts.concat().into_bytes());
+        let text = |parts: &[&str]| FileRemains::Text(parts.concat().into_bytes());
         let of = |parts: &[&str]| remains(parts.concat().into_bytes());
         for created in [Created::File, Created::Folder] {
             let (line, other) = (created.line(), block("other").text());
-            assert_eq!(of(&[line]), Remains::Nothing(created));
-            assert_eq!(of(&["\n", line, " \n"]), Remains::Nothing(created));
+            assert_eq!(of(&[line]), FileRemains::Nothing(created));
+            assert_eq!(of(&["\n", line, " \n"]), FileRemains::Nothing(created));
             assert_eq!(of(&[other.as_str(), line]), text(&[other.as_str(), line]));
             assert_eq!(of(&[line, MINE]), text(&[MINE]));
         }

@@ -13,7 +13,6 @@ pub(in crate::resource) struct SshHost {
     pub(in crate::resource) platform: String,
     /// The bastion's name or address.
     pub(in crate::resource) address: String,
-    /// Its port.
     pub(in crate::resource) port: u16,
     /// The public key of the host authority.
     pub(in crate::resource) authority: String,

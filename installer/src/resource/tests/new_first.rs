@@ -18,46 +18,45 @@ use crate::{
     check,
     failure::Failure,
     platform::PlatformInputs,
-    platform_context::{PlatformContext, Ref, testing::context},
+    platform_context::{KindWith, PlatformContext, testing::context},
     ui::{Event, Ui},
 };
 
 const TRAITS: Traits = Traits { temporary: false, interruptible: false, listed: true };
 
-/// The existing resources.
 #[derive(Debug, Default)]
-struct World {
+struct ExistingResources {
     /// The generations of all disks.
     disks: BTreeSet<u32>,
     /// The disk that the server uses, if there is a server. Both have the same generation.
     used: Option<u32>,
 }
 
-type Shared = Arc<Mutex<World>>;
+type Shared = Arc<Mutex<ExistingResources>>;
 
 /// A disk. The profile wants another size than that of generation 0.
 #[derive(Clone)]
 struct Disk {
-    world: Shared,
+    resources: Shared,
 }
 
 /// A server, which embeds the disk.
 #[derive(Clone)]
-struct Server {
-    world: Shared,
+struct ServerOnDisk {
+    resources: Shared,
     /// Whether the user asks to stop while it is created.
     stops: bool,
 }
 
 impl ResourceKind for Disk {
-    const NAME: KindName = KindName::new("disk");
-    const GONE_FIRST: &'static [KindName] = &[Server::NAME];
+    const NAME: KindWith<Self::Output> = KindWith::new("disk");
+    const GONE_FIRST: &'static [KindName] = &[ServerOnDisk::NAME.name()];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = TRAITS;
     const CREATE: Option<kind::Act<Self>> =
         Some(|disk, cx| Box::pin(async move { Ok(disk.create(cx.generation())) }));
     const UPDATE: Option<kind::Act<Self>> = None;
-    const DELETE: Option<kind::Remove<Self>> = Some(|seen, _| {
+    const DELETE: Option<kind::DeleteSeen<Self>> = Some(|seen, _| {
         Box::pin(async move {
             delete_disk(&seen.fields, seen.generation);
             Ok(())
@@ -104,25 +103,25 @@ impl ResourceKind for Disk {
 
 impl Disk {
     fn create(&self, generation: u32) -> Physical {
-        self.world.lock().unwrap().disks.insert(generation);
+        self.resources.lock().unwrap().disks.insert(generation);
         Physical(format!("disk-{generation}"))
     }
 }
 
-fn delete_disk(world: &Shared, generation: u32) {
-    let mut world = world.lock().unwrap();
-    assert_ne!(world.used, Some(generation), "the server still uses it");
-    world.disks.remove(&generation);
+fn delete_disk(resources: &Shared, generation: u32) {
+    let mut resources = resources.lock().unwrap();
+    assert_ne!(resources.used, Some(generation), "the server still uses it");
+    resources.disks.remove(&generation);
 }
 
-impl ResourceKind for Server {
-    const NAME: KindName = KindName::new("server");
+impl ResourceKind for ServerOnDisk {
+    const NAME: KindWith<Self::Output> = KindWith::new("server");
     const GONE_FIRST: &'static [KindName] = &[];
     const SEEN: SeenThrough = SeenThrough::Nothing;
     const TRAITS: Traits = TRAITS;
     const CREATE: Option<kind::Act<Self>> = Some(|server, cx| Box::pin(async move { Ok(server.create(cx)) }));
     const UPDATE: Option<kind::Act<Self>> = None;
-    const DELETE: Option<kind::Remove<Self>> = Some(|seen, _| {
+    const DELETE: Option<kind::DeleteSeen<Self>> = Some(|seen, _| {
         Box::pin(async move {
             seen.fields.lock().unwrap().used = None;
             Ok(())
@@ -160,10 +159,10 @@ impl ResourceKind for Server {
     }
 }
 
-impl Server {
+impl ServerOnDisk {
     /// Creates the server on the disk that the output of the disk's step names.
     fn create(&self, cx: &Cx) -> Physical {
-        self.world.lock().unwrap().used = cx.context.outputs.get(&Ref::<u32>::to(Disk::NAME.single()));
+        self.resources.lock().unwrap().used = cx.context.outputs.single(Disk::NAME);
         if self.stops {
             cx.context.stop.ask();
         }
@@ -172,33 +171,38 @@ impl Server {
 }
 
 /// Returns the existing resources as finders would.
-fn found(world: &Shared) -> BTreeMap<Id, Vec<Found>> {
+fn found(resources: &Shared) -> BTreeMap<Id, Vec<Found>> {
     let (disks, used) = {
-        let world = world.lock().unwrap();
-        (world.disks.clone(), world.used)
+        let resources = resources.lock().unwrap();
+        (resources.disks.clone(), resources.used)
     };
     let disks = disks.into_iter().map(|generation| {
         let physical = format!("disk-{generation}");
-        let seen = Seen::<Disk>::ours(Disk::NAME.single(), physical, Arc::clone(world), Some(generation));
+        let seen = Seen::<Disk>::ours(Disk::NAME.single(), physical, Arc::clone(resources), Some(generation));
         kind::erase(Seen { generation, ..seen })
     });
     let servers = used.into_iter().map(|generation| {
         let physical = format!("server-{generation}");
-        let seen = Seen::<Server>::ours(Server::NAME.single(), physical, Arc::clone(world), Some(()));
+        let seen = Seen::<ServerOnDisk>::ours(
+            ServerOnDisk::NAME.single(),
+            physical,
+            Arc::clone(resources),
+            Some(()),
+        );
         kind::erase(Seen { generation, ..seen })
     });
     let (disks, servers): (Vec<Found>, Vec<Found>) = (disks.collect(), servers.collect());
-    BTreeMap::from([(Disk::NAME.single(), disks), (Server::NAME.single(), servers)])
+    BTreeMap::from([(Disk::NAME.single(), disks), (ServerOnDisk::NAME.single(), servers)])
 }
 
 /// Plans and applies; returns the steps in the order of their starts, and the outcome.
-async fn applied(world: &Shared, stops: bool) -> (Vec<String>, Result<(), Failure>) {
+async fn applied(resources: &Shared, stops: bool) -> (Vec<String>, Result<(), Failure>) {
     let folder = tempfile::tempdir().unwrap();
     let (context, ui) = (Arc::new(context(folder.path())), Ui::recording());
-    let disk = AnyResource::new(Disk { world: Arc::clone(world) });
-    let server = AnyResource::new(Server { world: Arc::clone(world), stops });
+    let disk = AnyResource::new(Disk { resources: Arc::clone(resources) });
+    let server = AnyResource::new(ServerOnDisk { resources: Arc::clone(resources), stops });
     let wanted = Graph::new([disk, server]).unwrap();
-    let found = found(world);
+    let found = found(resources);
     let mut sights = Sights::new();
     for (id, all) in &found {
         sights.insert(id.clone(), all.iter().map(|one| compared(one, wanted.get(id))).collect());
@@ -224,33 +228,33 @@ async fn applied(world: &Shared, stops: bool) -> (Vec<String>, Result<(), Failur
 
 /// Returns a disk of generation 0 and a server that uses it.
 fn old() -> Shared {
-    Arc::new(Mutex::new(World { disks: BTreeSet::from([0]), used: Some(0) }))
+    Arc::new(Mutex::new(ExistingResources { disks: BTreeSet::from([0]), used: Some(0) }))
 }
 
 /// Returns the disks, and the one that the server uses.
-fn left(world: &Shared) -> (Vec<u32>, Option<u32>) {
-    let world = world.lock().unwrap();
-    (world.disks.iter().copied().collect(), world.used)
+fn left(resources: &Shared) -> (Vec<u32>, Option<u32>) {
+    let resources = resources.lock().unwrap();
+    (resources.disks.iter().copied().collect(), resources.used)
 }
 
 #[tokio::test]
 async fn dependents_move_to_the_new_resource_before_the_old_one_is_deleted() {
-    let world = old();
-    let (steps, outcome) = applied(&world, false).await;
+    let resources = old();
+    let (steps, outcome) = applied(&resources, false).await;
     outcome.unwrap();
     assert_eq!(steps, ["create disk", "delete server", "create server", "delete disk"]);
-    assert_eq!(left(&world), (vec![1], Some(1)));
+    assert_eq!(left(&resources), (vec![1], Some(1)));
 }
 
 #[tokio::test]
 async fn stopped_replacement_is_finished_by_the_next_run() {
-    let world = old();
-    let (steps, outcome) = applied(&world, true).await;
+    let resources = old();
+    let (steps, outcome) = applied(&resources, true).await;
     assert_eq!(outcome.unwrap_err().message, "stopped, as asked");
     assert_eq!(steps, ["create disk", "delete server", "create server"]);
-    assert_eq!(left(&world), (vec![0, 1], Some(1)));
-    let (steps, outcome) = applied(&world, false).await;
+    assert_eq!(left(&resources), (vec![0, 1], Some(1)));
+    let (steps, outcome) = applied(&resources, false).await;
     outcome.unwrap();
     assert_eq!(steps, ["delete disk"]);
-    assert_eq!(left(&world), (vec![1], Some(1)));
+    assert_eq!(left(&resources), (vec![1], Some(1)));
 }

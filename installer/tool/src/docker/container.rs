@@ -32,15 +32,12 @@ const CREATION_PERIOD: Duration = Duration::from_millis(100);
 /// A container, running or not.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
-    /// Its ID.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// The name of its image.
     pub image: String,
     /// The ID of that image.
     pub image_id: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Whether it is running and not paused.
     pub running: bool,
@@ -92,15 +89,12 @@ pub enum Restart {
 /// A container to create.
 #[derive(Debug, Clone)]
 pub struct NewContainer<'a> {
-    /// Its name.
     pub name: &'a str,
     /// Its image, which the engine must have.
     pub image: &'a str,
     /// Its command; the image's own if empty.
     pub command: &'a [String],
-    /// Its labels.
     pub labels: &'a [(String, String)],
-    /// Its network.
     pub network: &'a str,
     /// Variables, as `NAME=value`.
     pub variables: &'a [String],
@@ -113,11 +107,12 @@ pub struct NewContainer<'a> {
 }
 
 impl Container {
-    /// Returns the binding of a port of the container: the present one, or else the configured one.
+    /// Returns the binding of a port of the container: the present one, or else the configured one. An engine also reports
+    /// bindings of IPv6, each with a port of its own, on a machine without IPv6, so those of IPv4 come first.
     pub fn binding(&self, port: u16) -> Option<&Binding> {
         let first = |all: &'_ BTreeMap<u16, Vec<Binding>>| all.get(&port).is_some_and(|all| !all.is_empty());
         let all = if first(&self.bound) { &self.bound } else { &self.configured };
-        all.get(&port)?.first()
+        all.get(&port)?.iter().min_by_key(|binding| binding.address.is_ipv6())
     }
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, fs, io, path::PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::error::{ContextError, EngineError};
+use super::error::{DockerContextError, EngineError};
 use crate::{Surroundings, server_address::ServerAddress};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -15,7 +15,6 @@ const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 pub struct Endpoint {
     /// The context's name; `default` if the address comes from `DOCKER_HOST` or is Docker's default.
     pub context: String,
-    /// The address.
     pub address: Address,
 }
 
@@ -36,7 +35,6 @@ pub enum Address {
 /// A host that is not this machine although its engine has an address of this machine, as behind a forwarded socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherHost {
-    /// Its name.
     pub name: String,
     /// The name of this machine.
     pub own: String,
@@ -140,7 +138,7 @@ impl Endpoint {
 }
 
 /// Reads the context that Docker's own configuration names.
-fn current_context(surroundings: &Surroundings) -> Result<Option<String>, ContextError> {
+fn current_context(surroundings: &Surroundings) -> Result<Option<String>, DockerContextError> {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Config {
@@ -153,13 +151,13 @@ fn current_context(surroundings: &Surroundings) -> Result<Option<String>, Contex
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ContextError::Unreadable { path, source }),
+        Err(source) => return Err(DockerContextError::Unreadable { path, source }),
     };
     let config = match serde_json::from_slice(&text) {
         Ok(config) => config,
         // Docker takes an empty file for an absent one.
         Err(_) if text.trim_ascii().is_empty() => Config::default(),
-        Err(source) => return Err(ContextError::Malformed { path, source }),
+        Err(source) => return Err(DockerContextError::Malformed { path, source }),
     };
     Ok(Some(config.current_context).filter(|name| !name.is_empty()))
 }
@@ -188,12 +186,13 @@ fn context(surroundings: &Surroundings, name: &str) -> Result<(String, Option<Pa
     let path = folder.join("meta").join(&id).join("meta.json");
     let text = fs::read(&path).map_err(|source| {
         failed(match source.kind() {
-            io::ErrorKind::NotFound => ContextError::Absent(path.clone()),
-            _ => ContextError::Unreadable { path: path.clone(), source },
+            io::ErrorKind::NotFound => DockerContextError::Absent(path.clone()),
+            _ => DockerContextError::Unreadable { path: path.clone(), source },
         })
     })?;
     let Meta { endpoints: Endpoints { docker: Docker { host, skip_tls_verify } } } =
-        serde_json::from_slice(&text).map_err(|source| failed(ContextError::Malformed { path, source }))?;
+        serde_json::from_slice(&text)
+            .map_err(|source| failed(DockerContextError::Malformed { path, source }))?;
     if skip_tls_verify {
         return Err(EngineError::Unsupported {
             endpoint: host,
@@ -234,7 +233,7 @@ fn address(host: &str, certificates: Option<PathBuf>, context: &str) -> Result<A
         }
         _ => Err(EngineError::Context {
             context: context.to_owned(),
-            why: ContextError::Address(host.to_owned()),
+            why: DockerContextError::Address(host.to_owned()),
         }),
     }
 }
@@ -322,15 +321,37 @@ mod tests {
             Endpoint::of(&Surroundings::new(variables.iter().copied(), Some(home.clone()))).unwrap_err()
         };
         assert!(
-            matches!(error(&[]), EngineError::Context { context, why: ContextError::Absent(_) } if context == "gone")
+            matches!(error(&[]), EngineError::Context { context, why: DockerContextError::Absent(_) } if context == "gone")
         );
         assert!(matches!(error(&[("DOCKER_HOST", "ssh://me@engine")]), EngineError::Unsupported { .. }));
         let nonsense = error(&[("DOCKER_HOST", "gopher://x")]);
-        assert!(matches!(nonsense, EngineError::Context { why: ContextError::Address(_), .. }), "{nonsense}");
+        assert!(
+            matches!(nonsense, EngineError::Context { why: DockerContextError::Address(_), .. }),
+            "{nonsense}"
+        );
         fs::write(home.join(".docker/config.json"), "\n").unwrap();
         assert_eq!(url(&[], &home), "default unix:///var/run/docker.sock");
         fs::write(home.join(".docker/config.json"), "{\"currentContext\": ").unwrap();
         let broken = error(&[]);
         assert!(broken.to_string().contains("line 1 column"), "{broken}");
+    }
+
+    #[test]
+    fn configuration_that_cannot_be_read_has_a_remedy() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (_home, home) = configured("second");
+        let file = home.join(".docker/config.json");
+        let hint = || {
+            let surroundings = Surroundings::new([("PATH", "")], Some(home.clone()));
+            Endpoint::of(&surroundings).unwrap_err().hint().unwrap()
+        };
+        // Root may read every file.
+        if !rustix::process::geteuid().is_root() {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+            assert_eq!(hint(), format!("let this account read {}: `ls -ld` shows its mode", file.display()));
+        }
+        fs::remove_file(&file).unwrap();
+        fs::create_dir(&file).unwrap();
+        assert_eq!(hint(), format!("{} is a folder where Docker keeps a file: move it away", file.display()));
     }
 }

@@ -5,7 +5,7 @@ use std::{error::Error as _, io, net::SocketAddr, path::PathBuf};
 use bollard::errors::Error as ApiError;
 use indicatif::DecimalBytes;
 
-use crate::rlimits;
+use crate::{owner::unreadable_hint, rlimits};
 
 /// The reason why the engine cannot be used, or a call failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,7 +13,6 @@ pub enum EngineError {
     /// No engine answers at the endpoint.
     #[error("the Docker engine at {endpoint} is not running")]
     NotRunning {
-        /// The endpoint.
         endpoint: String,
         /// The error of the operating system.
         source: io::Error,
@@ -27,7 +26,6 @@ pub enum EngineError {
     /// devplat does not support this way to an engine.
     #[error("{endpoint}: {what} is not supported")]
     Unsupported {
-        /// The endpoint.
         endpoint: String,
         /// The unsupported part.
         what: &'static str,
@@ -38,7 +36,7 @@ pub enum EngineError {
         /// Its name.
         context: String,
         /// The reason.
-        why: ContextError,
+        why: DockerContextError,
     },
     /// No address range is left for another network.
     #[error(
@@ -85,7 +83,6 @@ pub enum EngineError {
     /// A command in a container failed.
     #[error("{command} in container {container}: exit status {status}{}{said}", if said.is_empty() { "" } else { ": " })]
     Exec {
-        /// The container.
         container: String,
         /// The command line, for messages.
         command: String,
@@ -114,7 +111,7 @@ pub enum EngineError {
 
 /// The reason why a Docker context cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ContextError {
+pub enum DockerContextError {
     /// The context's file does not exist.
     #[error("{} does not exist", .0.display())]
     Absent(PathBuf),
@@ -166,8 +163,8 @@ impl EngineError {
             Self::Unsupported { .. } => "run devplat on the machine of the engine, or choose another one: \
                  `docker context ls` lists them"
                 .to_owned(),
-            Self::Context { why: ContextError::Unreadable { path, .. }, .. } => {
-                format!("let this user read {}: `ls -ld` shows its owner", path.display())
+            Self::Context { why: DockerContextError::Unreadable { path, source }, .. } => {
+                unreadable_hint(path, source)
             }
             Self::Context { .. } => {
                 "`docker context ls` lists the contexts; DOCKER_HOST, DOCKER_CONTEXT and \

@@ -21,21 +21,23 @@ impl Engine {
     pub async fn read_file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>, EngineError> {
         let target = match self.read_entry(container, path).await? {
             None => return Ok(None),
-            Some(Entry::File(content)) => return Ok(Some(content)),
-            Some(Entry::Link(target)) => target,
+            Some(ArchiveEntry::File(content)) => return Ok(Some(content)),
+            Some(ArchiveEntry::Link(target)) => target,
         };
         let folder = Path::new(path).parent().unwrap_or(Path::new("/"));
         // An absolute target replaces the folder.
         let target = folder.join(target).to_string_lossy().into_owned();
         match self.read_entry(container, &target).await? {
             None => Ok(None),
-            Some(Entry::File(content)) => Ok(Some(content)),
-            Some(Entry::Link(_)) => Err(damaged(reading(path, container), "it is a link to another link")),
+            Some(ArchiveEntry::File(content)) => Ok(Some(content)),
+            Some(ArchiveEntry::Link(_)) => {
+                Err(damaged(reading(path, container), "it is a link to another link"))
+            }
         }
     }
 
     /// Reads the file or the link at `path`.
-    async fn read_entry(&self, container: &str, path: &str) -> Result<Option<Entry>, EngineError> {
+    async fn read_entry(&self, container: &str, path: &str) -> Result<Option<ArchiveEntry>, EngineError> {
         let doing = || reading(path, container);
         let options = DownloadFromContainerOptions { path: path.to_owned() };
         let mut parts = self.docker.download_from_container(container, Some(options));
@@ -78,7 +80,7 @@ impl Engine {
 
 /// The only entry of an archive from the engine.
 #[derive(Debug, PartialEq, Eq)]
-enum Entry {
+enum ArchiveEntry {
     /// The content of a regular file.
     File(Vec<u8>),
     /// The target of a symbolic link.
@@ -94,7 +96,7 @@ fn damaged(doing: String, why: impl Into<String>) -> EngineError {
 }
 
 /// Reads the only entry of an archive from the engine.
-fn entry_in(archive: &[u8]) -> Result<Entry, String> {
+fn entry_in(archive: &[u8]) -> Result<ArchiveEntry, String> {
     let mut archive = tar::Archive::new(archive);
     let mut entries = archive.entries().map_err(|error| error.to_string())?;
     let mut entry = match entries.next() {
@@ -104,7 +106,7 @@ fn entry_in(archive: &[u8]) -> Result<Entry, String> {
     if entry.header().entry_type().is_symlink() {
         let target = entry.link_name().map_err(|error| error.to_string())?;
         return target
-            .map(|target| Entry::Link(target.into_owned()))
+            .map(|target| ArchiveEntry::Link(target.into_owned()))
             .ok_or_else(|| "it is a link without a target".to_owned());
     }
     if !entry.header().entry_type().is_file() {
@@ -114,7 +116,7 @@ fn entry_in(archive: &[u8]) -> Result<Entry, String> {
     let mut content = Vec::new();
     entry.read_to_end(&mut content).map_err(|error| error.to_string())?;
     if content.len() as u64 == size {
-        Ok(Entry::File(content))
+        Ok(ArchiveEntry::File(content))
     } else {
         Err("the engine sent a damaged archive: it is truncated".to_owned())
     }
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn written_archive_reads_back() {
         let written = archive_of("/kind/devplat.json", b"{}").unwrap();
-        assert_eq!(entry_in(&written).unwrap(), Entry::File(b"{}".to_vec()));
+        assert_eq!(entry_in(&written).unwrap(), ArchiveEntry::File(b"{}".to_vec()));
         let nested = archive_of("/etc/devplat/cluster.json", b"{}").unwrap();
         let names: Vec<String> = tar::Archive::new(nested.as_slice())
             .entries()

@@ -6,14 +6,12 @@ use bollard::{models::CreateImageInfo, query_parameters::CreateImageOptions};
 use futures::StreamExt;
 
 use super::{Engine, EngineError, absent_is_none};
-use crate::registry::Login;
+use crate::registry::RegistryLogin;
 
 /// An image that the engine has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
-    /// Its ID.
     pub id: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The processor it is for, as Go names it: `amd64`, `arm64`.
     pub architecture: String,
@@ -47,7 +45,7 @@ impl Engine {
     pub async fn pull(
         &self,
         image: &str,
-        login: Option<Login>,
+        login: Option<RegistryLogin>,
         mut tell: impl FnMut(PullStep),
     ) -> Result<(), EngineError> {
         // Without a tag the engine would pull all tags.
@@ -55,8 +53,9 @@ impl Engine {
         let tag = if last.contains(':') || last.contains('@') { String::new() } else { "latest".to_owned() };
         let options =
             CreateImageOptions { from_image: Some(image.to_owned()), tag: Some(tag), ..Default::default() };
-        let mut steps = self.docker.create_image(Some(options), None, login.map(Login::into_credentials));
-        let mut layers = Layers::default();
+        let mut steps =
+            self.docker.create_image(Some(options), None, login.map(RegistryLogin::into_credentials));
+        let mut layers = LayerBytes::default();
         while let Some(step) = steps.next().await {
             let step = match step.map_err(self.error(format!("pull image {image}"))) {
                 Ok(step) => step,
@@ -75,9 +74,9 @@ const LAYERS: usize = 256;
 
 /// Downloaded and total bytes, by layer.
 #[derive(Default)]
-struct Layers(BTreeMap<String, (u64, u64)>);
+struct LayerBytes(BTreeMap<String, (u64, u64)>);
 
-impl Layers {
+impl LayerBytes {
     fn take(&mut self, step: &CreateImageInfo) -> Option<PullStep> {
         let (id, detail) = (step.id.as_ref()?, step.progress_detail.as_ref()?);
         let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());

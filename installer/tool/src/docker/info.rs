@@ -21,7 +21,6 @@ pub struct Info {
     pub id: String,
     /// The name of the host that it runs on.
     pub name: String,
-    /// Its version.
     pub version: String,
     /// The version of the control groups that containers get.
     pub cgroups: Cgroups,

@@ -23,7 +23,7 @@ use tokio::sync::OnceCell;
 
 pub use container::{Binding, Container, NewContainer, Restart};
 pub use endpoint::{Address, Endpoint, OtherHost};
-pub use error::{ContextError, EngineError};
+pub use error::{DockerContextError, EngineError};
 pub use exec::{Ran, Stdin};
 pub use image::{Image, PullStep};
 pub use info::{Cgroups, Info, Pool};
@@ -207,7 +207,7 @@ fn with_tls(
     for path in [&ca, &certificate, &key] {
         std::fs::File::open(path).map_err(|error| EngineError::Context {
             context: context.to_owned(),
-            why: ContextError::Certificate { path: path.clone(), why: error.to_string() },
+            why: DockerContextError::Certificate { path: path.clone(), why: error.to_string() },
         })?;
     }
     // Two providers of cryptography are linked, so rustls needs a choice. Only the first call has an effect.

@@ -13,14 +13,11 @@ use ipnet::Ipv4Net;
 
 use super::{Engine, EngineError, absent_is_done, absent_is_none, info::Pool};
 
-/// A network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
-    /// Its ID.
     pub id: String,
     /// Its name, which need not be unique.
     pub name: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its address ranges of IPv4 and IPv6.
     pub subnets: Vec<String>,
@@ -31,9 +28,7 @@ pub struct Network {
 /// A running container in a network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attached {
-    /// Its name.
     pub name: String,
-    /// Its ID.
     pub id: String,
 }
 

@@ -17,11 +17,11 @@ use crate::Surroundings;
 /// Answers, by the beginning of the request line without the API version. The first match is sent, or else 404.
 #[derive(Default, Clone)]
 pub(crate) struct Recorded {
-    answers: Vec<Answer>,
+    answers: Vec<RecordedAnswer>,
 }
 
 #[derive(Clone)]
-struct Answer {
+struct RecordedAnswer {
     request: String,
     status: u16,
     body: Vec<u8>,
@@ -29,11 +29,15 @@ struct Answer {
     after: usize,
 }
 
+/// The request lines with their bodies.
+type Bodies = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// A running engine.
-pub(crate) struct Serving {
+pub(crate) struct RecordedEngine {
     engine: Engine,
     /// The lines of each request before its body.
     heads: Arc<Mutex<Vec<String>>>,
+    bodies: Bodies,
     stdin: Arc<Mutex<Vec<u8>>>,
     task: JoinHandle<()>,
     _folder: tempfile::TempDir,
@@ -56,29 +60,31 @@ impl Recorded {
         status: u16,
         body: impl Into<Vec<u8>>,
     ) -> Self {
-        self.answers.push(Answer { request: request.to_owned(), status, body: body.into(), after });
+        self.answers.push(RecordedAnswer { request: request.to_owned(), status, body: body.into(), after });
         self
     }
 
-    pub(crate) async fn serve(self) -> Serving {
+    pub(crate) async fn serve(self) -> RecordedEngine {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
         let heads = Arc::new(Mutex::new(Vec::new()));
+        let bodies = Bodies::default();
         let stdin = Arc::new(Mutex::new(Vec::new()));
-        let (log, input) = (Arc::clone(&heads), Arc::clone(&stdin));
+        let (log, sent, input) = (Arc::clone(&heads), Arc::clone(&bodies), Arc::clone(&stdin));
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answers, log, input) = (self.answers.clone(), Arc::clone(&log), Arc::clone(&input));
-                tokio::spawn(async move { one(stream, &answers, &log, &input).await });
+                let (answers, log) = (self.answers.clone(), Arc::clone(&log));
+                let (sent, input) = (Arc::clone(&sent), Arc::clone(&input));
+                tokio::spawn(async move { one(stream, &answers, &log, &sent, &input).await });
             }
         });
         let engine = Engine::connect(&surroundings(&socket)).await.unwrap();
-        Serving { engine, heads, stdin, task, _folder: folder }
+        RecordedEngine { engine, heads, bodies, stdin, task, _folder: folder }
     }
 }
 
-impl Serving {
+impl RecordedEngine {
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -98,13 +104,20 @@ impl Serving {
         values.map(|(_, value)| value.to_owned()).collect()
     }
 
+    /// Returns the JSON that the first request of this line sent.
+    pub(crate) fn sent(&self, request: &str) -> serde_json::Value {
+        let bodies = self.bodies.lock().unwrap();
+        let (_, body) = bodies.iter().find(|(line, _)| line == request).unwrap();
+        serde_json::from_slice(body).unwrap()
+    }
+
     /// Returns the bytes of upgraded connections, which are the standard input of commands in containers.
     pub(crate) fn stdin(&self) -> Vec<u8> {
         self.stdin.lock().unwrap().clone()
     }
 }
 
-impl Drop for Serving {
+impl Drop for RecordedEngine {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -126,7 +139,13 @@ fn request_line(head: &str) -> Option<&str> {
     head.lines().next()?.rsplit_once(' ').map(|(request, _)| request)
 }
 
-async fn one(stream: UnixStream, answers: &[Answer], log: &Mutex<Vec<String>>, input: &Mutex<Vec<u8>>) {
+async fn one(
+    stream: UnixStream,
+    answers: &[RecordedAnswer],
+    log: &Mutex<Vec<String>>,
+    sent: &Bodies,
+    input: &Mutex<Vec<u8>>,
+) {
     let mut stream = BufReader::new(stream);
     let (mut head, mut line) = (String::new(), String::new());
     while stream.read_line(&mut line).await.unwrap_or(0) > 2 {
@@ -146,8 +165,9 @@ async fn one(stream: UnixStream, answers: &[Answer], log: &Mutex<Vec<String>>, i
         head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.unwrap();
+    sent.lock().unwrap().push((request.to_owned(), body));
     let (status, body) = match found {
-        Some(Answer { request: _, status, body, after: _ }) => (*status, body.as_slice()),
+        Some(RecordedAnswer { request: _, status, body, after: _ }) => (*status, body.as_slice()),
         None => (404, br#"{"message":"not there"}"#.as_slice()),
     };
     if status == 101 {

@@ -8,6 +8,8 @@ use super::{
 };
 use crate::{registry, rlimits};
 
+mod firewall;
+
 #[tokio::test]
 async fn absent_stopped_and_forbidden_engines_are_different_errors() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,12 +12,9 @@ const IN_USE_PATIENCE: Duration = Duration::from_secs(10);
 /// The period between two attempts.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// A volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
 }
 

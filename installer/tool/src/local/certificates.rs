@@ -155,10 +155,10 @@ async fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::recorded::{Recorded, Serving, frame};
+    use crate::docker::recorded::{Recorded, RecordedEngine, frame};
 
     /// An engine whose commands in the node `a-control-plane` print `output` to standard output and end with `status`.
-    async fn engine_with_output(output: &str, status: u8) -> Serving {
+    async fn engine_with_output(output: &str, status: u8) -> RecordedEngine {
         let ended = format!(r#"{{"Running":false,"ExitCode":{status}}}"#);
         Recorded::new()
             .answer("POST /containers/a-control-plane/exec", 201, r#"{"Id":"e1"}"#)

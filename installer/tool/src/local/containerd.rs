@@ -41,7 +41,6 @@ pub enum ImportError {
     /// The import failed.
     #[error("cannot import images into node {node}")]
     Failed {
-        /// The node.
         node: String,
         /// The reason.
         source: EngineError,
@@ -49,7 +48,6 @@ pub enum ImportError {
     /// The import succeeded, but neither the archive nor the node had one of the blobs.
     #[error("node {node} lacks blobs of {}", names.join(", "))]
     Incomplete {
-        /// The node.
         node: String,
         /// The images.
         names: Vec<String>,
@@ -123,7 +121,7 @@ mod tests {
     use crate::docker::recorded::{Recorded, frame};
 
     /// A node whose commands end with `status` and write `output`.
-    async fn node(status: i64, output: Vec<u8>) -> crate::docker::recorded::Serving {
+    async fn node(status: i64, output: Vec<u8>) -> crate::docker::recorded::RecordedEngine {
         Recorded::new()
             .answer("POST /containers/node/exec", 201, r#"{"Id":"e1"}"#)
             .answer("POST /exec/e1/start", 101, output)

@@ -1,11 +1,11 @@
 //! Diagnoses a failed create of a cluster from facts of the engine and of this machine and from the logs of the nodes,
 //! read after the failure. The program's own output is only displayed.
 
-use std::{error::Error, net::SocketAddr};
+use std::net::SocketAddr;
 
 use super::{
     ClusterError, Maker, Mark, inotify,
-    node_log::{self, NodeLogs, Reached},
+    node_log::{self, NodeLogs, ReachedLimit},
 };
 use crate::{
     docker::{Container, Engine},
@@ -38,13 +38,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// Reads the logs of the nodes that the failed create left, has `delete` delete these nodes, as kind and k3d
+    /// Reads the logs of the nodes that the failed create left, lets `discard` delete these nodes, as kind and k3d
     /// otherwise do, and returns the reason for `error`. If the deletion fails, the next run finds half a cluster.
     pub(super) async fn fail(
         self,
         engine: &Engine,
         error: process::Error,
-        delete: impl Future<Output = Result<(), ClusterError>>,
+        discard: impl Future<Output = ()>,
     ) -> ClusterError {
         let Self { maker, name, owner, images, ports } = self;
         let said = match error {
@@ -66,13 +66,11 @@ impl Attempt<'_> {
             return ClusterError::AlreadyThere { name };
         }
         let NodeLogs { reached, ended, complete } = node_log::read(maker, engine, &nodes).await;
-        if !left.is_empty()
-            && let Err(error) = delete.await
-        {
-            tracing::debug!(error = &error as &dyn Error, "cannot delete the nodes of the failed create");
+        if !left.is_empty() {
+            discard.await;
         }
         let inotify = if engine.is_local() { inotify::read(Some(engine)).await.ok() } else { None };
-        if let (Some(Reached { node, limit, line }), Some(inotify)) = (reached, inotify) {
+        if let (Some(ReachedLimit { node, limit, line }), Some(inotify)) = (reached, inotify) {
             return ClusterError::NodeInotify { name, node, limit, max: inotify.max(limit), line };
         }
         let said = ended.map_or_else(|| said.clone(), |ended| format!("{said}\n{ended}"));
@@ -120,7 +118,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
-    use crate::{docker::recorded::Recorded, process::Ended};
+    use crate::{docker::recorded::Recorded, process::ChildEnd};
 
     /// Returns the reason for a failed create of cluster `a`, of which an engine has a node with the mark of platform
     /// `of` and this log, and whether the node was deleted.
@@ -142,15 +140,14 @@ mod tests {
             Attempt { maker: Maker::Kind, name: "a", owner: &owner, images: Vec::new(), ports: Vec::new() };
         let error = process::Error::Failed {
             line: "kind create cluster".to_owned(),
-            ended: Ended::Status(1),
+            ended: ChildEnd::Status(1),
             said: "could not find a log line".to_owned(),
         };
         let deleted = Cell::new(false);
-        let delete = async {
+        let discard = async {
             deleted.set(true);
-            Ok(())
         };
-        let error = attempt.fail(recorded.engine(), error, delete).await;
+        let error = attempt.fail(recorded.engine(), error, discard).await;
         (error, deleted.get())
     }
 

@@ -20,13 +20,11 @@ pub enum ClusterError {
     /// The program is older than the oldest supported version.
     #[error("{program} is version {found}; devplat needs {needed} or later, {reason}")]
     TooOld {
-        /// The program.
         program: &'static str,
         /// Its version.
         found: String,
         /// The oldest supported version.
         needed: &'static str,
-        /// The reason.
         reason: &'static str,
     },
     /// A call to the engine failed.
@@ -40,7 +38,6 @@ pub enum ClusterError {
     /// The user's configuration cannot be used.
     #[error("cannot use the {program} configuration {}", path.display())]
     Config {
-        /// The program.
         program: &'static str,
         /// The user's file.
         path: PathBuf,
@@ -60,7 +57,6 @@ pub enum ClusterError {
     ImageNotPulled {
         /// The cluster.
         name: String,
-        /// The image.
         image: String,
         /// The program's last lines of output.
         said: String,
@@ -70,9 +66,7 @@ pub enum ClusterError {
     PortTaken {
         /// The cluster.
         name: String,
-        /// The address.
         address: std::net::IpAddr,
-        /// The port.
         port: u16,
         /// The process that listens there, if known.
         holder: Option<String>,
@@ -92,9 +86,7 @@ pub enum ClusterError {
     NodeInotify {
         /// The cluster.
         name: String,
-        /// The node.
         node: String,
-        /// The limit.
         limit: Limit,
         /// Its value.
         max: u64,

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Command, Surroundings,
-    docker::recorded::{Recorded, Serving},
+    docker::recorded::{Recorded, RecordedEngine},
 };
 
 /// A script under a program's name. Its function `env` stores its environment.
@@ -57,7 +57,7 @@ impl Fake {
 }
 
 /// Starts an engine without containers and images, whose network has one range.
-pub(crate) async fn engine_without_containers() -> Serving {
+pub(crate) async fn engine_without_containers() -> RecordedEngine {
     Recorded::new()
         .answer("GET /containers/json", 200, "[]")
         .answer(

@@ -1,7 +1,8 @@
 //! The marks of Docker objects: labels or mounts that name their platform and the account that created them.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
+use super::account::Account;
 use crate::docker::Container;
 
 /// The label with the platform's name, on k3d's nodes and on every Docker object that devplat itself creates.
@@ -21,15 +22,6 @@ pub struct Mark {
     pub platform: String,
     /// The account that created it; `None` for objects of an older devplat.
     pub account: Option<Account>,
-}
-
-/// An account of this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
-    /// Its user ID.
-    pub uid: u32,
-    /// Its name.
-    pub name: String,
 }
 
 impl Mark {
@@ -74,35 +66,10 @@ impl Mark {
     }
 }
 
-/// The longest name of an account, in bytes. Linux allows 32; a directory of an organisation has longer ones.
-const LONGEST_NAME: usize = 128;
-
-impl Account {
-    /// Reads a user ID and a name with `between` in between. Returns `None` for a name that devplat does not write.
-    pub fn parse(text: &str, between: char) -> Option<Self> {
-        let (uid, name) = text.split_once(between)?;
-        let uid = uid.parse().ok()?;
-        Self::accepts_name(name).then(|| Self { uid, name: name.to_owned() })
-    }
-
-    /// Returns whether a text can be the name of an account in a mark: one line, of which the last part of a path can be
-    /// made.
-    pub fn accepts_name(name: &str) -> bool {
-        let fits = |c: char| !c.is_control() && c != '/';
-        (1..=LONGEST_NAME).contains(&name.len()) && name.chars().all(fits)
-    }
-}
-
-impl fmt::Display for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { uid, name } = self;
-        write!(f, "{uid}:{name}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::account::LONGEST_NAME;
 
     fn owner() -> Mark {
         let account = Some(Account { uid: 1000, name: "ada-b".to_owned() });

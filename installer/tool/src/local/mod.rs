@@ -1,6 +1,7 @@
 //! Clusters in containers of this machine's engine, created by kind or k3d: their owners, their records of a finished
 //! create, and the reasons of a failed one.
 
+mod account;
 pub mod api;
 pub mod certificates;
 pub mod containerd;
@@ -19,8 +20,9 @@ mod overlay;
 
 use std::path::Path;
 
+pub use account::Account;
 pub use error::ClusterError;
-pub use mark::{ACCOUNT_FOLDER, ACCOUNT_LABEL, Account, Mark, OWNER_FOLDER, PLATFORM_LABEL};
+pub use mark::{ACCOUNT_FOLDER, ACCOUNT_LABEL, Mark, OWNER_FOLDER, PLATFORM_LABEL};
 pub use node::{ClusterContainers, Maker, Role, nodes};
 pub use overlay::ConfigError;
 
@@ -40,6 +42,5 @@ pub struct Mapping {
 pub struct ExtraConfig<'a> {
     /// Its file, for messages.
     pub path: &'a Path,
-    /// Its text.
     pub text: &'a str,
 }

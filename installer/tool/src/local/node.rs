@@ -6,9 +6,7 @@ use crate::docker::{Container, Engine, EngineError};
 /// A program that creates clusters in containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Maker {
-    /// kind.
     Kind,
-    /// k3d.
     K3d,
 }
 

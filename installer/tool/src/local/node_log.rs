@@ -36,7 +36,7 @@ const JOURNAL: [&str; 10] = [
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct NodeLogs {
     /// The first limit of inotify that a node reports as reached.
-    pub(super) reached: Option<Reached>,
+    pub(super) reached: Option<ReachedLimit>,
     /// The first node that ended by itself.
     pub(super) ended: Option<EndedNode>,
     /// Whether the logs of all nodes were read.
@@ -45,7 +45,7 @@ pub(super) struct NodeLogs {
 
 /// A node's report that a limit of inotify is reached.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Reached {
+pub(super) struct ReachedLimit {
     pub(super) node: String,
     pub(super) limit: Limit,
     /// The line of the log.
@@ -101,7 +101,8 @@ impl NodeLogs {
         let name = || node.name.clone();
         if self.reached.is_none() {
             let first = log.lines().find_map(|line| Some((reached(line)?, line)));
-            self.reached = first.map(|(limit, line)| Reached { node: name(), limit, line: quoted(line) });
+            self.reached =
+                first.map(|(limit, line)| ReachedLimit { node: name(), limit, line: quoted(line) });
         }
         // The engine also has an exit status for a container that it could not start.
         if self.ended.is_none()
@@ -192,7 +193,7 @@ mod tests {
         let recorded = Recorded::new().answer("GET /containers/n/logs", 200, log).serve().await;
         let found = read(Maker::Kind, recorded.engine(), &[node(false)]).await;
         let line = "Failed to allocate manager object: Too many open files".to_owned();
-        assert_eq!(found.reached, Some(Reached { node: "n".to_owned(), limit: Limit::Instances, line }));
+        assert_eq!(found.reached, Some(ReachedLimit { node: "n".to_owned(), limit: Limit::Instances, line }));
         let ended = found.ended.unwrap().to_string();
         assert!(
             ended.starts_with("node n ended with exit status 255; its last lines: systemd 252"),

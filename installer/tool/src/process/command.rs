@@ -19,7 +19,7 @@ pub struct Command {
     pub(super) variables: BTreeMap<OsString, OsString>,
     pub(super) surroundings: Surroundings,
     pub(super) folder: Option<OsString>,
-    pub(super) stdin: Input,
+    pub(super) stdin: ChildInput,
     pub(super) deadline: Option<Duration>,
     /// Whether standard output may hold a secret.
     pub(super) secret: bool,
@@ -27,7 +27,7 @@ pub struct Command {
 
 /// The standard input of a child.
 #[derive(Debug, Clone)]
-pub(super) enum Input {
+pub(super) enum ChildInput {
     Nothing,
     Bytes(Vec<u8>),
     File(Arc<File>),
@@ -48,7 +48,7 @@ impl Command {
             variables,
             surroundings: surroundings.clone(),
             folder: None,
-            stdin: Input::Nothing,
+            stdin: ChildInput::Nothing,
             deadline: None,
             secret: false,
         }
@@ -109,14 +109,14 @@ impl Command {
     /// Gives the child these bytes as standard input.
     #[must_use]
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Input::Bytes(bytes.into());
+        self.stdin = ChildInput::Bytes(bytes.into());
         self
     }
 
     /// Gives the child this file, from its beginning, as standard input.
     #[must_use]
     pub fn stdin_file(mut self, file: Arc<File>) -> Self {
-        self.stdin = Input::File(file);
+        self.stdin = ChildInput::File(file);
         self
     }
 
@@ -124,7 +124,7 @@ impl Command {
     /// may have no line end, so nothing reads its standard error, and errors do not quote it.
     #[must_use]
     pub fn on_terminal(mut self) -> Self {
-        self.stdin = Input::Terminal;
+        self.stdin = ChildInput::Terminal;
         self
     }
 

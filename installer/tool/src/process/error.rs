@@ -6,7 +6,7 @@ use crate::rlimits;
 
 /// The way a failed child ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum ChildEnd {
     /// The child exited with this status.
     Status(i32),
     /// This signal ended the child.
@@ -19,7 +19,6 @@ pub enum Error {
     /// The program is not installed in any of the searched folders.
     #[error("{program} is not installed: it is not in {path}")]
     Absent {
-        /// The program.
         program: String,
         /// The searched folders, in order, separated by colons.
         path: String,
@@ -27,7 +26,6 @@ pub enum Error {
     /// The program could not be started, or its input or output failed.
     #[error("cannot run {program}")]
     Start {
-        /// The program.
         program: String,
         /// The error of the operating system.
         source: io::Error,
@@ -38,7 +36,7 @@ pub enum Error {
         /// The command line, for messages.
         line: String,
         /// The way it ended.
-        ended: Ended,
+        ended: ChildEnd,
         /// Its last lines of standard error, or else of standard output.
         said: String,
     },
@@ -81,7 +79,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Ended {
+impl fmt::Display for ChildEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "exit status {status}"),
@@ -90,7 +88,7 @@ impl fmt::Display for Ended {
     }
 }
 
-impl From<ExitStatus> for Ended {
+impl From<ExitStatus> for ChildEnd {
     fn from(status: ExitStatus) -> Self {
         match status.signal() {
             Some(signal) => Self::Signal(signal),

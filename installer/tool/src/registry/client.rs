@@ -11,7 +11,7 @@ use oci_client::{
 use tokio::sync::Mutex;
 
 use super::{
-    credentials::{Login, credentials},
+    credentials::{RegistryLogin, credentials},
     error::RegistryError,
     place,
     push_step::PushStep,
@@ -99,7 +99,7 @@ impl RegistryClient {
         })?;
         Ok(Self {
             client,
-            auth: login.map_or(RegistryAuth::Anonymous, Login::into_auth),
+            auth: login.map_or(RegistryAuth::Anonymous, RegistryLogin::into_auth),
             proxy: if here.is_none() { named_proxies(surroundings) } else { None },
         })
     }

@@ -9,7 +9,7 @@ use oci_client::secrets::RegistryAuth;
 use serde::Deserialize;
 
 use super::{host, push_step::PushStep};
-use crate::{Command, Surroundings, limits, process};
+use crate::{Command, Surroundings, limits, owner::unreadable_hint, process};
 
 /// How long a helper may take; it may ask the user in a window.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -26,7 +26,7 @@ const HUB: &str = "https://index.docker.io/v1/";
 
 /// A user name and a password, or a token in its place.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct RegistryLogin {
     /// The user name.
     pub user: String,
     /// The registry, as Docker's configuration names it.
@@ -34,13 +34,13 @@ pub struct Login {
     secret: String,
 }
 
-impl fmt::Debug for Login {
+impl fmt::Debug for RegistryLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+        f.debug_struct("RegistryLogin").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
-impl Login {
+impl RegistryLogin {
     pub(super) fn into_auth(self) -> RegistryAuth {
         RegistryAuth::Basic(self.user, self.secret)
     }
@@ -81,7 +81,6 @@ pub enum CredentialsError {
     NotBase64 {
         /// The file.
         path: PathBuf,
-        /// The registry.
         registry: String,
     },
     /// The helper is not installed.
@@ -94,7 +93,6 @@ pub enum CredentialsError {
         /// The reason, with the searched folders.
         source: process::Error,
     },
-    /// The helper failed.
     #[error("{program} failed")]
     HelperFailed {
         /// The helper.
@@ -122,7 +120,7 @@ impl CredentialsError {
     /// The remedy.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreadable { path, .. } => format!("let this user read {}", path.display()),
+            Self::Unreadable { path, source } => unreadable_hint(path, source),
             Self::Malformed { path, .. } => {
                 format!("correct {}, or delete it and log in again", path.display())
             }
@@ -144,14 +142,14 @@ impl CredentialsError {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Config {
-    auths: std::collections::BTreeMap<String, Stored>,
+    auths: std::collections::BTreeMap<String, StoredLogin>,
     creds_store: Option<String>,
     cred_helpers: std::collections::BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Stored {
+struct StoredLogin {
     auth: String,
     username: String,
     password: String,
@@ -163,7 +161,7 @@ pub async fn credentials_of_image(
     surroundings: &Surroundings,
     image: &str,
     tell: impl Fn(PushStep<'_>),
-) -> Result<Option<Login>, CredentialsError> {
+) -> Result<Option<RegistryLogin>, CredentialsError> {
     credentials(surroundings, host::registry_of(image), tell).await
 }
 
@@ -172,7 +170,7 @@ pub async fn credentials(
     surroundings: &Surroundings,
     registry: &str,
     tell: impl Fn(PushStep<'_>),
-) -> Result<Option<Login>, CredentialsError> {
+) -> Result<Option<RegistryLogin>, CredentialsError> {
     let Some(path) = surroundings.docker_folder().map(|folder| folder.join("config.json")) else {
         return Ok(None);
     };
@@ -197,7 +195,7 @@ pub async fn credentials(
         }
     }
     let urls = [key.to_owned(), format!("https://{registry}"), format!("http://{registry}")];
-    let Some(Stored { auth, username, password }) = urls.iter().find_map(|url| auths.get(url)) else {
+    let Some(StoredLogin { auth, username, password }) = urls.iter().find_map(|url| auths.get(url)) else {
         return Ok(None);
     };
     if !auth.is_empty() {
@@ -205,13 +203,13 @@ pub async fn credentials(
         return match pair.as_deref().and_then(|pair| pair.split_once(':')) {
             Some((user, secret)) => {
                 let (user, server) = (user.to_owned(), key.to_owned());
-                Ok(Some(Login { user, server, secret: secret.to_owned() }))
+                Ok(Some(RegistryLogin { user, server, secret: secret.to_owned() }))
             }
             None => Err(CredentialsError::NotBase64 { path, registry: registry.to_owned() }),
         };
     }
     // An empty entry means that a helper has the credentials.
-    let login = Login { user: username.clone(), server: key.to_owned(), secret: password.clone() };
+    let login = RegistryLogin { user: username.clone(), server: key.to_owned(), secret: password.clone() };
     Ok(Some(login).filter(|login| !login.user.is_empty()))
 }
 
@@ -221,7 +219,7 @@ async fn ask(
     registry: &str,
     path: PathBuf,
     tell: impl Fn(PushStep<'_>),
-) -> Result<Option<Login>, CredentialsError> {
+) -> Result<Option<RegistryLogin>, CredentialsError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer {
@@ -248,7 +246,7 @@ async fn ask(
     };
     match serde_json::from_str(&output.stdout) {
         Ok(Answer { username, secret }) => {
-            Ok(Some(Login { user: username, server: registry.to_owned(), secret }))
+            Ok(Some(RegistryLogin { user: username, server: registry.to_owned(), secret }))
         }
         Err(source) => Err(CredentialsError::HelperMalformed { program, source }),
     }
@@ -261,7 +259,7 @@ mod tests {
 
     const REGISTRY: &str = "localhost:5001";
 
-    async fn found(config: &str, helper: &str) -> Result<Option<Login>, CredentialsError> {
+    async fn found(config: &str, helper: &str) -> Result<Option<RegistryLogin>, CredentialsError> {
         let fake = Fake::new("docker-credential-kept", helper).await;
         let folder = fake.folder();
         std::fs::write(folder.join("config.json"), config).unwrap();
@@ -278,7 +276,7 @@ mod tests {
         let stored = format!(r#"{{"auths":{{"{REGISTRY}":{{"auth":"YWRhOmE6Yg=="}}}}}}"#);
         let login = found(&stored, "").await.unwrap().unwrap();
         assert_eq!((login.user.as_str(), login.secret.as_str()), ("ada", "a:b"));
-        assert_eq!(format!("{login:?}"), r#"Login { user: "ada", .. }"#);
+        assert_eq!(format!("{login:?}"), r#"RegistryLogin { user: "ada", .. }"#);
         let helper =
             r#"[ "$(cat)" = localhost:5001 ] && echo '{"ServerURL":"x","Username":"bob","Secret":"s"}'"#;
         for config in
@@ -300,7 +298,7 @@ mod tests {
         let surroundings = fake.surroundings([("DOCKER_CONFIG", folder.to_str().unwrap())]);
         let of = async |image: &str| {
             let login = credentials_of_image(&surroundings, image, |_| {}).await.unwrap();
-            login.map(Login::into_credentials)
+            login.map(RegistryLogin::into_credentials)
         };
         let stored = of("registry.example:5000/team/a:1").await.unwrap();
         assert_eq!((stored.username.as_deref(), stored.password.as_deref()), (Some("ada"), Some("a:b")));

@@ -17,7 +17,6 @@ pub enum RegistryError {
     /// The reference is not the reference of an image in a registry.
     #[error("{reference:?} is not an image reference: {why}")]
     Reference {
-        /// The reference.
         reference: String,
         /// Its mistake.
         why: &'static str,
@@ -25,31 +24,19 @@ pub enum RegistryError {
     /// The registry requires credentials, or rejects the given ones.
     #[error("registry {registry} answered 401: {}", if *with_credentials { "it rejects the credentials that `docker login` stored" } else { "it requires credentials, and `docker login` stored none for it" })]
     Unauthorized {
-        /// The registry.
         registry: String,
         /// Whether credentials were sent.
         with_credentials: bool,
     },
     /// The account does not have the right to push.
     #[error("registry {registry} answered 403: this account may not push to {repository}")]
-    Denied {
-        /// The registry.
-        registry: String,
-        /// The repository.
-        repository: String,
-    },
+    Denied { registry: String, repository: String },
     /// The registry does not have the repository and does not create it on a push.
     #[error("registry {registry} answered 404: it has no repository {repository}")]
-    NotFound {
-        /// The registry.
-        registry: String,
-        /// The repository.
-        repository: String,
-    },
+    NotFound { registry: String, repository: String },
     /// The registry is not reachable.
     #[error("cannot reach registry {registry}{}", proxy.as_ref().map(|proxy| format!(" (proxies: {proxy})")).unwrap_or_default())]
     Unreachable {
-        /// The registry.
         registry: String,
         /// The proxies in the environment, with their variables.
         proxy: Option<String>,
@@ -59,27 +46,19 @@ pub enum RegistryError {
     /// This machine does not trust the registry's certificate.
     #[error("registry {registry} has a certificate that is not trusted here: {why}")]
     Untrusted {
-        /// The registry.
         registry: String,
         /// The reason.
         why: rustls::Error,
     },
     /// The registry answers HTTPS with plain HTTP.
     #[error("registry {registry} speaks plain HTTP, not HTTPS")]
-    SpeaksPlainHttp {
-        /// The registry.
-        registry: String,
-    },
+    SpeaksPlainHttp { registry: String },
     /// The registry's storage is full.
     #[error("registry {registry} answered 507: it has no space left")]
-    NoSpace {
-        /// The registry.
-        registry: String,
-    },
+    NoSpace { registry: String },
     /// The registry failed, which a full disk of its own also causes.
     #[error("registry {registry} answered {status}{}", detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
     Failing {
-        /// The registry.
         registry: String,
         /// The HTTP status, 500 or above.
         status: u16,
@@ -89,7 +68,6 @@ pub enum RegistryError {
     /// The credentials that Docker's configuration names cannot be read.
     #[error("cannot get the credentials for registry {registry}")]
     Credentials {
-        /// The registry.
         registry: String,
         /// The reason.
         source: Box<CredentialsError>,
@@ -97,7 +75,6 @@ pub enum RegistryError {
     /// A blob cannot be read from the image store.
     #[error("cannot read image {image} in the image store")]
     Store {
-        /// The image.
         image: String,
         /// The reason.
         source: io::Error,
@@ -105,7 +82,6 @@ pub enum RegistryError {
     /// The registry's answer was unexpected.
     #[error("unexpected answer of registry {registry}")]
     Other {
-        /// The registry.
         registry: String,
         /// Its answer.
         source: Box<OciDistributionError>,
@@ -149,14 +125,14 @@ impl RegistryError {
 }
 
 /// The facts of a failed call.
-pub(super) struct Called<'a> {
+pub(super) struct FailedCall<'a> {
     pub(super) registry: &'a str,
     pub(super) repository: &'a str,
     pub(super) with_credentials: bool,
     pub(super) proxy: Option<String>,
 }
 
-impl Called<'_> {
+impl FailedCall<'_> {
     pub(super) fn explain(&self, error: OciDistributionError) -> RegistryError {
         let registry = self.registry.to_owned();
         let with_status = |status: u16, body: &str| {

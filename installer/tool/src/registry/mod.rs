@@ -13,15 +13,15 @@ use oci_client::{Client, RegistryOperation, errors::OciDistributionError, secret
 use tokio_util::io::ReaderStream;
 
 pub use client::{Manner, RegistryClients};
-pub use credentials::{CredentialsError, Login, credentials, credentials_of_image};
+pub use credentials::{CredentialsError, RegistryLogin, credentials, credentials_of_image};
 pub use error::RegistryError;
 pub use host::{HUB, registry_of};
 pub use place::answers_in_plain_http;
-pub use push_step::{Part, PushStep};
+pub use push_step::{ImagePart, PushStep};
 
 use crate::Surroundings;
 use client::RegistryClient;
-use error::Called;
+use error::FailedCall;
 use place::Parts;
 
 /// An image's place in a registry.
@@ -81,9 +81,9 @@ impl PushTarget {
         signed_in.map_err(|error| self.explain(error))?;
         let of = image.layers.len();
         for (index, blob) in image.layers.iter().enumerate() {
-            self.push_blob(image, blob, Part::Layer { number: index + 1, of }, &tell).await?;
+            self.push_blob(image, blob, ImagePart::Layer { number: index + 1, of }, &tell).await?;
         }
-        self.push_blob(image, &image.config, Part::Configuration, &tell).await?;
+        self.push_blob(image, &image.config, ImagePart::Configuration, &tell).await?;
         tell(PushStep::Manifest);
         let manifest = tokio::fs::read(image.path(&image.manifest)).await;
         let manifest = manifest.map_err(|source| Self::unreadable(image, source))?;
@@ -101,7 +101,7 @@ impl PushTarget {
         &self,
         image: &Stored,
         blob: &Blob,
-        part: Part,
+        part: ImagePart,
         tell: &impl Fn(PushStep<'_>),
     ) -> Result<(), RegistryError> {
         let digest = blob.digest.to_string();
@@ -124,7 +124,7 @@ impl PushTarget {
 
     fn explain(&self, error: OciDistributionError) -> RegistryError {
         let Self { registry, reference, client: _, auth, proxy } = self;
-        let called = Called {
+        let called = FailedCall {
             registry,
             repository: reference.repository(),
             with_credentials: *auth != RegistryAuth::Anonymous,

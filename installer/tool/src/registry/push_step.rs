@@ -9,11 +9,10 @@ pub enum PushStep<'a> {
         program: &'a str,
     },
     /// The registry already has a part.
-    Present(Part),
+    Present(ImagePart),
     /// A part is being pushed.
     Pushing {
-        /// The part.
-        part: Part,
+        part: ImagePart,
         /// Its size in bytes.
         bytes: u64,
     },
@@ -23,14 +22,12 @@ pub enum PushStep<'a> {
 
 /// A part of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// A layer.
+pub enum ImagePart {
     Layer {
         /// Its number, starting from 1.
         number: usize,
         /// The number of layers.
         of: usize,
     },
-    /// The configuration.
     Configuration,
 }

@@ -15,9 +15,9 @@ use super::{
 };
 
 /// The registry's answers, by method: status and body.
-type Answers = fn(&str) -> (&'static str, &'static str);
+type RegistryAnswers = fn(&str) -> (&'static str, &'static str);
 
-async fn answer(stream: TcpStream, answers: Answers) -> std::io::Result<()> {
+async fn answer(stream: TcpStream, answers: RegistryAnswers) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     // Go's server answers the first bytes of TLS like this.
     if stream.fill_buf().await?.first() == Some(&0x16) {
@@ -58,7 +58,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(answers: Answers) -> Self {
+    async fn new(answers: RegistryAnswers) -> Self {
         // All addresses of this machine lead to it, those of IPv6 if the machine has it.
         let listener = match TcpListener::bind("[::]:0").await {
             Ok(listener) => listener,
@@ -141,7 +141,7 @@ async fn blobs_that_are_there_already_are_not_pushed() {
 
 #[tokio::test]
 async fn errors_differ_by_their_status() {
-    async fn kind(answers: Answers) -> RegistryError {
+    async fn kind(answers: RegistryAnswers) -> RegistryError {
         Scene::new(answers).await.push().await.unwrap_err()
     }
     let unauthorized = kind(|_| ("401 Unauthorized", "")).await;

@@ -6,6 +6,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::dns;
+
 /// Longest name that stays as it is; `user-<slug>` and `dev-<slug>` then fit a label of 63 characters.
 const PLAIN_MAX: usize = 40;
 /// Characters of a name that stay readable in front of the hash.
@@ -76,12 +78,7 @@ impl Slug {
 }
 
 fn is_plain(user: &str) -> bool {
-    !user.is_empty()
-        && user.len() <= PLAIN_MAX
-        && !user.contains(MARK)
-        && !user.starts_with('-')
-        && !user.ends_with('-')
-        && user.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    user.len() <= PLAIN_MAX && !user.contains(MARK) && dns::is_label(user)
 }
 
 impl fmt::Display for Slug {

@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// become replaces this process. The image's environment tells the tools where the node's sockets and credentials are.
+// become replaces this process. The image's environment names the node's sockets and credentials to the tools.
 func become(command string, arguments []string) error {
 	path, err := exec.LookPath(command)
 	if err != nil {

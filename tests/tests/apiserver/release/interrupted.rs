@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use devplat_kubernetes::{
     Class, Error, Pace, Steady, Stopped, Waiting,
-    call::Damage,
+    call::ObjectDamage,
     release::{DataLoss, ReleaseState},
 };
 use futures::future::BoxFuture;
@@ -72,11 +72,11 @@ async fn objects_of_a_damaged_inventory_are_found_by_their_labels() {
         .await
         .unwrap();
     let Err(Error::Call(error)) = release::observe(&client, &wanted, &Steady).await else { panic!() };
-    assert!(matches!(*error.class, Class::Damaged(Damage::Inventory(_))), "{error:?}");
+    assert!(matches!(*error.class, Class::Damaged(ObjectDamage::Inventory(_))), "{error:?}");
     let strays = release::strays(&client, PLATFORM, &[], &Steady).await.unwrap();
     assert!(strays.contains(&map("broken-a")), "{strays:?}");
     let damage = release::remove(&client, PLATFORM, "broken", DataLoss::Refused, PATIENCE, &Steady).await;
-    assert!(matches!(damage, Ok(Some(Damage::Inventory(_)))), "{damage:?}");
+    assert!(matches!(damage, Ok(Some(ObjectDamage::Inventory(_)))), "{damage:?}");
     assert!(get(&client, &inventory("broken")).await.is_none());
     assert!(get(&client, &map("broken-a")).await.is_some());
     apply(&client, &wanted).await;

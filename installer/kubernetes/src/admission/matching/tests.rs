@@ -66,11 +66,12 @@ fn rule_matches_by_group_resource_scope_and_operation() {
         (json!({"scope": "*"}), true),
     ] {
         let expected = matches.then_some(Called::Surely);
-        assert_eq!(with_rule(&changed).calls(&update, &Seen::default()), expected, "{changed}");
+        assert_eq!(with_rule(&changed).calls(&update, &SelectorFacts::default()), expected, "{changed}");
     }
     let role = ObjectRef::new("rbac.authorization.k8s.io/v1", "ClusterRole", None, "a");
     for (scope, matches) in [("Namespaced", false), ("Cluster", true)] {
-        let called = with_rule(&json!({ "scope": scope })).calls(&subject(&role, APPLY), &Seen::default());
+        let called =
+            with_rule(&json!({ "scope": scope })).calls(&subject(&role, APPLY), &SelectorFacts::default());
         assert_eq!(called, matches.then_some(Called::Surely), "{scope}");
     }
 }
@@ -80,9 +81,9 @@ fn any_of_several_rules_matches() {
     let object = deployment();
     let rules = [rule(&json!({"resources": ["pods"]})), rule(&json!({"resources": ["deployments"]}))];
     let both = selection(&json!({ "rules": rules }));
-    assert_eq!(both.calls(&subject(&object, APPLY), &Seen::default()), Some(Called::Surely));
+    assert_eq!(both.calls(&subject(&object, APPLY), &SelectorFacts::default()), Some(Called::Surely));
     let none = selection(&json!({"rules": []}));
-    assert_eq!(none.calls(&subject(&object, APPLY), &Seen::default()), None);
+    assert_eq!(none.calls(&subject(&object, APPLY), &SelectorFacts::default()), None);
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn subresource_needs_a_rule_of_its_own() {
         ("*/portforward", true),
         ("*/*", true),
     ] {
-        let called = with_rule(&json!({"resources": [resource]})).calls(&forward, &Seen::default());
+        let called = with_rule(&json!({"resources": [resource]})).calls(&forward, &SelectorFacts::default());
         assert_eq!(called, matches.then_some(Called::Surely), "{resource}");
     }
 }
@@ -113,7 +114,7 @@ fn rule_for_another_version_may_match_unless_the_policy_is_exact() {
     ] {
         let beta =
             selection(&json!({"matchPolicy": policy, "rules": [rule(&json!({"apiVersions": ["v1beta1"]}))]}));
-        assert_eq!(beta.calls(&subject(&object, APPLY), &Seen::default()), called, "{policy}");
+        assert_eq!(beta.calls(&subject(&object, APPLY), &SelectorFacts::default()), called, "{policy}");
     }
 }
 
@@ -125,11 +126,11 @@ fn apply_creates_absent_objects_and_updates_present_ones() {
         (Live::Present(Labels::new()), None),
         (Live::Unknown, Some(Called::Perhaps)),
     ] {
-        let seen = Seen { object: live, namespace: None };
+        let seen = SelectorFacts { object: live, namespace: None };
         assert_eq!(create.calls(&subject(&object, APPLY), &seen), called, "{seen:?}");
     }
     // A create has no other operation, even if another client was faster.
-    let seen = Seen { object: Live::Present(Labels::new()), namespace: None };
+    let seen = SelectorFacts { object: Live::Present(Labels::new()), namespace: None };
     let called = create.calls(&subject(&object, &[Operation::Create]), &seen);
     assert_eq!(called, Some(Called::Surely));
 }
@@ -162,12 +163,12 @@ fn namespace_selector_reads_the_labels_of_the_namespace() {
         (Some(Labels::new()), None),
         (None, Some(Called::Perhaps)),
     ] {
-        let seen = Seen { object: Live::Unknown, namespace };
+        let seen = SelectorFacts { object: Live::Unknown, namespace };
         assert_eq!(checked.calls(&subject(&object, APPLY), &seen), called, "{seen:?}");
     }
     // Cluster-scoped objects are never exempt.
     let role = ObjectRef::new("rbac.authorization.k8s.io/v1", "ClusterRole", None, "a");
-    assert_eq!(checked.calls(&subject(&role, APPLY), &Seen::default()), Some(Called::Surely));
+    assert_eq!(checked.calls(&subject(&role, APPLY), &SelectorFacts::default()), Some(Called::Surely));
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn namespace_is_selected_by_its_own_labels() {
     let namespace = ObjectRef::namespace("a");
     let (yes, no) = (labels(&[("checked", "yes")]), labels(&[("checked", "no")]));
     let checked = selection(&json!({"namespaceSelector": {"matchLabels": {"checked": "yes"}}}));
-    let seen = |object| Seen { object, namespace: None };
+    let seen = |object| SelectorFacts { object, namespace: None };
     let apply = |sent: &Labels, live: Live| {
         checked.calls(&Subject { sent: Some(sent), ..subject(&namespace, APPLY) }, &seen(live))
     };
@@ -198,7 +199,7 @@ fn object_selector_reads_the_labels_before_and_after_the_call() {
     let (yes, no) = (labels(&[("checked", "yes")]), Labels::new());
     let checked = selection(&json!({"objectSelector": {"matchLabels": {"checked": "yes"}}}));
     let called = |operations: &[Operation], sent: Option<&Labels>, live: Live| {
-        let seen = Seen { object: live, namespace: None };
+        let seen = SelectorFacts { object: live, namespace: None };
         checked.calls(&Subject { sent, ..subject(&object, operations) }, &seen)
     };
     for (sent, live, expected) in [
@@ -225,15 +226,15 @@ fn match_conditions_leave_a_doubt() {
     let object = deployment();
     let condition = json!([{"name": "a", "expression": "request.userInfo.username != 'admin'"}]);
     let conditional = selection(&json!({"matchConditions": condition}));
-    assert_eq!(conditional.calls(&subject(&object, APPLY), &Seen::default()), Some(Called::Perhaps));
+    assert_eq!(conditional.calls(&subject(&object, APPLY), &SelectorFacts::default()), Some(Called::Perhaps));
     let elsewhere =
         selection(&json!({"matchConditions": condition, "rules": [rule(&json!({"resources": ["pods"]}))]}));
-    assert_eq!(elsewhere.calls(&subject(&object, APPLY), &Seen::default()), None);
+    assert_eq!(elsewhere.calls(&subject(&object, APPLY), &SelectorFacts::default()), None);
 }
 
 #[test]
 fn webhooks_are_not_called_for_webhooks() {
     let kind = "ValidatingWebhookConfiguration";
     let object = ObjectRef::new("admissionregistration.k8s.io/v1", kind, None, "a");
-    assert_eq!(selection(&json!({})).calls(&subject(&object, APPLY), &Seen::default()), None);
+    assert_eq!(selection(&json!({})).calls(&subject(&object, APPLY), &SelectorFacts::default()), None);
 }

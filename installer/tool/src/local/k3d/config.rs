@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::creation::Creation;
+use super::creation::K3dCreation;
 use crate::{
     Surroundings,
     docker::Cgroups,
@@ -23,12 +23,12 @@ const ON_FULL_DISKS: [&str; 2] =
 const K3D_LIMIT: &str = "15m0s";
 
 pub(super) fn config(
-    creation: &Creation<'_>,
+    creation: &K3dCreation<'_>,
     surroundings: &Surroundings,
     no_proxy: Option<&str>,
     rootless: bool,
 ) -> Result<String, ConfigError> {
-    let Creation {
+    let K3dCreation {
         name,
         network,
         image,
@@ -126,8 +126,8 @@ mod tests {
         Mark { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
     }
 
-    fn creation<'a>(owner: &'a Mark, mappings: &'a [Mapping], extra: Option<&'a str>) -> Creation<'a> {
-        Creation {
+    fn creation<'a>(owner: &'a Mark, mappings: &'a [Mapping], extra: Option<&'a str>) -> K3dCreation<'a> {
+        K3dCreation {
             name: "team-a",
             network: "devplat-team-a",
             image: "rancher/k3s:v1.34.3-k3s1",
@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    fn text(creation: &Creation<'_>) -> Result<String, ConfigError> {
+    fn text(creation: &K3dCreation<'_>) -> Result<String, ConfigError> {
         config(creation, &Surroundings::default(), None, false)
     }
 
@@ -167,7 +167,7 @@ options:
   k3s: {extraArgs: [{arg: --tls-san=x, nodeFilters: ['server:*']}]}
 ";
         let owner = owner();
-        let creation = Creation { agents: 1, cgroups: Cgroups::V1, ..creation(&owner, &[], Some(theirs)) };
+        let creation = K3dCreation { agents: 1, cgroups: Cgroups::V1, ..creation(&owner, &[], Some(theirs)) };
         insta::assert_snapshot!(text(&creation).unwrap());
     }
 
@@ -224,7 +224,7 @@ options:
     #[test]
     fn kubelets_of_a_rootless_engine_run_in_a_user_namespace() {
         let owner = owner();
-        let creation = Creation { agents: 1, ..creation(&owner, &[], None) };
+        let creation = K3dCreation { agents: 1, ..creation(&owner, &[], None) };
         let gates = |rootless| {
             let text = config(&creation, &Surroundings::default(), None, rootless).unwrap();
             text.matches("--kubelet-arg=feature-gates=KubeletInUserNamespace=true").count()

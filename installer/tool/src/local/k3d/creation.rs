@@ -10,7 +10,7 @@ pub const NAME_LIMIT: usize = 32;
 
 /// A cluster to create.
 #[derive(Debug, Clone)]
-pub struct Creation<'a> {
+pub struct K3dCreation<'a> {
     /// The cluster's name, of at most [`NAME_LIMIT`] characters.
     pub name: &'a str,
     /// Its Docker network, which must exist. k3d never deletes it.
@@ -29,7 +29,6 @@ pub struct Creation<'a> {
     pub agents: u16,
     /// Host names that its nodes reach without a proxy, such as a registry's.
     pub direct: &'a [String],
-    /// Its owner.
     pub owner: &'a Mark,
     /// The user's configuration, below devplat's.
     pub extra: Option<ExtraConfig<'a>>,

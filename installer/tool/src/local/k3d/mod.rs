@@ -7,9 +7,9 @@ mod remains;
 
 use std::{io::Write, path::Path, time::Duration};
 
-pub use creation::{Creation, NAME_LIMIT};
+pub use creation::{K3dCreation, NAME_LIMIT};
 pub(super) use needs::ports;
-pub use remains::{Remain, Remains};
+pub use remains::{K3dRemains, Remain};
 
 use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
 use crate::{
@@ -99,11 +99,12 @@ impl<'a> K3dCommand<'a> {
     }
 
     /// Creates the cluster and reports each of k3d's steps. It writes no kubeconfig; see [`K3dCommand::kubeconfig`].
-    /// After a failure, it deletes the nodes again; see [`Remains`] for the rest.
+    /// After a failure, it lets `discard` delete the nodes again, once their logs are read; see [`K3dRemains`] for the rest.
     pub async fn create(
         &self,
-        creation: &Creation<'_>,
+        creation: &K3dCreation<'_>,
         mut tell: impl FnMut(&str),
+        discard: impl Future<Output = ()>,
     ) -> Result<(), ClusterError> {
         let name = creation.name;
         let no_proxy = self.no_proxy(creation).await?;
@@ -135,10 +136,10 @@ impl<'a> K3dCommand<'a> {
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        Err(Box::pin(attempt.fail(self.engine, error, self.delete(name))).await)
+        Err(Box::pin(attempt.fail(self.engine, error, discard)).await)
     }
 
-    /// Deletes the objects of the cluster that k3d finds; see [`Remains`] for the rest.
+    /// Deletes the objects of the cluster that k3d finds; see [`K3dRemains`] for the rest.
     pub async fn delete(&self, name: &str) -> Result<(), ClusterError> {
         let command = || self.command().args(["cluster", "delete", name]).deadline(LIMIT);
         Maker::K3d.delete(self.engine, name, command).await
@@ -152,8 +153,9 @@ impl<'a> K3dCommand<'a> {
             .map_err(|error| command_error(error, || format!("get the kubeconfig of k3d cluster {name}")))
     }
 
-    /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. Every k3d command parses
-    /// and writes the default kubeconfig and creates a folder in `XDG_CONFIG_HOME`, so both are set to devplat's own.
+    /// Returns a command of k3d's on devplat's engine, regardless of the shell's variables. `k3d cluster delete` parses
+    /// and writes the default kubeconfig and creates the folder `XDG_CONFIG_HOME`, and a creation with limited memory
+    /// writes files there, so both are set to devplat's own. `k3d kubeconfig get` only prints.
     fn command(&self) -> Command {
         let command = Command::new("k3d", self.surroundings).env_clear_prefix("K3D_");
         let command =
@@ -181,7 +183,7 @@ impl<'a> K3dCommand<'a> {
         Ok(file)
     }
 
-    async fn no_proxy(&self, creation: &Creation<'_>) -> Result<Option<String>, ClusterError> {
+    async fn no_proxy(&self, creation: &K3dCreation<'_>) -> Result<Option<String>, ClusterError> {
         if self.surroundings.proxies().next().is_none() {
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use crate::docker::{Container, Engine, EngineError, Network, Volume};
 
 /// The Docker objects of a k3d cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remains {
+pub struct K3dRemains {
     /// Its nodes, load balancer and tools container.
     pub containers: Vec<Container>,
     /// Its volume of images.
@@ -19,7 +19,7 @@ pub struct Remains {
     pub networks: Vec<Network>,
 }
 
-impl Remains {
+impl K3dRemains {
     /// Finds the objects of cluster `name` by label and by exact name.
     pub async fn of(engine: &Engine, name: &str) -> Result<Self, EngineError> {
         let (label, tools) = (format!("k3d.cluster={name}"), format!("k3d-{name}-tools"));
@@ -59,11 +59,8 @@ impl Remains {
 /// One Docker object of a k3d cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remain<'a> {
-    /// A container.
     Container(&'a Container),
-    /// A volume.
     Volume(&'a Volume),
-    /// A network.
     Network(&'a Network),
 }
 

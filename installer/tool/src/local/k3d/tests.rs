@@ -55,8 +55,8 @@ fn owner() -> Mark {
     Mark { platform: "team-a".to_owned(), account: None }
 }
 
-fn creation(owner: &Mark) -> Creation<'_> {
-    Creation {
+fn creation(owner: &Mark) -> K3dCreation<'_> {
+    K3dCreation {
         name: "team-a",
         network: "devplat-team-a",
         image: "rancher/k3s:v1.34.3-k3s1",
@@ -89,7 +89,7 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
     let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder)
         .with_tools_image("devplat/k3d-tools");
     let mut steps = Vec::new();
-    k3d.create(&creation(&owner()), |step| steps.push(step.to_owned())).await.unwrap();
+    k3d.create(&creation(&owner()), |step| steps.push(step.to_owned()), async {}).await.unwrap();
     assert_eq!(steps, ["Prep: Network"]);
     let seen = fake.environment();
     let get = |name: &str| seen.get(name).map(String::as_str);
@@ -115,9 +115,9 @@ async fn servers_and_agents_are_created_with_ports_on_the_first_server() {
     let owner = owner();
     let mappings = [Mapping { address: "127.0.0.1".parse().unwrap(), host_port: 2222, node_port: 30022 }];
     let creation =
-        Creation { api_port: Some(6550), mappings: &mappings, servers: 3, agents: 2, ..creation(&owner) };
+        K3dCreation { api_port: Some(6550), mappings: &mappings, servers: 3, agents: 2, ..creation(&owner) };
     let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
-    k3d.create(&creation, |_| {}).await.unwrap();
+    k3d.create(&creation, |_| {}, async {}).await.unwrap();
     let written = |name: &str| std::fs::read_to_string(fake.folder().join(name)).unwrap();
     let arguments = written("arguments");
     assert!(arguments.starts_with("cluster create team-a --config /"), "{arguments}");
@@ -140,9 +140,9 @@ async fn nodes_reach_each_other_and_the_registry_without_the_proxy() {
                   {arg: '--service-cidr=10.2.0.0/16', nodeFilters: ['server:*']}]}}";
     let extra = ExtraConfig { path: "k3d.yaml".as_ref(), text: theirs };
     let creation =
-        Creation { servers: 2, agents: 1, direct: &direct, extra: Some(extra), ..creation(&owner) };
+        K3dCreation { servers: 2, agents: 1, direct: &direct, extra: Some(extra), ..creation(&owner) };
     let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
-    k3d.create(&creation, |_| {}).await.unwrap();
+    k3d.create(&creation, |_| {}, async {}).await.unwrap();
     let config = std::fs::read_to_string(fake.folder().join("config")).unwrap();
     let config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     let env = config["env"].as_array().unwrap();
@@ -172,9 +172,9 @@ async fn taken_port_in_the_users_file_is_reported() {
     let theirs = format!("ports: [{{port: '{taken}:80', nodeFilters: ['server:0:direct']}}]");
     let extra = ExtraConfig { path: "k3d.yaml".as_ref(), text: &theirs };
     let owner = owner();
-    let creation = Creation { extra: Some(extra), ..creation(&owner) };
+    let creation = K3dCreation { extra: Some(extra), ..creation(&owner) };
     let k3d = K3dCommand::new(engine.engine(), &surroundings, &kubeconfig, &folder);
-    let error = k3d.create(&creation, |_| {}).await.unwrap_err();
+    let error = k3d.create(&creation, |_| {}, async {}).await.unwrap_err();
     let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
     assert_eq!(*port, taken.port());
     assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");
@@ -216,7 +216,7 @@ fn interrupted() -> Recorded {
 async fn remains_of_an_interrupted_create_are_found_and_deleted() {
     let recorded = interrupted().serve().await;
     let engine = recorded.engine();
-    let remains = Remains::of(engine, "team-a").await.unwrap();
+    let remains = K3dRemains::of(engine, "team-a").await.unwrap();
     assert!(!remains.is_empty());
     for remain in remains.in_order() {
         remain.remove(engine).await.unwrap();
@@ -243,7 +243,7 @@ async fn tools_container_with_the_label_of_the_cluster_is_found_once() {
         .answer("GET /containers/k3d-team-a-tools/json", 200, tools)
         .serve()
         .await;
-    let remains = Remains::of(recorded.engine(), "team-a").await.unwrap();
+    let remains = K3dRemains::of(recorded.engine(), "team-a").await.unwrap();
     assert_eq!(remains.in_order().iter().map(Remain::id).collect::<Vec<_>>(), ["t1"]);
 }
 
@@ -254,5 +254,5 @@ async fn foreign_network_and_volume_with_k3ds_names_are_not_remains() {
         .answer("GET /networks/k3d-team-a", 200, r#"{"Name":"k3d-team-a","Id":"n1","Labels":{}}"#)
         .serve()
         .await;
-    assert!(Remains::of(recorded.engine(), "team-a").await.unwrap().is_empty());
+    assert!(K3dRemains::of(recorded.engine(), "team-a").await.unwrap().is_empty());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{creation::Creation, needs};
+use super::{creation::KindCreation, needs};
 use crate::{
     docker::Cgroups,
     local::{
@@ -50,8 +50,8 @@ fn controllers(one_control_plane: bool) -> [Value; 2] {
 const REGISTRY_CONFIG: &str =
     "[plugins.\"io.containerd.grpc.v1.cri\".registry]\n  config_path = \"/etc/containerd/certs.d\"\n";
 
-pub(super) fn config(creation: &Creation<'_>) -> Result<String, ConfigError> {
-    let Creation {
+pub(super) fn config(creation: &KindCreation<'_>) -> Result<String, ConfigError> {
+    let KindCreation {
         name,
         network: _,
         image,
@@ -160,8 +160,8 @@ mod tests {
         Mark { platform: "team-a".to_owned(), account: Some(Account { uid: 1000, name: "ada".to_owned() }) }
     }
 
-    fn with<'a>(owner: &'a Mark, mappings: &'a [Mapping], extra: Option<&'a str>) -> Creation<'a> {
-        Creation {
+    fn with<'a>(owner: &'a Mark, mappings: &'a [Mapping], extra: Option<&'a str>) -> KindCreation<'a> {
+        KindCreation {
             name: "team-a",
             network: "devplat-team-a",
             image: Some("devplat/kind-node:v1.34.3"),
@@ -206,7 +206,7 @@ mod tests {
     fn kubelet_accepts_control_groups_v1_only_if_they_are_used() {
         let owner = owner();
         let patches = |cgroups| {
-            let text = config(&Creation { cgroups, ..with(&owner, &[], None) }).unwrap();
+            let text = config(&KindCreation { cgroups, ..with(&owner, &[], None) }).unwrap();
             let value: Value = serde_saphyr::from_str(&text).unwrap();
             value["kubeadmConfigPatches"].as_array().unwrap().len()
         };
@@ -227,7 +227,7 @@ kubeadmConfigPatches: ['kind: Mine']
 ";
         let (owner, mappings) = (owner(), [mapping()]);
         let creation =
-            Creation { workers: 2, registry_config: true, ..with(&owner, &mappings, Some(theirs)) };
+            KindCreation { workers: 2, registry_config: true, ..with(&owner, &mappings, Some(theirs)) };
         insta::assert_snapshot!(config(&creation).unwrap());
     }
 
@@ -264,7 +264,7 @@ kubeadmConfigPatches: ['kind: Mine']
                 "cluster.kind.sshPort or cluster.kind.portMappings in the profile",
             ),
         ] {
-            let creation = Creation { api_port: Some(6443), ..with(&owner, &mappings, Some(theirs)) };
+            let creation = KindCreation { api_port: Some(6443), ..with(&owner, &mappings, Some(theirs)) };
             let hint = config(&creation).unwrap_err().hint().unwrap();
             assert!(hint.ends_with(&format!(" from the file; {setting} sets it")), "{hint}");
         }

@@ -7,7 +7,7 @@ use crate::{
 
 /// A cluster to create.
 #[derive(Debug, Clone)]
-pub struct Creation<'a> {
+pub struct KindCreation<'a> {
     /// The cluster's name.
     pub name: &'a str,
     /// Its Docker network, which must exist.
@@ -26,7 +26,6 @@ pub struct Creation<'a> {
     pub workers: u16,
     /// Host names that its nodes reach without a proxy, such as a registry's.
     pub direct: &'a [String],
-    /// Its owner.
     pub owner: &'a Mark,
     /// The user's configuration, below devplat's.
     pub extra: Option<ExtraConfig<'a>>,

@@ -6,7 +6,7 @@ mod needs;
 
 use std::{path::Path, time::Duration};
 
-pub use creation::Creation;
+pub use creation::KindCreation;
 pub use needs::node_count;
 pub(super) use needs::ports;
 
@@ -41,12 +41,13 @@ impl<'a> KindCommand<'a> {
         Self { engine, surroundings, kubeconfig }
     }
 
-    /// Creates the cluster, writes its kubeconfig and reports each of kind's steps. After a failure, it
-    /// deletes the nodes again.
+    /// Creates the cluster, writes its kubeconfig and reports each of kind's steps. After a failure, it lets `discard`
+    /// delete the nodes again, once their logs are read.
     pub async fn create(
         &self,
-        creation: &Creation<'_>,
+        creation: &KindCreation<'_>,
         mut tell: impl FnMut(&str),
+        discard: impl Future<Output = ()>,
     ) -> Result<(), ClusterError> {
         let config = config::config(creation).map_err(|source| match &creation.extra {
             Some(extra) => ClusterError::Config { program: "kind", path: extra.path.to_owned(), source },
@@ -76,7 +77,7 @@ impl<'a> KindCommand<'a> {
             }
         });
         let Err(error) = made.await else { return Ok(()) };
-        Err(Box::pin(attempt.fail(self.engine, error, self.delete(creation.name))).await)
+        Err(Box::pin(attempt.fail(self.engine, error, discard)).await)
     }
 
     /// Deletes the cluster. An absent cluster is not an error.
@@ -106,7 +107,7 @@ impl<'a> KindCommand<'a> {
     }
 
     /// Returns `NO_PROXY` with the cluster's hosts added; `None` if no proxy is set.
-    async fn no_proxy(&self, creation: &Creation<'_>) -> Result<Option<String>, ClusterError> {
+    async fn no_proxy(&self, creation: &KindCreation<'_>) -> Result<Option<String>, ClusterError> {
         if self.surroundings.proxies().next().is_none() {
             return Ok(None);
         }

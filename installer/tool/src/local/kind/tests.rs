@@ -22,8 +22,8 @@ fn owner() -> Mark {
     Mark { platform: "team-a".to_owned(), account: None }
 }
 
-fn creation(owner: &Mark) -> Creation<'_> {
-    Creation {
+fn creation(owner: &Mark) -> KindCreation<'_> {
+    KindCreation {
         name: "team-a",
         network: "devplat-team-a",
         image: None,
@@ -57,8 +57,8 @@ async fn variables_of_the_shell_do_not_reach_kind() {
     let kind = KindCommand::new(engine.engine(), &surroundings, &kubeconfig);
     let mut steps = Vec::new();
     let (owner, direct) = (owner(), ["devplat-team-a-registry".to_owned()]);
-    let creation = Creation { direct: &direct, ..creation(&owner) };
-    kind.create(&creation, |step| steps.push(step.to_owned())).await.unwrap();
+    let creation = KindCreation { direct: &direct, ..creation(&owner) };
+    kind.create(&creation, |step| steps.push(step.to_owned()), async {}).await.unwrap();
     assert_eq!(steps, ["preparing nodes"]);
     let seen = fake.environment();
     let get = |name: &str| seen.get(name).map(String::as_str);
@@ -79,13 +79,16 @@ async fn variables_of_the_shell_do_not_reach_kind() {
 }
 
 /// Returns the error of a kind that cannot pull an image.
-async fn without_image(creation: &Creation<'_>) -> ClusterError {
+async fn without_image(creation: &KindCreation<'_>) -> ClusterError {
     let script = "echo ' • Ensuring node image (kindest/node:v1.37.0) 🖼  ...' >&2; echo 'ERROR: no such host' >&2; exit 1";
     let fake = Fake::new("kind", script).await;
     let surroundings = fake.surroundings([]);
     let engine = engine_without_containers().await;
     let kubeconfig = fake.folder().join("kubeconfig");
-    KindCommand::new(engine.engine(), &surroundings, &kubeconfig).create(creation, |_| {}).await.unwrap_err()
+    KindCommand::new(engine.engine(), &surroundings, &kubeconfig)
+        .create(creation, |_| {}, async {})
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
@@ -94,8 +97,8 @@ async fn image_that_kind_could_not_pull_is_named() {
     let theirs = "nodes: [{role: control-plane, image: 'kindest/node:v1.37.0'}]";
     let extra = ExtraConfig { path: "kind.yaml".as_ref(), text: theirs };
     for creation in [
-        Creation { image: Some("kindest/node:v1.37.0"), ..creation(&owner) },
-        Creation { extra: Some(extra), ..creation(&owner) },
+        KindCreation { image: Some("kindest/node:v1.37.0"), ..creation(&owner) },
+        KindCreation { extra: Some(extra), ..creation(&owner) },
     ] {
         let error = without_image(&creation).await;
         let ClusterError::ImageNotPulled { image, said, .. } = &error else { panic!("{error}") };
@@ -126,12 +129,12 @@ async fn taken_port_is_reported_with_its_holder() {
         format!("nodes: [{{extraPortMappings: [{{containerPort: 80, hostPort: {}}}]}}]", taken.port());
     let extra = ExtraConfig { path: "kind.yaml".as_ref(), text: &theirs };
     for creation in [
-        Creation { mappings: &mappings, ..creation(&owner) },
-        Creation { api_port: Some(taken.port()), ..creation(&owner) },
-        Creation { extra: Some(extra), ..creation(&owner) },
+        KindCreation { mappings: &mappings, ..creation(&owner) },
+        KindCreation { api_port: Some(taken.port()), ..creation(&owner) },
+        KindCreation { extra: Some(extra), ..creation(&owner) },
     ] {
         let kind = KindCommand::new(engine.engine(), &surroundings, &kubeconfig);
-        let error = kind.create(&creation, |_| {}).await.unwrap_err();
+        let error = kind.create(&creation, |_| {}, async {}).await.unwrap_err();
         let ClusterError::PortTaken { port, holder, .. } = &error else { panic!("{error}") };
         assert_eq!(*port, taken.port());
         assert!(holder.as_ref().unwrap().contains(&std::process::id().to_string()), "{holder:?}");

@@ -7,7 +7,6 @@ use std::fmt;
 pub(super) enum Goal {
     /// The ratio to the peer's time.
     Ratio(f64),
-    /// Seconds.
     Seconds(f64),
     /// Seconds more than the peer takes.
     MoreSeconds(f64),

@@ -1,20 +1,51 @@
-//! The accounts of this machine that own files.
+//! The accounts of this machine that own files, and the remedies for files of another account.
 
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use devplat_tool::local::Account;
+use crate::local::Account;
 
 /// Returns the topmost file or folder on the way to `path` that belongs to another account, and its name. If this account
 /// owns no folder above it, only files and folders from `base` down count.
-pub(super) fn other_owner(path: &Path, base: &Path) -> Option<(PathBuf, String)> {
+pub fn other_owner(path: &Path, base: &Path) -> Option<(PathBuf, String)> {
     let owner_of = |one: &Path| fs::symlink_metadata(one).ok().map(|about| about.uid());
     let own = rustix::process::geteuid().as_raw();
     let (path, owner) = foreign_part(path, base, own, owner_of)?;
     Some((path.to_owned(), account_name(owner)))
+}
+
+/// Returns the command line with which this account takes over a file or folder with everything in it.
+pub fn take_over(path: &Path) -> String {
+    let path = path.display().to_string();
+    // Only a text with a NUL cannot be quoted, and no path has one.
+    let quoted = shlex::try_quote(&path).unwrap_or_default();
+    format!("`sudo chown -R \"$USER\" {quoted}`")
+}
+
+/// Returns the remedy for a file of Docker's configuration that cannot be read.
+pub(crate) fn unreadable_hint(path: &Path, error: &io::Error) -> String {
+    let owner = match error.kind() {
+        io::ErrorKind::PermissionDenied => other_owner(path, path.parent().unwrap_or(path)),
+        _ => None,
+    };
+    hint_of(path, error, owner)
+}
+
+fn hint_of(path: &Path, error: &io::Error, owner: Option<(PathBuf, String)>) -> String {
+    match owner {
+        Some((part, owner)) => format!(
+            "{} belongs to {owner}: if docker was run with sudo, take it over: {}",
+            part.display(),
+            take_over(&part)
+        ),
+        None if error.kind() == io::ErrorKind::IsADirectory => {
+            format!("{} is a folder where Docker keeps a file: move it away", path.display())
+        }
+        None => format!("let this account read {}: `ls -ld` shows its mode", path.display()),
+    }
 }
 
 /// Goes from `path` up to the first folder of account `own`, which is usually the home folder. The owner of a file in an
@@ -74,6 +105,23 @@ mod tests {
         let all = [root, ("/home", 0), ("/home/ada", 0), (local, 0), (state, 0), (devplat, 0)];
         assert_eq!(found(&all), of(devplat));
         assert_eq!(found(&[root, ("/home", 0), ("/home/ada", 0)]), None);
+    }
+
+    #[test]
+    fn unreadable_file_is_taken_over_from_its_owner() {
+        let (path, denied) =
+            (Path::new("/home/ada/.docker/config.json"), io::ErrorKind::PermissionDenied.into());
+        let folder = PathBuf::from("/home/ada/.docker");
+        assert_eq!(
+            hint_of(path, &denied, Some((folder, "root".to_owned()))),
+            "/home/ada/.docker belongs to root: if docker was run with sudo, take it over: \
+             `sudo chown -R \"$USER\" /home/ada/.docker`"
+        );
+        assert_eq!(
+            hint_of(path, &denied, None),
+            "let this account read /home/ada/.docker/config.json: `ls -ld` shows its mode"
+        );
+        assert_eq!(take_over(Path::new("/two words")), "`sudo chown -R \"$USER\" '/two words'`");
     }
 
     #[test]
