@@ -161,7 +161,11 @@ async fn kept(context: &PlatformContext, host: &Host) -> Result<Option<String>, 
 /// a node or a registry.
 fn images_left(delivery: Option<&RememberedDelivery>) -> String {
     match delivery {
-        Some(RememberedDelivery::EngineNodes { .. } | RememberedDelivery::Minikube { .. }) => {
+        Some(RememberedDelivery::EngineNodes { .. }) => {
+            "the images that devplat imported into the nodes; they are deleted with the nodes, and in k3d also when the disk fills"
+                .to_owned()
+        }
+        Some(RememberedDelivery::Minikube { .. }) => {
             "the images that devplat imported into the nodes; a kubelet deletes unused images when its disk fills"
                 .to_owned()
         }

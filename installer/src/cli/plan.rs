@@ -47,18 +47,19 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
     } else {
         host.ui.say(&show(&planned.plan));
         cluster::report(&request, host);
-        report_other_runs(&request, host)?;
+        report_other_runs(&request, host).await?;
     }
     Ok(())
 }
 
 /// Reports the run that is working on the platform, or else the steps that an earlier run did not finish.
-fn report_other_runs(request: &Request, host: &Host) -> Result<(), Failure> {
-    let state = &request.context.state;
+async fn report_other_runs(request: &Request, host: &Host) -> Result<(), Failure> {
+    let context = &request.context;
     // Its steps are unfinished while it is running. The first look finds a run that ends before the second one.
-    let before = state.holder();
-    let unfinished = planning::unfinished(&request.context)?;
-    if let Some(holder) = before.or_else(|| state.holder()) {
+    let before = context.other_run().await;
+    let unfinished = planning::unfinished(context)?;
+    let after = if before.is_some() { before } else { context.other_run().await };
+    if let Some(holder) = after {
         cluster::report_run(&holder, host);
         return Ok(());
     }

@@ -151,7 +151,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         host.ui.say(&show(&status));
         cluster::report(&request, host);
         cluster::report_enforcement(&request, host);
-        if let Some(holder) = context.state.holder() {
+        if let Some(holder) = context.other_run().await {
             cluster::report_run(&holder, host);
         }
     }

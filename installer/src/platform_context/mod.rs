@@ -36,7 +36,7 @@ use tokio::sync::{Mutex, OnceCell, watch};
 use crate::{
     command_line::{CommandLine, quoted},
     failure::{Exit, Failure},
-    state::StateFolder,
+    state::{EngineLock, LockHolder, StateFolder},
 };
 
 /// The name of the platform's cluster, which clusters of all kinds share. Their output is the access to it.
@@ -98,6 +98,17 @@ impl PlatformContext {
     #[must_use]
     pub fn unstoppable(&self) -> Self {
         Self { stop: Stop::default(), ..self.clone() }
+    }
+
+    /// Returns another run that is working on the platform: the holder of the lock in the state folder, or of the
+    /// engine's lock if that folder is lost.
+    pub async fn other_run(&self) -> Option<LockHolder> {
+        let holder = match (self.state.holder(), &self.engine) {
+            (Some(holder), _) => Some(holder),
+            (None, Some(engine)) => EngineLock::holder(&engine.info().await.ok()?.id, &self.platform),
+            (None, None) => None,
+        };
+        holder.filter(|holder| !holder.is_this_process())
     }
 
     /// Returns the same context without outputs, for another search.

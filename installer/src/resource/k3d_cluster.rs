@@ -263,7 +263,7 @@ async fn half(context: &PlatformContext) -> Result<Option<Seen<K3dClusterResourc
     let fields = local_cluster::nothing_known();
     let mut seen = Seen::<K3dClusterResource>::ours(CLUSTER.single(), what, fields, None);
     seen.owner = owner;
-    seen.state = local_cluster::unfinished(context.state.holder().as_ref());
+    seen.state = local_cluster::unfinished(context.other_run().await.as_ref());
     seen.deletion = Facts::lasting(Duration::from_secs(2))
         .requiring([Requirement::Engine, Requirement::Tool(Maker::K3d.name())]);
     Ok(Some(seen))

@@ -110,7 +110,7 @@ where
     }
     match maker.read_record(engine, &first.name).await? {
         None => {
-            seen.state = unfinished(context.state.holder().as_ref());
+            seen.state = unfinished(context.other_run().await.as_ref());
             seen.loses = None;
             return Ok(Some(seen));
         }

@@ -7,7 +7,10 @@ use devplat_plan::{
     Action, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Requirement, State, Verdict,
 };
 use devplat_profile::{LocalRegistry, NodeImage};
-use devplat_tool::docker::{Binding, Container, NewContainer, Restart};
+use devplat_tool::{
+    docker::{Binding, Container, Engine, NewContainer, Restart},
+    local::{Maker, PLATFORM_LABEL},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -81,22 +84,11 @@ impl ResourceKind for Registry {
 
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(engine) = &context.engine else { return Ok(Vec::new()) };
-        let Some(container) = engine.container(&local_registry_name(&context.platform)).await? else {
-            return Ok(Vec::new());
-        };
-        let owner =
-            ownership::of_labels(&format!("container {}", container.name), &container.labels, context);
-        let generation = ownership::generation_of(&container.labels);
-        let output = container.running.then(|| pushed_to(&container)).flatten();
-        if let (Some(RegistryAddress(address)), false) = (&output, wanted.is_nothing()) {
-            await_answer(address).await;
+        let mut found = Vec::new();
+        for container in containers(engine, context).await? {
+            found.push(seen(container, context, wanted).await);
         }
-        let loses = Some(Loss("images that users pushed to it".to_owned()));
-        let state = if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
-        let ports = container.bound.values().flatten().map(|bound| (bound.address, bound.port).into());
-        let deletion = Facts::lasting(Duration::from_secs(1)).freeing(ports);
-        let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
-        Ok(vec![Seen { generation, owner, state, loses, deletion, ..seen }])
+        Ok(found)
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
@@ -108,8 +100,12 @@ impl ResourceKind for Registry {
                 let change = Change::old_first(format!("it has {was}; the profile wants {wanted}"));
                 Verdict::Differs(vec![change.losing("images that users pushed to it")])
             }
-            _ if !container.running => Verdict::Differs(vec![Change::in_place(STOPPED)]),
-            _ => Verdict::Same,
+            _ => {
+                let named = (container.name != self.name).then(|| format!("it is named {}", container.name));
+                let stopped = (!container.running).then(|| STOPPED.to_owned());
+                let changes: Vec<Change> = named.into_iter().chain(stopped).map(Change::in_place).collect();
+                if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
+            }
         }
     }
 
@@ -132,6 +128,35 @@ impl ResourceKind for Registry {
             cx.pause(Duration::from_millis(100)).await?;
         }
     }
+}
+
+/// Returns the containers that are the platform's registry: those with its mark that are not nodes, under any name, and
+/// the one with the registry's name, which can be a stranger's.
+async fn containers(engine: &Engine, context: &PlatformContext) -> Result<Vec<Container>, Failure> {
+    let marked = engine.containers(&format!("{PLATFORM_LABEL}={}", context.platform)).await?;
+    let makers = [Maker::Kind, Maker::K3d];
+    let is_node = |one: &Container| makers.iter().any(|maker| one.labels.contains_key(maker.cluster_label()));
+    let mut all: Vec<Container> = marked.into_iter().filter(|one| !is_node(one)).collect();
+    let named = engine.container(&local_registry_name(&context.platform)).await?;
+    if let Some(named) = named.filter(|named| all.iter().all(|one| one.id != named.id)) {
+        all.push(named);
+    }
+    Ok(all)
+}
+
+async fn seen(container: Container, context: &PlatformContext, wanted: &Wanted<'_>) -> Seen<Registry> {
+    let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, context);
+    let generation = ownership::generation_of(&container.labels);
+    let output = container.running.then(|| pushed_to(&container)).flatten();
+    if let (Some(RegistryAddress(address)), false) = (&output, wanted.is_nothing()) {
+        await_answer(address).await;
+    }
+    let loses = Some(Loss("images that users pushed to it".to_owned()));
+    let state = if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
+    let ports = container.bound.values().flatten().map(|bound| (bound.address, bound.port).into());
+    let deletion = Facts::lasting(Duration::from_secs(1)).freeing(ports);
+    let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
+    Seen { generation, owner, state, loses, deletion, ..seen }
 }
 
 /// Waits a moment for a registry that another run has just started. Images are looked for in it next.
@@ -201,8 +226,18 @@ impl Registry {
         Ok(image.to_owned())
     }
 
+    /// Gives it its name back, and starts it.
     async fn start(&self, cx: &Cx) -> Result<Physical, Failure> {
         let physical = Physical(self.name.clone());
+        let engine = cx.context.engine()?;
+        let all = containers(engine, &cx.context).await?;
+        if all.iter().all(|one| one.name != self.name)
+            && let Some(renamed) = all.first()
+        {
+            let call = format!("rename container {} to {}", renamed.name, self.name);
+            let work = engine.rename_container(&renamed.id, &self.name);
+            cx.call(call, |()| Some(physical.clone()), work).await?;
+        }
         self.start_container(&physical, cx).await?;
         Ok(physical)
     }
@@ -220,7 +255,8 @@ fn pushed_to(container: &Container) -> Option<RegistryAddress> {
 
 async fn delete(seen: &Seen<Registry>, cx: &Cx) -> Result<(), Failure> {
     let still = Registry::find(&cx.context, &Wanted::Nothing).await?;
-    if !matches!(still.first(), Some(Seen { owner: Owner::Ours, .. })) {
+    let mut still = still.iter().filter(|one| one.fields.id == seen.fields.id);
+    if !still.any(|one| one.owner == Owner::Ours) {
         return Ok(());
     }
     let (engine, name) = (cx.context.engine()?, &seen.physical.0);

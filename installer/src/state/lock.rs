@@ -14,6 +14,7 @@ use std::{
     path::Path,
 };
 
+use devplat_image::Digest;
 use devplat_profile::PlatformName;
 use fs4::FileExt;
 
@@ -101,20 +102,35 @@ impl Lock {
 impl EngineLock {
     /// Locks `platform` in the engine with this id.
     pub fn acquire(engine: &str, platform: &PlatformName) -> Result<Self, LockError> {
-        let name = format!("devplat/{engine}/{platform}");
-        let address = SocketAddr::from_abstract_name(name).map_err(LockError::Io)?;
+        let address = address(engine, platform).map_err(LockError::Io)?;
         match UnixListener::bind_addr(&address) {
             Ok(socket) => Ok(Self { _socket: socket }),
             Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
-                let process = UnixStream::connect_addr(&address)
-                    .ok()
-                    .and_then(|stream| rustix::net::sockopt::socket_peercred(&stream).ok())
-                    .and_then(|peer| u32::try_from(peer.pid.as_raw_nonzero().get()).ok());
-                Err(LockError::Held(holder(process)))
+                Err(LockError::Held(holder(listener(&address))))
             }
             Err(error) => Err(LockError::Io(error)),
         }
     }
+
+    /// Returns the process that has locked `platform` in the engine with this id; `None` if none has.
+    pub fn holder(engine: &str, platform: &PlatformName) -> Option<LockHolder> {
+        let process = listener(&address(engine, platform).ok()?)?;
+        Some(holder(Some(process)))
+    }
+}
+
+/// Returns the address of the socket for a platform in an engine. A hash, because an address has at most 107 bytes, less
+/// than the longest id of an engine and the longest name together.
+fn address(engine: &str, platform: &PlatformName) -> std::io::Result<SocketAddr> {
+    let hash = Digest::of(format!("{engine}/{platform}").as_bytes());
+    SocketAddr::from_abstract_name(format!("devplat/{}", hash.hex()))
+}
+
+/// Returns the process that listens at an address.
+fn listener(address: &SocketAddr) -> Option<u32> {
+    let stream = UnixStream::connect_addr(address).ok()?;
+    let peer = rustix::net::sockopt::socket_peercred(&stream).ok()?;
+    u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
 }
 
 /// Returns the process that has locked a file, from /proc/locks; `None` if none has, or one in another container.
@@ -188,7 +204,17 @@ mod tests {
         let message = EngineLock::acquire(&engine, &platform).unwrap_err().to_string();
         assert!(message.starts_with(&format!("process {}, `", std::process::id())), "{message}");
         EngineLock::acquire("ANOTHER", &platform).unwrap();
+        let holder = EngineLock::holder(&engine, &platform).unwrap();
+        assert!(holder.is_this_process(), "{holder:?}");
         drop(lock);
+        assert_eq!(EngineLock::holder(&engine, &platform), None);
+        EngineLock::acquire(&engine, &platform).unwrap();
+    }
+
+    #[test]
+    fn platform_with_the_longest_name_can_be_locked() {
+        let platform = "p".repeat(40).parse::<PlatformName>().unwrap();
+        let engine = format!("{}-{}", ["ABCD"; 12].join(":"), std::process::id());
         EngineLock::acquire(&engine, &platform).unwrap();
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     journal::{REGISTRY, running},
     machine::Machine,
     replaced::stopped,
-    trouble::{K3D_THAT_FAILS, planned},
+    trouble::{K3D_THAT_FAILS, list, planned, with_engine},
 };
 
 const UP: [&str; 6] = [
@@ -63,6 +63,28 @@ async fn stopped_registry_is_started() {
     let (_, said) = up(&machine, &engine, answered).await;
     let changes = engine.answers.changes();
     assert!(changes.len() == 1 && changes[0].starts_with(&start), "{changes:?}: {said}");
+}
+
+#[tokio::test]
+async fn renamed_registry_is_found_by_its_mark() {
+    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
+    registry.answers.give("GET /v2/ ", 200, &json!({}));
+    engine.answers.give_networks(&[network("n1", None)]);
+    let mut renamed = running(&registry);
+    (renamed["Id"], renamed["Name"]) = (json!("mine"), json!("/mine"));
+    list(&engine, "dev.devplat.platform=devplat", &[("mine", renamed)]);
+    let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
+    assert!(plan.contains("\nlocal registry update it is named mine"), "{plan}");
+    for request in ["DELETE /containers/", "DELETE /networks/n1"] {
+        engine.answers.give(request, 204, &json!(null));
+    }
+    let (status, said) = with_engine(&machine, &engine, &["destroy", "--yes"]).await;
+    let changes = engine.answers.changes();
+    assert!(
+        changes.iter().any(|change| change.starts_with("DELETE /containers/mine")),
+        "{changes:?}: {said}"
+    );
+    assert!(status == 0 && said.contains("destroyed: local registry, network"), "{status}: {said}");
 }
 
 #[tokio::test]

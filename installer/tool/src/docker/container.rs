@@ -12,8 +12,8 @@ use bollard::{
         PortBinding, RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptions, InspectContainerOptions, ListContainersOptions, StartContainerOptions,
-        StopContainerOptions,
+        CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RenameContainerOptions,
+        StartContainerOptions, StopContainerOptions,
     },
 };
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -158,6 +158,13 @@ impl Engine {
         let found = self.docker.inspect_container(name, None::<InspectContainerOptions>).await;
         let found = found.map_err(self.error(format!("read container {name}")));
         Ok(absent_is_none(found)?.map(Container::from))
+    }
+
+    /// Renames a container. Docker's DNS knows it by the new name at its next start.
+    pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), EngineError> {
+        let options = RenameContainerOptions { name: name.to_owned() };
+        let renamed = self.docker.rename_container(id, options).await;
+        renamed.map_err(self.error(format!("rename container {id} to {name}")))
     }
 
     /// Starts a container, or resumes a paused one. A running one is not changed.

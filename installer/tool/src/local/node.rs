@@ -21,7 +21,7 @@ pub enum Role {
 
 impl Maker {
     /// Returns the key of the label on each container of a cluster. Its value is the cluster's name.
-    fn cluster_label(self) -> &'static str {
+    pub fn cluster_label(self) -> &'static str {
         match self {
             Self::Kind => "io.x-k8s.kind.cluster",
             Self::K3d => "k3d.cluster",

@@ -165,6 +165,8 @@ impl<'a> K3dCommand<'a> {
             .used_by(command)
             .env("KUBECONFIG", self.kubeconfig.as_os_str())
             .env("XDG_CONFIG_HOME", self.folder.as_os_str())
+            // k3d copies its configuration there.
+            .env("TMPDIR", self.folder.as_os_str())
             .envs(self.tools_image.map(|image| ("K3D_IMAGE_TOOLS", image)));
         // The tools container gets the engine's socket. k3d looks for it only at the default path, unless DOCKER_SOCK
         // is set.

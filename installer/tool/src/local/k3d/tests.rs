@@ -96,6 +96,7 @@ async fn variables_of_the_shell_do_not_reach_k3d() {
     assert_eq!((get("K3D_CONFIG"), get("K3D_FIX_DNS"), get("LOG_LEVEL")), (None, None, None));
     assert_eq!(get("K3D_IMAGE_TOOLS"), Some("devplat/k3d-tools"));
     assert_eq!((get("KUBECONFIG"), get("XDG_CONFIG_HOME")), (kubeconfig.to_str(), folder.to_str()));
+    assert_eq!(get("TMPDIR"), folder.to_str());
     assert_eq!(get("DOCKER_HOST"), Some(engine.engine().endpoint().as_str()));
     // The path is mounted into the tools container.
     assert_eq!(get("DOCKER_SOCK"), engine.engine().endpoint().strip_prefix("unix://"));
