@@ -25,7 +25,7 @@ type Left = BTreeSet<ImageName>;
 /// Waits until the creation of the cluster no longer imports `image`, if it does.
 pub(super) async fn until_ended(image: ImageName, cx: &Cx) {
     let mut left = cx.context.early_import.subscribe();
-    // The context keeps the sender, so there is no error.
+    // An error would mean that the sender is gone, but the context keeps it.
     let _ = left.wait_for(|left| !left.contains(&image)).await;
 }
 

@@ -144,8 +144,12 @@ async fn containers(engine: &Engine, context: &PlatformContext) -> Result<Vec<Co
     Ok(all)
 }
 
+fn owner(container: &Container, context: &PlatformContext) -> Owner {
+    ownership::of_labels(&format!("container {}", container.name), &container.labels, context)
+}
+
 async fn seen(container: Container, context: &PlatformContext, wanted: &Wanted<'_>) -> Seen<Registry> {
-    let owner = ownership::of_labels(&format!("container {}", container.name), &container.labels, context);
+    let owner = owner(&container, context);
     let generation = ownership::generation_of(&container.labels);
     let output = container.running.then(|| pushed_to(&container)).flatten();
     if let (Some(RegistryAddress(address)), false) = (&output, wanted.is_nothing()) {
@@ -232,7 +236,7 @@ impl Registry {
         let engine = cx.context.engine()?;
         let all = containers(engine, &cx.context).await?;
         if all.iter().all(|one| one.name != self.name)
-            && let Some(renamed) = all.first()
+            && let Some(renamed) = all.iter().find(|one| owner(one, &cx.context) == Owner::Ours)
         {
             let call = format!("rename container {} to {}", renamed.name, self.name);
             let work = engine.rename_container(&renamed.id, &self.name);

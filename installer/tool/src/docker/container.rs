@@ -160,7 +160,7 @@ impl Engine {
         Ok(absent_is_none(found)?.map(Container::from))
     }
 
-    /// Renames a container. Docker's DNS knows it by the new name at its next start.
+    /// Renames a container. Docker's DNS immediately knows it by the new name only.
     pub async fn rename_container(&self, id: &str, name: &str) -> Result<(), EngineError> {
         let options = RenameContainerOptions { name: name.to_owned() };
         let renamed = self.docker.rename_container(id, options).await;
