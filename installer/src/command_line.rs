@@ -13,6 +13,8 @@ pub enum Argument {
     Templates(PathBuf),
     /// One `--set`.
     Set(String),
+    /// One `--unset`.
+    Unset(String),
     /// One `--lose`.
     Lose(String),
     TakeOver,
@@ -29,6 +31,7 @@ impl Argument {
             Self::Context(context) => option("--context", context),
             Self::Templates(folder) => option("--templates", &folder.display().to_string()),
             Self::Set(set) => option("--set", set),
+            Self::Unset(path) => option("--unset", path),
             Self::Lose(id) => option("--lose", id),
             Self::TakeOver => "--take-over".to_owned(),
         }
@@ -88,7 +91,7 @@ impl CommandLine {
             Argument::Set(_) => compares || (verb == "destroy" && self.names_a_profile()),
             Argument::Context(_) => verb != "ssh-config",
             Argument::Templates(_) => compares,
-            Argument::Lose(_) => matches!(verb, "up" | "plan"),
+            Argument::Unset(_) | Argument::Lose(_) => matches!(verb, "up" | "plan"),
             Argument::TakeOver => matches!(verb, "up" | "plan" | "destroy"),
         }
     }
@@ -115,6 +118,7 @@ mod tests {
             Argument::Context("there".to_owned()),
             Argument::Templates("own".into()),
             Argument::Set("operator.replicas=1".to_owned()),
+            Argument::Unset("bastion".to_owned()),
             Argument::Lose("local registry".to_owned()),
             Argument::TakeOver,
         ]
@@ -127,7 +131,8 @@ mod tests {
                         --set 'operator.replicas=1'";
         assert_eq!(line.of("status"), format!("devplat status {compared}"));
         for verb in ["up", "plan"] {
-            let expected = format!("devplat {verb} {compared} --lose 'local registry' --take-over");
+            let expected =
+                format!("devplat {verb} {compared} --unset bastion --lose 'local registry' --take-over");
             assert_eq!(line.of(verb), expected);
         }
         assert_eq!(

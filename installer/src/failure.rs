@@ -139,13 +139,6 @@ impl Failure {
         self
     }
 
-    /// Adds the places that were searched.
-    #[must_use]
-    pub fn while_looking(mut self, looked: &[String]) -> Self {
-        self.causes.extend(looked.iter().map(|place| format!("not found in {place}")));
-        self
-    }
-
     /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -50,6 +50,10 @@ pub async fn plan(
         return Err(unnamed(&id.to_string()));
     }
     let plan = diff(&wanted, &sights, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked, &sights))?;
+    if let Some(taken) = resource::taken_node_port(&plan, inputs, context).await? {
+        return Err(refuse(&[taken], &sights));
+    }
+    resource::warn_of_full_disk(&plan, inputs, context).await;
     Ok(PlannedRun { wanted, found, plan })
 }
 
@@ -63,6 +67,16 @@ pub fn removal(survey: &Survey, allowed: &Allowed, context: &PlatformContext) ->
 pub fn unfinished(context: &PlatformContext) -> Result<Vec<journal::JournalEntry>, Failure> {
     let entries = Journal::read(&context.state.journal())?;
     Ok(journal::unfinished(&entries).into_iter().cloned().collect())
+}
+
+/// Returns the command line that deletes a journal that cannot be used; `None` if its deletion does not help.
+pub fn deletion_of(unusable: &journal::Error) -> Option<String> {
+    match unusable {
+        journal::Error::Damaged { path, .. } | journal::Error::Newer { path, .. } => {
+            Some(format!("rm {}", quoted(&path.display().to_string())))
+        }
+        journal::Error::Io { .. } | journal::Error::Gone { .. } => None,
+    }
 }
 
 /// Returns the id that reads `text`; `None` if no kind has such a name.
@@ -80,7 +94,29 @@ fn unnamed(text: &str, context: &PlatformContext) -> Failure {
         ))
 }
 
-fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
+/// Returns why `up` would be refused, as far as the found resources show it.
+pub async fn obstacles(
+    inputs: &PlatformInputs,
+    wanted: &Graph<AnyResource>,
+    survey: &Survey,
+    context: &PlatformContext,
+) -> Vec<Blocked> {
+    // A resource may exist although its kind could not be searched.
+    if !survey.failures.is_empty() {
+        return Vec::new();
+    }
+    match diff(wanted, &survey.sights, &Allowed::Nothing) {
+        Err(blocked) => blocked,
+        Ok(plan) => {
+            let taken = resource::taken_node_port(&plan, inputs, context).await;
+            // `up` reports a failure to read the ports.
+            taken.ok().flatten().into_iter().collect()
+        }
+    }
+}
+
+/// Returns the failure for a plan that is blocked.
+pub fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
     let mut failure = Failure::new(Exit::Usage, "nothing was done");
     failure.causes.extend(blocked.iter().map(ToString::to_string));
     let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
@@ -89,7 +125,8 @@ fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
         Blocked::Foreign { .. }
         | Blocked::LosesData { .. }
         | Blocked::Cannot { .. }
-        | Blocked::Unfit { .. } => None,
+        | Blocked::Unfit { .. }
+        | Blocked::Taken { .. } => None,
     });
     if let Some(name) = holder {
         failure = failure.hint(format!(
@@ -106,7 +143,10 @@ fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
         .iter()
         .filter_map(|one| match one {
             Blocked::LosesData { id, why: _, loss: _ } => Some(id),
-            Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => None,
+            Blocked::Foreign { .. }
+            | Blocked::Cannot { .. }
+            | Blocked::Unfit { .. }
+            | Blocked::Taken { .. } => None,
         })
         .collect();
     if !losses.is_empty() {
@@ -119,7 +159,18 @@ fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
     if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
         failure = failure.hint("change the profile, or the resources above");
     }
-    failure
+    failure.with_hints(blocked.iter().flat_map(remedies).cloned())
+}
+
+/// Returns the remedies that a reason against a plan brings along.
+fn remedies(blocked: &Blocked) -> &[String] {
+    match blocked {
+        Blocked::Taken { remedies, .. } => remedies,
+        Blocked::Foreign { .. }
+        | Blocked::LosesData { .. }
+        | Blocked::Cannot { .. }
+        | Blocked::Unfit { .. } => &[],
+    }
 }
 
 /// Returns whether a resource differs only because a part of it is gone, such as a node that was deleted by hand, and not
@@ -135,7 +186,9 @@ fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
     let mut failure = Failure::new(Exit::Usage, "nothing was deleted");
     failure.causes.extend(blocked.iter().map(|one| match one {
         Blocked::LosesData { id: _, why: _, loss } => format!("users still have {loss}"),
-        Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } => one.to_string(),
+        Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } | Blocked::Taken { .. } => {
+            one.to_string()
+        }
     }));
     failure.hint(format!(
         "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users; homes stay, except those whose homeRetention is Delete",

@@ -11,9 +11,6 @@ use crate::ui::Ui;
 /// How long a plugin may take: the user may be signing in with a browser.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// The time after which the wait for a plugin is reported.
-const QUIET: Duration = Duration::from_secs(2);
-
 /// Starts credential plugins.
 #[derive(Clone)]
 pub struct PluginPrograms {
@@ -41,17 +38,9 @@ impl Plugins for PluginPrograms {
                 let _paused = self.ui.pause();
                 running.on_terminal().run().await
             } else {
-                let run = running.run();
-                tokio::pin!(run);
                 // A plugin without a terminal cannot report by itself that it waits, for instance for a browser.
-                tokio::select! {
-                    ended = &mut run => ended,
-                    () = tokio::time::sleep(QUIET) => {
-                        let what = format!("waiting for the credential plugin of context {context} ({command})");
-                        self.ui.remark(&what);
-                        run.await
-                    }
-                }
+                let what = || format!("the credential plugin of context {context} ({command})");
+                self.ui.awaited(what, running.run()).await
             };
             ended.map(|output| output.stdout).map_err(|error| plugin_error(command, error))
         })

@@ -19,6 +19,9 @@ mod by_hand;
 #[path = "program/cases.rs"]
 mod cases;
 #[cfg(test)]
+#[path = "program/container_names.rs"]
+mod container_names;
+#[cfg(test)]
 #[path = "program/delivery.rs"]
 mod delivery;
 #[cfg(test)]
@@ -103,6 +106,9 @@ mod shell;
 #[path = "program/ssh_config.rs"]
 mod ssh_config;
 #[cfg(test)]
+#[path = "program/status.rs"]
+mod status;
+#[cfg(test)]
 #[path = "program/stop.rs"]
 mod stop;
 #[cfg(test)]
@@ -114,6 +120,9 @@ mod trouble;
 #[cfg(test)]
 #[path = "program/users.rs"]
 mod users;
+#[cfg(test)]
+#[path = "program/waits.rs"]
+mod waits;
 #[cfg(test)]
 #[path = "program/whole.rs"]
 mod whole;

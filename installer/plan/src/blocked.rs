@@ -40,4 +40,16 @@ pub enum Blocked {
         /// The reasons.
         why: Vec<String>,
     },
+    /// Something that the resource needs is taken.
+    #[error("{id} needs {what}, which {holder} has")]
+    Taken {
+        /// The resource.
+        id: Id,
+        /// The need, such as `node port 30022`.
+        what: String,
+        /// The holder, which is not of the platform.
+        holder: String,
+        /// The ways out.
+        remedies: Vec<String>,
+    },
 }

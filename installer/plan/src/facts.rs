@@ -1,6 +1,9 @@
 //! The duration and the needs of a step as data, so that a plan is checked before its first step.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// The data about a step that is known before it runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +35,31 @@ pub enum Requirement {
         new: u32,
         /// How many running nodes earlier steps of the plan delete.
         ended: u32,
+    },
+    /// Names that no container has, except those of this cluster, which earlier steps delete.
+    FreeNames {
+        /// The program that creates the containers, such as `k3d`.
+        program: &'static str,
+        /// The name of the cluster that gets them.
+        cluster: String,
+        names: Vec<String>,
+    },
+    /// An address range that overlaps those of no Docker network, except the ones of this name, which earlier steps delete.
+    FreeRange {
+        address: Ipv4Addr,
+        /// The length of its prefix.
+        prefix: u8,
+        /// The network that gets it.
+        network: String,
+        /// Its key in the profile.
+        key: String,
+    },
+    /// A configuration file of the user's without the mistake that was found in it.
+    UsableFile {
+        /// The mistake, with the file.
+        mistake: String,
+        /// Its remedy, where one is known.
+        hint: Option<String>,
     },
 }
 

@@ -14,6 +14,7 @@ use crate::{
     schema::whole,
     shape::Shape,
     shipped::{BASE, SHIPPED, Shipped},
+    unset::Unsets,
     variables,
 };
 
@@ -51,8 +52,10 @@ fn without_variables(sources: &Sources, mistakes: Mistakes) -> Result<Loaded, Mi
 fn joined(sources: &Sources) -> Result<Loaded, Mistakes> {
     let mut layers = Layers::new(sources);
     let (base, usable) = layers.below_overrides();
-    let variables = layers.variables();
-    let sets = layers.sets();
+    let mut unsets = Unsets::parse(&sources.unsets, &mut layers.mistakes);
+    let variables = layers.variables(&mut unsets);
+    let sets = layers.sets(&mut unsets);
+    layers.remarks.extend(unsets.remarks(&variables, &sets));
     if !usable {
         // Do not report missing values: they may be in the unreadable file or in the profile that does not exist.
         return Err(layers.into_mistakes());
@@ -173,7 +176,7 @@ impl<'a> Layers<'a> {
     }
 
     /// Lays every variable on top and returns those that have a value, in the form in which `up` remembers them.
-    fn variables(&mut self) -> Vec<(String, String)> {
+    fn variables(&mut self, unsets: &mut Unsets) -> Vec<(String, String)> {
         let set = &self.sources.variables;
         let is_set = |name: &String| set.iter().any(|(other, _)| other == name);
         let remembered = self.sources.remembered_variables.iter().filter(|(name, _)| !is_set(name));
@@ -190,8 +193,12 @@ impl<'a> Layers<'a> {
             } else {
                 Place::Variable(name.clone())
             };
+            if remembered && unsets.has_variable(name) {
+                continue;
+            }
             let mistakes = match variables::meaning(name, text, &self.shape.paths(&self.merged)) {
                 variables::Meaning::Other => continue,
+                variables::Meaning::Path(path) if remembered && unsets.has(&path) => continue,
                 variables::Meaning::Link(link) => {
                     links.add(link, name);
                     continue;
@@ -200,7 +207,7 @@ impl<'a> Layers<'a> {
                     Ok(changed) => {
                         if remembered {
                             self.remarks.push(format!(
-                                "${name} is not set now: using {text:?} of the last `up`; set it again to change it"
+                                "${name} is not set now: using {text:?} of the last `up`; set it again to change it, or --unset {path} to forget it"
                             ));
                         }
                         let value = changed.map(|value| value.to_json().to_string());
@@ -224,16 +231,26 @@ impl<'a> Layers<'a> {
     }
 
     /// Lays every `--set` on top and returns them in the form in which `up` remembers them.
-    fn sets(&mut self) -> Vec<String> {
+    fn sets(&mut self, unsets: &mut Unsets) -> Vec<String> {
         let remembered = self.sources.remembered_sets.iter();
         let remembered = remembered.map(|set| (set, Place::RememberedSet(set.clone())));
         let sets = self.sources.sets.iter().map(|set| (set, Place::Argument(format!("--set {set}"))));
-        let mut lasting = Vec::new();
+        let (mut lasting, mut kept) = (Vec::new(), Vec::new());
         for (set, place) in remembered.chain(sets) {
+            if place.is_remembered() && unsets.has_set(set) {
+                continue;
+            }
             match self.set(set, &place) {
-                Ok(set) => lasting.push(set),
+                Ok(set) => {
+                    kept.extend(place.is_remembered().then(|| format!("--set {set}")));
+                    lasting.push(set);
+                }
                 Err(mistakes) => self.mistakes.extend(mistakes),
             }
+        }
+        if !kept.is_empty() {
+            let kept = kept.join(", ");
+            self.remarks.push(format!("using {kept} of an earlier `up`; --unset KEY forgets one"));
         }
         lasting
     }

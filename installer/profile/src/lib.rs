@@ -26,6 +26,7 @@ mod sources;
 mod subnet;
 #[cfg(test)]
 mod tests;
+mod unset;
 mod variables;
 
 pub use layers::load;

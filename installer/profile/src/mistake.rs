@@ -199,7 +199,7 @@ pub enum SetProblem {
     /// No `=`.
     #[error("expected path=value, such as operator.replicas=1")]
     NoValue,
-    /// A text before the `=` that is not a path.
+    /// A text before the `=`, or after `--unset`, that is not a path.
     #[error(transparent)]
     Path(#[from] InvalidPath),
     /// A key below a value that is not a map: usually the rest of a key with a dot.
@@ -220,6 +220,9 @@ pub enum SetProblem {
         /// The one that was named.
         index: usize,
     },
+    /// An `--unset` with a value.
+    #[error("expected a path without a value, such as operator.replicas; --set sets a value")]
+    Unset,
     /// `extends`, which only a file can have: it chooses the layer below.
     #[error("extends belongs in a profile file; use --profile here")]
     Extends,

@@ -24,6 +24,8 @@ pub struct Sources {
     pub remembered_sets: Vec<String>,
     /// The `path=value` of each `--set`.
     pub sets: Vec<String>,
+    /// The path of each `--unset`, or the name of a variable. Remembered values there and below do not count.
+    pub unsets: Vec<String>,
     /// The folder that relative file names in variables and sets start from.
     pub base_folder: PathBuf,
 }

@@ -5,6 +5,7 @@ mod delivery;
 mod files;
 mod local;
 mod overrides;
+mod unset;
 
 use crate::{Loaded, ProfileFile, SHIPPED, Sources, load};
 

@@ -4,6 +4,7 @@
 mod failures;
 mod open;
 mod running;
+mod stranded;
 mod waits;
 
 use std::{
@@ -24,11 +25,16 @@ use crate::{
 use failures::Failures;
 use open::Open;
 use running::{EndedStep, RunningSteps};
+use stranded::is_stranded;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use waits::{Transition, Waits};
 
 /// The period between two checks of a resource that is being created or deleted.
 const PERIOD: Duration = Duration::from_millis(500);
+/// How long the deletion of temporary resources may take after the user has asked to stop.
+const CLEARING: Duration = Duration::from_secs(5);
+/// How long it may take after a failure.
+const CLEARING_AFTER_A_FAILURE: Duration = Duration::from_mins(1);
 
 /// The context of an apply.
 pub struct Apply {
@@ -53,6 +59,7 @@ impl Apply {
         let mut waiting: Vec<Work> = checked.work().to_vec();
         let mut open = Open::of(&waiting);
         let mut done: Vec<Work> = Vec::new();
+        let mut stopped_steps: Vec<Work> = Vec::new();
         let mut running = RunningSteps::default();
         let mut failures = Failures::of(checked.work());
         let mut told = false;
@@ -73,12 +80,19 @@ impl Apply {
                             open.has_ended(&id);
                             done.push(ended.work);
                         }
-                        Some(failure) => failures.add(&id, failure),
+                        Some(failure) => {
+                            if failure.is_stopped() {
+                                stopped_steps.push(ended.work);
+                            }
+                            failures.add(&id, failure);
+                        }
                     }
                 }
             }
         }
-        self.clear_stranded(&done, &waiting, &journal).await;
+        let unfinished = [waiting.as_slice(), &stopped_steps].concat();
+        done.extend(stopped_steps);
+        self.clear_stranded(&done, &unfinished, &journal).await;
         let stopped = self.context.stop.asked();
         match failures.cause() {
             Some(failure) if stopped && failure.is_stopped() => Err(self.stopped()),
@@ -163,14 +177,17 @@ impl Apply {
         }
     }
 
-    /// Deletes resources that were created only for steps that will not run, without a wait until they are gone. A failed
-    /// deletion is only reported, because the reason why the steps do not run is the error of this run; the next run
+    /// Deletes resources that were created only for steps that did not end, without a wait until they are gone. A failed
+    /// deletion is only reported, because the reason why the steps did not end is the error of this run; the next run
     /// deletes the resources.
-    async fn clear_stranded(&self, done: &[Work], waiting: &[Work], journal: &Arc<Mutex<Journal>>) {
-        for work in done {
+    async fn clear_stranded(&self, begun: &[Work], unfinished: &[Work], journal: &Arc<Mutex<Journal>>) {
+        let limit = if self.context.stop.asked() { CLEARING } else { CLEARING_AFTER_A_FAILURE };
+        let end = tokio::time::Instant::now() + limit;
+        for work in begun {
             let With::Wanted(resource) = &work.with else { continue };
-            let awaited = waiting.iter().any(|later| later.step.after.contains(&work.step.id));
-            if !resource.traits().temporary || !awaited {
+            if !resource.traits().temporary
+                || !is_stranded(&work.step, unfinished.iter().map(|work| &work.step))
+            {
                 continue;
             }
             let step = |found: &Found| Step {
@@ -187,7 +204,7 @@ impl Apply {
                 let context = Arc::new(self.context.unstoppable());
                 let all = tokio::select! {
                     all = resource.find(&context) => all?,
-                    () = self.context.stop.until_insisted() => return Err(Failure::stopped()),
+                    failure = self.enough(end) => return Err(failure),
                 };
                 for found in all {
                     let step = step(&found);
@@ -210,14 +227,27 @@ impl Apply {
                 while !running.is_empty() {
                     tokio::select! {
                         ended = running.next() => drop(self.end(&ended?)?),
-                        () = self.context.stop.until_insisted() => return Err(self.abandon(&mut running)?),
+                        failure = self.enough(end) => {
+                            self.abandon(&mut running)?;
+                            return Err(failure);
+                        }
                     }
                 }
                 Ok::<_, Failure>(())
             };
             if let Err(failure) = outcome.await {
-                self.ui.remark(&format!("{} is left: {}", work.step.id, failure.one_line()));
+                let (id, why) = (&work.step.id, failure.one_line());
+                let by = format!("`{}` or `{}` deletes it", self.again, self.destroy);
+                self.ui.remark(&format!("{id} is left: {why}; {by}"));
             }
+        }
+    }
+
+    /// Waits until the user insists on the stop, or until `end`, and returns the reason.
+    async fn enough(&self, end: tokio::time::Instant) -> Failure {
+        tokio::select! {
+            () = self.context.stop.until_insisted() => Failure::stopped(),
+            () = tokio::time::sleep_until(end) => Failure::new(Exit::PartWay, "the cluster does not answer"),
         }
     }
 

@@ -1,18 +1,16 @@
 //! Turns a plan into a [`CheckedPlan`] if the machine meets all needs and every kind implements its step. Only a
 //! checked plan can be applied, so no step starts that is known to fail.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use devplat_plan::{Action, Facts, Graph, Id, Plan, Planned, Requirement, Step};
+use devplat_tool::ports;
 use futures::future::join_all;
 
 use crate::{
     failure::{Exit, Failure},
     platform_context::PlatformContext,
-    resource::{AnyResource, Found},
+    resource::{AnyResource, Found, kept},
     tools,
 };
 
@@ -69,7 +67,7 @@ pub async fn check(
     context: &PlatformContext,
 ) -> Result<CheckedPlan, Failure> {
     let work = plan.changes().map(|step| work_of(step, wanted, found)).collect::<Result<Vec<_>, _>>()?;
-    let needs = needs(&work);
+    let needs = needs(&work, found);
     let checks = join_all(needs.iter().map(|need| tools::check(need, context))).await;
     match joined(checks.into_iter().filter_map(Result::err)) {
         None => Ok(CheckedPlan { plan, work }),
@@ -78,7 +76,7 @@ pub async fn check(
 }
 
 /// Returns the needs of all steps, without what a replacement takes over from the deleted resource.
-fn needs(work: &[Work]) -> BTreeSet<Requirement> {
+fn needs(work: &[Work], found: &BTreeMap<Id, Vec<Found>>) -> BTreeSet<Requirement> {
     let mut needs = BTreeSet::new();
     for Work { step, with } in work {
         match with {
@@ -87,6 +85,12 @@ fn needs(work: &[Work]) -> BTreeSet<Requirement> {
                 let deletions: Vec<&Facts> = earlier.filter_map(|earlier| earlier.with.deletion()).collect();
                 let required = resource.facts(step.action).requires.into_iter();
                 needs.extend(required.filter_map(|one| after(one, &deletions)));
+                if step.action == Action::Update
+                    && let Some(changed) = found.get(&step.id.id).and_then(|all| kept(all, Some(resource)))
+                {
+                    let required = changed.update.requires.iter().cloned();
+                    needs.extend(required.filter_map(|one| after(one, &deletions)));
+                }
             }
             With::Found(found) => needs.extend(found.deletion.requires.iter().cloned()),
         }
@@ -99,20 +103,19 @@ fn after(need: Requirement, deletions: &[&Facts]) -> Option<Requirement> {
     match need {
         Requirement::FreePort(port) => {
             let mut freed = deletions.iter().flat_map(|deletion| &deletion.frees);
-            (!freed.any(|freed| overlap(freed, &port))).then_some(need)
+            (!freed.any(|freed| ports::overlap(freed, &port))).then_some(need)
         }
         Requirement::Nodes { new, ended } => {
             let deleted: u32 = deletions.iter().map(|deletion| deletion.ends_nodes).sum();
             Some(Requirement::Nodes { new, ended: ended + deleted })
         }
-        Requirement::Engine | Requirement::EngineOf(_) | Requirement::Tool(_) => Some(need),
+        Requirement::Engine
+        | Requirement::EngineOf(_)
+        | Requirement::Tool(_)
+        | Requirement::FreeNames { .. }
+        | Requirement::FreeRange { .. }
+        | Requirement::UsableFile { .. } => Some(need),
     }
-}
-
-/// Returns whether a process that listens on one of them keeps another from listening on the other.
-fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
-    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
-    one.port() == other.port() && same_address
 }
 
 fn work_of(
@@ -149,9 +152,12 @@ fn joined(mut lacks: impl Iterator<Item = Failure>) -> Option<Failure> {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::TcpListener, path::Path};
+    use std::{
+        net::{SocketAddr, TcpListener},
+        path::Path,
+    };
 
-    use devplat_plan::{Allowed, Owner, Physical, Sights, diff};
+    use devplat_plan::{Allowed, Owner, Physical, Sights, StepId, diff};
 
     use super::*;
     use crate::{
@@ -194,11 +200,29 @@ mod tests {
         let needs_of = |found: &BTreeMap<Id, Vec<Found>>| {
             let plan = diff(&wanted, &sights_of(found), &Allowed::Nothing).unwrap();
             let work = plan.changes().map(|step| work_of(step, &wanted, found));
-            needs(&work.collect::<Result<Vec<_>, _>>().unwrap())
+            needs(&work.collect::<Result<Vec<_>, _>>().unwrap(), found)
         };
         assert_eq!(needs_of(&found), BTreeSet::from([Requirement::FreePort(taken)]));
         let all = BTreeSet::from([Requirement::FreePort(kept), Requirement::FreePort(taken)]);
         assert_eq!(needs_of(&BTreeMap::new()), all);
+    }
+
+    #[test]
+    fn change_in_place_needs_the_ports_of_the_found_resource() {
+        let port = SocketAddr::from(([127, 0, 0, 1], 22));
+        let wanted = Graph::new([AnyResource::new(Toy::default())]).unwrap();
+        let mut found = toy("a", true);
+        found.update = found.update.requiring([Requirement::FreePort(port)]);
+        let id = found.id.clone();
+        let found = BTreeMap::from([(id.clone(), vec![found])]);
+        let needs_of = |action| {
+            let id = StepId { id: id.clone(), generation: 0, deletes: None };
+            let (reason, usual) = (String::new(), std::time::Duration::ZERO);
+            let step = Step { id, action, reason, after: Vec::new(), after_usable: Vec::new(), usual };
+            needs(&[work_of(&step, &wanted, &found).unwrap()], &found)
+        };
+        assert_eq!(needs_of(Action::Update), BTreeSet::from([Requirement::FreePort(port)]));
+        assert_eq!(needs_of(Action::Check), BTreeSet::new());
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use crate::{
     observe::{Survey, observe_to_delete},
     planning,
     platform_context::PlatformContext,
-    request::{self, Asked, Located, Purpose, Run},
+    request::{self, Asked, Located, Looked, Purpose, Run},
     resource,
     state::{Decisions, RememberedDelivery, StateFolder},
     ui::Event,
@@ -71,6 +71,7 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         name: destroy.name.get(),
         profile: destroy.layers.profile.clone(),
         set: destroy.layers.set.clone(),
+        unset: Vec::new(),
         context: destroy.context.context.clone(),
         templates: None,
         yes: destroy.answers.yes,
@@ -219,7 +220,7 @@ async fn nothing_found(
     if !known {
         return Err(located.not_found("destroy").await);
     }
-    let (name, looked) = (asked.platform(), looked.join(", "));
+    let (name, looked) = (asked.platform(), Looked::searched(looked));
     let remembered = *decisions != Decisions::default();
     if remembered && decisions.place.is_none() {
         // An older devplat did not record the engine or cluster, so keep the keys.

@@ -148,6 +148,14 @@ impl LayerFlags {
     }
 }
 
+/// Remembered values to forget, for verbs that change the platform or show a change.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct UnsetFlag {
+    /// Forget a value that an earlier `up` remembered, such as operator.replicas, and all below it
+    #[arg(long, value_name = "PATH")]
+    pub(super) unset: Vec<String>,
+}
+
 /// An existing cluster.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ContextFlag {

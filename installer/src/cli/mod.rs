@@ -149,10 +149,10 @@ fn parse(arguments: &[OsString], surroundings: &Surroundings) -> Result<Program,
     let mut program = Program::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     let unused = program.settle_flags(&matches);
     match unused {
-        None if profiles::named_twice(&matches) => {
-            Err(usage::conflict(&mut command, "--profile", "NAME|FILE"))
-        }
-        None => Ok(program),
+        None => match profiles::named_twice(&matches) {
+            Some(flag) => Err(usage::conflict(&mut command, flag, "NAME|FILE")),
+            None => Ok(program),
+        },
         Some((flag, verb)) => Err(usage::unused(&mut command, flag, &verb)),
     }
 }

@@ -5,12 +5,13 @@ use devplat_plan::{Plan, Sum, estimate};
 
 use super::{
     cluster,
-    flags::{Losing, OutputArgs, Platform, TakeOver},
+    flags::{Losing, OutputArgs, Platform, TakeOver, UnsetFlag},
 };
 use crate::{
+    check,
     failure::Failure,
     host::Host,
-    planning,
+    planning::{self, PlannedRun},
     request::{Asked, Purpose, Request, Run},
     ui,
 };
@@ -27,6 +28,8 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub(super) platform: Platform,
     #[command(flatten)]
+    unset: UnsetFlag,
+    #[command(flatten)]
     take_over: TakeOver,
     #[command(flatten)]
     losing: Losing,
@@ -38,18 +41,26 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
     let asked = Asked {
         take_over: args.take_over.take_over,
         lose: args.losing.lose.clone(),
+        unset: args.unset.unset.clone(),
         ..args.platform.asked()
     };
     let request = Run::begin(&asked, host, Purpose::Plan)?.request().await?;
-    let planned = planning::plan(&request.inputs, &request.context, &asked.lose).await?;
+    let PlannedRun { wanted, found, plan } =
+        planning::plan(&request.inputs, &request.context, &asked.lose).await?;
     if host.ui.is_json() {
-        host.ui.document(&planned.plan);
+        host.ui.document(&plan);
     } else {
-        host.ui.say(&show(&planned.plan));
+        host.ui.say(&show(&plan));
         cluster::report(&request, host);
         report_other_runs(&request, host).await?;
     }
-    Ok(())
+    let checked = check::check(plan, &wanted, &found, &request.context).await;
+    checked.map(drop).map_err(|failure| refused(failure, &request))
+}
+
+/// Adds to a need that this machine does not meet that `up` would report it, too.
+fn refused(failure: Failure, request: &Request) -> Failure {
+    failure.while_doing(format!("`{}` would end before its first step", request.context.command("up")))
 }
 
 /// Reports the run that is working on the platform, or else the steps that an earlier run did not finish.

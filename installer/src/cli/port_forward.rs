@@ -4,6 +4,7 @@
 use std::{ffi::OsString, io, net::SocketAddr, sync::Arc};
 
 use clap::Args;
+use devplat_api::BastionHost;
 use devplat_kubernetes::{
     Steady,
     bastion::{self, Route},
@@ -21,7 +22,7 @@ use crate::{
     host::Host,
     platform_context::PlatformContext,
     request::{Asked, Purpose, Run},
-    resource::reach_cluster,
+    resource::{reach_cluster, written_host},
     signals,
     ui::{Event, Ui},
 };
@@ -31,6 +32,8 @@ Examples:
   devplat port-forward                          until Ctrl-C
   devplat port-forward -- ssh -F ~/.local/state/devplat/devplat/ssh/config alice@devplat
 
+The ssh configuration of the platform leads to this port only if the bastion has no other address.
+Platforms of kind and k3d have one, so there `ssh` needs no forward; add `-p PORT` to use it anyway.
 With a command, the exit status is that of the command, or 128 plus the number of the signal that
 ended it. Failures of devplat itself begin with `error:`. With --output json, the event `listening`
 has the address.";
@@ -76,12 +79,16 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
         None => located.forwarded_port()?,
     };
     let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let elsewhere = leads_elsewhere(written_host(&context.state)?, address, command);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| cannot_listen(address, &error, ports::check(address)))?;
     host.or_stopped(Box::pin(must_be_installed(&client, context))).await?;
     // People who gave a command get only its own output.
     if host.ui.is_json() || command.is_empty() {
         host.ui.report(&Event::Listening { name: context.platform.to_string(), address });
+    }
+    if let Some(elsewhere) = elsewhere {
+        host.ui.remark(&elsewhere);
     }
     let served = serve(listener, client, host.ui.clone());
     let Some((program, args)) = command.split_first() else {
@@ -100,6 +107,27 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     };
     // The kernel keeps 8 bits of a status, so a larger number would be a fault of the conversion.
     Ok(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// Returns the remark that `ssh` with the written configuration does not use the forward, because it leads to `written`;
+/// `None` if it does, or if the command has options of `ssh` that lead to the forward.
+fn leads_elsewhere(
+    written: Option<BastionHost>,
+    address: SocketAddr,
+    command: &[OsString],
+) -> Option<String> {
+    let written = written?;
+    let here = written.name == address.ip().to_string();
+    let port = address.port().to_string();
+    let is_named = command.iter().any(|word| word.to_string_lossy().contains(&port));
+    if is_named || (here && written.port == address.port()) {
+        return None;
+    }
+    let host = if here { String::new() } else { format!("-o HostName={} ", address.ip()) };
+    Some(format!(
+        "the ssh configuration of the platform leads to the bastion at {written}, not through this forward; to use the \
+         forward, add to `ssh`: {host}-p {port}"
+    ))
 }
 
 /// Fails if the cluster has no bastion. A ready replica is not needed: each connection looks for one.
@@ -166,6 +194,26 @@ async fn relay(mut stream: TcpStream, client: &kube::Client) -> Result<(), Failu
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn forward_that_the_ssh_configuration_does_not_use_is_remarked() {
+        let command: Vec<OsString> = ["ssh", "-F", "config", "alice@devplat"].map(OsString::from).to_vec();
+        let of = |written: Option<&str>, more: &[&str]| {
+            let address = SocketAddr::from(([127, 0, 0, 1], 2222));
+            let command: Vec<OsString> =
+                command.iter().cloned().chain(more.iter().map(OsString::from)).collect();
+            leads_elsewhere(written.map(|host| host.parse().unwrap()), address, &command)
+        };
+        assert_eq!((of(None, &[]), of(Some("127.0.0.1:2222"), &[])), (None, None));
+        let published = of(Some("127.0.0.1:41022"), &[]).unwrap();
+        assert!(published.contains("at 127.0.0.1:41022, not through this forward"), "{published}");
+        assert!(published.ends_with("add to `ssh`: -p 2222"), "{published}");
+        let named = of(Some("dev.example.com"), &[]).unwrap();
+        assert!(named.ends_with("add to `ssh`: -o HostName=127.0.0.1 -p 2222"), "{named}");
+        for given in [&["-p", "2222"][..], &["-p2222"], &["-oPort=2222"]] {
+            assert_eq!(of(Some("127.0.0.1:41022"), given), None, "{given:?}");
+        }
+    }
 
     #[test]
     fn only_a_taken_port_is_blamed_on_another_process() {

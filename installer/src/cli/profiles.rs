@@ -1,13 +1,13 @@
 //! `devplat profiles`: lists the shipped profiles, shows the values of one with their places, and prints the schema.
 
 use clap::{ArgMatches, Args, Subcommand};
-use devplat_profile::{SHIPPED, schema};
+use devplat_profile::{Loaded, PlatformName, SHIPPED, schema};
 
 use super::flags::{LayerFlags, OutputFormat, given};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    request::{Asked, load_profile},
+    request::{Asked, load_of_platform, load_profile},
 };
 
 /// List, show and describe profiles.
@@ -41,12 +41,15 @@ enum ProfilesVerb {
 /// The profile to show.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  devplat profiles show k3d\n  devplat profiles show ./mine.yaml --set operator.replicas=1"
+    after_help = "Examples:\n  devplat profiles show k3d\n  devplat profiles show ./mine.yaml --set operator.replicas=1\n  devplat profiles show --name devplat      with the values that the last `up` remembered"
 )]
 struct Show {
-    /// Name or file; required without --profile
-    #[arg(value_name = "NAME|FILE")]
-    name: Option<String>,
+    /// Name or file; required without --profile and --name
+    #[arg(value_name = "NAME|FILE", id = "shown_profile")]
+    shown: Option<String>,
+    /// Show the profile of this platform, with the values of --set and of variables that it remembers
+    #[arg(long, value_name = "NAME", id = "shown_platform")]
+    name: Option<PlatformName>,
     #[command(flatten)]
     layers: LayerFlags,
     #[command(flatten)]
@@ -64,10 +67,12 @@ impl Profiles {
     }
 }
 
-/// Returns whether the command line names the profile to show twice, so that one of the names would be ignored.
-pub(super) fn named_twice(matches: &ArgMatches) -> bool {
-    let show = matches.subcommand_matches("profiles").and_then(|below| below.subcommand_matches("show"));
-    show.is_some_and(|show| given(show, "name") && given(show, "profile"))
+/// Returns the flag that names the profile to show a second time, so that one of the names would be ignored.
+pub(super) fn named_twice(matches: &ArgMatches) -> Option<&'static str> {
+    let show = matches.subcommand_matches("profiles").and_then(|below| below.subcommand_matches("show"))?;
+    let flags = [("profile", "--profile"), ("shown_platform", "--name")];
+    let flag = flags.into_iter().find(|(id, _)| given(show, id)).map(|(_, flag)| flag);
+    flag.filter(|_| given(show, "shown_profile"))
 }
 
 pub(super) fn run(profiles: &Profiles, host: &Host) -> Result<(), Failure> {
@@ -93,14 +98,29 @@ fn list(host: &Host) {
     host.ui.say(&table.to_string());
 }
 
-fn values(show: &Show, host: &Host) -> Result<(), Failure> {
-    let Show { name, layers, output: _ } = show;
-    let name = name.as_ref().or(layers.profile.as_ref()).ok_or_else(|| {
+/// Loads the profile that the command line names, or that of the platform that it names.
+fn loaded(show: &Show, host: &Host) -> Result<Loaded, Failure> {
+    let Show { shown, name, layers, output: _ } = show;
+    let set = layers.set.clone();
+    if let Some(name) = name {
+        let profile = layers.profile.clone();
+        let asked = Asked { name: Some(name.clone()), profile, set, ..Asked::default() };
+        let unknown = || {
+            Failure::new(Exit::Usage, format!("no platform {name} is known here"))
+                .hint("`devplat profiles show NAME` shows a profile without a platform")
+        };
+        return load_of_platform(&asked, host)?.ok_or_else(unknown);
+    }
+    let named = shown.as_ref().or(layers.profile.as_ref()).ok_or_else(|| {
         Failure::new(Exit::Usage, "`devplat profiles show` needs the name of a profile, or a file")
             .hint("`devplat profiles list` lists the shipped ones; for example: `devplat profiles show k3d`")
+            .hint("`devplat profiles show --name devplat` shows that of the platform devplat")
     })?;
-    let asked = Asked { set: layers.set.clone(), ..Asked::default() };
-    let loaded = load_profile(name, &asked, host)?;
+    load_profile(named, &Asked { set, ..Asked::default() }, host)
+}
+
+fn values(show: &Show, host: &Host) -> Result<(), Failure> {
+    let loaded = loaded(show, host)?;
     if host.ui.is_json() {
         let all = loaded.origins().into_iter().map(|(path, value, place)| {
             serde_json::json!({"path": path, "value": value, "from": place.to_string()})

@@ -18,14 +18,15 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  devplat ssh-config --yes                  then: ssh demo@devplat, ssh demo+mydev@devplat
+  devplat ssh-config                        asks, then: ssh demo@devplat, ssh demo+mydev@devplat
   devplat ssh-config --yes --name team-a    then: ssh demo@team-a, ssh mydev.demo.team-a
   devplat ssh-config --remove
 
 The name of the platform is the ssh host: `ssh USER@PLATFORM` reaches the bastion, and
-`ssh USER+SERVER@PLATFORM` or `ssh SERVER.USER.PLATFORM` a dev server. The block is the beginning
-of ~/.ssh/config and includes a file that `devplat up` keeps current. --remove and `devplat destroy`
-remove the block, and the file if devplat created it and no other line is in it.";
+`ssh USER+SERVER@PLATFORM` or `ssh SERVER.USER.PLATFORM` a dev server. USER may be left out if the
+profile generates the key of one user. The block is the beginning of ~/.ssh/config and includes a
+file that `devplat up` keeps current; before it is written, devplat asks. --remove and `devplat
+destroy` remove the block, and the file if devplat created it and no other line is in it.";
 
 /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it.
 #[derive(Debug, Args)]
@@ -33,8 +34,8 @@ remove the block, and the file if devplat created it and no other line is in it.
 pub(super) struct SshConfigArgs {
     #[command(flatten)]
     pub(super) name: NameFlag,
-    /// Remove the block again
-    #[arg(long, conflicts_with = "yes")]
+    /// Remove the block again, without a question
+    #[arg(long)]
     remove: bool,
     #[command(flatten)]
     answers: AnswerFlags,

@@ -1,8 +1,10 @@
 //! `devplat status`: lists the platform's resources, their readiness, and the next command. The JSON is an interface,
 //! described in docs/status.md; its version changes if a field changes its meaning or is removed.
 
+mod next;
+
 use clap::Args;
-use devplat_plan::{Foreigner, Planned, Sight, State};
+use devplat_plan::{Foreigner, Id, Owner, Planned, Sight, State};
 use devplat_profile::Provider;
 use serde::Serialize;
 
@@ -13,9 +15,11 @@ use super::{
 use crate::{
     failure::Failure,
     host::Host,
+    journal::{self, Journal},
     observe::{Survey, observe, observe_to_delete},
+    planning,
     platform_context::{CLUSTER, PlatformContext},
-    request::{Asked, Located, Purpose, Request, Run},
+    request::{Asked, Located, Looked, PROFILE_VARIABLE, Purpose, Request, Run},
     resource::{
         self, AnyResource,
         fitness::{self, Needs},
@@ -30,10 +34,12 @@ const VERSION: u32 = 1;
 const EXAMPLES: &str = "\
 Examples:
   devplat status
-  devplat status --name team-a --output json | jq .ready
+  devplat status --output json | jq --exit-status .ready          require a ready platform
+  until devplat status -o json | jq -e .ready; do sleep 5; done   wait for it
 
-The exit status is 0 whether the platform is ready or not; the field `ready` has the result.
-It is 2 if no platform of that name is known or found.";
+Exit status: 0 the parts are listed, whether they are ready or not (the field `ready` has the
+result); 2 no platform of that name is known or found, or wrong usage; 3 the Docker engine or the
+cluster cannot be used; 4 it gave no answer, or the command was stopped.";
 
 /// Show the platform's parts, whether they are ready, and the next command. Changes nothing.
 #[derive(Debug, Args)]
@@ -58,6 +64,12 @@ struct Status {
     /// The command line that signs in; missing if the profile names no user.
     #[serde(skip_serializing_if = "Option::is_none")]
     ssh: Option<String>,
+    /// Another run that is working on the platform.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
+    /// Why `up` would be refused, with the remedies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<String>,
     /// The next command line.
     next: String,
 }
@@ -118,7 +130,7 @@ struct PlatformPart {
 
 pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     let asked = args.platform.asked();
-    let request = Box::pin(resolve(&asked, host)).await?;
+    let (request, before) = Box::pin(resolve(&asked, host)).await?;
     let Request { inputs, context, decisions, .. } = &request;
     let wanted = resource::desired(inputs)?;
     let survey = observe(&wanted, context).await;
@@ -126,9 +138,27 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         return Err(failure);
     }
     let listed = wanted.iter().filter(|resource| resource.traits().listed);
-    let parts: Vec<PlatformPart> = listed.map(|resource| part(resource, &survey)).collect();
+    let surplus = surplus(&survey, |id| wanted.get(id).is_some());
+    let parts: Vec<PlatformPart> = listed.map(|resource| part(resource, &survey)).chain(surplus).collect();
     let ready = parts.iter().all(|part| part.ready);
-    let next = if ready { next_line(inputs, context) } else { again(&asked) };
+    let run = context.other_run().await;
+    let journal = Journal::read(&context.state.journal()).err();
+    let blocked = planning::obstacles(inputs, &wanted, &survey, context).await;
+    let mut refused = Vec::new();
+    if !blocked.is_empty() {
+        let unset = host.surroundings.get(PROFILE_VARIABLE).map(|_| format!("env -u {PROFILE_VARIABLE} "));
+        let now = decisions.profile.as_deref().unwrap_or_default();
+        refused.extend(next::lines(&planning::refuse(&blocked, &survey.sights)));
+        refused.extend(next::other_profile(before.as_deref(), now, &asked, &unset.unwrap_or_default()));
+    }
+    let situation = next::Situation {
+        ready: ready.then(|| next_line(inputs, context)),
+        run: run.as_ref(),
+        journal: journal.as_ref(),
+        blocked: &blocked,
+    };
+    let next = next::next_command(&asked, situation);
+    refused.extend(journal.map(damaged).unwrap_or_default());
     let provider = inputs.profile.cluster.provider();
     let name_of_context = match &context.named {
         Some(named) => named.context.name.clone(),
@@ -143,6 +173,8 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         ready,
         parts,
         ssh: resource::ssh_line(inputs, context),
+        run: run.as_ref().map(ToString::to_string),
+        refused,
         next,
     };
     if host.ui.is_json() {
@@ -151,25 +183,27 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         host.ui.say(&show(&status));
         cluster::report(&request, host);
         cluster::report_enforcement(&request, host);
-        if let Some(holder) = context.other_run().await {
-            cluster::report_run(&holder, host);
+        if let Some(holder) = &run {
+            cluster::report_run(holder, host);
         }
     }
     Ok(())
 }
 
 /// Resolves the request. If neither the command line nor the decisions name a profile or a cluster, the platform must be
-/// found by its marks, because there would be nothing but absent parts of a profile that no one chose.
-async fn resolve(asked: &Asked, host: &Host) -> Result<Request, Failure> {
+/// found by its marks, because there would be nothing but absent parts of a profile that no one chose. Returns the profile of
+/// the last `up` as well.
+async fn resolve(asked: &Asked, host: &Host) -> Result<(Request, Option<String>), Failure> {
     let run = Run::begin(asked, host, Purpose::Look)?;
+    let before = run.decisions.profile.clone();
     if run.is_named() {
-        return run.request().await;
+        return Ok((run.request().await?, before));
     }
     let located = Box::pin(run.locate()).await?;
     if !located.known {
         Box::pin(must_exist(&located, asked)).await?;
     }
-    located.request().await
+    Ok((located.request().await?, before))
 }
 
 /// Fails if no resource of the platform is found in the searched places.
@@ -180,7 +214,9 @@ async fn must_exist(located: &Located<'_>, asked: &Asked) -> Result<(), Failure>
         return Ok(());
     }
     let failure = located.not_found("status").await;
-    Err(failure.hint(format!("`{}` creates it", asked.again("up"))))
+    // Where a place cannot be reached, `up` fails for the same reason.
+    let reached = located.looked.iter().all(|place| matches!(place, Looked::In(_)));
+    Err(failure.maybe_hint(reached.then(|| format!("`{}` creates it", asked.again("up")))))
 }
 
 /// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.
@@ -188,9 +224,28 @@ fn unreachable(survey: &Survey) -> Option<Failure> {
     survey.failures.iter().find(|(kind, _)| *kind == CLUSTER.name()).map(|(_, failure)| failure.clone())
 }
 
-/// Returns the `up` command line with the given or remembered arguments.
-fn again(asked: &Asked) -> String {
-    asked.again("up")
+/// Returns the lines about a journal that cannot be used.
+fn damaged(error: journal::Error) -> Vec<String> {
+    let failure = Failure::from(error);
+    std::iter::once(failure.one_line())
+        .chain(failure.hints.iter().map(|hint| format!("hint: {hint}")))
+        .collect()
+}
+
+/// Returns the platform's resources that the profile does not want. `up` would delete them.
+fn surplus(survey: &Survey, is_wanted: impl Fn(&Id) -> bool) -> Vec<PlatformPart> {
+    let listed = |id: &Id| resource::KINDS.iter().any(|kind| kind.name == id.kind() && kind.listed);
+    let found = survey.sights.iter().filter(|(id, _)| !is_wanted(id) && listed(id));
+    let ours = found.filter_map(|(id, all)| {
+        let sight = all.iter().find(|sight| sight.owner == Owner::Ours)?;
+        let reason = match &sight.state {
+            State::Leaving => "is being deleted".to_owned(),
+            State::Coming => "is being created".to_owned(),
+            State::Ready | State::Degraded(_) | State::Failed(_) => "not wanted by this profile".to_owned(),
+        };
+        Some(PlatformPart { name: id.to_string(), ready: false, reason })
+    });
+    ours.collect()
 }
 
 fn part(resource: &AnyResource, survey: &Survey) -> PlatformPart {
@@ -212,7 +267,7 @@ fn shown(sights: &[Sight]) -> Option<&Sight> {
 
 fn described(sight: &Sight) -> (bool, String) {
     let Sight { owner, state, verdict, .. } = sight;
-    if let devplat_plan::Owner::Foreign(who) = owner {
+    if let Owner::Foreign(who) = owner {
         return (false, format!("not devplat's: {who}"));
     }
     let verdict = || verdict.as_ref().map_or_else(|| "not compared".to_owned(), ui::verdict);
@@ -233,15 +288,21 @@ fn described(sight: &Sight) -> (bool, String) {
 }
 
 fn show(status: &Status) -> String {
-    let Status { version: _, name, profile, cluster, context, ready, parts, ssh: _, next } = status;
+    let Status { version: _, name, profile, cluster, context, ready, parts, ssh: _, run, refused, next } =
+        status;
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(["PART", "READY", "REASON"]);
     for PlatformPart { name, ready, reason } in parts {
         table.add_row([name.as_str(), if *ready { "yes" } else { "no" }, reason]);
     }
     let head = if *ready { "ready" } else { "not ready" };
+    let mut lines = String::new();
+    if !refused.is_empty() {
+        lines = format!("\n\n`devplat up` would refuse this:\n  {}", refused.join("\n  "));
+    }
+    let when = run.as_ref().map_or_else(String::new, |run| format!("  wait for {run} to end, then:\n"));
     format!(
-        "platform {name} (profile {profile}): {head}\n{} cluster {}, context {context} in {}\n\n{table}\n\nnext:\n  {next}",
+        "platform {name} (profile {profile}): {head}\n{} cluster {}, context {context} in {}\n\n{table}{lines}\n\nnext:\n{when}  {next}",
         cluster.provider,
         cluster.name,
         cluster.kubeconfig.as_deref().unwrap_or("your kubeconfig")

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path};
 
 use devplat_kubernetes::context::{Context, DistributionGuess};
-use devplat_plan::{Change, Owner, Verdict};
+use devplat_plan::{Change, Verdict};
 use devplat_profile::Exposure;
 use serde_json::Value;
 
@@ -52,6 +52,8 @@ fn not_ready() -> Status {
             PlatformPart { name: "proof".to_owned(), ready: false, reason: "absent".to_owned() },
         ],
         ssh: Some("ssh -F /home/alice/.local/state/devplat/devplat/ssh/config demo@devplat".to_owned()),
+        run: None,
+        refused: Vec::new(),
         next: "devplat up".to_owned(),
     }
 }
@@ -120,7 +122,8 @@ fn documentation_describes_exactly_the_fields() {
         remarks: vec!["unexpected".to_owned()],
         ..not_ready().cluster
     };
-    let existing = Status { cluster: existing, ..not_ready() };
+    let (run, refused) = (Some("process 4711".to_owned()), vec!["cluster: it is of k3d".to_owned()]);
+    let existing = Status { cluster: existing, run, refused, ..not_ready() };
     fields("", &serde_json::to_value(existing).unwrap(), &mut given);
     let page = page();
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
@@ -151,4 +154,31 @@ fn existing_cluster_of_kind_has_its_short_name() {
     let status = Status { cluster: of_kind, context: "kind-x".to_owned(), ..not_ready() };
     let shown = show(&status);
     assert!(shown.contains("existing cluster x, context kind-x in your kubeconfig"), "{shown}");
+}
+
+#[test]
+fn reasons_against_up_and_another_run_precede_the_next_line() {
+    let run = Some("process 4711, `devplat up`,".to_owned());
+    let refused = vec!["cluster: it is of k3d".to_owned(), "hint: add --lose cluster".to_owned()];
+    let text = show(&Status { run, refused, ..not_ready() });
+    let (_, end) = text.split_once("absent").unwrap();
+    let expected = "`devplat up` would refuse this:\n  cluster: it is of k3d\n  hint: add --lose cluster\n\nnext:\n  \
+                    wait for process 4711, `devplat up`, to end, then:\n  devplat up";
+    assert_eq!(end.trim(), expected);
+}
+
+#[test]
+fn found_part_that_the_profile_does_not_want_is_listed() {
+    let registry = resource::KINDS.iter().find_map(|kind| kind.name.parse("local registry")).unwrap();
+    let unlisted = resource::KINDS.iter().find_map(|kind| kind.name.parse("kubeconfig")).unwrap();
+    let theirs = Sight { owner: Owner::stranger("of team-b"), ..sight(Verdict::Same) };
+    let of = |id: &Id, sight: Sight| {
+        let sights = [(id.clone(), vec![sight])].into();
+        surplus(&Survey { sights, ..Survey::default() }, |_| false)
+    };
+    let found = of(&registry, Sight { verdict: None, ..sight(Verdict::Same) });
+    let found: Vec<_> =
+        found.iter().map(|part| (part.name.as_str(), part.ready, part.reason.as_str())).collect();
+    assert_eq!(found, [("local registry", false, "not wanted by this profile")]);
+    assert!(of(&unlisted, sight(Verdict::Same)).is_empty() && of(&registry, theirs).is_empty());
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     cluster,
     confirm::confirm,
-    flags::{AnswerFlags, Losing, OutputArgs, Platform, TakeOver},
+    flags::{AnswerFlags, Losing, OutputArgs, Platform, TakeOver, UnsetFlag},
 };
 use crate::{
     apply::Apply,
@@ -25,8 +25,13 @@ const EXAMPLES: &str = "\
 Examples:
   devplat up --profile k3d
   devplat up --profile kind --set operator.replicas=2
+  devplat up --unset operator.replicas            forget that value
   devplat up --profile existing --context my-cluster --set images.registry=registry.example/team
-  devplat up --profile ./platform.yaml --yes";
+  devplat up --profile ./platform.yaml --yes
+
+Without --profile, `up` uses the profile of the last `up` of this platform, and the first one uses
+kind. Later runs remember the values of --set; `devplat profiles show --name NAME` lists them, and
+--unset forgets one.";
 
 /// Create the platform, or update it to match the profile.
 ///
@@ -36,6 +41,8 @@ Examples:
 pub(super) struct Up {
     #[command(flatten)]
     pub(super) platform: Platform,
+    #[command(flatten)]
+    unset: UnsetFlag,
     #[command(flatten)]
     answers: AnswerFlags,
     #[command(flatten)]
@@ -52,6 +59,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
         yes: up.answers.yes,
         take_over: up.take_over.take_over,
         lose: up.losing.lose.clone(),
+        unset: up.unset.unset.clone(),
         ..up.platform.asked()
     };
     let _locked = request::lock(&asked.state(host)?)?;
@@ -111,10 +119,10 @@ fn nothing_done(failure: Failure, asked: &Asked) -> Failure {
 }
 
 /// Returns the arguments that continue a run with these remembered decisions: a pipe cannot be read again, and its
-/// profile is remembered with the values of `--set`.
+/// profile is remembered with the values of `--set`, and without those of `--unset`.
 fn continued(asked: &Asked, decisions: &Decisions) -> Asked {
     match decisions.profile_folder {
-        Some(_) => Asked { profile: None, set: Vec::new(), ..asked.clone() },
+        Some(_) => Asked { profile: None, set: Vec::new(), unset: Vec::new(), ..asked.clone() },
         None => asked.clone(),
     }
 }

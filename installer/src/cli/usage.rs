@@ -289,6 +289,7 @@ mod tests {
             name: Some("team-a".parse().unwrap()),
             profile: Some("./my team.yaml".to_owned()),
             set: vec!["operator.replicas=1".to_owned()],
+            unset: vec!["bastion".to_owned()],
             context: Some("there".to_owned()),
             templates: Some("own".into()),
             yes: false,
@@ -304,7 +305,7 @@ mod tests {
             let command = verb.split(' ').filter(|word| !word.starts_with('-'));
             let program = Program::command();
             let of_verb = command.fold(&program, |command, word| command.find_subcommand(word).unwrap());
-            for flag in ["name", "profile", "set", "context", "templates", "take-over", "lose"] {
+            for flag in ["name", "profile", "set", "unset", "context", "templates", "take-over", "lose"] {
                 let takes = of_verb.get_arguments().any(|argument| argument.get_long() == Some(flag));
                 assert_eq!(
                     words.iter().any(|word| word.trim_start_matches("--") == flag),

@@ -35,7 +35,7 @@ enum UsersVerb {
     Add(add::Add),
     /// List developers
     List(list::List),
-    /// Remove a developer with their dev servers; homes stay, unless they are deleted with their dev server
+    /// Remove a developer and delete their dev servers; homes stay, except those whose homeRetention is Delete
     Remove(remove::Remove),
 }
 

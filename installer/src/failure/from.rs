@@ -31,7 +31,9 @@ impl From<EngineError> for Failure {
         let exit = match &error {
             EngineError::NotRunning { .. }
             | EngineError::Forbidden { .. }
+            | EngineError::Unreachable { .. }
             | EngineError::Unsupported { .. }
+            | EngineError::Address { .. }
             | EngineError::Context { .. }
             | EngineError::PortTaken { .. }
             | EngineError::NoAddressRange { .. } => Exit::Missing,
@@ -53,7 +55,9 @@ impl From<ClusterError> for Failure {
             | ClusterError::PortTaken { .. }
             | ClusterError::Inotify { .. }
             | ClusterError::NodeInotify { .. } => Exit::Missing,
-            ClusterError::Config { .. } | ClusterError::AlreadyThere { .. } => Exit::Usage,
+            ClusterError::Config { .. }
+            | ClusterError::AlreadyThere { .. }
+            | ClusterError::NameTaken { .. } => Exit::Usage,
             ClusterError::Engine { .. }
             | ClusterError::ImageNotPulled { .. }
             | ClusterError::NoSpace { .. }
@@ -94,6 +98,8 @@ impl From<RegistryError> for Failure {
             | RegistryError::Denied { .. }
             | RegistryError::NotFound { .. }
             | RegistryError::Unreachable { .. }
+            | RegistryError::Unresolved { .. }
+            | RegistryError::Silent { .. }
             | RegistryError::Untrusted { .. }
             | RegistryError::SpeaksPlainHttp { .. }
             | RegistryError::Credentials { .. } => Exit::Missing,
@@ -170,6 +176,9 @@ impl From<journal::Error> for Failure {
                 .hint("use the newer devplat, or delete the journal: devplat finds the created resources without it"),
             journal::Error::Damaged { path, .. } => Self::of(Exit::Usage, &error)
                 .hint(format!("delete {}: devplat finds the created resources without it", path.display())),
+            journal::Error::Gone { .. } => Self::of(Exit::PartWay, &error)
+                .hint("no further change was begun, and the created resources stand: the same command finds them by their marks")
+                .hint("repeat --profile and --set, which were remembered there; generated keys of users are created again"),
             journal::Error::Io { path, source, verb: _ } => {
                 Self::of(Exit::Missing, &error).hint(remedy(path, source))
             }
@@ -253,7 +262,10 @@ impl Failure {
         let exit = match error {
             ReleaseError::Stopped(_) => return Self::stopped(),
             ReleaseError::Foreign(_) => Exit::Usage,
-            ReleaseError::Call(_) | ReleaseError::NotReady(_) | ReleaseError::Refused { .. } => Exit::PartWay,
+            ReleaseError::Call(_)
+            | ReleaseError::NotReady(_)
+            | ReleaseError::NodePort(_)
+            | ReleaseError::Refused { .. } => Exit::PartWay,
         };
         Self::of(exit, error).with_hints(error.hints(lines))
     }

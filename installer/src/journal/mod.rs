@@ -6,8 +6,9 @@ mod pending;
 pub use pending::{Pending, pending};
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, Metadata, OpenOptions},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -85,6 +86,12 @@ pub enum Error {
         /// The parser's error, which is not part of the message.
         error: serde_json::Error,
     },
+    /// The file was deleted or replaced while the run was working.
+    #[error("{} was deleted while devplat was working", gone(path).display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file cannot be read or written.
     #[error("cannot {verb} journal {}", path.display())]
     Io {
@@ -150,13 +157,32 @@ impl Journal {
     /// Appends entries without waiting for the disk: for all others. A killed run loses none of them. After a power cut,
     /// a lost outcome looks like a run that was killed before it, and the next run compares the resource itself.
     pub fn write(&mut self, entries: &[JournalEntry]) -> Result<(), Error> {
+        if !self.is_in_place() {
+            return Err(Error::Gone { path: self.path.clone() });
+        }
         let lines: String = entries.iter().map(to_line).collect();
         self.file.write_all(lines.as_bytes()).map_err(|source| self.cannot_write(source))
+    }
+
+    /// Returns whether the open file is still the one at its path: writes to a deleted file succeed and are lost.
+    fn is_in_place(&self) -> bool {
+        let id = |about: Metadata| (about.dev(), about.ino());
+        match (self.file.metadata(), std::fs::metadata(&self.path)) {
+            (Ok(open), Ok(there)) => id(open) == id(there),
+            // Only an absent file shows a deletion.
+            (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+            (Err(_), Ok(_)) => true,
+        }
     }
 
     fn cannot_write(&self, source: io::Error) -> Error {
         Error::Io { path: self.path.clone(), verb: "write", source }
     }
+}
+
+/// Returns the folder of a deleted journal if it was deleted as well, or else the journal.
+fn gone(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.exists()).unwrap_or(path)
 }
 
 /// Returns the last entry of each step that began and did not succeed.
@@ -297,6 +323,21 @@ mod tests {
         let (_folder, path) = journal_with("{\"version\":1}\nrubbish\n");
         let error = Journal::open(&path).unwrap_err();
         assert!(error.to_string().starts_with("line 2 of journal "), "{error}");
+    }
+
+    #[test]
+    fn entries_are_not_written_to_a_deleted_or_replaced_journal() {
+        let (folder, path) = journal_with("{\"version\":2}\n");
+        let (mut journal, _) = Journal::open(&path).unwrap();
+        let entries = [entry("network", Outcome::Begun)];
+        journal.write(&entries).unwrap();
+        std::fs::write(folder.path().join("new"), "").unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
+        let replaced = journal.write(&entries).unwrap_err();
+        assert!(replaced.to_string().ends_with("journal.jsonl was deleted while devplat was working"));
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        let gone = journal.write_synced(&entries).unwrap_err().to_string();
+        assert_eq!(gone, format!("{} was deleted while devplat was working", folder.path().display()));
     }
 
     #[test]

@@ -67,12 +67,17 @@ async fn search(purpose: Wanted<'_>, context: &PlatformContext) -> Survey {
     let mut survey = Survey::default();
     look(SeenThrough::Nothing, purpose, context, &mut survey).await;
     let cluster = CLUSTER.single();
+    for holder in holders(wanted).iter().filter(|holder| **holder != cluster) {
+        if survey.found.contains_key(holder) && !context.outputs.has(holder) {
+            unknown(wanted, holder, &format!("unknown while the {holder} does not answer"), &mut survey);
+        }
+    }
     if replaced(&cluster, wanted, &survey) {
-        unknown(wanted, "unknown, because the cluster has to be replaced", &mut survey);
+        unknown(wanted, &cluster, "unknown, because the cluster has to be replaced", &mut survey);
     } else if context.cluster().is_some() {
         look(SeenThrough::Cluster, purpose, context, &mut survey).await;
     } else if survey.found.contains_key(&cluster) || survey.failed(CLUSTER.name()) {
-        unknown(wanted, "unknown while the cluster is not running", &mut survey);
+        unknown(wanted, &cluster, "unknown while the cluster does not answer", &mut survey);
     }
     compare(wanted, &mut survey);
     survey
@@ -124,9 +129,14 @@ async fn look(through: SeenThrough, purpose: Wanted<'_>, context: &PlatformConte
     }
 }
 
-/// Marks the resources in an unreachable cluster as unknown. Their steps compare them once the cluster is running.
-fn unknown(wanted: &[AnyResource], why: &str, survey: &mut Survey) {
-    for resource in wanted.iter().filter(|resource| resource.edges().seen_through.is_some()) {
+/// Returns the resources without which others cannot be looked at.
+fn holders(wanted: &[AnyResource]) -> BTreeSet<Id> {
+    wanted.iter().filter_map(|resource| resource.edges().seen_through).collect()
+}
+
+/// Marks the resources in an unreachable `holder` as unknown. Their steps compare them once it answers.
+fn unknown(wanted: &[AnyResource], holder: &Id, why: &str, survey: &mut Survey) {
+    for resource in wanted.iter().filter(|resource| resource.edges().seen_through.as_ref() == Some(holder)) {
         let unseen = crate::resource::unseen(resource);
         let sight = Sight { verdict: Some(Verdict::Unknown(why.to_owned())), ..unseen };
         survey.sights.entry(resource.id()).or_default().push(sight);

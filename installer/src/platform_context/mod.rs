@@ -45,6 +45,12 @@ pub const CLUSTER: KindWith<ClusterAccess> = KindWith::new("cluster");
 /// Returns the present time.
 pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
+/// Prints a remark for people.
+pub type Remark = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The time after which a wait of a finder is reported.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// The context around one platform.
 #[derive(Clone)]
 pub struct PlatformContext {
@@ -71,6 +77,8 @@ pub struct PlatformContext {
     pub stop: Stop,
     /// The time, for the journal and for the validity of credentials.
     pub now: Now,
+    /// Prints a remark, for finders, which are not steps.
+    pub remark: Remark,
     /// The variables and the home folder that devplat was started with.
     pub surroundings: Surroundings,
     /// The Docker engine, if the platform uses one.
@@ -229,6 +237,19 @@ impl PlatformContext {
                 () = tokio::time::sleep(period) => Ok(()),
             }
         })
+    }
+
+    /// Runs `work` of a finder. If it takes more than 2 s, prints what is waited for.
+    pub async fn awaited<T>(&self, what: impl FnOnce() -> String, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            outcome = &mut work => outcome,
+            () = tokio::time::sleep(QUIET) => {
+                (self.remark)(&format!("waiting for {}", what()));
+                work.await
+            }
+        }
     }
 
     /// Creates the folder for files of programs.

@@ -69,6 +69,11 @@ impl Outputs {
         self.of(&kind.named(name))
     }
 
+    /// Returns whether the output of the resource `id` is known.
+    pub fn has(&self, id: &Id) -> bool {
+        self.locked().contains_key(id)
+    }
+
     fn of<T: Clone + 'static>(&self, id: &Id) -> Option<T> {
         let all = self.locked();
         let output = all.get(id)?.downcast_ref::<T>();

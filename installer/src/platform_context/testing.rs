@@ -28,6 +28,7 @@ pub(crate) fn context(folder: &Path) -> PlatformContext {
         early_import: watch::Sender::default(),
         stop: Stop::default(),
         now: Arc::new(jiff::Timestamp::now),
+        remark: Arc::new(|_| {}),
         surroundings: Surroundings::new([("PATH", "/usr/bin")], None),
         engine: None,
         named: None,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use devplat_kubernetes::{context, identity};
 use kube::config::Kubeconfig;
 
-use super::{Asked, cluster};
+use super::{Asked, Looked, cluster};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -28,10 +28,10 @@ pub(super) async fn unnamed(asked: &Asked, host: &Host) -> Failure {
 }
 
 /// Returns the failure of `verb` for a platform that is neither known nor found in the searched places.
-pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[String]) -> Failure {
+pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[Looked]) -> Failure {
     let name = asked.platform();
-    let mut failure = Failure::new(Exit::Usage, format!("platform {name} is neither known nor found here"))
-        .while_looking(looked);
+    let why = format!("platform {name} is neither known nor found here");
+    let mut failure = Looked::add_to(looked, Failure::new(Exit::Usage, why));
     let carriers = match cluster::user_kubeconfig(host) {
         Ok(kubeconfig) => carriers(&Arc::new(kubeconfig), asked, host).await,
         Err(unread) => {

@@ -23,6 +23,8 @@ pub struct Asked {
     pub profile: Option<String>,
     /// Values of the profile.
     pub set: Vec<String>,
+    /// Paths of remembered values that no longer count, or names of variables.
+    pub unset: Vec<String>,
     /// The context of an existing cluster.
     pub context: Option<String>,
     /// A folder with templates in place of devplat's own.
@@ -73,6 +75,10 @@ impl Asked {
             early_import: watch::Sender::default(),
             stop: host.stop.clone(),
             now: Arc::clone(&host.now),
+            remark: Arc::new({
+                let ui = host.ui.clone();
+                move |text| ui.remark(text)
+            }),
             surroundings: host.surroundings.clone(),
             engine,
             named,
@@ -99,12 +105,13 @@ impl Asked {
 
     /// Returns the given arguments, for the command lines in messages.
     pub fn command_line(&self) -> CommandLine {
-        let Self { name, profile, set, context, templates, yes: _, take_over, lose } = self;
+        let Self { name, profile, set, unset, context, templates, yes: _, take_over, lose } = self;
         let mut given: Vec<Argument> = name.clone().map(Argument::Name).into_iter().collect();
         given.extend(profile.clone().map(Argument::Profile));
         given.extend(context.clone().map(Argument::Context));
         given.extend(templates.clone().map(Argument::Templates));
         given.extend(set.iter().cloned().map(Argument::Set));
+        given.extend(unset.iter().cloned().map(Argument::Unset));
         given.extend(lose.iter().cloned().map(Argument::Lose));
         given.extend(take_over.then_some(Argument::TakeOver));
         CommandLine::new(given)
@@ -121,6 +128,7 @@ mod tests {
             name: Some("team-a".parse().unwrap()),
             profile: Some("kind".to_owned()),
             set: vec!["a=1".to_owned(), "b=2".to_owned()],
+            unset: vec!["c".to_owned()],
             context: Some("there".to_owned()),
             templates: Some("own".into()),
             yes: true,
@@ -130,7 +138,7 @@ mod tests {
         assert_eq!(
             asked.again("up"),
             "devplat up --name team-a --profile kind --context there --templates own --set 'a=1' --set 'b=2' \
-             --lose cluster --take-over"
+             --unset c --lose cluster --take-over"
         );
         assert_eq!(asked.forget_hint(), "if it no longer exists: `devplat destroy --name team-a --forget`");
     }

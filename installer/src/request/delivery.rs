@@ -13,7 +13,7 @@ use devplat_tool::{
     registry,
 };
 
-use super::minikube;
+use super::{engine::connect, minikube};
 use crate::{
     failure::{Exit, Failure, one_line},
     host::Host,
@@ -87,7 +87,7 @@ async fn check_again(
     match known {
         RememberedDelivery::Registry { .. } => {}
         RememberedDelivery::EngineNodes { label } => {
-            let engine = Engine::connect(&host.surroundings).await?;
+            let engine = connect(host).await?;
             let containers = engine.containers(label).await?;
             lead_there(&containers, &engine, context).await.map_err(failed)?;
             context.engine = Some(engine);
@@ -168,7 +168,7 @@ async fn announced(hosting: &Hosting, host: &Host) -> Option<RememberedDelivery>
         host.ui.remark(&format!("the registry {origin} has no address to push to from here{help}"));
         return None;
     };
-    match registry::answers_in_plain_http(push).await {
+    match host.ui.awaited(|| format!("registry {push}"), registry::answers_in_plain_http(push)).await {
         Ok(plain_http) => {
             host.ui.remark(&format!("using registry {push}, {origin}"));
             let pull = hosting.pull_address().unwrap_or(push);
@@ -191,7 +191,7 @@ async fn engine_nodes(
     context: &mut PlatformContext,
     host: &Host,
 ) -> Result<RememberedDelivery, Failure> {
-    let engine = Engine::connect(&host.surroundings).await?;
+    let engine = connect(host).await?;
     let label = maker.label(name);
     // The load balancer is included, because it has the API server's port if there is one.
     let containers = engine.containers(&label).await?;

@@ -6,14 +6,14 @@ use devplat_tool::{
     local::{Maker, Mark},
 };
 
-use super::{Asked, Run, cluster, engine::once_connected};
+use super::{Asked, Run, cluster, engine::once_connected, others::Others, refusal::DEFAULT};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
 };
 
 /// The variable in place of `--profile`.
-const PROFILE_VARIABLE: &str = "DEVPLAT_PROFILE";
+pub const PROFILE_VARIABLE: &str = "DEVPLAT_PROFILE";
 
 /// Returns the profile of a run that neither names nor remembers one: that of the platform's cluster, which stands
 /// without its state folder, else a proposed one. Returns `None` for every other run.
@@ -29,6 +29,11 @@ pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure
         let (name, maker) = (asked.platform(), maker.name());
         host.ui.remark(&format!("found the {maker} cluster of platform {name}: using profile {maker}"));
         return Ok(Some(maker.to_owned()));
+    }
+    let others = Others::of(run)?;
+    if !others.is_empty() {
+        others.confirm_new(asked, host)?;
+        return Ok(Some(DEFAULT.to_owned()));
     }
     propose(asked, host).map(Some)
 }
@@ -63,8 +68,9 @@ fn other_maker(found: Maker, wanted: Maker, asked: &Asked, by_variable: bool) ->
 /// Returns the program that created the platform's cluster in the Docker engine of this machine; `None` if there is no
 /// cluster, or more than one, or the engine does not answer: the run itself reports that.
 async fn maker_of(platform: &PlatformName, run: &mut Run<'_>) -> Option<Maker> {
-    let engine = once_connected(run.engine.take(), run.host).await.ok()?;
-    run.engine = Some(engine.clone());
+    let tried = once_connected(run.engine.take(), run.host).await;
+    run.engine = Some(tried.clone());
+    let engine = tried.ok()?;
     let marked = |node: &Container| Mark::of_node(node).is_some_and(|mark| *platform == *mark.platform);
     let mut found = Vec::new();
     for maker in Maker::ALL {

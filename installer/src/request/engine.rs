@@ -1,7 +1,7 @@
 //! The Docker engine of this machine, and its lock.
 
 use devplat_profile::PlatformName;
-use devplat_tool::docker::{Endpoint, Engine};
+use devplat_tool::docker::{Endpoint, Engine, EngineError};
 
 use crate::{
     failure::{Exit, Failure},
@@ -12,27 +12,40 @@ use crate::{
 /// Connects to the Docker engine of this machine.
 pub async fn local_engine(host: &Host) -> Result<Engine, Failure> {
     refuse_other_machine(host)?;
-    Ok(Engine::connect(&host.surroundings).await?)
+    Ok(connect(host).await?)
 }
 
-/// Returns `connected`, or connects if this run is not connected yet.
-pub(super) async fn once_connected(connected: Option<Engine>, host: &Host) -> Result<Engine, Failure> {
-    match connected {
-        Some(engine) => refuse_other_machine(host).map(|()| engine),
+/// Connects to the Docker engine that Docker's command would use, and reports a wait for its answer.
+pub(super) async fn connect(host: &Host) -> Result<Engine, EngineError> {
+    let Endpoint { context: _, address, setting } = Endpoint::of(&host.surroundings)?;
+    let what = || format!("the Docker engine at {}{}", address.url(), setting.in_brackets());
+    host.ui.awaited(what, Engine::connect(&host.surroundings)).await
+}
+
+/// Returns the outcome of this run's attempt to connect; connects if there was none.
+pub(super) async fn once_connected(
+    tried: Option<Result<Engine, Failure>>,
+    host: &Host,
+) -> Result<Engine, Failure> {
+    match tried {
+        Some(outcome) => refuse_other_machine(host).and(outcome),
         None => local_engine(host).await,
     }
 }
 
 /// Fails if the Docker engine is on another machine, by its address alone, because it may not answer for long.
 pub(super) fn refuse_other_machine(host: &Host) -> Result<(), Failure> {
-    let address = Endpoint::of(&host.surroundings)?.address;
+    let Endpoint { context: _, address, setting } = Endpoint::of(&host.surroundings)?;
     if address.is_local() {
         return Ok(());
     }
-    let endpoint = address.url();
-    Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine, so the cluster's ports would be on that machine's 127.0.0.1"))
+    let (endpoint, setting) = (address.url(), setting.in_brackets());
+    Err(Failure::new(Exit::Usage, format!("the Docker engine at {endpoint} is on another machine{setting}, so the cluster's ports would be on that machine's 127.0.0.1"))
         .hint("run devplat on that machine, or use an existing cluster: --profile existing --context NAME")
-        .hint("unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine"))
+        .hint(
+            "unset DOCKER_HOST and DOCKER_CONTEXT to use the engine of this machine; its address is unix:///PATH or \
+             tcp://127.0.0.1:PORT",
+        ))
 }
 
 /// Locks the platform against other accounts in this engine, whose location may be known already.

@@ -40,11 +40,11 @@ impl Located<'_> {
     pub async fn request(self) -> Result<Request, Failure> {
         let Self { context, decisions, known: _, looked, engine_lock, asked, host, purpose, location } = self;
         let programs = Search::begin(&host.programs);
-        let (state, engine) = (context.state.clone(), context.engine.clone());
+        let (state, engine) = (context.state.clone(), context.engine.clone().map(Ok));
         let mut run = Run { asked, host, purpose, state, engine, decisions };
         let (recalled, place) = Box::pin(choice::by_profile(&mut run)).await?;
         let located = match (place, run.engine.take()) {
-            (PlatformPlace::Engine, Some(_)) => {
+            (PlatformPlace::Engine, Some(Ok(_))) => {
                 refuse_other_machine(host)?;
                 let location = match location {
                     Some(location) => location,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use devplat_tool::docker::Engine;
 
 use super::{
-    Asked, Purpose, Run, absent,
+    Asked, Looked, Purpose, Run, absent,
     choice::{self, By, Named, PlatformPlace, or_forget},
     detect,
-    engine::{lock_engine, once_connected},
+    engine::{self, lock_engine, once_connected},
     identity,
 };
 use crate::{
@@ -28,7 +28,7 @@ pub struct Located<'a> {
     /// Whether the command line, the decisions or the profile name its place. Otherwise it is searched for by its marks.
     pub known: bool,
     /// The searched places, for messages.
-    pub looked: Vec<String>,
+    pub looked: Vec<Looked>,
     /// Held during a change, against other accounts that use the same Docker engine.
     pub engine_lock: Option<EngineLock>,
     pub(super) asked: &'a Asked,
@@ -55,10 +55,10 @@ impl<'a> Run<'a> {
     /// Locates the platform in a place that was chosen for this reason.
     pub(super) async fn locate_in(self, place: PlatformPlace, by: By) -> Result<Located<'a>, Failure> {
         let Self { asked, host, purpose, state, engine, decisions } = self;
-        let mut looked = vec![format!("state folder {}", state.path().display())];
+        let mut looked = vec![Looked::In(format!("state folder {}", state.path().display()))];
         let (engine, named) = match place {
             PlatformPlace::Named(named) => {
-                looked.push(format!("context {}", named.context.name));
+                looked.push(Looked::In(format!("context {}", named.context.name)));
                 (None, Some(named))
             }
             PlatformPlace::Engine => (connect(engine, by, host, &mut looked).await?, None),
@@ -73,9 +73,9 @@ impl<'a> Run<'a> {
             .accepting(TakenOver::of(&decisions.taken_over));
         let reachable = context.engine.is_some() || context.named.is_some();
         let location = match by {
-            By::Profile => Some(identity::place(&context).await?),
+            By::Profile => Some(place_of(&context, host).await?),
             By::Name | By::Marks if decisions.place.is_some() && reachable => {
-                Some(identity::place(&context).await.map_err(|failure| or_forget(failure, asked))?)
+                Some(place_of(&context, host).await.map_err(|failure| or_forget(failure, asked))?)
             }
             By::Name | By::Marks => None,
         };
@@ -103,24 +103,34 @@ impl Located<'_> {
     }
 }
 
+/// Returns the engine or the cluster of the platform, and reports a wait for its answer.
+async fn place_of(context: &PlatformContext, host: &Host) -> Result<Location, Failure> {
+    let what = || match (&context.named, &context.engine) {
+        (Some(named), _) => format!("the API server at {}", named.context.server),
+        (None, Some(engine)) => format!("the Docker engine at {}", engine.endpoint()),
+        (None, None) => "the Docker engine".to_owned(),
+    };
+    host.ui.awaited(what, Box::pin(identity::place(context))).await
+}
+
 /// Returns the Docker engine. An absent one is an error only if it was chosen by the profile or by name.
 async fn connect(
-    connected: Option<Engine>,
+    tried: Option<Result<Engine, Failure>>,
     by: By,
     host: &Host,
-    looked: &mut Vec<String>,
+    looked: &mut Vec<Looked>,
 ) -> Result<Option<Engine>, Failure> {
     let engine = match by {
-        By::Profile | By::Name => Ok(once_connected(connected, host).await?),
-        By::Marks => Engine::connect(&host.surroundings).await,
+        By::Profile | By::Name => Ok(once_connected(tried, host).await?),
+        By::Marks => engine::connect(host).await,
     };
     match engine {
         Ok(engine) => {
-            looked.push(format!("Docker engine at {}", engine.endpoint()));
+            looked.push(Looked::In(format!("Docker engine at {}", engine.endpoint())));
             Ok(Some(engine))
         }
         Err(error) => {
-            looked.push(format!("Docker engine ({error})"));
+            looked.push(Looked::NotReached(error.into()));
             Ok(None)
         }
     }

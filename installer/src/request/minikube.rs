@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use devplat_kubernetes::capabilities::Nodes;
 use devplat_tool::{
-    docker::Engine,
     local::api,
     minikube::{self, MinikubeCluster},
 };
 
+use super::engine::connect;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -64,7 +64,7 @@ async fn leads_here(profile: &MinikubeCluster, server: &str, host: &Host) -> Res
     // Where the network of the nodes cannot be reached, as with Docker Desktop and a rootless engine, minikube publishes
     // their ports.
     if let ("docker", Some(address)) = (driver.as_str(), api_servers.first()) {
-        let engine = Engine::connect(&host.surroundings).await?;
+        let engine = connect(host).await?;
         let nodes = engine.containers(&format!("name.minikube.sigs.k8s.io={name}")).await?;
         if api::leads_to_port(server, &nodes, address.port()).await {
             return Ok(());

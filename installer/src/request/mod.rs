@@ -21,7 +21,9 @@ mod forwarded;
 mod identity;
 mod inputs;
 mod located;
+mod looked;
 mod minikube;
+mod others;
 mod profile;
 mod refusal;
 mod registry;
@@ -29,10 +31,12 @@ mod run;
 mod sudo;
 
 pub use asked::{Asked, Purpose};
+pub use detect::PROFILE_VARIABLE;
 pub use draft::Draft;
 pub use engine::local_engine;
 pub use located::Located;
-pub use profile::load_profile;
+pub use looked::Looked;
+pub use profile::{load_of_platform, load_profile};
 pub use run::Run;
 
 use std::sync::Arc;
@@ -58,14 +62,16 @@ pub struct Request {
 /// Locks the platform against other runs of this account. A folder that was created only for the lock is deleted after
 /// a failure.
 pub fn lock(state: &StateFolder) -> Result<Locked, Failure> {
-    let fresh = !state.exists();
-    Ok(Locked { _lock: state.lock()?, fresh, state: state.clone() })
+    let (fresh, fresh_base) = (!state.exists(), !state.has_base());
+    Ok(Locked { _lock: state.lock()?, fresh, fresh_base, state: state.clone() })
 }
 
 /// A lock, and whether the state folder was created for it.
 pub struct Locked {
     _lock: Lock,
     fresh: bool,
+    /// Whether the folder above, of all platforms, was created for it.
+    fresh_base: bool,
     state: StateFolder,
 }
 
@@ -74,6 +80,9 @@ impl Drop for Locked {
         if self.fresh {
             // Deletes the folder only if it holds only the lock.
             self.state.remove_if_unused();
+        }
+        if self.fresh_base {
+            self.state.remove_empty_base();
         }
     }
 }

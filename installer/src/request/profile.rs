@@ -8,7 +8,7 @@ use std::{
 use devplat_profile::{KeyPath, Loaded, Mistake, ProfileFile, Sources, VariableMistakes, load};
 
 use super::{
-    Asked, Purpose,
+    Asked, Purpose, Run,
     refusal::{DEFAULT, LONGEST, base, refused, unreadable},
 };
 use crate::{command_line::quoted, failure::Failure, host::Host, state::Decisions, text_file::NoText};
@@ -96,6 +96,16 @@ fn once(sets: &[String]) -> Vec<String> {
     kept
 }
 
+/// Loads the profile of a platform with its remembered values; `None` if the platform remembers none and the command
+/// line names none.
+pub fn load_of_platform(asked: &Asked, host: &Host) -> Result<Option<Loaded>, Failure> {
+    let run = Run::of(asked, host, Purpose::Look)?;
+    if run.decisions.profile.is_none() && asked.profile.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(recall(asked, &run.decisions, host, run.purpose)?.loaded))
+}
+
 /// Loads the profile `named` and joins its layers, for verbs about a profile, which have no platform.
 pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, Failure> {
     let nothing = Decisions::default();
@@ -121,6 +131,7 @@ fn join(
         remembered_sets: before.set.iter().filter(|set| !is_replaced(set, &asked.set)).cloned().collect(),
         remembered_variables: before.variables.clone().into_iter().collect(),
         sets: asked.set.clone(),
+        unsets: asked.unset.clone(),
         base_folder: host.folder.clone(),
     };
     match source {

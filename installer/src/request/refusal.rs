@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use devplat_profile::{Mistake, MistakeKind, Mistakes, Place, ProfileProblem, SHIPPED};
+use devplat_profile::{KeyPath, Mistake, MistakeKind, Mistakes, Place, ProfileProblem, SHIPPED};
 
 use super::Asked;
 use crate::{
@@ -87,27 +87,32 @@ fn file_of(name: &str, host: &Host) -> Option<String> {
 /// Returns the ways out of mistakes in values that an earlier run remembered: they are not on this command line.
 fn without_remembered_values(mistakes: &[Mistake], asked: &Asked, before: &Decisions) -> Vec<String> {
     let mut hints = Vec::new();
-    let mut any = false;
+    let mut unset: Vec<String> = Vec::new();
     for Mistake { place, kind, nearest: _ } in mistakes {
         match place {
             Place::RememberedVariable(name) => {
-                any = true;
+                unset.push(name.clone());
                 // A variable that means nothing has no correct value.
                 if !matches!(kind, MistakeKind::Variable(_)) {
                     hints.push(format!("set {name} to a correct value, which replaces the remembered one"));
                 }
             }
-            Place::RememberedSet(_) => any = true,
+            Place::RememberedSet(set) => {
+                unset.push(KeyPath::split(set).map_or_else(|| set.clone(), |(path, _)| path.to_owned()));
+            }
             Place::File { .. } | Place::Shipped { .. } | Place::Variable(_) | Place::Argument(_) => {}
         }
     }
-    if any {
+    if !unset.is_empty() {
+        unset.dedup();
+        let again = Asked { unset, ..asked.clone() }.again("up");
+        hints.push(format!("forget the wrong values: `{again}`"));
         let nameable = |known: &&String| before.profile_text.is_none() || Path::new(known).is_file();
         let profile = before.profile.as_ref().filter(nameable).cloned();
         let profile = Some(profile.unwrap_or_else(|| "FILE".to_owned()));
         let again = Asked { profile, ..asked.clone() }.again("up");
         hints.push(format!(
-            "name the profile again, which forgets every remembered --set and variable: `{again}`"
+            "or name the profile again, which forgets every remembered --set and variable: `{again}`"
         ));
     }
     hints
@@ -153,16 +158,22 @@ mod tests {
         let variable = |name: &str, kind| mistake(Place::RememberedVariable(name.to_owned()), kind);
         let asked = Asked { name: Some("team-a".parse().unwrap()), ..Asked::default() };
         let of = |mistakes: &[Mistake]| without_remembered_values(mistakes, &asked, &remembered("k3d"));
-        let forget = "name the profile again, which forgets every remembered --set and variable: `devplat up --name \
-                      team-a --profile k3d`";
+        let forget = "or name the profile again, which forgets every remembered --set and variable: `devplat up \
+                      --name team-a --profile k3d`";
+        let unset =
+            |path: &str| format!("forget the wrong values: `devplat up --name team-a --unset {path}`");
         assert_eq!(
             of(&[variable("DEVPLAT_OPERATOR_REPLICAS", value())]),
-            ["set DEVPLAT_OPERATOR_REPLICAS to a correct value, which replaces the remembered one", forget]
+            [
+                "set DEVPLAT_OPERATOR_REPLICAS to a correct value, which replaces the remembered one",
+                &unset("DEVPLAT_OPERATOR_REPLICAS"),
+                forget
+            ]
         );
         let unknown = MistakeKind::Variable(VariableProblem::Unknown);
-        assert_eq!(of(&[variable("DEVPLAT_GONE", unknown)]), [forget]);
+        assert_eq!(of(&[variable("DEVPLAT_GONE", unknown)]), [&unset("DEVPLAT_GONE"), forget]);
         let set = Place::RememberedSet("operator.replicas=many".to_owned());
-        assert_eq!(of(&[mistake(set, value())]), [forget]);
+        assert_eq!(of(&[mistake(set, value())]), [&unset("operator.replicas"), forget]);
         let now = Place::Variable("DEVPLAT_OPERATOR_REPLICAS".to_owned());
         assert_eq!(of(&[mistake(now, value())]), [""; 0]);
     }

@@ -16,8 +16,8 @@ pub struct Run<'a> {
     pub(super) host: &'a Host,
     pub(super) purpose: Purpose,
     pub(super) state: StateFolder,
-    /// The Docker engine of this machine, if a part of this run has connected to it.
-    pub(super) engine: Option<Engine>,
+    /// The Docker engine of this machine, if a part of this run has tried to connect to it.
+    pub(super) engine: Option<Result<Engine, Failure>>,
     /// The remembered decisions.
     pub decisions: Decisions,
 }

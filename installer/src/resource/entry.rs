@@ -20,6 +20,8 @@ pub struct KindEntry {
     pub seen: SeenThrough,
     /// The kinds whose resources must be gone before one of this kind is deleted.
     pub gone_first: &'static [KindName],
+    /// Whether `devplat status` lists its resources.
+    pub listed: bool,
     wanted: fn(&Arc<PlatformInputs>) -> Result<Vec<AnyResource>, Failure>,
     find: Finder,
 }
@@ -31,6 +33,7 @@ impl KindEntry {
             name: K::NAME.name(),
             seen: K::SEEN,
             gone_first: K::GONE_FIRST,
+            listed: K::TRAITS.listed,
             wanted: wanted_of::<K>,
             find: find_of::<K>,
         }

@@ -220,8 +220,13 @@ fn every_capability_is_shown() {
 
 /// The error of a call that the user has no right to.
 fn forbidden(what: &str) -> Arc<CallError> {
-    let answer =
-        ErrorAnswer { code: 403, reason: "Forbidden".to_owned(), message: "no".to_owned(), resource: None };
+    let answer = ErrorAnswer {
+        code: 403,
+        reason: "Forbidden".to_owned(),
+        message: "no".to_owned(),
+        resource: None,
+        fields: Box::default(),
+    };
     Arc::new(CallError { what: what.to_owned(), object: None, class: Box::new(Class::Forbidden(answer)) })
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn fix(engine: &Engine, cx: &Cx) -> Result<(), Failure> {
         let (left, joined) = (physical(node), physical(node));
         cx.call(call, |()| Some(left), engine.disconnect(network, name)).await?;
         let call = format!("connect container {name} to network {network} at {address}");
-        cx.call(call, |()| Some(joined), engine.connect_at(network, name, address)).await?;
+        cx.call(call, |()| Some(joined), engine.connect_container(network, name, Some(address))).await?;
     }
     for node in &nodes {
         let started = physical(node);

@@ -16,6 +16,8 @@ pub struct Found {
     pub sight: Sight,
     /// The duration and the needs of its deletion.
     pub deletion: Facts,
+    /// The needs of its change in place, besides those of the wanted resource.
+    pub update: Facts,
     /// The `Seen` of its kind.
     pub(super) seen: Arc<dyn Any + Send + Sync>,
     pub(super) delete: Option<DeleteFound>,

@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Requirement, Verdict};
 use devplat_profile::{Cluster, K3dCluster, NodeImage};
 use devplat_tool::{
-    docker::Engine,
+    docker::{Cgroups, Engine},
     local::{
-        ClusterError, Maker, Mapping,
+        ClusterError, Maker, Mapping, Mark,
         k3d::{self, K3dCommand, K3dCreation, K3dRemains},
     },
 };
@@ -82,9 +82,12 @@ impl ResourceKind for K3dClusterResource {
                 let nodes = u32::from(self.spec.servers + self.spec.agents);
                 let ports = self.mappings();
                 let api_port = self.spec.api_server_port;
+                let name = &self.inputs.platform;
+                let names = k3d::container_names(name.as_str(), self.spec.servers, self.spec.agents);
+                let usable = self.check_file();
                 usual
-                    .requiring(local_creation::requirements(Maker::K3d, &ports, api_port, nodes))
-                    .requiring(local_creation::requirements_of_file(Maker::K3d, &self.inputs))
+                    .requiring(local_creation::requirements(Maker::K3d, &ports, api_port, nodes, name, names))
+                    .requiring(local_creation::requirements_of_file(Maker::K3d, &self.inputs, usable))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -141,6 +144,35 @@ impl K3dClusterResource {
             "bastionPort": bastion_port,
             "configFile": local_creation::extra_digest(&self.inputs),
         })
+    }
+
+    /// Fails if the user's configuration file cannot be used. It may name any image that its nodes can get, because only the
+    /// engine knows which one that is.
+    fn check_file(&self) -> Result<(), ClusterError> {
+        let Some(extra) = local_creation::extra(&self.inputs) else { return Ok(()) };
+        let (name, mappings) = (&self.inputs.platform, self.mappings());
+        let network = network::network_name(name);
+        let owner = Mark { platform: name.to_string(), account: None };
+        let check = |image: &str| {
+            k3d::check(&K3dCreation {
+                name: name.as_str(),
+                network: &network,
+                image,
+                cgroups: Cgroups::V2,
+                api_port: self.spec.api_server_port,
+                mappings: &mappings,
+                servers: self.spec.servers,
+                agents: self.spec.agents,
+                direct: &[],
+                owner: &owner,
+                extra: Some(extra),
+                registries: Some(&registries(&local_registry_host(name))),
+            })
+        };
+        match &self.spec.image {
+            NodeImage::Reference(reference) => check(reference),
+            NodeImage::Auto => check(PUBLIC_IMAGE).or_else(|error| check(BUILT_IMAGE).map_err(|_| error)),
+        }
     }
 
     async fn create(&self, cx: &Cx) -> Result<Physical, Failure> {

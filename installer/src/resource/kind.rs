@@ -134,6 +134,8 @@ pub struct Seen<K: ResourceKind> {
     pub gone_first: Vec<Id>,
     /// The duration and the needs of its deletion.
     pub deletion: Facts,
+    /// The needs of its change in place, besides those of the wanted resource.
+    pub update: Facts,
     /// The fields that [`ResourceKind::compare`] reads.
     pub fields: K::Fields,
     /// The output for later steps, if it is ready.
@@ -153,6 +155,7 @@ impl<K: ResourceKind> Seen<K> {
             loses: None,
             gone_first: Vec::new(),
             deletion: Facts::lasting(Duration::from_secs(1)),
+            update: Facts::default(),
             fields,
             output,
         }
@@ -312,7 +315,7 @@ pub(super) fn erase<K: ResourceKind>(seen: Seen<K>) -> Found {
         loses: seen.loses.clone(),
         usual_deletion: seen.deletion.usual,
     };
-    let deletion = seen.deletion.clone();
+    let (deletion, update) = (seen.deletion.clone(), seen.update.clone());
     let (id, output) = (seen.id.clone(), seen.output.clone());
     let store = {
         let (id, output) = (id.clone(), std::sync::Mutex::new(output));
@@ -332,5 +335,5 @@ pub(super) fn erase<K: ResourceKind>(seen: Seen<K>) -> Found {
             Box::pin(async move { delete(&seen, &cx).await })
         })
     });
-    Found { id, sight, deletion, seen, delete, store: Arc::new(store) }
+    Found { id, sight, deletion, update, seen, delete, store: Arc::new(store) }
 }

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use devplat_plan::{Action, Edges, Facts, Id, KindName, Owner, Physical, Verdict};
 use devplat_profile::{Cluster, KindCluster, NodeImage};
 use devplat_tool::{
-    docker::Engine,
+    docker::{Cgroups, Engine},
     local::{
-        ClusterError, Maker,
-        kind::{KindCommand, KindCreation, node_count},
+        ClusterError, Maker, Mark,
+        kind::{self, KindCommand, KindCreation, container_names, node_count},
     },
 };
 use serde_json::{Value, json};
@@ -76,9 +76,20 @@ impl ResourceKind for KindClusterResource {
                 let nodes = u32::try_from(self.node_count()).unwrap_or(u32::MAX);
                 let ports = self.mappings();
                 let api_port = self.spec.api_server_port;
+                let (name, extra) = (&self.inputs.platform, local_creation::extra(&self.inputs));
+                let extra = extra.map(|extra| extra.text);
+                let names = container_names(name.as_str(), extra, self.spec.workers);
+                let usable = self.check_file();
                 usual
-                    .requiring(local_creation::requirements(Maker::Kind, &ports, api_port, nodes))
-                    .requiring(local_creation::requirements_of_file(Maker::Kind, &self.inputs))
+                    .requiring(local_creation::requirements(
+                        Maker::Kind,
+                        &ports,
+                        api_port,
+                        nodes,
+                        name,
+                        names,
+                    ))
+                    .requiring(local_creation::requirements_of_file(Maker::Kind, &self.inputs, usable))
             }
             Action::Update | Action::Check | Action::Keep | Action::Delete | Action::Replace => usual,
         }
@@ -135,6 +146,28 @@ impl KindClusterResource {
             "portMappings": port_mappings,
             "bastionPort": bastion_port,
             "configFile": local_creation::extra_digest(&self.inputs),
+        })
+    }
+
+    /// Fails if the user's configuration file cannot be used. Whether the nodes' image has its own CNI plugin is known only
+    /// to the engine.
+    fn check_file(&self) -> Result<(), ClusterError> {
+        let Some(extra) = local_creation::extra(&self.inputs) else { return Ok(()) };
+        let (name, mappings) = (&self.inputs.platform, self.mappings());
+        let owner = Mark { platform: name.to_string(), account: None };
+        kind::check(&KindCreation {
+            name: name.as_str(),
+            network: &network::network_name(name),
+            image: None,
+            own_cni: false,
+            cgroups: Cgroups::V2,
+            api_port: self.spec.api_server_port,
+            mappings: &mappings,
+            workers: self.spec.workers,
+            direct: &[],
+            owner: &owner,
+            extra: Some(extra),
+            registry_config: matches!(self.inputs.delivery, ChosenDelivery::LocalRegistry(_)),
         })
     }
 

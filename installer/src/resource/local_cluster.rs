@@ -6,6 +6,7 @@ mod rejoin;
 mod verdict;
 
 pub(super) use record::finish;
+pub(super) use rejoin::{connect, is_outside};
 pub(crate) use verdict::Fields;
 pub(super) use verdict::{LOSS, compare, nothing_known, unfinished};
 
@@ -23,6 +24,7 @@ use super::{
     CLUSTER, Cx, ResourceKind, Seen, Wanted,
     local_access::{UnreadyCluster, awake},
     network, node_certificates, ownership,
+    renamed::{Renamed, rename_back},
 };
 use crate::{
     failure::{Exit, Failure},
@@ -105,6 +107,8 @@ where
         .requiring([Requirement::Engine, Requirement::Tool(maker.name())])
         .freeing(ports.map(|bound| (bound.address, bound.port).into()))
         .ending_nodes(u32::try_from(running).unwrap_or(u32::MAX));
+    let idle = containers.all().iter().flat_map(Container::idle_ports);
+    seen.update = Facts::default().requiring(idle.map(Requirement::FreePort));
     if seen.owner != Owner::Ours {
         return Ok(Some(seen));
     }
@@ -118,16 +122,16 @@ where
         Some(record) if !wanted.is_nothing() => {
             let record = ClusterRecord::parse(&record, maker, first, context)?;
             let network = network::network_name(&context.platform);
-            let outside = |one: &Container| format!("{} is not in network {network}", one.name);
+            let outside = |one: &Container| is_outside(&one.name, &network);
             seen.fields.missing = record.missing(containers);
+            seen.fields.renamed = renamed(&record, containers, engine).await?;
             seen.fields.detached = record.detached(containers, &network).into_iter().map(outside).collect();
             seen.generation = record.generation;
             seen.fields.spec = Some(record.spec);
         }
         Some(_) => {}
     }
-    let stopped = containers.all().iter().filter(|one| !one.running);
-    seen.fields.stopped = stopped.map(|one| one.name.clone()).collect();
+    seen.fields.stopped = containers.all().iter().filter_map(|one| one.idle(&one.name)).collect();
     // A cluster without a control plane has no kubeconfig.
     let has_server = nodes.iter().any(|node| maker.role(node) == Some(Role::ControlPlane));
     if !wanted.is_nothing() && seen.fields.stopped.is_empty() && has_server {
@@ -145,6 +149,26 @@ where
         seen.state = State::Degraded(faults);
     }
     Ok(Some(seen))
+}
+
+/// Returns the containers that a user has renamed.
+async fn renamed(
+    record: &ClusterRecord,
+    containers: &ClusterContainers,
+    engine: &Engine,
+) -> Result<Vec<Renamed>, Failure> {
+    let renamed = record.renamed(containers);
+    if renamed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let all = engine.all_containers().await?;
+    let taken = |name: &str| all.iter().any(|one| one.name == name);
+    let of = |(one, name): (&Container, &str)| Renamed {
+        now: one.name.clone(),
+        name: name.to_owned(),
+        taken: taken(name),
+    };
+    Ok(renamed.into_iter().map(of).collect())
 }
 
 /// Finds containers that kind would delete by their label although they are not nodes. The half-made clusters of k3d are
@@ -172,21 +196,31 @@ fn owner(what: &str, nodes: &[Container], context: &PlatformContext) -> Owner {
     owners.into_iter().find(|owner| *owner != Owner::Ours).unwrap_or(Owner::Ours)
 }
 
-/// Connects the containers to their network again, starts the stopped ones, control planes first and load balancers last,
-/// and renews expired certificates.
+/// Gives the containers their names back, connects them to their network again, starts the stopped ones, control planes first
+/// and load balancers last, and renews expired certificates.
 pub(super) async fn start(maker: Maker, cx: &Cx) -> Result<(), Failure> {
     let engine = cx.context.engine()?;
-    let containers = maker.containers(engine, cx.context.platform.as_str()).await?;
+    let mut containers = maker.containers(engine, cx.context.platform.as_str()).await?;
+    let record = ClusterRecord::read(maker, &containers, engine, &cx.context).await?;
+    let renamed = record.as_ref().map(|record| record.renamed(&containers)).unwrap_or_default();
+    if !renamed.is_empty() {
+        for (container, name) in renamed {
+            rename_back(container, name, cx).await?;
+        }
+        containers = maker.containers(engine, cx.context.platform.as_str()).await?;
+    }
     let nodes = containers.nodes();
     // Look before the start, at which k3s renews its certificates.
     let expired = node_certificates::expired(maker, nodes, &cx.context).await?;
-    rejoin::rejoin(maker, &containers, engine, cx).await?;
+    if let Some(record) = &record {
+        rejoin::rejoin(record, &containers, engine, cx).await?;
+    }
     for container in maker.containers(engine, cx.context.platform.as_str()).await?.all() {
         if !container.running {
-            cx.report(format!("starting {}", container.name));
+            let call = format!("{} container {}", container.starting(), container.name);
+            cx.report(&call);
             let physical = Some(Physical(container.id.clone()));
-            let work = engine.start(&container.name);
-            cx.call(format!("start container {}", container.name), |()| physical, work).await?;
+            cx.call(call, |()| physical, engine.start(&container.name)).await?;
         }
     }
     let Some(first) = nodes.first() else { return Ok(()) };

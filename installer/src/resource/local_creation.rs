@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use devplat_kubernetes::context;
 use devplat_plan::{Physical, Requirement};
-use devplat_profile::{Exposure, PortMapping};
+use devplat_profile::{Exposure, PlatformName, PortMapping};
 use devplat_tool::local::{ClusterError, ExtraConfig, Maker, Mapping};
 
 use super::Cx;
-use crate::platform::PlatformInputs;
+use crate::{failure::Failure, platform::PlatformInputs};
 
 /// Drives `aside` while a cluster is being created, and drops it when the creation ends.
 pub(super) async fn beside<T>(creating: impl Future<Output = T>, aside: impl Future<Output = ()>) -> T {
@@ -53,12 +53,14 @@ pub(super) fn mappings(
     bastion.into_iter().chain(others).collect()
 }
 
-/// Returns the needs of creating a cluster: the engine, the program and its ports.
+/// Returns the needs of creating a cluster: the engine, the program, its ports and the names of its containers.
 pub(super) fn requirements(
     maker: Maker,
     mappings: &[Mapping],
     api_port: Option<u16>,
     nodes: u32,
+    cluster: &PlatformName,
+    names: Vec<String>,
 ) -> Vec<Requirement> {
     let api = api_port.map(|port| (IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     let ports = mappings.iter().map(|mapping| (mapping.address, mapping.host_port)).chain(api);
@@ -66,17 +68,23 @@ pub(super) fn requirements(
     let ports = ports.map(|address| Requirement::FreePort(address.into()));
     let docker = maker.uses_docker_command().then_some(Requirement::Tool("docker"));
     let engine = Requirement::EngineOf(context::IMAGE_ARCHITECTURE);
-    [engine, Requirement::Tool(maker.name()), Requirement::Nodes { new: nodes, ended: 0 }]
-        .into_iter()
-        .chain(docker)
-        .chain(ports)
-        .collect()
+    let nodes = Requirement::Nodes { new: nodes, ended: 0 };
+    let names = Requirement::FreeNames { program: maker.name(), cluster: cluster.to_string(), names };
+    [engine, Requirement::Tool(maker.name()), nodes, names].into_iter().chain(docker).chain(ports).collect()
 }
 
-/// Returns the needs that the user's configuration file adds: its ports.
-pub(super) fn requirements_of_file(maker: Maker, inputs: &PlatformInputs) -> Vec<Requirement> {
+/// Returns the needs that the user's configuration file adds: its ports, and that it can be used.
+pub(super) fn requirements_of_file(
+    maker: Maker,
+    inputs: &PlatformInputs,
+    usable: Result<(), ClusterError>,
+) -> Vec<Requirement> {
     let ports = extra(inputs).map(|extra| maker.ports(extra.text)).unwrap_or_default();
-    ports.into_iter().map(Requirement::FreePort).collect()
+    let mistake = usable.err().map(|error| {
+        let failure = Failure::from(error);
+        Requirement::UsableFile { mistake: failure.one_line(), hint: failure.hints.first().cloned() }
+    });
+    ports.into_iter().map(Requirement::FreePort).chain(mistake).collect()
 }
 
 /// Returns the user's configuration file for kind or k3d.

@@ -19,8 +19,10 @@ use tokio::{
 use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     image_pull::pull_if_absent,
+    local_cluster,
     names::{NETWORK, REGISTRY, RegistryAddress},
     network, ownership,
+    renamed::{Renamed, rename_back},
 };
 
 use crate::{
@@ -37,8 +39,6 @@ const PUBLIC_IMAGE: &str = "docker.io/library/registry:3";
 const LOOPBACK: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 /// How long the registry may take to answer after its start.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Its fault while its container is not running.
-const STOPPED: &str = "it is stopped";
 
 /// A registry in a container.
 #[derive(Debug, Clone)]
@@ -46,6 +46,16 @@ pub(crate) struct Registry {
     name: String,
     network: String,
     spec: LocalRegistry,
+}
+
+/// The known facts of a registry.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    container: Container,
+    /// Its change of name by a user.
+    renamed: Option<Renamed>,
+    /// Whether it is running and does not answer.
+    silent: bool,
 }
 
 impl ResourceKind for Registry {
@@ -56,7 +66,7 @@ impl ResourceKind for Registry {
     const CREATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.create(cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|registry, cx| Box::pin(registry.start(cx)));
     const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|seen, cx| Box::pin(delete(seen, cx)));
-    type Fields = Container;
+    type Fields = Fields;
     type Output = RegistryAddress;
 
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
@@ -85,14 +95,17 @@ impl ResourceKind for Registry {
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let Some(engine) = &context.engine else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for container in containers(engine, context).await? {
-            found.push(seen(container, context, wanted).await);
+        let all = containers(engine, context).await?;
+        for container in &all {
+            let renamed = renamed(container, &all, context);
+            let fields = Fields { container: container.clone(), renamed, silent: false };
+            found.push(seen(fields, context, wanted).await);
         }
         Ok(found)
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        let container = &seen.fields;
+        let Fields { container, renamed, silent: _ } = &seen.fields;
         let mapped = container.configured.get(&REGISTRY_PORT).and_then(|all| all.first()).map(|one| one.port);
         match (self.spec.host_port, mapped) {
             (Some(wanted), mapped) if mapped != Some(wanted) => {
@@ -101,9 +114,11 @@ impl ResourceKind for Registry {
                 Verdict::Differs(vec![change.losing("images that users pushed to it")])
             }
             _ => {
-                let named = (container.name != self.name).then(|| format!("it is named {}", container.name));
-                let stopped = (!container.running).then(|| STOPPED.to_owned());
-                let changes: Vec<Change> = named.into_iter().chain(stopped).map(Change::in_place).collect();
+                if let Some(obstacle) = renamed.as_ref().and_then(Renamed::obstacle) {
+                    return Verdict::Unfit(vec![obstacle]);
+                }
+                let changes: Vec<Change> =
+                    faults(&seen.fields, &self.network).into_iter().map(Change::in_place).collect();
                 if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
             }
         }
@@ -148,26 +163,58 @@ fn owner(container: &Container, context: &PlatformContext) -> Owner {
     ownership::of_labels(&format!("container {}", container.name), &container.labels, context)
 }
 
-async fn seen(container: Container, context: &PlatformContext, wanted: &Wanted<'_>) -> Seen<Registry> {
-    let owner = owner(&container, context);
-    let generation = ownership::generation_of(&container.labels);
-    let output = container.running.then(|| pushed_to(&container)).flatten();
-    if let (Some(RegistryAddress(address)), false) = (&output, wanted.is_nothing()) {
-        await_answer(address).await;
+/// Returns the change of name of the platform's container. One that has its name is a double if it is the platform's as
+/// well, and is deleted.
+fn renamed(container: &Container, all: &[Container], context: &PlatformContext) -> Option<Renamed> {
+    let name = local_registry_name(&context.platform);
+    if container.name == name || owner(container, context) != Owner::Ours {
+        return None;
     }
-    let loses = Some(Loss("images that users pushed to it".to_owned()));
-    let state = if container.running { State::Ready } else { State::Degraded(vec![STOPPED.to_owned()]) };
-    let ports = container.bound.values().flatten().map(|bound| (bound.address, bound.port).into());
-    let deletion = Facts::lasting(Duration::from_secs(1)).freeing(ports);
-    let seen = Seen::ours(REGISTRY.single(), container.name.clone(), container, output);
-    Seen { generation, owner, state, loses, deletion, ..seen }
+    let taken = all.iter().any(|one| one.name == name && owner(one, context) != Owner::Ours);
+    Some(Renamed { now: container.name.clone(), name, taken })
 }
 
-/// Waits a moment for a registry that another run has just started. Images are looked for in it next.
-async fn await_answer(address: &str) {
+/// Returns why nodes cannot use it, which [`Registry::start`] repairs.
+fn faults(fields: &Fields, network: &str) -> Vec<String> {
+    let Fields { container, renamed, silent } = fields;
+    let outside = !container.networks.contains_key(network);
+    let outside = outside.then(|| local_cluster::is_outside("it", network));
+    let silent = silent.then(|| "it does not answer".to_owned());
+    renamed.iter().map(Renamed::fault).chain(outside).chain(container.idle("it")).chain(silent).collect()
+}
+
+async fn seen(mut fields: Fields, context: &PlatformContext, wanted: &Wanted<'_>) -> Seen<Registry> {
+    let mut output = fields.container.running.then(|| pushed_to(&fields.container)).flatten();
+    if let (Some(RegistryAddress(address)), false) = (&output, wanted.is_nothing()) {
+        fields.silent = !answers_soon(address).await;
+    }
+    if fields.silent {
+        output = None;
+    }
+    let container = &fields.container;
+    let owner = owner(container, context);
+    let generation = ownership::generation_of(&container.labels);
+    let loses = Some(Loss("images that users pushed to it".to_owned()));
+    let faults = faults(&fields, &network::network_name(&context.platform));
+    let state = if faults.is_empty() { State::Ready } else { State::Degraded(faults) };
+    let ports = container.bound.values().flatten().map(|bound| (bound.address, bound.port).into());
+    let deletion = Facts::lasting(Duration::from_secs(1)).freeing(ports);
+    let update = Facts::default().requiring(container.idle_ports().into_iter().map(Requirement::FreePort));
+    let seen = Seen::ours(REGISTRY.single(), container.name.clone(), fields, output);
+    Seen { generation, owner, state, loses, deletion, update, ..seen }
+}
+
+/// Returns whether it answers, and waits a moment for that, because another run may have just started it.
+async fn answers_soon(address: &str) -> bool {
     const MOMENT: Duration = Duration::from_secs(3);
     let begun = tokio::time::Instant::now();
-    while !answers(address).await && begun.elapsed() < MOMENT {
+    loop {
+        if answers(address).await {
+            return true;
+        }
+        if begun.elapsed() >= MOMENT {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -230,17 +277,21 @@ impl Registry {
         Ok(image.to_owned())
     }
 
-    /// Gives it its name back, and starts it.
+    /// Gives it its name back, connects it to its network again, and starts it.
     async fn start(&self, cx: &Cx) -> Result<Physical, Failure> {
         let physical = Physical(self.name.clone());
         let engine = cx.context.engine()?;
-        let all = containers(engine, &cx.context).await?;
-        if all.iter().all(|one| one.name != self.name)
-            && let Some(renamed) = all.iter().find(|one| owner(one, &cx.context) == Owner::Ours)
-        {
-            let call = format!("rename container {} to {}", renamed.name, self.name);
-            let work = engine.rename_container(&renamed.id, &self.name);
-            cx.call(call, |()| Some(physical.clone()), work).await?;
+        let mut ours = containers(engine, &cx.context).await?;
+        ours.retain(|one| owner(one, &cx.context) == Owner::Ours);
+        let named = ours.iter().find(|one| one.name == self.name);
+        if let Some(container) = named.or(ours.first()) {
+            if container.name != self.name {
+                rename_back(container, &self.name, cx).await?;
+            }
+            if !container.networks.contains_key(&self.network) {
+                let named = Container { name: self.name.clone(), ..container.clone() };
+                local_cluster::connect(&named, &self.network, None, engine, cx).await?;
+            }
         }
         self.start_container(&physical, cx).await?;
         Ok(physical)
@@ -259,11 +310,11 @@ fn pushed_to(container: &Container) -> Option<RegistryAddress> {
 
 async fn delete(seen: &Seen<Registry>, cx: &Cx) -> Result<(), Failure> {
     let still = Registry::find(&cx.context, &Wanted::Nothing).await?;
-    let mut still = still.iter().filter(|one| one.fields.id == seen.fields.id);
+    let mut still = still.iter().filter(|one| one.fields.container.id == seen.fields.container.id);
     if !still.any(|one| one.owner == Owner::Ours) {
         return Ok(());
     }
     let (engine, name) = (cx.context.engine()?, &seen.physical.0);
-    let physical = Some(Physical(seen.fields.id.clone()));
+    let physical = Some(Physical(seen.fields.container.id.clone()));
     cx.call(format!("delete container {name}"), |()| physical, engine.remove_container(name)).await
 }

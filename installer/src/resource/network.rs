@@ -107,8 +107,14 @@ impl ResourceKind for NetworkResource {
         Edges::default()
     }
 
-    fn facts(&self, _: Action) -> Facts {
-        Facts::lasting(Duration::from_secs(1)).requiring([Requirement::Engine])
+    fn facts(&self, doing: Action) -> Facts {
+        let range = self.subnet.filter(|_| doing == Action::Create).map(|range| Requirement::FreeRange {
+            address: range.network(),
+            prefix: range.prefix_len(),
+            network: self.name.clone(),
+            key: self.key.clone(),
+        });
+        Facts::lasting(Duration::from_secs(1)).requiring([Requirement::Engine].into_iter().chain(range))
     }
 
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {

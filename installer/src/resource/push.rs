@@ -1,6 +1,6 @@
 //! An image in a registry that the nodes pull from, by digest. It is pushed only if the registry lacks it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use devplat_image::{Digest, ImageName, Reference};
 use devplat_kubernetes::hosting::Hosting;
@@ -28,6 +28,12 @@ pub(crate) struct Push {
 struct Destination {
     prefix: String,
     manner: Manner,
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "registry {}", self.prefix)
+    }
 }
 
 impl ResourceKind for Push {
@@ -62,7 +68,7 @@ impl ResourceKind for Push {
             ChosenDelivery::Registry(_) | ChosenDelivery::Nodes(_) => None,
         };
         let needs = [BUILD.named(self.image.as_str())].into_iter().chain(local.clone()).collect();
-        Edges { needs, deleted_with: local.clone(), seen_through: None, ..Edges::default() }
+        Edges { needs, deleted_with: local.clone(), seen_through: local, ..Edges::default() }
     }
 
     fn facts(&self, _: Action) -> Facts {
@@ -90,12 +96,13 @@ impl ResourceKind for Push {
         let destination = &destination;
         let looks = stored.into_iter().map(|(push, stored)| async move {
             let digest = &stored.manifest.digest;
-            let place = push.place(destination, digest, context, |_| ()).await?;
+            let place =
+                push.place(destination, digest, context, |step| (context.remark)(&told(step))).await?;
             let there = place.holds().await?;
             let physical = || push.inputs.reference(&stored);
             Ok::<_, RegistryError>(there.then(|| Seen::ours(push.id(), physical(), (), Some(()))))
         });
-        match futures::future::try_join_all(looks).await {
+        match context.awaited(|| destination.to_string(), futures::future::try_join_all(looks)).await {
             Ok(found) => Ok(found.into_iter().flatten().collect()),
             Err(error) => Err(first.with_help(error.into(), context).await),
         }
@@ -119,6 +126,7 @@ impl Push {
             Failure::new(Exit::PartWay, "the local registry is not running")
                 .hint("run the same command again, which starts it")
         })?;
+        cx.report(format!("connecting to {destination}"));
         let place = self.place(&destination, digest, &cx.context, |step| cx.report(told(step))).await;
         let place = match place {
             Ok(place) => place,
@@ -152,10 +160,11 @@ impl Push {
             ChosenDelivery::Registry(_) => match self.destination(context).await? {
                 Some(destination) => {
                     let accepted = async {
-                        let place = self.place(&destination, &Digest::of(b""), context, |_| ()).await?;
+                        let tell = |step: PushStep<'_>| (context.remark)(&told(step));
+                        let place = self.place(&destination, &Digest::of(b""), context, tell).await?;
                         place.accepts().await
                     };
-                    match accepted.await {
+                    match context.awaited(|| destination.to_string(), accepted).await {
                         Ok(()) => Ok(()),
                         Err(error) => Err(self.with_help(error.into(), context).await),
                     }

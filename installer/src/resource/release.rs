@@ -1,11 +1,12 @@
 //! A release: objects in the cluster that are applied together.
 
+mod node_port;
 mod order;
 mod trial;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use devplat_kubernetes::release::{self, DataLoss, ReleaseState};
+use devplat_kubernetes::release::{self, DataLoss, ReleaseError, ReleaseState};
 use devplat_plan::{
     Action, Change, Edges, Facts, Foreigner, Graph, Id, KindName, Owner, Physical, Planned, State, Verdict,
 };
@@ -22,6 +23,7 @@ use crate::{
     platform::PlatformInputs,
     platform_context::PlatformContext,
 };
+pub use node_port::taken_node_port;
 use order::Order;
 use trial::try_pods;
 
@@ -235,9 +237,23 @@ impl ReleaseResource {
             self.reported.get_or_try_init(|| Box::pin(report_leaving_data(&client, cx))).await?;
         }
         let marked = release::Release { account: Some(cx.context.account.to_string()), ..rendered };
-        let outcome = release::apply(&client, &marked, cx).await;
-        outcome.map_err(|error| Failure::of_release(&error, &cx.context.command_lines()))?;
+        release::apply(&client, &marked, cx).await.map_err(|error| self.failure(&error, cx))?;
         Ok(physical)
+    }
+
+    /// Converts the error of the apply.
+    fn failure(&self, error: &ReleaseError, cx: &Cx) -> Failure {
+        let failure = Failure::of_release(error, &cx.context.command_lines());
+        match error {
+            ReleaseError::NodePort(error) => {
+                failure.with_hints(node_port::hints(error, self.inputs.maker(), &cx.context.kubectl()))
+            }
+            ReleaseError::Foreign(_)
+            | ReleaseError::Call(_)
+            | ReleaseError::NotReady(_)
+            | ReleaseError::Refused { .. }
+            | ReleaseError::Stopped(_) => failure,
+        }
     }
 
     /// Returns the rendered release; `None` while images or keys that it names do not exist yet.

@@ -1,6 +1,7 @@
 //! The files with which plain `ssh` on this machine connects to the platform: a configuration and a `known_hosts`, in
 //! devplat's own folder.
 
+mod known_hosts;
 mod text;
 mod written;
 
@@ -23,7 +24,8 @@ use crate::{
 };
 
 pub(super) use text::{SshHost, follows};
-pub use text::{known_hosts_line, next_line, ssh_line};
+pub use known_hosts::known_hosts_line;
+pub use text::{next_line, ssh_line};
 pub use written::written_host;
 
 /// How long a cloud provider may take to assign an address to a load balancer.
@@ -156,7 +158,7 @@ fn compare(fields: &Fields, state: &StateFolder) -> Verdict {
     let [current, authority] = texts(host, state);
     let changes: Vec<Change> = [
         change(config.as_deref(), &current, "ssh/config", "the hosts or the users"),
-        change(known_hosts.as_deref(), &authority, "ssh/known_hosts", "the key of the host authority"),
+        change(known_hosts.as_deref(), &authority, "ssh/known_hosts", "the hosts or the key of the authority"),
     ]
     .into_iter()
     .flatten()
@@ -295,7 +297,7 @@ mod tests {
         let moved = SshHost { port: 41023, ..host.clone() };
         assert_eq!(differs(moved), ["ssh/config differs in the hosts or the users"]);
         let renewed = SshHost { authority: "ssh-ed25519 BBBB".to_owned(), ..host.clone() };
-        assert_eq!(differs(renewed), ["ssh/known_hosts differs in the key of the host authority"]);
+        assert_eq!(differs(renewed), ["ssh/known_hosts differs in the hosts or the key of the authority"]);
         let lost = Fields { known_hosts: None, ..written.clone() };
         let missing = Verdict::Differs(vec![Change::in_place("ssh/known_hosts is missing")]);
         assert_eq!(compare(&lost, &state), missing);

@@ -138,6 +138,17 @@ impl StateFolder {
         }
     }
 
+    /// Whether the folder with the state folders of all platforms exists.
+    pub fn has_base(&self) -> bool {
+        self.base().exists()
+    }
+
+    /// Deletes the folder with the state folders of all platforms if it is empty.
+    pub fn remove_empty_base(&self) {
+        // A failed deletion, of one that is not empty, is not an error of this run.
+        let _ = fs::remove_dir(self.base());
+    }
+
     /// Deletes the folder if it holds only the lock.
     pub fn remove_if_unused(&self) {
         let only_lock = fs::read_dir(&self.folder).is_ok_and(|mut entries| {

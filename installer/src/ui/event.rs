@@ -47,7 +47,7 @@ pub enum Event {
         /// The reason.
         why: String,
     },
-    /// The user asked to stop; steps that must end are finished.
+    /// The user asked to stop: the running steps wait no longer, and finish only the calls that they have made.
     Stopping {
         /// The steps that are still running.
         running: Vec<String>,

@@ -15,6 +15,7 @@ pub use show::{duration, estimate, verdict};
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use clap::ValueEnum;
@@ -22,6 +23,9 @@ use devplat_tool::Surroundings;
 use terminal::{Bars, to_stderr};
 
 use crate::failure::Failure;
+
+/// The time after which a wait for another program is reported.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -139,6 +143,19 @@ impl Ui {
             OutputMode::Plain => to_stderr(text),
             OutputMode::Json => {}
             OutputMode::Recorded(_) => self.keep(|transcript| transcript.said.push(text.to_owned())),
+        }
+    }
+
+    /// Runs `work`. If it takes more than 2 s, prints for people what is waited for.
+    pub async fn awaited<T>(&self, what: impl FnOnce() -> String, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            outcome = &mut work => outcome,
+            () = tokio::time::sleep(QUIET) => {
+                self.remark(&format!("waiting for {}", what()));
+                work.await
+            }
         }
     }
 

@@ -25,7 +25,10 @@ pub(super) fn plain(event: &Event) -> Option<String> {
         Event::Failed { step, why } => format!("{step}: failed: {why}"),
         Event::Stopping { running } if running.is_empty() => "stopping".to_owned(),
         Event::Stopping { running } => {
-            format!("stopping: finishing {}; Ctrl-C again to abandon", running.join(", "))
+            let steps = running.join(", ");
+            format!(
+                "stopping {steps}: waits end now, calls that were made are finished; Ctrl-C again to abandon them"
+            )
         }
         Event::Ready { name, next, seconds, changed } => {
             let how = if *changed { "in" } else { "unchanged, checked in" };
@@ -153,6 +156,18 @@ mod tests {
         assert_eq!(line(None, images), "; nothing is left but the images in the nodes (2.0 s)");
         assert_eq!(line(home, None), " (2.0 s); kept: 1 home (dev-b/c)");
         assert_eq!(line(home, images), " (2.0 s); kept: 1 home (dev-b/c); also the images in the nodes");
+    }
+
+    #[test]
+    fn stop_does_not_promise_that_steps_are_finished() {
+        let line = |running: &[&str]| {
+            let running = running.iter().map(|step| (*step).to_owned()).collect();
+            plain(&Event::Stopping { running }).unwrap()
+        };
+        let of_proof = "stopping create proof: waits end now, calls that were made are finished; Ctrl-C again to \
+                        abandon them";
+        assert_eq!(line(&["create proof"]), of_proof);
+        assert_eq!(line(&[]), "stopping");
     }
 
     #[test]

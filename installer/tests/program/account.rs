@@ -92,8 +92,8 @@ async fn cluster_that_was_taken_over_is_accepted_by_later_verbs() {
     machine.remember(&json!({"profile": "kind", "takenOver": ["4242:other"],
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
     for (args, expected) in [
-        (&["status"][..], "its creation was interrupted"),
-        (&["plan"], "its creation was interrupted"),
+        (&["status"][..], "its creation or deletion was interrupted"),
+        (&["plan"], "its creation or deletion was interrupted"),
         (&["users", "list"], "the cluster of platform devplat is not running"),
         (&["port-forward"], "the cluster of platform devplat is not running"),
     ] {

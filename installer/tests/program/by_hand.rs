@@ -12,14 +12,14 @@ use crate::{
     trouble::{K3D_THAT_FAILS, cluster, container, list, planned, with_engine},
 };
 
-const WORKER: [&str; 5] =
+pub(crate) const WORKER: [&str; 5] =
     ["--profile", "kind", "--set=images.delivery=nodes", "--set=cluster.kind.workers=1", IMAGE];
 /// The profile of [`servers`].
 const SERVERS: [&str; 5] =
     ["--profile", "k3d", "--set=images.delivery=nodes", "--set=cluster.k3d.servers=3", IMAGE];
 
 /// A platform on kind with these recorded containers, of which only the control plane is there.
-async fn recorded(machine: &Machine, engine: &Serving, containers: &Value) -> Serving {
+pub(crate) async fn recorded(machine: &Machine, engine: &Serving, containers: &Value) -> Serving {
     let server = on_kind(machine, engine).await;
     let spec = json!({"nodeImage": "auto", "workers": 1, "sshAddress": "127.0.0.1", "portMappings": [],
         "bastionPort": 30022});
@@ -28,7 +28,7 @@ async fn recorded(machine: &Machine, engine: &Serving, containers: &Value) -> Se
     server
 }
 
-fn in_network(mut container: Value, network: &str) -> Value {
+pub(crate) fn in_network(mut container: Value, network: &str) -> Value {
     container["NetworkSettings"]["Networks"] = json!({network: {"IPAddress": "172.18.0.9"}});
     container
 }
@@ -91,18 +91,22 @@ async fn cluster_whose_first_server_was_deleted_is_not_an_interrupted_creation()
 }
 
 #[tokio::test]
-async fn disconnected_node_is_reported_with_the_commands_that_connect_it() {
+async fn disconnected_node_is_stopped_and_connected_again() {
     let (machine, engine) = (Machine::new(), engine());
     let _server = recorded(&machine, &engine, &json!({NODE: null})).await;
     let plan = planned(&machine, &engine, &WORKER).await;
     let why = format!("{NODE} is not in network devplat-devplat");
     assert!(plan.contains(&format!("\ncluster update {why}")), "{plan}");
+    let stop = format!("POST /containers/{NODE}/stop");
+    engine.answers.give(&stop, 204, &json!(null));
     let (status, said) = with_engine(&machine, &engine, &[&["up", "--yes"][..], &WORKER].concat()).await;
+    // The engine does not know how to connect a container.
     assert_eq!(status, 4, "{said}");
-    let remedy = format!("hint: connect it again: `docker network connect devplat-devplat {NODE}`, then");
-    assert!(said.contains(&remedy) && said.contains(&format!("`docker restart {NODE}`")), "{said}");
-    assert!(!said.contains("did not come up"), "{said}");
-    assert_eq!(engine.answers.changes(), [""; 0]);
+    let changes = engine.answers.changes();
+    let of_node = |one: &&String| one.contains(NODE) || one.contains("/connect");
+    let changes: Vec<&str> =
+        changes.iter().filter(of_node).map(|one| one.split('?').next().unwrap()).collect();
+    assert_eq!(changes, [stop.as_str(), "POST /networks/devplat-devplat/connect"], "{said}");
 }
 
 #[tokio::test]
@@ -186,4 +190,26 @@ async fn taken_ssh_port_is_refused_before_anything_is_made() {
         assert!(said.contains(&why) && !said.contains("cannot create cluster"), "{maker}: {said}");
         assert_eq!(engine.answers.changes(), [""; 0], "{maker}");
     }
+}
+
+/// `up` without a profile would create a second platform.
+#[tokio::test]
+async fn mistyped_name_creates_no_second_platform() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.remember(&json!({"profile": "kind"}));
+    for (args, verb) in [(&["up", "--yes"][..], "up"), (&["up"], "up"), (&["plan"], "plan")] {
+        let (status, said) = with_engine(&machine, &engine, &[args, &["--name", "typo"]].concat()).await;
+        assert_eq!(status, 2, "{args:?}: {said}");
+        let why = "platform typo is not known here, and no profile is named for a new one; known: devplat";
+        assert!(said.contains(why), "{args:?}: {said}");
+        let known = format!("hint: for platform devplat, which is known: `devplat {verb} --name devplat`");
+        let new = format!("name its profile: `devplat {verb} --name typo --profile kind`");
+        assert!(said.contains(&known) && said.contains(&new), "{args:?}: {said}");
+    }
+    assert_eq!(engine.answers.changes(), [""; 0]);
+    assert!(!machine.at("home/.local/state/devplat/typo").exists());
+    // A named profile is an answer.
+    let named = ["plan", "--name", "second", "--profile", "kind", IMAGE];
+    let (status, said) = with_engine(&machine, &engine, &named).await;
+    assert_eq!(status, 0, "{said}");
 }

@@ -11,6 +11,7 @@ use crate::{
 #[tokio::test]
 async fn absent_and_empty_kubeconfigs_are_passed_over() {
     let (machine, engine, server) = (Machine::new(), engine(), api_server("u1").await);
+    machine.local_programs().await;
     let absent = machine.at("work/absent").display().to_string();
     let empty = machine.write("work/empty", "").display().to_string();
     let there = machine.write("work/there", &kubeconfig(&server.address, &json!({"token": "t"})));

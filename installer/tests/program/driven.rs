@@ -255,6 +255,7 @@ async fn forwarded_port_is_not_that_of_another_platform() {
 #[tokio::test]
 async fn damage_of_an_assembled_image_is_the_reason_of_its_step() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     let program = machine.at("programs/devplat-operator");
     let paths = [program.as_path()];
     let key = Key::of_programs(ImageName::Operator, &paths).unwrap();
@@ -290,7 +291,6 @@ async fn flag_that_would_be_ignored_is_refused() {
     for line in [
         &["devplat", "destroy", "--forget", "--yes", "--profile", "kind"][..],
         &["devplat", "destroy", "--forget", "--yes", "--context", "there"],
-        &["devplat", "ssh-config", "--remove", "--yes"],
         // The deletion of devplat's own cluster deletes all data in any case.
         &["devplat", "destroy", "--yes", "--profile", "kind", "--lose-data"],
     ] {

@@ -38,7 +38,7 @@ async fn added_user_is_reported_with_the_lines_to_send() {
     let add = ["users", "add", "alice", "--key", "alice.pub", "--context", "there"];
     let printed = machine.devplat(&add).run().await.unwrap().stdout;
     assert!(printed.contains("  ssh -p 2222 alice+mydev@dev.example.com"), "{printed}");
-    let trust = format!("@cert-authority * {}", key(2).trim());
+    let trust = format!("@cert-authority [dev.example.com]:2222,*.*.devplat {}", key(2).trim());
     assert!(printed.contains(&format!("  echo '{trust}' >> ~/.ssh/known_hosts")), "{printed}");
     let printed = machine.devplat(&[&add[..], &["--output", "json"]].concat()).run().await.unwrap().stdout;
     let document: Value = serde_json::from_str(&printed).unwrap();

@@ -59,7 +59,8 @@ pub(crate) fn running(registry: &Serving) -> Value {
     let mark = json!({"dev.devplat.platform": "devplat"});
     let (_, port) = registry.address.rsplit_once(':').unwrap();
     let mut running = container(REGISTRY, &mark, &[], None);
-    running["NetworkSettings"] = json!({"Ports": {"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]}});
+    let ports = json!({"5000/tcp": [{"HostIp": "127.0.0.1", "HostPort": port}]});
+    running["NetworkSettings"] = json!({"Ports": ports, "Networks": {"devplat-devplat": {}}});
     running
 }
 

@@ -21,6 +21,7 @@ async fn with_files(limits: &str, args: &[&str], machine: &Machine, engine: &Ser
 #[tokio::test]
 async fn plan_and_status_need_64_open_files() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     machine.remember(&json!({"profile": "kind", "set": ["devServers.image=registry.example/dev:1"],
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
     for verb in ["plan", "status"] {

@@ -18,7 +18,7 @@ use crate::{
     journal::{REGISTRY, calls, running},
     machine::Machine,
     replaced::stopped,
-    trouble::{container, list, planned, with_engine},
+    trouble::{container, list, nothing_listens, planned, with_engine},
 };
 
 /// An engine with a k3d cluster of three servers and an agent, one server of which is stopped. Only the first server has
@@ -70,14 +70,11 @@ async fn on_two_control_planes(machine: &Machine, engine: &Serving, is_running: 
         (name, container(name, &labels("control-plane"), &["/etc/devplat/owner/devplat"], None))
     };
     let (_, port) = server.address.rsplit_once(':').unwrap();
+    // Nothing listens on the port of a stopped one.
+    let port = if is_running { port.parse().unwrap() } else { nothing_listens().port() };
     let labels = labels("external-load-balancer");
-    let mut balancer = container(BALANCER, &labels, &[], Some(port.parse().unwrap()));
-    if is_running {
-        let bound = json!([{"HostIp": "127.0.0.1", "HostPort": port}]);
-        balancer["NetworkSettings"] = json!({"Ports": {"6443/tcp": bound}});
-    } else {
-        balancer = stopped(balancer);
-    }
+    let balancer = container(BALANCER, &labels, &[], Some(port));
+    let balancer = if is_running { balancer } else { stopped(balancer) };
     let nodes = [node("devplat-control-plane2"), (BALANCER, balancer), node(NODE)];
     list(engine, "io.x-k8s.kind.cluster=devplat", &nodes);
     server

@@ -11,7 +11,7 @@ use crate::{
     journal::{REGISTRY, running},
     machine::Machine,
     replaced::stopped,
-    trouble::{K3D_THAT_FAILS, list, planned, with_engine},
+    trouble::{K3D_THAT_FAILS, container, list, planned, with_engine},
 };
 
 const UP: [&str; 6] = [
@@ -47,8 +47,7 @@ async fn stopped_registry_is_started() {
     let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
     registry.answers.give("GET /v2/ ", 200, &json!({}));
     engine.answers.give_networks(&[network("n1", None)]);
-    let mut idle = stopped(running(&registry));
-    idle["NetworkSettings"] = json!({});
+    let idle = stopped(running(&registry));
     engine.answers.give(&inspection(), 200, &idle);
     let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
     assert!(plan.contains("\nlocal registry update it is stopped"), "{plan}");
@@ -74,7 +73,8 @@ async fn renamed_registry_is_found_by_its_mark() {
     (renamed["Id"], renamed["Name"]) = (json!("mine"), json!("/mine"));
     list(&engine, "dev.devplat.platform=devplat", &[("mine", renamed)]);
     let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
-    assert!(plan.contains("\nlocal registry update it is named mine"), "{plan}");
+    let why = format!("container mine was renamed; `docker rename mine {REGISTRY}` gives its name back");
+    assert!(plan.contains(&format!("\nlocal registry update {why}")), "{plan}");
     for request in ["DELETE /containers/", "DELETE /networks/n1"] {
         engine.answers.give(request, 204, &json!(null));
     }
@@ -85,6 +85,63 @@ async fn renamed_registry_is_found_by_its_mark() {
         "{changes:?}: {said}"
     );
     assert!(status == 0 && said.contains("destroyed: local registry, network"), "{status}: {said}");
+}
+
+/// Otherwise, `up` would start and use the stranger's container.
+#[tokio::test]
+async fn renamed_registry_whose_name_a_stranger_has_is_blocked() {
+    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
+    registry.answers.give("GET /v2/ ", 200, &json!({}));
+    engine.answers.give_networks(&[network("n1", None)]);
+    let mut renamed = running(&registry);
+    (renamed["Id"], renamed["Name"]) = (json!("mine"), json!("/mine"));
+    list(&engine, "dev.devplat.platform=devplat", &[("mine", renamed)]);
+    engine.answers.give(&inspection(), 200, &container(REGISTRY, &json!({}), &[], None));
+    for args in [&["plan"][..], &["up", "--yes"]] {
+        let args = [args, &["--profile", "k3d", IMAGE]].concat();
+        let (status, said) = with_engine(&machine, &engine, &args).await;
+        assert_eq!(status, 2, "{said}");
+        let why = format!("another container has its name {REGISTRY}: rename or delete that one, then");
+        assert!(said.contains(&why) && said.contains(&format!("`docker rename mine {REGISTRY}`")), "{said}");
+    }
+    assert_eq!(engine.answers.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn disconnected_registry_is_connected_again() {
+    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
+    machine.local_programs().await;
+    engine.answers.give_networks(&[network("n1", None)]);
+    let mut outside = running(&registry);
+    outside["NetworkSettings"] = json!({});
+    engine.answers.give(&inspection(), 200, &outside);
+    let args = ["--profile", "k3d", IMAGE];
+    let plan = planned(&machine, &engine, &args).await;
+    let why = "it is not in network devplat-devplat";
+    assert!(plan.contains(&format!("\nlocal registry update {why}")), "{plan}");
+    let stop = format!("POST /containers/{REGISTRY}/stop");
+    engine.answers.give(&stop, 204, &json!(null));
+    let (_, said) = with_engine(&machine, &engine, &[&["up", "--yes"][..], &args].concat()).await;
+    let changes = engine.answers.changes();
+    let of = |beginning: &str| changes.iter().position(|change| change.starts_with(beginning));
+    let (stopped, connected) = (of(&stop), of("POST /networks/devplat-devplat/connect"));
+    assert!(stopped.is_some() && stopped < connected, "{changes:?}: {said}");
+}
+
+#[tokio::test]
+async fn port_that_a_stopped_registry_needs_is_looked_at_in_the_plan() {
+    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
+    machine.local_programs().await;
+    engine.answers.give_networks(&[network("n1", None)]);
+    let mut idle = running(&registry);
+    idle["HostConfig"]["PortBindings"] = idle["NetworkSettings"]["Ports"].clone();
+    let idle = stopped(idle);
+    engine.answers.give(&inspection(), 200, &idle);
+    let (status, said) = with_engine(&machine, &engine, &["plan", "--profile", "k3d", IMAGE]).await;
+    let address = registry.address.trim_start_matches("http://");
+    assert_eq!(status, 3, "{said}");
+    let why = format!("port {address} of this machine is taken by ");
+    assert!(said.contains(&why) && said.contains(&std::process::id().to_string()), "{said}");
 }
 
 #[tokio::test]

@@ -77,7 +77,7 @@ async fn status_finds_a_platform_whose_state_folder_is_lost() {
     let said = output(&machine, &engine, &["status", IMAGE]).await;
     assert!(said.contains("found the k3d cluster of platform devplat: using profile k3d"), "{said}");
     assert!(said.contains("platform devplat (profile k3d): not ready"), "{said}");
-    assert!(said.contains("its creation was interrupted"), "{said}");
+    assert!(said.contains("its creation or deletion was interrupted"), "{said}");
 }
 
 #[tokio::test]
@@ -166,6 +166,7 @@ async fn mistake_in_a_remembered_variable_has_ways_out() {
 #[tokio::test]
 async fn naming_the_profile_forgets_wrong_remembered_values_with_a_remark() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     machine.remember(&json!({"profile": "kind", "set": ["operator.replicas=3", "operator.replica=3"],
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
     let (status, said) = with_engine(&machine, &engine, &["plan"]).await;
@@ -181,6 +182,7 @@ async fn naming_the_profile_forgets_wrong_remembered_values_with_a_remark() {
 #[tokio::test]
 async fn remembered_values_are_kept_with_their_profile_and_listed_with_another() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     machine.remember(&json!({"profile": "kind", "set": ["operator.replicas=3"],
         "variables": {"DEVPLAT_BASTION_REPLICAS": "3"}}));
     let replicas = async |args: &[&str]| {

@@ -272,6 +272,7 @@ async fn variable_names_the_profile_to_show_unless_an_argument_does() {
 #[tokio::test]
 async fn plan_accepts_the_flag_that_it_suggests() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     let network = network("n1", Some("4242:other"));
     engine.answers.give("GET /networks ", 200, &json!([network]));
     let plan = ["plan", "--profile", "kind", "--set=devServers.image=registry.example/dev:1"];

@@ -193,8 +193,9 @@ async fn destroy_without_docker_reports_that_it_could_not_look_there() {
     let (status, said) = run(machine.devplat(&["destroy", "--yes"]).env("DOCKER_HOST", NO_ENGINE)).await;
     assert_eq!(status, 2, "{said}");
     assert!(said.contains("platform devplat is neither known nor found here"), "{said}");
-    let place = format!("Docker engine (the Docker engine at {NO_ENGINE} is not running)");
-    assert!(said.contains(&place), "{said}");
+    let place = format!("not searched: the Docker engine at {NO_ENGINE} is not running");
+    assert!(said.contains(&place) && said.contains("hint: start it"), "{said}");
+    assert!(!said.contains("not found in Docker engine"), "{said}");
 }
 
 #[tokio::test]

@@ -3,11 +3,12 @@
 use std::{fs, time::Duration};
 
 use devplat_tool::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     answers::{Serving, engine},
     machine::{Machine, run},
+    trouble::with_engine,
 };
 
 const IMAGE: &str = "--set=devServers.image=registry.example/dev:1";
@@ -119,6 +120,7 @@ async fn profile_from_a_pipe_is_remembered_by_its_text_and_folder() {
 #[tokio::test]
 async fn verbs_read_a_pipe_only_once() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     let text = "extends: kind\ndevServers: {image: 'registry.example/dev:1'}\n";
     for args in [
         &["status", "--profile", "-"][..],
@@ -127,5 +129,59 @@ async fn verbs_read_a_pipe_only_once() {
     ] {
         let (status, said) = run(elsewhere(&machine, &engine, args).stdin(text)).await;
         assert_eq!(status, 0, "{args:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn profile_of_a_platform_is_shown_with_its_remembered_values() {
+    let machine = Machine::new();
+    machine.remember(&json!({"profile": "kind", "set": ["operator.replicas=3"],
+        "variables": {"DEVPLAT_BASTION_REPLICAS": "3"}}));
+    let show = ["profiles", "show", "--name", "devplat"];
+    let shown = machine.devplat(&show).run().await.unwrap().stdout;
+    let of = |path: &str| {
+        let line = shown.lines().find(|line| line.trim().starts_with(&format!("{path} "))).unwrap();
+        line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let remembered = "(remembered from an earlier `devplat up`)";
+    assert_eq!(of("operator.replicas"), format!("3 --set operator.replicas=3 {remembered}"));
+    assert_eq!(of("bastion.replicas"), format!("3 $DEVPLAT_BASTION_REPLICAS {remembered}"));
+    let (status, said) = run(machine.devplat(&["profiles", "show", "--name", "other"])).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("error: no platform other is known here"), "{said}");
+    let (status, said) = run(machine.devplat(&["profiles", "show", "kind", "--name", "devplat"])).await;
+    assert_eq!(status, 2, "{said}");
+    assert!(said.contains("error: --name cannot be used with NAME|FILE"), "{said}");
+}
+
+#[tokio::test]
+async fn remembered_value_is_listed_and_forgotten_singly() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
+    machine.remember(&json!({"profile": "kind",
+        "set": ["operator.replicas=3", "bastion.replicas=3", "devServers.image=registry.example/dev:1"]}));
+    let (status, said) = with_engine(&machine, &engine, &["plan"]).await;
+    assert_eq!(status, 0, "{said}");
+    let listed = "using --set operator.replicas=3, --set bastion.replicas=3, --set \
+                  devServers.image=registry.example/dev:1 of an earlier `up`; --unset KEY forgets one";
+    assert!(said.contains(listed), "{said}");
+    let (status, said) = with_engine(&machine, &engine, &["plan", "--unset", "operator.replicas"]).await;
+    assert_eq!(status, 0, "{said}");
+    assert!(!said.contains("operator.replicas=3") && said.contains("bastion.replicas=3"), "{said}");
+    for program in ["kind", "docker"] {
+        machine.program(program, "echo 0.31.0").await;
+    }
+    let up = ["up", "--yes", "--unset", "operator.replicas"];
+    for remark in [false, true] {
+        let (status, said) = with_engine(&machine, &engine, &up).await;
+        // The engine creates no network, so the same command line is typed again.
+        assert_eq!(status, 4, "{said}");
+        assert_eq!(
+            said.contains("--unset operator.replicas: no value is remembered there"),
+            remark,
+            "{said}"
+        );
+        let kept = json!(["bastion.replicas=3", "devServers.image=registry.example/dev:1"]);
+        assert_eq!(decisions(&machine)["set"], kept);
     }
 }

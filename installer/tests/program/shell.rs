@@ -79,6 +79,7 @@ async fn json_of_read_only_verbs_is_one_line_without_colours() {
 #[tokio::test]
 async fn output_that_a_full_disk_loses_is_a_failure() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     for args in [
         &["profiles", "list"][..],
         &["profiles", "schema"],
@@ -138,6 +139,7 @@ async fn failed_login_quotes_the_plugin_after_one_try() {
 #[tokio::test]
 async fn broken_kubeconfig_blocks_only_existing_clusters() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     machine.write("home/.kube/config", "contexts: [\n");
     let of = |args: &[&str]| machine.devplat(args).env("DOCKER_HOST", &engine.address);
     let (status, said) = run(of(&["plan", "--profile", "kind"])).await;
@@ -150,6 +152,7 @@ async fn broken_kubeconfig_blocks_only_existing_clusters() {
 #[tokio::test]
 async fn profile_is_remembered_without_its_file_and_folder() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     let file = machine.write("work/team.yaml", "extends: kind\noperator:\n  replicas: 3\n");
     machine.remember(&json!({
         "profile": file, "profileText": fs::read_to_string(&file).unwrap(),
@@ -272,6 +275,7 @@ async fn templates_are_remembered_without_their_folder() {
 #[tokio::test]
 async fn profile_from_standard_input_is_read_once() {
     let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
     let of = |args: &[&str]| machine.devplat(args).env("DOCKER_HOST", &engine.address);
     let plan = of(&["plan", "--profile", "-"]).stdin("extends: kind\nbastion:\n  replicas: 1\n");
     let (status, said) = run(plan).await;

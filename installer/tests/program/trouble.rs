@@ -63,7 +63,8 @@ pub(crate) fn container(name: &str, labels: &Value, mounts: &[&str], api_port: O
     let bound = api_port.map(|port| json!([{ "HostIp": "127.0.0.1", "HostPort": port.to_string() }]));
     json!({
         "Id": name, "Name": format!("/{name}"), "State": {"Running": true}, "Mounts": mounts,
-        "Config": {"Labels": labels}, "HostConfig": {"PortBindings": {"6443/tcp": bound}}
+        "Config": {"Labels": labels}, "HostConfig": {"PortBindings": {"6443/tcp": bound}},
+        "NetworkSettings": {"Ports": {"6443/tcp": bound}}
     })
 }
 
@@ -187,12 +188,12 @@ async fn half_a_cluster_of_another_kind_is_replaced() {
     let (machine, engine) = (Machine::new(), engine());
     list(&engine, "io.x-k8s.kind.cluster=devplat", &[kind_node(&["/etc/devplat/owner/devplat"])]);
     let plan = planned(&machine, &engine, &["--profile", "k3d", K3D[5]]).await;
-    assert!(plan.contains("\ncluster delete its creation was interrupted"), "{plan}");
+    assert!(plan.contains("\ncluster delete its creation or deletion was interrupted"), "{plan}");
     assert!(plan.contains("\ncluster create replaces the deleted one"), "{plan}");
 }
 
 /// Runs `up` with a k3d that fails after `meanwhile`.
-async fn k3d_fails(
+pub(crate) async fn k3d_fails(
     machine: &Machine,
     engine: &Serving,
     args: &[&str],
@@ -254,11 +255,17 @@ async fn exhausted_address_ranges_end_up_with_a_remedy() {
 async fn address_of_another_machine_is_refused_before_anything_is_made() {
     let (machine, engine) = (Machine::new(), engine());
     machine.program("k3d", K3D_THAT_FAILS).await;
-    let args = [&K3D[..], &["--set=cluster.k3d.sshAddress=192.0.2.7"]].concat();
-    let (status, said) = with_engine(&machine, &engine, &args).await;
-    assert_eq!(status, 3, "{said}");
-    assert!(said.contains("192.0.2.7 is not an address of this machine"), "{said}");
-    assert!(said.contains("hint: this machine has ") && !said.contains("stop the process"), "{said}");
+    let args = [&K3D[1..3], &K3D[4..], &["--set=cluster.k3d.sshAddress=192.0.2.7"]].concat();
+    for verb in [&["plan"][..], &["up", "--yes"]] {
+        let (status, said) = with_engine(&machine, &engine, &[verb, &args].concat()).await;
+        assert_eq!(status, 3, "{verb:?}: {said}");
+        assert!(said.contains("192.0.2.7 is not an address of this machine"), "{said}");
+        assert!(said.contains("hint: this machine has ") && !said.contains("stop the process"), "{said}");
+    }
+    let plan = planned(&machine, &engine, &args).await;
+    assert!(plan.contains("\ncluster create absent"), "{plan}");
+    let set = "--set 'cluster.k3d.sshAddress=192.0.2.7'` would end before its first step";
+    assert!(plan.contains(set), "{plan}");
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 

@@ -50,6 +50,12 @@ pub fn check(address: SocketAddr) -> Port {
     }
 }
 
+/// Returns whether a process that listens on one of them keeps another from listening on the other.
+pub fn overlap(one: &SocketAddr, other: &SocketAddr) -> bool {
+    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() == other.port() && same_address
+}
+
 /// Returns the addresses of this machine.
 pub fn own_addresses() -> Vec<IpAddr> {
     addresses(Path::new("/proc"))

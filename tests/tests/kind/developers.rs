@@ -64,13 +64,13 @@ const DEVELOPER: &str = r#"
 host=$(sed -n 's/^ *HostName //p' "$CONFIG"); port=$(sed -n 's/^ *Port //p' "$CONFIG")
 engineer=$HOME; export HOME="$HOME/developer"; mkdir -p "$HOME"/{.ssh,bin,src,data}; cd "$HOME"
 ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519
-HOME=$engineer devplat users add alice --key "$HOME/.ssh/id_ed25519.pub" >/dev/null
+HOME=$engineer devplat users add alice --key "$HOME/.ssh/id_ed25519.pub" --output json > added
 trap 'cleanup; HOME=$engineer devplat users remove alice --yes >/dev/null 2>&1; rm -rf "$HOME"' EXIT
 kubectl wait --for=condition=Ready --timeout=60s devuser/alice >/dev/null
-cp "$KNOWN" .ssh/known_hosts
+jq -r .ssh.knownHosts added > .ssh/known_hosts
 # The configuration of the page, with the address of this bastion. OpenSSH ignores $HOME, so all paths are absolute.
 {
-    sed "s/^  HostName bastion$/  HostName $host\n  Port $port/" <<<"$config"
+    sed "s/^  HostName bastion$/  HostName $host\n  Port $port/; s/\.devplat$/.$NAME/" <<<"$config"
     printf '%s\n' 'Match originalhost bastion' "  HostName $host" "  Port $port" 'Host *' '  IdentitiesOnly yes' \
         "  UserKnownHostsFile $HOME/.ssh/known_hosts" '  StrictHostKeyChecking yes' "  IdentityFile $HOME/.ssh/id_ed25519"
 } > .ssh/config

@@ -49,6 +49,8 @@ ssh() { command ssh -F ~/.ssh/config -o BatchMode=yes "$@"; }
 ssh "mydev.demo.$DEVPLAT_NAME" true
 [[ $(ssh "mydev.demo.$DEVPLAT_NAME" 'echo $DEVSERVER_NAME') == mydev ]]
 [[ $(ssh "demo+mydev@$DEVPLAT_NAME" 'echo $DEVSERVER_NAME') == mydev ]]
+[[ $(ssh "$DEVPLAT_NAME" list -o name) == *mydev* ]]
+[[ $(devplat status 2>/dev/null) == *"  ssh demo@$DEVPLAT_NAME" ]]
 [[ $(ssh -G mine) == *"hostname mine.example"* ]]
 "#;
 

@@ -110,7 +110,7 @@ fn paused_node_is_resumed(platform: &Platform) -> Result<()> {
     // With control groups v1, the kernel cannot freeze processes that are just starting.
     until("the node to be paused", LONG, || Ok(platform.docker(&["pause", &node]).ok()))?;
     let status = platform.run(&["status"])?.expect(0)?.stdout;
-    ensure!(status.contains(&format!("{node} is stopped")), "{status}");
+    ensure!(status.contains(&format!("{node} is paused (`docker unpause {node}` resumes it)")), "{status}");
     platform.run(&["up", "--yes"])?.expect(0)?;
     Ok(())
 }

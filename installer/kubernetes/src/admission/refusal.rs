@@ -185,6 +185,7 @@ mod tests {
             reason: "Forbidden".to_owned(),
             message: "no".to_owned(),
             resource: None,
+            fields: Box::default(),
         };
         AdmissionRefusal { object: ObjectRef::new("v1", "Pod", Some("a"), "b"), kind, answer }
     }

@@ -15,13 +15,16 @@ pub struct ErrorAnswer {
     pub message: String,
     /// `Status.details.kind`: the resource that the answer is about. Answers of webhooks have none.
     pub resource: Option<String>,
+    /// `Status.details.causes[].field`: the fields with a value that the API server rejects, such as
+    /// `spec.ports[0].nodePort`.
+    pub fields: Box<[String]>,
 }
 
 impl StdError for ErrorAnswer {}
 
 impl fmt::Display for ErrorAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { code, reason, message, resource: _ } = self;
+        let Self { code, reason, message, resource: _, fields: _ } = self;
         write!(f, "the API server answered {code}")?;
         if !reason.is_empty() {
             write!(f, " {reason}")?;
@@ -36,8 +39,10 @@ impl From<Status> for ErrorAnswer {
         let Status { status: _, code, message, metadata: _, reason, details } = status;
         // The reason that kube sets for an answer that is not a Status; the message then holds the API server's text.
         let reason = if reason == NOT_A_STATUS { String::new() } else { reason };
-        let resource = details.map(|details| details.kind).filter(|kind| !kind.is_empty());
-        Self { code, reason, message: message.trim().to_owned(), resource }
+        let (kind, causes) = details.map(|details| (details.kind, details.causes)).unwrap_or_default();
+        let resource = Some(kind).filter(|kind| !kind.is_empty());
+        let fields = causes.into_iter().map(|cause| cause.field).filter(|field| !field.is_empty()).collect();
+        Self { code, reason, message: message.trim().to_owned(), resource, fields }
     }
 }
 

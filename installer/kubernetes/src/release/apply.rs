@@ -4,23 +4,18 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use kube::{
-    Client, ResourceExt,
-    api::{DynamicObject, Patch},
-};
+use kube::{Client, api::DynamicObject};
 use tokio::sync::Semaphore;
 
 use super::{
     Release, ReleaseError, gone,
     inventory::{self, Inventory, NameHolder},
     look::{LiveRelease, ObjectState, read_live},
+    node_port::{self, send},
     rank::{Rank, by_rank},
     remove, wait,
 };
-use crate::{
-    Error, ObjectRef, Pace,
-    call::{ApiServer, Call, CallVerb, New},
-};
+use crate::{Error, ObjectRef, Pace, call::ApiServer};
 
 /// The number of objects that are applied concurrently.
 const AT_ONCE: usize = 8;
@@ -104,7 +99,7 @@ async fn settled(server: ApiServer<'_>, release: &Release) -> Result<LiveRelease
 
 /// Applies `objects`. After a failure, no further call is made. Those in flight end, because a dropped call may still
 /// have an effect; then the first failure in the order of `objects` is returned.
-async fn apply_concurrently(server: ApiServer<'_>, objects: &[&DynamicObject]) -> Result<(), Error> {
+async fn apply_concurrently(server: ApiServer<'_>, objects: &[&DynamicObject]) -> Result<(), ReleaseError> {
     let turns = Semaphore::new(AT_ONCE);
     let calls: Vec<_> = objects.iter().map(|object| apply_in_turn(server, object, &turns)).collect();
     join_all(calls).await.into_iter().collect()
@@ -115,7 +110,7 @@ async fn apply_in_turn(
     server: ApiServer<'_>,
     object: &DynamicObject,
     turns: &Semaphore,
-) -> Result<(), Error> {
+) -> Result<(), ReleaseError> {
     let Ok(_turn) = turns.acquire().await else { return Ok(()) };
     let outcome = apply_one(server, object).await;
     if outcome.is_err() {
@@ -124,14 +119,15 @@ async fn apply_in_turn(
     outcome
 }
 
-async fn apply_one(server: ApiServer<'_>, object: &DynamicObject) -> Result<(), Error> {
-    let reference = ObjectRef::of(object);
-    let api = reference.api(server.client);
-    let attempt = || async {
-        api.patch(&reference.name, &inventory::apply_params(), &Patch::Apply(object)).await.map(|_| ())
-    };
-    let call = Call::new(CallVerb::Apply, &reference).with_labels(object.labels());
-    server.call_new(New::Kind, &call, attempt).await
+async fn apply_one(server: ApiServer<'_>, object: &DynamicObject) -> Result<(), ReleaseError> {
+    match send(server, object).await {
+        Ok(()) => Ok(()),
+        Err(Error::Call(error)) => match node_port::rejected(object, &error) {
+            Some(port) => Ok(Box::pin(node_port::obtain(server, object, port, error)).await??),
+            None => Err(error.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn is_crd(object: &DynamicObject) -> bool {

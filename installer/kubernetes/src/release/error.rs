@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::holder::Holder;
+use super::{NodePortError, Obstacle, holder::Holder};
 use crate::{
     CallError, CommandLines, Error, ObjectRef, Waiting, admission::AdmissionRefusal, call, pace::Stopped,
 };
@@ -29,6 +29,9 @@ pub enum ReleaseError {
         /// The policy that rejects them, if pods could be tried.
         refusal: Option<Box<AdmissionRefusal>>,
     },
+    /// A Service does not get its fixed node port.
+    #[error(transparent)]
+    NodePort(#[from] NodePortError),
     /// The user asked to stop.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -53,7 +56,8 @@ impl ReleaseError {
             Self::Call(error) => call::hints(error, Some(lines)),
             Self::Refused { refusal: Some(refusal), .. } => refusal.hints(Some(lines)),
             Self::NotReady(error) => error.hints(lines),
-            Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
+            // The caller knows whether another port can be chosen.
+            Self::NodePort(_) | Self::Refused { .. } | Self::Stopped(_) => Vec::new(),
         }
     }
 }
@@ -72,11 +76,15 @@ pub struct NotReady {
     pub waiting: Waiting,
     /// The cause of the wait for the end of a deletion, if it is known.
     pub holder: Option<Box<Holder>>,
+    /// The taints of nodes, if no node takes the pods.
+    pub obstacles: Vec<Obstacle>,
 }
 
 impl NotReady {
     /// The remedies.
     pub fn hints(&self, lines: &CommandLines) -> Vec<String> {
-        self.holder.as_deref().map(|holder| holder.hints(lines)).unwrap_or_default()
+        let Self { after: _, waiting: _, holder, obstacles } = self;
+        let holder = holder.as_deref().map(|holder| holder.hints(lines)).unwrap_or_default();
+        holder.into_iter().chain(obstacles.iter().filter_map(|obstacle| obstacle.hint(lines))).collect()
     }
 }

@@ -71,7 +71,12 @@ pub(crate) async fn wait_while(
                 OperatorPresence::MayStart => None,
             };
             if standing.lasts(may_last) || start.elapsed() > patience {
-                return Ok(Err(NotReady { after: start.elapsed(), waiting, holder: holder.map(Box::new) }));
+                return Ok(Err(NotReady {
+                    after: start.elapsed(),
+                    waiting,
+                    holder: holder.map(Box::new),
+                    obstacles: Vec::new(),
+                }));
             }
             reporter.report(waiting);
             server.pace.pause(PERIOD).await?;

@@ -11,7 +11,9 @@ mod holder;
 mod inventory;
 mod kinds;
 mod look;
+mod node_port;
 mod observe;
+mod obstacle;
 mod pods;
 mod rank;
 mod readiness;
@@ -32,7 +34,9 @@ pub use inventory::NAMESPACE;
 pub(crate) use inventory::{apply_params, labels};
 pub use kinds::KINDS;
 pub use look::Reason;
+pub use node_port::{NodePortError, node_port_holder};
 pub use observe::{Drift, ReleaseState, observe};
+pub use obstacle::Obstacle;
 pub use remove::{
     DataLoss, RemoveError, has_custom_resources, leftovers, remove, remove_custom_resources,
     remove_leftovers, remove_namespace, remove_strays,

@@ -13,6 +13,7 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use super::{
+    obstacle::Obstacle,
     pods::{Trouble, trouble},
     taints::Taints,
 };
@@ -21,6 +22,9 @@ use crate::{
     call::{ApiServer, Call, CallVerb},
 };
 
+/// How long no node may take pods because of taints that last.
+const LASTING_TAINTS: Duration = Duration::from_mins(1);
+
 /// An object that is not ready yet.
 pub(super) struct UnreadyObject {
     pub(super) waiting: Waiting,
@@ -28,11 +32,13 @@ pub(super) struct UnreadyObject {
     pub(super) rejected: Option<String>,
     /// How long this reason may last before the wait ends, if that is known.
     pub(super) may_last: Option<Duration>,
+    /// The taints of nodes, if no node takes the pods.
+    pub(super) obstacles: Vec<Obstacle>,
 }
 
 impl UnreadyObject {
     pub(super) fn waiting(waiting: Waiting) -> Self {
-        Self { waiting, rejected: None, may_last: None }
+        Self { waiting, rejected: None, may_last: None, obstacles: Vec::new() }
     }
 }
 
@@ -58,12 +64,16 @@ pub(super) async fn of(
             let Some(deployment) = typed::<Deployment>(live) else { return Ok(None) };
             let Some(progress) = replicas(&deployment) else { return Ok(None) };
             let rejected = rejected(&deployment);
+            let mut obstacles = Vec::new();
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
                 None => {
                     let mut found = earlier.crashes.reason(pods_of(server, reference, &deployment).await?);
                     if let Some(trouble) = found.as_mut().filter(|trouble| trouble.no_node) {
-                        trouble.why.push_str(earlier.taints.of_nodes(server).await?);
+                        let found = earlier.taints.of_nodes(server).await?;
+                        trouble.why.push_str(&found.text());
+                        trouble.may_last = found.last.then_some(LASTING_TAINTS);
+                        obstacles.clone_from(&found.all);
                     }
                     found
                 }
@@ -71,7 +81,7 @@ pub(super) async fn of(
             let may_last = trouble.as_ref().and_then(|trouble| trouble.may_last);
             let reason = trouble.map(|trouble| trouble.why);
             let waiting = Waiting { object: reference.clone(), progress, reason };
-            Ok(Some(UnreadyObject { waiting, rejected, may_last }))
+            Ok(Some(UnreadyObject { waiting, rejected, may_last, obstacles }))
         }
         "CustomResourceDefinition" => {
             let established = typed::<CustomResourceDefinition>(live).is_some_and(|crd| {

@@ -1,11 +1,15 @@
 //! The taints of nodes that keep pods away. The scheduler's message has only the number of such nodes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::Node;
-use kube::{Api, api::ListParams};
+use kube::{Api, api::ListParams, core::ObjectList};
 use tokio::time::Instant;
 
+use super::obstacle::{Obstacle, TaintKind};
 use crate::{
     CallError, Error, ObjectRef,
     call::{ApiServer, Call, CallVerb, Class},
@@ -18,14 +22,22 @@ const NODES: u32 = 500;
 /// How long their taints are used before they are read again.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// The taints of the nodes, as a part of a sentence, and the time at which they were read.
+/// The taints that keep pods away from the nodes, and the time at which they were read.
 #[derive(Default)]
-pub(super) struct Taints(Option<(Instant, String)>);
+pub(super) struct Taints(Option<(Instant, Obstacles)>);
+
+/// The taints that keep pods away from the nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Obstacles {
+    /// One for each taint.
+    pub(super) all: Vec<Obstacle>,
+    /// Whether each node has one that lasts until the user removes its cause.
+    pub(super) last: bool,
+}
 
 impl Taints {
-    /// Returns the taints of the cluster's first 500 nodes as a part of a sentence; nothing where the nodes may not be
-    /// listed.
-    pub(super) async fn of_nodes(&mut self, server: ApiServer<'_>) -> Result<&str, Error> {
+    /// Returns what keeps pods away from the cluster's first 500 nodes; nothing where the nodes may not be listed.
+    pub(super) async fn of_nodes(&mut self, server: ApiServer<'_>) -> Result<&Obstacles, Error> {
         let fresh = self.0.take().filter(|(read, _)| read.elapsed() < FRESH);
         let known = match fresh {
             Some(known) => known,
@@ -35,51 +47,53 @@ impl Taints {
     }
 }
 
-async fn read(server: ApiServer<'_>) -> Result<String, Error> {
+async fn read(server: ApiServer<'_>) -> Result<Obstacles, Error> {
     let api: Api<Node> = Api::all(server.client.clone());
     let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "Node", None));
     let some = ListParams::default().limit(NODES);
     match server.call(&call, || async { api.list(&some).await }).await {
-        Ok(nodes) => Ok(taints(&nodes.items)),
+        Ok(ObjectList { types: _, metadata, items }) => {
+            let are_all = metadata.continue_.is_none_or(|token| token.is_empty());
+            let obstacles = Obstacles::of(&items);
+            Ok(Obstacles { last: obstacles.last && are_all, ..obstacles })
+        }
         Err(Error::Call(CallError { class, .. })) if matches!(*class, Class::Forbidden(_)) => {
-            Ok(String::new())
+            Ok(Obstacles::default())
         }
         Err(error) => Err(error),
     }
 }
 
-/// Returns the taints with a node that has each, such as `; taints: node.kubernetes.io/disk-pressure (node a and 2 more)`;
-/// nothing if there are none.
-fn taints(nodes: &[Node]) -> String {
-    let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for node in nodes {
-        let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
-        let name = node.metadata.name.as_deref().unwrap_or_default();
-        for taint in taints.iter().filter(|taint| taint.effect != "PreferNoSchedule") {
-            let names = by_key.entry(&taint.key).or_default();
+impl Obstacles {
+    /// Returns the taints of these nodes.
+    fn of(nodes: &[Node]) -> Self {
+        let mut by_key: BTreeMap<&str, Vec<&Node>> = BTreeMap::new();
+        let mut last = !nodes.is_empty();
+        for node in nodes {
+            let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+            let closing = taints.iter().filter(|taint| taint.effect != "PreferNoSchedule");
             // A key may be there twice: for pods that are to be scheduled, and for those that run.
-            if names.last() != Some(&name) {
-                names.push(name);
+            let keys: BTreeSet<&str> = closing.map(|taint| taint.key.as_str()).collect();
+            last &= keys.iter().any(|key| TaintKind::of(key).lasts());
+            for key in keys {
+                by_key.entry(key).or_default().push(node);
             }
         }
+        Self { all: by_key.iter().filter_map(|(key, nodes)| Obstacle::of(key, nodes)).collect(), last }
     }
-    if by_key.is_empty() {
-        return String::new();
-    }
-    let more = by_key.len().saturating_sub(NAMED);
-    let mut named: Vec<String> =
-        by_key.iter().take(NAMED).map(|(key, names)| described(key, names)).collect();
-    if more > 0 {
-        named.push(format!("{more} more"));
-    }
-    format!("; taints: {}", named.join(", "))
-}
 
-fn described(key: &str, names: &[&str]) -> String {
-    match names {
-        [] => key.to_owned(),
-        [name] => format!("{key} (node {name})"),
-        [name, others @ ..] => format!("{key} (node {name} and {} more)", others.len()),
+    /// Returns the taints as a part of a sentence, such as `; node a is cordoned (taint
+    /// node.kubernetes.io/unschedulable)`; nothing if there are none.
+    pub(super) fn text(&self) -> String {
+        if self.all.is_empty() {
+            return String::new();
+        }
+        let mut named: Vec<String> = self.all.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = self.all.len().saturating_sub(NAMED);
+        if more > 0 {
+            named.push(format!("{more} more taints"));
+        }
+        format!("; {}", named.join(", "))
     }
 }
 
@@ -95,6 +109,9 @@ mod tests {
     use super::*;
     use crate::{call::tests::client, pace::Steady};
 
+    const FULL: (&str, &str) = ("node.kubernetes.io/disk-pressure", "NoSchedule");
+    const NOT_READY: (&str, &str) = ("node.kubernetes.io/not-ready", "NoExecute");
+
     fn node(name: &str, taints: &[(&str, &str)]) -> Node {
         let taints: Vec<_> =
             taints.iter().map(|(key, effect)| json!({"key": key, "effect": effect})).collect();
@@ -103,26 +120,37 @@ mod tests {
 
     #[test]
     fn each_taint_is_named_once_with_a_node() {
-        let full = ("node.kubernetes.io/disk-pressure", "NoSchedule");
         let gpu = ("nvidia.com/gpu", "NoSchedule");
         let nodes = [
-            node("a", &[full, gpu]),
-            node("b", &[full, ("node.kubernetes.io/disk-pressure", "NoExecute")]),
+            node("a", &[FULL, gpu]),
+            node("b", &[FULL, (FULL.0, "NoExecute")]),
             node("c", &[("soft", "PreferNoSchedule")]),
             node("d", &[]),
         ];
         assert_eq!(
-            taints(&nodes),
-            "; taints: node.kubernetes.io/disk-pressure (node a and 1 more), nvidia.com/gpu (node a)"
+            Obstacles::of(&nodes).text(),
+            "; node a and 1 more report that their disks are nearly full (taint \
+             node.kubernetes.io/disk-pressure), node a has taint nvidia.com/gpu"
         );
-        assert_eq!(taints(&nodes[2..]), "");
+        assert_eq!(Obstacles::of(&nodes[2..]).text(), "");
     }
 
     #[test]
     fn number_of_taints_is_bounded() {
         let keys = ["a", "b", "c", "d", "e"];
         let nodes = keys.map(|key| node("n", &[(key, "NoSchedule")]));
-        assert_eq!(taints(&nodes), "; taints: a (node n), b (node n), c (node n), 2 more");
+        let text = "; node n has taint a, node n has taint b, node n has taint c, 2 more taints";
+        assert_eq!(Obstacles::of(&nodes).text(), text);
+    }
+
+    #[test]
+    fn obstacles_last_only_if_no_node_becomes_free_by_itself() {
+        let last = |nodes: &[Node]| Obstacles::of(nodes).last;
+        let cordoned = ("node.kubernetes.io/unschedulable", "NoSchedule");
+        assert!(last(&[node("a", &[FULL]), node("b", &[NOT_READY, cordoned])]));
+        assert!(!last(&[node("a", &[FULL]), node("b", &[NOT_READY])]));
+        assert!(!last(&[node("a", &[FULL]), node("b", &[])]));
+        assert!(!last(&[]));
     }
 
     #[tokio::test(start_paused = true)]
@@ -138,7 +166,7 @@ mod tests {
         let (server, mut taints) = (ApiServer { client: &client, pace: &Steady }, Taints::default());
         for expected in ["taint-0", "taint-0", "taint-1"] {
             let found = taints.of_nodes(server).await.unwrap();
-            assert_eq!(found, format!("; taints: {expected} (node n)"));
+            assert_eq!(found.text(), format!("; node n has taint {expected}"));
             tokio::time::advance(FRESH / 2).await;
         }
         assert_eq!(reads.load(Ordering::Relaxed), 2);

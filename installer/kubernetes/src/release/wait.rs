@@ -47,7 +47,7 @@ pub async fn wait_ready(
                 Some(live) => readiness::of(server, &reference, live, &mut earlier).await?,
                 None => Some(UnreadyObject::waiting(Waiting::absent(reference.clone()))),
             };
-            let Some(UnreadyObject { waiting, rejected, may_last }) = unready else { break };
+            let Some(UnreadyObject { waiting, rejected, may_last, obstacles }) = unready else { break };
             reporter.report(waiting.clone());
             match (rejected, &live) {
                 (Some(message), Some(live)) => {
@@ -57,7 +57,7 @@ pub async fn wait_ready(
             }
             let stands = standing.lasts(may_last);
             if stands || start.elapsed() > patience {
-                return Err(NotReady { after: start.elapsed(), waiting, holder: None }.into());
+                return Err(NotReady { after: start.elapsed(), waiting, holder: None, obstacles }.into());
             }
             pace.pause(period).await?;
         }
@@ -200,6 +200,39 @@ mod tests {
         wait_ready(&client, &wanted, Duration::from_mins(1), &Steady).await.unwrap();
         let took = begun.elapsed().as_millis();
         assert!((50..100).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn node_with_a_full_disk_is_named_within_about_a_minute() {
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "n"},
+            "spec": {"replicas": 1, "selector": {}, "template": {}}
+        });
+        let object: DynamicObject = serde_json::from_value(deployment.clone()).unwrap();
+        let client = client(move |request| {
+            let list =
+                |kind: &str, item| json!({"apiVersion": "v1", "kind": kind, "metadata": {}, "items": [item]});
+            match request.uri().path() {
+                path if path.ends_with("/pods") => {
+                    let condition =
+                        json!({"type": "PodScheduled", "status": "False", "message": "0/1 nodes"});
+                    let status = json!({"conditions": [condition]});
+                    (200, list("PodList", json!({"metadata": {"name": "a"}, "status": status})))
+                }
+                "/api/v1/nodes" => {
+                    let taint = json!({"key": "node.kubernetes.io/disk-pressure", "effect": "NoSchedule"});
+                    (200, list("NodeList", json!({"metadata": {"name": "b"}, "spec": {"taints": [taint]}})))
+                }
+                _ => (200, deployment.clone()),
+            }
+        });
+        let begun = Instant::now();
+        let error = wait_ready(&client, &release(object), Duration::from_mins(5), &Steady).await.unwrap_err();
+        assert!((60..70).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+        let text = error.to_string();
+        assert!(text.contains("0/1 nodes; node b reports that its disk is nearly full (taint "), "{text}");
+        let hints = error.hints(&crate::CommandLines::example());
+        assert!(hints[0].starts_with("free space on the disk of node b"), "{hints:?}");
     }
 
     #[tokio::test(start_paused = true)]

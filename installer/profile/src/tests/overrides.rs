@@ -229,7 +229,8 @@ fn remembered_variable_holds_until_it_is_set_again() {
     assert_eq!(again.remarks.len(), 2, "{:?}", again.remarks);
     assert_eq!(
         again.remarks[0],
-        "$DEVPLAT_BASTION_REPLICAS is not set now: using \"3\" of the last `up`; set it again to change it"
+        "$DEVPLAT_BASTION_REPLICAS is not set now: using \"3\" of the last `up`; set it again to change it, or \
+         --unset bastion.replicas to forget it"
     );
     let names: Vec<&str> = again.variables.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["DEVPLAT_BASTION_REPLICAS", "DEVPLAT_CLUSTER_KIND", "DEVPLAT_OPERATOR_REPLICAS"]);

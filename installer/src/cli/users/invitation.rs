@@ -64,11 +64,9 @@ impl Invitation {
         let public = bastion::public_host(&client, context).await?;
         let forward = context.named.as_ref().map(|_| context.command("port-forward"));
         let reached = reach(public, written_host(&context.state)?, forward);
-        Ok(reached.map(|(host, reach)| Self {
-            user: user.clone(),
-            host,
-            reach,
-            known_hosts: known_hosts_line(&authority),
+        Ok(reached.map(|(host, reach)| {
+            let known_hosts = known_hosts_line(&authority, context.platform.as_str(), &host);
+            Self { user: user.clone(), host, reach, known_hosts }
         }))
     }
 
@@ -136,7 +134,7 @@ mod tests {
 
     fn invitation(public: Option<BastionHost>, written: Option<BastionHost>, named: bool) -> Invitation {
         let (host, reach) = reach(public, written, named.then(|| "devplat port-forward".to_owned())).unwrap();
-        let known_hosts = "@cert-authority * ssh-ed25519 AAAA".to_owned();
+        let known_hosts = known_hosts_line("ssh-ed25519 AAAA", "devplat", &host);
         Invitation { user: "alice".parse().unwrap(), host, reach, known_hosts }
     }
 
@@ -163,7 +161,10 @@ mod tests {
     fn programs_get_each_part_of_the_lines() {
         let value = invitation(Some(host("dev.example.com:2222")), None, true).value();
         assert_eq!((&value["host"], &value["port"]), (&json!("dev.example.com"), &json!(2222)));
-        assert_eq!(value["knownHosts"], "@cert-authority * ssh-ed25519 AAAA");
+        assert_eq!(
+            value["knownHosts"],
+            "@cert-authority [dev.example.com]:2222,*.*.devplat ssh-ed25519 AAAA"
+        );
         assert_eq!(value["reachedFrom"], "network");
         assert_eq!(value["commands"][2], "ssh -p 2222 alice+mydev@dev.example.com");
     }

@@ -30,9 +30,18 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// The period between two checks.
 const PERIOD: Duration = Duration::from_millis(300);
 
-/// The arguments of `users remove`.
+const EXAMPLES: &str = "\
+Example:
+  devplat users remove alice --yes
+
+Deletes the user's access and dev servers, with all that is outside of their homes. Homes stay, in
+the user's namespace dev-NAME, except those of dev servers whose homeRetention is Delete. A user who
+is added again under the same name finds the homes again. To delete the homes, delete the
+namespace with kubectl. Without --yes, the command lists the dev servers and asks.";
+
+/// Remove a developer and delete their dev servers; homes stay.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  devplat users remove alice --yes")]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Remove {
     /// Their name
     user: String,
@@ -57,9 +66,9 @@ pub(super) async fn remove(reached: &ReachedPlatform, remove: &Remove, host: &Ho
     // Use the namespace in the status: one with the expected name may belong to another owner.
     let namespace = live.status.as_ref().and_then(|status| status.namespace.clone());
     let client = context.client().await?;
-    let servers: Option<Api<DevServer>> = namespace.map(|name| Api::namespaced(client, &name));
+    let servers: Option<Api<DevServer>> = namespace.as_ref().map(|name| Api::namespaced(client, name));
     let theirs = list(servers.as_ref(), context).await?;
-    confirm(&question(user, &theirs), "nothing was done", answers.yes, host)?;
+    confirm(&question(user, namespace.as_deref(), &theirs), "nothing was done", answers.yes, host)?;
     delete_servers(servers.as_ref(), user, theirs, context, host).await?;
     if let Err(error) = api.delete(user, &DeleteParams::default()).await {
         return Err(write_failure(context, Write::Delete, &live, error).await);
@@ -69,8 +78,12 @@ pub(super) async fn remove(reached: &ReachedPlatform, remove: &Remove, host: &Ho
     delete_servers(servers.as_ref(), user, list(servers.as_ref(), context).await?, context, host).await
 }
 
-/// Returns the question. It lists homes that will be deleted, which the administrator may not expect.
-fn question(user: &str, servers: &[DevServer]) -> String {
+/// How many dev servers the question names.
+const NAMED: usize = 10;
+
+/// Returns the question. It names what is deleted, with homes that the administrator may not expect among it, and what
+/// stays.
+fn question(user: &str, namespace: Option<&str>, servers: &[DevServer]) -> String {
     let going: Vec<String> = servers
         .iter()
         .filter(|server| match server.spec.home_retention {
@@ -79,15 +92,24 @@ fn question(user: &str, servers: &[DevServer]) -> String {
         })
         .map(ResourceExt::name_any)
         .collect();
+    let place = namespace.map_or_else(String::new, |namespace| format!(" in namespace {namespace}"));
     let homes = if going.is_empty() {
-        "Homes stay.".to_owned()
+        format!("Homes stay{place}.")
     } else {
-        format!("Homes stay, except those of {}, whose homeRetention is Delete.", going.join(", "))
+        format!("Homes stay{place}, except those of {}, whose homeRetention is Delete.", going.join(", "))
     };
+    let names: Vec<String> = servers.iter().take(NAMED).map(ResourceExt::name_any).collect();
+    let names = names.join(", ");
     match servers.len() {
-        0 => format!("remove user {user}? They have no dev server. Homes stay."),
-        1 => format!("remove user {user} and delete their dev server? {homes}"),
-        count => format!("remove user {user} and delete their {count} dev servers? {homes}"),
+        0 => format!("remove user {user}? They have no dev server. {homes}"),
+        1 => format!("remove user {user} and delete their dev server {names}? {homes}"),
+        count @ ..=NAMED => {
+            format!("remove user {user} and delete their {count} dev servers ({names})? {homes}")
+        }
+        count => format!(
+            "remove user {user} and delete their {count} dev servers ({names} and {} more)? {homes}",
+            count - NAMED
+        ),
     }
 }
 
@@ -162,18 +184,21 @@ mod tests {
     }
 
     #[test]
-    fn question_lists_the_homes_that_will_be_deleted() {
-        assert_eq!(question("bob", &[]), "remove user bob? They have no dev server. Homes stay.");
+    fn question_names_what_is_deleted_and_what_stays() {
+        let of = |servers: &[DevServer]| question("bob", Some("dev-bob"), servers);
+        assert_eq!(question("bob", None, &[]), "remove user bob? They have no dev server. Homes stay.");
         let kept = server("kept", HomeRetention::Retain);
         assert_eq!(
-            question("bob", std::slice::from_ref(&kept)),
-            "remove user bob and delete their dev server? Homes stay."
+            of(std::slice::from_ref(&kept)),
+            "remove user bob and delete their dev server kept? Homes stay in namespace dev-bob."
         );
         let going = server("going", HomeRetention::Delete);
         assert_eq!(
-            question("bob", &[kept, going]),
-            "remove user bob and delete their 2 dev servers? Homes stay, except those of going, whose homeRetention \
-            is Delete."
+            of(&[kept.clone(), going]),
+            "remove user bob and delete their 2 dev servers (kept, going)? Homes stay in namespace dev-bob, except \
+             those of going, whose homeRetention is Delete."
         );
+        let many = of(&vec![kept; 12]);
+        assert!(many.contains("12 dev servers (kept, ") && many.contains("kept and 2 more)?"), "{many}");
     }
 }

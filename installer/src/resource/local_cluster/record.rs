@@ -53,16 +53,45 @@ impl ClusterRecord {
         })
     }
 
+    /// Reads the record of a cluster; `None` if its creation was interrupted.
+    pub(super) async fn read(
+        maker: Maker,
+        found: &ClusterContainers,
+        engine: &Engine,
+        context: &PlatformContext,
+    ) -> Result<Option<Self>, Failure> {
+        let Some(first) = found.nodes().first() else { return Ok(None) };
+        let text = maker.read_record(engine, &first.name).await?;
+        text.map(|text| Self::parse(&text, maker, first, context)).transpose()
+    }
+
     /// Returns the recorded containers that are not there.
     pub(super) fn missing(&self, found: &ClusterContainers) -> Vec<String> {
-        let is_there = |name: &str| found.all().iter().any(|one| one.name == name);
+        let is_there = |name: &str| found.all().iter().any(|one| self.name_of(one) == name);
         self.containers.keys().filter(|name| !is_there(name)).cloned().collect()
+    }
+
+    /// Returns the recorded containers that have another name now, with their recorded names.
+    pub(super) fn renamed<'a>(&self, found: &'a ClusterContainers) -> Vec<(&'a Container, &'a str)> {
+        let named = found.all().iter().map(|one| (one, self.name_of(one)));
+        named.filter(|(one, name)| one.name != *name).collect()
     }
 
     /// Returns the recorded containers that are not in `network`.
     pub(super) fn detached<'a>(&self, found: &'a ClusterContainers, network: &str) -> Vec<&'a Container> {
-        let is_recorded = |one: &&Container| self.containers.contains_key(&one.name);
+        let is_recorded = |one: &&Container| self.containers.contains_key(self.name_of(one));
         found.all().iter().filter(is_recorded).filter(|one| !one.networks.contains_key(network)).collect()
+    }
+
+    /// Returns the address that a container keeps; `None` if Docker chooses one at each start.
+    pub(super) fn address(&self, container: &Container) -> Option<Ipv4Addr> {
+        self.containers.get(self.name_of(container)).copied().flatten()
+    }
+
+    /// Returns the recorded name of a container. kind and k3d use its name as its hostname, which a rename does not change.
+    fn name_of<'a>(&self, container: &'a Container) -> &'a str {
+        let Container { name, hostname, .. } = container;
+        if self.containers.contains_key(hostname) { hostname } else { name }
     }
 }
 
@@ -115,6 +144,7 @@ mod tests {
     fn server(number: u8, network: &str) -> Container {
         Container {
             name: format!("k3d-a-server-{number}"),
+            hostname: format!("k3d-a-server-{number}"),
             labels: [("k3d.role".to_owned(), "server".to_owned())].into(),
             networks: [(network.to_owned(), format!("172.30.0.{number}"))].into(),
             ..Container::default()
@@ -140,11 +170,25 @@ mod tests {
     }
 
     #[test]
+    fn renamed_node_is_neither_missing_nor_another_one() {
+        let all = [server(0, "devplat-a"), server(1, "devplat-a")];
+        let record = record(addresses(&found(&all), Some("devplat-a")));
+        let [first, _] = all;
+        // With the name of a deleted node, and in no network.
+        let renamed = Container { name: "k3d-a-server-1".to_owned(), networks: BTreeMap::new(), ..first };
+        let left = found(std::slice::from_ref(&renamed));
+        assert_eq!(record.missing(&left), ["k3d-a-server-1"]);
+        assert_eq!(record.renamed(&left), [(&renamed, "k3d-a-server-0")]);
+        assert_eq!(record.detached(&left, "devplat-a"), [&renamed]);
+        assert_eq!(record.address(&renamed), Some(Ipv4Addr::new(172, 30, 0, 0)));
+    }
+
+    #[test]
     fn older_record_lists_no_containers_and_none_is_missing() {
         let old: ClusterRecord = serde_json::from_value(json!({"platform": "a", "spec": {}})).unwrap();
         let all = found(&[server(0, "bridge")]);
         assert_eq!(old.missing(&all), [""; 0]);
-        assert!(old.detached(&all, "devplat-a").is_empty());
+        assert!(old.detached(&all, "devplat-a").is_empty() && old.renamed(&all).is_empty());
     }
 
     #[test]

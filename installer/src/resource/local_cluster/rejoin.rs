@@ -1,50 +1,44 @@
-//! Connects containers of a cluster to its network again, from which a user has disconnected them.
+//! Connects containers of the platform to its network again, from which a user has disconnected them.
 
 use std::net::Ipv4Addr;
 
 use devplat_plan::Physical;
 use devplat_tool::{
     docker::{Container, Engine},
-    local::{ClusterContainers, Maker},
+    local::ClusterContainers,
 };
 
 use super::record::ClusterRecord;
 use crate::{
-    failure::{Exit, Failure},
+    failure::Failure,
     resource::{Cx, network},
 };
 
-/// Connects the containers that keep their addresses again, and stops them, because their programs hold on to the
-/// interface that is gone. Fails with the commands to type if one has an address that Docker chooses.
+/// Connects the disconnected containers of a cluster again, each at the address that it keeps, if it keeps one.
 pub(super) async fn rejoin(
-    maker: Maker,
+    record: &ClusterRecord,
     found: &ClusterContainers,
     engine: &Engine,
     cx: &Cx,
 ) -> Result<(), Failure> {
-    let Some(first) = found.nodes().first() else { return Ok(()) };
-    let Some(text) = maker.read_record(engine, &first.name).await? else { return Ok(()) };
-    let record = ClusterRecord::parse(&text, maker, first, &cx.context)?;
     let network = network::network_name(&cx.context.platform);
-    let detached = record.detached(found, &network);
-    let address = |one: &Container| record.containers.get(&one.name).copied().flatten();
-    let by_hand: Vec<&str> =
-        detached.iter().filter(|one| address(one).is_none()).map(|one| one.name.as_str()).collect();
-    if !by_hand.is_empty() {
-        return Err(disconnected(&by_hand, &network));
-    }
-    for container in detached {
-        if let Some(address) = address(container) {
-            connect(container, &network, address, engine, cx).await?;
-        }
+    for container in record.detached(found, &network) {
+        connect(container, &network, record.address(container), engine, cx).await?;
     }
     Ok(())
 }
 
-async fn connect(
+/// Returns the fault of a container that is not in a network.
+pub(in crate::resource) fn is_outside(name: &str, network: &str) -> String {
+    format!("{name} is not in network {network}")
+}
+
+/// Connects a container to a network, and stops it, because its programs hold on to the interface that is gone. Without an
+/// address, the engine chooses one, as at each of its starts.
+pub(in crate::resource) async fn connect(
     container: &Container,
     network: &str,
-    address: Ipv4Addr,
+    address: Option<Ipv4Addr>,
     engine: &Engine,
     cx: &Cx,
 ) -> Result<(), Failure> {
@@ -55,35 +49,7 @@ async fn connect(
         // Immediately, because k3d's nodes otherwise drain themselves first.
         cx.call(format!("stop container {name}"), |()| stopped, engine.stop(name, 0)).await?;
     }
-    let call = format!("connect container {name} to network {network} at {address}");
-    cx.call(call, |()| joined, engine.connect_at(network, name, address)).await
-}
-
-/// Returns the failure for containers that the user has to connect again.
-fn disconnected(names: &[&str], network: &str) -> Failure {
-    let all = names.join(", ");
-    let failure =
-        Failure::new(Exit::PartWay, format!("{all} cannot be reached outside of network {network}"));
-    let connect = names.iter().map(|name| format!("`docker network connect {network} {name}`"));
-    let restart = format!("`docker restart {}`", names.join(" "));
-    let commands: Vec<String> = connect.chain([restart]).collect();
-    failure.hint(format!("connect it again: {}; then run the same command", commands.join(", then ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn failure_names_the_commands_that_connect_a_node_again() {
-        let failure = disconnected(&["a-control-plane", "a-worker"], "devplat-a");
-        assert_eq!(
-            failure.message,
-            "a-control-plane, a-worker cannot be reached outside of network devplat-a"
-        );
-        let commands = "connect it again: `docker network connect devplat-a a-control-plane`, then `docker network \
-                        connect devplat-a a-worker`, then `docker restart a-control-plane a-worker`; then run the \
-                        same command";
-        assert_eq!(failure.hints, [commands]);
-    }
+    let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
+    let call = format!("connect container {name} to network {network}{at}");
+    cx.call(call, |()| joined, engine.connect_container(network, name, address)).await
 }

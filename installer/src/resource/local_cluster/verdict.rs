@@ -3,12 +3,12 @@
 use devplat_plan::{Change, Detail, How, Loss, State, Verdict};
 use serde_json::Value;
 
-use crate::state::LockHolder;
+use crate::{resource::renamed::Renamed, state::LockHolder};
 
 /// The data that the deletion of a cluster destroys.
 pub(in crate::resource) const LOSS: &str = "every dev server and home in it";
 /// Why a cluster has no record although no run is working on it.
-const INTERRUPTED: &str = "its creation was interrupted";
+const INTERRUPTED: &str = "its creation or deletion was interrupted";
 
 /// The known facts of a cluster in an engine.
 #[derive(Debug, Clone)]
@@ -17,9 +17,11 @@ pub(crate) struct Fields {
     pub(super) spec: Option<Value>,
     /// Its nodes and load balancers that were deleted.
     pub(super) missing: Vec<String>,
+    /// Its nodes and load balancers that a user has renamed.
+    pub(super) renamed: Vec<Renamed>,
     /// Its nodes and load balancers that are not in the platform's network, each as a phrase.
     pub(super) detached: Vec<String>,
-    /// Its nodes and load balancers that are not running.
+    /// Its nodes and load balancers that are stopped or paused, each as a phrase.
     pub(super) stopped: Vec<String>,
     /// Why its API server does not answer although the nodes are running.
     pub(super) asleep: Option<String>,
@@ -29,8 +31,15 @@ pub(crate) struct Fields {
 
 /// Returns the facts of a half-made cluster, which are none.
 pub(in crate::resource) fn nothing_known() -> Fields {
-    let (missing, detached, stopped) = (Vec::new(), Vec::new(), Vec::new());
-    Fields { spec: None, missing, detached, stopped, asleep: None, expired: Vec::new() }
+    Fields {
+        spec: None,
+        missing: Vec::new(),
+        renamed: Vec::new(),
+        detached: Vec::new(),
+        stopped: Vec::new(),
+        asleep: None,
+        expired: Vec::new(),
+    }
 }
 
 /// Compares the cluster with the profile. `key` is the section of the profile.
@@ -39,6 +48,10 @@ pub(in crate::resource) fn compare(key: &str, spec: &Value, fields: &Fields) -> 
         fields.spec.as_ref().map(|was| differences(key, was, spec)).unwrap_or_default();
     if changes.is_empty() {
         changes.extend(fields.missing.iter().map(|node| not_to_be_added(node)));
+        let obstacles: Vec<String> = fields.renamed.iter().filter_map(Renamed::obstacle).collect();
+        if changes.is_empty() && !obstacles.is_empty() {
+            return Verdict::Unfit(obstacles);
+        }
         changes.extend(faults_in_place(fields).into_iter().map(Change::in_place));
     }
     if changes.is_empty() { Verdict::Same } else { Verdict::Differs(changes) }
@@ -58,16 +71,17 @@ pub(super) fn faults(fields: &Fields) -> Vec<String> {
     fields.missing.iter().map(|node| is_missing(node)).chain(faults_in_place(fields)).collect()
 }
 
-/// Returns the faults that [`super::start`] repairs. Expired certificates and a disconnected node are reasons why it does not
-/// answer.
+/// Returns the faults that [`super::start`] repairs. Expired certificates and a renamed or disconnected node are reasons why
+/// it does not answer.
 fn faults_in_place(fields: &Fields) -> Vec<String> {
-    let Fields { spec: _, missing: _, detached, stopped, asleep, expired } = fields;
-    let stopped = stopped.iter().map(|node| format!("{node} is stopped"));
+    let Fields { spec: _, missing: _, renamed, detached, stopped, asleep, expired } = fields;
+    let explained = !detached.is_empty() || !renamed.is_empty();
+    let renamed = renamed.iter().map(Renamed::fault);
     let asleep = match expired.as_slice() {
-        [] => asleep.clone().filter(|_| detached.is_empty()),
+        [] => asleep.clone().filter(|_| !explained),
         nodes => Some(format!("the certificates of {} have expired", nodes.join(", "))),
     };
-    stopped.chain(detached.iter().cloned()).chain(asleep).collect()
+    renamed.chain(stopped.iter().cloned()).chain(detached.iter().cloned()).chain(asleep).collect()
 }
 
 /// Returns the differences. A key that is absent on one side and empty on the other does not differ, because older
@@ -92,11 +106,10 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
         .collect()
 }
 
-/// Returns the state of a cluster without a record, or of what a creation makes before its first node. `run` holds the
-/// platform's lock.
+/// Returns the state of a cluster without a record, or of what a creation makes before its first node. `run` is another run
+/// that is working on the platform. A deletion leaves the same remains as a creation.
 pub(in crate::resource) fn unfinished(run: Option<&LockHolder>) -> State {
     match run {
-        Some(run) if run.is_this_process() => State::Failed(INTERRUPTED.to_owned()),
         Some(run) if run.destroys() => State::Leaving,
         Some(_) => State::Coming,
         None => State::Failed(INTERRUPTED.to_owned()),
@@ -148,19 +161,16 @@ mod tests {
 
     #[test]
     fn half_a_cluster_is_being_created_while_another_run_works_on_it() {
-        let interrupted = State::Failed("its creation was interrupted".to_owned());
+        let interrupted = State::Failed("its creation or deletion was interrupted".to_owned());
         assert_eq!(unfinished(None), interrupted);
-        let process = std::process::id();
-        let up = |process| LockHolder::of(process, &["devplat", "up"]);
-        assert_eq!(unfinished(Some(&up(process))), interrupted);
-        assert_eq!(unfinished(Some(&up(process + 1))), State::Coming);
-        let destroy = LockHolder::of(process + 1, &["devplat", "destroy", "--yes"]);
+        assert_eq!(unfinished(Some(&LockHolder::of(2, &["devplat", "up"]))), State::Coming);
+        let destroy = LockHolder::of(2, &["devplat", "destroy", "--yes"]);
         assert_eq!(unfinished(Some(&destroy)), State::Leaving);
     }
 
     #[test]
     fn stopped_node_is_a_difference_in_place() {
-        let stopped = Fields { stopped: vec!["a-control-plane".to_owned()], ..fields(json!({})) };
+        let stopped = Fields { stopped: vec!["a-control-plane is stopped".to_owned()], ..fields(json!({})) };
         assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-control-plane is stopped"]);
     }
 
@@ -189,6 +199,25 @@ mod tests {
     }
 
     #[test]
+    fn renamed_node_gets_its_name_back_in_place() {
+        let renamed = |taken| Fields {
+            renamed: vec![Renamed { now: "x".to_owned(), name: "k3d-a-server-0".to_owned(), taken }],
+            asleep: Some("the kubelet of x has not reported since it was started".to_owned()),
+            ..fields(json!({}))
+        };
+        let verdict = compare("cluster.k3d", &json!({}), &renamed(false));
+        let why = "container x was renamed; `docker rename x k3d-a-server-0` gives its name back";
+        assert_eq!(said(&verdict), [why]);
+        let Verdict::Differs(changes) = verdict else { panic!("it differs") };
+        assert_eq!(changes[0].how, How::InPlace);
+        assert_eq!(faults(&renamed(true)), [why]);
+        let Verdict::Unfit(obstacles) = compare("cluster.k3d", &json!({}), &renamed(true)) else {
+            panic!("a name that another container has is an obstacle")
+        };
+        assert!(obstacles[0].contains("another container has its name k3d-a-server-0"), "{obstacles:?}");
+    }
+
+    #[test]
     fn expired_certificates_explain_why_a_cluster_does_not_answer() {
         let expired = Fields {
             asleep: Some("its API server is not ready".to_owned()),
@@ -197,7 +226,7 @@ mod tests {
         };
         let why = "the certificates of a-control-plane, a-worker have expired";
         assert_eq!(said(&compare("cluster.kind", &json!({}), &expired)), [why]);
-        let stopped = Fields { stopped: vec!["a-worker".to_owned()], ..expired };
+        let stopped = Fields { stopped: vec!["a-worker is stopped".to_owned()], ..expired };
         assert_eq!(said(&compare("cluster.kind", &json!({}), &stopped)), ["a-worker is stopped", why]);
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             reason: "Forbidden".to_owned(),
             message: "no".to_owned(),
             resource: None,
+            fields: Box::default(),
         };
         AdmissionRefusal { object, kind, answer }
     }

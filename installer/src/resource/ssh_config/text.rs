@@ -4,6 +4,7 @@ use std::{fmt::Write as _, path::Path};
 
 use devplat_profile::Exposure;
 
+use super::known_hosts;
 use crate::{command_line, platform::PlatformInputs, platform_context::PlatformContext, state::StateFolder};
 
 /// The SSH host of a platform.
@@ -30,7 +31,12 @@ impl SshHost {
         let Self { platform, address, port, authority: _, users } = self;
         let trust = trust(state);
         let mut text = String::from("# Written by devplat; `devplat up` writes it again.\n");
-        let _ = write!(text, "Host {platform}\n  HostName {address}\n  Port {port}\n{trust}");
+        let _ = write!(text, "Host {platform}\n  HostName {address}\n  Port {port}\n");
+        // For `ssh devplat list`. With several users, the line to type names one of them.
+        if let [user] = users.as_slice() {
+            let _ = writeln!(text, "  User {user}");
+        }
+        text.push_str(&trust);
         for user in users {
             let key = quoted(&state.user_key(user));
             // For `ssh demo@…` and `ssh demo+mydev@…`.
@@ -64,13 +70,9 @@ impl SshHost {
 
     /// Returns the `known_hosts` beside it.
     pub(in crate::resource) fn known_hosts(&self) -> String {
-        known_hosts_line(&self.authority) + "\n"
+        let Self { platform, address, port: _, authority, users: _ } = self;
+        known_hosts::file(authority, platform, address)
     }
-}
-
-/// Returns the line of `known_hosts` that trusts this host authority.
-pub fn known_hosts_line(authority: &str) -> String {
-    format!("@cert-authority * {authority}")
 }
 
 /// Returns whether the file for `ssh -F` begins with exactly these hosts.
@@ -85,17 +87,28 @@ fn trust(state: &StateFolder) -> String {
 }
 
 /// Returns the command line that signs in as a user whose key is on this machine, else as one of the profile's; `None`
-/// if the profile names no user.
+/// if the profile names no user. It names the configuration, so that it also works for a program without a home folder.
 pub fn ssh_line(inputs: &PlatformInputs, context: &PlatformContext) -> Option<String> {
-    let named = || inputs.profile.users.keys().next();
-    let user = inputs.users_with_generated_keys().next().or_else(named)?;
     let config = command_line::quoted(&context.state.ssh_config().display().to_string());
-    Some(format!("ssh -F {config} {user}@{}", context.platform))
+    login(inputs, context).map(|login| format!("ssh -F {config} {login}"))
 }
 
-/// Returns the next command line: it signs in, or adds a user.
+/// Returns the user and the ssh host of that command line.
+fn login(inputs: &PlatformInputs, context: &PlatformContext) -> Option<String> {
+    let named = || inputs.profile.users.keys().next();
+    let user = inputs.users_with_generated_keys().next().or_else(named)?;
+    Some(format!("{user}@{}", context.platform))
+}
+
+/// Returns the next command line: it signs in, or adds a user. With the block of `devplat ssh-config`, `ssh` finds the
+/// platform without `-F`.
 pub fn next_line(inputs: &PlatformInputs, context: &PlatformContext) -> String {
-    let Some(ssh) = ssh_line(inputs, context) else {
+    let ssh = if inputs.ssh_block {
+        login(inputs, context).map(|login| format!("ssh {login}"))
+    } else {
+        ssh_line(inputs, context)
+    };
+    let Some(ssh) = ssh else {
         return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", context.command("users add"));
     };
     match inputs.profile.bastion.exposure {
@@ -145,7 +158,6 @@ mod tests {
     fn configuration_covers_the_bastion_and_dev_servers_behind_it() {
         let state = StateFolder::below(Path::new("/home/ada/.local/state/devplat"), &PlatformName::default());
         insta::assert_snapshot!(host().config(&state));
-        assert_eq!(host().known_hosts(), "@cert-authority * ssh-ed25519 AAAA authority\n");
     }
 
     #[test]

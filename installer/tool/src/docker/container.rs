@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -34,6 +34,8 @@ const CREATION_PERIOD: Duration = Duration::from_millis(100);
 pub struct Container {
     pub id: String,
     pub name: String,
+    /// Its hostname, which a rename does not change.
+    pub hostname: String,
     /// The name of its image.
     pub image: String,
     /// The ID of that image.
@@ -41,6 +43,8 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Whether it is running and not paused.
     pub running: bool,
+    /// Whether it is paused, as by `docker pause`.
+    pub paused: bool,
     /// The time of its last start, if it was ever started.
     pub started_at: Option<Timestamp>,
     /// Its exit status, if it ended.
@@ -107,12 +111,39 @@ pub struct NewContainer<'a> {
 }
 
 impl Container {
+    /// Returns why it does not work now; `None` while it is running. `name` is the beginning of the text.
+    pub fn idle(&self, name: &str) -> Option<String> {
+        let Self { running, paused, .. } = self;
+        match (running, paused) {
+            (true, _) => None,
+            (false, true) => Some(format!("{name} is paused (`docker unpause {}` resumes it)", self.name)),
+            (false, false) => Some(format!("{name} is stopped")),
+        }
+    }
+
+    /// Returns `start`, or `resume` if it is paused: the first word of the call [`Engine::start`].
+    pub fn starting(&self) -> &'static str {
+        if self.paused { "resume" } else { "start" }
+    }
+
     /// Returns the binding of a port of the container: the present one, or else the configured one. An engine also reports
     /// bindings of IPv6, each with a port of its own, on a machine without IPv6, so those of IPv4 come first.
     pub fn binding(&self, port: u16) -> Option<&Binding> {
         let first = |all: &'_ BTreeMap<u16, Vec<Binding>>| all.get(&port).is_some_and(|all| !all.is_empty());
         let all = if first(&self.bound) { &self.bound } else { &self.configured };
         all.get(&port)?.iter().min_by_key(|binding| binding.address.is_ipv6())
+    }
+
+    /// Returns the ports of the host that its next start needs: those of its configuration that do not lead to it now,
+    /// because it is stopped or in no network.
+    pub fn idle_ports(&self) -> Vec<SocketAddr> {
+        if self.running && !self.networks.is_empty() {
+            return Vec::new();
+        }
+        let bound = |port: u16| self.bound.values().flatten().any(|binding| binding.port == port);
+        let named = self.configured.values().flatten().filter(|binding| binding.port != 0);
+        let idle = named.filter(|binding| !bound(binding.port));
+        idle.map(|binding| SocketAddr::new(binding.address, binding.port)).collect()
     }
 }
 
@@ -245,10 +276,12 @@ impl From<ContainerInspectResponse> for Container {
         Self {
             id: found.id.unwrap_or_default(),
             name: found.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            hostname: config.hostname.unwrap_or_default(),
             image: config.image.unwrap_or_default(),
             image_id: found.image.unwrap_or_default(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             running: running && state.paused != Some(true),
+            paused: running && state.paused == Some(true),
             // The engine reports the year 1 for a container that was never started.
             started_at: state
                 .started_at
@@ -283,4 +316,25 @@ fn bindings(raw: Option<HashMap<String, Option<Vec<PortBinding>>>>) -> BTreeMap<
             Some((port, all.into_iter().flatten().filter_map(binding).collect()))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_start_needs_the_ports_that_do_not_lead_to_the_container() {
+        let binding = |port| Binding { address: "127.0.0.1".parse().unwrap(), port };
+        let stopped = Container {
+            configured: [(22, vec![binding(2222)]), (80, vec![binding(0)])].into(),
+            ..Container::default()
+        };
+        let port = "127.0.0.1:2222".parse().unwrap();
+        assert_eq!(stopped.idle_ports(), [port]);
+        let outside = Container { running: true, ..stopped.clone() };
+        assert_eq!(outside.idle_ports(), [port]);
+        let bound = Container { bound: [(22, vec![binding(2222)])].into(), ..outside.clone() };
+        let inside = Container { networks: [("a".to_owned(), String::new())].into(), ..outside };
+        assert_eq!((bound.idle_ports(), inside.idle_ports()), (Vec::new(), Vec::new()));
+    }
 }

@@ -5,7 +5,10 @@ use std::{fmt, fs, io, path::PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::error::{DockerContextError, EngineError};
+use super::{
+    error::{DockerContextError, EngineError},
+    setting::Setting,
+};
 use crate::{Surroundings, server_address::ServerAddress};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -16,6 +19,8 @@ pub struct Endpoint {
     /// The context's name; `default` if the address comes from `DOCKER_HOST` or is Docker's default.
     pub context: String,
     pub address: Address,
+    /// The setting that it comes from.
+    pub setting: Setting,
 }
 
 /// The address of an engine.
@@ -120,20 +125,25 @@ impl Endpoint {
                 .get("DOCKER_CERT_PATH")
                 .map(PathBuf::from)
                 .or_else(|| surroundings.docker_folder());
-            let address = address(host, folder.filter(|_| tls), "default")?;
-            return Ok(Self { context: "default".to_owned(), address });
+            let setting = Setting::Host(host.to_owned());
+            let address = address(host, folder.filter(|_| tls), &setting)?;
+            return Ok(Self { context: "default".to_owned(), address, setting });
         }
-        let name = match surroundings.text("DOCKER_CONTEXT") {
+        let chosen = surroundings.text("DOCKER_CONTEXT");
+        let name = match chosen {
             Some(name) => name.to_owned(),
             None => current_context(surroundings)
                 .map_err(named("default"))?
                 .unwrap_or_else(|| "default".to_owned()),
         };
         if name == "default" {
-            return Ok(Self { context: name, address: Address::Unix(DEFAULT_SOCKET.into()) });
+            let address = Address::Unix(DEFAULT_SOCKET.into());
+            return Ok(Self { context: name, address, setting: Setting::Default });
         }
-        let (host, certificates) = context(surroundings, &name)?;
-        Ok(Self { address: address(&host, certificates, &name)?, context: name })
+        let setting = |host: String| Setting::Context { name: name.clone(), host, chosen: chosen.is_some() };
+        let (host, certificates) = context(surroundings, &name, setting)?;
+        let setting = setting(host.clone());
+        Ok(Self { address: address(&host, certificates, &setting)?, context: name, setting })
     }
 }
 
@@ -163,7 +173,11 @@ fn current_context(surroundings: &Surroundings) -> Result<Option<String>, Docker
 }
 
 /// Reads the host that a context names, and the folder of its certificates.
-fn context(surroundings: &Surroundings, name: &str) -> Result<(String, Option<PathBuf>), EngineError> {
+fn context(
+    surroundings: &Surroundings,
+    name: &str,
+    setting: impl Fn(String) -> Setting,
+) -> Result<(String, Option<PathBuf>), EngineError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Meta {
@@ -194,10 +208,8 @@ fn context(surroundings: &Surroundings, name: &str) -> Result<(String, Option<Pa
         serde_json::from_slice(&text)
             .map_err(|source| failed(DockerContextError::Malformed { path, source }))?;
     if skip_tls_verify {
-        return Err(EngineError::Unsupported {
-            endpoint: host,
-            what: "TLS without verification (SkipTLSVerify)",
-        });
+        let what = "TLS without verification (SkipTLSVerify)";
+        return Err(EngineError::Unsupported { setting: setting(host), what });
     }
     let certificates = folder.join("tls").join(id).join("docker");
     Ok((host, certificates.is_dir().then_some(certificates)))
@@ -212,30 +224,39 @@ fn id(name: &str) -> String {
     })
 }
 
-fn address(host: &str, certificates: Option<PathBuf>, context: &str) -> Result<Address, EngineError> {
+fn address(host: &str, certificates: Option<PathBuf>, setting: &Setting) -> Result<Address, EngineError> {
+    let unsupported = |what| EngineError::Unsupported { setting: setting.clone(), what };
+    let malformed = || EngineError::Address { setting: setting.clone() };
+    // Docker's command takes a host without a scheme for TCP.
     let (scheme, rest) = host.split_once("://").unwrap_or(("tcp", host));
     match scheme {
         "unix" if rest.starts_with('/') => Ok(Address::Unix(rest.into())),
-        "tcp" | "http" | "https" if !rest.trim_end_matches('/').is_empty() => {
-            let authority = rest.trim_end_matches('/');
+        "tcp" | "http" | "https" => {
             let usual = if certificates.is_some() { 2376 } else { 2375 };
-            let authority = match ServerAddress::of(authority).port {
-                Some(_) => authority.to_owned(),
-                None => format!("{authority}:{usual}"),
-            };
+            let authority = authority(rest.trim_end_matches('/'), usual).ok_or_else(malformed)?;
             Ok(Address::Tcp { authority, certificates })
         }
-        "ssh" => {
-            Err(EngineError::Unsupported { endpoint: host.to_owned(), what: "an engine reached over SSH" })
-        }
-        "npipe" | "fd" => {
-            Err(EngineError::Unsupported { endpoint: host.to_owned(), what: "this kind of address" })
-        }
-        _ => Err(EngineError::Context {
-            context: context.to_owned(),
-            why: DockerContextError::Address(host.to_owned()),
-        }),
+        "ssh" => Err(unsupported("an engine reached over SSH")),
+        "npipe" | "fd" => Err(unsupported("this kind of address")),
+        _ => Err(malformed()),
     }
+}
+
+/// Returns `host:port` with the usual port if there is none; `None` if the text is not a host with at most a port.
+fn authority(text: &str, usual: u16) -> Option<String> {
+    let ServerAddress { name, port } = ServerAddress::of(text);
+    let host = match text.strip_prefix('[') {
+        Some(_) => format!("[{}]", name.parse::<std::net::Ipv6Addr>().ok()?),
+        // Docker's command takes `:2375` for a port of this machine.
+        None if name.is_empty() => port.map(|_| "localhost".to_owned())?,
+        None => {
+            let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+            name.bytes().all(is_of_a_name).then_some(name)?
+        }
+    };
+    // After the bracket of an IPv6 address, anything but a port.
+    let rest = text.rsplit_once(']').map_or("", |(_, rest)| rest);
+    (rest.is_empty() || port.is_some()).then(|| format!("{host}:{}", port.unwrap_or(usual)))
 }
 
 #[cfg(test)]
@@ -260,7 +281,7 @@ mod tests {
 
     fn url(variables: &[(&str, &str)], home: &Path) -> String {
         let surroundings = Surroundings::new(variables.iter().copied(), Some(home.to_owned()));
-        let Endpoint { context, address } = Endpoint::of(&surroundings).unwrap();
+        let Endpoint { context, address, setting: _ } = Endpoint::of(&surroundings).unwrap();
         format!("{context} {}", address.url())
     }
 
@@ -281,7 +302,9 @@ mod tests {
 
     #[test]
     fn tcp_address_gets_the_usual_port_and_is_remote() {
-        let of = |host: &str, certificates: Option<PathBuf>| address(host, certificates, "default").unwrap();
+        let of = |host: &str, certificates: Option<PathBuf>| {
+            address(host, certificates, &Setting::Default).unwrap()
+        };
         assert_eq!(of("tcp://engine", None).url(), "tcp://engine:2375");
         assert_eq!(of("engine", Some("/c".into())).url(), "tcp://engine:2376");
         assert!(!of("tcp://10.9.0.2:2375", None).is_local());
@@ -291,8 +314,8 @@ mod tests {
     #[test]
     fn engine_with_another_host_name_is_elsewhere() {
         let of = |context: &str, host: &str, engine: &str, rootless: bool| {
-            let address = address(host, None, "default").unwrap();
-            let endpoint = Endpoint { context: context.to_owned(), address };
+            let address = address(host, None, &Setting::Default).unwrap();
+            let endpoint = Endpoint { context: context.to_owned(), address, setting: Setting::Default };
             OtherHost::of(&endpoint, engine, rootless, "laptop").map(|other| other.name)
         };
         let (socket, loopback) = ("unix:///run/docker.sock", "tcp://127.0.0.1:2375");
@@ -324,11 +347,6 @@ mod tests {
             matches!(error(&[]), EngineError::Context { context, why: DockerContextError::Absent(_) } if context == "gone")
         );
         assert!(matches!(error(&[("DOCKER_HOST", "ssh://me@engine")]), EngineError::Unsupported { .. }));
-        let nonsense = error(&[("DOCKER_HOST", "gopher://x")]);
-        assert!(
-            matches!(nonsense, EngineError::Context { why: DockerContextError::Address(_), .. }),
-            "{nonsense}"
-        );
         fs::write(home.join(".docker/config.json"), "\n").unwrap();
         assert_eq!(url(&[], &home), "default unix:///var/run/docker.sock");
         fs::write(home.join(".docker/config.json"), "{\"currentContext\": ").unwrap();
@@ -353,5 +371,44 @@ mod tests {
         fs::remove_file(&file).unwrap();
         fs::create_dir(&file).unwrap();
         assert_eq!(hint(), format!("{} is a folder where Docker keeps a file: move it away", file.display()));
+    }
+
+    #[test]
+    fn malformed_address_is_reported_with_its_setting_and_the_forms() {
+        let (_home, home) = configured("second");
+        let meta = home.join(".docker/contexts/meta").join(id("second")).join("meta.json");
+        let error = |variables: &[(&str, &str)]| {
+            Endpoint::of(&Surroundings::new(variables.iter().copied(), Some(home.clone()))).unwrap_err()
+        };
+        let forms = "an address is unix:///PATH, tcp://HOST:PORT or HOST:PORT";
+        for host in ["tcp://", "gopher://x", "unix://relative", "tcp://a:b", "a b", "tcp://h:1/x", "[::1]x"] {
+            let error = error(&[("DOCKER_HOST", host)]);
+            assert!(matches!(error, EngineError::Address { .. }), "{host}: {error}");
+            let why = format!("DOCKER_HOST={host:?} does not name a Docker engine");
+            assert_eq!(error.to_string(), why);
+            let hint = error.hint().unwrap();
+            assert!(hint.contains(forms) && hint.contains("`unset DOCKER_HOST`"), "{hint}");
+        }
+        let text = fs::read_to_string(&meta).unwrap().replace("unix:///tmp/d2.sock", "tcp://");
+        fs::write(&meta, text).unwrap();
+        let chosen = error(&[("DOCKER_CONTEXT", "second")]);
+        let why = "Docker context \"second\" with the endpoint \"tcp://\" does not name a Docker engine";
+        assert_eq!(chosen.to_string(), why);
+        assert!(chosen.hint().unwrap().contains("`unset DOCKER_CONTEXT`"), "{chosen:?}");
+        let current = error(&[]).hint().unwrap();
+        assert!(current.contains(forms) && current.contains("`docker context use default`"), "{current}");
+    }
+
+    #[test]
+    fn host_may_lack_scheme_and_port() {
+        let of = |host: &str| address(host, None, &Setting::Default).map(|address| address.url());
+        for (host, url) in [
+            ("garbage", "tcp://garbage:2375"),
+            ("tcp://:2380", "tcp://localhost:2380"),
+            ("tcp://[::1]", "tcp://[::1]:2375"),
+            ("http://10.0.0.1:80/", "tcp://10.0.0.1:80"),
+        ] {
+            assert_eq!(of(host).unwrap(), url);
+        }
     }
 }

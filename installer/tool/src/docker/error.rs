@@ -5,6 +5,7 @@ use std::{error::Error as _, io, net::SocketAddr, path::PathBuf};
 use bollard::errors::Error as ApiError;
 use indicatif::DecimalBytes;
 
+use super::setting::Setting;
 use crate::{owner::unreadable_hint, rlimits};
 
 /// The reason why the engine cannot be used, or a call failed.
@@ -23,13 +24,27 @@ pub enum EngineError {
         /// Its socket.
         endpoint: String,
     },
-    /// devplat does not support this way to an engine.
-    #[error("{endpoint}: {what} is not supported")]
-    Unsupported {
+    /// No connection to an engine was made, although the operating system does not report that there is none: for
+    /// example, its host name is unknown.
+    #[error("cannot reach the Docker engine at {endpoint}{}", setting.in_brackets())]
+    Unreachable {
         endpoint: String,
+        /// The setting that names it.
+        setting: Box<Setting>,
+        /// The reason.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// devplat does not support this way to an engine.
+    #[error("{setting}: {what} is not supported")]
+    Unsupported {
+        /// The setting that names the engine.
+        setting: Setting,
         /// The unsupported part.
         what: &'static str,
     },
+    /// The setting that names the engine is not an address.
+    #[error("{setting} does not name a Docker engine")]
+    Address { setting: Setting },
     /// The Docker context, or the file or variable that names the engine, cannot be used.
     #[error("cannot use Docker context {context:?}: {why}")]
     Context {
@@ -131,9 +146,6 @@ pub enum DockerContextError {
         /// The reason, with line and column.
         source: serde_json::Error,
     },
-    /// The endpoint is not an address of an engine.
-    #[error("{0:?} is not an address of a Docker engine, such as unix:///var/run/docker.sock")]
-    Address(String),
     /// A file for TLS cannot be used.
     #[error("{why} ({})", path.display())]
     Certificate {
@@ -163,6 +175,8 @@ impl EngineError {
             Self::Unsupported { .. } => "run devplat on the machine of the engine, or choose another one: \
                  `docker context ls` lists them"
                 .to_owned(),
+            Self::Unreachable { setting, .. } => setting.hint(),
+            Self::Address { setting } => setting.hint(),
             Self::Context { why: DockerContextError::Unreadable { path, source }, .. } => {
                 unreadable_hint(path, source)
             }

@@ -9,11 +9,13 @@ mod exec;
 mod file;
 mod image;
 mod info;
+mod listed;
 mod logs;
 mod network;
 #[cfg(test)]
 pub(crate) mod recorded;
 pub(crate) mod removal;
+mod setting;
 mod volume;
 
 use std::{ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
@@ -27,15 +29,21 @@ pub use error::{DockerContextError, EngineError};
 pub use exec::{Ran, Stdin};
 pub use image::{Image, PullStep};
 pub use info::{Cgroups, Info, Pool};
+pub use listed::ListedContainer;
 pub use network::{Attached, Network};
+pub use setting::Setting;
 pub use volume::Volume;
 
-use crate::{Command, Surroundings, ports::Port};
+use crate::{Command, Surroundings, ports::Port, rlimits};
 
 /// How long the engine may take to begin an answer: creating and deleting containers takes seconds on a busy disk.
 const PATIENCE_SECONDS: u64 = 120;
-/// How long the first answer may take.
+/// How long the first answer over a socket may take: systemd may start the engine at the first connection, which takes
+/// seconds.
 const CONNECT_SECONDS: u64 = 15;
+/// How long it may take over TCP, where no system starts the engine. It is a ping, which an engine of this machine answers
+/// within milliseconds and within a second if the machine is busy.
+const CONNECT_TCP_SECONDS: u64 = 5;
 /// Variables that lead Docker's command or k3d to another engine, or to images of another platform or signature.
 const OF_THE_SHELL: [&str; 8] = [
     "DOCKER_API_VERSION",
@@ -66,9 +74,35 @@ impl Engine {
     /// Finds the engine that Docker's command would use, and checks that it answers.
     pub async fn connect(surroundings: &Surroundings) -> Result<Self, EngineError> {
         let endpoint = Endpoint::of(surroundings)?;
+        let seconds = match endpoint.address {
+            Address::Unix(_) => CONNECT_SECONDS,
+            Address::Tcp { .. } => CONNECT_TCP_SECONDS,
+        };
         let url = endpoint.address.url();
-        let failed =
-            |error| EngineError::of(error, "reach the Docker engine".to_owned(), &url, CONNECT_SECONDS);
+        let limit = Duration::from_secs(seconds);
+        match tokio::time::timeout(limit, Self::answering(endpoint, limit)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(EngineError::Slow { doing: format!("reach the Docker engine at {url}"), seconds }),
+        }
+    }
+
+    /// Connects to an engine, and waits until it answers.
+    async fn answering(endpoint: Endpoint, limit: Duration) -> Result<Self, EngineError> {
+        let url = endpoint.address.url();
+        let failed = |error| {
+            let doing = format!("reach the Docker engine at {url}");
+            match EngineError::of(error, doing, &url, limit.as_secs()) {
+                // The engine may be reachable: devplat could not open a socket.
+                EngineError::Broken { doing, source } if rlimits::open_files_hint(&*source).is_some() => {
+                    EngineError::Broken { doing, source }
+                }
+                EngineError::Broken { doing: _, source } => {
+                    let (endpoint, setting) = (url.clone(), Box::new(endpoint.setting.clone()));
+                    EngineError::Unreachable { endpoint, setting, source: first_cause(&*source).into() }
+                }
+                error => error,
+            }
+        };
         let docker = match &endpoint.address {
             Address::Unix(path) => {
                 // Check first, because bollard's error does not distinguish an absent socket from a forbidden one.
@@ -85,8 +119,7 @@ impl Engine {
             }
         };
         let docker = docker.map_err(failed)?;
-        let connecting = docker.clone().with_timeout(Duration::from_secs(CONNECT_SECONDS));
-        connecting.ping().await.map_err(failed)?;
+        docker.clone().with_timeout(limit).ping().await.map_err(failed)?;
         Ok(Self { endpoint, docker, info: Arc::default() })
     }
 
@@ -176,6 +209,11 @@ impl Engine {
             }
         })
     }
+}
+
+/// Returns the text of the innermost cause: those around it only name the layers of the client.
+fn first_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    error.source().map_or_else(|| error.to_string(), first_cause)
 }
 
 /// Converts the error of an absent object into `None`.

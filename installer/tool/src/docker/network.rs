@@ -116,21 +116,25 @@ impl Engine {
         )
     }
 
-    /// Connects a container to a network with an address that it keeps. The engine accepts one only in a range that the
-    /// network was given when it was created.
-    pub async fn connect_at(
+    /// Connects a container to a network with an address that it keeps, or else with one that the engine chooses at each
+    /// start. The engine accepts a given one only in a range that the network was given when it was created.
+    pub async fn connect_container(
         &self,
         network: &str,
         container: &str,
-        address: Ipv4Addr,
+        address: Option<Ipv4Addr>,
     ) -> Result<(), EngineError> {
-        let fixed = EndpointIpamConfig { ipv4_address: Some(address.to_string()), ..Default::default() };
+        let fixed = address.map(|address| EndpointIpamConfig {
+            ipv4_address: Some(address.to_string()),
+            ..Default::default()
+        });
         let request = NetworkConnectRequest {
             container: container.to_owned(),
-            endpoint_config: Some(EndpointSettings { ipam_config: Some(fixed), ..Default::default() }),
+            endpoint_config: Some(EndpointSettings { ipam_config: fixed, ..Default::default() }),
         };
         let done = self.docker.connect_network(network, request).await;
-        done.map_err(self.error(format!("connect container {container} to network {network} at {address}")))
+        let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
+        done.map_err(self.error(format!("connect container {container} to network {network}{at}")))
     }
 
     /// Returns the error for exhausted pools, if they are. The engine reports that only as text, so this compares its

@@ -37,7 +37,7 @@ async fn socket_of_the_shell_does_not_reach_another_engine() {
     let authority = "127.0.0.1:2375";
     let address = Address::Tcp { authority: authority.to_owned(), certificates: None };
     let engine = Engine {
-        endpoint: Endpoint { context: "default".to_owned(), address },
+        endpoint: Endpoint { context: "default".to_owned(), address, setting: Setting::Default },
         docker: Docker::connect_with_http(authority, PATIENCE_SECONDS, API_DEFAULT_VERSION).unwrap(),
         info: Arc::default(),
     };
@@ -371,4 +371,27 @@ async fn broken_connection_has_a_hint_about_a_restarted_engine() {
     assert!(broken.hint().unwrap().contains("was the engine restarted?"), "{broken}");
     let damaged = recorded.engine().read_file("c1", "/a").await.unwrap_err();
     assert!(damaged.hint().is_none(), "{damaged}");
+}
+
+#[test]
+fn paused_container_is_not_called_stopped() {
+    let of = |running: bool, paused: bool| {
+        let text = format!(r#"{{"Name": "/a", "State": {{"Running": {running}, "Paused": {paused}}}}}"#);
+        let inspected: bollard::models::ContainerInspectResponse = serde_json::from_str(&text).unwrap();
+        let container = Container::from(inspected);
+        (container.idle(&container.name), container.starting())
+    };
+    assert_eq!(of(true, false), (None, "start"));
+    assert_eq!(of(false, false), (Some("a is stopped".to_owned()), "start"));
+    let paused = "a is paused (`docker unpause a` resumes it)";
+    assert_eq!(of(true, true), (Some(paused.to_owned()), "resume"));
+}
+
+#[tokio::test]
+async fn unknown_host_is_reported_with_the_setting_that_names_it() {
+    let host = "tcp://no-such-host.invalid:2375";
+    let error = Engine::connect(&Surroundings::new([("DOCKER_HOST", host)], None)).await.unwrap_err();
+    assert!(matches!(error, EngineError::Unreachable { .. }), "{error:?}");
+    assert_eq!(error.to_string(), format!("cannot reach the Docker engine at {host} (DOCKER_HOST={host:?})"));
+    assert!(error.hint().unwrap().contains("`unset DOCKER_HOST`"), "{error:?}");
 }

@@ -24,17 +24,25 @@ pub(super) struct Attempt<'a> {
     pub(super) images: Vec<&'a str>,
     /// The ports of this machine that it wants.
     pub(super) ports: Vec<SocketAddr>,
+    /// The names of its containers.
+    pub(super) names: Vec<String>,
 }
 
 impl Attempt<'_> {
-    /// Fails if the engine has a container of the cluster. Otherwise, the containers of it that a failed create leaves
-    /// are its own.
+    /// Fails if the engine has a container of the cluster, or another one with the name of one. Otherwise, the containers of
+    /// it that a failed create leaves are its own.
     pub(super) async fn begin(&self, engine: &Engine) -> Result<(), ClusterError> {
         let name = self.name.to_owned();
         match engine.containers(&self.maker.label(self.name)).await {
-            Ok(containers) if containers.is_empty() => Ok(()),
-            Ok(_) => Err(ClusterError::AlreadyThere { name }),
-            Err(source) => Err(ClusterError::Engine { name, source }),
+            Ok(containers) if containers.is_empty() => {}
+            Ok(_) => return Err(ClusterError::AlreadyThere { name }),
+            Err(source) => return Err(ClusterError::Engine { name, source }),
+        }
+        let listed = engine.all_containers().await;
+        let listed = listed.map_err(|source| ClusterError::Engine { name: name.clone(), source })?;
+        match self.maker.name_holders(self.name, &self.names, &listed).first() {
+            None => Ok(()),
+            Some(holder) => Err(ClusterError::NameTaken { name, container: holder.name.clone() }),
         }
     }
 
@@ -46,7 +54,7 @@ impl Attempt<'_> {
         error: process::Error,
         discard: impl Future<Output = ()>,
     ) -> ClusterError {
-        let Self { maker, name, owner, images, ports } = self;
+        let Self { maker, name, owner, images, ports, names: _ } = self;
         let said = match error {
             process::Error::Failed { said, .. } => said,
             error @ (process::Error::Absent { .. }
@@ -120,6 +128,11 @@ mod tests {
     use super::*;
     use crate::{docker::recorded::Recorded, process::ChildEnd};
 
+    fn attempt(maker: Maker, owner: &Mark) -> Attempt<'_> {
+        let names = vec!["k3d-a-server-0".to_owned()];
+        Attempt { maker, name: "a", owner, images: Vec::new(), ports: Vec::new(), names }
+    }
+
     /// Returns the reason for a failed create of cluster `a`, of which an engine has a node with the mark of platform
     /// `of` and this log, and whether the node was deleted.
     async fn reason(of: &str, log: &str) -> (ClusterError, bool) {
@@ -136,8 +149,7 @@ mod tests {
             .serve()
             .await;
         let owner = Mark { platform: "a".to_owned(), account: None };
-        let attempt =
-            Attempt { maker: Maker::Kind, name: "a", owner: &owner, images: Vec::new(), ports: Vec::new() };
+        let attempt = attempt(Maker::Kind, &owner);
         let error = process::Error::Failed {
             line: "kind create cluster".to_owned(),
             ended: ChildEnd::Status(1),
@@ -177,8 +189,7 @@ mod tests {
     #[tokio::test]
     async fn container_of_the_cluster_keeps_a_create_from_beginning() {
         let owner = Mark { platform: "a".to_owned(), account: None };
-        let attempt =
-            Attempt { maker: Maker::K3d, name: "a", owner: &owner, images: Vec::new(), ports: Vec::new() };
+        let attempt = attempt(Maker::K3d, &owner);
         let with = async |listed: &str| {
             let tools = r#"{"Id":"t1","Name":"/k3d-a-tools"}"#;
             let recorded = Recorded::new()
@@ -191,6 +202,21 @@ mod tests {
         assert!(with("[]").await.is_ok());
         let there = with(r#"[{"Id":"t1"}]"#).await;
         assert!(matches!(there, Err(ClusterError::AlreadyThere { .. })), "{there:?}");
+    }
+
+    #[tokio::test]
+    async fn container_with_the_name_of_a_node_keeps_a_create_from_beginning() {
+        let owner = Mark { platform: "a".to_owned(), account: None };
+        let listed = r#"[{"Id":"f1","Names":["/k3d-a-server-0"]}]"#;
+        let recorded = Recorded::new()
+            .answer("GET /containers/json?all=true&size=false&filters", 200, "[]")
+            .answer("GET /containers/json", 200, listed)
+            .serve()
+            .await;
+        let error = attempt(Maker::K3d, &owner).begin(recorded.engine()).await.unwrap_err();
+        let why = "cannot create cluster a: container k3d-a-server-0 was not created by devplat";
+        assert_eq!(error.to_string(), why);
+        assert!(error.hint().unwrap().contains("`docker rename k3d-a-server-0 k3d-a-server-0-old`"));
     }
 
     #[tokio::test]

@@ -42,13 +42,20 @@ pub enum ClusterError {
         /// The user's file.
         path: PathBuf,
         /// The reason.
-        source: ConfigError,
+        source: Box<ConfigError>,
     },
     /// A cluster or a container of that name exists already.
     #[error("cannot create cluster {name}: it exists already, at least in part")]
     AlreadyThere {
         /// The cluster.
         name: String,
+    },
+    /// Another container has the name of one of its containers.
+    #[error("cannot create cluster {name}: container {container} was not created by devplat")]
+    NameTaken {
+        /// The cluster.
+        name: String,
+        container: String,
     },
     /// The engine does not have the image of its nodes and could not pull it.
     #[error(
@@ -133,6 +140,7 @@ impl ClusterError {
             Self::Engine { source, .. } => source.hint(),
             Self::Config { source, .. } => source.hint(),
             Self::AlreadyThere { .. } => Some("delete it, or choose another name".to_owned()),
+            Self::NameTaken { container, .. } => Some(free_name(container)),
             Self::ImageNotPulled { image, .. } => {
                 Some(format!("make `docker pull {image}` work first, or name another image"))
             }
@@ -154,6 +162,13 @@ impl ClusterError {
             Self::Other { .. } => None,
         }
     }
+}
+
+/// Returns the hint for a container that has the name of a cluster's container.
+pub fn free_name(container: &str) -> String {
+    format!(
+        "rename or delete it: `docker rename {container} {container}-old`, or `docker rm --force {container}`"
+    )
 }
 
 /// Returns the error of a failed command of kind's or k3d's.

@@ -14,6 +14,7 @@ pub mod k3d;
 pub mod kind;
 mod maker;
 mod mark;
+mod names;
 mod node;
 mod node_log;
 mod overlay;
@@ -21,7 +22,7 @@ mod overlay;
 use std::path::Path;
 
 pub use account::Account;
-pub use error::ClusterError;
+pub use error::{ClusterError, free_name};
 pub use mark::{ACCOUNT_FOLDER, ACCOUNT_LABEL, Mark, OWNER_FOLDER, PLATFORM_LABEL};
 pub use node::{ClusterContainers, Maker, Role, nodes};
 pub use overlay::ConfigError;

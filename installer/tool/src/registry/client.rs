@@ -19,7 +19,7 @@ use super::{
 use crate::{Surroundings, server_address::ServerAddress};
 
 /// How long connecting to a registry may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long a pause in an answer may be.
 const READ_LIMIT: Duration = Duration::from_mins(2);
 
@@ -74,10 +74,21 @@ impl RegistryClient {
         surroundings: &Surroundings,
         tell: impl Fn(PushStep<'_>),
     ) -> Result<Self, RegistryError> {
-        let here = place::on_this_machine(registry).await;
+        let here = match place::on_this_machine(registry).await {
+            Ok(here) => here,
+            // A name that this machine cannot resolve may be reachable through a proxy.
+            Err(_) if surroundings.proxies().next().is_some() => None,
+            Err(source) => return Err(RegistryError::Unresolved { registry: registry.to_owned(), source }),
+        };
         let plain = match &here {
-            Some(addresses) => manner.plain_http || place::speaks_plain_http(addresses).await,
-            None => manner.plain_http,
+            Some(addresses) if !manner.plain_http => {
+                // A registry that is silent now would be so for every further call.
+                place::speaks_plain_http(addresses).await.ok_or_else(|| RegistryError::Silent {
+                    registry: registry.to_owned(),
+                    after: place::PROBE_LIMIT,
+                })?
+            }
+            Some(_) | None => manner.plain_http,
         };
         let login = credentials(surroundings, registry, tell).await;
         let login = login.map_err(|source| RegistryError::Credentials {

@@ -1,7 +1,7 @@
 //! Errors of a registry, classified by status codes, by the registry's own codes and by the types of errors behind a
 //! failed connection.
 
-use std::{error::Error as _, io};
+use std::{error::Error as _, io, time::Duration};
 
 use oci_client::errors::{OciDistributionError, OciErrorCode};
 use serde_json::Value;
@@ -42,6 +42,20 @@ pub enum RegistryError {
         proxy: Option<String>,
         /// The reason.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The name of the registry has no address here.
+    #[error("cannot find the address of registry {registry}")]
+    Unresolved {
+        registry: String,
+        /// The resolver's error.
+        source: io::Error,
+    },
+    /// The registry, or another program at its address, gives no answer.
+    #[error("registry {registry} gave no answer within {} s", .after.as_secs())]
+    Silent {
+        registry: String,
+        /// The limit.
+        after: Duration,
     },
     /// This machine does not trust the registry's certificate.
     #[error("registry {registry} has a certificate that is not trusted here: {why}")]
@@ -103,6 +117,13 @@ impl RegistryError {
             Self::Unreachable { registry, .. } => {
                 format!("run `curl -v https://{registry}/v2/` to see the reason")
             }
+            Self::Unresolved { .. } => {
+                "check the spelling of its name, and the network and DNS of this machine".to_owned()
+            }
+            Self::Silent { registry, .. } => format!(
+                "check that a registry, and no other program, listens there: `curl -v https://{registry}/v2/` should answer \
+                 within a second"
+            ),
             Self::Untrusted { .. } => {
                 "add its certificate authority to this machine's (on Debian: /usr/local/share/ca-certificates, \
                 then `sudo update-ca-certificates`)"

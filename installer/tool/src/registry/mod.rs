@@ -7,6 +7,8 @@ mod host;
 mod place;
 mod push_step;
 
+use std::time::Duration;
+
 use devplat_image::{Blob, Reference, Stored};
 use futures::TryStreamExt;
 use oci_client::{Client, RegistryOperation, errors::OciDistributionError, secrets::RegistryAuth};
@@ -23,6 +25,11 @@ use crate::Surroundings;
 use client::RegistryClient;
 use error::FailedCall;
 use place::Parts;
+
+/// How long the answers to a login may take: of the registry, and of the service that issues its tokens.
+const LOGIN_LIMIT: Duration = Duration::from_secs(10);
+/// How long the search for an image may take: up to four requests.
+const SEARCH_LIMIT: Duration = Duration::from_secs(20);
 
 /// An image's place in a registry.
 pub struct PushTarget {
@@ -52,9 +59,26 @@ impl PushTarget {
         Ok(Self { registry, reference, client, auth, proxy })
     }
 
+    /// Returns the place of an image of any name, such as `registry:3`. Fails if it is not the name of one.
+    pub async fn of_image(
+        image: &str,
+        surroundings: &Surroundings,
+        clients: &RegistryClients,
+    ) -> Result<Self, RegistryError> {
+        let registry = registry_of(image).to_owned();
+        let reference = image.parse::<oci_client::Reference>().map_err(|_| RegistryError::Reference {
+            reference: image.to_owned(),
+            why: "it does not have the form of one",
+        })?;
+        let RegistryClient { client, auth, proxy } =
+            clients.with(&registry, Manner::default(), surroundings, |_| {}).await?;
+        Ok(Self { registry, reference, client, auth, proxy })
+    }
+
     /// Returns whether the registry has the image.
     pub async fn holds(&self) -> Result<bool, RegistryError> {
-        match self.client.fetch_manifest_digest(&self.reference, &self.auth).await {
+        let search = self.client.fetch_manifest_digest(&self.reference, &self.auth);
+        match self.in_time(SEARCH_LIMIT, search).await? {
             Ok(_) => Ok(true),
             Err(OciDistributionError::ImageManifestNotFoundError(_)) => Ok(false),
             Err(error) => match self.explain(error) {
@@ -64,10 +88,22 @@ impl PushTarget {
         }
     }
 
+    /// Logs in for pushes; the token, if the registry issues one.
+    async fn log_in(&self) -> Result<Option<String>, RegistryError> {
+        let login = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push);
+        self.in_time(LOGIN_LIMIT, login).await?.map_err(|error| self.explain(error))
+    }
+
+    /// Returns the result of a call. Fails if it takes longer than the limit.
+    async fn in_time<T>(&self, limit: Duration, call: impl Future<Output = T>) -> Result<T, RegistryError> {
+        tokio::time::timeout(limit, call)
+            .await
+            .map_err(|_| RegistryError::Silent { registry: self.registry.clone(), after: limit })
+    }
+
     /// Fails if the registry does not answer or rejects the credentials. Changes nothing.
     pub async fn accepts(&self) -> Result<(), RegistryError> {
-        let token = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
-        match token.map_err(|error| self.explain(error))? {
+        match self.log_in().await? {
             // Some registries answer 401 to reads of a repository that the first push creates.
             Some(_) => Ok(()),
             // The registry needs no login, or checks it with each request.
@@ -77,8 +113,7 @@ impl PushTarget {
 
     /// Pushes the image: its absent blobs, then its manifest. Reports each step.
     pub async fn push(&self, image: &Stored, tell: impl Fn(PushStep<'_>)) -> Result<(), RegistryError> {
-        let signed_in = self.client.auth(&self.reference, &self.auth, RegistryOperation::Push).await;
-        signed_in.map_err(|error| self.explain(error))?;
+        self.log_in().await?;
         let of = image.layers.len();
         for (index, blob) in image.layers.iter().enumerate() {
             self.push_blob(image, blob, ImagePart::Layer { number: index + 1, of }, &tell).await?;

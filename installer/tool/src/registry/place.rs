@@ -15,7 +15,9 @@ use crate::{
 };
 
 /// How long the first bytes of a registry on this machine may take.
-const PROBE_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const PROBE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the resolver may take.
+const RESOLVE_LIMIT: Duration = Duration::from_secs(10);
 
 /// The parts of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,23 +70,35 @@ impl Parts {
 }
 
 /// Returns the addresses of a registry if all of them are loopback addresses or this machine's own.
-pub(super) async fn on_this_machine(registry: &str) -> Option<Vec<SocketAddr>> {
-    // A name that this machine cannot resolve may be reachable through a proxy.
-    let addresses = ServerAddress::of(registry).resolve(443).await.ok()?;
+pub(super) async fn on_this_machine(registry: &str) -> io::Result<Option<Vec<SocketAddr>>> {
+    let addresses = resolved(registry).await?;
     let own = ports::own_addresses();
     let local =
         !addresses.is_empty() && addresses.iter().all(|address| own.contains(&address.ip().to_canonical()));
-    (all_loopback(&addresses) || local).then_some(addresses)
+    Ok((all_loopback(&addresses) || local).then_some(addresses))
+}
+
+async fn resolved(registry: &str) -> io::Result<Vec<SocketAddr>> {
+    let address = ServerAddress::of(registry);
+    match tokio::time::timeout(RESOLVE_LIMIT, address.resolve(443)).await {
+        Ok(addresses) => addresses,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
 /// Returns whether a registry answers plain HTTP. Fails if it does not answer. Sends no credentials.
 pub async fn answers_in_plain_http(registry: &str) -> io::Result<bool> {
-    first_answer(&ServerAddress::of(registry).resolve(443).await?).await
+    first_answer(&resolved(registry).await?).await
 }
 
-/// Returns whether a server at one of these addresses answers plain HTTP.
-pub(super) async fn speaks_plain_http(addresses: &[SocketAddr]) -> bool {
-    first_answer(addresses).await.unwrap_or(false)
+/// Returns whether a server at one of these addresses answers plain HTTP; `None` if it accepts connections and gives no
+/// answer.
+pub(super) async fn speaks_plain_http(addresses: &[SocketAddr]) -> Option<bool> {
+    match first_answer(addresses).await {
+        Ok(plain) => Some(plain),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => None,
+        Err(_) => Some(false),
+    }
 }
 
 async fn first_answer(addresses: &[SocketAddr]) -> io::Result<bool> {
@@ -170,11 +184,15 @@ mod tests {
             });
             address
         }
-        assert!(speaks_plain_http(&[server(b"HTTP/1.1 401 Unauthorized\r\n\r\n").await]).await);
-        assert!(!speaks_plain_http(&[server(b"HTTP/1.0 400 Bad Request\r\n\r\n").await]).await);
-        assert!(!speaks_plain_http(&[server(b"\x15\x03\x01\x00\x02\x02\x46").await]).await);
+        for (answer, plain) in [
+            (b"HTTP/1.1 401 Unauthorized\r\n\r\n".as_slice(), true),
+            (b"HTTP/1.0 400 Bad Request\r\n\r\n", false),
+            (b"\x15\x03\x01\x00\x02\x02\x46", false),
+        ] {
+            assert_eq!(speaks_plain_http(&[server(answer).await]).await, Some(plain));
+        }
         let nothing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        assert!(!speaks_plain_http(&[nothing]).await);
+        assert_eq!(speaks_plain_http(&[nothing]).await, Some(false));
         assert!(answers_in_plain_http(&nothing.to_string()).await.is_err());
     }
 }

@@ -323,3 +323,56 @@ async fn registry_without_tokens_is_accepted_by_its_answer() {
     let unauthorized = unauthorized.unwrap_err();
     assert!(matches!(unauthorized, RegistryError::Unauthorized { .. }), "{unauthorized}");
 }
+
+/// Returns the address of a server that accepts connections and never answers.
+async fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            kept.push(stream);
+        }
+    });
+    address
+}
+
+/// Returns the place of an image in the registry at `address`.
+async fn place_in(address: &str, plain_http: bool) -> Result<PushTarget, RegistryError> {
+    let prefix = format!("{address}/team");
+    let reference = Reference::in_registry(&prefix, ImageName::Agent, &devplat_image::Digest::of(b""));
+    let manner = Manner { plain_http, ..Manner::default() };
+    PushTarget::of(&reference, manner, &Surroundings::default(), &RegistryClients::default(), |_| {}).await
+}
+
+#[tokio::test]
+async fn silent_registry_is_given_up_after_seconds() {
+    let address = silent().await;
+    let place = place_in(&address, true).await.unwrap();
+    // The clock jumps from limit to limit from here on.
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let error = place_in(&address, false).await.err().unwrap();
+    assert_eq!(error.to_string(), format!("registry {address} gave no answer within 5 s"));
+    let error = place.accepts().await.unwrap_err();
+    assert_eq!(error.to_string(), format!("registry {address} gave no answer within 10 s"));
+    assert!(start.elapsed() < Duration::from_secs(16), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn name_without_an_address_is_an_error_of_its_own() {
+    let error = place_in("registry.invalid", false).await.err().unwrap();
+    assert!(matches!(error, RegistryError::Unresolved { .. }), "{error:?}");
+    assert!(error.hint().unwrap().contains("DNS"), "{error}");
+}
+
+#[tokio::test]
+async fn image_of_any_name_is_looked_for_in_its_registry() {
+    let scene = Scene::new(|_| ("404 Not Found", "")).await;
+    let (surroundings, clients) = (Surroundings::default(), RegistryClients::default());
+    let image = format!("{}/library/registry:3", scene.address);
+    let place = PushTarget::of_image(&image, &surroundings, &clients).await.unwrap();
+    assert!(!place.holds().await.unwrap());
+    let wrong = PushTarget::of_image("Registry::3", &surroundings, &clients).await.err().unwrap();
+    assert!(matches!(wrong, RegistryError::Reference { .. }), "{wrong}");
+}

@@ -7,6 +7,7 @@ mod foreign;
 mod interrupted;
 mod kinds;
 mod mutation;
+mod node_port;
 mod pods;
 mod webhook;
 mod whole;

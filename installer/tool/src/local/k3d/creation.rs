@@ -35,3 +35,26 @@ pub struct K3dCreation<'a> {
     /// The text of registries.yaml, which k3s reads at its start.
     pub registries: Option<&'a str>,
 }
+
+/// Returns the names that k3d gives to the containers of cluster `name`. devplat switches its load balancer off.
+pub fn container_names(name: &str, servers: u16, agents: u16) -> Vec<String> {
+    node_names(name, servers, agents).chain([format!("k3d-{name}-tools")]).collect()
+}
+
+/// Returns the names of the nodes.
+pub(super) fn node_names(name: &str, servers: u16, agents: u16) -> impl Iterator<Item = String> {
+    let of =
+        |role: &'static str, count: u16| (0..count).map(move |number| format!("k3d-{name}-{role}-{number}"));
+    of("server", servers).chain(of("agent", agents))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_of_k3d_are_numbered_from_zero() {
+        let names = ["k3d-a-server-0", "k3d-a-server-1", "k3d-a-agent-0", "k3d-a-tools"];
+        assert_eq!(container_names("a", 2, 1), names);
+    }
+}

@@ -7,7 +7,7 @@ mod remains;
 
 use std::{io::Write, path::Path, time::Duration};
 
-pub use creation::{K3dCreation, NAME_LIMIT};
+pub use creation::{K3dCreation, NAME_LIMIT, container_names};
 pub(super) use needs::ports;
 pub use remains::{K3dRemains, Remain};
 
@@ -81,6 +81,23 @@ fn numbers(version: &str) -> Option<(u64, u64, u64)> {
     Some((parts.next()??, parts.next()??, parts.next()??))
 }
 
+/// Fails if the user's configuration cannot be used for the creation.
+pub fn check(creation: &K3dCreation<'_>) -> Result<(), ClusterError> {
+    configured(creation, &Surroundings::default(), None, false).map(drop)
+}
+
+fn configured(
+    creation: &K3dCreation<'_>,
+    surroundings: &Surroundings,
+    no_proxy: Option<&str>,
+    rootless: bool,
+) -> Result<String, ClusterError> {
+    config::config(creation, surroundings, no_proxy, rootless).map_err(|source| {
+        let path = creation.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
+        ClusterError::Config { program: "k3d", path, source: Box::new(source) }
+    })
+}
+
 impl<'a> K3dCommand<'a> {
     /// Returns k3d with devplat's kubeconfig and folder in place of the user's.
     pub fn new(
@@ -110,17 +127,14 @@ impl<'a> K3dCommand<'a> {
         let no_proxy = self.no_proxy(creation).await?;
         let info = self.engine.info().await;
         let info = info.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
-        let config = config::config(creation, self.surroundings, no_proxy.as_deref(), info.rootless);
-        let config = config.map_err(|source| {
-            let path = creation.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
-            ClusterError::Config { program: "k3d", path, source }
-        })?;
+        let config = configured(creation, self.surroundings, no_proxy.as_deref(), info.rootless)?;
         let attempt = Attempt {
             maker: Maker::K3d,
             name,
             owner: creation.owner,
             images: vec![creation.image],
             ports: ports(&config),
+            names: container_names(name, creation.servers, creation.agents),
         };
         attempt.begin(self.engine).await?;
         let doing = || format!("create cluster {name}");
@@ -195,16 +209,10 @@ impl<'a> K3dCommand<'a> {
         let theirs = creation.extra.map(|extra| needs::ranges(extra.text)).unwrap_or_default();
         let own = RANGES.iter().map(|range| (*range).to_owned()).chain(theirs);
         let subnets = network.into_iter().flat_map(|network| network.subnets);
-        let servers = (0..creation.servers).map(|number| format!("k3d-{name}-server-{number}"));
-        let agents = (0..creation.agents).map(|number| format!("k3d-{name}-agent-{number}"));
+        let nodes = creation::node_names(name, creation.servers, creation.agents);
         let services = [".svc".to_owned(), ".svc.cluster.local".to_owned()];
-        let more: Vec<String> = own
-            .chain(subnets)
-            .chain(services)
-            .chain(servers)
-            .chain(agents)
-            .chain(creation.direct.iter().cloned())
-            .collect();
+        let more: Vec<String> =
+            own.chain(subnets).chain(services).chain(nodes).chain(creation.direct.iter().cloned()).collect();
         Ok(self.surroundings.no_proxy_with(&more))
     }
 }

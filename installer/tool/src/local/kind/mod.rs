@@ -7,8 +7,8 @@ mod needs;
 use std::{path::Path, time::Duration};
 
 pub use creation::KindCreation;
-pub use needs::node_count;
 pub(super) use needs::ports;
+pub use needs::{container_names, node_count};
 
 use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
 use crate::{Command, Surroundings, docker::Engine};
@@ -35,6 +35,18 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
     Ok(asked.map_err(ClusterError::Tool)?.stdout.trim().to_owned())
 }
 
+/// Fails if the user's configuration cannot be used for the creation.
+pub fn check(creation: &KindCreation<'_>) -> Result<(), ClusterError> {
+    configured(creation).map(drop)
+}
+
+fn configured(creation: &KindCreation<'_>) -> Result<String, ClusterError> {
+    config::config(creation).map_err(|source| {
+        let path = creation.extra.as_ref().map_or_else(|| "(none)".into(), |extra| extra.path.to_owned());
+        ClusterError::Config { program: "kind", path, source: Box::new(source) }
+    })
+}
+
 impl<'a> KindCommand<'a> {
     /// Returns kind with devplat's kubeconfig in place of the user's.
     pub fn new(engine: &'a Engine, surroundings: &'a Surroundings, kubeconfig: &'a Path) -> Self {
@@ -49,10 +61,7 @@ impl<'a> KindCommand<'a> {
         mut tell: impl FnMut(&str),
         discard: impl Future<Output = ()>,
     ) -> Result<(), ClusterError> {
-        let config = config::config(creation).map_err(|source| match &creation.extra {
-            Some(extra) => ClusterError::Config { program: "kind", path: extra.path.to_owned(), source },
-            None => ClusterError::Config { program: "kind", path: "(none)".into(), source },
-        })?;
+        let config = configured(creation)?;
         let no_proxy = self.no_proxy(creation).await?;
         // Only kind's own output names the default image of its nodes.
         let images = config::images(&config);
@@ -62,6 +71,7 @@ impl<'a> KindCommand<'a> {
             owner: creation.owner,
             images: images.iter().map(String::as_str).collect(),
             ports: ports(&config),
+            names: container_names(creation.name, Some(&config), creation.workers),
         };
         attempt.begin(self.engine).await?;
         let command = self.command().args(["create", "cluster", "--name", creation.name, "--config", "-"]);
@@ -116,9 +126,7 @@ impl<'a> KindCommand<'a> {
         let network = network.map_err(|source| ClusterError::Engine { name: name.to_owned(), source })?;
         let own = RANGES.iter().map(|range| (*range).to_owned());
         let nodes = [format!("{name}-control-plane"), ".svc".to_owned(), ".svc.cluster.local".to_owned()];
-        let workers = (1..=creation.workers).map(|number| {
-            if number == 1 { format!("{name}-worker") } else { format!("{name}-worker{number}") }
-        });
+        let workers = needs::numbered(name, "worker", creation.workers.into());
         let subnets = network.into_iter().flat_map(|network| network.subnets);
         let more: Vec<String> =
             own.chain(subnets).chain(nodes).chain(workers).chain(creation.direct.iter().cloned()).collect();

@@ -36,6 +36,26 @@ pub fn node_count(extra: Option<&str>, workers: u16) -> usize {
     nodes.len().max(1) + missing_workers(nodes, workers)
 }
 
+/// Returns the names that kind gives to the containers of cluster `name` with at least this many workers, on top of the
+/// user's configuration.
+pub fn container_names(name: &str, extra: Option<&str>, workers: u16) -> Vec<String> {
+    let config = extra.and_then(value_of).unwrap_or_default();
+    let nodes = entries(&config["nodes"]);
+    let control_planes = nodes.iter().filter(|node| is_control_plane(node)).count();
+    let workers = nodes.len() - control_planes + missing_workers(nodes, workers);
+    // kind creates one control plane if no node is listed.
+    let control_planes = if nodes.is_empty() { 1 } else { control_planes };
+    let balancer = (control_planes > 1).then(|| format!("{name}-external-load-balancer"));
+    let control_planes = numbered(name, "control-plane", control_planes);
+    control_planes.chain(numbered(name, "worker", workers)).chain(balancer).collect()
+}
+
+/// Returns the names of this many nodes of one role: `a-worker`, `a-worker2`.
+pub(super) fn numbered(name: &str, role: &str, count: usize) -> impl Iterator<Item = String> {
+    let first = format!("{name}-{role}");
+    (1..=count).map(move |number| if number == 1 { first.clone() } else { format!("{first}{number}") })
+}
+
 /// Returns how many workers a list of nodes lacks.
 pub(super) fn missing_workers(nodes: &[Value], workers: u16) -> usize {
     let listed = nodes.iter().filter(|node| !is_control_plane(node)).count();
@@ -78,5 +98,15 @@ nodes:
         {
             assert_eq!(node_count(extra, workers), count, "{extra:?} {workers}");
         }
+    }
+
+    #[test]
+    fn containers_of_kind_are_numbered_from_the_second_on() {
+        let names = |extra, workers| container_names("a", extra, workers);
+        assert_eq!(names(None, 0), ["a-control-plane"]);
+        assert_eq!(names(None, 2), ["a-control-plane", "a-worker", "a-worker2"]);
+        let two = "nodes: [{role: control-plane}, {}, {role: worker}]";
+        let expected = ["a-control-plane", "a-control-plane2", "a-worker", "a-external-load-balancer"];
+        assert_eq!(names(Some(two), 1), expected);
     }
 }
