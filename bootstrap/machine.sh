@@ -44,6 +44,16 @@ allow_inotify() {
   as_root sh -c "echo $1 >/proc/sys/fs/inotify/max_user_instances"
 }
 
+# need_disk GB FOLDER: fails if less is free in the file system of the folder. A full disk fails late and in strange ways:
+# k3s starts no pods while less than 5 % is free.
+need_disk() {
+  local free size needed
+  read -r free size < <(df --output=avail,size --block-size=1G "$2" | tail -n 1)
+  needed=$(($1 + size / 20))
+  ((free >= needed)) ||
+    fail "$free GB are free in the file system of $2, and this needs $needed GB" "delete what is not needed there, such as old builds in target/, and run the same command again"
+}
+
 # need_python_modules MODULE:PACKAGE...: installs the Debian packages of the modules that Debian's own Python lacks.
 need_python_modules() {
   local pair missing=()

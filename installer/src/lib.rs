@@ -8,6 +8,7 @@ pub mod command_line;
 pub mod failure;
 pub mod host;
 pub mod journal;
+pub mod long_wait;
 pub mod observe;
 pub mod planning;
 pub mod platform;

@@ -1,16 +1,18 @@
 //! Makes a plan from a request: the wanted resources, the found ones, and the steps in between. All verbs that plan use
 //! this module.
 
+mod refused;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use devplat_plan::{
-    Allowed, Blocked, Detail, Foreigner, Graph, Id, Plan, Sights, State, Verdict, diff, live,
-};
+use devplat_plan::{Action, Allowed, Blocked, Graph, Id, Outline, Plan, Planned, Sights, diff, outline};
+use futures::future::join_all;
 
 use crate::{
+    check::check,
     command_line::quoted,
     failure::{Exit, Failure},
     journal::{self, Journal},
@@ -19,6 +21,7 @@ use crate::{
     platform_context::PlatformContext,
     resource::{self, AnyResource, Found},
 };
+use refused::{refuse, refuse_removal};
 
 /// A plan with its input.
 pub struct PlannedRun {
@@ -30,13 +33,40 @@ pub struct PlannedRun {
     pub plan: Plan,
 }
 
+/// The steps that nothing stands against, with the reasons against the others, and their input.
+pub struct OutlinedRun {
+    wanted: Graph<AnyResource>,
+    found: BTreeMap<Id, Vec<Found>>,
+    sights: Sights,
+    /// The steps and the reasons.
+    pub outline: Outline,
+}
+
+impl OutlinedRun {
+    /// Returns the plan. Fails with every reason against it.
+    pub fn whole(self) -> Result<PlannedRun, Failure> {
+        let Self { wanted, found, sights, outline } = self;
+        let plan = outline.whole().map_err(|blocked| refuse(&blocked, &sights))?;
+        Ok(PlannedRun { wanted, found, plan })
+    }
+}
+
 /// Plans the steps from the found resources to the wanted ones. The data of the resources with the ids `lose` may be
-/// lost.
+/// lost. Fails if something stands against them.
 pub async fn plan(
     inputs: &Arc<PlatformInputs>,
     context: &PlatformContext,
     lose: &[String],
 ) -> Result<PlannedRun, Failure> {
+    outlined(inputs, context, lose).await?.whole()
+}
+
+/// Plans as [`plan`] does, and returns the reasons against the plan with the other steps.
+pub async fn outlined(
+    inputs: &Arc<PlatformInputs>,
+    context: &PlatformContext,
+    lose: &[String],
+) -> Result<OutlinedRun, Failure> {
     let unnamed = |text: &str| unnamed(text, context);
     let lose = lose
         .iter()
@@ -44,17 +74,51 @@ pub async fn plan(
         .collect::<Result<BTreeSet<Id>, Failure>>()?;
     let wanted = resource::desired(inputs)?;
     unfinished(context)?;
-    let Survey { found, sights, failures: _ } = observe(&wanted, context).await.whole()?;
-    let wanted = resource::in_order(wanted, &found)?;
+    let survey = observe(&wanted, context).await.whole()?;
+    let Survey { sights, .. } = &survey;
     if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !sights.contains_key(id)) {
         return Err(unnamed(&id.to_string()));
     }
-    let plan = diff(&wanted, &sights, &Allowed::Of(lose)).map_err(|blocked| refuse(&blocked, &sights))?;
-    if let Some(taken) = resource::taken_node_port(&plan, inputs, context).await? {
-        return Err(refuse(&[taken], &sights));
+    of_survey(wanted, survey, &Allowed::Of(lose), context).await
+}
+
+async fn of_survey(
+    wanted: Graph<AnyResource>,
+    survey: Survey,
+    allowed: &Allowed,
+    context: &PlatformContext,
+) -> Result<OutlinedRun, Failure> {
+    let Survey { found, sights, failures: _ } = survey;
+    let wanted = resource::in_order(wanted, &found)?;
+    let mut outline = outline(&wanted, &sights, allowed);
+    let obstacles = obstacles(outline.plan(), &wanted, context).await?;
+    outline.block(obstacles);
+    Ok(OutlinedRun { wanted, found, sights, outline })
+}
+
+/// Returns the reasons against the steps that their kinds know only from a look. A failed look is a remark, because the step
+/// itself meets the obstacle. Fails only if the user asked to stop.
+async fn obstacles(
+    plan: &Plan,
+    wanted: &Graph<AnyResource>,
+    context: &PlatformContext,
+) -> Result<Vec<Blocked>, Failure> {
+    let steps = plan.changes().filter(|step| step.action != Action::Delete);
+    let steps = steps.filter_map(|step| Some((step, wanted.get(&step.id.id)?)));
+    let looks = steps
+        .map(|(step, resource)| async move { (resource.id(), resource.obstacle(step, plan, context).await) });
+    let mut obstacles = Vec::new();
+    for (id, outcome) in join_all(looks).await {
+        match outcome {
+            Ok(obstacle) => obstacles.extend(obstacle),
+            Err(failure) if failure.is_stopped() => return Err(failure),
+            Err(failure) => (context.remark)(&format!(
+                "note: it is unknown whether something stands against {id}: {}",
+                failure.one_line()
+            )),
+        }
     }
-    resource::warn_of_full_disk(&plan, inputs, context).await;
-    Ok(PlannedRun { wanted, found, plan })
+    Ok(obstacles)
 }
 
 /// Plans the deletion of all resources of the platform.
@@ -94,153 +158,125 @@ fn unnamed(text: &str, context: &PlatformContext) -> Failure {
         ))
 }
 
-/// Returns why `up` would be refused, as far as the found resources show it.
-pub async fn obstacles(
-    inputs: &PlatformInputs,
-    wanted: &Graph<AnyResource>,
-    survey: &Survey,
+/// The failure with which `up` would end before its first step.
+pub struct Refusal {
+    pub failure: Failure,
+    /// The reasons against its plan; none if it would not get that far, or if this machine lacks something.
+    pub blocked: Vec<Blocked>,
+}
+
+/// Returns the failure with which `up` would end before its first step. Fails if the user asks to stop.
+pub async fn refusal(
+    wanted: Graph<AnyResource>,
+    survey: Survey,
     context: &PlatformContext,
-) -> Vec<Blocked> {
-    // A resource may exist although its kind could not be searched.
-    if !survey.failures.is_empty() {
-        return Vec::new();
-    }
-    match diff(wanted, &survey.sights, &Allowed::Nothing) {
-        Err(blocked) => blocked,
-        Ok(plan) => {
-            let taken = resource::taken_node_port(&plan, inputs, context).await;
-            // `up` reports a failure to read the ports.
-            taken.ok().flatten().into_iter().collect()
+) -> Result<Option<Refusal>, Failure> {
+    let for_no_plan = |failure| {
+        if Failure::is_stopped(&failure) {
+            Err(failure)
+        } else {
+            Ok(Some(Refusal { failure, blocked: Vec::new() }))
         }
+    };
+    // A resource may exist although its kind could not be searched, so there is no plan.
+    let survey = match survey.whole() {
+        Ok(survey) => survey,
+        Err(failure) => return for_no_plan(failure),
+    };
+    let run = of_survey(wanted, survey, &Allowed::Nothing, context).await?;
+    let blocked = run.outline.blocked().to_vec();
+    match run.whole() {
+        Err(failure) => Ok(Some(Refusal { failure, blocked })),
+        Ok(PlannedRun { wanted, found, plan }) => match check(plan, &wanted, &found, context).await {
+            Ok(_) => Ok(None),
+            Err(failure) => for_no_plan(failure),
+        },
     }
-}
-
-/// Returns the failure for a plan that is blocked.
-pub fn refuse(blocked: &[Blocked], sights: &Sights) -> Failure {
-    let mut failure = Failure::new(Exit::Usage, "nothing was done");
-    failure.causes.extend(blocked.iter().map(ToString::to_string));
-    let is = |test: fn(&Blocked) -> bool| blocked.iter().any(test);
-    let holder = blocked.iter().find_map(|one| match one {
-        Blocked::Foreign { who: Foreigner::Platform(name), .. } => Some(name),
-        Blocked::Foreign { .. }
-        | Blocked::LosesData { .. }
-        | Blocked::Cannot { .. }
-        | Blocked::Unfit { .. }
-        | Blocked::Taken { .. } => None,
-    });
-    if let Some(name) = holder {
-        failure = failure.hint(format!(
-            "a cluster holds one platform: add --name {name} to continue with that one, or destroy it first"
-        ));
-    } else if is(|one| matches!(one, Blocked::Foreign { .. })) {
-        failure = failure
-            .hint("choose another platform name with --name, or delete the resource that has its name");
-    }
-    if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
-        failure = failure.hint("add --take-over to continue with the platform of the other account");
-    }
-    let losses: BTreeSet<&Id> = blocked
-        .iter()
-        .filter_map(|one| match one {
-            Blocked::LosesData { id, why: _, loss: _ } => Some(id),
-            Blocked::Foreign { .. }
-            | Blocked::Cannot { .. }
-            | Blocked::Unfit { .. }
-            | Blocked::Taken { .. } => None,
-        })
-        .collect();
-    if !losses.is_empty() {
-        let flags: Vec<String> =
-            losses.iter().map(|id| format!("--lose {}", quoted(&id.to_string()))).collect();
-        let by_profile = losses.iter().any(|id| !is_damaged(id, sights));
-        let or = if by_profile { ", or change the profile back" } else { "" };
-        failure = failure.hint(format!("add {} to lose that data{or}", flags.join(" ")));
-    }
-    if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
-        failure = failure.hint("change the profile, or the resources above");
-    }
-    failure.with_hints(blocked.iter().flat_map(remedies).cloned())
-}
-
-/// Returns the remedies that a reason against a plan brings along.
-fn remedies(blocked: &Blocked) -> &[String] {
-    match blocked {
-        Blocked::Taken { remedies, .. } => remedies,
-        Blocked::Foreign { .. }
-        | Blocked::LosesData { .. }
-        | Blocked::Cannot { .. }
-        | Blocked::Unfit { .. } => &[],
-    }
-}
-
-/// Returns whether a resource differs only because a part of it is gone, such as a node that was deleted by hand, and not
-/// because the profile was changed.
-fn is_damaged(id: &Id, sights: &Sights) -> bool {
-    let Some(sight) = sights.get(id).and_then(|all| all.get(live(all)?)) else { return false };
-    let Some(Verdict::Differs(changes)) = &sight.verdict else { return false };
-    matches!(sight.state, State::Degraded(_))
-        && changes.iter().all(|change| matches!(change.detail, Detail::Other(_)))
-}
-
-fn refuse_removal(blocked: &[Blocked], context: &PlatformContext) -> Failure {
-    let mut failure = Failure::new(Exit::Usage, "nothing was deleted");
-    failure.causes.extend(blocked.iter().map(|one| match one {
-        Blocked::LosesData { id: _, why: _, loss } => format!("users still have {loss}"),
-        Blocked::Foreign { .. } | Blocked::Cannot { .. } | Blocked::Unfit { .. } | Blocked::Taken { .. } => {
-            one.to_string()
-        }
-    }));
-    failure.hint(format!(
-        "ask the users to delete them first, or run `{} --lose-data`, which deletes dev servers and users; homes stay, except those whose homeRetention is Delete",
-        context.command("destroy")
-    ))
 }
 
 #[cfg(test)]
 mod tests {
-    use devplat_plan::{Change, Loss, Owner, Sight};
+    use std::{path::Path, sync::Mutex};
+
+    use devplat_plan::Owner;
 
     use super::*;
+    use crate::{
+        platform_context::testing,
+        resource::tests::{Toy, toy},
+    };
 
-    fn foreign(who: Foreigner) -> Blocked {
-        Blocked::Foreign { id: named("network").unwrap(), who }
+    fn of_toy(toy: Toy) -> Graph<AnyResource> {
+        Graph::new([AnyResource::new(toy)]).unwrap()
     }
 
-    #[test]
-    fn other_platform_of_the_cluster_is_named_in_the_hint() {
-        let holder = foreign(Foreigner::Platform("team-a".to_owned()));
-        let stranger = foreign(Foreigner::Stranger("its name is taken".to_owned()));
-        let another = "choose another platform name with --name, or delete the resource that has its name";
-        let there =
-            "a cluster holds one platform: add --name team-a to continue with that one, or destroy it first";
-        for (blocked, hint) in [
-            (vec![holder.clone()], there),
-            // Another name would lead to the same platform of the cluster.
-            (vec![stranger.clone(), holder], there),
-            (vec![stranger], another),
-        ] {
-            assert_eq!(refuse(&blocked, &Sights::new()).hints, [hint], "{blocked:?}");
-        }
+    fn taken() -> Blocked {
+        let id = AnyResource::new(Toy::default()).id();
+        Blocked::Taken { id, what: "x".to_owned(), holder: "y".to_owned(), remedies: vec!["z".to_owned()] }
     }
 
-    #[test]
-    fn profile_is_not_blamed_for_a_deleted_node() {
-        let id = named("cluster").unwrap();
-        let hint = |state: State, change: Change| {
-            let verdict = Some(Verdict::Differs(vec![change]));
-            let sight = Sight { state, verdict, ..resource::tests::sight() };
-            let lost = Blocked::LosesData { id: id.clone(), why: String::new(), loss: Loss(String::new()) };
-            // A foreign one with its name is not the one that the plan keeps.
-            let theirs = Sight { owner: Owner::stranger("of team-b"), ..resource::tests::sight() };
-            refuse(&[lost], &Sights::from([(id.clone(), vec![sight, theirs])])).hints
+    async fn refused(wanted: Graph<AnyResource>, survey: Survey) -> Option<Refusal> {
+        refusal(wanted, survey, &testing::context(Path::new("/nowhere"))).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn obstacle_of_any_kind_blocks_its_step() {
+        let wanted = || of_toy(Toy { obstacle: Some(Ok(taken())), ..Toy::default() });
+        let refusal = refused(wanted(), Survey::default()).await.unwrap();
+        assert_eq!((refusal.blocked, refusal.failure.exit), (vec![taken()], Exit::Usage));
+        // The other steps are still shown.
+        let context = testing::context(Path::new("/nowhere"));
+        let run = of_survey(wanted(), Survey::default(), &Allowed::Nothing, &context).await.unwrap();
+        assert_eq!(run.outline.plan().steps, []);
+        assert_eq!(run.whole().err().unwrap().hints, ["z"]);
+    }
+
+    #[tokio::test]
+    async fn resource_without_a_change_is_not_asked_for_obstacles() {
+        let wanted = of_toy(Toy { obstacle: Some(Ok(taken())), ..Toy::default() });
+        let mut found = toy("a", true);
+        found.sight.verdict = Some(wanted.iter().next().unwrap().compare(&found));
+        let id = found.id.clone();
+        let survey = Survey {
+            sights: [(id.clone(), vec![found.sight.clone()])].into(),
+            found: [(id, vec![found])].into(),
+            ..Survey::default()
         };
-        let missing = Change::old_first("a-worker is missing");
-        let degraded = State::Degraded(vec!["a-worker is missing".to_owned()]);
-        assert_eq!(hint(degraded.clone(), missing.clone()), ["add --lose cluster to lose that data"]);
-        let both = ["add --lose cluster to lose that data, or change the profile back"];
-        assert_eq!(hint(State::Ready, missing.clone()), both);
-        let (name, was, wanted) = ("cluster.kind.workers".to_owned(), Some("1".to_owned()), None);
-        let changed = Change { detail: Detail::Field { name, was, wanted }, ..missing };
-        assert_eq!(hint(degraded, changed), both);
+        assert!(refused(wanted, survey).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn failed_look_for_obstacles_is_a_remark_and_a_stop_ends() {
+        let with = |failure| of_toy(Toy { obstacle: Some(Err(failure)), ..Toy::default() });
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let mut context = testing::context(Path::new("/nowhere"));
+        context.remark = Arc::new({
+            let said = Arc::clone(&said);
+            move |text| said.lock().unwrap().push(text.to_owned())
+        });
+        let forbidden = with(Failure::new(Exit::PartWay, "cannot list Services"));
+        assert!(refusal(forbidden, Survey::default(), &context).await.unwrap().is_none());
+        let told = "note: it is unknown whether something stands against toy: cannot list Services";
+        assert_eq!(*said.lock().unwrap(), [told]);
+        let stopped = refusal(with(Failure::stopped()), Survey::default(), &context).await.err().unwrap();
+        assert!(stopped.is_stopped());
+    }
+
+    #[tokio::test]
+    async fn lack_of_this_machine_and_a_failed_search_refuse_as_well() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let ports = vec![listener.local_addr().unwrap()];
+        let lacks = refused(of_toy(Toy { ports, ..Toy::default() }), Survey::default()).await.unwrap();
+        assert_eq!((lacks.failure.exit, lacks.blocked), (Exit::Missing, vec![]));
+        let failure = Failure::new(Exit::PartWay, "the registry does not answer");
+        let failures = vec![(resource::CLUSTER.name(), failure.clone())];
+        let unseen = refused(of_toy(Toy::default()), Survey { failures, ..Survey::default() }).await.unwrap();
+        assert_eq!(unseen.failure, failure);
+        // Nothing is planned for what may exist.
+        let mut theirs = toy("a", true);
+        theirs.sight.owner = Owner::stranger("of team-b");
+        let sights = [(theirs.id.clone(), vec![theirs.sight])].into();
+        let foreign = refused(of_toy(Toy::default()), Survey { sights, ..Survey::default() }).await.unwrap();
+        assert_eq!(foreign.blocked.len(), 1);
     }
 }

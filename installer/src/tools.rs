@@ -1,12 +1,13 @@
 //! Checks the needs of steps on this machine.
 
+mod taken;
+
 use std::net::SocketAddr;
 
-use devplat_plan::Requirement;
+use devplat_plan::{ClusterProgram, Requirement};
 use devplat_tool::{
-    docker::{ListedContainer, Network},
     limits::Inotify,
-    local::{self, Maker, Mark},
+    local::{self, Maker},
     ports::{self, Port},
 };
 use ipnet::Ipv4Net;
@@ -15,10 +16,7 @@ use crate::{
     failure::{Exit, Failure},
     platform_context::PlatformContext,
 };
-
-/// The remedy for a port that another program needs.
-const OTHER_PORTS: &str =
-    "choose other ports in the profile: sshPort, apiServerPort, portMappings, images.local.port";
+use taken::{OTHER_PORTS, alternatives};
 
 /// Fails with a hint if this machine does not meet the need.
 pub async fn check(requirement: &Requirement, context: &PlatformContext) -> Result<(), Failure> {
@@ -32,27 +30,27 @@ pub async fn check(requirement: &Requirement, context: &PlatformContext) -> Resu
             runs(architecture, &engine.info().await?.architecture, &engine.endpoint())
         }
         Requirement::Tool(tool) => program(tool, context).await,
-        Requirement::FreePort(address) => {
-            let state = ports::check(*address);
-            // Docker listens with its own rights, unless the engine is rootless.
-            let rootless = state == Port::NotPermitted && context.engine()?.info().await?.rootless;
-            // The process that listens for a container is the engine's own, which only root sees.
-            if let (Port::InUse { .. }, Some(engine)) = (&state, &context.engine)
-                && let Ok(all) = engine.all_containers().await
-                && let Some(container) = all.iter().find(|one| publishes(one, address))
-            {
-                return Err(published(*address, &container.name));
-            }
-            port(*address, state, rootless)
-        }
+        Requirement::FreePort(address) => free_port(*address, Some(OTHER_PORTS), context).await,
+        Requirement::PortOf { container, address } => free_port(*address, None, context)
+            .await
+            .map_err(|failure| failure.while_doing(format!("cannot start container {container}"))),
         Requirement::FreeNames { program, cluster, names } => {
-            let Some(maker) = maker(program) else { return Ok(()) };
+            let maker = match program {
+                ClusterProgram::Kind => Maker::Kind,
+                ClusterProgram::K3d => Maker::K3d,
+            };
             let all = context.engine()?.all_containers().await?;
-            free_names(maker, cluster, &maker.name_holders(cluster, names, &all))
+            taken::names(maker, cluster, &maker.name_holders(cluster, names, &all))
         }
         Requirement::FreeRange { address, prefix, network, key } => {
-            let networks = context.engine()?.networks().await?;
-            free_range(Ipv4Net::new_assert(*address, *prefix), network, key, &networks)
+            let (engine, range) = (context.engine()?, Ipv4Net::new_assert(*address, *prefix));
+            let all = engine.networks().await?;
+            let Some(overlapping) = taken::overlapping(range, network, &all) else { return Ok(()) };
+            // Only a single network is described with its containers.
+            match engine.network(&overlapping.id).await? {
+                Some(overlapping) => Err(taken::range(range, key, &overlapping, context.platform.as_str())),
+                None => Ok(()),
+            }
         }
         Requirement::UsableFile { mistake, hint } => {
             Err(Failure::new(Exit::Usage, mistake).maybe_hint(hint.clone()))
@@ -69,49 +67,28 @@ fn maker(program: &str) -> Option<Maker> {
     Maker::ALL.into_iter().find(|maker| maker.name() == program)
 }
 
-/// Fails if these containers have names that a cluster needs.
-fn free_names(maker: Maker, cluster: &str, holders: &[&ListedContainer]) -> Result<(), Failure> {
-    let why = |holder: &&ListedContainer| {
-        let ListedContainer { name, labels, .. } = holder;
-        let whose = match Mark::of_labels(labels) {
-            None => "was not created by devplat".to_owned(),
-            Some(Mark { platform, account: _ }) => format!("belongs to platform {platform}"),
-        };
-        format!("container {name} {whose}, and {} cluster {cluster} needs its name", maker.name())
-    };
-    let mut reasons = holders.iter().map(why);
-    let Some(first) = reasons.next() else { return Ok(()) };
-    let failure = Failure::new(Exit::Usage, reasons.fold(first, |all, next| format!("{all}; {next}")));
-    let hints = holders.iter().map(|holder| local::free_name(&holder.name));
-    Err(hints.fold(failure, Failure::hint).hint("or choose another platform name with --name"))
-}
-
-/// Fails if a network other than those named `own` has an address of this range, because the engine would not create
-/// another one in it. `key` is the range's key in the profile.
-fn free_range(range: Ipv4Net, own: &str, key: &str, networks: &[Network]) -> Result<(), Failure> {
-    let overlapped = |network: &&Network| {
-        let mut theirs = network.subnets.iter().filter_map(|text| text.parse::<Ipv4Net>().ok());
-        network.name != own && theirs.any(|theirs| theirs.contains(&range) || range.contains(&theirs))
-    };
-    let Some(Network { name, subnets, .. }) = networks.iter().find(overlapped) else { return Ok(()) };
-    let why = format!("range {range} overlaps {} of Docker network {name}", subnets.join(", "));
-    Err(Failure::new(Exit::Missing, why)
-        .hint(format!("choose another range for {key}, or delete that network: `docker network rm {name}`")))
-}
-
-/// Returns whether a container has published a port that keeps another from listening on `address`.
-fn publishes(container: &ListedContainer, address: &SocketAddr) -> bool {
-    container.published.iter().any(|published| ports::overlap(published, address))
-}
-
-/// Returns the failure for a port that leads to a container.
-fn published(address: SocketAddr, container: &str) -> Failure {
-    let why = format!("port {address} of this machine is taken by container {container}");
-    Failure::new(Exit::Missing, why).hint(format!("stop it (`docker stop {container}`), or {OTHER_PORTS}"))
+/// Fails if a port of this machine cannot be listened on. `choice` is the remedy of choosing another one; the ports of a
+/// container are fixed when it is created.
+async fn free_port(
+    address: SocketAddr,
+    choice: Option<&str>,
+    context: &PlatformContext,
+) -> Result<(), Failure> {
+    let state = ports::check(address);
+    // Docker listens with its own rights, unless the engine is rootless.
+    let rootless = state == Port::NotPermitted && context.engine()?.info().await?.rootless;
+    // The process that listens for a container is the engine's own, which only root sees.
+    if let (Port::InUse { .. }, Some(engine)) = (&state, &context.engine)
+        && let Ok(all) = engine.all_containers().await
+        && let Some(container) = all.iter().find(|one| taken::publishes(one, &address))
+    {
+        return Err(taken::published(address, choice, container, context.platform.as_str()));
+    }
+    port(address, choice, state, rootless)
 }
 
 /// Fails if Docker cannot listen on a port of this machine in this state.
-fn port(address: SocketAddr, state: Port, rootless: bool) -> Result<(), Failure> {
+fn port(address: SocketAddr, choice: Option<&str>, state: Port, rootless: bool) -> Result<(), Failure> {
     match state {
         Port::NotPermitted if rootless => Err(not_permitted(address)),
         Port::Free | Port::NotPermitted => Ok(()),
@@ -125,7 +102,7 @@ fn port(address: SocketAddr, state: Port, rootless: bool) -> Result<(), Failure>
         Port::InUse { holder } => {
             let by = holder.map(|holder| format!(" by {holder}")).unwrap_or_default();
             Err(Failure::new(Exit::Missing, format!("port {address} of this machine is taken{by}"))
-                .hint(format!("stop the process that listens there (`ss -ltnp` lists it), or {OTHER_PORTS}")))
+                .hint(alternatives("stop the process that listens there (`ss -ltnp` lists it)", choice)))
         }
         Port::NotAnAddressHere { addresses } => {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
@@ -217,66 +194,10 @@ mod tests {
     }
 
     #[test]
-    fn container_with_a_name_of_the_cluster_is_named_with_the_remedies() {
-        let listed = |name: &str, platform: Option<&str>| ListedContainer {
-            name: name.to_owned(),
-            labels: platform
-                .map(|of| ("dev.devplat.platform".to_owned(), of.to_owned()))
-                .into_iter()
-                .collect(),
-            ..ListedContainer::default()
-        };
-        assert_eq!(free_names(Maker::K3d, "b1", &[]), Ok(()));
-        let foreign = listed("k3d-b1-agent-0", None);
-        let failure = free_names(Maker::K3d, "b1", &[&foreign]).unwrap_err();
-        assert_eq!(failure.exit, Exit::Usage);
-        let why = "container k3d-b1-agent-0 was not created by devplat, and k3d cluster b1 needs its name";
-        assert_eq!(failure.message, why);
-        let commands = "`docker rename k3d-b1-agent-0 k3d-b1-agent-0-old`";
-        assert!(failure.hints[0].contains(commands), "{failure:?}");
-        assert!(failure.hints[1].contains("--name"), "{failure:?}");
-        let other = listed("b1-worker", Some("a"));
-        let failure = free_names(Maker::Kind, "b1", &[&foreign, &other]).unwrap_err();
-        assert!(failure.message.contains("; container b1-worker belongs to platform a"), "{failure:?}");
-    }
-
-    #[test]
-    fn range_of_another_network_is_refused() {
-        let network = |name: &str, range: &str| Network {
-            name: name.to_owned(),
-            subnets: vec!["fd00::/64".to_owned(), range.to_owned()],
-            ..Network::default()
-        };
-        let networks = [network("devplat-a", "10.1.0.0/24"), network("theirs", "10.89.0.0/16")];
-        let check =
-            |range: &str| free_range(range.parse().unwrap(), "devplat-a", "cluster.kind.subnet", &networks);
-        // Its own network is deleted first.
-        assert_eq!((check("10.1.0.0/16"), check("10.90.0.0/24")), (Ok(()), Ok(())));
-        for overlapping in ["10.89.7.0/24", "10.88.0.0/14"] {
-            let failure = check(overlapping).unwrap_err();
-            assert_eq!(failure.exit, Exit::Missing);
-            assert!(failure.message.ends_with("of Docker network theirs"), "{failure:?}");
-            assert!(failure.hints[0].contains("cluster.kind.subnet"), "{failure:?}");
-        }
-    }
-
-    #[test]
-    fn container_that_has_published_the_port_is_named() {
-        let published = vec!["0.0.0.0:2222".parse().unwrap()];
-        let container = ListedContainer { published, ..ListedContainer::default() };
-        assert!(publishes(&container, &"127.0.0.1:2222".parse().unwrap()));
-        assert!(!publishes(&container, &"127.0.0.1:2223".parse().unwrap()));
-        let failure = super::published("127.0.0.1:2222".parse().unwrap(), "web");
-        assert_eq!(failure.exit, Exit::Missing);
-        assert!(failure.message.ends_with("is taken by container web"), "{failure:?}");
-        assert!(failure.hints[0].contains("`docker stop web`"), "{failure:?}");
-    }
-
-    #[test]
     fn privileged_port_is_a_failure_only_of_a_rootless_engine() {
         let address: SocketAddr = "127.0.0.1:222".parse().unwrap();
-        assert_eq!(port(address, Port::NotPermitted, false), Ok(()));
-        let failure = port(address, Port::NotPermitted, true).unwrap_err();
+        assert_eq!(port(address, None, Port::NotPermitted, false), Ok(()));
+        let failure = port(address, None, Port::NotPermitted, true).unwrap_err();
         assert_eq!(failure.message, "the Docker engine is rootless and may not listen on port 127.0.0.1:222");
         let sysctl = "allow it: `sudo sysctl net.ipv4.ip_unprivileged_port_start=222`";
         assert_eq!(failure.hints[0], sysctl);

@@ -1,4 +1,6 @@
-//! Why there is no plan.
+//! Why there is no whole plan.
+
+use serde::ser::SerializeStruct;
 
 use crate::{Action, Foreigner, Id, Loss};
 
@@ -52,4 +54,27 @@ pub enum Blocked {
         /// The ways out.
         remedies: Vec<String>,
     },
+}
+
+impl Blocked {
+    /// Returns the resource that it is about.
+    pub fn id(&self) -> &Id {
+        match self {
+            Self::Foreign { id, who: _ }
+            | Self::LosesData { id, why: _, loss: _ }
+            | Self::Cannot { id, action: _, why: _ }
+            | Self::Unfit { id, why: _ }
+            | Self::Taken { id, what: _, holder: _, remedies: _ } => id,
+        }
+    }
+}
+
+/// For programs: the resource and the reason.
+impl serde::Serialize for Blocked {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Blocked", 2)?;
+        fields.serialize_field("id", &self.id().to_string())?;
+        fields.serialize_field("why", &self.to_string())?;
+        fields.end()
+    }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    Action, Blocked, Change, Graph, How, Id, Owner, Plan, Planned, Sight, Sights, State, Step, StepId,
-    Verdict,
+    Action, Blocked, Change, Graph, How, Id, Outline, Owner, Plan, Planned, Sight, Sights, State, Step,
+    StepId, Verdict,
     change::joined,
     deletion::{Deletion, When, merged},
     live,
@@ -35,6 +35,11 @@ impl Allowed {
 ///
 /// Resources that are ours and no longer wanted are deleted, after all other steps. An empty graph deletes all of them.
 pub fn diff<R: Planned>(wanted: &Graph<R>, seen: &Sights, allowed: &Allowed) -> Result<Plan, Vec<Blocked>> {
+    outline(wanted, seen, allowed).whole()
+}
+
+/// Returns the steps that nothing stands against, with every reason against the others.
+pub fn outline<R: Planned>(wanted: &Graph<R>, seen: &Sights, allowed: &Allowed) -> Outline {
     let mut planner = Planner::new(allowed, seen);
     for resource in wanted.iter() {
         planner.provide(resource);
@@ -301,10 +306,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn finish(self) -> Result<Plan, Vec<Blocked>> {
-        if !self.blocked.is_empty() {
-            return Err(self.blocked);
-        }
-        Ok(Plan { steps: merged(self.steps, self.deletions) })
+    fn finish(self) -> Outline {
+        let plan = Plan { steps: merged(self.steps, self.deletions) };
+        Outline::new(plan, self.blocked)
     }
 }

@@ -18,6 +18,13 @@ pub struct Facts {
     pub ends_nodes: u32,
 }
 
+/// A program that creates clusters in containers, whose names other containers must not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ClusterProgram {
+    Kind,
+    K3d,
+}
+
 /// A resource of the machine that a step needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Requirement {
@@ -29,6 +36,8 @@ pub enum Requirement {
     Tool(&'static str),
     /// A TCP port of this machine that is free; port 0 needs only the address to be one of this machine.
     FreePort(SocketAddr),
+    /// A port of this machine that an idle container publishes again when it starts.
+    PortOf { container: String, address: SocketAddr },
     /// Kernel limits that allow more nodes.
     Nodes {
         /// How many nodes start.
@@ -38,8 +47,8 @@ pub enum Requirement {
     },
     /// Names that no container has, except those of this cluster, which earlier steps delete.
     FreeNames {
-        /// The program that creates the containers, such as `k3d`.
-        program: &'static str,
+        /// The program that creates the containers.
+        program: ClusterProgram,
         /// The name of the cluster that gets them.
         cluster: String,
         names: Vec<String>,

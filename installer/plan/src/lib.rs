@@ -10,6 +10,7 @@ mod estimate;
 mod facts;
 mod graph;
 mod id;
+mod outline;
 mod sight;
 mod step;
 #[cfg(test)]
@@ -18,11 +19,12 @@ mod tests;
 pub use blocked::Blocked;
 pub use can::Can;
 pub use change::{Change, Detail, How, Loss};
-pub use diff::{Allowed, diff};
+pub use diff::{Allowed, diff, outline};
 pub use estimate::{Sum, estimate};
-pub use facts::{Facts, Requirement};
+pub use facts::{ClusterProgram, Facts, Requirement};
 pub use graph::{Graph, GraphError};
 pub use id::{Id, KindName, Name};
+pub use outline::Outline;
 pub use sight::{Foreigner, Owner, Physical, Sight, Sights, State, Verdict, live};
 pub use step::{Action, Plan, Step, StepId};
 

@@ -6,6 +6,7 @@ use super::*;
 
 mod doubles;
 mod new_first;
+mod outlined;
 mod replacement;
 mod usable;
 

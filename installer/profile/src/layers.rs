@@ -55,7 +55,7 @@ fn joined(sources: &Sources) -> Result<Loaded, Mistakes> {
     let mut unsets = Unsets::parse(&sources.unsets, &mut layers.mistakes);
     let variables = layers.variables(&mut unsets);
     let sets = layers.sets(&mut unsets);
-    layers.remarks.extend(unsets.remarks(&variables, &sets));
+    layers.remarks.extend(unsets.remarks());
     if !usable {
         // Do not report missing values: they may be in the unreadable file or in the profile that does not exist.
         return Err(layers.into_mistakes());
@@ -210,6 +210,7 @@ impl<'a> Layers<'a> {
                                 "${name} is not set now: using {text:?} of the last `up`; set it again to change it, or --unset {path} to forget it"
                             ));
                         }
+                        unsets.keep_variable(name, path);
                         let value = changed.map(|value| value.to_json().to_string());
                         lasting.push((name.clone(), value.unwrap_or_else(|| text.clone())));
                         None
@@ -242,6 +243,7 @@ impl<'a> Layers<'a> {
             }
             match self.set(set, &place) {
                 Ok(set) => {
+                    unsets.keep_set(&set);
                     kept.extend(place.is_remembered().then(|| format!("--set {set}")));
                     lasting.push(set);
                 }

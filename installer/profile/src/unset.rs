@@ -5,7 +5,11 @@ use std::str::FromStr;
 use crate::{Mistake, Place, mistake::SetProblem, path::KeyPath};
 
 /// The paths and variables whose remembered values do not count.
-pub(crate) struct Unsets(Vec<Unset>);
+pub(crate) struct Unsets {
+    all: Vec<Unset>,
+    /// The values that count, as a user gives them, each with its path.
+    kept: Vec<(KeyPath, String)>,
+}
 
 struct Unset {
     /// The text on the command line: a path, or the name of a variable, which is a path of one key.
@@ -30,7 +34,7 @@ impl Unsets {
             };
             mistakes.push(Mistake::new(&Place::Argument(format!("--unset {text}")), problem));
         }
-        Self(all)
+        Self { all, kept: Vec::new() }
     }
 
     /// Returns whether the value at `path` is forgotten.
@@ -51,20 +55,41 @@ impl Unsets {
 
     fn any(&mut self, is: impl Fn(&Unset) -> bool) -> bool {
         let mut any = false;
-        for unset in self.0.iter_mut().filter(|unset| is(unset)) {
+        for unset in self.all.iter_mut().filter(|unset| is(unset)) {
             unset.used = true;
             any = true;
         }
         any
     }
 
+    /// Notes the value of a variable that counts.
+    pub(crate) fn keep_variable(&mut self, name: &str, path: KeyPath) {
+        self.kept.push((path, format!("${name}")));
+    }
+
+    /// Notes the value of a `--set` that counts.
+    pub(crate) fn keep_set(&mut self, set: &str) {
+        if let Some(path) = KeyPath::split(set).and_then(|(path, _)| path.parse().ok()) {
+            self.kept.push((path, format!("--set {set}")));
+        }
+    }
+
     /// Returns a remark for each path without a remembered value. It is not a mistake, because the same command line
-    /// continues an interrupted `up`. A value of this run at the path stays in force, and the remark names it.
-    pub(crate) fn remarks(&self, variables: &[(String, String)], sets: &[String]) -> Vec<String> {
-        let sets = sets.iter().map(|set| format!("--set {set}"));
-        let left: Vec<String> = variables.iter().map(|(name, _)| format!("${name}")).chain(sets).collect();
-        let left = if left.is_empty() { String::new() } else { format!("; in force: {}", left.join(", ")) };
-        let unused = self.0.iter().filter(|unset| !unset.used);
-        unused.map(|unset| format!("--unset {}: no value is remembered there{left}", unset.text)).collect()
+    /// continues an interrupted `up`. Values above the path, and those of this run at it or below it, stay in force, and
+    /// the remark names them.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let unused = self.all.iter().filter(|unset| !unset.used);
+        let remark = |unset: &Unset| {
+            let left = self.kept.iter().filter(|(path, value)| {
+                path.starts_with(&unset.path)
+                    || unset.path.starts_with(path)
+                    || value.strip_prefix('$') == Some(&unset.text)
+            });
+            let left: Vec<&str> = left.map(|(_, value)| value.as_str()).collect();
+            let left =
+                if left.is_empty() { String::new() } else { format!("; in force: {}", left.join(", ")) };
+            format!("--unset {}: no value is remembered there{left}", unset.text)
+        };
+        unused.map(remark).collect()
     }
 }

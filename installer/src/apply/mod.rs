@@ -1,40 +1,33 @@
 //! Applies a checked plan: runs the steps concurrently as their needs allow, records each step in the journal before
 //! and after, and ends in order when the user asks to stop.
 
+mod clearing;
 mod failures;
 mod open;
 mod running;
+mod step;
 mod stranded;
 mod waits;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
-use devplat_plan::{Action, How, Owner, Planned, State, Step, StepId, Verdict};
+use devplat_plan::{Step, StepId};
 
 use crate::{
     check::{CheckedPlan, With, Work},
     failure::{Exit, Failure},
     journal::{Journal, Outcome},
     platform_context::PlatformContext,
-    resource::{AnyResource, Cx, Found, kept},
+    resource::{AnyResource, Cx},
     ui::{Event, Ui},
 };
+use clearing::{ClearingTime, deleting};
 use failures::Failures;
 use open::Open;
 use running::{EndedStep, RunningSteps};
+use step::carry_out;
 use stranded::is_stranded;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use waits::{Transition, Waits};
-
-/// The period between two checks of a resource that is being created or deleted.
-const PERIOD: Duration = Duration::from_millis(500);
-/// How long the deletion of temporary resources may take after the user has asked to stop.
-const CLEARING: Duration = Duration::from_secs(5);
-/// How long it may take after a failure.
-const CLEARING_AFTER_A_FAILURE: Duration = Duration::from_mins(1);
 
 /// The context of an apply.
 pub struct Apply {
@@ -92,7 +85,8 @@ impl Apply {
         }
         let unfinished = [waiting.as_slice(), &stopped_steps].concat();
         done.extend(stopped_steps);
-        self.clear_stranded(&done, &unfinished, &journal).await;
+        let time = ClearingTime::start(&self.context.stop, &self.ui, told);
+        self.clear_stranded(&done, &unfinished, &journal, time).await;
         let stopped = self.context.stop.asked();
         match failures.cause() {
             Some(failure) if stopped && failure.is_stopped() => Err(self.stopped()),
@@ -126,7 +120,7 @@ impl Apply {
             () = stop.until_insisted() => Err(self.abandon(running)?),
             () = stop.until_asked(), if !*told => {
                 *told = true;
-                self.ui.report(&Event::Stopping { running: running.names() });
+                self.ui.report(&Event::Stopping { running: running.names(), limit_seconds: None });
                 Ok(Next::Asked)
             }
         }
@@ -180,75 +174,67 @@ impl Apply {
     /// Deletes resources that were created only for steps that did not end, without a wait until they are gone. A failed
     /// deletion is only reported, because the reason why the steps did not end is the error of this run; the next run
     /// deletes the resources.
-    async fn clear_stranded(&self, begun: &[Work], unfinished: &[Work], journal: &Arc<Mutex<Journal>>) {
-        let limit = if self.context.stop.asked() { CLEARING } else { CLEARING_AFTER_A_FAILURE };
-        let end = tokio::time::Instant::now() + limit;
+    async fn clear_stranded(
+        &self,
+        begun: &[Work],
+        unfinished: &[Work],
+        journal: &Arc<Mutex<Journal>>,
+        mut time: ClearingTime,
+    ) {
         for work in begun {
             let With::Wanted(resource) = &work.with else { continue };
-            if !resource.traits().temporary
-                || !is_stranded(&work.step, unfinished.iter().map(|work| &work.step))
-            {
+            let unfinished = unfinished.iter().map(|work| &work.step);
+            if !resource.traits().temporary || !is_stranded(&work.step, unfinished) {
                 continue;
             }
-            let step = |found: &Found| Step {
-                id: StepId { deletes: Some(found.sight.physical.clone()), ..work.step.id.clone() },
-                action: Action::Delete,
-                reason: "the steps that need it will not run".to_owned(),
-                after: Vec::new(),
-                after_usable: Vec::new(),
-                usual: resource.facts(Action::Delete).usual,
-            };
-            let mut running = RunningSteps::default();
-            let outcome = async {
-                // The calls are short and bounded, so a first stop does not interrupt them.
-                let context = Arc::new(self.context.unstoppable());
-                let all = tokio::select! {
-                    all = resource.find(&context) => all?,
-                    failure = self.enough(end) => return Err(failure),
-                };
-                for found in all {
-                    let step = step(&found);
-                    let cx = Cx::new(
-                        Arc::clone(&context),
-                        step.id.clone(),
-                        step.action,
-                        Arc::clone(journal),
-                        self.ui.clone(),
-                    )
-                    .without_waiting();
-                    cx.outcome(Outcome::Begun)?;
-                    self.ui.report(&Event::Begun {
-                        step: step.id.to_string(),
-                        action: step.action,
-                        usual_seconds: step.usual.as_secs_f64(),
-                    });
-                    running.start(Work { step, with: With::Found(found) }, cx, carry_out);
-                }
-                while !running.is_empty() {
-                    tokio::select! {
-                        ended = running.next() => drop(self.end(&ended?)?),
-                        failure = self.enough(end) => {
-                            self.abandon(&mut running)?;
-                            return Err(failure);
-                        }
-                    }
-                }
-                Ok::<_, Failure>(())
-            };
-            if let Err(failure) = outcome.await {
+            if let Err(failure) = self.clear(work, resource, journal, &mut time).await {
                 let (id, why) = (&work.step.id, failure.one_line());
                 let by = format!("`{}` or `{}` deletes it", self.again, self.destroy);
-                self.ui.remark(&format!("{id} is left: {why}; {by}"));
+                self.ui.remark(&format!("{id} may be left: {why}; {by}"));
             }
         }
     }
 
-    /// Waits until the user insists on the stop, or until `end`, and returns the reason.
-    async fn enough(&self, end: tokio::time::Instant) -> Failure {
-        tokio::select! {
-            () = self.context.stop.until_insisted() => Failure::stopped(),
-            () = tokio::time::sleep_until(end) => Failure::new(Exit::PartWay, "the cluster does not answer"),
+    /// Deletes what is found of one resource.
+    async fn clear(
+        &self,
+        work: &Work,
+        resource: &AnyResource,
+        journal: &Arc<Mutex<Journal>>,
+        time: &mut ClearingTime,
+    ) -> Result<(), Failure> {
+        // The calls are short and bounded, so a first stop does not interrupt them.
+        let context = Arc::new(self.context.unstoppable());
+        let deletion = [format!("delete {}", work.step.id)];
+        let all = tokio::select! {
+            all = resource.find(&context) => all?,
+            failure = time.over("the search for it", &deletion) => return Err(failure),
+        };
+        let mut running = RunningSteps::default();
+        for found in all {
+            let step = deleting(work, resource, &found);
+            let (journal, ui) = (Arc::clone(journal), self.ui.clone());
+            let cx = Cx::new(Arc::clone(&context), step.id.clone(), step.action, journal, ui);
+            let cx = cx.without_waiting();
+            cx.outcome(Outcome::Begun)?;
+            self.ui.report(&Event::Begun {
+                step: step.id.to_string(),
+                action: step.action,
+                usual_seconds: step.usual.as_secs_f64(),
+            });
+            running.start(Work { step, with: With::Found(found) }, cx, carry_out);
         }
+        while !running.is_empty() {
+            let names = running.names();
+            tokio::select! {
+                ended = running.next() => drop(self.end(&ended?)?),
+                failure = time.over("its deletion", &names) => {
+                    self.abandon(&mut running)?;
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Aborts the running steps. The next run recognises half-made resources by their marks and replaces them.
@@ -276,112 +262,4 @@ enum Next {
     Usable(StepId),
     /// A step has ended.
     Ended(EndedStep),
-}
-
-/// Runs one step to its end: makes the change, then waits until the resource is ready. A stop drops the wait, and also
-/// the change if the kind allows that.
-async fn carry_out(work: Work, cx: Cx) -> Result<(), Failure> {
-    let stop = cx.context.stop.clone();
-    match work.with {
-        With::Found(found) => match found.delete(&cx) {
-            Some(deletion) => deletion.await,
-            None => Err(unplanned(&work.step)),
-        },
-        With::Wanted(resource) => {
-            let making = make(&resource, &work.step, &cx);
-            if resource.traits().interruptible {
-                tokio::select! { made = making => made?, () = stop.until_asked() => return Err(Failure::stopped()) };
-            } else {
-                making.await?;
-            }
-            tokio::select! {
-                biased;
-                settled = resource.settle(&cx) => settled,
-                () = stop.until_asked() => {
-                    cx.report("created; not waiting until it is ready");
-                    Err(Failure::stopped())
-                }
-            }
-        }
-    }
-}
-
-async fn make(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
-    let acting = match step.action {
-        Action::Create => resource.create(cx),
-        Action::Update => resource.update(cx),
-        Action::Check => return look_and_do(resource, step, cx).await,
-        Action::Keep | Action::Delete | Action::Replace => None,
-    };
-    acting.ok_or_else(|| unplanned(step))?.await.map(drop)
-}
-
-/// Compares a resource that could not be compared while planning, as soon as its creation or deletion has ended, and
-/// creates or updates it if needed.
-async fn look_and_do(resource: &AnyResource, step: &Step, cx: &Cx) -> Result<(), Failure> {
-    let mut waits = Waits::default();
-    loop {
-        let found = resource.find(&cx.context).await?;
-        // If none is the platform's, the name is taken.
-        let Some(live) = kept(&found, Some(resource)).or(found.last()) else {
-            return resource.create(cx).ok_or_else(|| cannot(step, Action::Create))?.await.map(drop);
-        };
-        if let Owner::Foreign(_) = live.sight.owner {
-            return Err(changed(step, &format!("{} now belongs to another owner", live.sight.physical)));
-        }
-        let transition = match &live.sight.state {
-            State::Coming => Transition::Creation,
-            State::Leaving => Transition::Deletion,
-            State::Failed(why) => return Err(changed(step, why)),
-            State::Ready | State::Degraded(_) => return bring_up_to_date(resource, live, step, cx).await,
-        };
-        if waits.exceed(transition, tokio::time::Instant::now()) {
-            let (waiting, seconds) = (awaited(resource, live), transition.patience().as_secs());
-            let why = format!("{} was not {} within {seconds} s: {waiting}", step.id, transition.done());
-            return Err(Failure::new(Exit::PartWay, why).hint("run the same command again: it continues"));
-        }
-        cx.report(format!("waiting for {}", awaited(resource, live)));
-        cx.pause(PERIOD).await?;
-    }
-}
-
-/// Updates a found resource in place, if it is not as wanted.
-async fn bring_up_to_date(resource: &AnyResource, live: &Found, step: &Step, cx: &Cx) -> Result<(), Failure> {
-    live.store_output(&cx.context);
-    let verdict = resource.compare(live);
-    let in_place = match &verdict {
-        Verdict::Same => return Ok(()),
-        // The calls themselves show whether it can be changed, and a failure has their reason and remedy.
-        Verdict::Unknown(_) => true,
-        Verdict::Differs(changes) => changes.iter().all(|change| change.how == How::InPlace),
-        Verdict::Unfit(_) => false,
-    };
-    if !in_place {
-        return Err(changed(step, &crate::ui::verdict(&verdict)));
-    }
-    resource.update(cx).ok_or_else(|| cannot(step, Action::Update))?.await.map(drop)
-}
-
-/// Returns the failure for an action that the plan could not know, so that it could not block it. A new plan will.
-fn cannot(step: &Step, action: Action) -> Failure {
-    changed(step, &format!("it must be {action}d"))
-}
-
-/// Returns the name of a resource that is being created or deleted, with the known reason of the wait.
-fn awaited(resource: &AnyResource, found: &Found) -> String {
-    let physical = &found.sight.physical;
-    match resource.compare(found) {
-        verdict @ Verdict::Differs(_) => format!("{physical}: {}", crate::ui::verdict(&verdict)),
-        Verdict::Same | Verdict::Unfit(_) | Verdict::Unknown(_) => physical.to_string(),
-    }
-}
-
-/// Returns the failure for a change that needs a new plan.
-fn changed(step: &Step, why: &str) -> Failure {
-    Failure::new(Exit::PartWay, format!("{} has changed since the plan was made: {why}", step.id))
-        .hint("run the same command again: it makes a new plan")
-}
-
-fn unplanned(step: &Step) -> Failure {
-    Failure::new(Exit::Internal, format!("kind cannot {} {}", step.action, step.id))
 }

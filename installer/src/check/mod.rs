@@ -101,7 +101,7 @@ fn needs(work: &[Work], found: &BTreeMap<Id, Vec<Found>>) -> BTreeSet<Requiremen
 /// Returns what is left of a need after these deletions; `None` for a port that one of them frees.
 fn after(need: Requirement, deletions: &[&Facts]) -> Option<Requirement> {
     match need {
-        Requirement::FreePort(port) => {
+        Requirement::FreePort(port) | Requirement::PortOf { container: _, address: port } => {
             let mut freed = deletions.iter().flat_map(|deletion| &deletion.frees);
             (!freed.any(|freed| ports::overlap(freed, &port))).then_some(need)
         }
@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn replacement_may_take_the_ports_of_the_deleted_resource() {
         let [kept, taken] = [443, 22].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let wanted = Graph::new([AnyResource::new(Toy { ports: vec![kept, taken] })]).unwrap();
+        let wanted =
+            Graph::new([AnyResource::new(Toy { ports: vec![kept, taken], ..Toy::default() })]).unwrap();
         let mut found = toy("a", false);
         found.sight.verdict = Some(wanted.iter().next().unwrap().compare(&found));
         found.deletion = found.deletion.freeing([SocketAddr::from(([0, 0, 0, 0], 443))]);
@@ -229,7 +230,7 @@ mod tests {
     async fn missing_needs_are_reported_together_in_their_order() {
         let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap());
-        let wanted = Graph::new([AnyResource::new(Toy { ports: ports.into() })]).unwrap();
+        let wanted = Graph::new([AnyResource::new(Toy { ports: ports.into(), ..Toy::default() })]).unwrap();
         let plan = diff(&wanted, &Sights::new(), &Allowed::Nothing).unwrap();
         let context = testing::context(Path::new("/nowhere"));
         let failure = check(plan, &wanted, &BTreeMap::new(), &context).await.err().unwrap();

@@ -19,7 +19,7 @@ fn examples(command: &Command) -> Vec<String> {
 /// that it writes to.
 fn command_lines(example: &str) -> Vec<String> {
     let shell = example.trim().split("  ").next().unwrap_or_default();
-    let programs = shell.split(" | ").flat_map(|program| program.split("<("));
+    let programs = shell.split(" | ").flat_map(|program| program.split("<(")).flat_map(|one| one.split("$("));
     let own = programs.filter(|program| program.starts_with("devplat "));
     own.map(|program| program.split(['>', ')']).next().unwrap_or_default().trim().to_owned()).collect()
 }
@@ -45,6 +45,7 @@ fn command_lines_are_taken_out_of_an_example() {
         ("  devplat destroy --name a     out of a cluster", "devplat destroy --name a"),
         ("  curl -s https://a.example | devplat users add a --key -", "devplat users add a --key -"),
         ("  source <(devplat completions bash)", "devplat completions bash"),
+        ("  sh -c 'until s=$(devplat status -o json) || exit; done'", "devplat status -o json"),
         ("  devplat profiles schema > schema.json", "devplat profiles schema"),
         (
             "  devplat port-forward -- ssh -F a/devplat/config a@devplat",

@@ -1,7 +1,7 @@
 //! `devplat plan`: `up` without the apply.
 
 use clap::Args;
-use devplat_plan::{Plan, Sum, estimate};
+use devplat_plan::{Outline, Sum, estimate};
 
 use super::{
     cluster,
@@ -45,15 +45,15 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
         ..args.platform.asked()
     };
     let request = Run::begin(&asked, host, Purpose::Plan)?.request().await?;
-    let PlannedRun { wanted, found, plan } =
-        planning::plan(&request.inputs, &request.context, &asked.lose).await?;
+    let run = planning::outlined(&request.inputs, &request.context, &asked.lose).await?;
     if host.ui.is_json() {
-        host.ui.document(&plan);
+        host.ui.document(&run.outline);
     } else {
-        host.ui.say(&show(&plan));
+        host.ui.say(&show(&run.outline));
         cluster::report(&request, host);
         report_other_runs(&request, host).await?;
     }
+    let PlannedRun { wanted, found, plan } = run.whole()?;
     let checked = check::check(plan, &wanted, &found, &request.context).await;
     checked.map(drop).map_err(|failure| refused(failure, &request))
 }
@@ -80,12 +80,19 @@ async fn report_other_runs(request: &Request, host: &Host) -> Result<(), Failure
     Ok(())
 }
 
-fn show(plan: &Plan) -> String {
+fn show(outline: &Outline) -> String {
+    let (plan, blocked) = (outline.plan(), outline.blocked());
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(["STEP", "ACTION", "WHY", "TAKES"]);
     for step in &plan.steps {
         let usual = if step.usual.is_zero() { String::new() } else { ui::estimate(step.usual.as_secs_f64()) };
         table.add_row([step.id.to_string(), step.action.to_string(), step.reason.clone(), usual]);
+    }
+    for reason in blocked {
+        table.add_row([&reason.id().to_string(), "blocked", &reason.to_string(), ""]);
+    }
+    if !blocked.is_empty() {
+        return table.to_string();
     }
     if plan.changes_nothing() {
         return format!("{table}\nnothing to change");
@@ -93,4 +100,32 @@ fn show(plan: &Plan) -> String {
     let Sum { usual, critical } = estimate(plan);
     let chain: Vec<String> = critical.iter().map(ToString::to_string).collect();
     format!("{table}\n{}; the longest chain: {}", ui::estimate(usual.as_secs_f64()), chain.join(" > "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use devplat_plan::{Allowed, Blocked, Graph, Sights, outline};
+
+    use super::*;
+    use crate::resource::{
+        AnyResource,
+        tests::{Toy, toy},
+    };
+
+    #[test]
+    fn blocked_step_is_shown_with_the_reason() {
+        let wanted = Graph::new([AnyResource::new(Toy::default())]).unwrap();
+        let mut outline = outline(&wanted, &Sights::new(), &Allowed::Nothing);
+        let whole = show(&outline);
+        assert!(whole.contains("create") && whole.contains("the longest chain"), "{whole}");
+        let (what, holder) = ("node port 30022".to_owned(), "Service shop/web".to_owned());
+        outline.block([Blocked::Taken { id: toy("a", true).id, what, holder, remedies: Vec::new() }]);
+        let shown = show(&outline);
+        let row = shown.lines().last().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(row, "toy blocked toy needs node port 30022, which Service shop/web has");
+        assert!(!shown.contains("create") && !shown.contains("nothing to change"), "{shown}");
+        assert_eq!(estimate(outline.plan()).usual, Duration::ZERO);
+    }
 }

@@ -119,8 +119,9 @@ fn leads_elsewhere(
     let written = written?;
     let here = written.name == address.ip().to_string();
     let port = address.port().to_string();
-    let is_named = command.iter().any(|word| word.to_string_lossy().contains(&port));
-    if is_named || (here && written.port == address.port()) {
+    let is_named =
+        |word: &OsString| named_ports(&word.to_string_lossy()).any(|named| named == address.port());
+    if command.iter().any(is_named) || (here && written.port == address.port()) {
         return None;
     }
     let host = if here { String::new() } else { format!("-o HostName={} ", address.ip()) };
@@ -128,6 +129,25 @@ fn leads_elsewhere(
         "the ssh configuration of the platform leads to the bastion at {written}, not through this forward; to use the \
          forward, add to `ssh`: {host}-p {port}"
     ))
+}
+
+/// Returns the ports that a word of a command names in the ways of `ssh`: `-p 2222`, `-p2222`, `-oPort=2222`,
+/// `ssh://alice@host:2222`. A word may be a whole command line, as after `sh -c`.
+fn named_ports(word: &str) -> impl Iterator<Item = u16> {
+    word.split(|c: char| c.is_whitespace() || "'\"".contains(c)).filter_map(|part| {
+        let part = part.to_ascii_lowercase();
+        let number = if let Some((_, host)) = part.split_once("://") {
+            host.split('/').next()?.rsplit_once(':')?.1
+        } else if let Some((key, value)) = part.split_once('=') {
+            if !matches!(key, "port" | "-oport") {
+                return None;
+            }
+            value
+        } else {
+            part.strip_prefix("-p").unwrap_or(&part)
+        };
+        number.parse().ok()
+    })
 }
 
 /// Fails if the cluster has no bastion. A ready replica is not needed: each connection looks for one.
@@ -210,8 +230,20 @@ mod tests {
         assert!(published.ends_with("add to `ssh`: -p 2222"), "{published}");
         let named = of(Some("dev.example.com"), &[]).unwrap();
         assert!(named.ends_with("add to `ssh`: -o HostName=127.0.0.1 -p 2222"), "{named}");
-        for given in [&["-p", "2222"][..], &["-p2222"], &["-oPort=2222"]] {
+        let in_a_shell = ["sh", "-c", "ssh -p 2222 'alice@devplat'"];
+        for given in [
+            &["-p", "2222"][..],
+            &["-p2222"],
+            &["-oPort=2222"],
+            &["-o", "Port 2222"],
+            &["ssh://alice@127.0.0.1:2222/"],
+            &in_a_shell,
+        ] {
             assert_eq!(of(Some("127.0.0.1:41022"), given), None, "{given:?}");
+        }
+        // The digits of the port, but another number or no port.
+        for given in [&["-p", "12222"][..], &["-L12222:localhost:80"], &["build2222"], &["-oUser=2222"]] {
+            assert!(of(Some("127.0.0.1:41022"), given).is_some(), "{given:?}");
         }
     }
 

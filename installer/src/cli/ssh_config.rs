@@ -35,7 +35,7 @@ pub(super) struct SshConfigArgs {
     #[command(flatten)]
     pub(super) name: NameFlag,
     /// Remove the block again, without a question
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     remove: bool,
     #[command(flatten)]
     answers: AnswerFlags,

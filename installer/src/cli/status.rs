@@ -15,7 +15,7 @@ use super::{
 use crate::{
     failure::Failure,
     host::Host,
-    journal::{self, Journal},
+    journal::Journal,
     observe::{Survey, observe, observe_to_delete},
     planning,
     platform_context::{CLUSTER, PlatformContext},
@@ -34,8 +34,11 @@ const VERSION: u32 = 1;
 const EXAMPLES: &str = "\
 Examples:
   devplat status
-  devplat status --output json | jq --exit-status .ready          require a ready platform
-  until devplat status -o json | jq -e .ready; do sleep 5; done   wait for it
+  devplat status --output json | jq --exit-status .ready     require a ready platform
+  timeout 300 bash -c 'until s=$(devplat status -o json) || exit; jq -e .ready<<<$s; do sleep 5; done'
+
+The last one waits at most 5 minutes for a ready platform, and ends with the exit status of a
+`devplat status` that fails.
 
 Exit status: 0 the parts are listed, whether they are ready or not (the field `ready` has the
 result); 2 no platform of that name is known or found, or wrong usage; 3 the Docker engine or the
@@ -143,22 +146,26 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     let ready = parts.iter().all(|part| part.ready);
     let run = context.other_run().await;
     let journal = Journal::read(&context.state.journal()).err();
-    let blocked = planning::obstacles(inputs, &wanted, &survey, context).await;
+    // Another run that is working still changes the reasons against a plan.
+    let refusal = match &run {
+        None => planning::refusal(wanted, survey, context).await?,
+        Some(_) => None,
+    };
     let mut refused = Vec::new();
-    if !blocked.is_empty() {
+    if let Some(refusal) = &refusal {
         let unset = host.surroundings.get(PROFILE_VARIABLE).map(|_| format!("env -u {PROFILE_VARIABLE} "));
         let now = decisions.profile.as_deref().unwrap_or_default();
-        refused.extend(next::lines(&planning::refuse(&blocked, &survey.sights)));
+        refused.extend(next::lines_of(refusal));
         refused.extend(next::other_profile(before.as_deref(), now, &asked, &unset.unwrap_or_default()));
     }
     let situation = next::Situation {
         ready: ready.then(|| next_line(inputs, context)),
         run: run.as_ref(),
         journal: journal.as_ref(),
-        blocked: &blocked,
+        refusal: refusal.as_ref(),
     };
     let next = next::next_command(&asked, situation);
-    refused.extend(journal.map(damaged).unwrap_or_default());
+    refused.extend(journal.map(next::damaged).unwrap_or_default());
     let provider = inputs.profile.cluster.provider();
     let name_of_context = match &context.named {
         Some(named) => named.context.name.clone(),
@@ -183,9 +190,6 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         host.ui.say(&show(&status));
         cluster::report(&request, host);
         cluster::report_enforcement(&request, host);
-        if let Some(holder) = &run {
-            cluster::report_run(holder, host);
-        }
     }
     Ok(())
 }
@@ -222,14 +226,6 @@ async fn must_exist(located: &Located<'_>, asked: &Asked) -> Result<(), Failure>
 /// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.
 fn unreachable(survey: &Survey) -> Option<Failure> {
     survey.failures.iter().find(|(kind, _)| *kind == CLUSTER.name()).map(|(_, failure)| failure.clone())
-}
-
-/// Returns the lines about a journal that cannot be used.
-fn damaged(error: journal::Error) -> Vec<String> {
-    let failure = Failure::from(error);
-    std::iter::once(failure.one_line())
-        .chain(failure.hints.iter().map(|hint| format!("hint: {hint}")))
-        .collect()
 }
 
 /// Returns the platform's resources that the profile does not want. `up` would delete them.
@@ -298,7 +294,7 @@ fn show(status: &Status) -> String {
     let head = if *ready { "ready" } else { "not ready" };
     let mut lines = String::new();
     if !refused.is_empty() {
-        lines = format!("\n\n`devplat up` would refuse this:\n  {}", refused.join("\n  "));
+        lines = format!("\n\n`devplat up` would end before its first step:\n  {}", refused.join("\n  "));
     }
     let when = run.as_ref().map_or_else(String::new, |run| format!("  wait for {run} to end, then:\n"));
     format!(

@@ -162,7 +162,7 @@ fn reasons_against_up_and_another_run_precede_the_next_line() {
     let refused = vec!["cluster: it is of k3d".to_owned(), "hint: add --lose cluster".to_owned()];
     let text = show(&Status { run, refused, ..not_ready() });
     let (_, end) = text.split_once("absent").unwrap();
-    let expected = "`devplat up` would refuse this:\n  cluster: it is of k3d\n  hint: add --lose cluster\n\nnext:\n  \
+    let expected = "`devplat up` would end before its first step:\n  cluster: it is of k3d\n  hint: add --lose cluster\n\nnext:\n  \
                     wait for process 4711, `devplat up`, to end, then:\n  devplat up";
     assert_eq!(end.trim(), expected);
 }

@@ -29,7 +29,8 @@ Examples:
   devplat up --profile existing --context my-cluster --set images.registry=registry.example/team
   devplat up --profile ./platform.yaml --yes
 
-Without --profile, `up` uses the profile of the last `up` of this platform, and the first one uses
+Without --profile, `up` uses the profile of the last `up` of this platform. If there was none, it
+uses that of the platform's cluster, if it finds one on this machine; existing with --context; else
 kind. Later runs remember the values of --set; `devplat profiles show --name NAME` lists them, and
 --unset forgets one.";
 
@@ -80,13 +81,14 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     });
     if changed {
         cluster::report(&request, host);
+        // Before the question: the answer would be of no use on a machine that lacks something.
+        let checking = check::check(made.plan, &made.wanted, &made.found, context);
+        let checked = host.or_stopped(checking).await.map_err(|failure| nothing_done(failure, &asked))?;
         if let Some(named) = &context.named {
             let (title, context) = (context.title_of(named), &named.context.name);
             let question = format!("install platform {} into {title} (context {context})?", asked.platform());
             confirm(&question, "nothing was done", asked.yes, host)?;
         }
-        let checking = check::check(made.plan, &made.wanted, &made.found, context);
-        let checked = host.or_stopped(checking).await.map_err(|failure| nothing_done(failure, &asked))?;
         context.state.remember(decisions)?;
         let continued = continued(&asked, decisions);
         let apply = Apply {

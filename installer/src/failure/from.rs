@@ -2,6 +2,8 @@
 //! same text in every verb. They read no file: an error has all that its text needs when it is made, but for
 //! the command lines in its remedies, which the caller brings.
 
+use std::ffi::OsStr;
+
 use devplat_kubernetes::{
     CallError, CommandLines, Stopped,
     bastion::RouteError,
@@ -23,7 +25,7 @@ use devplat_tool::{
 use super::{Cause, Exit, Failure};
 use crate::{
     journal,
-    state::{StateError, StoreError, remedy},
+    state::{DECISIONS_FILE, SSH_FOLDER, StateError, StoreError, remedy},
 };
 
 impl From<EngineError> for Failure {
@@ -176,9 +178,15 @@ impl From<journal::Error> for Failure {
                 .hint("use the newer devplat, or delete the journal: devplat finds the created resources without it"),
             journal::Error::Damaged { path, .. } => Self::of(Exit::Usage, &error)
                 .hint(format!("delete {}: devplat finds the created resources without it", path.display())),
-            journal::Error::Gone { .. } => Self::of(Exit::PartWay, &error)
-                .hint("no further change was begun, and the created resources stand: the same command finds them by their marks")
-                .hint("repeat --profile and --set, which were remembered there; generated keys of users are created again"),
+            journal::Error::Gone { gone: _, left } => {
+                let has = |name: &str| left.contains(OsStr::new(name));
+                let of_values = "repeat --profile and --set, which were remembered there";
+                let of_keys = "generated keys of users are created again";
+                Self::of(Exit::PartWay, &error)
+                    .hint("no further change was begun, and the created resources stand: the same command finds them by their marks")
+                    .maybe_hint((!has(DECISIONS_FILE)).then(|| of_values.to_owned()))
+                    .maybe_hint((!has(SSH_FOLDER)).then(|| of_keys.to_owned()))
+            }
             journal::Error::Io { path, source, verb: _ } => {
                 Self::of(Exit::Missing, &error).hint(remedy(path, source))
             }
@@ -294,6 +302,19 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lost_journal_asks_only_for_lost_values() {
+        let hints = |left: &[&str]| {
+            let left = left.iter().map(Into::into).collect();
+            Failure::from(journal::Error::Gone { gone: "/state/a".into(), left }).hints
+        };
+        assert_eq!(hints(&["decisions.json", "ssh", "lock"]).len(), 1, "only the journal is gone");
+        let all = hints(&[]);
+        assert!(all[1].contains("repeat --profile and --set"), "{all:?}");
+        assert!(all[2].contains("keys of users are created again"), "{all:?}");
+        assert_eq!(hints(&["decisions.json"])[1], all[2]);
+    }
 
     #[test]
     fn store_of_another_account_is_reported_with_its_owner() {

@@ -6,6 +6,8 @@ mod pending;
 pub use pending::{Pending, pending};
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fs::{File, Metadata, OpenOptions},
     io::{self, Write},
     os::unix::fs::MetadataExt,
@@ -87,10 +89,12 @@ pub enum Error {
         error: serde_json::Error,
     },
     /// The file was deleted or replaced while the run was working.
-    #[error("{} was deleted while devplat was working", gone(path).display())]
+    #[error("{} was deleted or replaced while devplat was working", gone.display())]
     Gone {
-        /// The file.
-        path: PathBuf,
+        /// The file, or its folder if that is absent.
+        gone: PathBuf,
+        /// The names of the other files that are still in the folder.
+        left: BTreeSet<OsString>,
     },
     /// The file cannot be read or written.
     #[error("cannot {verb} journal {}", path.display())]
@@ -158,7 +162,7 @@ impl Journal {
     /// a lost outcome looks like a run that was killed before it, and the next run compares the resource itself.
     pub fn write(&mut self, entries: &[JournalEntry]) -> Result<(), Error> {
         if !self.is_in_place() {
-            return Err(Error::Gone { path: self.path.clone() });
+            return Err(gone(&self.path));
         }
         let lines: String = entries.iter().map(to_line).collect();
         self.file.write_all(lines.as_bytes()).map_err(|source| self.cannot_write(source))
@@ -180,9 +184,15 @@ impl Journal {
     }
 }
 
-/// Returns the folder of a deleted journal if it was deleted as well, or else the journal.
-fn gone(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.exists()).unwrap_or(path)
+/// Returns the error for a journal that is no longer at its path.
+fn gone(path: &Path) -> Error {
+    let folder = path.parent().unwrap_or(path);
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let left =
+        entries.map(|entry| entry.file_name()).filter(|name| Some(name.as_os_str()) != path.file_name());
+    let left = left.collect();
+    let gone = if folder.exists() { path } else { folder };
+    Error::Gone { gone: gone.to_owned(), left }
 }
 
 /// Returns the last entry of each step that began and did not succeed.
@@ -334,10 +344,18 @@ mod tests {
         std::fs::write(folder.path().join("new"), "").unwrap();
         std::fs::rename(folder.path().join("new"), &path).unwrap();
         let replaced = journal.write(&entries).unwrap_err();
-        assert!(replaced.to_string().ends_with("journal.jsonl was deleted while devplat was working"));
+        assert!(
+            replaced.to_string().ends_with("journal.jsonl was deleted or replaced while devplat was working")
+        );
+        assert!(matches!(replaced, Error::Gone { gone, left } if gone == path && left.is_empty()));
+        std::fs::write(folder.path().join("decisions.json"), "").unwrap();
+        let replaced = journal.write(&entries).unwrap_err();
+        let left = BTreeSet::from(["decisions.json".into()]);
+        assert!(matches!(replaced, Error::Gone { left: names, .. } if names == left));
         std::fs::remove_dir_all(folder.path()).unwrap();
         let gone = journal.write_synced(&entries).unwrap_err().to_string();
-        assert_eq!(gone, format!("{} was deleted while devplat was working", folder.path().display()));
+        let why = format!("{} was deleted or replaced while devplat was working", folder.path().display());
+        assert_eq!(gone, why);
     }
 
     #[test]

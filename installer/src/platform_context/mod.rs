@@ -36,6 +36,7 @@ use tokio::sync::{Mutex, OnceCell, watch};
 use crate::{
     command_line::{CommandLine, quoted},
     failure::{Exit, Failure},
+    long_wait,
     state::{EngineLock, LockHolder, StateFolder},
 };
 
@@ -47,9 +48,6 @@ pub type Now = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
 /// Prints a remark for people.
 pub type Remark = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// The time after which a wait of a finder is reported.
-const QUIET: Duration = Duration::from_secs(2);
 
 /// The context around one platform.
 #[derive(Clone)]
@@ -241,15 +239,7 @@ impl PlatformContext {
 
     /// Runs `work` of a finder. If it takes more than 2 s, prints what is waited for.
     pub async fn awaited<T>(&self, what: impl FnOnce() -> String, work: impl Future<Output = T>) -> T {
-        tokio::pin!(work);
-        tokio::select! {
-            biased;
-            outcome = &mut work => outcome,
-            () = tokio::time::sleep(QUIET) => {
-                (self.remark)(&format!("waiting for {}", what()));
-                work.await
-            }
-        }
+        long_wait::reported(what, work, |text| (self.remark)(text)).await
     }
 
     /// Creates the folder for files of programs.

@@ -1,5 +1,7 @@
 //! The choice of a platform's place: a Docker engine, or a cluster that the user names.
 
+use std::collections::BTreeMap;
+
 use devplat_profile::{Cluster, Origin};
 use devplat_tool::local::Maker;
 
@@ -11,7 +13,7 @@ use crate::{
     failure::{Exit, Failure},
     platform::maker,
     platform_context::NamedCluster,
-    state::Location,
+    state::{Decisions, Location},
 };
 
 /// The place of a platform.
@@ -75,7 +77,10 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
     };
     let remembered = |context: &String| named(context).map_err(|failure| or_forget(failure, asked));
     if asked.profile.is_some() {
-        let recalled = recall(asked, decisions, host, Purpose::Look)?;
+        // A remembered value that is wrong by now must not keep a platform from being deleted.
+        let without = || Decisions { set: Vec::new(), variables: BTreeMap::new(), ..decisions.clone() };
+        let recalled = recall(asked, decisions, host, Purpose::Look)
+            .or_else(|mistakes| recall(asked, &without(), host, Purpose::Look).map_err(|_| mistakes))?;
         let wanted = &recalled.loaded.profile.cluster;
         one_cluster(asked, wanted)?;
         return match wanted.origin() {

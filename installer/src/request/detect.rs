@@ -88,8 +88,10 @@ async fn maker_of(platform: &PlatformName, run: &mut Run<'_>) -> Option<Maker> {
 /// Returns the proposed profile. An existing cluster is never used unless the user names it.
 fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
     let Some(context) = cluster::current(host)? else {
-        host.ui.remark("no profile is named and the kubeconfig names no cluster: using profile kind");
-        return Ok("kind".to_owned());
+        host.ui.remark(&format!(
+            "no profile is named and the kubeconfig names no cluster: using profile {DEFAULT}"
+        ));
+        return Ok(DEFAULT.to_owned());
     };
     let found = format!("your current context {:?} is a {}", context.name, context.guess);
     let with = |profile: &str, context: Option<&str>| {
@@ -105,12 +107,12 @@ fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
             format!("{found}; no profile is named")
         };
         Failure::new(Exit::Usage, why)
-            .hint(format!("`{}` creates a new cluster; so does --profile k3d", with("kind", None)))
+            .hint(format!("`{}` creates a new cluster; so does --profile k3d", with(DEFAULT, None)))
             .hint(named.clone())
     };
-    let question = format!("{found}; leave it unchanged and create a new cluster with kind?");
+    let question = format!("{found}; leave it unchanged and create a new cluster with {DEFAULT}?");
     host.choose(&question, no, no_terminal)?;
-    Ok("kind".to_owned())
+    Ok(DEFAULT.to_owned())
 }
 
 #[cfg(test)]

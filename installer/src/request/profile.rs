@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use devplat_profile::{KeyPath, Loaded, Mistake, ProfileFile, Sources, VariableMistakes, load};
+use devplat_profile::{KeyPath, Loaded, ProfileFile, Sources, VariableMistakes, load};
 
 use super::{
     Asked, Purpose, Run,
@@ -113,8 +113,8 @@ pub fn load_profile(named: &str, asked: &Asked, host: &Host) -> Result<Loaded, F
     join(&source, asked, &nothing, VariableMistakes::Refuse, host)
 }
 
-/// Joins the layers. Remembered values count only with the remembered profile. If the user names that profile and a
-/// remembered value is wrong, none of them counts. A remark lists those that do not count.
+/// Joins the layers. Remembered values count only with the remembered profile, whether the user names it or not: a wrong
+/// one is a mistake then. With another profile, a remark lists them.
 fn join(
     source: &Source,
     asked: &Asked,
@@ -147,19 +147,12 @@ fn join(
             sources.file = Some(ProfileFile { name: name.clone(), folder, text: text.clone() });
         }
     }
-    let named = asked.profile.is_some();
     let mut remark = None;
-    if named && !source.is_remembered(before) {
+    if asked.profile.is_some() && !source.is_remembered(before) {
         let known = before.profile.as_deref().unwrap_or_default();
-        remark = forget(&mut sources, &format!("because it had profile {known}"));
+        remark = forget(&mut sources, known);
     }
-    let mut loaded = load(&sources);
-    let is_remembered = |mistake: &Mistake| mistake.place.is_remembered();
-    if named && loaded.as_ref().is_err_and(|mistakes| mistakes.0.iter().any(is_remembered)) {
-        remark = forget(&mut sources, "because one of them is wrong");
-        loaded = load(&sources);
-    }
-    let mut loaded = loaded.map_err(|mistakes| refused(&mistakes, asked, before, host))?;
+    let mut loaded = load(&sources).map_err(|mistakes| refused(&mistakes, asked, before, host))?;
     loaded.remarks.splice(0..0, remark);
     Ok(loaded)
 }
@@ -176,8 +169,9 @@ fn is_replaced(set: &str, given: &[String]) -> bool {
     given.iter().filter_map(|set| parsed(set)).any(replaces)
 }
 
-/// Takes the remembered values out. Returns a remark that lists those that this run does not give again.
-fn forget(sources: &mut Sources, why: &str) -> Option<String> {
+/// Takes the values out that were remembered with the profile `known`. Returns a remark that lists those that this run does
+/// not give again.
+fn forget(sources: &mut Sources, known: &str) -> Option<String> {
     let (sets, variables) = (take(&mut sources.remembered_sets), take(&mut sources.remembered_variables));
     let is_set = |name: &String| sources.variables.iter().any(|(set, _)| set == name);
     let sets =
@@ -186,7 +180,10 @@ fn forget(sources: &mut Sources, why: &str) -> Option<String> {
     let variables = variables.map(|(name, value)| format!("{name}={}", quoted(value)));
     let values: Vec<String> = sets.chain(variables).collect();
     (!values.is_empty()).then(|| {
-        format!("not using {} of the last `up`, {why}: give them again to keep them", values.join(", "))
+        format!(
+            "not using {} of the last `up`, because it had profile {known}: give them again to keep them",
+            values.join(", ")
+        )
     })
 }
 

@@ -1,7 +1,5 @@
 //! The failures for profiles that cannot be used, with their remedies.
 
-use std::path::Path;
-
 use devplat_profile::{KeyPath, Mistake, MistakeKind, Mistakes, Place, ProfileProblem, SHIPPED};
 
 use super::Asked;
@@ -43,7 +41,7 @@ pub(super) fn refused(mistakes: &Mistakes, asked: &Asked, before: &Decisions, ho
             Failure::of(Exit::Usage, problem).hint(LIST)
         }
         all => Failure::of(Exit::Usage, mistakes)
-            .with_hints(without_remembered_values(all, asked, before))
+            .with_hints(without_remembered_values(all, asked))
             .hint("`devplat profiles schema` describes every key"),
     }
 }
@@ -85,35 +83,32 @@ fn file_of(name: &str, host: &Host) -> Option<String> {
 }
 
 /// Returns the ways out of mistakes in values that an earlier run remembered: they are not on this command line.
-fn without_remembered_values(mistakes: &[Mistake], asked: &Asked, before: &Decisions) -> Vec<String> {
+fn without_remembered_values(mistakes: &[Mistake], asked: &Asked) -> Vec<String> {
     let mut hints = Vec::new();
-    let mut unset: Vec<String> = Vec::new();
+    let mut unset = asked.unset.clone();
+    let mut forget = |path: String| {
+        if !unset.contains(&path) {
+            unset.push(path);
+        }
+    };
     for Mistake { place, kind, nearest: _ } in mistakes {
         match place {
             Place::RememberedVariable(name) => {
-                unset.push(name.clone());
+                forget(name.clone());
                 // A variable that means nothing has no correct value.
                 if !matches!(kind, MistakeKind::Variable(_)) {
                     hints.push(format!("set {name} to a correct value, which replaces the remembered one"));
                 }
             }
             Place::RememberedSet(set) => {
-                unset.push(KeyPath::split(set).map_or_else(|| set.clone(), |(path, _)| path.to_owned()));
+                forget(KeyPath::split(set).map_or_else(|| set.clone(), |(path, _)| path.to_owned()));
             }
             Place::File { .. } | Place::Shipped { .. } | Place::Variable(_) | Place::Argument(_) => {}
         }
     }
-    if !unset.is_empty() {
-        unset.dedup();
+    if unset != asked.unset {
         let again = Asked { unset, ..asked.clone() }.again("up");
         hints.push(format!("forget the wrong values: `{again}`"));
-        let nameable = |known: &&String| before.profile_text.is_none() || Path::new(known).is_file();
-        let profile = before.profile.as_ref().filter(nameable).cloned();
-        let profile = Some(profile.unwrap_or_else(|| "FILE".to_owned()));
-        let again = Asked { profile, ..asked.clone() }.again("up");
-        hints.push(format!(
-            "or name the profile again, which forgets every remembered --set and variable: `{again}`"
-        ));
     }
     hints
 }
@@ -156,24 +151,26 @@ mod tests {
             MistakeKind::Value { path: "operator.replicas".parse().unwrap(), problem }
         };
         let variable = |name: &str, kind| mistake(Place::RememberedVariable(name.to_owned()), kind);
-        let asked = Asked { name: Some("team-a".parse().unwrap()), ..Asked::default() };
-        let of = |mistakes: &[Mistake]| without_remembered_values(mistakes, &asked, &remembered("k3d"));
-        let forget = "or name the profile again, which forgets every remembered --set and variable: `devplat up \
-                      --name team-a --profile k3d`";
-        let unset =
-            |path: &str| format!("forget the wrong values: `devplat up --name team-a --unset {path}`");
+        let (name, profile) = (Some("team-a".parse().unwrap()), Some("kind".to_owned()));
+        let asked = Asked { name, profile, ..Asked::default() };
+        let of = |mistakes: &[Mistake]| without_remembered_values(mistakes, &asked);
+        let unset = |paths: &str| {
+            format!("forget the wrong values: `devplat up --name team-a --profile kind --unset {paths}`")
+        };
         assert_eq!(
             of(&[variable("DEVPLAT_OPERATOR_REPLICAS", value())]),
             [
                 "set DEVPLAT_OPERATOR_REPLICAS to a correct value, which replaces the remembered one",
                 &unset("DEVPLAT_OPERATOR_REPLICAS"),
-                forget
             ]
         );
-        let unknown = MistakeKind::Variable(VariableProblem::Unknown);
-        assert_eq!(of(&[variable("DEVPLAT_GONE", unknown)]), [&unset("DEVPLAT_GONE"), forget]);
-        let set = Place::RememberedSet("operator.replicas=many".to_owned());
-        assert_eq!(of(&[mistake(set, value())]), [&unset("operator.replicas"), forget]);
+        let unknown = || MistakeKind::Variable(VariableProblem::Unknown);
+        assert_eq!(of(&[variable("DEVPLAT_GONE", unknown())]), [unset("DEVPLAT_GONE")]);
+        let set = || mistake(Place::RememberedSet("operator.replicas=many".to_owned()), value());
+        assert_eq!(of(&[set()]), [unset("operator.replicas")]);
+        // Each is forgotten once.
+        let all = [set(), variable("DEVPLAT_GONE", unknown()), set()];
+        assert_eq!(of(&all), [unset("operator.replicas --unset DEVPLAT_GONE")]);
         let now = Place::Variable("DEVPLAT_OPERATOR_REPLICAS".to_owned());
         assert_eq!(of(&[mistake(now, value())]), [""; 0]);
     }

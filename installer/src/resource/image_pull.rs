@@ -59,7 +59,18 @@ async fn explained(error: EngineError, image: &str, key: &str, cx: &Cx) -> Resul
             cx.report(format!("searching for {image}, which the Docker engine could not pull"));
             Known::Searched(stoppable(cx, Box::pin(search(image, cx))).await?)
         }
-        _ => Known::Engine,
+        EngineError::NotRunning { .. }
+        | EngineError::Forbidden { .. }
+        | EngineError::Unreachable { .. }
+        | EngineError::Unsupported { .. }
+        | EngineError::Address { .. }
+        | EngineError::Context { .. }
+        | EngineError::PortTaken { .. }
+        | EngineError::NoAddressRange { .. }
+        | EngineError::NoSpace { .. }
+        | EngineError::Exec { .. }
+        | EngineError::Broken { .. }
+        | EngineError::Slow { .. } => Known::Engine,
     };
     let failure = Failure::from(error);
     Ok(failure.with_hints(remedies(&known, image, key)))

@@ -5,7 +5,8 @@
 use std::{any::Any, sync::Arc, time::Duration};
 
 use devplat_plan::{
-    Action, Can, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Planned, Sight, State, Verdict,
+    Action, Blocked, Can, Change, Edges, Facts, Id, KindName, Loss, Owner, Physical, Plan, Planned, Sight,
+    State, Step, Verdict,
 };
 use futures::future::BoxFuture;
 
@@ -21,7 +22,7 @@ pub(super) type Act<K> = for<'a> fn(&'a K, &'a Cx) -> BoxFuture<'a, Result<Physi
 /// Deletes a found resource, after checking again that it is ours. Waits until it is gone if [`Cx::waits`].
 pub(super) type DeleteSeen<K> = for<'a> fn(&'a Seen<K>, &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
 
-/// One kind of resource. No method has a default, so that every kind decides all of them.
+/// One kind of resource. No method but [`ResourceKind::obstacle`] has a default, so that every kind decides all of them.
 pub trait ResourceKind: Clone + Send + Sync + 'static {
     /// The name of the kind, with the label of its ids and the type of its outputs.
     const NAME: KindWith<Self::Output>;
@@ -57,6 +58,16 @@ pub trait ResourceKind: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Seen<Self>>, Failure>> + Send;
     /// Compares it with a found resource. Pure.
     fn compare(&self, seen: &Seen<Self>) -> Verdict;
+    /// Returns the reason against `step` of `plan`, a step on it, that [`ResourceKind::compare`] cannot know, such as a port
+    /// of the cluster that something else has. `plan`, `up` and `status` ask it of each step but a deletion. Changes nothing.
+    fn obstacle(
+        &self,
+        _step: &Step,
+        _plan: &Plan,
+        _context: &PlatformContext,
+    ) -> impl Future<Output = Result<Option<Blocked>, Failure>> + Send {
+        std::future::ready(Ok(None))
+    }
     /// Waits until it is ready for the resources that need it, and returns its output. May be dropped at any time.
     fn settle(&self, cx: &Cx) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
 }
@@ -188,6 +199,16 @@ impl AnyResource {
         })
     }
 
+    /// Returns the reason against a step of a plan on it that a comparison cannot know.
+    pub async fn obstacle(
+        &self,
+        step: &Step,
+        plan: &Plan,
+        context: &PlatformContext,
+    ) -> Result<Option<Blocked>, Failure> {
+        self.inner.obstacle(step, plan, context).await
+    }
+
     /// Returns its creation, or `None` if its kind is never created.
     pub fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
         self.inner.create(cx)
@@ -235,6 +256,12 @@ trait Erased: Send + Sync {
     fn traits(&self) -> Traits;
     fn as_any(&self) -> &dyn Any;
     fn compare(&self, seen: &(dyn Any + Send + Sync)) -> Option<Verdict>;
+    fn obstacle<'a>(
+        &'a self,
+        step: &'a Step,
+        plan: &'a Plan,
+        context: &'a PlatformContext,
+    ) -> BoxFuture<'a, Result<Option<Blocked>, Failure>>;
     fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>>;
     fn update<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>>;
     fn settle<'a>(&'a self, cx: &'a Cx) -> BoxFuture<'a, Result<(), Failure>>;
@@ -266,6 +293,14 @@ impl<K: ResourceKind> Erased for K {
     }
     fn compare(&self, seen: &(dyn Any + Send + Sync)) -> Option<Verdict> {
         seen.downcast_ref::<Seen<K>>().map(|seen| ResourceKind::compare(self, seen))
+    }
+    fn obstacle<'a>(
+        &'a self,
+        step: &'a Step,
+        plan: &'a Plan,
+        context: &'a PlatformContext,
+    ) -> BoxFuture<'a, Result<Option<Blocked>, Failure>> {
+        Box::pin(ResourceKind::obstacle(self, step, plan, context))
     }
     fn create<'a>(&'a self, cx: &'a Cx) -> Option<BoxFuture<'a, Result<Physical, Failure>>> {
         K::CREATE.map(|create| create(self, cx))

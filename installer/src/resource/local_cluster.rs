@@ -23,6 +23,7 @@ use verdict::faults;
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, Wanted,
     local_access::{UnreadyCluster, awake},
+    local_creation::ports_of,
     network, node_certificates, ownership,
     renamed::{Renamed, rename_back},
 };
@@ -107,8 +108,7 @@ where
         .requiring([Requirement::Engine, Requirement::Tool(maker.name())])
         .freeing(ports.map(|bound| (bound.address, bound.port).into()))
         .ending_nodes(u32::try_from(running).unwrap_or(u32::MAX));
-    let idle = containers.all().iter().flat_map(Container::idle_ports);
-    seen.update = Facts::default().requiring(idle.map(Requirement::FreePort));
+    seen.update = Facts::default().requiring(containers.all().iter().flat_map(ports_of));
     if seen.owner != Owner::Ours {
         return Ok(Some(seen));
     }

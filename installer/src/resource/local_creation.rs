@@ -3,9 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use devplat_kubernetes::context;
-use devplat_plan::{Physical, Requirement};
+use devplat_plan::{ClusterProgram, Physical, Requirement};
 use devplat_profile::{Exposure, PlatformName, PortMapping};
-use devplat_tool::local::{ClusterError, ExtraConfig, Maker, Mapping};
+use devplat_tool::{
+    docker::Container,
+    local::{ClusterError, ExtraConfig, Maker, Mapping},
+};
 
 use super::Cx;
 use crate::{failure::Failure, platform::PlatformInputs};
@@ -69,7 +72,11 @@ pub(super) fn requirements(
     let docker = maker.uses_docker_command().then_some(Requirement::Tool("docker"));
     let engine = Requirement::EngineOf(context::IMAGE_ARCHITECTURE);
     let nodes = Requirement::Nodes { new: nodes, ended: 0 };
-    let names = Requirement::FreeNames { program: maker.name(), cluster: cluster.to_string(), names };
+    let program = match maker {
+        Maker::Kind => ClusterProgram::Kind,
+        Maker::K3d => ClusterProgram::K3d,
+    };
+    let names = Requirement::FreeNames { program, cluster: cluster.to_string(), names };
     [engine, Requirement::Tool(maker.name()), nodes, names].into_iter().chain(docker).chain(ports).collect()
 }
 
@@ -85,6 +92,12 @@ pub(super) fn requirements_of_file(
         Requirement::UsableFile { mistake: failure.one_line(), hint: failure.hints.first().cloned() }
     });
     ports.into_iter().map(Requirement::FreePort).chain(mistake).collect()
+}
+
+/// Returns the ports that a container publishes again when it starts.
+pub(super) fn ports_of(container: &Container) -> impl Iterator<Item = Requirement> + '_ {
+    let needs = |address| Requirement::PortOf { container: container.name.clone(), address };
+    container.idle_ports().into_iter().map(needs)
 }
 
 /// Returns the user's configuration file for kind or k3d.

@@ -20,6 +20,7 @@ use super::{
     Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted,
     image_pull::pull_if_absent,
     local_cluster,
+    local_creation::ports_of,
     names::{NETWORK, REGISTRY, RegistryAddress},
     network, ownership,
     renamed::{Renamed, rename_back},
@@ -199,7 +200,7 @@ async fn seen(mut fields: Fields, context: &PlatformContext, wanted: &Wanted<'_>
     let state = if faults.is_empty() { State::Ready } else { State::Degraded(faults) };
     let ports = container.bound.values().flatten().map(|bound| (bound.address, bound.port).into());
     let deletion = Facts::lasting(Duration::from_secs(1)).freeing(ports);
-    let update = Facts::default().requiring(container.idle_ports().into_iter().map(Requirement::FreePort));
+    let update = Facts::default().requiring(ports_of(container));
     let seen = Seen::ours(REGISTRY.single(), container.name.clone(), fields, output);
     Seen { generation, owner, state, loses, deletion, update, ..seen }
 }

@@ -63,7 +63,6 @@ kinds! {
     proof::Proof,
 }
 
-mod engine_disk;
 mod fixed_addresses;
 mod image_pull;
 mod local_access;
@@ -74,8 +73,7 @@ mod node_certificates;
 mod node_import;
 mod renamed;
 
-pub use engine_disk::warn_of_full_disk;
-pub use release::{in_order, taken_node_port};
+pub use release::in_order;
 pub use ssh_config::{known_hosts_line, next_line, ssh_line, written_host};
 
 /// Returns the wanted resources of a profile.

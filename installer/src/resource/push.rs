@@ -89,7 +89,7 @@ impl ResourceKind for Push {
             stored.extend(push.inputs.stored(push.image)?.map(|stored| (push, stored)));
         }
         if stored.is_empty() {
-            first.answers(context).await?;
+            Box::pin(first.answers(context)).await?;
             return Ok(Vec::new());
         }
         let Some(destination) = first.destination(context).await? else { return Ok(Vec::new()) };
@@ -164,6 +164,7 @@ impl Push {
                         let place = self.place(&destination, &Digest::of(b""), context, tell).await?;
                         place.accepts().await
                     };
+                    let accepted = Box::pin(accepted);
                     match context.awaited(|| destination.to_string(), accepted).await {
                         Ok(()) => Ok(()),
                         Err(error) => Err(self.with_help(error.into(), context).await),

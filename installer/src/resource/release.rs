@@ -8,8 +8,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use devplat_kubernetes::release::{self, DataLoss, ReleaseError, ReleaseState};
 use devplat_plan::{
-    Action, Change, Edges, Facts, Foreigner, Graph, Id, KindName, Owner, Physical, Planned, State, Verdict,
+    Action, Blocked, Change, Edges, Facts, Foreigner, Graph, Id, KindName, Owner, Physical, Plan, Planned,
+    State, Step, Verdict,
 };
+use devplat_profile::PlatformName;
 use devplat_render::ReleaseName;
 use kube::Client;
 use tokio::sync::OnceCell;
@@ -23,7 +25,6 @@ use crate::{
     platform::PlatformInputs,
     platform_context::PlatformContext,
 };
-pub use node_port::taken_node_port;
 use order::Order;
 use trial::try_pods;
 
@@ -220,6 +221,18 @@ impl ResourceKind for ReleaseResource {
         }
     }
 
+    async fn obstacle(
+        &self,
+        _: &Step,
+        plan: &Plan,
+        context: &PlatformContext,
+    ) -> Result<Option<Blocked>, Failure> {
+        match self.name {
+            ReleaseName::Bastion => node_port::taken(plan, &self.inputs, context).await,
+            ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Operator | ReleaseName::Users => Ok(None),
+        }
+    }
+
     async fn settle(&self, cx: &Cx) -> Result<(), Failure> {
         let client = cx.context.client().await?;
         let outcome = release::wait_ready(&client, &self.rendered()?, PATIENCE, cx).await;
@@ -246,7 +259,8 @@ impl ReleaseResource {
         let failure = Failure::of_release(error, &cx.context.command_lines());
         match error {
             ReleaseError::NodePort(error) => {
-                failure.with_hints(node_port::hints(error, self.inputs.maker(), &cx.context.kubectl()))
+                let hints = node_port::hints(error, self.inputs.maker(), &cx.context.kubectl());
+                Failure { exit: node_port::exit(error), ..failure }.with_hints(hints)
             }
             ReleaseError::Foreign(_)
             | ReleaseError::Call(_)
@@ -320,9 +334,7 @@ fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<ReleaseRe
     };
     let owner = match &fields {
         Fields::Compared(state) => match &**state {
-            ReleaseState::Foreign { objects: _, platform: Some(platform) } => {
-                Owner::Foreign(Foreigner::Platform(platform.clone()))
-            }
+            ReleaseState::Foreign { objects: _, platform: Some(platform) } => of_platform(platform),
             ReleaseState::Foreign { objects, platform: None } => {
                 let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
                 Owner::stranger(format!("its name is taken by {}", names.join(", ")))
@@ -345,6 +357,17 @@ fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<ReleaseRe
         gone_first: needing.map(release_id).collect(),
         deletion,
         ..seen
+    }
+}
+
+/// Returns the owner of objects with the label of another platform. The label can be any text, and only a valid name can be
+/// given to `--name`.
+fn of_platform(label: &str) -> Owner {
+    match label.parse::<PlatformName>() {
+        Ok(name) => Owner::Foreign(Foreigner::Platform(name.to_string())),
+        Err(_) => Owner::stranger(format!(
+            "its objects have the label of a platform {label:?}, whose name is not valid"
+        )),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use devplat_plan::{Action, Change, Edges, Facts, KindName, Requirement, Verdict};
+use devplat_plan::{Action, Blocked, Change, Edges, Facts, KindName, Plan, Requirement, Step, Verdict};
 
 use super::*;
 use crate::ui::Ui;
@@ -14,6 +14,8 @@ mod new_first;
 pub(crate) struct Toy {
     /// The ports that it takes.
     pub(crate) ports: Vec<SocketAddr>,
+    /// The outcome of a look for obstacles.
+    pub(crate) obstacle: Option<Result<Blocked, Failure>>,
 }
 
 impl ResourceKind for Toy {
@@ -50,6 +52,10 @@ impl ResourceKind for Toy {
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
         if seen.fields { Verdict::Same } else { Verdict::Differs(vec![Change::old_first("it differs")]) }
+    }
+
+    async fn obstacle(&self, _: &Step, _: &Plan, _: &PlatformContext) -> Result<Option<Blocked>, Failure> {
+        self.obstacle.clone().transpose()
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {

@@ -73,7 +73,27 @@ impl LockHolder {
 
     /// Returns whether it is deleting the platform.
     pub fn destroys(&self) -> bool {
-        self.words.iter().flatten().skip(1).any(|word| word == "destroy")
+        self.verb() == Some("destroy")
+    }
+
+    /// Returns its verb: the first word that is neither a flag nor the value of one. Before the verb, flags with a value are
+    /// `--name`, `--output` and `-o`, whose value can also be in the same word.
+    fn verb(&self) -> Option<&str> {
+        let mut words = self.words.iter().flatten().skip(1).map(String::as_str);
+        loop {
+            let word = words.next()?;
+            let takes_the_next = match word.strip_prefix('-') {
+                None => return Some(word),
+                // Short flags can be in one word, such as `-vo json`.
+                Some(flag) => match flag.strip_prefix('-') {
+                    Some(long) => matches!(long, "name" | "output"),
+                    None => flag.find('o').is_some_and(|place| place + 1 == flag.len()),
+                },
+            };
+            if takes_the_next {
+                words.next();
+            }
+        }
     }
 }
 
@@ -192,7 +212,11 @@ mod tests {
     fn destroying_run_is_known_by_its_verb() {
         let destroys = |words: &[&str]| LockHolder::of(1, words).destroys();
         assert!(destroys(&["devplat", "--output", "json", "destroy"]));
+        assert!(destroys(&["devplat", "-v", "-ojson", "--name=a", "--name", "up", "-vo", "json", "destroy"]));
         assert!(!destroys(&["devplat", "up", "--yes"]));
+        for named in [&["devplat", "up", "--name", "destroy"], &["devplat", "--name", "destroy", "up"]] {
+            assert!(!destroys(named), "the platform is named destroy: {named:?}");
+        }
         assert!(!destroys(&["destroy"]), "this is the program");
     }
 

@@ -25,6 +25,11 @@ use devplat_tool::owner::other_owner;
 
 use decisions::{Unread, VERSION};
 
+/// The name of the file with the decisions.
+pub const DECISIONS_FILE: &str = "decisions.json";
+/// The name of the folder with the generated keys of users and what `ssh` needs.
+pub const SSH_FOLDER: &str = "ssh";
+
 /// The state folder of one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateFolder {
@@ -65,7 +70,7 @@ impl StateFolder {
 
     /// Returns the generated private key of a user.
     pub fn user_key(&self, user: &str) -> PathBuf {
-        self.folder.join("ssh").join(format!("{user}.key"))
+        self.folder.join(SSH_FOLDER).join(format!("{user}.key"))
     }
 
     /// Returns the public half of a user's generated key.
@@ -83,7 +88,7 @@ impl StateFolder {
     }
 
     fn decisions_file(&self) -> PathBuf {
-        self.folder.join("decisions.json")
+        self.folder.join(DECISIONS_FILE)
     }
 
     /// Returns a folder for files that programs such as k3d always write.
@@ -108,7 +113,7 @@ impl StateFolder {
 
     /// Creates the folder of ssh files, accessible only for its user.
     pub fn make_ssh(&self) -> Result<(), StateError> {
-        self.make_folder(&self.folder.join("ssh"))
+        self.make_folder(&self.folder.join(SSH_FOLDER))
     }
 
     /// Creates the folder for files of programs, accessible only for its user.
@@ -252,7 +257,7 @@ impl StateFolder {
 
     /// Returns the names of the users with a file at [`StateFolder::user_key`], in order.
     pub fn users_with_keys(&self) -> Result<Vec<String>, StateError> {
-        let folder = self.folder.join("ssh");
+        let folder = self.folder.join(SSH_FOLDER);
         let failed = |source| self.file_error("read", &folder, source);
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

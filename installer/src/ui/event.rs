@@ -51,6 +51,9 @@ pub enum Event {
     Stopping {
         /// The steps that are still running.
         running: Vec<String>,
+        /// The time after which they are abandoned, if there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limit_seconds: Option<f64>,
     },
     /// The platform is ready and proved to work.
     Ready {

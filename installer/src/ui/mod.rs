@@ -15,17 +15,13 @@ pub use show::{duration, estimate, verdict};
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
 };
 
 use clap::ValueEnum;
 use devplat_tool::Surroundings;
 use terminal::{Bars, to_stderr};
 
-use crate::failure::Failure;
-
-/// The time after which a wait for another program is reported.
-const QUIET: Duration = Duration::from_secs(2);
+use crate::{failure::Failure, long_wait};
 
 /// The format of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -148,15 +144,7 @@ impl Ui {
 
     /// Runs `work`. If it takes more than 2 s, prints for people what is waited for.
     pub async fn awaited<T>(&self, what: impl FnOnce() -> String, work: impl Future<Output = T>) -> T {
-        tokio::pin!(work);
-        tokio::select! {
-            biased;
-            outcome = &mut work => outcome,
-            () = tokio::time::sleep(QUIET) => {
-                self.remark(&format!("waiting for {}", what()));
-                work.await
-            }
-        }
+        long_wait::reported(what, work, |text| self.remark(text)).await
     }
 
     /// Prints the help or the version that a command line requests, or the help that it gets for a missing verb.

@@ -23,11 +23,15 @@ pub(super) fn plain(event: &Event) -> Option<String> {
         Event::Waiting { step, what } => format!("{step}: {what}"),
         Event::Done { step, action, seconds } => format!("{step}: {action} done in {}", duration(*seconds)),
         Event::Failed { step, why } => format!("{step}: failed: {why}"),
-        Event::Stopping { running } if running.is_empty() => "stopping".to_owned(),
-        Event::Stopping { running } => {
+        Event::Stopping { running, limit_seconds: _ } if running.is_empty() => "stopping".to_owned(),
+        Event::Stopping { running, limit_seconds } => {
+            let finished = match limit_seconds {
+                None => "are finished".to_owned(),
+                Some(seconds) => format!("have at most {seconds} s more"),
+            };
             let steps = running.join(", ");
             format!(
-                "stopping {steps}: waits end now, calls that were made are finished; Ctrl-C again to abandon them"
+                "stopping {steps}: waits end now, calls that were made {finished}; Ctrl-C again to abandon them"
             )
         }
         Event::Ready { name, next, seconds, changed } => {
@@ -162,12 +166,15 @@ mod tests {
     fn stop_does_not_promise_that_steps_are_finished() {
         let line = |running: &[&str]| {
             let running = running.iter().map(|step| (*step).to_owned()).collect();
-            plain(&Event::Stopping { running }).unwrap()
+            plain(&Event::Stopping { running, limit_seconds: None }).unwrap()
         };
         let of_proof = "stopping create proof: waits end now, calls that were made are finished; Ctrl-C again to \
                         abandon them";
         assert_eq!(line(&["create proof"]), of_proof);
         assert_eq!(line(&[]), "stopping");
+        let limited = Event::Stopping { running: vec!["delete server".to_owned()], limit_seconds: Some(5.0) };
+        let line = plain(&limited).unwrap();
+        assert!(line.contains("have at most 5 s more; Ctrl-C again"), "{line}");
     }
 
     #[test]

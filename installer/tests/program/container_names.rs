@@ -119,6 +119,9 @@ async fn renamed_node_whose_name_is_taken_is_blocked() {
         assert!(said.contains(&why) && said.contains(&format!("`docker rename mine {NODE}`")), "{said}");
         assert!(!said.contains("--lose"), "{said}");
     }
+    // The plan is shown as well, with the steps that are not blocked.
+    let plan = planned(&machine, &engine, &WORKER).await;
+    assert!(plan.contains("\ncluster blocked cluster cannot be used: container mine was renamed"), "{plan}");
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 

@@ -109,7 +109,7 @@ async fn abandoned_run_is_recorded_and_destroy_finds_its_resources() {
     });
     engine.answers.asked("POST /networks/create").await;
     host.stop.ask();
-    reported(&host.ui, |event| matches!(event, Event::Stopping { running } if !running.is_empty())).await;
+    reported(&host.ui, |event| matches!(event, Event::Stopping { running, .. } if !running.is_empty())).await;
     assert!(!run.is_finished(), "a call that is under way is waited for");
     // The engine creates the network although the run no longer waits for its answer.
     engine.answers.give_networks(&[made(account)]);
@@ -144,7 +144,7 @@ async fn destroys(machine: &Machine, engine: &Serving) {
 }
 
 /// Returns the same host with another variable.
-fn with(host: Host, name: &str, value: &str) -> Host {
+pub(crate) fn with(host: Host, name: &str, value: &str) -> Host {
     let mut surroundings = host.surroundings;
     surroundings.variables.insert(name.into(), value.into());
     Host { surroundings, ..host }
@@ -293,6 +293,8 @@ async fn flag_that_would_be_ignored_is_refused() {
         &["devplat", "destroy", "--forget", "--yes", "--context", "there"],
         // The deletion of devplat's own cluster deletes all data in any case.
         &["devplat", "destroy", "--yes", "--profile", "kind", "--lose-data"],
+        // The removal never asks.
+        &["devplat", "ssh-config", "--remove", "--yes"],
     ] {
         let host = host(&machine, &engine);
         let said = error_of(line, &host).await;

@@ -104,6 +104,10 @@ async fn renamed_registry_whose_name_a_stranger_has_is_blocked() {
         let why = format!("another container has its name {REGISTRY}: rename or delete that one, then");
         assert!(said.contains(&why) && said.contains(&format!("`docker rename mine {REGISTRY}`")), "{said}");
     }
+    // The plan is shown as well, with the steps that are not blocked.
+    let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
+    assert!(plan.contains("\nlocal registry blocked local registry cannot be used"), "{plan}");
+    assert!(plan.contains("\ncluster create absent"), "{plan}");
     assert_eq!(engine.answers.changes(), [""; 0]);
 }
 

@@ -92,10 +92,10 @@ async fn running_up_is_reported_in_place_of_its_unfinished_steps() {
     assert!(said.contains("an earlier run did not finish: create network"), "{said}");
     let base = machine.at("home/.local/state/devplat");
     let _lock = StateFolder::below(&base, &PlatformName::default()).lock().unwrap();
-    for args in [plan, status] {
+    let process = format!("process {}, `", std::process::id());
+    for (args, told) in [(plan, format!("note: {process}")), (status, format!("wait for {process}"))] {
         let said = output(&machine, &engine, &args).await;
-        let note = format!("note: process {}, `", std::process::id());
-        assert!(said.contains(&note) && said.contains("is working on this platform"), "{args:?}: {said}");
+        assert!(said.contains(&told) && said.matches(&process).count() == 1, "{args:?}: {said}");
         assert!(!said.contains("did not finish"), "{args:?}: {said}");
     }
 }
@@ -155,28 +155,35 @@ async fn mistake_in_a_remembered_variable_has_ways_out() {
     let (status, said) = with_engine(&machine, &engine, &["up", "--yes"]).await;
     assert_eq!(status, 2, "{said}");
     assert!(said.contains("hint: set DEVPLAT_OPERATOR_REPLICAS to a correct value"), "{said}");
-    assert!(
-        said.contains("forgets every remembered --set and variable: `devplat up --profile kind`"),
-        "{said}"
-    );
+    let unset = "forget the wrong values: `devplat up --unset DEVPLAT_OPERATOR_REPLICAS`";
+    assert!(said.contains(unset), "{said}");
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
 }
 
 /// As after an update of devplat that knows fewer values.
 #[tokio::test]
-async fn naming_the_profile_forgets_wrong_remembered_values_with_a_remark() {
+async fn wrong_remembered_value_is_reported_also_with_its_profile() {
     let (machine, engine) = (Machine::new(), engine());
     machine.local_programs().await;
     machine.remember(&json!({"profile": "kind", "set": ["operator.replicas=3", "operator.replica=3"],
         "place": {"in": "engine", "id": engine.id, "endpoint": engine.address}}));
-    let (status, said) = with_engine(&machine, &engine, &["plan"]).await;
-    assert_eq!(status, 2, "{said}");
-    assert!(said.contains("unknown key \"replica\""), "{said}");
-    let (status, said) = with_engine(&machine, &engine, &["plan", "--profile", "kind", IMAGE]).await;
-    assert_eq!(status, 0, "{said}");
-    let forgotten =
-        "not using --set 'operator.replicas=3', --set 'operator.replica=3' of the last `up`, because one";
-    assert!(said.contains(forgotten), "{said}");
+    for named in [&["--profile", "kind"][..], &[]] {
+        let plan = [&["plan"][..], named].concat();
+        let (status, said) = with_engine(&machine, &engine, &plan).await;
+        assert_eq!(status, 2, "{said}");
+        assert!(said.contains("unknown key \"replica\""), "{said}");
+        let up = [&["devplat", "up"][..], named, &["--unset", "operator.replica`"]].concat().join(" ");
+        assert!(said.contains(&format!("forget the wrong values: `{up}")), "{said}");
+    }
+    let unset = ["plan", "--profile", "kind", IMAGE, "--unset", "operator.replica"];
+    let (status, said) = with_engine(&machine, &engine, &unset).await;
+    assert!(
+        status == 0 && said.contains("using --set operator.replicas=3 of an earlier"),
+        "{status}: {said}"
+    );
+    // The platform can be deleted all the same.
+    let (_, said) = with_engine(&machine, &engine, &["destroy", "--yes", "--profile", "kind"]).await;
+    assert!(!said.contains("replica"), "{said}");
 }
 
 #[tokio::test]

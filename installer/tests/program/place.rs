@@ -95,6 +95,23 @@ async fn context_with_marks_is_suggested_for_an_unknown_platform() {
 }
 
 #[tokio::test]
+async fn contexts_without_the_platform_are_named_with_those_that_do_not_answer() {
+    let (engine, server) = (engine(), api_server("u1").await);
+    for (address, place) in [
+        (server.address.as_str(), "not found in context there"),
+        ("http://127.0.0.1:1", "not searched: context there: "),
+    ] {
+        let machine = Machine::new();
+        machine.write("home/.kube/config", &kubeconfig(address, &json!({"token": "t"})));
+        for args in [&["destroy", "--yes"][..], &["status"]] {
+            let (status, said) = with_engine(&machine, &engine, args).await;
+            assert_eq!(status, 2, "{said}");
+            assert!(said.contains(place), "{args:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn ssh_block_alone_is_not_a_platform() {
     let (machine, engine) = (Machine::new(), engine());
     let block = "# >>> devplat devplat: written by `devplat ssh-config`, removed by `devplat destroy`\n\

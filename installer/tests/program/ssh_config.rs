@@ -52,8 +52,7 @@ async fn half_of_an_ssh_block_is_removed_without_lines_of_the_user() {
     let include = include.as_str();
     for half in [[BEGIN, include], [include, END], [BEGIN, BEGIN]] {
         let file = machine.write("home/.ssh/config", &format!("Host mine\n{}Host other\n", half.concat()));
-        // A removal asks nothing, so `--yes` has no effect.
-        let line = ["devplat", "ssh-config", "--remove", "--yes"];
+        let line = ["devplat", "ssh-config", "--remove"];
         let (status, transcript) = drive(&line, &machine, &engine).await;
         assert_eq!(status, 0, "{half:?}: {transcript:#?}");
         assert_eq!(fs::read_to_string(file).unwrap(), "Host mine\nHost other\n", "{half:?}");

@@ -65,12 +65,28 @@ async fn part_that_another_profile_does_not_want_is_listed() {
     assert_eq!(status, 0, "{said}");
     let row = said.lines().find(|line| line.contains("local registry") && line.contains(" no "));
     assert!(row.is_some_and(|row| row.contains("not wanted by this profile")), "{said}");
-    assert!(said.contains("`devplat up` would refuse this:"), "{said}");
+    assert!(said.contains("`devplat up` would end before its first step:"), "{said}");
     let without = "the last `devplat up` used profile k3d; `devplat status` compares the platform with that";
     assert!(said.contains(without), "{said}");
     let next =
         format!("next:\n  devplat plan --profile kind --set '{}' --lose 'local registry'", &IMAGE[6..]);
     assert!(said.contains(&next), "{said}");
+}
+
+#[tokio::test]
+async fn need_that_this_machine_does_not_meet_is_reported_as_by_plan() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.local_programs().await;
+    let args = ["status", "--profile", "k3d", IMAGE];
+    let (_, said) = output_of(&machine, &engine.address, &args).await;
+    assert!(said.contains("next:\n  devplat up --profile k3d"), "{said}");
+    let elsewhere = [&args[..], &["--set=cluster.k3d.sshAddress=192.0.2.7"]].concat();
+    let (status, said) = output_of(&machine, &engine.address, &elsewhere).await;
+    assert_eq!(status, 0, "{said}");
+    let reason =
+        "`devplat up` would end before its first step:\n  192.0.2.7 is not an address of this machine";
+    assert!(said.contains(reason) && said.contains("  hint: this machine has "), "{said}");
+    assert!(said.contains("next:\n  devplat plan --profile k3d"), "{said}");
 }
 
 #[tokio::test]

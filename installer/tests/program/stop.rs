@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     answers::{api_server, engine, kubeconfig},
-    driven::{host, reported},
+    driven::{host, reported, with},
     machine::Machine,
     trouble::{EXISTING, K3D, K3D_THAT_FAILS, changed},
     whole::{AUTHORITIES, UP, lab},
@@ -67,6 +67,45 @@ async fn signal_ends_the_wait_for_a_silent_engine() {
         assert_eq!(said.contains(again), args[0] == "up", "{args:?}: {said}");
         assert!(machine.home().keys().all(|path| !path.ends_with("decisions.json")), "{args:?}");
     }
+}
+
+/// A peer that accepts connections and never answers is not absent, so that its limits of 5 s and 15 s count.
+#[tokio::test]
+async fn silent_engine_is_named_within_two_seconds_and_a_stop_ends_it() {
+    const VERBS: [&[&str]; 8] = [
+        &["up", "--yes", "--profile", "kind"],
+        &["plan"],
+        &["status"],
+        &["destroy", "--yes"],
+        &["doctor", "--profile", "kind"],
+        &["users", "list"],
+        &["ssh-config", "--yes"],
+        &["port-forward"],
+    ];
+    let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("silent.sock");
+    let _unix = tokio::net::UnixListener::bind(&socket).unwrap();
+    let addresses = [format!("tcp://{}", tcp.local_addr().unwrap()), format!("unix://{}", socket.display())];
+    let runs = addresses.iter().flat_map(|address| VERBS.map(|verb| (address, verb)));
+    let runs = runs.map(|(address, verb)| async move {
+        let (machine, engine) = (Machine::new(), engine());
+        machine.remember(&json!({"profile": "kind"}));
+        let host = with(host(&machine, &engine), "DOCKER_HOST", address);
+        let line = [&["devplat"], verb].concat();
+        let waiting = format!("waiting for the Docker engine at {address}");
+        let stopping = async {
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+            let said = host.ui.transcript().said;
+            host.stop.ask();
+            (said, Instant::now())
+        };
+        let (status, (said, asked)) = futures::join!(cli::drive(&line, &host), stopping);
+        assert!(asked.elapsed() < Duration::from_secs(1), "{line:?} {address}: {:?}", asked.elapsed());
+        assert_eq!(status, 4, "{line:?} {address}: {:#?}", host.ui.transcript());
+        assert!(said.iter().any(|line| line.starts_with(&waiting)), "{line:?} {address}: {said:?}");
+    });
+    futures::future::join_all(runs).await;
 }
 
 #[tokio::test]

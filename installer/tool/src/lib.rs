@@ -5,7 +5,6 @@
 #[cfg(feature = "checks")]
 pub mod checks;
 pub mod debian;
-pub mod disk;
 pub mod docker;
 pub mod limits;
 pub mod local;

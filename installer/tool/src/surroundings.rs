@@ -4,11 +4,12 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fmt,
     path::{Path, PathBuf},
 };
 
 /// The variables and the home folder for the search of programs and engines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// Environment variables, by name.
     pub variables: BTreeMap<OsString, OsString>,
@@ -94,6 +95,15 @@ impl Surroundings {
     }
 }
 
+/// Names the variables without their values, which may be passwords of proxies or tokens.
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variables, home } = self;
+        let names: Vec<&OsString> = variables.keys().collect();
+        f.debug_struct("Surroundings").field("variables", &names).field("home", home).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -130,6 +140,14 @@ mod tests {
         let surroundings =
             Surroundings::new([("https_proxy", "http://proxy:3128"), ("NO_PROXY", "localhost, .corp")], None);
         assert_eq!(surroundings.no_proxy_with(&more).as_deref(), Some("localhost,.corp,10.96.0.0/16"));
+    }
+
+    #[test]
+    fn values_of_variables_are_not_in_the_debug_text() {
+        let secret =
+            Surroundings::new([("HTTPS_PROXY", "http://ada:s3cret@proxy")], Some("/home/ada".into()));
+        let text = format!("{secret:?}");
+        assert_eq!(text, r#"Surroundings { variables: ["HTTPS_PROXY"], home: Some("/home/ada") }"#);
     }
 
     #[test]

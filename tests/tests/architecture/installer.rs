@@ -6,7 +6,8 @@ use crate::{crates, resolve::Resolver, source::sources};
 
 /// The module with the kinds of resources.
 const KINDS: &str = "crate::resource";
-/// Kinds that other modules mention: `planning` asks for the order of the releases, and verbs are about the other two.
+/// Kinds that other modules mention: `planning` asks for the order of the releases, and verbs are about the other two. For
+/// obstacles to its steps, `planning` asks every kind alike.
 const MENTIONED: &[&str] = &["release", "ssh_block", "ssh_config"];
 
 /// The decisions are read through a method, which no path shows, so this test reads the text of the sources.

@@ -228,7 +228,12 @@ pub(crate) fn stopped_node_is_started_and_homes_are_kept() -> Result<()> {
     // The node is started manually, and `status` runs before the API server answers.
     platform.docker(&["restart", &format!("{}-control-plane", platform.name)])?;
     up(platform)?.expect(0)?;
-    Ok(())
+    // The node has another name, and is connected to its network again with an address that Docker chooses.
+    let (node, network) = (format!("{}-control-plane", platform.name), format!("devplat-{}", platform.name));
+    platform.docker(&["rename", &node, &format!("{node}-old")])?;
+    platform.docker(&["network", "disconnect", &network, &format!("{node}-old")])?;
+    up(platform)?.expect(0)?;
+    containers_are_made(platform)
 }
 
 /// The client certificate in the state folder expires after a year. The node's own kubeconfig may be newer.

@@ -40,6 +40,7 @@ pub(crate) fn k3d_platform_beside_a_kind_platform_survives_its_troubles() -> Res
     cluster_of_another_provider_is_rejected(k3d)?;
     k3d_is_needed_only_to_create_and_to_delete(k3d)?;
     paused_node_is_resumed(k3d)?;
+    renamed_parts_get_their_names_back_and_disconnected_ones_their_network(k3d)?;
     port_of_a_stopped_node_is_taken(k3d)?;
     signs_in(k3d)?;
     cluster_is_replaced_if_its_loss_is_allowed(k3d)?;
@@ -115,6 +116,27 @@ fn paused_node_is_resumed(platform: &Platform) -> Result<()> {
     Ok(())
 }
 
+/// The node and the registry.
+fn renamed_parts_get_their_names_back_and_disconnected_ones_their_network(platform: &Platform) -> Result<()> {
+    let parts = [node(platform), format!("devplat-{}-registry", platform.name)];
+    for part in &parts {
+        platform.docker(&["rename", part, &format!("{part}-old")])?;
+    }
+    let status = platform.run(&["status"])?.expect(0)?.stdout;
+    for part in &parts {
+        let line = format!("docker rename {part}-old {part}");
+        ensure!(status.contains(&line), "{line} is not in: {status}");
+    }
+    platform.run(&["up", "--yes"])?.expect(0)?;
+    let network = format!("devplat-{}", platform.name);
+    for part in &parts {
+        platform.docker(&["network", "disconnect", &network, part])?;
+    }
+    platform.run(&["up", "--yes"])?.expect(0)?;
+    nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)?;
+    signs_in(platform)
+}
+
 /// Another program takes the port, as can happen between plan and apply or while the machine is off.
 fn port_of_a_stopped_node_is_taken(platform: &Platform) -> Result<()> {
     let node = node(platform);
@@ -128,11 +150,13 @@ fn port_of_a_stopped_node_is_taken(platform: &Platform) -> Result<()> {
     stopped_server_of_k3s_has_expired(platform, &node)?;
     let taken = TcpListener::bind(("127.0.0.1", port))?;
     let refused = platform.run(&["up", "--yes"])?.expect(3)?.stderr;
-    let why = format!("cannot start container {node}: port 127.0.0.1:{port} of this machine is taken by ");
-    ensure!(
-        refused.contains(&why) && refused.contains("hint: stop the process that listens there"),
-        "{refused}"
+    let (what, why) = (
+        format!("error: cannot start container {node}\n"),
+        format!("because: port 127.0.0.1:{port} of this machine is taken by "),
     );
+    for expected in [&what, &why, "hint: stop the process that listens there (`ss -ltnp` lists it)\n"] {
+        ensure!(refused.contains(expected), "{expected} is not in: {refused}");
+    }
     drop(taken);
     platform.run(&["up", "--yes"])?.expect(0)?;
     Ok(())

@@ -105,7 +105,13 @@ pub(super) async fn obtain(
             Err(Error::Call(_)) => return Err(error.into()),
             Err(stopped) => return Err(stopped),
         }
-        let in_range = is_leaked || !accepts_dry_run(server, object, port).await?;
+        let in_range = is_leaked
+            || match accepts_dry_run(server, object, port).await {
+                Ok(accepts) => !accepts,
+                // Such as from a webhook that denies dry runs. The first answer is the real one.
+                Err(Error::Call(_)) => return Err(error.into()),
+                Err(stopped) => return Err(stopped),
+            };
         if in_range {
             is_leaked = true;
             let after = start.elapsed();

@@ -121,6 +121,31 @@ async fn port_outside_the_range_is_not_waited_for() {
     assert_eq!((start.elapsed(), writes.load(Ordering::Relaxed)), (Duration::ZERO, 2));
 }
 
+/// A webhook that denies dry runs gives no reason against the port.
+#[tokio::test(start_paused = true)]
+async fn rejection_is_reported_if_dry_runs_are_denied() {
+    let client = client(move |request| {
+        let path = request.uri().path();
+        if path == "/api/v1/services" {
+            return (200, json!({"metadata": {}, "items": []}));
+        }
+        if request.method() == "GET" {
+            return (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": ""}));
+        }
+        if !path.ends_with("/services/bastion") {
+            return (200, json!({"metadata": {"name": "a"}}));
+        }
+        if request.uri().query().is_some_and(|query| query.contains("dryRun=All")) {
+            let message = "admission webhook does not support dry run";
+            return (400, json!({"kind": "Status", "code": 400, "reason": "BadRequest", "message": message}));
+        }
+        invalid("spec.ports[0].nodePort")
+    });
+    let error = apply(&client, &release(), &Steady).await.unwrap_err();
+    let ReleaseError::Call(call) = &error else { panic!("{error:?}") };
+    assert!(matches!(*call.class, Class::Invalid(_)), "{error:?}");
+}
+
 #[test]
 fn only_the_rejected_node_port_of_a_service_counts() {
     let object: DynamicObject = serde_json::from_value(bastion()).unwrap();

@@ -61,11 +61,26 @@ fn wrong_remembered_value_can_be_unset() {
 fn unset_of_an_absent_value_is_a_remark() {
     let sources = Sources { unsets: texts(&["operator.replicas"]), ..shipped("kind") };
     assert_eq!(loaded(&sources).remarks, ["--unset operator.replicas: no value is remembered there"]);
-    // A value above the path cannot be forgotten in part.
-    let sources = Sources { remembered_sets: texts(&["operator={replicas: 3}"]), ..sources };
+    // A value above the path cannot be forgotten in part. Unrelated ones are not named.
+    let sets = texts(&["operator={replicas: 3}", "bastion.replicas=3"]);
+    let sources = Sources { remembered_sets: sets, ..sources };
     let remark =
         "--unset operator.replicas: no value is remembered there; in force: --set operator={replicas: 3}";
     assert_eq!(loaded(&sources).remarks[1], remark);
+}
+
+#[test]
+fn value_of_this_run_at_the_unset_path_is_named() {
+    for unset in ["operator", "DEVPLAT_OPERATOR_REPLICAS"] {
+        let sources = Sources {
+            unsets: texts(&[unset]),
+            variables: variables(&[("DEVPLAT_OPERATOR_REPLICAS", "3"), ("DEVPLAT_BASTION_REPLICAS", "3")]),
+            ..shipped("kind")
+        };
+        let left =
+            format!("--unset {unset}: no value is remembered there; in force: $DEVPLAT_OPERATOR_REPLICAS");
+        assert_eq!(loaded(&sources).remarks, [left]);
+    }
 }
 
 #[test]

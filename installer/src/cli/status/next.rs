@@ -2,7 +2,13 @@
 
 use devplat_plan::{Blocked, Foreigner};
 
-use crate::{failure::Failure, journal, planning, request::Asked, state::LockHolder};
+use crate::{
+    failure::Failure,
+    journal,
+    planning::{self, Refusal},
+    request::Asked,
+    state::LockHolder,
+};
 
 /// The facts that decide on the next line.
 pub(super) struct Situation<'a> {
@@ -12,13 +18,14 @@ pub(super) struct Situation<'a> {
     pub(super) run: Option<&'a LockHolder>,
     /// Why the journal cannot be used, without which nothing is changed.
     pub(super) journal: Option<&'a journal::Error>,
-    /// The reasons against the plan of `up`.
-    pub(super) blocked: &'a [Blocked],
+    /// The failure with which `up` would end before its first step.
+    pub(super) refusal: Option<&'a Refusal>,
 }
 
-/// Returns a command line that is not refused.
+/// Returns the command line that goes on. If the user has to do something else first, it is the `plan` that names that with
+/// the remedies.
 pub(super) fn next_command(asked: &Asked, situation: Situation<'_>) -> String {
-    let Situation { ready, run, journal, blocked } = situation;
+    let Situation { ready, run, journal, refusal } = situation;
     if run.is_some() {
         return asked.again("status");
     }
@@ -28,28 +35,48 @@ pub(super) fn next_command(asked: &Asked, situation: Situation<'_>) -> String {
     if let Some(unusable) = journal {
         return planning::deletion_of(unusable).unwrap_or_else(|| asked.again("plan"));
     }
+    let Some(Refusal { failure: _, blocked }) = refusal else { return asked.again("up") };
     let mut again = asked.clone();
     for reason in blocked {
         match reason {
-            Blocked::LosesData { id, .. } => again.lose.push(id.to_string()),
+            Blocked::LosesData { id, .. } => {
+                let id = id.to_string();
+                if !again.lose.contains(&id) {
+                    again.lose.push(id);
+                }
+            }
             Blocked::Foreign { who: Foreigner::Account(_), .. } => again.take_over = true,
-            Blocked::Foreign { who: Foreigner::Platform(name), .. } => again.name = name.parse().ok(),
+            Blocked::Foreign { who: Foreigner::Platform(name), .. } => {
+                // A name that cannot be given must not lead to the default platform.
+                if let Ok(name) = name.parse() {
+                    again.name = Some(name);
+                }
+            }
             Blocked::Foreign { who: Foreigner::Stranger(_), .. }
             | Blocked::Cannot { .. }
             | Blocked::Unfit { .. }
             | Blocked::Taken { .. } => {}
         }
     }
-    again.lose.dedup();
-    // A plan shows what would be lost, or every reason with its remedy.
-    again.again(if blocked.is_empty() { "up" } else { "plan" })
+    again.again("plan")
 }
 
-/// Returns the lines about a failure with which `up` would end.
-pub(super) fn lines(failure: &Failure) -> Vec<String> {
-    let Failure { exit: _, message: _, causes, hints, cause: _ } = failure;
-    let hints = hints.iter().map(|hint| format!("hint: {hint}"));
-    causes.iter().cloned().chain(hints).collect()
+/// Returns the lines about a refusal. The message of a refused plan is only that nothing was done.
+pub(super) fn lines_of(refusal: &Refusal) -> Vec<String> {
+    let Refusal { failure, blocked } = refusal;
+    let message = if blocked.is_empty() { Some(failure.message.clone()) } else { None };
+    lines(message.into_iter().chain(failure.causes.iter().cloned()), failure)
+}
+
+/// Returns the lines about a journal that cannot be used.
+pub(super) fn damaged(error: journal::Error) -> Vec<String> {
+    let failure = Failure::from(error);
+    lines([failure.one_line()], &failure)
+}
+
+fn lines(reasons: impl IntoIterator<Item = String>, failure: &Failure) -> Vec<String> {
+    let hints = failure.hints.iter().map(|hint| format!("hint: {hint}"));
+    reasons.into_iter().chain(hints).collect()
 }
 
 /// Returns the remark for a profile that is not the one of the last `up`, which the platform was brought to.
@@ -66,56 +93,76 @@ mod tests {
     use devplat_plan::Loss;
 
     use super::*;
-    use crate::{failure::Exit, resource::CLUSTER};
+    use crate::{
+        failure::Exit,
+        resource::{CLUSTER, KindWith},
+    };
 
-    fn loses() -> Blocked {
-        Blocked::LosesData { id: CLUSTER.single(), why: "x".to_owned(), loss: Loss("y".to_owned()) }
+    fn loses(kind: KindWith<()>) -> Blocked {
+        Blocked::LosesData { id: kind.single(), why: "x".to_owned(), loss: Loss("y".to_owned()) }
+    }
+
+    fn refusal(blocked: Vec<Blocked>) -> Refusal {
+        let failure = Failure::new(Exit::Usage, "nothing was done").hint("add --lose cluster");
+        Refusal { failure: Failure { causes: vec!["cluster: it is of k3d".to_owned()], ..failure }, blocked }
     }
 
     fn next(
         ready: bool,
         run: Option<&LockHolder>,
         journal: Option<&journal::Error>,
-        blocked: &[Blocked],
+        refusal: Option<&Refusal>,
     ) -> String {
-        let asked = Asked { profile: Some("k3d".to_owned()), ..Asked::default() };
+        let name = Some("team-b".parse().unwrap());
+        let asked = Asked { name, profile: Some("k3d".to_owned()), ..Asked::default() };
         let ready = ready.then(|| "ssh demo@devplat".to_owned());
-        next_command(&asked, Situation { ready, run, journal, blocked })
+        next_command(&asked, Situation { ready, run, journal, refusal })
     }
 
     #[test]
-    fn next_command_is_never_one_that_is_refused() {
+    fn next_command_goes_on_or_names_what_to_do_first() {
         let foreign = |who| Blocked::Foreign { id: CLUSTER.single(), who };
         let account = foreign(Foreigner::Account("of ada".to_owned()));
         let platform = foreign(Foreigner::Platform("team-a".to_owned()));
+        let no_name = foreign(Foreigner::Platform("No Name".to_owned()));
         let stranger = foreign(Foreigner::Stranger("of kind".to_owned()));
-        for (blocked, line) in [
-            (vec![], "devplat up --profile k3d"),
-            (vec![loses(), loses()], "devplat plan --profile k3d --lose cluster"),
-            (vec![account], "devplat plan --profile k3d --take-over"),
-            (vec![platform], "devplat plan --name team-a --profile k3d"),
-            (vec![stranger], "devplat plan --profile k3d"),
+        let (one, two) = (KindWith::new("network"), KindWith::new("cluster"));
+        for (blocked, end) in [
+            (vec![loses(one), loses(two), loses(one)], " --lose network --lose cluster"),
+            (vec![account], " --take-over"),
+            (vec![stranger], ""),
+            (vec![no_name], ""),
+            // This machine lacks something, or a kind could not be searched.
+            (vec![], ""),
         ] {
-            assert_eq!(next(false, None, None, &blocked), line);
+            let line = format!("devplat plan --name team-b --profile k3d{end}");
+            assert_eq!(next(false, None, None, Some(&refusal(blocked))), line);
         }
+        let of_another = refusal(vec![platform]);
+        assert_eq!(next(false, None, None, Some(&of_another)), "devplat plan --name team-a --profile k3d");
+        assert_eq!(next(false, None, None, None), "devplat up --name team-b --profile k3d");
         let run = LockHolder::of(4711, &["devplat", "up"]);
-        assert_eq!(next(false, Some(&run), None, &[]), "devplat status --profile k3d");
-        assert_eq!(next(true, Some(&run), None, &[]), "devplat status --profile k3d");
-        assert_eq!(next(true, None, None, &[]), "ssh demo@devplat");
+        for ready in [false, true] {
+            let line = "devplat status --name team-b --profile k3d";
+            assert_eq!(next(ready, Some(&run), None, None), line);
+        }
+        assert_eq!(next(true, None, None, None), "ssh demo@devplat");
     }
 
     #[test]
     fn damaged_journal_is_deleted_next() {
         let damaged = journal::Error::Newer { path: "/my state/journal.jsonl".into(), found: 9 };
-        assert_eq!(next(false, None, Some(&damaged), &[]), "rm '/my state/journal.jsonl'");
-        assert_eq!(next(true, None, Some(&damaged), &[]), "ssh demo@devplat");
+        assert_eq!(next(false, None, Some(&damaged), None), "rm '/my state/journal.jsonl'");
+        assert_eq!(next(true, None, Some(&damaged), None), "ssh demo@devplat");
     }
 
     #[test]
     fn refusal_is_shown_with_its_reasons_and_remedies() {
-        let failure = Failure::new(Exit::Usage, "nothing was done").hint("add --lose cluster");
-        let failure = Failure { causes: vec!["cluster: it is of k3d".to_owned()], ..failure };
-        assert_eq!(lines(&failure), ["cluster: it is of k3d", "hint: add --lose cluster"]);
+        let reasons = ["cluster: it is of k3d", "hint: add --lose cluster"];
+        assert_eq!(lines_of(&refusal(vec![loses(KindWith::new("cluster"))])), reasons);
+        let lack = Failure::new(Exit::Missing, "kind is not installed").hint("install kind");
+        let lack = Refusal { failure: lack, blocked: Vec::new() };
+        assert_eq!(lines_of(&lack), ["kind is not installed", "hint: install kind"]);
     }
 
     #[test]

@@ -12,14 +12,15 @@ use devplat_tool::local::Maker;
 
 use crate::{
     command_line::quoted,
-    failure::Failure,
+    failure::{Exit, Failure},
     platform::PlatformInputs,
     platform_context::{CLUSTER, PlatformContext},
     resource::names::release_id,
 };
 
-/// Returns why the bastion cannot get its node port in the cluster that the plan keeps, as far as that is known.
-pub async fn taken_node_port(
+/// Returns why the bastion cannot get its node port in the cluster that the plan keeps. Fails if the Services cannot be
+/// listed.
+pub(super) async fn taken(
     plan: &Plan,
     inputs: &PlatformInputs,
     context: &PlatformContext,
@@ -29,28 +30,13 @@ pub async fn taken_node_port(
         return Ok(None);
     }
     let service = bastion();
-    let found = match context.client().await {
-        Ok(client) => node_port_holder(&client, &service, port, context).await,
-        Err(failure) => return unknown(failure),
-    };
-    match found {
-        Ok(holder) => Ok(holder.map(|holder| Blocked::Taken {
-            id: release_id(ReleaseName::Bastion),
-            what: format!("node port {port}"),
-            remedies: remedies(&holder, port, inputs.maker(), &context.kubectl()),
-            holder: holder.to_string(),
-        })),
-        Err(error) => unknown(error.into()),
-    }
-}
-
-/// Ignores a failure, because the apply finds the holder as well.
-fn unknown(failure: Failure) -> Result<Option<Blocked>, Failure> {
-    if failure.is_stopped() {
-        return Err(failure);
-    }
-    tracing::debug!(why = %failure.one_line(), "the node ports of the cluster are unknown");
-    Ok(None)
+    let holder = node_port_holder(&context.client().await?, &service, port, context).await?;
+    Ok(holder.map(|holder| Blocked::Taken {
+        id: release_id(ReleaseName::Bastion),
+        what: format!("node port {port}"),
+        remedies: remedies(&holder, port, inputs.maker(), &context.kubectl()),
+        holder: holder.to_string(),
+    }))
 }
 
 /// Returns whether a step applies the bastion's release in a cluster that is there already.
@@ -67,6 +53,14 @@ fn bastion() -> ObjectRef {
         kind: "Service".to_owned(),
         namespace: Some(name::BASTION_NAMESPACE.to_owned()),
         name: name::BASTION.to_owned(),
+    }
+}
+
+/// Returns the kind of failure: only a leaked port may become free without a change by the user.
+pub(super) fn exit(error: &NodePortError) -> Exit {
+    match error {
+        NodePortError::Held { .. } | NodePortError::OutsideRange { .. } => Exit::Usage,
+        NodePortError::Leaked { .. } => Exit::PartWay,
     }
 }
 
@@ -132,6 +126,13 @@ mod tests {
         let created = hints(&held(), Some(Maker::K3d), "kubectl --context a");
         assert_eq!(created[0], edit);
         assert!(created[1].contains("that replaces the k3d cluster"), "{created:?}");
+    }
+
+    #[test]
+    fn port_that_only_the_user_can_change_is_wrong_configuration() {
+        assert_eq!(exit(&held()), Exit::Usage);
+        let leaked = NodePortError::Leaked { service: bastion(), port: 30022, after: Duration::ZERO };
+        assert_eq!(exit(&leaked), Exit::PartWay);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Chooses the engine by the rules of Docker's own command, so that devplat, kind and k3d use the same one.
 
-use std::{fmt, fs, io, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{
+    address::Address,
     error::{DockerContextError, EngineError},
     setting::Setting,
 };
-use crate::{Surroundings, server_address::ServerAddress};
+use crate::Surroundings;
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -21,94 +22,6 @@ pub struct Endpoint {
     pub address: Address,
     /// The setting that it comes from.
     pub setting: Setting,
-}
-
-/// The address of an engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
-    /// A socket of this machine.
-    Unix(PathBuf),
-    /// A host and its port.
-    Tcp {
-        /// `host:port`.
-        authority: String,
-        /// The folder with ca.pem, cert.pem and key.pem; without it, plain HTTP.
-        certificates: Option<PathBuf>,
-    },
-}
-
-/// A host that is not this machine although its engine has an address of this machine, as behind a forwarded socket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OtherHost {
-    pub name: String,
-    /// The name of this machine.
-    pub own: String,
-}
-
-/// The beginnings of the names of virtual machines, and of their Docker contexts, that forward the ports of their
-/// containers to this machine.
-const FORWARDING: [&str; 7] =
-    ["docker-desktop", "desktop-", "colima", "lima-", "rancher-desktop", "orbstack", "podman-machine"];
-
-impl OtherHost {
-    /// Compares the name that an engine reports with the name of this machine. An unknown name is not another one, and
-    /// a rootless engine may have a name of its own.
-    pub(super) fn of(endpoint: &Endpoint, engine: &str, rootless: bool, own: &str) -> Option<Self> {
-        let forwards = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            FORWARDING.iter().any(|known| name.starts_with(known))
-        };
-        let same = engine.eq_ignore_ascii_case(own);
-        if engine.is_empty() || own.is_empty() || same || rootless {
-            return None;
-        }
-        if !endpoint.address.is_local() || forwards(engine) || forwards(&endpoint.context) {
-            return None;
-        }
-        Some(Self { name: engine.to_owned(), own: own.to_owned() })
-    }
-
-    /// Returns the remedy if the ports of a cluster do not answer.
-    pub fn hint(&self) -> String {
-        let Self { name, own: _ } = self;
-        format!(
-            "run devplat on host {name}, which has the engine: the cluster's ports are on 127.0.0.1 there"
-        )
-    }
-}
-
-impl fmt::Display for OtherHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, own } = self;
-        write!(
-            f,
-            "the Docker engine reports that it is on host {name}, and this machine is {own}: unless {name} forwards them, the cluster's ports are on 127.0.0.1 of {name}"
-        )
-    }
-}
-
-/// Returns the name of this machine; empty if it cannot be read.
-pub(super) fn own_name() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
-}
-
-impl Address {
-    /// Returns the address in the format of `DOCKER_HOST`.
-    pub fn url(&self) -> String {
-        match self {
-            Self::Unix(path) => format!("unix://{}", path.display()),
-            Self::Tcp { authority, .. } => format!("tcp://{authority}"),
-        }
-    }
-
-    /// Returns whether the engine's ports are this machine's, by its address. A socket may be forwarded from another
-    /// machine; only the engine's host name shows that.
-    pub fn is_local(&self) -> bool {
-        match self {
-            Self::Unix(_) => true,
-            Self::Tcp { authority, .. } => ServerAddress::of(authority).is_loopback_by_name(),
-        }
-    }
 }
 
 impl Endpoint {
@@ -126,7 +39,7 @@ impl Endpoint {
                 .map(PathBuf::from)
                 .or_else(|| surroundings.docker_folder());
             let setting = Setting::Host(host.to_owned());
-            let address = address(host, folder.filter(|_| tls), &setting)?;
+            let address = Address::parse(host, folder.filter(|_| tls), &setting)?;
             return Ok(Self { context: "default".to_owned(), address, setting });
         }
         let chosen = surroundings.text("DOCKER_CONTEXT");
@@ -143,7 +56,7 @@ impl Endpoint {
         let setting = |host: String| Setting::Context { name: name.clone(), host, chosen: chosen.is_some() };
         let (host, certificates) = context(surroundings, &name, setting)?;
         let setting = setting(host.clone());
-        Ok(Self { address: address(&host, certificates, &setting)?, context: name, setting })
+        Ok(Self { address: Address::parse(&host, certificates, &setting)?, context: name, setting })
     }
 }
 
@@ -224,41 +137,6 @@ fn id(name: &str) -> String {
     })
 }
 
-fn address(host: &str, certificates: Option<PathBuf>, setting: &Setting) -> Result<Address, EngineError> {
-    let unsupported = |what| EngineError::Unsupported { setting: setting.clone(), what };
-    let malformed = || EngineError::Address { setting: setting.clone() };
-    // Docker's command takes a host without a scheme for TCP.
-    let (scheme, rest) = host.split_once("://").unwrap_or(("tcp", host));
-    match scheme {
-        "unix" if rest.starts_with('/') => Ok(Address::Unix(rest.into())),
-        "tcp" | "http" | "https" => {
-            let usual = if certificates.is_some() { 2376 } else { 2375 };
-            let authority = authority(rest.trim_end_matches('/'), usual).ok_or_else(malformed)?;
-            Ok(Address::Tcp { authority, certificates })
-        }
-        "ssh" => Err(unsupported("an engine reached over SSH")),
-        "npipe" | "fd" => Err(unsupported("this kind of address")),
-        _ => Err(malformed()),
-    }
-}
-
-/// Returns `host:port` with the usual port if there is none; `None` if the text is not a host with at most a port.
-fn authority(text: &str, usual: u16) -> Option<String> {
-    let ServerAddress { name, port } = ServerAddress::of(text);
-    let host = match text.strip_prefix('[') {
-        Some(_) => format!("[{}]", name.parse::<std::net::Ipv6Addr>().ok()?),
-        // Docker's command takes `:2375` for a port of this machine.
-        None if name.is_empty() => port.map(|_| "localhost".to_owned())?,
-        None => {
-            let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-            name.bytes().all(is_of_a_name).then_some(name)?
-        }
-    };
-    // After the bracket of an IPv6 address, anything but a port.
-    let rest = text.rsplit_once(']').map_or("", |(_, rest)| rest);
-    (rest.is_empty() || port.is_some()).then(|| format!("{host}:{}", port.unwrap_or(usual)))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -298,43 +176,6 @@ mod tests {
         assert_eq!(url(&[("DOCKER_CONTEXT", "second")], &home), "second unix:///tmp/d2.sock");
         assert_eq!(url(&[], &home), "default unix:///var/run/docker.sock");
         assert_eq!(url(&[], Path::new("/nowhere")), "default unix:///var/run/docker.sock");
-    }
-
-    #[test]
-    fn tcp_address_gets_the_usual_port_and_is_remote() {
-        let of = |host: &str, certificates: Option<PathBuf>| {
-            address(host, certificates, &Setting::Default).unwrap()
-        };
-        assert_eq!(of("tcp://engine", None).url(), "tcp://engine:2375");
-        assert_eq!(of("engine", Some("/c".into())).url(), "tcp://engine:2376");
-        assert!(!of("tcp://10.9.0.2:2375", None).is_local());
-        assert!(of("tcp://127.0.0.1:2375", None).is_local() && of("tcp://[::1]:2375", None).is_local());
-    }
-
-    #[test]
-    fn engine_with_another_host_name_is_elsewhere() {
-        let of = |context: &str, host: &str, engine: &str, rootless: bool| {
-            let address = address(host, None, &Setting::Default).unwrap();
-            let endpoint = Endpoint { context: context.to_owned(), address, setting: Setting::Default };
-            OtherHost::of(&endpoint, engine, rootless, "laptop").map(|other| other.name)
-        };
-        let (socket, loopback) = ("unix:///run/docker.sock", "tcp://127.0.0.1:2375");
-        assert_eq!(of("default", socket, "build7", false).as_deref(), Some("build7"));
-        assert_eq!(of("default", loopback, "build7", false).as_deref(), Some("build7"));
-        for (context, host, engine, rootless) in [
-            ("default", socket, "laptop", false),
-            ("default", socket, "Laptop", false),
-            ("default", socket, "", false),
-            ("rootless", socket, "build7", true),
-            ("default", socket, "docker-desktop", false),
-            ("desktop-linux", socket, "linuxkit-1", false),
-            ("colima", socket, "build7", false),
-            ("default", socket, "lima-rancher-desktop", false),
-            // Such an address is refused before, with the reason.
-            ("default", "tcp://10.9.0.2:2375", "build7", false),
-        ] {
-            assert_eq!(of(context, host, engine, rootless), None, "{context} {host} {engine}");
-        }
     }
 
     #[test]
@@ -397,18 +238,5 @@ mod tests {
         assert!(chosen.hint().unwrap().contains("`unset DOCKER_CONTEXT`"), "{chosen:?}");
         let current = error(&[]).hint().unwrap();
         assert!(current.contains(forms) && current.contains("`docker context use default`"), "{current}");
-    }
-
-    #[test]
-    fn host_may_lack_scheme_and_port() {
-        let of = |host: &str| address(host, None, &Setting::Default).map(|address| address.url());
-        for (host, url) in [
-            ("garbage", "tcp://garbage:2375"),
-            ("tcp://:2380", "tcp://localhost:2380"),
-            ("tcp://[::1]", "tcp://[::1]:2375"),
-            ("http://10.0.0.1:80/", "tcp://10.0.0.1:80"),
-        ] {
-            assert_eq!(of(host).unwrap(), url);
-        }
     }
 }

@@ -20,6 +20,8 @@ pub struct ListedContainer {
     pub labels: BTreeMap<String, String>,
     /// The TCP ports of the engine's host that lead to it now; empty while it is stopped.
     pub published: Vec<SocketAddr>,
+    /// The paths in it at which something is mounted.
+    pub mounts: Vec<String>,
 }
 
 impl Engine {
@@ -44,6 +46,7 @@ impl From<ContainerSummary> for ListedContainer {
             name: name.trim_start_matches('/').to_owned(),
             labels: listed.labels.unwrap_or_default().into_iter().collect(),
             published: listed.ports.into_iter().flatten().filter_map(published).collect(),
+            mounts: listed.mounts.into_iter().flatten().filter_map(|mount| mount.destination).collect(),
         }
     }
 }
@@ -67,12 +70,13 @@ mod tests {
                 {"IP":"127.0.0.1","PrivatePort":80,"PublicPort":8080,"Type":"tcp"},
                 {"IP":"::","PrivatePort":53,"PublicPort":53,"Type":"udp"},
                 {"PrivatePort":81,"Type":"tcp"}]},
-            {"Id":"1","Names":["/a"]}]"#;
+            {"Id":"1","Names":["/a"],"Mounts":[{"Type":"bind","Destination":"/etc/devplat/owner/a"}]}]"#;
         let recorded = Recorded::new().answer("GET /containers/json", 200, listed).serve().await;
         let all = recorded.engine().all_containers().await.unwrap();
         let names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["a", "db"]);
         assert_eq!(all[1].labels["a"], "b");
+        assert_eq!(all[0].mounts, ["/etc/devplat/owner/a"]);
         assert_eq!(all[1].published, ["127.0.0.1:8080".parse().unwrap()]);
         assert_eq!(recorded.requests().len(), 1);
     }

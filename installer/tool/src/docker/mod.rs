@@ -2,6 +2,7 @@
 //!
 //! Decisions depend on status codes and on facts; the engine's messages are only displayed.
 
+mod address;
 mod container;
 mod endpoint;
 mod error;
@@ -12,6 +13,7 @@ mod info;
 mod listed;
 mod logs;
 mod network;
+mod other_host;
 #[cfg(test)]
 pub(crate) mod recorded;
 pub(crate) mod removal;
@@ -23,14 +25,16 @@ use std::{ffi::OsString, fmt, path::Path, sync::Arc, time::Duration};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::sync::OnceCell;
 
+pub use address::Address;
 pub use container::{Binding, Container, NewContainer, Restart};
-pub use endpoint::{Address, Endpoint, OtherHost};
+pub use endpoint::Endpoint;
 pub use error::{DockerContextError, EngineError};
 pub use exec::{Ran, Stdin};
 pub use image::{Image, PullStep};
 pub use info::{Cgroups, Info, Pool};
 pub use listed::ListedContainer;
 pub use network::{Attached, Network};
+pub use other_host::OtherHost;
 pub use setting::Setting;
 pub use volume::Volume;
 
@@ -150,7 +154,7 @@ impl Engine {
     /// Returns the host that the engine reports, if it is not this machine although the engine's address is.
     pub async fn other_host(&self) -> Result<Option<OtherHost>, EngineError> {
         let Info { name, rootless, .. } = self.info().await?;
-        Ok(OtherHost::of(&self.endpoint, &name, rootless, &endpoint::own_name()))
+        Ok(OtherHost::of(&self.endpoint, &name, rootless, &other_host::own_name()))
     }
 
     /// Makes a command use this engine, regardless of the shell's variables and of Docker's current context.

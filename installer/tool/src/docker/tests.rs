@@ -6,30 +6,10 @@ use super::{
     recorded::{Recorded, frame},
     *,
 };
-use crate::{registry, rlimits};
+use crate::registry;
 
+mod connecting;
 mod firewall;
-
-#[tokio::test]
-async fn absent_stopped_and_forbidden_engines_are_different_errors() {
-    let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("docker.sock");
-    let error = Engine::connect(&recorded::surroundings(&socket)).await.unwrap_err();
-    assert!(matches!(error, EngineError::NotRunning { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("systemctl start docker"));
-    // Connecting to a regular file is refused, as with a socket without a listener.
-    std::fs::write(&socket, "").unwrap();
-    let error = Engine::connect(&recorded::surroundings(&socket)).await.unwrap_err();
-    assert!(matches!(error, EngineError::NotRunning { .. }), "{error}");
-    let forbidden =
-        EngineError::connecting(std::io::ErrorKind::PermissionDenied.into(), "unix:///var/run/docker.sock");
-    assert_eq!(
-        forbidden.to_string(),
-        "this user may not use the Docker engine at unix:///var/run/docker.sock"
-    );
-    let remedy = "join the group docker (`sudo usermod -aG docker $USER`, then log in again)";
-    assert_eq!(forbidden.hint().as_deref(), Some(remedy));
-}
 
 /// k3d mounts that socket into a container.
 #[tokio::test]
@@ -45,14 +25,6 @@ async fn socket_of_the_shell_does_not_reach_another_engine() {
     let command = Command::new("sh", &shell).args(["-c", "echo \"${DOCKER_SOCK-none} $DOCKER_HOST\""]);
     let output = engine.used_by(command).run().await.unwrap();
     assert_eq!(output.stdout, "none tcp://127.0.0.1:2375\n");
-}
-
-#[test]
-fn too_many_open_files_are_not_a_stopped_engine() {
-    let error = EngineError::connecting(rustix::io::Errno::MFILE.into(), "unix:///var/run/docker.sock");
-    assert_eq!(error.to_string(), "cannot reach the Docker engine at unix:///var/run/docker.sock");
-    assert_eq!(error.hint(), None);
-    assert!(rlimits::open_files_hint(&error).unwrap().contains("ulimit -n"));
 }
 
 #[tokio::test]
@@ -360,19 +332,6 @@ async fn full_disk_is_recognised_by_its_free_space() {
     assert_eq!(error.to_string(), why);
 }
 
-#[tokio::test]
-async fn broken_connection_has_a_hint_about_a_restarted_engine() {
-    let recorded = Recorded::new()
-        .answer("GET /containers/c1/archive", 200, "no archive")
-        .answer("GET /info", 200, "{\"ID\":")
-        .serve()
-        .await;
-    let broken = recorded.engine().info().await.unwrap_err();
-    assert!(broken.hint().unwrap().contains("was the engine restarted?"), "{broken}");
-    let damaged = recorded.engine().read_file("c1", "/a").await.unwrap_err();
-    assert!(damaged.hint().is_none(), "{damaged}");
-}
-
 #[test]
 fn paused_container_is_not_called_stopped() {
     let of = |running: bool, paused: bool| {
@@ -385,13 +344,4 @@ fn paused_container_is_not_called_stopped() {
     assert_eq!(of(false, false), (Some("a is stopped".to_owned()), "start"));
     let paused = "a is paused (`docker unpause a` resumes it)";
     assert_eq!(of(true, true), (Some(paused.to_owned()), "resume"));
-}
-
-#[tokio::test]
-async fn unknown_host_is_reported_with_the_setting_that_names_it() {
-    let host = "tcp://no-such-host.invalid:2375";
-    let error = Engine::connect(&Surroundings::new([("DOCKER_HOST", host)], None)).await.unwrap_err();
-    assert!(matches!(error, EngineError::Unreachable { .. }), "{error:?}");
-    assert_eq!(error.to_string(), format!("cannot reach the Docker engine at {host} (DOCKER_HOST={host:?})"));
-    assert!(error.hint().unwrap().contains("`unset DOCKER_HOST`"), "{error:?}");
 }

@@ -40,9 +40,9 @@ impl Attempt<'_> {
         }
         let listed = engine.all_containers().await;
         let listed = listed.map_err(|source| ClusterError::Engine { name: name.clone(), source })?;
-        match self.maker.name_holders(self.name, &self.names, &listed).first() {
+        match self.maker.name_holders(self.name, &self.names, &listed).into_iter().next() {
             None => Ok(()),
-            Some(holder) => Err(ClusterError::NameTaken { name, container: holder.name.clone() }),
+            Some(holder) => Err(ClusterError::NameTaken { name, holder }),
         }
     }
 
@@ -214,7 +214,8 @@ mod tests {
             .serve()
             .await;
         let error = attempt(Maker::K3d, &owner).begin(recorded.engine()).await.unwrap_err();
-        let why = "cannot create cluster a: container k3d-a-server-0 was not created by devplat";
+        let why = "cannot create cluster a: container k3d-a-server-0 was not created by devplat, and the \
+                   cluster needs its name";
         assert_eq!(error.to_string(), why);
         assert!(error.hint().unwrap().contains("`docker rename k3d-a-server-0 k3d-a-server-0-old`"));
     }

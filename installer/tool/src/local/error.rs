@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use indicatif::DecimalBytes;
 
-use super::overlay::ConfigError;
+use super::{occupant::NameOccupant, overlay::ConfigError};
 use crate::{
     docker::EngineError,
     limits::{Inotify, Limit, TooLow},
@@ -51,11 +51,11 @@ pub enum ClusterError {
         name: String,
     },
     /// Another container has the name of one of its containers.
-    #[error("cannot create cluster {name}: container {container} was not created by devplat")]
+    #[error("cannot create cluster {name}: {holder}, and the cluster needs its name")]
     NameTaken {
         /// The cluster.
         name: String,
-        container: String,
+        holder: NameOccupant,
     },
     /// The engine does not have the image of its nodes and could not pull it.
     #[error(
@@ -140,7 +140,7 @@ impl ClusterError {
             Self::Engine { source, .. } => source.hint(),
             Self::Config { source, .. } => source.hint(),
             Self::AlreadyThere { .. } => Some("delete it, or choose another name".to_owned()),
-            Self::NameTaken { container, .. } => Some(free_name(container)),
+            Self::NameTaken { holder, .. } => Some(holder.hint()),
             Self::ImageNotPulled { image, .. } => {
                 Some(format!("make `docker pull {image}` work first, or name another image"))
             }
@@ -162,13 +162,6 @@ impl ClusterError {
             Self::Other { .. } => None,
         }
     }
-}
-
-/// Returns the hint for a container that has the name of a cluster's container.
-pub fn free_name(container: &str) -> String {
-    format!(
-        "rename or delete it: `docker rename {container} {container}-old`, or `docker rm --force {container}`"
-    )
 }
 
 /// Returns the error of a failed command of kind's or k3d's.

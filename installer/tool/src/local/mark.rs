@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::account::Account;
-use crate::docker::Container;
+use crate::docker::{Container, ListedContainer};
 
 /// The label with the platform's name, on k3d's nodes and on every Docker object that devplat itself creates.
 pub const PLATFORM_LABEL: &str = "dev.devplat.platform";
@@ -48,9 +48,18 @@ impl Mark {
 
     /// Reads the owner of a kind or k3d node; `None` if it is not devplat's.
     pub fn of_node(node: &Container) -> Option<Self> {
-        Self::of_labels(&node.labels).or_else(|| {
+        Self::of_container(&node.labels, &node.mounts)
+    }
+
+    /// Reads the owner of a container in the engine's list; `None` if it is not devplat's.
+    pub fn of_listed(listed: &ListedContainer) -> Option<Self> {
+        Self::of_container(&listed.labels, &listed.mounts)
+    }
+
+    fn of_container(labels: &BTreeMap<String, String>, mounts: &[String]) -> Option<Self> {
+        Self::of_labels(labels).or_else(|| {
             let below = |folder: &str| {
-                node.mounts
+                mounts
                     .iter()
                     .find_map(|place| place.strip_prefix(folder)?.strip_prefix('/').map(str::to_owned))
             };

@@ -17,14 +17,16 @@ mod mark;
 mod names;
 mod node;
 mod node_log;
+mod occupant;
 mod overlay;
 
 use std::path::Path;
 
 pub use account::Account;
-pub use error::{ClusterError, free_name};
+pub use error::ClusterError;
 pub use mark::{ACCOUNT_FOLDER, ACCOUNT_LABEL, Mark, OWNER_FOLDER, PLATFORM_LABEL};
 pub use node::{ClusterContainers, Maker, Role, nodes};
+pub use occupant::NameOccupant;
 pub use overlay::ConfigError;
 
 /// A port of this machine that leads to a port of a node.

@@ -3,19 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use super::Maker;
+use super::{Maker, occupant::NameOccupant};
 use crate::docker::ListedContainer;
 
 impl Maker {
     /// Returns the listed containers that have one of these names of cluster `cluster` and are not the cluster's own.
-    pub fn name_holders<'a>(
+    pub fn name_holders(
         self,
         cluster: &str,
         names: &[String],
-        listed: &'a [ListedContainer],
-    ) -> Vec<&'a ListedContainer> {
+        listed: &[ListedContainer],
+    ) -> Vec<NameOccupant> {
         let holds = |one: &&ListedContainer| names.contains(&one.name) && !self.made(cluster, &one.labels);
-        listed.iter().filter(holds).collect()
+        listed.iter().filter(holds).map(NameOccupant::of).collect()
     }
 
     /// Returns whether the program gave these labels to a container of cluster `cluster`. Its deletion of the cluster
@@ -41,7 +41,7 @@ mod tests {
 
     fn holders(maker: Maker, names: &[&str], all: &[ListedContainer]) -> Vec<String> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        maker.name_holders("a", &names, all).into_iter().map(|one| one.name.clone()).collect()
+        maker.name_holders("a", &names, all).into_iter().map(|one| one.container).collect()
     }
 
     #[test]
@@ -57,6 +57,21 @@ mod tests {
         assert_eq!(holders(Maker::K3d, &names, &all), expected);
         let node = [listed("a-control-plane", &[("app", "k3d")])];
         assert_eq!(holders(Maker::Kind, &["a-control-plane"], &node), ["a-control-plane"]);
+    }
+
+    #[test]
+    fn container_of_another_platform_is_not_proposed_for_deletion() {
+        let labelled = listed("k3d-a-agent-0", &[("dev.devplat.platform", "b")]);
+        // A node of kind has its platform in a mount.
+        let mounts = vec!["/etc/devplat/owner/b".to_owned()];
+        let node = ListedContainer { mounts, ..listed("k3d-a-server-0", &[("io.x-k8s.kind.cluster", "b")]) };
+        let names = ["k3d-a-agent-0".to_owned(), "k3d-a-server-0".to_owned()];
+        for holder in Maker::K3d.name_holders("a", &names, &[labelled, node]) {
+            assert_eq!(holder.platform.as_deref(), Some("b"));
+            assert!(holder.to_string().ends_with(" belongs to platform b"), "{holder}");
+            let hint = holder.hint();
+            assert!(hint.contains("`devplat destroy --name b`") && !hint.contains("docker"), "{hint}");
+        }
     }
 
     #[test]

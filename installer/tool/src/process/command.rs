@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
+    fmt,
     fs::File,
     path::Path,
     sync::Arc,
@@ -12,7 +13,7 @@ use std::{
 use crate::Surroundings;
 
 /// A command line to run: program, arguments, environment and standard input.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Command {
     pub(super) program: String,
     pub(super) args: Vec<OsString>,
@@ -26,7 +27,7 @@ pub struct Command {
 }
 
 /// The standard input of a child.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum ChildInput {
     Nothing,
     Bytes(Vec<u8>),
@@ -150,5 +151,47 @@ impl Command {
             line.push_str(&arg.to_string_lossy());
         }
         line
+    }
+}
+
+/// Names the variables without their values, and the kind of the input without its bytes, because both may be secret.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { program, args, variables, surroundings: _, folder, stdin, deadline, secret } = self;
+        let names: Vec<&OsString> = variables.keys().collect();
+        f.debug_struct("Command")
+            .field("program", program)
+            .field("args", args)
+            .field("variables", &names)
+            .field("folder", folder)
+            .field("stdin", stdin)
+            .field("deadline", deadline)
+            .field("secret", secret)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ChildInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("nothing"),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::File(_) => f.write_str("a file"),
+            Self::Terminal => f.write_str("the terminal"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_text_has_no_values_of_variables_and_no_input() {
+        let shell = Surroundings::new([("HTTPS_PROXY", "http://ada:s3cret@proxy")], None);
+        let command = Command::new("docker", &shell).env("TOKEN", "s3cret").stdin("s3cret");
+        let text = format!("{command:?}");
+        assert!(!text.contains("s3cret"), "{text}");
+        assert!(text.contains("HTTPS_PROXY") && text.contains("TOKEN") && text.contains("6 bytes"), "{text}");
     }
 }
