@@ -35,7 +35,7 @@ const EXAMPLES: &str = "\
 Examples:
   devplat status
   devplat status --output json | jq --exit-status .ready     require a ready platform
-  timeout 300 bash -c 'until s=$(devplat status -o json) || exit; jq -e .ready<<<$s; do sleep 5; done'
+  timeout 5m bash -c 'until s=$(devplat status -o json)||exit;jq -e .ready<<<$s;do sleep 5;done'
 
 The last one waits at most 5 minutes for a ready platform, and ends with the exit status of a
 `devplat status` that fails.
