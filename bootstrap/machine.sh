@@ -44,8 +44,8 @@ allow_inotify() {
   as_root sh -c "echo $1 >/proc/sys/fs/inotify/max_user_instances"
 }
 
-# need_disk GB FOLDER: fails if less is free in the file system of the folder. A full disk fails late and in strange ways:
-# k3s starts no pods while less than 5 % is free.
+# need_disk GB FOLDER: fails if less than that and 5 % of the size is free in the file system of the folder. A full disk fails
+# late and in strange ways: k3s with its own settings starts no pods while less than 5 % is free.
 need_disk() {
   local free size needed
   read -r free size < <(df --output=avail,size --block-size=1G "$2" | tail -n 1)

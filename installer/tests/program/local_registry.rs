@@ -64,14 +64,20 @@ async fn stopped_registry_is_started() {
     assert!(changes.len() == 1 && changes[0].starts_with(&start), "{changes:?}: {said}");
 }
 
-#[tokio::test]
-async fn renamed_registry_is_found_by_its_mark() {
+/// Returns a machine and an engine with the platform's registry, which a user has renamed to `mine`, and the registry.
+async fn renamed_registry() -> (Machine, Serving, Serving) {
     let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
     registry.answers.give("GET /v2/ ", 200, &json!({}));
     engine.answers.give_networks(&[network("n1", None)]);
     let mut renamed = running(&registry);
     (renamed["Id"], renamed["Name"]) = (json!("mine"), json!("/mine"));
     list(&engine, "dev.devplat.platform=devplat", &[("mine", renamed)]);
+    (machine, engine, registry)
+}
+
+#[tokio::test]
+async fn renamed_registry_is_found_by_its_mark() {
+    let (machine, engine, _registry) = renamed_registry().await;
     let plan = planned(&machine, &engine, &["--profile", "k3d", IMAGE]).await;
     let why = format!("container mine was renamed; `docker rename mine {REGISTRY}` gives its name back");
     assert!(plan.contains(&format!("\nlocal registry update {why}")), "{plan}");
@@ -90,12 +96,7 @@ async fn renamed_registry_is_found_by_its_mark() {
 /// Otherwise, `up` would start and use the stranger's container.
 #[tokio::test]
 async fn renamed_registry_whose_name_a_stranger_has_is_blocked() {
-    let (machine, engine, registry) = (Machine::new(), engine(), api_server("registry").await);
-    registry.answers.give("GET /v2/ ", 200, &json!({}));
-    engine.answers.give_networks(&[network("n1", None)]);
-    let mut renamed = running(&registry);
-    (renamed["Id"], renamed["Name"]) = (json!("mine"), json!("/mine"));
-    list(&engine, "dev.devplat.platform=devplat", &[("mine", renamed)]);
+    let (machine, engine, _registry) = renamed_registry().await;
     engine.answers.give(&inspection(), 200, &container(REGISTRY, &json!({}), &[], None));
     for args in [&["plan"][..], &["up", "--yes"]] {
         let args = [args, &["--profile", "k3d", IMAGE]].concat();
