@@ -63,13 +63,14 @@ clear_docker() {
   docker image rm "$scratch:debian" "$scratch:node" ${images[@]+"${images[@]}"} >/dev/null 2>&1 || true
 }
 
-# import_debian: the Debian of nodes as the image $scratch:debian. It is installed once for all images.
+# import_debian: the Debian of nodes as the image $scratch:debian.
 import_debian() {
-  local place
-  place=$devplat_cache/kubernetes/debian-$(debian_key)
-  cached "$place" install_debian
-  docker import "$place/root.tar.gz" "$scratch:debian" >/dev/null
+  cached_debian
+  docker import "$devplat_cache/kubernetes/debian-$(debian_key)/root.tar.gz" "$scratch:debian" >/dev/null
 }
+
+# cached_debian: the Debian of nodes, installed once for all images.
+cached_debian() { cached "$devplat_cache/kubernetes/debian-$(debian_key)" install_debian; }
 
 debian_key() { { codename; echo "$node_packages"; declare -f install_debian; } | content_key; }
 

@@ -27,7 +27,7 @@ eval "$NEXT"
 
 /// Stands in for the scripts that make images of nodes.
 const IMAGES: &str = r#"#!/usr/bin/env bash
-echo "making ${0##*/}, registries: $DEVPLAT_TEST_REGISTRY" >&2
+echo "making ${0##*/}${1:+ $1}, registries: $DEVPLAT_TEST_REGISTRY" >&2
 "#;
 
 /// Returns a machine with the scripts of the repository, in which [`BINARIES`] builds.
@@ -59,19 +59,34 @@ async fn build(machine: &Machine, then: &str, next: &str) -> (i32, String) {
 #[tokio::test]
 async fn quickstart_shows_the_builds_that_ran_in_the_background() {
     let machine = machine().await;
-    let (status, said) = build(&machine, "true", "await_go_builds; echo built >&2").await;
+    let (status, said) = build(&machine, "true", "await_builds; echo built >&2").await;
     assert_eq!(status, 0, "{said}");
-    let built = ["node", "clients"].map(|set| format!("building for {set}, registries: no\n"));
-    let made = ["node-image", "k3s-image"].map(|image| format!("making {image}, registries: no\n"));
-    assert_eq!(said.trim(), format!("{}{}built", built.concat(), made.concat()));
+    // The packages are installed beside the rest.
+    let (packages, built): (Vec<&str>, Vec<&str>) =
+        said.trim().lines().partition(|line| line.contains("--packages"));
+    assert_eq!(packages, ["making node-image --packages, registries: no"]);
+    let building = ["node", "clients"].map(|set| format!("building for {set}, registries: no\n"));
+    assert_eq!(built.join("\n"), format!("{}making node-image, registries: no\nbuilt", building.concat()));
+}
+
+#[tokio::test]
+async fn quickstart_shows_the_second_builds_without_the_first_ones() {
+    let machine = machine().await;
+    let next = "await_builds; begin_k3d_images; echo first built >&2; await_builds";
+    let (status, said) = build(&machine, "true", next).await;
+    assert_eq!(status, 0, "{said}");
+    let (_, second) = said.split_once("first built\n").unwrap();
+    assert_eq!(second.trim(), "making k3s-image, registries: no");
 }
 
 #[tokio::test]
 async fn quickstart_fails_if_a_build_in_the_background_failed() {
     let machine = machine().await;
     let (status, said) =
-        build(&machine, "echo 'error: kubelet cannot be built' >&2; exit 3", "await_go_builds").await;
+        build(&machine, "echo 'error: kubelet cannot be built' >&2; exit 3", "await_builds").await;
     assert_eq!(status, 3, "{said}");
+    // The packages are installed beside the rest.
+    let said = said.replace("making node-image --packages, registries: no\n", "");
     let why = "error: kubelet cannot be built\nerror: Kubernetes cannot be built from Go modules\nhint: read the output";
     assert!(said.contains(why) && !said.contains("clients"), "{said}");
 }
