@@ -61,6 +61,9 @@ pub struct Config {
     /// What users reach the bastion by, for devctl to tell them
     #[arg(long, env = "BASTION_HOST", value_name = "NAME[:PORT]")]
     pub host: Option<String>,
+    /// Name of the platform, the last part of the names SERVER.USER.PLATFORM of dev servers
+    #[arg(long, env = "BASTION_PLATFORM", value_name = "NAME")]
+    pub platform: Option<String>,
     /// Connections that one user may have open
     #[arg(long, env = "BASTION_SESSIONS_PER_USER", default_value_t = 100, value_name = "N")]
     pub sessions_per_user: usize,

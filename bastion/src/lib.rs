@@ -84,6 +84,7 @@ pub async fn run(
         server: config.devctl_server.clone().unwrap_or(api_server),
         ca_file: config.devctl_ca_file.clone(),
         host: config.host.clone(),
+        platform: config.platform.clone(),
         tokens: Tokens::of(client.clone()),
     });
     let door = Arc::new(Door {

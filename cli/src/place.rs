@@ -42,6 +42,8 @@ pub(crate) struct Bastion {
     pub(crate) namespace: String,
     /// How users reach the bastion, where it knows that.
     pub(crate) host: Option<Host>,
+    /// The platform, where the bastion knows its name.
+    pub(crate) platform: Option<String>,
     /// Descriptor of the socket over which a session is handed to the relay.
     pub(crate) control: Option<i32>,
 }
@@ -76,6 +78,7 @@ impl Place {
             user: needed("DEVCTL_USER")?,
             namespace: given.namespace.map_or_else(|| needed("DEVCTL_NAMESPACE"), Ok)?,
             host: given.host,
+            platform: variable("DEVCTL_PLATFORM"),
             control: control.transpose()?,
         }))
     }
@@ -85,6 +88,14 @@ impl Place {
         match self {
             Self::Bastion(bastion) => bastion.host.as_ref(),
             Self::Laptop(settings) => settings.host.as_ref(),
+        }
+    }
+
+    /// The name of the platform, if it is known.
+    pub(crate) fn platform(&self) -> Option<&str> {
+        match self {
+            Self::Bastion(bastion) => bastion.platform.as_deref(),
+            Self::Laptop(_) => None,
         }
     }
 

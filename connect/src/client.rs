@@ -17,11 +17,9 @@ use secrecy::SecretString;
 
 use crate::{
     Clock, ConnectError, CredentialError, Entry, Plugins, Proxy, ProxyRules, Token, TokenSource, certificate,
-    clock, plugin, service::Connection,
+    clock, connection::SILENCE, plugin, service::Connection,
 };
 
-/// How long opening a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long the token of a file is used before the file is read again, as in client-go.
 const FILE_TOKEN: Duration = Duration::from_mins(1);
 
@@ -65,7 +63,7 @@ pub async fn client(
     config.root_cert = certificate::authorities(&cluster)?;
     config.accept_invalid_certs = cluster.insecure_skip_tls_verify.unwrap_or(false);
     config.tls_server_name = cluster.tls_server_name.clone();
-    config.connect_timeout = Some(CONNECT);
+    config.connect_timeout = Some(SILENCE);
     config.default_retry = retries;
     if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
         config.default_namespace = namespace;

@@ -1,10 +1,13 @@
 //! The reasons why a request got no answer, as types in the error of a client.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use tower::BoxError;
 
 use crate::CredentialError;
+
+/// How long an API server may be silent: while a connection is opened, and after a short question.
+pub const SILENCE: Duration = Duration::from_secs(8);
 
 /// A connection that failed.
 #[derive(Debug)]
@@ -23,6 +26,17 @@ pub enum ConnectionCause {
     Slow(Duration),
     /// The connection was refused, or broke.
     Broken(Box<dyn StdError + Send + Sync>),
+}
+
+impl ConnectionCause {
+    /// Returns the cause in an error of the HTTP client, which reports that its own limit has passed by a type alone.
+    pub(super) fn of(source: BoxError) -> Self {
+        let timed_out = deepest(source.as_ref()).downcast_ref::<io::Error>().is_some_and(|error| {
+            // A time-out of the kernel is another one, and has its own text.
+            error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none()
+        });
+        if timed_out { Self::Slow(SILENCE) } else { Self::Broken(source) }
+    }
 }
 
 /// The reason why a request got no answer.
@@ -85,4 +99,21 @@ fn deepest<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'stat
         deepest = cause;
     }
     deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_of_the_client_has_the_same_words_everywhere() {
+        let shown = |source: io::Error| {
+            let cause = ConnectionCause::of(Box::new(source));
+            ConnectionError { server: Some("https://a:6443".to_owned()), proxy: None, cause }.to_string()
+        };
+        let ended = io::Error::new(io::ErrorKind::TimedOut, "deadline has elapsed");
+        assert_eq!(shown(ended), "no answer from https://a:6443 after 8 s");
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        assert_eq!(shown(refused), "cannot connect to https://a:6443");
+    }
 }

@@ -85,6 +85,11 @@ pub enum CredentialError {
 }
 
 impl CredentialError {
+    /// Whether a plugin gave no answer in time.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::Plugin(PluginError::Slow { .. }))
+    }
+
     /// The remedies.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {

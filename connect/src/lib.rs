@@ -21,7 +21,7 @@ mod tests;
 pub use certificate::certificate_end;
 pub use client::{Setup, client};
 pub use clock::Clock;
-pub use connection::{ConnectionCause, ConnectionError, NoAnswer};
+pub use connection::{ConnectionCause, ConnectionError, NoAnswer, SILENCE};
 pub use credential::{ClientCertificate, CredentialError, Token, TokenSource};
 pub use entry::{Entry, EntryError};
 pub use error::ConnectError;

@@ -97,10 +97,8 @@ impl Connection {
         let _permit = self.in_flight.permit().await;
         match tokio::time::timeout(ANSWER, current.client.send(request)).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(kube::Error::Service(source))) => Err(failed(ConnectionCause::Broken(source))),
-            Ok(Err(kube::Error::HyperError(source))) => {
-                Err(failed(ConnectionCause::Broken(Box::new(source))))
-            }
+            Ok(Err(kube::Error::Service(source))) => Err(failed(ConnectionCause::of(source))),
+            Ok(Err(kube::Error::HyperError(source))) => Err(failed(ConnectionCause::of(Box::new(source)))),
             Ok(Err(error)) => Err(Box::new(error)),
             Err(_) => Err(failed(ConnectionCause::Slow(ANSWER))),
         }

@@ -17,15 +17,21 @@ pub enum Exit {
     Internal,
     /// The command line or the configuration is wrong, or requests a forbidden change.
     Usage,
-    /// The machine or the account lacks a program, a resource or a right.
+    /// The machine or the account lacks a program, a resource or a right, or a place cannot be used: the Docker engine,
+    /// an API server, a registry, or the program with the credentials for one.
     Missing,
-    /// Stopped part-way; the same command continues.
+    /// Stopped part-way, or one of these places gave no answer in time; the same command continues.
     PartWay,
     /// Destroyed, but there are leftovers.
     Left,
 }
 
 impl Exit {
+    /// Returns the kind for a place that did not do its part: one that is silent may answer later.
+    pub(crate) fn of_place(silent: bool) -> Self {
+        if silent { Self::PartWay } else { Self::Missing }
+    }
+
     /// The exit status.
     pub fn status(self) -> u8 {
         match self {

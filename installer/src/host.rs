@@ -12,6 +12,7 @@ use devplat_tool::{Surroundings, local::Account};
 
 use crate::{
     failure::{Exit, Failure},
+    long_wait,
     platform_context::{Now, Stop},
     stdin::{Input, apart},
     text_file::{self, NoText},
@@ -89,23 +90,30 @@ impl Host {
         }
     }
 
-    /// Returns the result of `read`, which may wait for another program. Fails if the user asks to stop before it ends.
+    /// Returns the result of `read` of `what`, which may wait for another program. Fails if the user asks to stop before it ends.
     pub fn read_until_stopped<T: Send + 'static>(
         &self,
+        what: &str,
         read: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Failure> {
-        apart(read, &|| self.stop.asked()).ok_or_else(Failure::stopped)
+        apart(read, &|| self.stop.asked(), &|| self.remark_wait(what)).ok_or_else(Failure::stopped)
     }
 
     /// Reads a file that the user names, which may be a pipe. The outer error is a request to stop.
     pub fn text_of(&self, path: &Path, most: u64) -> Result<Result<String, NoText>, Failure> {
-        let path = path.to_owned();
-        self.read_until_stopped(move || text_file::read(&path, most))
+        let (what, path) = (path.display().to_string(), path.to_owned());
+        self.read_until_stopped(&what, move || text_file::read(&path, most))
+    }
+
+    /// Reports what is waited for: a pipe without a writer would look like a hang.
+    fn remark_wait(&self, what: &str) {
+        self.ui.remark(&long_wait::first(what));
     }
 
     /// Reads standard input to its end. Fails if it has more than `most` bytes.
     pub fn standard_input(&self, most: u64) -> Result<String, Failure> {
-        let text = self.stdin.text(most, &|| self.stop.asked()).ok_or_else(Failure::stopped)?;
+        let waiting = || self.remark_wait("standard input");
+        let text = self.stdin.text(most, &|| self.stop.asked(), &waiting).ok_or_else(Failure::stopped)?;
         text.map_err(|why| Failure::new(Exit::Usage, format!("cannot read standard input: {why}")))
     }
 

@@ -21,7 +21,10 @@ use crate::{
     platform_context::PlatformContext,
     resource::{self, AnyResource, Found},
 };
-use refused::{refuse, refuse_removal};
+use refused::{keeping, refuse, refuse_removal};
+
+/// The message of a refused plan in a verb that would carry it out.
+const NOTHING_DONE: &str = "nothing was done";
 
 /// A plan with its input.
 pub struct PlannedRun {
@@ -43,10 +46,10 @@ pub struct OutlinedRun {
 }
 
 impl OutlinedRun {
-    /// Returns the plan. Fails with every reason against it.
-    pub fn whole(self) -> Result<PlannedRun, Failure> {
+    /// Returns the plan. Fails with `message` and every reason against it.
+    pub fn whole(self, message: &str) -> Result<PlannedRun, Failure> {
         let Self { wanted, found, sights, outline } = self;
-        let plan = outline.whole().map_err(|blocked| refuse(&blocked, &sights))?;
+        let plan = outline.whole().map_err(|blocked| refuse(message, &blocked, &sights))?;
         Ok(PlannedRun { wanted, found, plan })
     }
 }
@@ -58,7 +61,9 @@ pub async fn plan(
     context: &PlatformContext,
     lose: &[String],
 ) -> Result<PlannedRun, Failure> {
-    outlined(inputs, context, lose).await?.whole()
+    // A step could not be recorded.
+    unfinished(context)?;
+    outlined(inputs, context, lose).await?.whole(NOTHING_DONE)
 }
 
 /// Plans as [`plan`] does, and returns the reasons against the plan with the other steps.
@@ -73,7 +78,6 @@ pub async fn outlined(
         .map(|text| named(text).ok_or_else(|| unnamed(text)))
         .collect::<Result<BTreeSet<Id>, Failure>>()?;
     let wanted = resource::desired(inputs)?;
-    unfinished(context)?;
     let survey = observe(&wanted, context).await.whole()?;
     let Survey { sights, .. } = &survey;
     if let Some(id) = lose.iter().find(|id| wanted.get(id).is_none() && !sights.contains_key(id)) {
@@ -163,6 +167,8 @@ pub struct Refusal {
     pub failure: Failure,
     /// The reasons against its plan; none if it would not get that far, or if this machine lacks something.
     pub blocked: Vec<Blocked>,
+    /// The values, as `--set` takes them, with which the plan loses nothing.
+    pub keeping: Vec<String>,
 }
 
 /// Returns the failure with which `up` would end before its first step. Fails if the user asks to stop.
@@ -175,7 +181,7 @@ pub async fn refusal(
         if Failure::is_stopped(&failure) {
             Err(failure)
         } else {
-            Ok(Some(Refusal { failure, blocked: Vec::new() }))
+            Ok(Some(Refusal { failure, blocked: Vec::new(), keeping: Vec::new() }))
         }
     };
     // A resource may exist although its kind could not be searched, so there is no plan.
@@ -185,8 +191,9 @@ pub async fn refusal(
     };
     let run = of_survey(wanted, survey, &Allowed::Nothing, context).await?;
     let blocked = run.outline.blocked().to_vec();
-    match run.whole() {
-        Err(failure) => Ok(Some(Refusal { failure, blocked })),
+    let keeping = keeping(&blocked, &run.sights);
+    match run.whole(NOTHING_DONE) {
+        Err(failure) => Ok(Some(Refusal { failure, blocked, keeping })),
         Ok(PlannedRun { wanted, found, plan }) => match check(plan, &wanted, &found, context).await {
             Ok(_) => Ok(None),
             Err(failure) => for_no_plan(failure),
@@ -228,7 +235,7 @@ mod tests {
         let context = testing::context(Path::new("/nowhere"));
         let run = of_survey(wanted(), Survey::default(), &Allowed::Nothing, &context).await.unwrap();
         assert_eq!(run.outline.plan().steps, []);
-        assert_eq!(run.whole().err().unwrap().hints, ["z"]);
+        assert_eq!(run.whole("x").err().unwrap().hints, ["z"]);
     }
 
     #[tokio::test]

@@ -8,8 +8,10 @@ use futures::future::BoxFuture;
 
 use crate::ui::Ui;
 
-/// How long a plugin may take: the user may be signing in with a browser.
-const LIMIT: Duration = Duration::from_mins(5);
+/// How long a plugin may take that asks the user, who may have to look for a password or a key.
+const INTERACTIVE_LIMIT: Duration = Duration::from_mins(5);
+/// How long another one may take: a sign-in with a browser that is open already.
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Starts credential plugins.
 #[derive(Clone)]
@@ -32,7 +34,7 @@ impl Plugins for PluginPrograms {
                 .args(arguments.iter().cloned())
                 .envs(environment.iter().map(|(name, value)| (name.clone(), value.clone())))
                 .secret()
-                .deadline(LIMIT);
+                .deadline(limit(*interactive));
             let ended = if *interactive {
                 // A login can expire while steps are running.
                 let _paused = self.ui.pause();
@@ -47,6 +49,10 @@ impl Plugins for PluginPrograms {
     }
 }
 
+fn limit(interactive: bool) -> Duration {
+    if interactive { INTERACTIVE_LIMIT } else { LIMIT }
+}
+
 fn plugin_error(program: &str, error: process::Error) -> PluginError {
     let program = program.to_owned();
     match error {
@@ -58,5 +64,16 @@ fn plugin_error(program: &str, error: process::Error) -> PluginError {
         error @ (process::Error::Start { .. } | process::Error::TooMuch { .. }) => {
             PluginError::Failed { program, status: error.to_string(), stderr: String::new() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugin_without_a_terminal_ends_within_a_minute() {
+        assert_eq!(limit(false), Duration::from_mins(1));
+        assert!(limit(true) > limit(false));
     }
 }

@@ -91,6 +91,9 @@ mod profiles;
 #[path = "program/readme_commands.rs"]
 mod readme_commands;
 #[cfg(test)]
+#[path = "program/remains.rs"]
+mod remains;
+#[cfg(test)]
 #[path = "program/render.rs"]
 mod render;
 #[cfg(test)]

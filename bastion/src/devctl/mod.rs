@@ -31,6 +31,8 @@ pub struct Devctl {
     pub ca_file: PathBuf,
     /// What users reach the bastion by, as `NAME` or `NAME:PORT`, where it was told.
     pub host: Option<String>,
+    /// Name of the platform.
+    pub platform: Option<String>,
     /// Tokens of users.
     pub tokens: Tokens,
 }

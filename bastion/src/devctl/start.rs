@@ -127,8 +127,9 @@ fn variables(visit: &Visit, devctl: &Devctl, token: &str, setup: &Setup) -> Vec<
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let host = devctl.host.iter().map(|host| ("DEVCTL_HOST".to_owned(), host.clone()));
+    let platform = devctl.platform.iter().map(|name| ("DEVCTL_PLATFORM".to_owned(), name.clone()));
     let kind = setup.terminal.as_ref().map(|terminal| ("TERM".to_owned(), terminal.kind.clone()));
     let clients = setup.variables.iter().filter(|(name, _)| CLIENTS.contains(&name.as_str())).cloned();
     let sound = |(name, value): &(String, String)| !name.contains('\0') && !value.contains('\0');
-    clients.chain(kind).chain(host).chain(own).filter(sound).collect()
+    clients.chain(kind).chain(host).chain(platform).chain(own).filter(sound).collect()
 }

@@ -83,7 +83,7 @@ async fn devctl_has_its_own_environment_and_the_users_own_token() {
     assert_eq!(
         done.out,
         "DEVCTL_BASTION=1\nDEVCTL_CA_FILE=/ca.crt\nDEVCTL_CONTROL_FD=3\nDEVCTL_HOST=dev.example.com:2222\n\
-         DEVCTL_NAMESPACE=dev-alice\n\
+         DEVCTL_NAMESPACE=dev-alice\nDEVCTL_PLATFORM=devplat\n\
          DEVCTL_SERVER=https://api.test\nDEVCTL_TOKEN=alices-token\nDEVCTL_USER=alice\nHOME=/nonexistent\n\
          LC_ALL=C.UTF-8\n"
     );

@@ -164,6 +164,7 @@ impl World {
                 server: "https://api.test".into(),
                 ca_file: "/ca.crt".into(),
                 host: Some("dev.example.com:2222".into()),
+                platform: Some("devplat".into()),
                 tokens: Tokens::fixed("alices-token"),
             }),
             startups: Startups::new(plan.exempt.iter().map(|network| network.parse().unwrap()).collect()),

@@ -245,6 +245,7 @@ mod tests {
             user: "alice".to_owned(),
             namespace: "dev-alice".to_owned(),
             host: None,
+            platform: None,
             control: None,
         };
         (Cluster::open(&Place::Bastion(bastion)).await.unwrap(), serving)

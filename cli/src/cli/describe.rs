@@ -1,4 +1,4 @@
-//! `devctl describe`: a dev server with what happened to it; asks for both at once.
+//! `devctl describe`: a dev server with what happened to it; asks for all at once.
 
 use clap::Args;
 use devplat_api::name::ServerName;
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cluster::{Cluster, Trouble},
     failure::{Ended, Exit, Failure},
-    object::{nearest, of_server},
+    object::{Home, nearest, of_server},
     view::Described,
 };
 
@@ -32,14 +32,19 @@ pub(crate) struct Describe {
 impl Describe {
     pub(super) async fn run(self, session: &Session) -> Result<Ended, Failure> {
         let cluster = session.cluster().await?;
-        let (server, events) = tokio::join!(cluster.server(&self.name), cluster.events());
+        let (server, events, homes) =
+            tokio::join!(cluster.server(&self.name), cluster.events(), cluster.homes());
         let server = match server {
             Ok(server) => server,
             Err(trouble) => return Err(explained(cluster, &self.name, trouble).await),
         };
         let events = of_server(&self.name, &events?);
         let shell = session.invocation.shell(self.name.as_str());
-        session.show(&Described::new(server, events, shell), self.output.output);
+        // Without them, the description has no size of the home.
+        let homes = homes.unwrap_or_default();
+        let home = homes.iter().map(|claim| Home::of(claim, &[])).find(|home| home.claim == self.name.home());
+        let described = Described::new(server, events, shell).with_home(home.and_then(|home| home.size));
+        session.show(&described, self.output.output);
         Ok(Ended::Well)
     }
 }

@@ -39,6 +39,7 @@ impl Info {
             place,
             server: cluster.server.clone(),
             host: session.place.host().cloned(),
+            platform: session.place.platform().map(str::to_owned),
         };
         session.show(&me, self.output.output);
         Ok(Ended::Well)

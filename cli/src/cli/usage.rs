@@ -61,9 +61,11 @@ fn hints(error: &clap::Error) -> Vec<String> {
         Some(ContextValue::Strings(words)) => words.clone(),
         _ => Vec::new(),
     };
+    // clap lists the nearest one last.
+    let suggestions = |kind| words(kind).into_iter().rev().collect::<Vec<_>>();
     let suggested =
         [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
-    let suggested = suggested.into_iter().map(words).filter(|words| !words.is_empty());
+    let suggested = suggested.into_iter().map(suggestions).filter(|words| !words.is_empty());
     let mut hints: Vec<String> =
         suggested.map(|words| format!("did you mean {}?", words.join(" or "))).collect();
     let values = words(ContextKind::ValidValue);
@@ -97,6 +99,7 @@ mod tests {
         let mut text = String::new();
         for line in [
             "devctl lst",
+            "devctl creat",
             "devctl create",
             "devctl create Up",
             "devctl describe ../secrets",
@@ -106,6 +109,7 @@ mod tests {
             "devctl delete a --force=yes",
             "devctl delete a --force --force",
             "devctl create a --home-size 10GB",
+            "devctl create a --timeout soon",
             "devctl --host=-oProxyCommand=id list",
         ] {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();

@@ -5,11 +5,12 @@ use std::{pin::pin, time::Duration};
 use clap::Args;
 use devplat_api::name::ServerName;
 use futures::StreamExt;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 use super::Session;
 use crate::{
     failure::{Exit, Failure},
-    object::{Seen, Server, State},
+    object::{Event, Seen, Server, State, of_server},
 };
 
 /// How long to wait.
@@ -18,9 +19,23 @@ pub(super) struct Patience {
     /// Wait until that is done
     #[arg(long, short)]
     pub(super) wait: bool,
-    /// How many seconds to wait at most
-    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
-    timeout: u64,
+    /// How long to wait at most, such as 20s or 5m; a number without a unit is seconds
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    timeout: Duration,
+}
+
+/// The rule for a length of time.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a length of time; write 20s, 5m, 1h30m or a number of seconds")]
+struct InvalidDuration(String);
+
+fn duration(text: &str) -> Result<Duration, InvalidDuration> {
+    let invalid = || InvalidDuration(text.to_owned());
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let parsed: SignedDuration = text.parse().map_err(|_| invalid())?;
+    Duration::try_from(parsed).map_err(|_| invalid())
 }
 
 /// What is waited for.
@@ -43,6 +58,13 @@ enum Verdict {
 }
 
 impl Goal {
+    fn wants_a_pod(&self) -> bool {
+        match self {
+            Self::Ready | Self::ReadyAgain(_) => true,
+            Self::Gone => false,
+        }
+    }
+
     fn judge(&self, server: Option<&Server>) -> Verdict {
         match (self, server) {
             (Self::Gone, None) => Verdict::Reached,
@@ -82,7 +104,7 @@ pub(super) async fn until(
     patience: Patience,
 ) -> Result<(), Failure> {
     let mut waited_for = String::from("the API server");
-    let bound = Duration::from_secs(patience.timeout);
+    let (bound, begun) = (patience.timeout, Timestamp::now());
     let waiting = wait(session, name, goal, &mut waited_for);
     match tokio::time::timeout(bound, waiting).await {
         Ok(outcome) => outcome,
@@ -91,12 +113,34 @@ pub(super) async fn until(
                 Goal::Ready | Goal::ReadyAgain(_) => "not ready",
                 Goal::Gone => "not gone",
             };
-            let message = format!("{} is {what} after {} s", name.as_str(), patience.timeout);
+            let message = format!("{} is {what} after {} s", name.as_str(), bound.as_secs());
             let mut failure = Failure::new(Exit::NotReady, message);
             failure.causes.push(waited_for);
+            if goal.wants_a_pod() {
+                failure.causes.extend(warned(session, name, begun).await);
+            }
             Err(failure.run(format!("describe {}", name.as_str()), "for details; the operator continues"))
         }
     }
+}
+
+/// How long the events may take, once the wait is over.
+const EVENTS: Duration = Duration::from_secs(3);
+/// How much earlier than here the API server's clock may be.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// Returns the newest warning about the dev server since `begun`: the operator reports the reason only some seconds later.
+async fn warned(session: &Session, name: &ServerName, begun: Timestamp) -> Option<String> {
+    let events = async { session.cluster().await.ok()?.events().await.ok() };
+    let events = tokio::time::timeout(EVENTS, events).await.ok()??;
+    newest_warning(&of_server(name, &events), begun.checked_sub(SKEW).unwrap_or(begun))
+}
+
+/// Returns the newest warning since `begun` of events in their order.
+fn newest_warning(events: &[Event], begun: Timestamp) -> Option<String> {
+    let counts = |event: &&Event| event.warning && event.at.is_some_and(|at| at >= begun);
+    let newest = events.iter().rev().find(counts)?;
+    Some(format!("{}: {}", newest.reason, newest.message))
 }
 
 async fn wait(
@@ -177,6 +221,32 @@ mod tests {
         let mut after = ready();
         after["podNames"] = json!(["mydev-6d4cf56db6-zzzzz"]);
         assert_eq!(goal.judge(Some(&server(after))), Verdict::Reached);
+    }
+
+    #[test]
+    fn time_is_given_with_a_unit_or_in_seconds() {
+        for (text, seconds) in [("20s", 20), ("5m", 300), ("1h30m", 5400), ("50", 50), ("0", 0)] {
+            assert_eq!(duration(text).unwrap(), Duration::from_secs(seconds), "{text}");
+        }
+        for text in ["", "soon", "-5s", "5 apples", "1.5"] {
+            let error = duration(text).unwrap_err().to_string();
+            assert!(error.ends_with("write 20s, 5m, 1h30m or a number of seconds"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn newest_warning_of_this_wait_is_quoted() {
+        let event = |second: i8, warning, reason: &str| Event {
+            at: format!("2026-11-24T10:00:{second:02}Z").parse().ok(),
+            warning,
+            reason: reason.to_owned(),
+            message: "0/1 nodes are available".to_owned(),
+            ..Event::default()
+        };
+        let events = [event(1, true, "Old"), event(7, true, "FailedScheduling"), event(8, false, "Created")];
+        let since = |second: i8| newest_warning(&events, event(second, true, "").at.unwrap());
+        assert_eq!(since(5).as_deref(), Some("FailedScheduling: 0/1 nodes are available"));
+        assert_eq!(since(8), None);
     }
 
     #[test]

@@ -17,12 +17,19 @@ pub(crate) struct Described {
     server: Server,
     events: Vec<Event>,
     shell: String,
+    /// The size of its home, if there is one.
+    home: Option<String>,
 }
 
 impl Described {
     /// Returns it with `events` in their order, and with the command line that opens a shell.
     pub(crate) fn new(object: DynamicObject, events: Vec<Event>, shell: String) -> Self {
-        Self { server: Server::of(&object), object, events, shell }
+        Self { server: Server::of(&object), object, events, shell, home: None }
+    }
+
+    /// Returns it with the size of its home, as `devctl homes` lists it.
+    pub(crate) fn with_home(self, home: Option<String>) -> Self {
+        Self { home, ..self }
     }
 
     fn headline(&self, look: &Look) -> String {
@@ -44,7 +51,7 @@ impl Described {
         let missing = |text: &Option<String>| text.clone().unwrap_or_else(|| "the platform's".to_owned());
         let home = format!(
             "{}, {}",
-            server.home_size.as_deref().unwrap_or("of the platform's size"),
+            self.home.as_deref().or(server.home_size.as_deref()).unwrap_or("of the platform's size"),
             if server.home_goes { "deleted with the dev server" } else { "kept when the dev server goes" }
         );
         let mut pairs = vec![
@@ -198,6 +205,18 @@ mod tests {
         Failed  30s x4  Pod mydev-6d4cf56db6-x2x7k  Failed to pull image for a reason
         "#);
         assert_eq!(described.value()["trouble"], format!("ImagePull: {message}"));
+    }
+
+    #[test]
+    fn home_has_the_size_of_its_volume() {
+        let of = |spec: Value, home: Option<&str>| {
+            let described = Described::new(object("mydev", spec, ready()), Vec::new(), String::new());
+            let text = text(&described.with_home(home.map(str::to_owned)), Format::Table, &look(100));
+            text.lines().find_map(|line| line.strip_prefix("home:")).unwrap().trim().to_owned()
+        };
+        assert_eq!(of(json!({}), Some("10Gi")), "10Gi, kept when the dev server goes");
+        assert_eq!(of(json!({}), None), "of the platform's size, kept when the dev server goes");
+        assert_eq!(of(json!({"persistentHomeSize": "20Gi"}), None), "20Gi, kept when the dev server goes");
     }
 
     #[test]

@@ -10,8 +10,13 @@ use crate::settings::Host;
 
 /// The explanation of a host that devctl does not know.
 const HOST: &str = "\
-HOST is the word behind the @ in the ssh line that you sign in with. If that line has -p or -F,
-these lines need it as well.";
+HOST is the word behind the @ in the ssh line that you sign in with. If that line has -F FILE, each
+of these lines needs it as well. If it has -p PORT, `ssh` without -J needs -p PORT, `scp` needs
+-P PORT, and after -J, HOST is HOST:PORT.";
+/// The explanation of the name of the platform, if devctl does not know it.
+const PLATFORM: &str = "\
+PLATFORM is the name of the platform: the word after `*.*.` in the line of ~/.ssh/known_hosts with
+which you trust it.";
 /// The explanation of a name that devctl does not know.
 const USER: &str = "USER is the word before the @ in the ssh line that you sign in with.";
 
@@ -30,6 +35,8 @@ pub(crate) struct Me {
     pub(crate) server: String,
     /// Host of the bastion, if known.
     pub(crate) host: Option<Host>,
+    /// Name of the platform, if known.
+    pub(crate) platform: Option<String>,
 }
 
 impl Me {
@@ -38,11 +45,11 @@ impl Me {
         let user = self.user.as_deref().unwrap_or("USER");
         let unknown = Host { name: "HOST".to_owned(), port: 22 };
         let host = self.host.as_ref().unwrap_or(&unknown);
-        let port = if host.port == 22 { String::new() } else { format!(":{}", host.port) };
+        let platform = self.platform.as_deref().unwrap_or("PLATFORM");
         vec![
             ("devctl's prompt", host.ssh(user)),
             ("a dev server", host.ssh(&format!("{user}+SERVER"))),
-            ("end to end", format!("ssh -J {user}@{}{port} SERVER", host.name)),
+            ("end to end", format!("ssh -J {user}@{host} dev@SERVER.{user}.{platform}")),
             ("copy", format!("scp {}FILE {user}+SERVER@{}:", port_of_scp(host), host.name)),
         ]
     }
@@ -67,15 +74,16 @@ impl Show for Me {
         let lines: Vec<(&str, Cell)> = self.lines().iter().map(|(what, line)| (*what, line.into())).collect();
         // Not wrapped: these get copied.
         let text = format!("{}\n\n{}", fields(&pairs, look), fields(&lines, &unbounded));
-        match (&self.host, &self.user) {
-            (Some(_), Some(_)) => text,
-            (None, _) => format!("{text}\n\n{HOST}"),
-            (_, None) => format!("{text}\n\n{USER}"),
-        }
+        let explained =
+            [(self.host.is_none(), HOST), (self.user.is_none(), USER), (self.platform.is_none(), PLATFORM)];
+        explained
+            .iter()
+            .filter(|(unknown, _)| *unknown)
+            .fold(text, |text, (_, why)| format!("{text}\n\n{why}"))
     }
 
     fn value(&self) -> Value {
-        let Self { user, known_as, namespace, place, server, host } = self;
+        let Self { user, known_as, namespace, place, server, host, platform } = self;
         let ssh: serde_json::Map<_, _> = ["prompt", "server", "jump", "copy"]
             .into_iter()
             .map(str::to_owned)
@@ -83,7 +91,7 @@ impl Show for Me {
             .collect();
         json!({
             "user": user, "knownAs": known_as, "namespace": namespace, "place": place, "apiServer": server,
-            "host": host.as_ref().map(ToString::to_string), "ssh": ssh,
+            "host": host.as_ref().map(ToString::to_string), "platform": platform, "ssh": ssh,
         })
     }
 
@@ -105,6 +113,7 @@ mod tests {
             place: "the bastion".into(),
             server: "https://kubernetes.default.svc".into(),
             host: host.map(|host| host.parse().unwrap()),
+            platform: host.map(|_| "devplat".to_owned()),
         }
     }
 
@@ -118,7 +127,7 @@ mod tests {
 
         devctl's prompt:  ssh -p 2222 alice@dev.example.com
         a dev server:     ssh -p 2222 alice+SERVER@dev.example.com
-        end to end:       ssh -J alice@dev.example.com:2222 SERVER
+        end to end:       ssh -J alice@dev.example.com:2222 dev@SERVER.alice.devplat
         copy:             scp -P 2222 FILE alice+SERVER@dev.example.com:
         ");
         insta::assert_snapshot!(text(&me(Some("dev.example.com")), Format::Wide, &look), @r"
@@ -130,11 +139,15 @@ mod tests {
 
         devctl's prompt:  ssh alice@dev.example.com
         a dev server:     ssh alice+SERVER@dev.example.com
-        end to end:       ssh -J alice@dev.example.com SERVER
+        end to end:       ssh -J alice@dev.example.com dev@SERVER.alice.devplat
         copy:             scp FILE alice+SERVER@dev.example.com:
         ");
         let unknown = text(&me(None), Format::Table, &look);
         assert!(unknown.contains("ssh alice+SERVER@HOST") && unknown.contains("behind the @"), "{unknown}");
+        assert!(
+            unknown.contains("`scp` needs\n-P PORT") && unknown.contains("PLATFORM is the name"),
+            "{unknown}"
+        );
         assert_eq!(me(Some("dev.example.com")).value()["ssh"]["server"], "ssh alice+SERVER@dev.example.com");
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a call may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = devplat_connect::SILENCE;
 
 /// The identity of a cluster: the UID of its namespace `kube-system`, which exists as long as the cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::{Action, Foreigner, Id, Loss};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
     /// The name is taken.
-    #[error("{id} is not devplat's: {who}")]
+    #[error("{id} is not {}: {who}", whose(.who))]
     Foreign {
         /// The resource whose name is taken.
         id: Id,
@@ -42,6 +42,16 @@ pub enum Blocked {
         /// The reasons.
         why: Vec<String>,
     },
+    /// Something in its place keeps the step from succeeding.
+    #[error("{id} cannot succeed: {why}")]
+    Prevented {
+        /// The resource.
+        id: Id,
+        /// The obstacle.
+        why: String,
+        /// The ways out.
+        remedies: Vec<String>,
+    },
     /// Something that the resource needs is taken.
     #[error("{id} needs {what}, which {holder} has")]
     Taken {
@@ -64,8 +74,18 @@ impl Blocked {
             | Self::LosesData { id, why: _, loss: _ }
             | Self::Cannot { id, action: _, why: _ }
             | Self::Unfit { id, why: _ }
+            | Self::Prevented { id, why: _, remedies: _ }
             | Self::Taken { id, what: _, holder: _, remedies: _ } => id,
         }
+    }
+}
+
+/// Returns whose a resource of another owner is not.
+fn whose(who: &Foreigner) -> &'static str {
+    match who {
+        Foreigner::Stranger(_) => "devplat's",
+        // It is devplat's, too.
+        Foreigner::Account(_) | Foreigner::Platform(_) => "this platform's",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Place, Profile, node::Node};
+use crate::{Place, Profile, node::Node, schema::whole, shape::Shape};
 
 /// The layers of a profile, as texts. Later ones win: the base, a shipped profile, a file, variables, remembered sets,
 /// sets. A variable wins over the remembered one of its name.
@@ -76,6 +76,12 @@ impl Loaded {
             .into_iter()
             .map(|(path, node)| (path.to_string(), node.to_json(), node.place.clone()))
             .collect()
+    }
+
+    /// Returns the paths that no layer sets and that `--set` takes, in the parts that the profile has.
+    pub fn unset(&self) -> Vec<String> {
+        let shape = Shape::of(&whole()).expect("a test checks that the whole schema is interpreted");
+        shape.unset(&self.merged).iter().map(ToString::to_string).collect()
     }
 
     /// Returns all layers joined. A profile file with this text and without `extends` gives the same profile, so the

@@ -11,14 +11,14 @@ mod waits;
 
 use std::sync::{Arc, Mutex};
 
-use devplat_plan::{Step, StepId};
+use devplat_plan::{Action, Step, StepId};
 
 use crate::{
     check::{CheckedPlan, With, Work},
     failure::{Exit, Failure},
     journal::{Journal, Outcome},
     platform_context::PlatformContext,
-    resource::{AnyResource, Cx},
+    resource::{AnyResource, CLUSTER, Cx, with_lost_cluster},
     ui::{Event, Ui},
 };
 use clearing::{ClearingTime, deleting};
@@ -44,8 +44,8 @@ pub struct Apply {
 impl Apply {
     /// Runs every step of `checked` that changes a resource.
     ///
-    /// After the first failure no step starts, running steps are finished, and resources that only the remaining steps
-    /// would use are deleted again. At the first signal, waits end immediately and calls that must not be interrupted
+    /// After the first failure no step starts, and running steps are finished, except those whose resource only steps would
+    /// use that cannot run any longer: their waits end, and such resources are deleted again. At the first signal, waits end immediately and calls that must not be interrupted
     /// are finished; at the second signal, all steps are abandoned.
     pub async fn run(&self, checked: &CheckedPlan) -> Result<(), Failure> {
         let journal = self.open_journal()?;
@@ -78,6 +78,7 @@ impl Apply {
                                 stopped_steps.push(ended.work);
                             }
                             failures.add(&id, failure);
+                            running.stop_those(|work| is_useless(work, &waiting));
                         }
                     }
                 }
@@ -89,8 +90,8 @@ impl Apply {
         self.clear_stranded(&done, &unfinished, &journal, time).await;
         let stopped = self.context.stop.asked();
         match failures.cause() {
-            Some(failure) if stopped && failure.is_stopped() => Err(self.stopped()),
-            Some(failure) => Err(failure),
+            Some((_, failure)) if stopped && failure.is_stopped() => Err(self.stopped()),
+            Some((step, failure)) => Err(self.explained(failure, &step, checked).await),
             None if waiting.is_empty() => Ok(()),
             None => Err(self.stopped()),
         }
@@ -144,8 +145,23 @@ impl Apply {
         Ok(())
     }
 
+    /// Returns the context of a step. Each has a stop of its own, because a failure can make a step useless.
     fn cx(&self, step: &Step, journal: &Arc<Mutex<Journal>>) -> Cx {
-        Cx::new(Arc::clone(&self.context), step.id.clone(), step.action, Arc::clone(journal), self.ui.clone())
+        let own = self.context.stop.of_step();
+        let context = Arc::new(PlatformContext { stop: own, ..(*self.context).clone() });
+        Cx::new(context, step.id.clone(), step.action, Arc::clone(journal), self.ui.clone())
+    }
+
+    /// Adds to the failure of a step that the cluster below it is gone, if it is: the calls that failed do not show that.
+    async fn explained(&self, failure: Failure, step: &StepId, checked: &CheckedPlan) -> Failure {
+        let ends_cluster = |work: &Work| {
+            work.step.id.id == CLUSTER.single()
+                && matches!(work.step.action, Action::Delete | Action::Replace)
+        };
+        if step.id == CLUSTER.single() || checked.work().iter().any(ends_cluster) {
+            return failure;
+        }
+        with_lost_cluster(failure, &self.context).await
     }
 
     /// Records the outcome of a step and reports it; returns its failure, if it failed.
@@ -245,10 +261,19 @@ impl Apply {
     }
 
     fn stopped(&self) -> Failure {
-        Failure::new(Exit::PartWay, "stopped, as asked")
-            .hint(format!("`{}` continues from here", self.again))
-            .hint(format!("`{}` deletes the created resources", self.destroy))
+        let failure = Failure::new(Exit::PartWay, "stopped, as asked")
+            .hint(format!("`{}` continues from here", self.again));
+        if self.again == self.destroy {
+            return failure;
+        }
+        failure.hint(format!("`{}` deletes the created resources", self.destroy))
     }
+}
+
+/// Returns whether the resource of a running step is temporary and serves only steps that cannot run after a failure.
+fn is_useless(work: &Work, waiting: &[Work]) -> bool {
+    let With::Wanted(resource) = &work.with else { return false };
+    resource.traits().temporary && is_stranded(&work.step, waiting.iter().map(|work| &work.step))
 }
 
 /// An event while steps are running.

@@ -59,6 +59,14 @@ impl RunningSteps {
         self.steps.iter().map(|(_, work, ..)| name(&work.step)).collect()
     }
 
+    /// Asks the running steps to stop for which `is_useless` is true: their waits end.
+    pub(super) fn stop_those(&self, is_useless: impl Fn(&Work) -> bool) {
+        let useless = self.steps.iter().filter(|(_, work, ..)| is_useless(work));
+        useless
+            .filter(|(_, _, cx, _)| !cx.context.stop.asked())
+            .for_each(|(_, _, cx, _)| cx.context.stop.end_alone());
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

@@ -1,11 +1,15 @@
 //! `devplat destroy`: a plan without wanted resources. It reports as destroyed only resources that it found before and
 //! no longer finds afterwards.
 
+mod forget;
+mod state_files;
+
 use std::sync::Arc;
 
 use clap::Args;
 use devplat_kubernetes::release;
 use devplat_plan::{Allowed, Foreigner, Id};
+use devplat_tool::local::Maker;
 use tokio::time::Instant;
 
 use super::{
@@ -17,7 +21,7 @@ use crate::{
     check,
     failure::{Exit, Failure},
     host::Host,
-    journal::{Journal, Pending, pending},
+    journal::{Pending, pending},
     observe::{Survey, observe_to_delete},
     planning,
     platform_context::PlatformContext,
@@ -26,6 +30,8 @@ use crate::{
     state::{Decisions, RememberedDelivery, StateFolder},
     ui::Event,
 };
+use forget::forget;
+use state_files::{known_entries, remark_damage, set_journal_aside, without_state};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,12 +86,14 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     };
     let state = asked.state(host)?;
     if destroy.forget {
-        return forget(&asked, host);
+        return forget(&asked, host).await;
     }
+    let unused = state.is_unused();
     let locked = request::lock(&state)?;
+    remark_damage(&state, &host.ui)?;
     let looking = async {
         await_killed_calls(&state, host).await?;
-        let located = Run::begin(&asked, host, Purpose::Change)?.locate().await?;
+        let located = Run::begin_deletion(&asked, host, Purpose::Change)?.locate().await?;
         let survey = observe_to_delete(&located.context).await.whole()?;
         Ok((located, survey))
     };
@@ -98,8 +106,9 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
         return Err(nothing_to_lose(&asked));
     }
     if found.is_empty() || !shown {
+        let outcome = nothing_found(&asked, &located, &survey, unused, host).await;
         drop(locked);
-        return nothing_found(&asked, &located, &survey, host).await;
+        return outcome;
     }
     let context = Arc::clone(&located.context);
     let names = named(&found);
@@ -118,13 +127,14 @@ pub(super) async fn run(destroy: &Destroy, host: &Host) -> Result<(), Failure> {
     let nothing_wanted = devplat_plan::Graph::empty();
     let checking = check::check(plan, &nothing_wanted, &survey.found, &context);
     let checked = host.or_stopped(checking).await.map_err(|failure| nothing_deleted(failure, &asked))?;
+    set_journal_aside(&state)?;
     let apply = Apply {
         context: Arc::clone(&context),
         ui: host.ui.clone(),
         again: asked.again("destroy"),
         destroy: asked.again("destroy"),
     };
-    apply.run(&checked).await?;
+    apply.run(&checked).await.map_err(|failure| without_state(failure, &asked, &context))?;
     let last_look = async { observe_to_delete(&context).await.whole() };
     let left = named(&host.or_stopped(last_look).await?.ours());
     if !left.is_empty() {
@@ -162,9 +172,10 @@ async fn kept(context: &PlatformContext, host: &Host) -> Result<Option<String>, 
 /// a node or a registry.
 fn images_left(delivery: Option<&RememberedDelivery>) -> String {
     match delivery {
-        Some(RememberedDelivery::EngineNodes { .. }) => {
-            "the images that devplat imported into the nodes; they are deleted with the nodes, and in k3d also when the disk fills"
-                .to_owned()
+        Some(RememberedDelivery::EngineNodes { label }) => {
+            // Kubelets of kind delete no images.
+            let until = if label.starts_with(Maker::Kind.cluster_label()) { "" } else { ", or when the disk fills" };
+            format!("the images that devplat imported into the nodes; they are deleted with the nodes{until}")
         }
         Some(RememberedDelivery::Minikube { .. }) => {
             "the images that devplat imported into the nodes; a kubelet deletes unused images when its disk fills"
@@ -177,8 +188,8 @@ fn images_left(delivery: Option<&RememberedDelivery>) -> String {
 
 /// Waits if a run may have been killed in a call a moment ago: a look before its end would miss what it creates.
 async fn await_killed_calls(state: &StateFolder, host: &Host) -> Result<(), Failure> {
-    let entries = Journal::read(&state.journal())?;
-    if let Some((left, pending)) = pending(&entries, state.has_lost_journal(), (host.now)()) {
+    let (entries, lost) = known_entries(state)?;
+    if let Some((left, pending)) = pending(&entries, lost, (host.now)()) {
         let seconds = left.as_millis().div_ceil(1000);
         host.ui.remark(&match pending {
             Pending::Call(call) => {
@@ -187,7 +198,7 @@ async fn await_killed_calls(state: &StateFolder, host: &Host) -> Result<(), Fail
                 )
             }
             Pending::Unknown => format!(
-                "there is no journal; waiting {seconds} s, in case a call of a killed run still has an effect"
+                "there is no usable journal; waiting {seconds} s, in case a call of a killed run still has an effect"
             ),
         });
         tokio::time::sleep(left).await;
@@ -199,11 +210,13 @@ fn named(all: &[Id]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-/// Reports that no resource of the platform was found, instead of a success.
+/// Reports that no resource of the platform was found, instead of a success. `unused` is whether a killed run left a state
+/// folder without anything in it.
 async fn nothing_found(
     asked: &Asked,
     located: &Located<'_>,
     survey: &Survey,
+    unused: bool,
     host: &Host,
 ) -> Result<(), Failure> {
     let Located { context, decisions, known, looked, .. } = located;
@@ -218,7 +231,21 @@ async fn nothing_found(
         return Err(failure);
     }
     if !known {
-        return Err(located.not_found("destroy").await);
+        let (failure, elsewhere) = located.not_found("destroy").await;
+        if unused && !elsewhere && failure.exit == Exit::Usage {
+            let state = &context.state;
+            state.remove()?;
+            host.ui.remark(&format!(
+                "deleted state folder {}, which a run left that did not get to its first step; no resource of platform {} \
+                 was found",
+                state.path().display(),
+                asked.platform()
+            ));
+            return Ok(());
+        }
+        // Damaged decisions, or the keys of a lost platform.
+        let remembers = !context.state.is_unused();
+        return Err(failure.maybe_hint(remembers.then(|| asked.forget_hint())));
     }
     let (name, looked) = (asked.platform(), Looked::searched(looked));
     let remembered = *decisions != Decisions::default();
@@ -256,27 +283,6 @@ fn nothing_deleted(failure: Failure, asked: &Asked) -> Failure {
     }
 }
 
-fn forget(asked: &Asked, host: &Host) -> Result<(), Failure> {
-    let state = asked.state(host)?;
-    if !state.exists() {
-        let folder = state.path().display();
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("there is no state folder of platform {}", asked.platform()),
-        )
-        .hint(format!("there is no {folder}")));
-    }
-    let question = format!("forget platform {} without deleting its resources?", asked.platform());
-    confirm(&question, "nothing was forgotten", asked.yes, host)?;
-    let locked = request::lock(&state)?;
-    // The block includes a file of the state folder. The decisions may be damaged, so look for the block itself.
-    resource::ssh_block::remove(&host.surroundings, asked.platform().as_str(), &state)?;
-    state.remove()?;
-    drop(locked);
-    host.ui.remark(&format!("forgot platform {}; nothing was deleted", asked.platform()));
-    Ok(())
-}
-
 fn question(parts: &[String], context: &PlatformContext) -> String {
     match &context.named {
         None => format!(
@@ -301,7 +307,10 @@ mod tests {
     fn images_that_stay_are_named_with_their_place() {
         let label = "io.x-k8s.kind.cluster=a".to_owned();
         let nodes = images_left(Some(&RememberedDelivery::EngineNodes { label }));
-        assert!(nodes.contains("imported into the nodes"), "{nodes}");
+        assert!(nodes.ends_with("imported into the nodes; they are deleted with the nodes"), "{nodes}");
+        let label = "k3d.cluster=a".to_owned();
+        let nodes = images_left(Some(&RememberedDelivery::EngineNodes { label }));
+        assert!(nodes.ends_with("deleted with the nodes, or when the disk fills"), "{nodes}");
         let (push, pull) = ("registry.example/team".to_owned(), "registry.example/team".to_owned());
         let pushed = images_left(Some(&RememberedDelivery::Registry { push, pull, plain_http: false }));
         assert_eq!(pushed, "the images that devplat pushed to registry.example/team");

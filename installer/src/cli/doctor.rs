@@ -41,29 +41,35 @@ struct Prerequisite {
     /// Whether the profile needs it. Otherwise its absence only costs time or convenience.
     needed: bool,
     has: Option<String>,
+    /// Whether its program is installed, although nothing is known of it.
+    #[serde(skip)]
+    installed: bool,
     remedy: Option<String>,
 }
 
 pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
     doctor.layers.refuse_values_alone("doctor")?;
-    let cluster = match &doctor.layers.profile {
+    let profile = doctor.layers.profile.as_deref();
+    let cluster = match profile {
         Some(profile) => {
             let asked = crate::request::Asked { set: doctor.layers.set.clone(), ..Default::default() };
             Some(load_profile(profile, &asked, host)?.profile.cluster)
         }
         None => None,
     };
-    let findings = findings(cluster.as_ref(), host).await;
+    let mut findings = Box::pin(findings(cluster.as_ref(), host)).await;
+    if profile.is_some() {
+        findings.retain(|finding| finding.needed);
+    }
+    let lacking = lacking(&findings);
     if host.ui.is_json() {
         host.ui.document(&findings);
     } else {
         host.ui.say(&show(&findings));
+        if lacking.is_empty() {
+            host.ui.say(&verdict(profile));
+        }
     }
-    let lacking: Vec<&str> = findings
-        .iter()
-        .filter(|finding| finding.needed && finding.has.is_none())
-        .map(|finding| finding.name)
-        .collect();
     if lacking.is_empty() {
         Ok(())
     } else {
@@ -71,27 +77,41 @@ pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
     }
 }
 
+fn lacking(findings: &[Prerequisite]) -> Vec<&'static str> {
+    findings.iter().filter(|one| one.needed && one.has.is_none()).map(|one| one.name).collect()
+}
+
+fn verdict(profile: Option<&str>) -> String {
+    match profile {
+        Some(profile) => format!("this machine can run profile {profile}"),
+        None => "this machine has all that a platform needs".to_owned(),
+    }
+}
+
+/// Looks for everything at the same time, because a silent engine or program must not delay the others.
 async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Prerequisite> {
     let local = cluster.is_none_or(|cluster| cluster.local().is_some());
-    let engine = local_engine(host).await;
-    let limits = inotify(engine.as_ref().ok()).await;
-    let description = async {
-        let engine = engine?;
-        let info = engine.info().await?;
-        let other = engine.other_host().await?.map(|other| format!("; {other}")).unwrap_or_default();
-        Ok::<_, Failure>(format!("{} at {}{other}", info.version, engine.endpoint()))
+    let of_engine = async {
+        let engine = local_engine(host).await;
+        let limits = inotify(engine.as_ref().ok()).await;
+        (description(engine).await, limits)
     };
-    let mut versions = Vec::new();
-    for maker in Maker::ALL {
-        versions.push((maker, maker.version(&host.surroundings).await.map_err(Failure::from)));
-    }
+    let versions = Maker::ALL
+        .map(|maker| async move { (maker, maker.version(&host.surroundings).await.map_err(Failure::from)) });
+    let ((description, limits), versions, kubectl, mmdebstrap) = tokio::join!(
+        of_engine,
+        futures::future::join_all(versions),
+        first_line("kubectl", &["version", "--client"], host),
+        first_line("mmdebstrap", &["--version"], host),
+    );
     let needed = match cluster {
         Some(cluster) => cluster.local().map(|local| maker(local.provider)),
         None => needed_without_a_profile(&versions),
     };
-    let makers =
-        versions.into_iter().map(|(maker, version)| finding(maker.name(), needed == Some(maker), version));
-    let mut findings = vec![finding("Docker engine", local, description.await)];
+    let makers = versions
+        .into_iter()
+        .map(|(maker, version)| program(maker.name(), needed == Some(maker), version, host));
+    let mut findings = vec![finding("Docker engine", local, description)];
     findings.extend(makers);
     findings.extend([
         finding("inotify limits", local, limits),
@@ -100,10 +120,17 @@ async fn findings(cluster: Option<&Cluster>, host: &Host) -> Vec<Prerequisite> {
             true,
             AllPrograms::find(&host.programs).map(|_| "beside devplat".to_owned()),
         ),
-        finding("kubectl", false, first_line("kubectl", &["version", "--client"], host).await),
-        finding("mmdebstrap", false, first_line("mmdebstrap", &["--version"], host).await),
+        program("kubectl", false, kubectl, host),
+        program("mmdebstrap", false, mmdebstrap, host),
     ]);
     findings
+}
+
+async fn description(engine: Result<Engine, Failure>) -> Result<String, Failure> {
+    let engine = engine?;
+    let info = engine.info().await?;
+    let other = engine.other_host().await?.map(|other| format!("; {other}")).unwrap_or_default();
+    Ok(format!("{} at {}{other}", info.version, engine.endpoint()))
 }
 
 /// One program that creates clusters is enough: the only installed one, or the first if none is.
@@ -127,13 +154,19 @@ async fn inotify(engine: Option<&Engine>) -> Result<String, Failure> {
 }
 
 fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> Prerequisite {
-    match found {
-        Ok(has) => Prerequisite { name, needed, has: Some(has), remedy: None },
+    let (has, remedy) = match found {
+        Ok(has) => (Some(has), None),
         Err(failure) => {
             let hint = failure.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
-            Prerequisite { name, needed, has: None, remedy: Some(format!("{}{hint}", failure.message)) }
+            (None, Some(format!("{}{hint}", failure.message)))
         }
-    }
+    };
+    Prerequisite { name, needed, has, installed: false, remedy }
+}
+
+fn program(name: &'static str, needed: bool, version: Result<String, Failure>, host: &Host) -> Prerequisite {
+    let installed = host.surroundings.program(name).is_some();
+    Prerequisite { installed, ..finding(name, needed, version) }
 }
 
 async fn first_line(program: &str, args: &[&str], host: &Host) -> Result<String, Failure> {
@@ -148,11 +181,43 @@ async fn first_line(program: &str, args: &[&str], host: &Host) -> Result<String,
 
 fn show(findings: &[Prerequisite]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(["", "HAS", "REMEDY"]);
-    for Prerequisite { name, needed, has, remedy } in findings {
-        let missing = || if *needed { "no".to_owned() } else { "no (not needed)".to_owned() };
-        let has = has.clone().unwrap_or_else(missing);
-        table.add_row([(*name).to_owned(), has, remedy.clone().unwrap_or_default()]);
+    let remedies = findings.iter().any(|finding| finding.remedy.is_some());
+    let columns = if remedies { 3 } else { 2 };
+    table.load_style(comfy_table::presets::NOTHING).set_header(["", "HAS", "REMEDY"].iter().take(columns));
+    for Prerequisite { name, needed, has, installed, remedy } in findings {
+        let found = if *installed { "installed, but without a usable version" } else { "no" };
+        let missing = || if *needed { found.to_owned() } else { format!("{found} (not needed)") };
+        let row =
+            [(*name).to_owned(), has.clone().unwrap_or_else(missing), remedy.clone().unwrap_or_default()];
+        table.add_row(row.iter().take(columns));
     }
-    table.to_string()
+    // A row is padded to the width of its table.
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &'static str, needed: bool, has: Option<&str>) -> Prerequisite {
+        let found = has.map(str::to_owned).ok_or_else(|| Failure::new(Exit::Missing, "x").hint("y"));
+        finding(name, needed, found)
+    }
+
+    #[test]
+    fn remedies_are_a_column_only_if_there_is_one() {
+        let shown = show(&[of("k3d", true, Some("v5"))]);
+        assert!(!shown.contains("REMEDY") && shown.contains("v5"), "{shown}");
+        let shown = show(&[of("k3d", true, Some("v5")), of("kubectl", false, None)]);
+        assert!(shown.contains("REMEDY") && shown.contains("no (not needed)"), "{shown}");
+    }
+
+    #[test]
+    fn installed_program_without_a_version_is_not_called_absent() {
+        let mut silent = of("k3d", true, None);
+        assert_eq!(lacking(std::slice::from_ref(&silent)), ["k3d"]);
+        silent.installed = true;
+        let shown = show(&[silent]);
+        assert!(shown.contains("installed, but without a usable version"), "{shown}");
+    }
 }

@@ -9,6 +9,7 @@ mod doctor;
 #[cfg(test)]
 mod example_tests;
 mod flags;
+mod list;
 mod log;
 mod man;
 mod outcome;
@@ -44,8 +45,9 @@ Examples:
   devplat status --output json         show the platform's parts and the next command
   devplat destroy --yes                delete the platform with everything in it
 
-Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something;
-4 stopped part-way, the same command continues; 5 destroyed, but there are leftovers.";
+Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something, or
+Docker, a cluster or a registry cannot be used; 4 stopped part-way or no answer in time, the same
+command continues; 5 destroyed, but there are leftovers.";
 
 /// Turn a machine or a cluster into a platform for dev servers, and delete it again without a trace.
 #[derive(Debug, Parser)]
@@ -65,6 +67,8 @@ enum Verb {
     Plan(plan::PlanArgs),
     /// Show the platform's parts, whether they are ready, and the next command
     Status(status::StatusArgs),
+    /// List the platforms that are known here
+    List(list::ListPlatforms),
     /// Delete the platform with everything in it
     Destroy(destroy::Destroy),
     /// Print the manifests, or write them to a folder
@@ -203,6 +207,7 @@ impl Program {
             Verb::Up(up) => Box::pin(up::run(&up, host)).await,
             Verb::Plan(plan) => host.or_stopped(Box::pin(plan::run(&plan, host))).await,
             Verb::Status(status) => host.or_stopped(Box::pin(status::run(&status, host))).await,
+            Verb::List(list) => host.or_stopped(Box::pin(list::run(&list, host))).await,
             Verb::Destroy(destroy) => Box::pin(destroy::run(&destroy, host)).await,
             Verb::Render(render) => render::run(&render, host),
             Verb::Profiles(profiles) => profiles::run(&profiles, host),
@@ -238,6 +243,7 @@ shared! {
     Self::Up(up) => Some(&mut up.platform.name), Some(up.output.flags());
     Self::Plan(plan) => Some(&mut plan.platform.name), Some(plan.output.flags());
     Self::Status(status) => Some(&mut status.platform.name), Some(status.output.flags());
+    Self::List(list) => None, Some(list.output.flags());
     Self::Destroy(destroy) => Some(&mut destroy.name), Some(destroy.output.flags());
     Self::Render(render) => Some(&mut render.name), Some(render.output.flags());
     Self::Profiles(profiles) => None, profiles.output().map(OutputFormat::flags);

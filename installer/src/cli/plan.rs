@@ -1,7 +1,7 @@
 //! `devplat plan`: `up` without the apply.
 
 use clap::Args;
-use devplat_plan::{Outline, Sum, estimate};
+use devplat_plan::{Outline, StepId, Sum, estimate};
 
 use super::{
     cluster,
@@ -51,33 +51,38 @@ pub(super) async fn run(args: &PlanArgs, host: &Host) -> Result<(), Failure> {
     } else {
         host.ui.say(&show(&run.outline));
         cluster::report(&request, host);
-        report_other_runs(&request, host).await?;
+        report_other_runs(&request, host).await;
     }
-    let PlannedRun { wanted, found, plan } = run.whole()?;
+    planning::unfinished(&request.context).map_err(|failure| refused(failure, &request))?;
+    let PlannedRun { wanted, found, plan } = run.whole(&would_end(&request))?;
     let checked = check::check(plan, &wanted, &found, &request.context).await;
     checked.map(drop).map_err(|failure| refused(failure, &request))
 }
 
 /// Adds to a need that this machine does not meet that `up` would report it, too.
 fn refused(failure: Failure, request: &Request) -> Failure {
-    failure.while_doing(format!("`{}` would end before its first step", request.context.command("up")))
+    failure.while_doing(would_end(request))
+}
+
+fn would_end(request: &Request) -> String {
+    format!("`{}` would end before its first step", request.context.command("up"))
 }
 
 /// Reports the run that is working on the platform, or else the steps that an earlier run did not finish.
-async fn report_other_runs(request: &Request, host: &Host) -> Result<(), Failure> {
+async fn report_other_runs(request: &Request, host: &Host) {
     let context = &request.context;
     // Its steps are unfinished while it is running. The first look finds a run that ends before the second one.
     let before = context.other_run().await;
-    let unfinished = planning::unfinished(context)?;
+    // A journal that cannot be read ends the verb after the plan.
+    let unfinished = planning::unfinished(context).unwrap_or_default();
     let after = if before.is_some() { before } else { context.other_run().await };
     if let Some(holder) = after {
         cluster::report_run(&holder, host);
-        return Ok(());
+        return;
     }
     for entry in unfinished {
         host.ui.remark(&format!("an earlier run did not finish: {} {}", entry.action, entry.step));
     }
-    Ok(())
 }
 
 fn show(outline: &Outline) -> String {
@@ -98,15 +103,25 @@ fn show(outline: &Outline) -> String {
         return format!("{table}\nnothing to change");
     }
     let Sum { usual, critical } = estimate(plan);
-    let chain: Vec<String> = critical.iter().map(ToString::to_string).collect();
-    format!("{table}\n{}; the longest chain: {}", ui::estimate(usual.as_secs_f64()), chain.join(" > "))
+    let chain: Vec<String> = critical.iter().map(link).collect();
+    let estimate = ui::estimate(usual.as_secs_f64());
+    // A step without a usual duration is in no chain.
+    if chain.is_empty() {
+        return format!("{table}\n{estimate}");
+    }
+    format!("{table}\n{estimate}; the longest chain: {}", chain.join(" > "))
+}
+
+/// Returns the name of a step in the longest chain. A replaced resource is there twice.
+fn link(id: &StepId) -> String {
+    if id.deletes.is_some() { format!("delete {id}") } else { id.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use devplat_plan::{Allowed, Blocked, Graph, Sights, outline};
+    use devplat_plan::{Allowed, Blocked, Graph, Physical, Sights, outline};
 
     use super::*;
     use crate::resource::{
@@ -115,11 +130,19 @@ mod tests {
     };
 
     #[test]
+    fn deletion_and_creation_of_one_resource_differ_in_the_chain() {
+        let id = toy("a", true).id;
+        let created = StepId { id, generation: 0, deletes: None };
+        let deleted = StepId { deletes: Some(Physical("a".to_owned())), ..created.clone() };
+        assert_eq!([deleted, created].map(|id| link(&id)), ["delete toy", "toy"]);
+    }
+
+    #[test]
     fn blocked_step_is_shown_with_the_reason() {
         let wanted = Graph::new([AnyResource::new(Toy::default())]).unwrap();
         let mut outline = outline(&wanted, &Sights::new(), &Allowed::Nothing);
         let whole = show(&outline);
-        assert!(whole.contains("create") && whole.contains("the longest chain"), "{whole}");
+        assert!(whole.contains("create") && whole.ends_with("\nunder 1 s"), "{whole}");
         let (what, holder) = ("node port 30022".to_owned(), "Service shop/web".to_owned());
         outline.block([Blocked::Taken { id: toy("a", true).id, what, holder, remedies: Vec::new() }]);
         let shown = show(&outline);

@@ -34,9 +34,9 @@ Examples:
 
 The ssh configuration of the platform leads to this port only if the bastion has no other address.
 Platforms of kind and k3d have one, so there `ssh` needs no forward; add `-p PORT` to use it anyway.
-With a command, the exit status is that of the command, or 128 plus the number of the signal that
-ended it. Failures of devplat itself begin with `error:`. With --output json, the event `listening`
-has the address.";
+With a command, the exit status is that of the command, 128 plus the number of the signal that
+ended it, or 127 if there is no such program. Failures of devplat itself begin with `error:`. With
+--output json, the event `listening` has the address.";
 
 /// Forward a port of this machine to the bastion, for clusters that offer no other way.
 #[derive(Debug, Args)]
@@ -99,6 +99,10 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
         return Ok(0);
     };
     let program = program.to_string_lossy();
+    if host.surroundings.program(&program).is_none() {
+        report_absence(&program, &host.ui);
+        return Ok(NO_PROGRAM);
+    }
     let command = Command::new(&program, &host.surroundings).args(args);
     let mut ended = signals::EndSignals::listen()?;
     let status = tokio::select! {
@@ -107,6 +111,28 @@ pub(super) async fn run(forward: &PortForward, host: &Host) -> Result<u8, Failur
     };
     // The kernel keeps 8 bits of a status, so a larger number would be a fault of the conversion.
     Ok(u8::try_from(status).unwrap_or(u8::MAX))
+}
+
+/// The exit status of a shell for a program that it does not find.
+const NO_PROGRAM: u8 = 127;
+
+/// Reports that there is no such program, with the exit status that a shell has for it.
+fn report_absence(program: &str, ui: &Ui) {
+    let failure = no_program(program);
+    if !ui.is_json() {
+        return ui.error(&failure);
+    }
+    let Failure { exit: _, message, causes, hints, cause: _ } = failure;
+    ui.report(&Event::Error { message, causes, hints, exit: NO_PROGRAM });
+}
+
+fn no_program(program: &str) -> Failure {
+    let why = if program.contains('/') {
+        format!("there is no program {program}")
+    } else {
+        format!("program {program} was not found in the folders of PATH")
+    };
+    Failure::new(Exit::Missing, why).hint("check its name, or name its path")
 }
 
 /// Returns the remark that `ssh` with the written configuration does not use the forward, because it leads to `written`;
@@ -245,6 +271,13 @@ mod tests {
         for given in [&["-p", "12222"][..], &["-L12222:localhost:80"], &["build2222"], &["-oUser=2222"]] {
             assert!(of(Some("127.0.0.1:41022"), given).is_some(), "{given:?}");
         }
+    }
+
+    #[test]
+    fn missing_command_is_named_without_every_folder_of_path() {
+        let message = no_program("nosuchcommand").message;
+        assert_eq!(message, "program nosuchcommand was not found in the folders of PATH");
+        assert_eq!(no_program("./nosuch").message, "there is no program ./nosuch");
     }
 
     #[test]

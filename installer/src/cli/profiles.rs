@@ -134,6 +134,9 @@ fn values(show: &Show, host: &Host) -> Result<(), Failure> {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         table.add_row([path, text, place.to_string()]);
     }
+    for path in loaded.unset() {
+        table.add_row([path, "not set".to_owned(), String::new()]);
+    }
     host.ui.say(&table.to_string());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! `devplat ssh-config`: one managed block in `~/.ssh/config`, so that plain `ssh`, scp and editors find the platform.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use clap::Args;
 
@@ -62,13 +62,11 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     let mut decisions = run.decisions.clone();
     let file = ssh_block::user_file(&host.surroundings)?;
     if args.remove {
-        ssh_block::remove_alone(&offline(&asked, host)?, &host.ui).await?;
+        let removed = ssh_block::remove_alone(&offline(&asked, host)?, &host.ui).await?;
         decisions.ssh_config = false;
         state.remember(&decisions)?;
-        host.ui.outcome(
-            &format!("removed the block of platform {} from {}", asked.platform(), file.display()),
-            &serde_json::json!({"is": "removed", "file": file.display().to_string()}),
-        );
+        let (is, text) = removal(removed, asked.platform().as_str(), &file);
+        host.ui.outcome(&text, &serde_json::json!({"is": is, "file": file.display().to_string()}));
         return Ok(());
     }
     // Before the question, because the answer would have no effect.
@@ -97,7 +95,32 @@ pub(super) async fn run(args: &SshConfigArgs, host: &Host) -> Result<(), Failure
     Ok(())
 }
 
+/// Returns the outcome of a removal, for programs and for people.
+fn removal(removed: bool, platform: &str, file: &Path) -> (&'static str, String) {
+    let file = file.display();
+    if removed {
+        ("removed", format!("removed the block of platform {platform} from {file}"))
+    } else {
+        ("unchanged", format!("{file} has no block of platform {platform}"))
+    }
+}
+
 /// Returns the context without an engine and a cluster, which the removal does not need.
 fn offline(asked: &Asked, host: &Host) -> Result<Arc<PlatformContext>, Failure> {
     Ok(Arc::new(asked.platform_context(host, asked.state(host)?, None, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removal_without_a_block_does_not_report_one() {
+        let of = |removed| removal(removed, "devplat", Path::new("/home/ada/.ssh/config"));
+        assert_eq!(
+            of(false),
+            ("unchanged", "/home/ada/.ssh/config has no block of platform devplat".to_owned())
+        );
+        assert_eq!(of(true).0, "removed");
+    }
 }

@@ -13,13 +13,13 @@ use super::{
     flags::{OutputArgs, Platform},
 };
 use crate::{
-    failure::Failure,
+    failure::{Exit, Failure},
     host::Host,
     journal::Journal,
     observe::{Survey, observe, observe_to_delete},
     planning,
     platform_context::{CLUSTER, PlatformContext},
-    request::{Asked, Located, Looked, PROFILE_VARIABLE, Purpose, Request, Run},
+    request::{Asked, Located, PROFILE_VARIABLE, Purpose, Request, Run},
     resource::{
         self, AnyResource,
         fitness::{self, Needs},
@@ -41,7 +41,7 @@ The last one waits at most 5 minutes for a ready platform, and ends with the exi
 `devplat status` that fails.
 
 Exit status: 0 the parts are listed, whether they are ready or not (the field `ready` has the
-result); 2 no platform of that name is known or found, or wrong usage; 3 the Docker engine or the
+result); 2 no platform of that name is known or found, or wrong usage; 3 the Docker engine, the
 cluster cannot be used; 4 it gave no answer, or the command was stopped.";
 
 /// Show the platform's parts, whether they are ready, and the next command. Changes nothing.
@@ -159,7 +159,7 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         refused.extend(next::other_profile(before.as_deref(), now, &asked, &unset.unwrap_or_default()));
     }
     let situation = next::Situation {
-        ready: ready.then(|| next_line(inputs, context)),
+        ready: if ready { Some(next_line(inputs, context).await) } else { None },
         run: run.as_ref(),
         journal: journal.as_ref(),
         refusal: refusal.as_ref(),
@@ -171,11 +171,14 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
         Some(named) => named.context.name.clone(),
         None => format!("{provider}-{}", context.platform),
     };
+    let mut of_cluster = ClusterStatus::of(provider, &Needs::of(&inputs.profile), context);
+    let closed = resource::closed_to_new_pods(context).await;
+    of_cluster.remarks.extend(closed.clone());
     let status = Status {
         version: VERSION,
         name: asked.platform().to_string(),
         profile: decisions.profile.clone().unwrap_or_default(),
-        cluster: ClusterStatus::of(provider, &Needs::of(&inputs.profile), context),
+        cluster: of_cluster,
         context: name_of_context,
         ready,
         parts,
@@ -187,9 +190,13 @@ pub(super) async fn run(args: &StatusArgs, host: &Host) -> Result<(), Failure> {
     if host.ui.is_json() {
         host.ui.document(&status);
     } else {
-        host.ui.say(&show(&status));
+        if let Some(closed) = closed {
+            host.ui.remark(&format!("note: {closed}"));
+        }
+        // The next line is the last one.
         cluster::report(&request, host);
         cluster::report_enforcement(&request, host);
+        host.ui.say(&show(&status));
     }
     Ok(())
 }
@@ -205,22 +212,25 @@ async fn resolve(asked: &Asked, host: &Host) -> Result<(Request, Option<String>)
     }
     let located = Box::pin(run.locate()).await?;
     if !located.known {
-        Box::pin(must_exist(&located, asked)).await?;
+        Box::pin(must_exist(&located)).await?;
     }
     Ok((located.request().await?, before))
 }
 
 /// Fails if no resource of the platform is found in the searched places.
-async fn must_exist(located: &Located<'_>, asked: &Asked) -> Result<(), Failure> {
+async fn must_exist(located: &Located<'_>) -> Result<(), Failure> {
     let survey = observe_to_delete(&located.context).await.whole()?;
     let of_another_account = || survey.foreigners().iter().any(|who| matches!(who, Foreigner::Account(_)));
     if survey.ours().iter().any(resource::shows_platform) || of_another_account() {
         return Ok(());
     }
-    let failure = located.not_found("status").await;
-    // Where a place cannot be reached, `up` fails for the same reason.
-    let reached = located.looked.iter().all(|place| matches!(place, Looked::In(_)));
-    Err(failure.maybe_hint(reached.then(|| format!("`{}` creates it", asked.again("up")))))
+    let (failure, elsewhere) = located.not_found("status").await;
+    // The platform may be in a place that cannot be asked, and `up` refuses names that are taken.
+    if elsewhere || failure.exit != Exit::Usage || !survey.foreigners().is_empty() {
+        return Err(failure);
+    }
+    let creation = located.creation()?;
+    Err(failure.hint(format!("`{creation}` creates it")))
 }
 
 /// Returns the failure to reach the cluster that the user named, or the engine, without which there is nothing to list.

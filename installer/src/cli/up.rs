@@ -30,9 +30,10 @@ Examples:
   devplat up --profile ./platform.yaml --yes
 
 Without --profile, `up` uses the profile of the last `up` of this platform. If there was none, it
-uses that of the platform's cluster, if it finds one on this machine; existing with --context; else
-kind. Later runs remember the values of --set; `devplat profiles show --name NAME` lists them, and
---unset forgets one.";
+uses existing with --context, that of the platform's cluster if it finds one on this machine, and
+else kind; it refuses if a context of your kubeconfig has the marks of the platform. Later runs
+remember the values of --set; `devplat profiles show --name NAME` lists them, and --unset forgets
+one.";
 
 /// Create the platform, or update it to match the profile.
 ///
@@ -104,7 +105,7 @@ pub(super) async fn run(up: &Up, host: &Host) -> Result<(), Failure> {
     cluster::report_enforcement(&request, host);
     host.ui.report(&Event::Ready {
         name: asked.platform().to_string(),
-        next: next_line(inputs, context),
+        next: next_line(inputs, context).await,
         seconds: start.elapsed().as_secs_f64(),
         changed,
     });

@@ -85,7 +85,13 @@ pub(super) fn failure(
 ) -> Failure {
     let of = |kind| error.get(kind);
     let text = |kind| of(kind).map(ToString::to_string).unwrap_or_default();
-    let verb = verb(arguments, command);
+    let unknown = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => {
+            Some(word.as_str())
+        }
+        _ => None,
+    };
+    let verb = verb(arguments, unknown, command);
     let message = match error.kind() {
         ErrorKind::UnknownArgument => {
             let flag = text(ContextKind::InvalidArg);
@@ -134,6 +140,9 @@ pub(super) fn failure(
     };
     let mut failure = Failure::new(Exit::Usage, message);
     failure.hints = hints(error);
+    if verb.is_empty() && failure.hints.is_empty() {
+        failure.hints.extend(unknown.and_then(synonym).map(|own| format!("did you mean {own}?")));
+    }
     let help = if verb.is_empty() { "devplat --help".to_owned() } else { format!("devplat {verb} --help") };
     failure.hint(format!("run `{help}` for the arguments"))
 }
@@ -145,7 +154,8 @@ fn hints(error: &clap::Error) -> Vec<String> {
     for kind in suggested {
         let words: Vec<String> = match error.get(kind) {
             Some(ContextValue::String(word)) => vec![word.clone()],
-            Some(ContextValue::Strings(words)) => words.clone(),
+            // clap lists the nearest one last.
+            Some(ContextValue::Strings(words)) => words.iter().rev().cloned().collect(),
             _ => Vec::new(),
         };
         if !words.is_empty() {
@@ -160,11 +170,23 @@ fn hints(error: &clap::Error) -> Vec<String> {
     hints
 }
 
-/// Returns the verb on the command line, with its subcommand; empty if there is none.
-fn verb(arguments: &[OsString], command: &Command) -> String {
+/// Returns devplat's verb for one of kind, k3d, eksctl, kubectl or terraform.
+fn synonym(word: &str) -> Option<&'static str> {
+    match word {
+        "delete" | "remove" | "rm" | "down" | "uninstall" => Some("destroy"),
+        "create" | "apply" | "install" | "start" => Some("up"),
+        "get" | "ls" | "ps" => Some("list"),
+        "diff" | "preview" => Some("plan"),
+        _ => None,
+    }
+}
+
+/// Returns the verb on the command line, with its subcommand, up to an unknown one; empty if there is none.
+fn verb(arguments: &[OsString], unknown: Option<&str>, command: &Command) -> String {
     let mut command = command;
     let mut verb: Vec<String> = Vec::new();
-    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+    let known = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    for argument in known.take_while(|argument| Some(*argument) != unknown) {
         let Some(below) = command.find_subcommand(argument) else { continue };
         verb.push(argument.to_owned());
         command = below;
@@ -237,6 +259,8 @@ mod tests {
     fn mistakes_are_reported_with_suggestions() {
         let all: Vec<String> = [
             "devplat pln",
+            "devplat delete --name x",
+            "devplat user list",
             "devplat plan --nmae x",
             "devplat plan --output jsn",
             "devplat plan --name My_Platform",

@@ -42,8 +42,8 @@ impl From<EngineError> for Failure {
             EngineError::NoSpace { .. }
             | EngineError::Api { .. }
             | EngineError::Exec { .. }
-            | EngineError::Broken { .. }
-            | EngineError::Slow { .. } => Exit::PartWay,
+            | EngineError::Broken { .. } => Exit::PartWay,
+            EngineError::Slow { .. } => Exit::of_place(true),
         };
         Self::of(exit, &error).maybe_hint(error.hint())
     }
@@ -52,8 +52,8 @@ impl From<EngineError> for Failure {
 impl From<ClusterError> for Failure {
     fn from(error: ClusterError) -> Self {
         let exit = match &error {
-            ClusterError::Tool(_)
-            | ClusterError::TooOld { .. }
+            ClusterError::Tool(error) => Exit::of_place(matches!(error, process::Error::Slow { .. })),
+            ClusterError::TooOld { .. }
             | ClusterError::PortTaken { .. }
             | ClusterError::Inotify { .. }
             | ClusterError::NodeInotify { .. } => Exit::Missing,
@@ -62,6 +62,7 @@ impl From<ClusterError> for Failure {
             | ClusterError::NameTaken { .. } => Exit::Usage,
             ClusterError::Engine { .. }
             | ClusterError::ImageNotPulled { .. }
+            | ClusterError::NodeLost { .. }
             | ClusterError::NoSpace { .. }
             | ClusterError::Unexplained { .. }
             | ClusterError::Other { .. } => Exit::PartWay,
@@ -101,10 +102,10 @@ impl From<RegistryError> for Failure {
             | RegistryError::NotFound { .. }
             | RegistryError::Unreachable { .. }
             | RegistryError::Unresolved { .. }
-            | RegistryError::Silent { .. }
             | RegistryError::Untrusted { .. }
-            | RegistryError::SpeaksPlainHttp { .. }
-            | RegistryError::Credentials { .. } => Exit::Missing,
+            | RegistryError::SpeaksPlainHttp { .. } => Exit::Missing,
+            RegistryError::Credentials { source, .. } => Exit::of_place(source.is_silent()),
+            RegistryError::Silent { .. } => Exit::of_place(true),
             RegistryError::NoSpace { .. }
             | RegistryError::Failing { .. }
             | RegistryError::Store { .. }
@@ -238,10 +239,11 @@ impl From<ContextError> for Failure {
         let exit = match &error {
             ContextError::Stopped(_) => return Self::stopped(),
             ContextError::Entry(_) => Exit::Usage,
-            ContextError::Credentials { .. }
-            | ContextError::Untrusted { .. }
+            ContextError::Credentials { .. } | ContextError::Unreachable { .. } => {
+                Exit::of_place(error.is_silent())
+            }
+            ContextError::Untrusted { .. }
             | ContextError::Unusable { .. }
-            | ContextError::Unreachable { .. }
             | ContextError::Unauthorized { .. }
             | ContextError::Forbidden { .. }
             | ContextError::Version { .. }
@@ -301,6 +303,14 @@ impl Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use devplat_kubernetes::{
+        call::{ConnectionCause, ConnectionError},
+        connect::{CredentialError, PluginError},
+    };
+    use devplat_tool::registry::CredentialsError;
+
     use super::*;
 
     #[test]
@@ -327,5 +337,71 @@ mod tests {
         let failure = Failure::from(StoreError { error, owned: Some(owned) });
         assert_eq!(failure.causes, ["/cache belongs to root"]);
         assert!(failure.hints[0].contains("`sudo chown -R \"$USER\" /cache`"), "{:?}", failure.hints);
+    }
+
+    #[test]
+    fn silent_place_has_another_status_than_an_unusable_one() {
+        let after = Duration::from_secs(8);
+        let context = |silent: bool| {
+            let cause = if silent {
+                ConnectionCause::Slow(after)
+            } else {
+                ConnectionCause::Broken(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into())
+            };
+            let source = Box::new(ConnectionError { server: None, proxy: None, cause });
+            Failure::from(ContextError::Unreachable { name: "a".to_owned(), server: "b".to_owned(), source })
+        };
+        let plugin = |error: PluginError| {
+            let source = CredentialError::Plugin(error);
+            Failure::from(ContextError::Credentials { name: "a".to_owned(), source })
+        };
+        let program = || "p".to_owned();
+        let registry = || "r".to_owned();
+        let absent = || process::Error::Absent { program: program(), path: String::new() };
+        let credentials = |error| {
+            Failure::from(RegistryError::Credentials { registry: registry(), source: Box::new(error) })
+        };
+        let endpoint = "unix:///d".to_owned();
+        let source = std::io::ErrorKind::ConnectionRefused.into();
+        for (what, unusable, silent) in [
+            (
+                "engine",
+                EngineError::NotRunning { endpoint, source }.into(),
+                EngineError::Slow { doing: String::new(), seconds: 5 }.into(),
+            ),
+            ("API server", context(false), context(true)),
+            (
+                "credential plugin",
+                plugin(PluginError::Absent { program: program(), install_hint: None }),
+                plugin(PluginError::Slow { program: program(), after }),
+            ),
+            (
+                "registry",
+                RegistryError::SpeaksPlainHttp { registry: registry() }.into(),
+                RegistryError::Silent { registry: registry(), after }.into(),
+            ),
+            (
+                "credential helper",
+                credentials(CredentialsError::HelperAbsent {
+                    program: program(),
+                    path: "/config.json".into(),
+                    source: absent(),
+                }),
+                credentials(CredentialsError::HelperSlow { program: program() }),
+            ),
+            (
+                "kind",
+                ClusterError::Tool(absent()).into(),
+                ClusterError::Tool(process::Error::Slow {
+                    line: program(),
+                    limit: after,
+                    said: String::new(),
+                })
+                .into(),
+            ),
+        ] {
+            let (unusable, silent): (Failure, Failure) = (unusable, silent);
+            assert_eq!((unusable.exit, silent.exit), (Exit::Missing, Exit::PartWay), "{what}");
+        }
     }
 }

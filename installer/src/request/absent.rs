@@ -28,8 +28,24 @@ pub(super) async fn unnamed(asked: &Asked, host: &Host) -> Failure {
     with_carriers(Looked::add_to(&searched.others(), failure), &searched.carriers, asked, "destroy")
 }
 
-/// Returns the failure of `verb` for a platform that is neither known nor found in the searched places.
-pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[Looked]) -> Failure {
+/// Returns the failure of `verb` for a platform that is not known here and that has marks in a context of the
+/// kubeconfig; `None` if no context that can be asked has them.
+pub(super) async fn elsewhere(asked: &Asked, verb: &str, host: &Host) -> Result<Option<Failure>, Failure> {
+    let kubeconfig = Arc::new(cluster::user_kubeconfig(host)?);
+    let searching = async { Ok(Searched::of(&kubeconfig, asked, host).await) };
+    let searched = host.or_stopped(searching).await?;
+    if searched.carriers.is_empty() {
+        searched.unasked().iter().for_each(|why| host.ui.remark(&format!("note: not searched: {why}")));
+        return Ok(None);
+    }
+    let why = format!("platform {} is not known here, and no context is named", asked.platform());
+    Ok(Some(with_carriers(Failure::new(Exit::Usage, why), &searched.carriers, asked, verb)))
+}
+
+/// Returns the failure of `verb` for a platform that is neither known nor found in the searched places. If the
+/// place where it would be by default could not be asked, the failure has the kind of that place's; the contexts of a kubeconfig
+/// are only a guess. The second value is whether a context has its marks.
+pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[Looked]) -> (Failure, bool) {
     let name = asked.platform();
     let why = format!("platform {name} is neither known nor found here");
     let failure = Looked::add_to(looked, Failure::new(Exit::Usage, why));
@@ -43,14 +59,17 @@ pub(super) async fn not_found(asked: &Asked, verb: &str, host: &Host, looked: &[
     };
     let failure = Looked::add_to(&others, failure);
     if carriers.is_empty() {
+        let exit = Looked::exit(looked);
+        let failure = Failure { exit, ..failure };
         let others = asked.state(host).ok().and_then(|state| state.others().ok()).unwrap_or_default();
-        let known: Vec<String> = others.iter().map(|(name, _)| name.to_string()).collect();
+        let known: Vec<String> = others.iter().map(|known| known.platform.to_string()).collect();
         let known = if known.is_empty() { "NAME".to_owned() } else { known.join(" or ") };
-        return failure
+        let failure = failure
             .hint("if it is in an existing cluster, name its context: --context NAME")
             .hint(format!("if it has another name, add --name {known}"));
+        return (failure, false);
     }
-    with_carriers(failure, &carriers, asked, verb)
+    (with_carriers(failure, &carriers, asked, verb), true)
 }
 
 fn with_carriers(failure: Failure, carriers: &[String], asked: &Asked, verb: &str) -> Failure {
@@ -96,6 +115,14 @@ impl Searched {
         searched
     }
 
+    /// Returns the contexts that were not asked, each with the reason.
+    fn unasked(&self) -> Vec<String> {
+        let Self { carriers: _, without: _, failed, skipped } = self;
+        let skipped = list(skipped)
+            .map(|contexts| format!("{contexts}: only the first {MOST} of the kubeconfig are asked"));
+        failed.iter().map(Failure::one_line).chain(skipped).collect()
+    }
+
     /// Returns the contexts in which the platform was not found, for messages.
     fn others(&self) -> Vec<Looked> {
         let Self { carriers: _, without, failed, skipped } = self;
@@ -134,7 +161,13 @@ async fn carries(
     let named = NamedCluster { context, kubeconfig: Arc::clone(kubeconfig) };
     let context = asked.platform_context(host, asked.state(host)?, None, Some(named.clone()));
     let client = context.client_of(&ClusterAccess::named(&named)).await?;
-    let platforms = identity::platforms(&client).await?;
+    let platforms = identity::platforms(&client).await.map_err(|error| {
+        if error.is_without_answer() {
+            named.context.without_answer(error).into()
+        } else {
+            Failure::from(error)
+        }
+    })?;
     Ok(platforms.iter().any(|platform| platform == asked.platform().as_str()))
 }
 

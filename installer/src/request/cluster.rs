@@ -25,7 +25,7 @@ use crate::{
 /// Reads the user's kubeconfig from the same files as kubectl; an empty one if there are none.
 pub(super) fn user_kubeconfig(host: &Host) -> Result<Kubeconfig, Failure> {
     let files = files(host);
-    Ok(host.read_until_stopped(move || kubeconfig::load(paths(&files)))??)
+    Ok(host.read_until_stopped("the kubeconfig", move || kubeconfig::load(paths(&files)))??)
 }
 
 /// Returns the files of the user's kubeconfig. Relative paths count from the folder of the call.

@@ -156,7 +156,7 @@ async fn found(
     let remembered = imported.map_err(|failure| {
         failure.while_doing(format!("cannot import images into {of}")).hint(NAME_A_REGISTRY)
     })?;
-    host.ui.remark(&format!("importing images into the nodes of the {distribution}"));
+    host.ui.remark(&format!("images will be imported into the nodes of the {distribution}"));
     Ok((recalled(&remembered), Some(remembered)))
 }
 

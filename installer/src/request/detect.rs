@@ -1,12 +1,13 @@
 //! Finds or proposes a profile if the user names none.
 
+use devplat_kubernetes::context::Context;
 use devplat_profile::PlatformName;
 use devplat_tool::{
     docker::Container,
     local::{Maker, Mark},
 };
 
-use super::{Asked, Run, cluster, engine::once_connected, others::Others, refusal::DEFAULT};
+use super::{Asked, Purpose, Run, absent, cluster, engine::once_connected, others::Others, refusal::DEFAULT};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
@@ -30,12 +31,63 @@ pub(super) async fn profile(run: &mut Run<'_>) -> Result<Option<String>, Failure
         host.ui.remark(&format!("found the {maker} cluster of platform {name}: using profile {maker}"));
         return Ok(Some(maker.to_owned()));
     }
-    let others = Others::of(run)?;
-    if !others.is_empty() {
-        others.confirm_new(asked, host)?;
-        return Ok(Some(DEFAULT.to_owned()));
+    let verb = match run.purpose {
+        Purpose::Change => Some("up"),
+        Purpose::Plan => Some("plan"),
+        // It creates nothing, so it does no harm in another place.
+        Purpose::Look => None,
+    };
+    if let Some(verb) = verb
+        && let Some(elsewhere) = Box::pin(absent::elsewhere(asked, verb, host)).await?
+    {
+        return Err(elsewhere);
     }
-    propose(asked, host).map(Some)
+    let others = Others::of(&run.state, run.purpose)?;
+    match Proposal::of(&others, cluster::current(host)?) {
+        Proposal::Clear => host.ui.remark(&format!(
+            "no profile is named and the kubeconfig names no cluster: using profile {DEFAULT}"
+        )),
+        Proposal::BesideOthers => others.confirm_new(asked, host)?,
+        Proposal::BesideContext(context) => confirm_beside(&context, asked, host)?,
+    }
+    Ok(Some(DEFAULT.to_owned()))
+}
+
+/// The next act of an `up` that would create a platform with the default profile, which the user did not name.
+#[derive(Debug, PartialEq, Eq)]
+enum Proposal {
+    /// It creates the platform.
+    Clear,
+    /// It asks, because this account has other platforms.
+    BesideOthers,
+    /// It asks, because the kubeconfig has this current context. An existing cluster is never used unless the user names
+    /// it.
+    BesideContext(Context),
+}
+
+impl Proposal {
+    fn of(others: &Others, current: Option<Context>) -> Self {
+        match current {
+            _ if !others.is_empty() => Self::BesideOthers,
+            Some(context) => Self::BesideContext(context),
+            None => Self::Clear,
+        }
+    }
+
+    /// Returns the arguments with which `up` creates the platform and asks nothing.
+    fn named(&self, asked: &Asked) -> Asked {
+        let profile = match self {
+            Self::Clear => asked.profile.clone(),
+            Self::BesideOthers | Self::BesideContext(_) => Some(DEFAULT.to_owned()),
+        };
+        Asked { profile, ..asked.clone() }
+    }
+}
+
+/// Returns the command line that creates a platform that was found nowhere, as `up` decides.
+pub(super) fn creation(asked: &Asked, host: &Host) -> Result<String, Failure> {
+    let others = Others::of(&asked.state(host)?, Purpose::Change)?;
+    Ok(Proposal::of(&others, cluster::current(host)?).named(asked).again("up"))
 }
 
 /// Fails if another program created the platform's cluster than `wanted`, that of the profile on the command line: the user
@@ -85,14 +137,8 @@ async fn maker_of(platform: &PlatformName, run: &mut Run<'_>) -> Option<Maker> {
     }
 }
 
-/// Returns the proposed profile. An existing cluster is never used unless the user names it.
-fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
-    let Some(context) = cluster::current(host)? else {
-        host.ui.remark(&format!(
-            "no profile is named and the kubeconfig names no cluster: using profile {DEFAULT}"
-        ));
-        return Ok(DEFAULT.to_owned());
-    };
+/// Asks whether to create a cluster beside that of the current context.
+fn confirm_beside(context: &Context, asked: &Asked, host: &Host) -> Result<(), Failure> {
     let found = format!("your current context {:?} is a {}", context.name, context.guess);
     let with = |profile: &str, context: Option<&str>| {
         let (profile, context) = (Some(profile.to_owned()), context.map(str::to_owned));
@@ -111,13 +157,35 @@ fn propose(asked: &Asked, host: &Host) -> Result<String, Failure> {
             .hint(named.clone())
     };
     let question = format!("{found}; leave it unchanged and create a new cluster with {DEFAULT}?");
-    host.choose(&question, no, no_terminal)?;
-    Ok(DEFAULT.to_owned())
+    host.choose(&question, no, no_terminal)
 }
 
 #[cfg(test)]
 mod tests {
+    use devplat_kubernetes::context::DistributionGuess;
+
     use super::*;
+
+    #[test]
+    fn line_that_creates_a_platform_names_a_profile_where_up_would_ask() {
+        let context = || Context {
+            name: "there".to_owned(),
+            server: "https://there:6443".to_owned(),
+            guess: DistributionGuess::Other,
+        };
+        let others = |names: &[&str]| {
+            Others::named(names.iter().map(|name| name.parse().unwrap()).collect(), Purpose::Change)
+        };
+        let asked = Asked { name: Some("x".parse().unwrap()), ..Asked::default() };
+        for (names, current, line) in [
+            (&[][..], None, "devplat up --name x"),
+            (&["team-a"], None, "devplat up --name x --profile kind"),
+            (&[], Some(context()), "devplat up --name x --profile kind"),
+            (&["team-a"], Some(context()), "devplat up --name x --profile kind"),
+        ] {
+            assert_eq!(Proposal::of(&others(names), current).named(&asked).again("up"), line, "{names:?}");
+        }
+    }
 
     #[test]
     fn profile_of_another_program_is_refused_with_both_names() {

@@ -1,7 +1,10 @@
 //! The Docker engine of this machine, and its lock.
 
 use devplat_profile::PlatformName;
-use devplat_tool::docker::{Endpoint, Engine, EngineError};
+use devplat_tool::{
+    Surroundings,
+    docker::{Endpoint, Engine, EngineError},
+};
 
 use crate::{
     failure::{Exit, Failure},
@@ -31,6 +34,15 @@ pub(super) async fn once_connected(
         Some(outcome) => refuse_other_machine(host).and(outcome),
         None => local_engine(host).await,
     }
+}
+
+/// Returns the hint for an engine that cannot be used, if the platform was created in another one.
+pub(super) fn other_address(created_in: Option<&Location>, surroundings: &Surroundings) -> Option<String> {
+    let Some(Location::Engine { id: _, endpoint: at }) = created_in else { return None };
+    let Endpoint { context: _, address, setting } = Endpoint::of(surroundings).ok()?;
+    let now = address.url();
+    let other = format!("the platform was created in the Docker engine at {at}, and this one is at {now}");
+    (now != *at).then(|| format!("{other}{}: name the first one", setting.in_brackets()))
 }
 
 /// Fails if the Docker engine is on another machine, by its address alone, because it may not answer for long.

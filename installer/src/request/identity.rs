@@ -3,14 +3,15 @@
 
 use std::fmt;
 
-use devplat_kubernetes::{context, identity};
+use devplat_kubernetes::{CallError, context, identity};
 use devplat_tool::local::Account;
+use kube::Client;
 
 use super::Purpose;
 use crate::{
     failure::{Exit, Failure},
     host::Host,
-    platform_context::{ClusterAccess, PlatformContext},
+    platform_context::{ClusterAccess, NamedCluster, PlatformContext},
     state::{Decisions, Location},
 };
 
@@ -82,16 +83,29 @@ async fn installed_by(context: &PlatformContext) -> Result<Option<OtherAccount>,
     let client = context.client_of(&ClusterAccess::named(named)).await?;
     let mark = match identity::account(&client, context.platform.as_str()).await {
         Ok(mark) => mark,
-        // The full check of the cluster gives a better error than this single failed call.
-        Err(error) => {
-            context::reach(&client, &named.context, context).await?;
-            return Err(error.into());
-        }
+        Err(error) => return Err(of_cluster(&client, named, context, error).await),
     };
     let Some(mark) = mark else { return Ok(None) };
     let account = Account::parse(&mark, ':');
     let named_by = || format!("the cluster of context {:?}", named.context.name);
     Ok(by_another(account.as_ref(), context).then(|| other(account, named_by(), context)))
+}
+
+/// Returns the failure for a call to a cluster. The full check of the cluster gives a better one than the single call. A
+/// silent API server is not asked again, because the user would wait twice.
+async fn of_cluster(
+    client: &Client,
+    named: &NamedCluster,
+    context: &PlatformContext,
+    error: CallError,
+) -> Failure {
+    if error.is_silent() {
+        return named.context.without_answer(error).into();
+    }
+    match context::reach(client, &named.context, context).await {
+        Ok(_) => error.into(),
+        Err(better) => better.into(),
+    }
 }
 
 /// Returns whether a mark in a cluster with this account is neither of this account nor of one that was taken over. A mark
@@ -113,11 +127,7 @@ pub(super) async fn place(context: &PlatformContext) -> Result<Location, Failure
         let client = context.client_of(&ClusterAccess::named(named)).await?;
         let uid = match identity::cluster_uid(&client).await {
             Ok(uid) => uid,
-            // The full check of the cluster gives a better error than this single failed call.
-            Err(error) => {
-                context::reach(&client, &named.context, context).await?;
-                return Err(error.into());
-            }
+            Err(error) => return Err(of_cluster(&client, named, context, error).await),
         };
         return Ok(Location::Cluster { uid: uid.to_string(), server: named.context.server.clone() });
     }
@@ -139,10 +149,13 @@ pub(super) fn check(before: &Decisions, now: &Location, context: &PlatformContex
             let why = format!(
                 "platform {platform} was made in the Docker engine {was} at {at}; this one, at {endpoint}, is {id}"
             );
-            Err(Failure::new(Exit::Usage, why)
-                .hint(format!("name that engine again: DOCKER_HOST={at}, or its Docker context"))
-                .hint(forget)
-                .hint(other_name))
+            let there = if at == endpoint {
+                "another engine answers at that address now; if the first one is gone, so is the platform"
+                    .to_owned()
+            } else {
+                format!("name that engine again: DOCKER_HOST={at}, or its Docker context")
+            };
+            Err(Failure::new(Exit::Usage, why).hint(there).hint(forget).hint(other_name))
         }
         (Some(Location::Cluster { uid: was, server: at }), Location::Cluster { uid, server })
             if was != uid =>

@@ -61,7 +61,13 @@ impl<'a> Run<'a> {
                 looked.push(Looked::In(format!("context {}", named.context.name)));
                 (None, Some(named))
             }
-            PlatformPlace::Engine => (connect(engine, by, host, &mut looked).await?, None),
+            PlatformPlace::Engine => {
+                let connected = connect(engine, by, host, &mut looked).await;
+                let engine = connected.map_err(|failure| {
+                    failure.maybe_hint(engine::other_address(decisions.place.as_ref(), &host.surroundings))
+                })?;
+                (engine, None)
+            }
         };
         if let (By::Profile, Purpose::Change, Some(engine)) = (by, purpose, &engine)
             && let Some(other) = engine.other_host().await?
@@ -97,9 +103,14 @@ impl<'a> Run<'a> {
 
 impl Located<'_> {
     /// Returns the failure of `verb` for a platform that is neither known nor found, with the searched places and the
-    /// contexts that have its marks.
-    pub async fn not_found(&self, verb: &str) -> Failure {
+    /// contexts that have its marks, and whether there are such contexts.
+    pub async fn not_found(&self, verb: &str) -> (Failure, bool) {
         absent::not_found(self.asked, verb, self.host, &self.looked).await
+    }
+
+    /// Returns the command line that creates the platform, after it was found nowhere.
+    pub fn creation(&self) -> Result<String, Failure> {
+        detect::creation(self.asked, self.host)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The places in which a run has searched for a platform, for messages.
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// A place that a run wanted to search.
 #[derive(Debug)]
@@ -29,6 +29,16 @@ impl Looked {
         failure
     }
 
+    /// Returns the kind of the failure for a platform that was not found in these places: that of the first one that could
+    /// not be asked, else wrong usage.
+    pub(super) fn exit<'a>(all: impl IntoIterator<Item = &'a Self>) -> Exit {
+        let unasked = all.into_iter().find_map(|place| match place {
+            Self::In(_) => None,
+            Self::NotReached(why) => (why.exit != Exit::Usage).then_some(why.exit),
+        });
+        unasked.unwrap_or(Exit::Usage)
+    }
+
     /// Returns the searched places in one text.
     pub fn searched(all: &[Self]) -> String {
         let places = all.iter().filter_map(|place| match place {
@@ -42,7 +52,6 @@ impl Looked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Exit;
 
     #[test]
     fn place_that_was_not_reached_is_not_called_searched() {
@@ -57,5 +66,21 @@ mod tests {
         assert_eq!(failure.causes, causes);
         assert_eq!(failure.hints, ["start it"]);
         assert_eq!(Looked::searched(&all), "state folder /state/a");
+    }
+
+    #[test]
+    fn place_that_could_not_be_asked_gives_the_exit_status() {
+        let unasked = |exit| Looked::NotReached(Failure::new(exit, "x"));
+        let searched = || Looked::In("state folder /state/a".to_owned());
+        for (all, exit) in [
+            (vec![searched()], Exit::Usage),
+            (vec![searched(), unasked(Exit::PartWay), unasked(Exit::Missing)], Exit::PartWay),
+            (vec![searched(), unasked(Exit::Missing)], Exit::Missing),
+            // A context that is wrong in the kubeconfig.
+            (vec![unasked(Exit::Usage), unasked(Exit::Missing)], Exit::Missing),
+            (vec![unasked(Exit::Usage)], Exit::Usage),
+        ] {
+            assert_eq!(Looked::exit(&all), exit, "{all:?}");
+        }
     }
 }

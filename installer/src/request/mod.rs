@@ -24,6 +24,7 @@ mod located;
 mod looked;
 mod minikube;
 mod others;
+mod platforms;
 mod profile;
 mod refusal;
 mod registry;
@@ -36,6 +37,7 @@ pub use draft::Draft;
 pub use engine::local_engine;
 pub use located::Located;
 pub use looked::Looked;
+pub use platforms::{KnownPlatform, KnownPlatforms, platforms};
 pub use profile::{load_of_platform, load_profile};
 pub use run::Run;
 
@@ -59,17 +61,16 @@ pub struct Request {
     _engine_lock: Option<EngineLock>,
 }
 
-/// Locks the platform against other runs of this account. A folder that was created only for the lock is deleted after
-/// a failure.
+/// Locks the platform against other runs of this account. A folder that holds only the lock at the end, because this run or
+/// a killed one created it for that, is deleted.
 pub fn lock(state: &StateFolder) -> Result<Locked, Failure> {
-    let (fresh, fresh_base) = (!state.exists(), !state.has_base());
-    Ok(Locked { _lock: state.lock()?, fresh, fresh_base, state: state.clone() })
+    let fresh_base = !state.has_base();
+    Ok(Locked { _lock: state.lock()?, fresh_base, state: state.clone() })
 }
 
-/// A lock, and whether the state folder was created for it.
+/// A lock, and whether the folder above was created for it.
 pub struct Locked {
     _lock: Lock,
-    fresh: bool,
     /// Whether the folder above, of all platforms, was created for it.
     fresh_base: bool,
     state: StateFolder,
@@ -77,10 +78,7 @@ pub struct Locked {
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        if self.fresh {
-            // Deletes the folder only if it holds only the lock.
-            self.state.remove_if_unused();
-        }
+        self.state.remove_if_unused();
         if self.fresh_base {
             self.state.remove_empty_base();
         }

@@ -3,10 +3,11 @@
 
 use devplat_profile::PlatformName;
 
-use super::{Asked, Purpose, Run, refusal::DEFAULT};
+use super::{Asked, Purpose, refusal::DEFAULT};
 use crate::{
     failure::{Exit, Failure},
     host::Host,
+    state::StateFolder,
 };
 
 /// How many other platforms are listed with a line to type.
@@ -20,16 +21,20 @@ pub(super) struct Others {
 }
 
 impl Others {
-    /// Returns those beside the platform of `run`. A run that only looks creates nothing, so it needs none.
-    pub(super) fn of(run: &Run<'_>) -> Result<Self, Failure> {
-        let mut names: Vec<PlatformName> = match run.purpose {
+    /// Returns those beside the platform of `state`. A run that only looks creates nothing, so it needs none.
+    pub(super) fn of(state: &StateFolder, purpose: Purpose) -> Result<Self, Failure> {
+        let names = match purpose {
             Purpose::Change | Purpose::Plan => {
-                run.state.others()?.into_iter().map(|(name, _)| name).collect()
+                state.others()?.into_iter().map(|known| known.platform).collect()
             }
             Purpose::Look => Vec::new(),
         };
+        Ok(Self::named(names, purpose))
+    }
+
+    pub(super) fn named(mut names: Vec<PlatformName>, purpose: Purpose) -> Self {
         names.sort();
-        Ok(Self { names, purpose: run.purpose })
+        Self { names, purpose }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -29,6 +29,18 @@ impl<'a> Run<'a> {
         Self::of(asked, host, purpose)
     }
 
+    /// Returns a run that deletes. It finds resources by their marks, so it can do without decisions that are damaged.
+    pub fn begin_deletion(asked: &'a Asked, host: &'a Host, purpose: Purpose) -> Result<Self, Failure> {
+        sudo::remark(host);
+        let state = asked.state(host)?;
+        match state.damaged_decisions() {
+            None => Self::of(asked, host, purpose),
+            Some(_) => {
+                Ok(Self { asked, host, purpose, state, engine: None, decisions: Decisions::default() })
+            }
+        }
+    }
+
     /// Reads the remembered decisions without the remark about sudo, for a run without a platform.
     pub(super) fn of(asked: &'a Asked, host: &'a Host, purpose: Purpose) -> Result<Self, Failure> {
         let state = asked.state(host)?;

@@ -30,6 +30,8 @@ pub struct Cx {
     journal: Arc<Mutex<Journal>>,
     ui: Ui,
     waits: bool,
+    /// The last reported progress.
+    reported: Arc<Mutex<String>>,
     /// Reports to the apply that the resource is usable although the step goes on.
     usable: Option<UnboundedSender<StepId>>,
 }
@@ -43,7 +45,7 @@ impl Cx {
         journal: Arc<Mutex<Journal>>,
         ui: Ui,
     ) -> Self {
-        Self { context, step, action, journal, ui, waits: true, usable: None }
+        Self { context, step, action, journal, ui, waits: true, reported: Arc::default(), usable: None }
     }
 
     /// Returns the same step, which ends after its calls even if the deleted resource is not gone yet.
@@ -98,9 +100,22 @@ impl Cx {
         self.step.generation
     }
 
-    /// Reports the progress of the step.
+    /// Reports the progress of the step, if it has changed: a loop may report in each round.
     pub fn report(&self, what: impl fmt::Display) {
-        self.ui.report(&Event::Waiting { step: self.step.to_string(), what: what.to_string() });
+        self.progress(what.to_string(), false);
+    }
+
+    /// Reports a detail of the work, such as a line of k3d's. In a pipe it is printed only with `-v`.
+    pub fn detail(&self, what: impl fmt::Display) {
+        self.progress(what.to_string(), true);
+    }
+
+    fn progress(&self, what: String, detail: bool) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        if *reported != what {
+            reported.clone_from(&what);
+            self.ui.report(&Event::Waiting { step: self.step.to_string(), what, detail });
+        }
     }
 
     /// Reports something about the step that stays to be read, unlike its progress.
@@ -255,6 +270,24 @@ mod tests {
             assert!(intents_are_synced(action), "{action}");
         }
         assert!(!intents_are_synced(Action::Delete));
+    }
+
+    #[test]
+    fn progress_is_reported_once_per_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let context = Arc::new(testing::context(folder.path()));
+        let cx = step_alone(&context, CLUSTER.single(), Action::Create);
+        let cx = Cx { ui: Ui::recording(), ..cx };
+        for what in ["a", "a", "b", "b", "a"] {
+            // Clones belong to the same step.
+            cx.clone().report(what);
+        }
+        let events = cx.ui.transcript().events;
+        let said = events.iter().map(|event| match event {
+            Event::Waiting { what, .. } => what.as_str(),
+            event => panic!("{event:?}"),
+        });
+        assert_eq!(said.collect::<Vec<_>>(), ["a", "b", "a"]);
     }
 
     #[tokio::test]

@@ -194,7 +194,10 @@ fn shown<T>(fact: &Fact<T>, known: impl FnOnce(&T) -> String) -> String {
 fn described(nodes: &Nodes) -> String {
     let Nodes { names, architectures, runtimes } = nodes;
     let join = |names: &BTreeSet<String>| names.iter().cloned().collect::<Vec<_>>().join(", ");
-    format!("{}, {}, {}", names.len(), join(architectures), join(runtimes))
+    let architectures =
+        if architectures.is_empty() { "none takes pods".to_owned() } else { join(architectures) };
+    let facts = [names.len().to_string(), architectures, join(runtimes)];
+    facts.into_iter().filter(|fact| !fact.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 fn announced(hosting: Option<&Hosting>) -> String {

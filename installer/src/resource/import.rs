@@ -120,7 +120,14 @@ impl Import {
             NodeImport::Engine { label } => {
                 let engine = cx.context.engine()?;
                 let nodes = local::nodes(engine, label).await?;
-                bring_in(vec![stored], engine, &nodes, cx).await?;
+                tokio::select! {
+                    brought = bring_in(vec![stored], engine, &nodes, cx) => brought?,
+                    why = local::lost_node(engine, label) => {
+                        let why = format!("cannot import image {}: {why}", self.image);
+                        return Err(Failure::new(Exit::PartWay, why)
+                            .hint(format!("`{}` starts the nodes and continues", cx.context.command("up"))));
+                    }
+                }
             }
             NodeImport::Minikube { profile } => {
                 let call = format!("minikube image load {} -p {profile}", self.image);

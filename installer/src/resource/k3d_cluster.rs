@@ -19,7 +19,7 @@ use super::{
     early_access::EarlyAccess,
     fixed_addresses,
     image_pull::pull_if_absent,
-    local_cluster::{self, Fields},
+    local_cluster::{self, Fields, RemainingNodes},
     local_creation::{self, mappings},
     local_tools,
     names::NETWORK,
@@ -238,7 +238,7 @@ async fn create_or_replace_half(
     cx: &Cx,
 ) -> Result<(), Failure> {
     let call = format!("k3d cluster create {}", creation.name);
-    let work = Box::pin(tool.create(creation, |step| cx.report(step), discard(tool, cx)));
+    let work = Box::pin(tool.create(creation, |step| cx.detail(step), discard(tool, cx)));
     match cx.attempt(call.clone(), |()| Some(physical(&cx.context)), work).await? {
         Ok(()) => return Ok(()),
         // Containers that a killed run had requested can appear after the plan was made.
@@ -253,7 +253,7 @@ async fn create_or_replace_half(
     }
     cx.report("deleting what an interrupted run left");
     delete_all(tool, engine, cx).await?;
-    let work = Box::pin(tool.create(creation, |step| cx.report(step), discard(tool, cx)));
+    let work = Box::pin(tool.create(creation, |step| cx.detail(step), discard(tool, cx)));
     cx.call(call, |()| Some(physical(&cx.context)), work).await
 }
 
@@ -270,7 +270,7 @@ async fn delete_all(tool: K3dCommand<'_>, engine: &Engine, cx: &Cx) -> Result<()
 }
 
 fn physical(context: &PlatformContext) -> Physical {
-    Physical(format!("k3d cluster {}", context.platform))
+    local_cluster::physical(Maker::K3d, context)
 }
 
 /// Finds the objects that an interrupted `k3d cluster create` left before its first node. They do not have devplat's
@@ -295,7 +295,10 @@ async fn half(context: &PlatformContext) -> Result<Option<Seen<K3dClusterResourc
     let fields = local_cluster::nothing_known();
     let mut seen = Seen::<K3dClusterResource>::ours(CLUSTER.single(), what, fields, None);
     seen.owner = owner;
-    seen.state = local_cluster::unfinished(context.other_run().await.as_ref());
+    // A node without devplat's labels is not ours, and such a cluster was never finished.
+    let has_nodes = !Maker::K3d.nodes(engine, name).await?.is_empty();
+    let nodes = if has_nodes { RemainingNodes::Some } else { RemainingNodes::None };
+    seen.state = local_cluster::unfinished(Maker::K3d, nodes, context).await;
     seen.deletion = Facts::lasting(Duration::from_secs(2))
         .requiring([Requirement::Engine, Requirement::Tool(Maker::K3d.name())]);
     Ok(Some(seen))

@@ -97,6 +97,9 @@ impl ResourceKind for KindClusterResource {
 
     async fn find(context: &PlatformContext, wanted: &Wanted<'_>) -> Result<Vec<Seen<Self>>, Failure> {
         let found = local_cluster::find(Maker::Kind, context, wanted).await?;
+        if found.is_none() && !wanted.of::<Self>().is_empty() {
+            local_cluster::remark_lost_node(Maker::Kind, context);
+        }
         Ok(found.into_iter().filter(|seen| local_cluster::counts(seen, wanted)).collect())
     }
 
@@ -222,7 +225,7 @@ impl KindClusterResource {
         }
         cx.report("deleting what an interrupted run left");
         delete_all(tool, cx).await?;
-        let work = Box::pin(tool.create(creation, |step| cx.report(step), discard(tool, cx)));
+        let work = Box::pin(tool.create(creation, |step| cx.detail(step), discard(tool, cx)));
         cx.call(call, |()| Some(physical(&cx.context)), work).await
     }
 
@@ -236,7 +239,7 @@ impl KindClusterResource {
         cx: &Cx,
         access: &EarlyAccess<'_>,
     ) -> Result<(), ClusterError> {
-        let creating = tool.create(creation, |step| cx.report(step), discard(tool, cx));
+        let creating = tool.create(creation, |step| cx.detail(step), discard(tool, cx));
         let mut creating = Box::pin(local_creation::beside(creating, access.tell()));
         let mut early = EarlyImport::new(&self.inputs, Maker::Kind, self.node_count(), cx);
         let mut imported = false;
@@ -289,7 +292,7 @@ impl KindClusterResource {
 }
 
 fn physical(context: &PlatformContext) -> Physical {
-    Physical(format!("kind cluster {}", context.platform))
+    local_cluster::physical(Maker::Kind, context)
 }
 
 async fn start(cx: &Cx) -> Result<Physical, Failure> {

@@ -1,14 +1,17 @@
 //! The common code of kind and k3d clusters. Marks from the creating call identify the owner. A record in each node shows
 //! that the creation was finished: the first node gets it last.
 
+mod lost;
 mod record;
 mod rejoin;
 mod verdict;
 
+pub use lost::with_lost_cluster;
+pub(super) use lost::{physical, remark_lost_node};
 pub(super) use record::finish;
 pub(super) use rejoin::{connect, is_outside};
 pub(crate) use verdict::Fields;
-pub(super) use verdict::{LOSS, compare, nothing_known, unfinished};
+pub(super) use verdict::{LOSS, compare, nothing_known};
 
 use std::time::Duration;
 
@@ -17,8 +20,9 @@ use devplat_tool::{
     docker::{Container, Engine},
     local::{ClusterContainers, Maker, Mark, Role},
 };
+use lost::lost_node;
 use record::ClusterRecord;
-use verdict::faults;
+use verdict::{faults, of_unfinished};
 
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, Wanted,
@@ -114,7 +118,7 @@ where
     }
     match maker.read_record(engine, &first.name).await? {
         None => {
-            seen.state = unfinished(context.other_run().await.as_ref());
+            seen.state = unfinished(maker, RemainingNodes::Some, context).await;
             seen.loses = None;
             return Ok(Some(seen));
         }
@@ -149,6 +153,19 @@ where
         seen.state = State::Degraded(faults);
     }
     Ok(Some(seen))
+}
+
+/// Whether an unfinished cluster has nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RemainingNodes {
+    Some,
+    None,
+}
+
+/// Returns the state of a cluster without a record, or of what is there without a node.
+pub(super) async fn unfinished(maker: Maker, nodes: RemainingNodes, context: &PlatformContext) -> State {
+    let run = context.other_run().await;
+    of_unfinished(run.as_ref(), lost_node(maker, nodes == RemainingNodes::Some, context))
 }
 
 /// Returns the containers that a user has renamed.
@@ -244,6 +261,11 @@ pub(super) async fn settle(maker: Maker, cx: &Cx) -> Result<ClusterAccess, Failu
     let mut last = None;
     loop {
         let containers = maker.containers(engine, cx.context.platform.as_str()).await?;
+        if containers.nodes().is_empty() {
+            let gone = lost::missing(maker, cx.context.platform.as_str());
+            return Err(Failure::new(Exit::PartWay, gone)
+                .hint(format!("`{}` creates the cluster again", cx.context.command("up"))));
+        }
         let why = match awake(maker, &containers, &cx.context, &mut last).await? {
             Ok(access) => return Ok(access),
             Err(why) => why,

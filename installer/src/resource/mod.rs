@@ -73,7 +73,8 @@ mod node_certificates;
 mod node_import;
 mod renamed;
 
-pub use release::in_order;
+pub use local_cluster::with_lost_cluster;
+pub use release::{closed_to_new_pods, in_order};
 pub use ssh_config::{known_hosts_line, next_line, ssh_line, written_host};
 
 /// Returns the wanted resources of a profile.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use devplat_image::ImageName;
-use devplat_plan::{Action, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
+use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Requirement, Verdict};
 use devplat_tool::{
     docker::Engine,
     local::{Maker, containerd},
@@ -85,11 +85,22 @@ impl ResourceKind for Prefetch {
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        seen.fields.verdict()
+        compare(seen.fields)
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
         Ok(())
+    }
+}
+
+/// Compares by the last proof. Another platform may use the same image, but only a pull shows that the nodes still have it.
+fn compare(proved: Proved) -> Verdict {
+    match proved {
+        Proved::AsItIs => Verdict::Same,
+        Proved::Before | Proved::Unknown | Proved::BeforeRestart | Proved::Never => {
+            let why = "the next proof needs it, and nodes delete images that they do not use";
+            Verdict::Differs(vec![Change::in_place(why)])
+        }
     }
 }
 

@@ -31,6 +31,9 @@ pub(crate) enum Proved {
     AsItIs,
     /// Other releases were proved, before a change.
     Before,
+    /// A proof is recorded, but images or keys that the releases name do not exist on this machine, so that it is unknown
+    /// whether it is of these releases.
+    Unknown,
     /// These releases were proved, and the nodes were restarted since.
     BeforeRestart,
     /// The platform was never proved, or its last proof failed.
@@ -42,15 +45,19 @@ impl Proved {
     pub(super) fn verdict(self) -> Verdict {
         match self {
             Self::AsItIs => Verdict::Same,
-            Self::Before | Self::Never => {
-                Verdict::Differs(vec![Change::in_place("the releases have changed since the last proof")])
+            Self::Before => differs("the releases have changed since the last proof"),
+            Self::Unknown => {
+                differs("the last proof may be of other images or keys: this machine lacks some")
             }
+            Self::Never => differs("never proved"),
             // The objects in the cluster still show the state from before the restart.
-            Self::BeforeRestart => {
-                Verdict::Differs(vec![Change::in_place("the nodes were restarted since the last proof")])
-            }
+            Self::BeforeRestart => differs("the nodes were restarted since the last proof"),
         }
     }
+}
+
+fn differs(why: &str) -> Verdict {
+    Verdict::Differs(vec![Change::in_place(why)])
 }
 
 impl ResourceKind for Proof {
@@ -141,7 +148,7 @@ impl Proof {
 fn without_server(proved: Proved) -> Result<Physical, Failure> {
     match proved {
         Proved::AsItIs => Ok(physical()),
-        Proved::Before | Proved::BeforeRestart | Proved::Never => {
+        Proved::Before | Proved::Unknown | Proved::BeforeRestart | Proved::Never => {
             Err(Failure::new(Exit::PartWay, "there is no dev server to prove the platform with")
                 .hint("run the same command again: it creates one"))
         }
@@ -166,7 +173,8 @@ fn judge(recorded: Option<proof::ProofRecord>, digest: Option<String>, started: 
     match digest {
         Some(digest) if recorded.digest == digest && restarted => Proved::BeforeRestart,
         Some(digest) if recorded.digest == digest => Proved::AsItIs,
-        Some(_) | None => Proved::Before,
+        Some(_) => Proved::Before,
+        None => Proved::Unknown,
     }
 }
 
@@ -192,7 +200,8 @@ fn digest(inputs: &PlatformInputs) -> Result<Option<String>, Failure> {
     Ok(Some(devplat_render::digest(&all)))
 }
 
-pub(super) fn unproved(error: &proof::ProofError, cx: &Cx) -> Failure {
+/// Converts the failure of the second half of the proof, which begins when all releases are ready.
+fn unproved(error: &proof::ProofError, cx: &Cx) -> Failure {
     let failure = Failure::of_proof(error, &cx.context.command_lines());
     failure.while_doing("the platform is installed but does not work")
 }
@@ -210,7 +219,7 @@ mod tests {
     fn proof_without_a_server_succeeds_only_if_the_record_covers_the_platform() {
         let record = Physical("ConfigMap devplat-system/devplat-proof".to_owned());
         assert_eq!(without_server(Proved::AsItIs), Ok(record));
-        for unproved in [Proved::Before, Proved::BeforeRestart, Proved::Never] {
+        for unproved in [Proved::Before, Proved::Unknown, Proved::BeforeRestart, Proved::Never] {
             let failure = without_server(unproved).unwrap_err();
             assert_eq!(failure.exit, Exit::PartWay, "{failure:?}");
         }
@@ -228,6 +237,11 @@ mod tests {
         assert_eq!(judged(recorded(Some("a")), "releases", Some("a")), Proved::AsItIs);
         assert_eq!(judged(recorded(Some("a")), "releases", Some("b")), Proved::BeforeRestart);
         assert_eq!(judged(recorded(Some("a")), "others", Some("b")), Proved::Before);
+        assert_eq!(
+            judge(recorded(Some("a")), None, Some("a".to_owned())),
+            Proved::Unknown,
+            "a lost state folder"
+        );
         // A record of an older devplat, and a cluster whose nodes are not devplat's.
         assert_eq!(judged(recorded(None), "releases", Some("b")), Proved::AsItIs);
         assert_eq!(judged(recorded(None), "releases", None), Proved::AsItIs);

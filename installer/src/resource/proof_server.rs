@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use devplat_image::ImageName;
 use devplat_kubernetes::{
-    proof::{self, Patience, ProofRemains},
+    proof::{self, Patience, ProofError, ProofRemains},
     release::OperatorPresence,
 };
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, State, Verdict};
@@ -15,7 +15,7 @@ use kube::Client;
 use super::{
     CLUSTER, Cx, ResourceKind, Seen, SeenThrough, Traits, Wanted, edges,
     names::{BegunProof, KEY, PROOF_SERVER, release_id},
-    proof::{Proved, unproved},
+    proof::Proved,
     release,
 };
 use crate::{
@@ -106,7 +106,7 @@ impl ResourceKind for ProofServer {
         if let Some(begun) = self.begun.get() {
             let client = cx.context.client().await?;
             let outcome = proof::wait_address(&client, cx.context.platform.as_str(), begun, cx).await;
-            outcome.map_err(|error| unproved(&error, cx))?;
+            outcome.map_err(|error| not_started(&error, cx))?;
         }
         Ok(Arc::clone(&self.begun))
     }
@@ -150,10 +150,16 @@ impl ProofServer {
         }
         let flavor = self.inputs.profile.dev_servers.default_flavor.as_str();
         let outcome = proof::begin(&client, platform, flavor, PATIENCE, cx).await;
-        let begun = outcome.map_err(|error| unproved(&error, cx))?;
+        let begun = outcome.map_err(|error| not_started(&error, cx))?;
         self.begun.set(begun).map_err(|_| Failure::new(Exit::Internal, "the proof has begun twice"))?;
         Ok(physical)
     }
+}
+
+/// Converts the failure of the first half of the proof. The releases may still be starting, or have failed.
+fn not_started(error: &ProofError, cx: &Cx) -> Failure {
+    let failure = Failure::of_proof(error, &cx.context.command_lines());
+    failure.while_doing("the dev server of the proof does not start")
 }
 
 async fn delete(cx: &Cx) -> Result<(), Failure> {

@@ -17,6 +17,9 @@ use crate::{
     platform_context::PlatformContext,
 };
 
+/// The size in bytes from which a push of a part is worth a line.
+const LONG_PUSH: u64 = 16 << 20;
+
 /// An image to push to a registry.
 #[derive(Clone)]
 pub(crate) struct Push {
@@ -126,8 +129,8 @@ impl Push {
             Failure::new(Exit::PartWay, "the local registry is not running")
                 .hint("run the same command again, which starts it")
         })?;
-        cx.report(format!("connecting to {destination}"));
-        let place = self.place(&destination, digest, &cx.context, |step| cx.report(told(step))).await;
+        cx.detail(format!("connecting to {destination}"));
+        let place = self.place(&destination, digest, &cx.context, |step| tell(cx, step)).await;
         let place = match place {
             Ok(place) => place,
             Err(error) => return Err(self.with_help(error.into(), &cx.context).await),
@@ -135,7 +138,7 @@ impl Push {
         let physical = Physical(self.inputs.reference(&stored));
         let call = format!("push image {}", self.image);
         let push = async {
-            let pushed = place.push(&stored, |step| cx.report(told(step))).await;
+            let pushed = place.push(&stored, |step| tell(cx, step)).await;
             let Err(error) = pushed else { return Ok(()) };
             match (&self.inputs.delivery, &cx.context.engine) {
                 // The registry then answers 500, with the reason only as text.
@@ -233,6 +236,15 @@ fn help(hosting: &Hosting, push: &str) -> Option<String> {
     let path = push.strip_prefix(hosting.host.as_ref()?.as_str())?;
     let page = hosting.help.as_ref()?;
     (path.is_empty() || path.starts_with('/')).then(|| format!("read about the cluster's registry: {page}"))
+}
+
+/// Reports a step of a push. Only a helper and bytes are waited for.
+fn tell(cx: &Cx, step: PushStep<'_>) {
+    match step {
+        PushStep::AskingHelper { .. } => cx.report(told(step)),
+        PushStep::Pushing { bytes, .. } if bytes >= LONG_PUSH => cx.report(told(step)),
+        PushStep::Present(_) | PushStep::Pushing { .. } | PushStep::Manifest => cx.detail(told(step)),
+    }
 }
 
 /// Describes a step of a push, for progress reports.

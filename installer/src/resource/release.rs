@@ -1,17 +1,20 @@
 //! A release: objects in the cluster that are applied together.
 
+mod facts;
+mod going;
+mod namesakes;
 mod node_port;
+mod nodes;
 mod order;
+mod standing;
 mod trial;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use devplat_kubernetes::release::{self, DataLoss, ReleaseError, ReleaseState};
 use devplat_plan::{
-    Action, Blocked, Change, Edges, Facts, Foreigner, Graph, Id, KindName, Owner, Physical, Plan, Planned,
-    State, Step, Verdict,
+    Action, Blocked, Change, Edges, Facts, Graph, Id, KindName, Physical, Plan, Planned, State, Step, Verdict,
 };
-use devplat_profile::PlatformName;
 use devplat_render::ReleaseName;
 use kube::Client;
 use tokio::sync::OnceCell;
@@ -25,6 +28,9 @@ use crate::{
     platform::PlatformInputs,
     platform_context::PlatformContext,
 };
+pub(crate) use facts::Fields;
+use facts::name_other_platform;
+pub use nodes::closed_to_new_pods;
 use order::Order;
 use trial::try_pods;
 
@@ -43,39 +49,6 @@ pub(crate) struct ReleaseResource {
     order: Order,
     /// The report of the data that is deleted with the CRDs, which the first step of any release makes.
     reported: Arc<OnceCell<()>>,
-}
-
-/// The known facts of a release in the cluster.
-#[derive(Debug, Clone)]
-pub(crate) enum Fields {
-    /// Compared with the wanted objects.
-    Compared(Box<ReleaseState>),
-    /// Found, but not compared, because images or keys of the wanted objects do not exist yet.
-    NotRendered,
-    /// Found, but its objects are of kinds whose CRDs are being deleted.
-    LeavesWithCrds,
-    /// Found in a run without wanted releases, and not compared.
-    Leftover,
-}
-
-impl Fields {
-    fn state(&self) -> Option<&ReleaseState> {
-        match self {
-            Self::Compared(state) => Some(state),
-            Self::NotRendered | Self::LeavesWithCrds | Self::Leftover => None,
-        }
-    }
-
-    /// Returns the facts of release `name` while CRDs are being deleted: an object that is still as wanted will not stay.
-    fn without_crds(self, name: ReleaseName) -> Self {
-        match (name, self) {
-            (ReleaseName::Flavors | ReleaseName::Users, Self::Compared(state)) => match *state {
-                ReleaseState::Foreign { .. } | ReleaseState::Absent => Self::Compared(state),
-                ReleaseState::Leaving(_) | ReleaseState::Present { .. } => Self::LeavesWithCrds,
-            },
-            (_, fields) => fields,
-        }
-    }
 }
 
 impl ResourceKind for ReleaseResource {
@@ -156,13 +129,17 @@ impl ResourceKind for ReleaseResource {
         let recorded = release::names(&client, context.platform.as_str(), context).await?;
         let looks = wanted.iter().map(|release| async {
             let Some(rendered) = release.inputs.release(release.name)? else {
-                let there = recorded.iter().any(|name| name == release.name.as_str());
-                return Ok::<_, Failure>(there.then_some(Fields::NotRendered));
+                if !recorded.iter().any(|name| name == release.name.as_str()) {
+                    return Ok::<_, Failure>(None);
+                }
+                let going = going::of(release.name, &release.inputs, &client, context).await?;
+                return Ok(Some(Fields::NotRendered(going)));
             };
             let state = release::observe(&client, &rendered, context).await?;
             Ok((state != ReleaseState::Absent).then(|| Fields::Compared(Box::new(state))))
         });
-        let looked = futures::future::try_join_all(looks).await?;
+        let mut looked = futures::future::try_join_all(looks).await?;
+        name_other_platform(&mut looked);
         let crds = wanted.iter().position(|release| release.name == ReleaseName::Crds);
         let crds = crds.and_then(|place| looked[place].as_ref()?.state());
         let crds_leave = Order::of(crds, None) == Order::OperatorFirst;
@@ -182,9 +159,7 @@ impl ResourceKind for ReleaseResource {
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
         let state = match &seen.fields {
             Fields::Compared(state) => state,
-            Fields::NotRendered => {
-                return Verdict::Differs(vec![Change::in_place("its images or keys are created first")]);
-            }
+            Fields::NotRendered(going) => return Verdict::Differs(going::before_rendering(going)),
             Fields::LeavesWithCrds => {
                 let why = "its CRDs are being deleted, and its objects with them";
                 return Verdict::Unknown(why.to_owned());
@@ -192,21 +167,24 @@ impl ResourceKind for ReleaseResource {
             Fields::Leftover => return Verdict::Unknown("not compared".to_owned()),
         };
         match &**state {
-            ReleaseState::Absent | ReleaseState::Foreign { .. } => {
-                Verdict::Unknown("not compared".to_owned())
-            }
+            ReleaseState::Foreign { .. } | ReleaseState::Absent => match namesakes::namesakes(state) {
+                Some(names) => Verdict::Differs(vec![Change::in_place(namesakes::said(&names))]),
+                None => Verdict::Unknown("not compared".to_owned()),
+            },
             ReleaseState::Leaving(waiting) => {
                 Verdict::Differs(waiting.iter().map(|one| Change::in_place(one.to_string())).collect())
             }
-            ReleaseState::Present { missing, drifted, surplus, unknown, recorded, leaving, not_ready } => {
-                let mut changes: Vec<Change> =
-                    missing.iter().map(|object| Change::in_place(format!("{object} is missing"))).collect();
-                changes.extend(drifted.iter().map(|drift| {
-                    Change::in_place(format!("{} differs in {}", drift.object, drift.fields.join(", ")))
-                }));
-                changes.extend(
-                    surplus.iter().map(|object| Change::in_place(format!("{object} is no longer wanted"))),
-                );
+            ReleaseState::Present {
+                missing,
+                drifted,
+                surplus,
+                going,
+                unknown,
+                recorded,
+                leaving,
+                not_ready,
+            } => {
+                let mut changes = going::changes(missing, drifted, surplus, going);
                 if !recorded && changes.is_empty() && unknown.is_empty() {
                     changes.push(Change::in_place("it was not applied completely"));
                 }
@@ -228,8 +206,13 @@ impl ResourceKind for ReleaseResource {
         context: &PlatformContext,
     ) -> Result<Option<Blocked>, Failure> {
         match self.name {
-            ReleaseName::Bastion => node_port::taken(plan, &self.inputs, context).await,
-            ReleaseName::Crds | ReleaseName::Flavors | ReleaseName::Operator | ReleaseName::Users => Ok(None),
+            ReleaseName::Bastion => match node_port::taken(plan, &self.inputs, context).await? {
+                Some(taken) => Ok(Some(taken)),
+                None => nodes::closed(self.name, plan, context).await,
+            },
+            ReleaseName::Operator => nodes::closed(self.name, plan, context).await,
+            ReleaseName::Users => namesakes::taken(plan, &self.inputs, context).await,
+            ReleaseName::Crds | ReleaseName::Flavors => Ok(None),
         }
     }
 
@@ -262,8 +245,9 @@ impl ReleaseResource {
                 let hints = node_port::hints(error, self.inputs.maker(), &cx.context.kubectl());
                 Failure { exit: node_port::exit(error), ..failure }.with_hints(hints)
             }
-            ReleaseError::Foreign(_)
-            | ReleaseError::Call(_)
+            // Since the plan was made.
+            ReleaseError::Foreign(objects) => namesakes::failure(objects, &cx.context).unwrap_or(failure),
+            ReleaseError::Call(_)
             | ReleaseError::NotReady(_)
             | ReleaseError::Refused { .. }
             | ReleaseError::Stopped(_) => failure,
@@ -321,28 +305,7 @@ async fn report_leaving_data(client: &Client, cx: &Cx) -> Result<(), Failure> {
 }
 
 fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<ReleaseResource> {
-    let faults: Vec<String> = match &fields {
-        Fields::Compared(state) => match &**state {
-            ReleaseState::Present { leaving, not_ready, .. } => {
-                leaving.iter().chain(not_ready).map(ToString::to_string).collect()
-            }
-            // The step for it waits until they are gone, and creates them again.
-            ReleaseState::Leaving(leaving) => leaving.iter().map(ToString::to_string).collect(),
-            ReleaseState::Absent | ReleaseState::Foreign { .. } => Vec::new(),
-        },
-        Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Vec::new(),
-    };
-    let owner = match &fields {
-        Fields::Compared(state) => match &**state {
-            ReleaseState::Foreign { objects: _, platform: Some(platform) } => of_platform(platform),
-            ReleaseState::Foreign { objects, platform: None } => {
-                let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
-                Owner::stranger(format!("its name is taken by {}", names.join(", ")))
-            }
-            ReleaseState::Absent | ReleaseState::Leaving(_) | ReleaseState::Present { .. } => Owner::Ours,
-        },
-        Fields::NotRendered | Fields::LeavesWithCrds | Fields::Leftover => Owner::Ours,
-    };
+    let (owner, faults) = (fields.owner(), fields.faults());
     let known = ReleaseName::ALL.into_iter().find(|known| known.as_str() == name);
     // A release is deleted after the releases that need it; releases that this version does not know are deleted first.
     let needing =
@@ -357,17 +320,6 @@ fn seen(name: &str, fields: Fields, context: &PlatformContext) -> Seen<ReleaseRe
         gone_first: needing.map(release_id).collect(),
         deletion,
         ..seen
-    }
-}
-
-/// Returns the owner of objects with the label of another platform. The label can be any text, and only a valid name can be
-/// given to `--name`.
-fn of_platform(label: &str) -> Owner {
-    match label.parse::<PlatformName>() {
-        Ok(name) => Owner::Foreign(Foreigner::Platform(name.to_string())),
-        Err(_) => Owner::stranger(format!(
-            "its objects have the label of a platform {label:?}, whose name is not valid"
-        )),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The managed block in the user's `~/.ssh/config`: one `Include` of a file of devplat's, between two marks. It is
 //! added only on request (`devplat ssh-config`), and the rest of the file stays byte for byte.
 
+mod created;
 mod file;
 mod lines;
 
@@ -21,8 +22,9 @@ use crate::{
     state::StateFolder,
     ui::Ui,
 };
+use created::FileRemains;
 use file::UserFile;
-use lines::{Block, BlockState, FileRemains, Split, Unclear};
+use lines::{Block, BlockState, Split, Unclear};
 
 /// The managed block.
 #[derive(Clone)]
@@ -48,7 +50,8 @@ impl ResourceKind for SshBlock {
     const TRAITS: Traits = Traits { temporary: false, interruptible: true, listed: true };
     const CREATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
     const UPDATE: Option<super::kind::Act<Self>> = Some(|block, cx| Box::pin(write(&block.inputs, cx)));
-    const DELETE: Option<super::kind::DeleteSeen<Self>> = Some(|_, cx| Box::pin(delete(cx)));
+    const DELETE: Option<super::kind::DeleteSeen<Self>> =
+        Some(|_, cx| Box::pin(async move { delete(cx).await.map(drop) }));
     type Fields = Fields;
     type Output = ();
 
@@ -88,7 +91,7 @@ impl ResourceKind for SshBlock {
     }
 
     fn compare(&self, seen: &Seen<Self>) -> Verdict {
-        compare(&seen.fields)
+        compare(&seen.fields, &self.inputs.state)
     }
 
     async fn settle(&self, _: &Cx) -> Result<(), Failure> {
@@ -97,12 +100,16 @@ impl ResourceKind for SshBlock {
 }
 
 /// Compares the block and the included file with the ssh configuration in the state folder.
-fn compare(fields: &Fields) -> Verdict {
+fn compare(fields: &Fields, state: &StateFolder) -> Verdict {
     let Fields { block, hosts, config } = fields;
     let what = match (block, hosts, config) {
         (BlockState::Damaged, _, _) => "the block is damaged or double",
+        (BlockState::Older, _, _) => "the block is of an older devplat",
+        (BlockState::Displaced, _, _) => {
+            "the block is below a Host or Match line, and belongs at the top of the file"
+        }
         (BlockState::Elsewhere, _, _) => "the block names another file",
-        (BlockState::Current, Some(hosts), Some(config)) if ssh_config::follows(hosts, config) => {
+        (BlockState::Current, Some(hosts), Some(config)) if ssh_config::follows(hosts, config, state) => {
             return Verdict::Same;
         }
         (BlockState::Current, Some(_), Some(_)) => "the included file differs from the ssh configuration",
@@ -142,7 +149,7 @@ impl Opened {
     /// Removes the block, and the file if devplat created it and no other line is in it.
     fn remove(self) -> Result<(), Failure> {
         let Self { file, block: _, split } = self;
-        match split.map(|split| lines::remains(split.rest)) {
+        match split.map(|split| created::remains(split.rest)) {
             None => Ok(()),
             Some(FileRemains::Text(text)) => file.replace(&text),
             Some(FileRemains::Nothing(created)) => file.delete(created),
@@ -169,14 +176,16 @@ fn opened_in(context: &PlatformContext) -> Result<Opened, Failure> {
     opened(&context.surroundings, context.platform.as_str(), &context.state)
 }
 
-async fn delete(cx: &Cx) -> Result<(), Failure> {
+/// Removes the block, and returns whether there was one.
+async fn delete(cx: &Cx) -> Result<bool, Failure> {
     let opened = opened_in(&cx.context)?;
     if opened.split.is_none() {
-        return Ok(());
+        return Ok(false);
     }
     let physical = Physical(opened.file.path().display().to_string());
     let work = async { opened.remove() };
-    cx.call(format!("remove the block from {physical}"), |()| Some(physical), work).await
+    cx.call(format!("remove the block from {physical}"), |()| Some(physical), work).await?;
+    Ok(true)
 }
 
 /// Fails if the user's file does not permit a block. Writes nothing.
@@ -194,8 +203,8 @@ pub(crate) async fn add_alone(
     cx.ended(write(inputs, &cx).await).map(drop)
 }
 
-/// Removes the block outside of a plan, as a step with its own entries in the journal.
-pub(crate) async fn remove_alone(context: &Arc<PlatformContext>, ui: &Ui) -> Result<(), Failure> {
+/// Removes the block outside of a plan, as a step with its own entries in the journal, and returns whether there was one.
+pub(crate) async fn remove_alone(context: &Arc<PlatformContext>, ui: &Ui) -> Result<bool, Failure> {
     let cx = Cx::alone(Arc::clone(context), SshBlock::NAME.single(), Action::Delete, ui.clone())?;
     cx.ended(delete(&cx).await)
 }
@@ -240,14 +249,13 @@ async fn write(inputs: &PlatformInputs, cx: &Cx) -> Result<Physical, Failure> {
     Ok(physical)
 }
 
-/// Returns command lines to try. Only users with generated keys are named in the jump of the included file.
+/// Returns command lines to try.
 pub(crate) fn example(inputs: &PlatformInputs) -> String {
     let platform = &inputs.platform;
     let generated = inputs.users_with_generated_keys().next();
     let named = generated.or_else(|| inputs.profile.users.keys().next());
     let user = named.map_or("alice".to_owned(), ToString::to_string);
-    let jump = if generated.is_some() { String::new() } else { format!("-J {user}@{platform} ") };
-    format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh {jump}mydev.{user}.{platform}")
+    format!("ssh {user}@{platform}\nssh {user}+mydev@{platform}\nssh mydev.{user}.{platform}")
 }
 
 #[cfg(test)]

@@ -23,8 +23,8 @@ use crate::{
     state::StateFolder,
 };
 
-pub(super) use text::{SshHost, follows};
 pub use known_hosts::known_hosts_line;
+pub(super) use text::{SshHost, follows};
 pub use text::{next_line, ssh_line};
 pub use written::written_host;
 
@@ -158,7 +158,12 @@ fn compare(fields: &Fields, state: &StateFolder) -> Verdict {
     let [current, authority] = texts(host, state);
     let changes: Vec<Change> = [
         change(config.as_deref(), &current, "ssh/config", "the hosts or the users"),
-        change(known_hosts.as_deref(), &authority, "ssh/known_hosts", "the hosts or the key of the authority"),
+        change(
+            known_hosts.as_deref(),
+            &authority,
+            "ssh/known_hosts",
+            "the hosts or the key of the authority",
+        ),
     ]
     .into_iter()
     .flatten()
@@ -272,7 +277,8 @@ mod tests {
         assert_eq!(included(), None, "there is no block");
         std::fs::write(hosts_file(state), at(22).hosts(state)).unwrap();
         write(&at(2022), &cx).await.unwrap();
-        assert!(follows(&included().unwrap(), &state.read(&state.ssh_config()).unwrap().unwrap()));
+        let config = state.read(&state.ssh_config()).unwrap().unwrap();
+        assert!(follows(&included().unwrap(), &config, state));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::*;
 use crate::ui::Ui;
 
 mod new_first;
+mod useless;
 
 /// A kind whose resources are as wanted or have to be replaced.
 #[derive(Clone, Default)]

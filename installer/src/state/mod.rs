@@ -4,12 +4,15 @@
 mod decisions;
 mod error;
 mod file;
+mod known;
 mod lock;
+mod remains;
 mod store;
 
 pub use decisions::{Decisions, DecisionsDamage, Location, RememberedDelivery, RememberedFile};
 pub use error::StateError;
 pub use file::{read_file, remedy};
+pub use known::KnownFolder;
 pub use lock::{EngineLock, Lock, LockError, LockHolder};
 pub use store::StoreError;
 
@@ -133,46 +136,26 @@ impl StateFolder {
         self.folder.parent().unwrap_or(&self.folder)
     }
 
-    /// Deletes the folder with everything in it.
-    pub fn remove(&self) -> Result<(), StateError> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.file_error("delete", &self.folder, error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Whether the folder with the state folders of all platforms exists.
     pub fn has_base(&self) -> bool {
         self.base().exists()
     }
 
-    /// Deletes the folder with the state folders of all platforms if it is empty.
-    pub fn remove_empty_base(&self) {
-        // A failed deletion, of one that is not empty, is not an error of this run.
-        let _ = fs::remove_dir(self.base());
-    }
-
-    /// Deletes the folder if it holds only the lock.
-    pub fn remove_if_unused(&self) {
-        let only_lock = fs::read_dir(&self.folder).is_ok_and(|mut entries| {
-            entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lock"))
-        });
-        if only_lock {
-            // A failed deletion is not an error of this run.
-            let _ = fs::remove_dir_all(&self.folder);
-        }
-    }
-
     /// Locks the platform against other runs of this account. A run with nothing to do writes nothing.
     pub fn lock(&self) -> Result<Lock, StateError> {
-        self.make()?;
         let path = self.lock_file();
-        Lock::acquire(&path).map_err(|error| match error {
-            LockError::Held(holder) => StateError::Held(holder),
-            LockError::Io(source) => self.file_error("lock", &path, source),
-        })
+        let mut tries = 0..3;
+        loop {
+            self.make()?;
+            match Lock::acquire(&path) {
+                Ok(lock) => return Ok(lock),
+                Err(LockError::Held(holder)) => return Err(StateError::Held(holder)),
+                // A run that ended meanwhile has deleted the folder.
+                Err(LockError::Io(source))
+                    if source.kind() == io::ErrorKind::NotFound && tries.next().is_some() => {}
+                Err(LockError::Io(source)) => return Err(self.file_error("lock", &path, source)),
+            }
+        }
     }
 
     /// Returns the process that holds the lock, without taking the lock; `None` if no visible process holds it.
@@ -193,31 +176,6 @@ impl StateFolder {
             Unread::OtherVersion(found) => StateError::OtherVersion { path, found, known: VERSION },
             Unread::Damaged(source) => StateError::Damaged { path, source },
         })
-    }
-
-    /// Returns the other platforms of this account that have decisions, with those; `None` if they cannot be read.
-    pub fn others(&self) -> Result<Vec<(PlatformName, Option<Decisions>)>, StateError> {
-        let failed = |source| self.file_error("read", self.base(), source);
-        let entries = match fs::read_dir(self.base()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(failed)?,
-        };
-        let mut others = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(failed)?.file_name();
-            let Some(name) = name.to_str().and_then(|name| name.parse::<PlatformName>().ok()) else {
-                continue;
-            };
-            if name == self.platform {
-                continue;
-            }
-            match Self::below(self.base(), &name).decisions() {
-                Ok(decisions) if decisions == Decisions::default() => {}
-                Ok(decisions) => others.push((name, Some(decisions))),
-                Err(_) => others.push((name, None)),
-            }
-        }
-        Ok(others)
     }
 
     /// Writes the decisions, if they differ from those in the file.

@@ -31,6 +31,9 @@ pub enum Event {
         step: String,
         /// The progress, as text.
         what: String,
+        /// Whether it is a detail of the work, and nothing that is waited for.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        detail: bool,
     },
     /// A step has succeeded.
     Done {

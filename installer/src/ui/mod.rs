@@ -100,6 +100,10 @@ impl Ui {
             OutputMode::Plain => {
                 if let Some(line) = show::plain(event) {
                     to_stderr(&line);
+                } else if let Event::Waiting { step, what, detail: _ } = event
+                    && tracing::enabled!(tracing::Level::DEBUG)
+                {
+                    to_stderr(&format!("{step}: {what}"));
                 }
             }
             OutputMode::Json => self.print(&serde_json::to_string(event).expect("an event is JSON")),

@@ -26,7 +26,7 @@ pub(super) fn ask(question: &str, stopped: &dyn Fn() -> bool) -> Confirmation {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).map(|_| line)
     };
-    match stdin::apart(read, stopped) {
+    match stdin::apart(read, stopped, &|| {}) {
         Some(Ok(line)) if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") => {
             Confirmation::Yes
         }

@@ -20,7 +20,7 @@ pub(super) fn plain(event: &Event) -> Option<String> {
         Event::Begun { step, action, usual_seconds } => {
             format!("{action} {step} ({})", estimate(*usual_seconds))
         }
-        Event::Waiting { step, what } => format!("{step}: {what}"),
+        Event::Waiting { step, what, detail: false } => format!("{step}: {what}"),
         Event::Done { step, action, seconds } => format!("{step}: {action} done in {}", duration(*seconds)),
         Event::Failed { step, why } => format!("{step}: failed: {why}"),
         Event::Stopping { running, limit_seconds: _ } if running.is_empty() => "stopping".to_owned(),
@@ -51,7 +51,8 @@ pub(super) fn plain(event: &Event) -> Option<String> {
         Event::Listening { name, address } => {
             format!("{address} leads to the bastion of platform {name}; Ctrl-C ends it")
         }
-        Event::Error { .. } => return None,
+        // With -v details are printed as well.
+        Event::Waiting { detail: true, .. } | Event::Error { .. } => return None,
     })
 }
 
@@ -185,9 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn line_for_a_pipe_has_the_whole_reason() {
+    fn line_for_a_pipe_has_the_whole_reason_and_no_details() {
         let what = format!("waiting for Deployment a/b: {}", "image pull ".repeat(20));
-        let line = plain(&Event::Waiting { step: "release bastion".to_owned(), what: what.clone() });
-        assert_eq!(line, Some(format!("release bastion: {what}")));
+        let line = |detail| {
+            plain(&Event::Waiting { step: "release bastion".to_owned(), what: what.clone(), detail })
+        };
+        assert_eq!(line(false), Some(format!("release bastion: {what}")));
+        assert_eq!(line(true), None);
     }
 }

@@ -57,7 +57,7 @@ impl Bars {
                 let usual = format!("({})", show::estimate(*usual_seconds));
                 self.draw(&mut state, step, format!("{action} {step}"), usual);
             }
-            Event::Waiting { step, what } => {
+            Event::Waiting { step, what, detail: _ } => {
                 if let Some(bar) = self.state().running.get(step) {
                     let used = width_of(&bar.prefix()) + BESIDE;
                     bar.set_message(fit(what, used, columns()));

@@ -56,6 +56,12 @@ async fn containers_of_half_a_cluster_do_not_keep_it_from_being_replaced() {
     let args = ["--profile", "k3d", IMAGE];
     let plan = planned(&machine, &engine, &args).await;
     assert!(plan.contains("\ncluster delete its creation ") && plan.contains("was interrupted"), "{plan}");
+    let entry = |is: &str| json!({"at": "2001-02-03T12:00:00Z", "step": "cluster", "action": "create", "outcome": {"is": is}});
+    let journal = format!("{{\"version\":2}}\n{}\n{}\n", entry("begun"), entry("done"));
+    machine.write("home/.local/state/devplat/devplat/journal.jsonl", &journal);
+    let plan = planned(&machine, &engine, &args).await;
+    let lost = "the cluster has no node: container k3d-devplat-server-0 is missing; the homes in it are lost";
+    assert!(plan.contains(&format!("\ncluster delete {lost}")) && !plan.contains("interrupted"), "{plan}");
     let (status, said) = with_engine(&machine, &engine, &[&["plan"][..], &args].concat()).await;
     assert_eq!(status, 0, "{said}");
 }

@@ -51,7 +51,7 @@ async fn failed_early_import_is_reported_and_tried_again_in_its_own_step() {
     let early = format!("importing images later: {why}");
     reported(
         &host.ui,
-        |event| matches!(event, Event::Waiting { step, what } if step == "cluster" && *what == early),
+        |event| matches!(event, Event::Waiting { step, what, .. } if step == "cluster" && *what == early),
     )
     .await;
     tokio::task::spawn_blocking(move || fs::write(go, "")).await.unwrap().unwrap();

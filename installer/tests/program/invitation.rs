@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     answers::{api_server, kubeconfig},
     machine::Machine,
+    users::with_access,
 };
 
 const BASTION: &str = "/apis/apps/v1/namespaces/devserver-bastion/deployments/bastion";
@@ -23,7 +24,7 @@ async fn added_user_is_reported_with_the_lines_to_send() {
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
     machine.write("work/alice.pub", &key(1));
     let alice = json!({"apiVersion": "apps.devservers.io/v1", "kind": "DevUser", "metadata": {"name": "alice"},
-        "spec": {"sshKeys": [key(1)]}});
+        "spec": {"sshKeys": [key(1)]}, "status": with_access()});
     let absent = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "message": "absent", "reason": "NotFound", "code": 404});
     server.answers.give(&format!("GET {ALICE}"), 404, &absent);
@@ -39,7 +40,8 @@ async fn added_user_is_reported_with_the_lines_to_send() {
     let printed = machine.devplat(&add).run().await.unwrap().stdout;
     assert!(printed.contains("  ssh -p 2222 alice+mydev@dev.example.com"), "{printed}");
     let trust = format!("@cert-authority [dev.example.com]:2222,*.*.devplat {}", key(2).trim());
-    assert!(printed.contains(&format!("  echo '{trust}' >> ~/.ssh/known_hosts")), "{printed}");
+    let trusting = format!("  mkdir -p -m 700 ~/.ssh && echo '{trust}' >> ~/.ssh/known_hosts");
+    assert!(printed.contains(&trusting), "{printed}");
     let printed = machine.devplat(&[&add[..], &["--output", "json"]].concat()).run().await.unwrap().stdout;
     let document: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(document["ssh"]["host"], "dev.example.com");

@@ -38,7 +38,10 @@ async fn announced_registry_that_is_gone_is_passed_over() {
     server.answers.give("GET /api/v1/namespaces/kube-public/configmaps/local-registry-hosting", 200, &map);
     let said = planned(&machine, &engine, &EXISTING).await;
     assert!(said.contains(&format!("registry {gone}, announced by the cluster")), "{said}");
-    assert!(said.contains("does not answer") && said.contains("importing images into the nodes"), "{said}");
+    assert!(
+        said.contains("does not answer") && said.contains("images will be imported into the nodes"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -55,7 +58,7 @@ async fn cluster_of_k3d_is_recognised_behind_its_load_balancer() {
     ];
     list(&engine, "k3d.cluster=lab", &containers);
     let said = planned(&machine, &engine, &EXISTING).await;
-    assert!(said.contains("importing images into the nodes of the k3d cluster lab"), "{said}");
+    assert!(said.contains("images will be imported into the nodes of the k3d cluster lab"), "{said}");
 }
 
 #[tokio::test]
@@ -160,8 +163,8 @@ esac"#;
 async fn minikube_is_used_if_its_container_runtime_is_known() {
     let (machine, engine) = (Machine::new(), engine());
     for (name, runtime, expected) in [
-        ("lab", "containerd://2.1.4", "importing images into the nodes of the minikube cluster lab"),
-        ("lab", "docker://28.0.1", "importing images into the nodes of the minikube cluster lab"),
+        ("lab", "containerd://2.1.4", "images will be imported into the nodes of the minikube cluster lab"),
+        ("lab", "docker://28.0.1", "images will be imported into the nodes of the minikube cluster lab"),
         (
             "lab",
             "cri-o://1.34.0",
@@ -224,7 +227,7 @@ async fn profile_behind_a_published_port_gets_images() {
     published["HostConfig"]["PortBindings"] = json!({(format!("{}/tcp", port_of(&inside.address))): bound});
     list(&engine, "name.minikube.sigs.k8s.io=lab", &[("lab", published)]);
     let said = planned(&machine, &engine, &EXISTING).await;
-    assert!(said.contains("importing images into the nodes of the minikube cluster lab"), "{said}");
+    assert!(said.contains("images will be imported into the nodes of the minikube cluster lab"), "{said}");
 }
 
 /// The minikube cluster `lab` without devplat. It never lists its namespaces, so the first release waits until the test

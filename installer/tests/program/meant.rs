@@ -16,7 +16,7 @@ use crate::{
 const IMAGE: &str = "--set=devServers.image=registry.example/dev:1";
 
 #[tokio::test]
-async fn decisions_of_another_shape_or_version_are_refused_by_every_verb() {
+async fn decisions_of_another_shape_or_version_are_refused() {
     let (machine, engine) = (Machine::new(), engine());
     let file = machine.remember(&json!({}));
     for (text, why) in [
@@ -29,8 +29,12 @@ async fn decisions_of_another_shape_or_version_are_refused_by_every_verb() {
         (r#"{"version": 99}"#, "decisions.json has version 99; this devplat reads version 1"),
     ] {
         fs::write(&file, text).unwrap();
-        for args in [&["status"][..], &["plan", "--profile", "kind"], &["up", "--yes"], &["destroy", "--yes"]]
-        {
+        let mut verbs = vec![&["status"][..], &["plan", "--profile", "kind"], &["up", "--yes"]];
+        // A deletion does without damaged ones.
+        if why.contains("version") {
+            verbs.push(&["destroy", "--yes"]);
+        }
+        for args in verbs {
             let (status, said) = with_engine(&machine, &engine, args).await;
             assert_eq!(status, 2, "{text}: {args:?}: {said}");
             assert!(said.contains(why), "{text}: {args:?}: {said}");

@@ -297,7 +297,7 @@ async fn port_forward_ends_with_the_status_of_its_command() {
         (&["sh", "-c", "exit 7"], 7),
         (&["sh", "-c", "exit 255"], 255),
         (&["sh", "-c", "kill -TERM $$"], 143),
-        (&["nosuch"], 3),
+        (&["nosuch"], 127),
     ] {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
         let args = [&["port-forward", "--context", "there", "--port", &port, "--"][..], command].concat();

@@ -97,9 +97,12 @@ async fn context_with_marks_is_suggested_for_an_unknown_platform() {
 #[tokio::test]
 async fn contexts_without_the_platform_are_named_with_those_that_do_not_answer() {
     let (engine, server) = (engine(), api_server("u1").await);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
     for (address, place) in [
         (server.address.as_str(), "not found in context there"),
         ("http://127.0.0.1:1", "not searched: context there: "),
+        (silent.as_str(), "not searched: context there: its cluster did not answer within 3 s"),
     ] {
         let machine = Machine::new();
         machine.write("home/.kube/config", &kubeconfig(address, &json!({"token": "t"})));
@@ -208,7 +211,7 @@ async fn destroy_searches_the_cluster_of_the_file_without_docker() {
 async fn destroy_without_docker_reports_that_it_could_not_look_there() {
     let machine = Machine::new();
     let (status, said) = run(machine.devplat(&["destroy", "--yes"]).env("DOCKER_HOST", NO_ENGINE)).await;
-    assert_eq!(status, 2, "{said}");
+    assert_eq!(status, 3, "{said}");
     assert!(said.contains("platform devplat is neither known nor found here"), "{said}");
     let place = format!("not searched: the Docker engine at {NO_ENGINE} is not running");
     assert!(said.contains(&place) && said.contains("hint: start it"), "{said}");

@@ -65,7 +65,7 @@ async fn profile_of_the_readme_has_no_mistake() {
     );
 }
 
-/// The commands in the table need neither a cluster nor Docker.
+/// The commands in the table succeed without a cluster and without Docker.
 #[tokio::test]
 async fn other_commands_of_the_readme_succeed() {
     let (machine, (text, _)) = (Machine::new(), readme());

@@ -27,7 +27,13 @@ fn key(seed: u8) -> String {
 
 fn alice(key: &str, labels: &Value) -> Value {
     json!({"apiVersion": "apps.devservers.io/v1", "kind": "DevUser", "spec": {"sshKeys": [key]},
-        "metadata": {"name": "alice", "labels": labels}})
+        "metadata": {"name": "alice", "labels": labels}, "status": with_access()})
+}
+
+/// Returns the status of a user that the operator has given access.
+pub(crate) fn with_access() -> Value {
+    json!({"conditions": [{"type": "Ready", "status": "True", "reason": "AccessGranted", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z"}]})
 }
 
 /// Answers reads of user alice.

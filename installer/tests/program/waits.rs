@@ -47,7 +47,7 @@ async fn silent_registry_is_named_and_given_up_after_5_s() {
     let args = [&["plan"][..], &EXISTING, &[&set]].concat();
     let (status, said) = with_engine(&machine, &engine, &args).await;
     assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
-    assert_eq!(status, 3, "{said}");
+    assert_eq!(status, 4, "{said}");
     assert!(said.contains(&format!("waiting for registry {address}/team")), "{said}");
     assert!(said.contains(&format!("registry {address} gave no answer within 5 s")), "{said}");
 }
@@ -62,7 +62,8 @@ async fn stop_ends_the_wait_for_a_killed_call() {
         let host = host.clone();
         async move { cli::drive(&["devplat", "destroy", "--yes"], &host).await }
     });
-    let waits = || host.ui.transcript().said.iter().any(|text| text.starts_with("there is no journal"));
+    let waits =
+        || host.ui.transcript().said.iter().any(|text| text.starts_with("there is no usable journal"));
     machine.until(waits).await;
     let begun = Instant::now();
     host.stop.ask();

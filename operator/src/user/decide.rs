@@ -42,7 +42,9 @@ pub(super) struct Snapshot {
 /// What keeps a namespace whose user goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
-    /// Dev servers, or volumes with somebody's data.
+    /// Dev servers that are not being deleted yet.
+    Servers,
+    /// Volumes with a user's data, and no dev server.
     Data,
     /// Dev servers that are being deleted, perhaps with their volumes.
     LeavingServers,
@@ -71,6 +73,8 @@ pub(super) enum Action {
     RemoveFinalizer,
     Apply(Part, Value),
     Delete(Part),
+    /// Delete the dev servers in the namespace. Homes stay, except those whose homeRetention is Delete.
+    DeleteServers,
     /// Note on the namespace that it stays for the data in it.
     KeepNamespace,
     /// Have the kubelets look at the keys at once, of which this is the hash. They would look by themselves, about once
@@ -227,7 +231,8 @@ fn plan_access(snapshot: &Snapshot, slug: &Slug) -> Vec<Action> {
     actions
 }
 
-/// Access goes at once. The namespace goes only when nothing of value is in it.
+/// Access goes at once, then the dev servers: with another key, a later user of the same name would be let into them. The
+/// namespace goes only when nothing of value is in it.
 fn decide_deletion(snapshot: &Snapshot) -> Decision {
     let Snapshot {
         user,
@@ -265,6 +270,10 @@ fn decide_deletion(snapshot: &Snapshot) -> Decision {
     match (namespace, holds) {
         (Child::Ours(facts), Some(Held::Nothing)) if !facts.deleting => {
             actions.push(Action::Delete(Part::Namespace));
+        }
+        (Child::Ours(facts), Some(Held::Servers)) if !facts.deleting => {
+            actions.push(Action::DeleteServers);
+            return wait_for(user, "its dev servers", actions, *now);
         }
         (Child::Ours(facts), Some(Held::LeavingServers)) if !facts.deleting => {
             return wait_for(user, "its dev servers", actions, *now);

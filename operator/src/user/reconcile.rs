@@ -95,7 +95,8 @@ async fn fetch(
         let servers = cluster.content::<DevServer>(&name).await?;
         // A server that leaves may take its home with it, so its home is judged once it has left.
         Some(match (servers, cluster.content::<PersistentVolumeClaim>(&name).await?) {
-            (Content::Stays, _) | (Content::Nothing, Content::Stays) => Held::Data,
+            (Content::Stays, _) => Held::Servers,
+            (Content::Nothing, Content::Stays) => Held::Data,
             (Content::Leaves, _) => Held::LeavingServers,
             (Content::Nothing, Content::Leaves) => Held::LeavingVolumes,
             (Content::Nothing, Content::Nothing) => Held::Nothing,
@@ -149,6 +150,7 @@ async fn act(
         Action::Delete(Part::Keys) => cluster.delete::<ConfigMap>(&places.keys).await,
         // Never decided: it goes with the namespace.
         Action::Delete(Part::Policy) => Ok(()),
+        Action::DeleteServers => delete_servers(context, slug).await,
         Action::TellPods(hash) => tell_pods(context, slug, &hash).await,
         Action::KeepNamespace => {
             let level = context.defaults.pod_security.as_deref();
@@ -177,6 +179,19 @@ async fn apply(context: &Context, places: &Places, part: Part, body: &Value) -> 
         }
         Part::Keys => wake(context, cluster.apply(&stores.keys, &places.keys, body).await?.change),
         Part::Policy => wake(context, cluster.apply(&stores.policies, &places.policy, body).await?.change),
+    }
+    Ok(())
+}
+
+/// Deletes the user's dev servers that are known. The next look finds others.
+async fn delete_servers(context: &Context, slug: &Slug) -> Result<(), CallFailed> {
+    let Context { cluster, stores, .. } = context;
+    let namespace = slug.namespace();
+    for key in stores.servers.keys().into_iter().filter(|server| *server.namespace == namespace) {
+        if stores.servers.get(&key).is_some_and(|server| server.deleting.is_none()) {
+            // The watch has to deliver the deletion, because only that queues the dev server.
+            cluster.delete::<DevServer>(&key).await?;
+        }
     }
     Ok(())
 }

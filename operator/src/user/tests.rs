@@ -146,6 +146,20 @@ fn homes_outlive_their_user() {
 }
 
 #[test]
+fn dev_servers_of_a_deleted_user_are_deleted_and_awaited() {
+    let decision = decide(&deleted(Held::Servers));
+    assert_eq!(decision.actions.last(), Some(&Action::DeleteServers));
+    assert!(decision.actions.contains(&Action::Delete(Part::Keys)), "access goes first");
+    assert!(!decision.actions.contains(&Action::RemoveFinalizer));
+    assert_eq!(decision.recheck, Some(LEAVING));
+    // If a user deletes the namespace, its content goes with it.
+    let mut snapshot = deleted(Held::Servers);
+    snapshot.namespace =
+        Child::Ours(Arc::new(NamespaceFacts { deleting: true, ..NamespaceFacts::default() }));
+    assert_eq!(decide(&snapshot).actions.last(), Some(&Action::RemoveFinalizer));
+}
+
+#[test]
 fn an_empty_namespace_goes_with_its_user() {
     let decision = decide(&deleted(Held::Nothing));
     assert!(decision.actions.contains(&Action::Delete(Part::Namespace)));

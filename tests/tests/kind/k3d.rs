@@ -128,10 +128,11 @@ fn deleted_registry_and_stopped_node_are_restored(platform: &Platform) -> Result
 }
 
 fn kill_at(platform: &Platform, step: &str) -> Result<()> {
-    let running = platform.devplat(&UP)?.start()?;
+    // With -v the lines of k3d are printed as well.
+    let running = platform.devplat(&[&UP[..], &["-v"]].concat())?.start()?;
     until(step, LONG, || {
         let said = running.stderr()?;
-        ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
+        ensure!(!said.contains("\nerror:") && !said.contains("ready: platform"), "{said}");
         Ok(said.lines().any(|line| line.starts_with(step)).then_some(()))
     })?;
     running.signal(Signal::KILL)?;

@@ -51,10 +51,11 @@ pub(crate) fn destroy_leaves_nothing_after_a_kill_in_up() -> Result<()> {
         .into_iter()
         .enumerate()
     {
-        let running = platform.devplat(&UP)?.start()?;
+        // With -v the lines of kind are printed as well.
+        let running = platform.devplat(&[&UP[..], &["-v"]].concat())?.start()?;
         until(step, LONG, || {
             let said = running.stderr()?;
-            ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
+            ensure!(!said.contains("\nerror:") && !said.contains("ready: platform"), "{said}");
             Ok(said.lines().any(|line| line.starts_with(step)).then_some(()))
         })?;
         running.signal(Signal::KILL)?;
@@ -125,7 +126,7 @@ fn interrupt_before_the_proof_leaves_no_dev_server(platform: &Platform) -> Resul
     let running = platform.devplat(&[&UP[..], &["--templates", &folder]].concat())?.start()?;
     until("the dev server for the proof", LONG, || {
         let said = running.stderr()?;
-        ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
+        ensure!(!said.contains("\nerror:") && !said.contains("ready: platform"), "{said}");
         Ok(said.contains("dev server for the proof: create done").then_some(()))
     })?;
     running.signal(Signal::TERM)?;

@@ -21,7 +21,10 @@ pub(crate) fn engine_restart_during_up_is_reported_and_up_converges() -> Result<
     let socket = platform.home().join("docker.sock");
     let mut gate = Gate::open(socket.clone(), Path::new(ENGINE))?;
     let up = || -> Result<_> {
-        Ok(platform.devplat(&UP)?.env("DOCKER_HOST", format!("unix://{}", socket.display())))
+        // With -v the lines of kind are printed as well.
+        Ok(platform
+            .devplat(&[&UP[..], &["-v"]].concat())?
+            .env("DOCKER_HOST", format!("unix://{}", socket.display())))
     };
     for (moment, named) in
         [("cluster: starting control-plane", "Docker"), ("create release operator", "cannot connect to")]
@@ -29,7 +32,7 @@ pub(crate) fn engine_restart_during_up_is_reported_and_up_converges() -> Result<
         let running = up()?.start()?;
         until(moment, LONG, || {
             let said = running.stderr()?;
-            ensure!(!said.contains("error:") && !said.contains("ready: platform"), "{said}");
+            ensure!(!said.contains("\nerror:") && !said.contains("ready: platform"), "{said}");
             Ok(said.lines().any(|line| line.contains(moment)).then_some(()))
         })?;
         gate.close()?;

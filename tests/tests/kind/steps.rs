@@ -98,7 +98,9 @@ impl<'a> Subject<'a> {
         let mut once = BTreeSet::new();
         while !left.is_empty() {
             self.undo_finished(&left)?;
-            let running = self.platform.devplat(&self.up())?.start()?;
+            // With -v the lines of kind and k3d are printed as well.
+            let up = [&self.up()[..], &["-v"]].concat();
+            let running = self.platform.devplat(&up)?.start()?;
             let (mut killed, ended) = kill_in(running, |said| self.next(said, &left).into_iter().collect())?;
             let Some(step) = killed.pop_first() else {
                 bail!("ended before it was killed in {left:?}: {ended:?}");

@@ -192,7 +192,7 @@ pub(crate) fn foreign_k3d_cluster_gets_images_and_is_not_changed() -> Result<()>
     let before = at_rest(|| objects(platform))?;
     let containers = containers(platform)?;
     let first = platform.run(&up)?.expect(0)?.stderr;
-    let how = format!("importing images into the nodes of the k3d cluster {}", platform.name);
+    let how = format!("images will be imported into the nodes of the k3d cluster {}", platform.name);
     ensure!(first.contains(&how), "{first}");
     nothing_to_change(&platform.run(&["up", "--yes"])?.expect(0)?.stderr)?;
     platform.run(&["destroy", "--yes"])?.expect(0)?;

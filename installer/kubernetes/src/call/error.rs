@@ -3,7 +3,7 @@
 
 use std::{error::Error as StdError, io, sync::Arc};
 
-use devplat_connect::{ConnectionError, CredentialError, NoAnswer};
+use devplat_connect::{ConnectionCause, ConnectionError, CredentialError, NoAnswer};
 
 use super::{ErrorAnswer, ObjectDamage};
 use crate::{ObjectRef, admission::AdmissionRefusal, pace::Stopped};
@@ -41,6 +41,16 @@ impl CallError {
     /// Whether one end does not trust the other's certificate.
     pub fn is_untrusted(&self) -> bool {
         matches!(*self.class, Class::Untrusted(_))
+    }
+
+    /// Whether the API server, or the program with its credentials, gave no answer in time.
+    pub fn is_silent(&self) -> bool {
+        self.class.is_silent()
+    }
+
+    /// Whether the call got no answer, late or not: there was no connection or no credential.
+    pub fn is_without_answer(&self) -> bool {
+        matches!(*self.class, Class::Unreachable(_) | Class::Credentials(_))
     }
 
     /// Whether the API server does not serve the kind.
@@ -95,6 +105,35 @@ pub enum Class {
     /// Anything else.
     #[error(transparent)]
     Other(Box<dyn StdError + Send + Sync>),
+}
+
+impl Class {
+    /// Whether no answer came in time.
+    pub(crate) fn is_silent(&self) -> bool {
+        match self {
+            Self::Unreachable(connection) => is_silent(connection),
+            Self::Credentials(error) => error.is_silent(),
+            Self::Untrusted(_)
+            | Self::Unauthorized(_)
+            | Self::Forbidden(_)
+            | Self::NotFound(_)
+            | Self::KindNotServed(_)
+            | Self::Conflict(_)
+            | Self::Invalid(_)
+            | Self::Admission(_)
+            | Self::TooManyRequests(_)
+            | Self::ServerError(_)
+            | Self::Damaged(_)
+            | Self::Other(_) => false,
+        }
+    }
+}
+
+pub(crate) fn is_silent(connection: &ConnectionError) -> bool {
+    match connection.cause {
+        ConnectionCause::Slow(_) => true,
+        ConnectionCause::Broken(_) => false,
+    }
 }
 
 /// Converts an error of kube's into a [`CallError`], for calls through `kube::Api`.

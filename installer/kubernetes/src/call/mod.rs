@@ -15,7 +15,7 @@ pub use answer::ErrorAnswer;
 pub use damage::ObjectDamage;
 pub use devplat_connect::{ConnectionCause, ConnectionError};
 pub use error::{CallError, Class, Error, call_error};
-pub(crate) use error::{absent, classify, if_there};
+pub(crate) use error::{absent, classify, if_there, is_silent};
 pub use hint::hints;
 pub(crate) use hint::{ASK_FOR_RIGHTS, CHECK_CLUSTER, CHECK_PROXY, GET_KUBECONFIG, LOG_IN};
 pub(crate) use retry::{ApiServer, New, bounded, chain};

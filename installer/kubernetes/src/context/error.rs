@@ -6,7 +6,7 @@ use super::{IMAGE_ARCHITECTURE, NEWEST, OLDEST};
 use crate::{
     call::{
         ASK_FOR_RIGHTS, CHECK_CLUSTER, CHECK_PROXY, Class, ConnectionError, ErrorAnswer, GET_KUBECONFIG,
-        LOG_IN,
+        LOG_IN, is_silent,
     },
     connect::{CredentialError, EntryError},
     pace::Stopped,
@@ -98,6 +98,25 @@ impl ContextError {
     /// Whether a new login may help.
     pub fn is_login(&self) -> bool {
         matches!(self, Self::Credentials { .. } | Self::Unauthorized { .. })
+    }
+
+    /// Whether the API server, or the plugin with its credentials, gave no answer in time.
+    pub fn is_silent(&self) -> bool {
+        match self {
+            Self::Credentials { source, .. } => source.is_silent(),
+            Self::Unreachable { source, .. } => match source.downcast_ref::<Class>() {
+                Some(class) => class.is_silent(),
+                None => source.downcast_ref::<ConnectionError>().is_some_and(is_silent),
+            },
+            Self::Entry(_)
+            | Self::Untrusted { .. }
+            | Self::Unusable { .. }
+            | Self::Unauthorized { .. }
+            | Self::Forbidden { .. }
+            | Self::Version { .. }
+            | Self::Architecture { .. }
+            | Self::Stopped(_) => false,
+        }
     }
 
     /// The remedies.

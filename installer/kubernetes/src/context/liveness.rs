@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How long a call may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const PATIENCE: Duration = devplat_connect::SILENCE;
 
 /// Asks an API server once whether it is ready. `/readyz` includes RBAC.
 pub async fn answer(client: &Client) -> Result<(), CallError> {

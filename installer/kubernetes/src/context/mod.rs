@@ -13,6 +13,8 @@ use devplat_connect::{
 };
 use kube::{Client, config::Kubeconfig};
 
+use crate::call::{CallError, Class};
+
 pub use error::ContextError;
 pub use guess::DistributionGuess;
 pub use liveness::{answer, kubelet_spoke, may_do_everything};
@@ -29,6 +31,17 @@ pub struct Context {
     pub server: String,
     /// The distribution of the cluster, as far as names show it.
     pub guess: DistributionGuess,
+}
+
+impl Context {
+    /// Returns the error for a call to its cluster that got no answer.
+    pub fn without_answer(&self, error: CallError) -> ContextError {
+        let name = self.name.clone();
+        match *error.class {
+            Class::Credentials(source) => ContextError::Credentials { name, source },
+            class => ContextError::Unreachable { name, server: self.server.clone(), source: Box::new(class) },
+        }
+    }
 }
 
 /// Returns the context `name`, or the current one; `None` if there is no current context.

@@ -78,6 +78,9 @@ pub async fn apply(client: &Client, release: &Release, pace: &dyn Pace) -> Resul
         for object in surplus.iter().rev() {
             remove::delete_ours(server, object, platform).await?;
         }
+        // The operator deletes their dev servers first.
+        let users: Vec<ObjectRef> = surplus.into_iter().filter(|object| object.kind == "DevUser").collect();
+        gone::wait_gone(server, &users, platform, LEAVING_PATIENCE).await??;
     }
     Ok(inventory::write(server, platform, name, &done).await?)
 }

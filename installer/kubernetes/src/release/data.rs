@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use devplat_api::name;
+use devplat_api::{Slug, name};
 use kube::{
     Client, ResourceExt,
     api::{DynamicObject, ListParams, PartialObjectMeta},
@@ -12,6 +12,7 @@ use super::PLATFORM_LABEL;
 use crate::{
     Error, ObjectRef, Pace,
     call::{ApiServer, Call, CallVerb, if_there},
+    proof,
 };
 
 /// The data of users.
@@ -59,25 +60,28 @@ fn place(object: &ObjectRef) -> String {
     }
 }
 
-/// Finds the data of users in the cluster of `platform`.
+/// Finds the dev servers and users in the cluster of `platform` that are not its own. Homes stay without them.
 pub async fn data(client: &Client, platform: &str, pace: &dyn Pace) -> Result<Data, Error> {
     let server = ApiServer { client, pace };
     let not_ours = ListParams::default().labels(&format!("{PLATFORM_LABEL}!={platform}"));
-    let homes = of_homes();
-    let (servers, users, homes) = futures::try_join!(
+    let (servers, users) = futures::try_join!(
         list(server, API_VERSION, "DevServer", &not_ours),
         list(server, API_VERSION, "DevUser", &not_ours),
-        list(server, "v1", "PersistentVolumeClaim", &homes),
     )?;
-    Ok(Data { servers, users, homes })
+    Ok(Data { servers, users, homes: Vec::new() })
 }
 
-/// Finds the claims of homes that are not being deleted.
+/// Finds the claims of users' homes that are not being deleted. The proof's is deleted with its dev server.
 pub async fn homes(client: &Client, pace: &dyn Pace) -> Result<Data, Error> {
     let server = ApiServer { client, pace };
-    let stays = |live: &PartialObjectMeta<DynamicObject>| live.metadata.deletion_timestamp.is_none();
-    let homes = list_those(server, "v1", "PersistentVolumeClaim", &of_homes(), stays).await?;
+    let homes = list_those(server, "v1", "PersistentVolumeClaim", &of_homes(), is_home_of_user).await?;
     Ok(Data { homes, ..Data::default() })
+}
+
+/// Returns whether a home stays and is a user's, and not the proof's.
+fn is_home_of_user(live: &PartialObjectMeta<DynamicObject>) -> bool {
+    let of_proof = live.metadata.namespace.as_deref() == Some(Slug::of(proof::NAME).namespace().as_str());
+    live.metadata.deletion_timestamp.is_none() && !of_proof
 }
 
 fn of_homes() -> ListParams {
@@ -146,6 +150,16 @@ async fn list_those(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn home_of_the_proof_is_not_a_users() {
+        let home = |namespace: &str| {
+            let object = serde_json::json!({"metadata": {"name": "mydev-home", "namespace": namespace}});
+            serde_json::from_value::<PartialObjectMeta<DynamicObject>>(object).unwrap()
+        };
+        assert!(is_home_of_user(&home("dev-alice")));
+        assert!(!is_home_of_user(&home("dev-devplat-proof")));
+    }
 
     #[test]
     fn data_is_shown_by_number_and_name() {

@@ -12,7 +12,9 @@ use kube::{
 use tokio::sync::OnceCell;
 
 use super::{
-    PLATFORM_LABEL, Release, compare,
+    PLATFORM_LABEL, Release,
+    added_user::is_added_user,
+    compare,
     held::{Held, held},
     inventory::{self, Inventory, NameHolder},
     is_ours,
@@ -152,7 +154,8 @@ impl Looker<'_> {
         let Some(live) = self.server.read(&reference).await? else {
             return Ok((reference, ObjectState::Missing));
         };
-        if !is_ours(&live, self.platform) {
+        // An added user of the profile differs at least in the label.
+        if !is_ours(&live, self.platform) && !is_added_user(&live) {
             let platform = live.labels().get(PLATFORM_LABEL).cloned();
             return Ok((reference, ObjectState::Foreign { platform }));
         }

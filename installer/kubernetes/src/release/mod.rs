@@ -1,10 +1,12 @@
 //! Releases: sets of objects applied together by server-side apply. An inventory in the cluster lists their objects, so
 //! that those that are no longer wanted are found and pruned.
 
+mod added_user;
 mod apply;
 mod compare;
 mod data;
 mod error;
+mod going;
 mod gone;
 mod held;
 mod holder;
@@ -24,9 +26,11 @@ mod trials;
 mod unchanged;
 mod wait;
 
+pub use added_user::ADDED_USERS;
 pub use apply::apply;
 pub use data::{Data, data, homes, leaving_data};
 pub use error::{NotReady, ReleaseError};
+pub use going::{GoingUser, going};
 pub use gone::OperatorPresence;
 pub(crate) use gone::wait_while;
 pub use holder::{Holder, OperatorState};
@@ -42,6 +46,7 @@ pub use remove::{
     remove_leftovers, remove_namespace, remove_strays,
 };
 pub use strays::{names, strays};
+pub use taints::closed_nodes;
 pub use trials::trials;
 pub use wait::wait_ready;
 

@@ -4,6 +4,7 @@ use kube::Client;
 
 use super::{
     Release,
+    going::{GoingUser, going_users},
     held::{Held, held},
     inventory::{self, NameHolder},
     look::{LiveRelease, ObjectState, Reason, read_live},
@@ -34,6 +35,8 @@ pub enum ReleaseState {
         unknown: Vec<(ObjectRef, Reason)>,
         /// In the inventory, but no longer wanted.
         surplus: Vec<ObjectRef>,
+        /// The users among them that have dev servers, which are deleted with them.
+        going: Vec<GoingUser>,
         /// Whether the inventory records that exactly this release was applied completely.
         recorded: bool,
         /// Present, but being deleted.
@@ -99,6 +102,8 @@ pub async fn observe(client: &Client, release: &Release, pace: &dyn Pace) -> Res
     let wanted = release.refs();
     let inventory = inventory.ours().unwrap_or_default();
     let recorded = inventory.digest == release.digest;
-    let surplus = inventory.objects.into_iter().filter(|object| !wanted.contains(object)).collect();
-    Ok(ReleaseState::Present { missing, drifted, unknown, surplus, recorded, leaving, not_ready })
+    let surplus: Vec<ObjectRef> =
+        inventory.objects.into_iter().filter(|object| !wanted.contains(object)).collect();
+    let going = Box::pin(going_users(server, &surplus)).await?;
+    Ok(ReleaseState::Present { missing, drifted, unknown, surplus, going, recorded, leaving, not_ready })
 }

@@ -39,6 +39,8 @@ pub(super) enum TaintKind {
     Unreachable,
     NotReady,
     NetworkUnavailable,
+    /// One of a component, such as that of a control plane.
+    Component,
     /// Any other taint, such as one that an administrator set.
     Other,
 }
@@ -54,16 +56,19 @@ impl TaintKind {
             "node.kubernetes.io/unreachable" => Self::Unreachable,
             "node.kubernetes.io/not-ready" => Self::NotReady,
             "node.kubernetes.io/network-unavailable" => Self::NetworkUnavailable,
+            other if other.contains("kubernetes.io/") => Self::Component,
             _ => Self::Other,
         }
     }
 
-    /// Returns whether it stays until the user removes its cause. The kubelet keeps each pressure for 5 min at least.
-    pub(super) fn lasts(self) -> bool {
+    /// Returns whether it stays on `node` until the user removes its cause. The kubelet keeps each pressure for 5 min at least.
+    pub(super) fn lasts(self, node: &Node) -> bool {
         match self {
             Self::DiskPressure | Self::MemoryPressure | Self::PidPressure | Self::Unschedulable => true,
-            // A node that starts has the first three for some time. An autoscaler may add nodes without another taint.
-            Self::Unreachable | Self::NotReady | Self::NetworkUnavailable | Self::Other => false,
+            // A node that starts has them for some time.
+            Self::Unreachable | Self::NotReady | Self::NetworkUnavailable | Self::Component => false,
+            // An autoscaler may add nodes without another taint, but no containers.
+            Self::Other => is_container(node),
         }
     }
 }
@@ -83,9 +88,22 @@ impl Obstacle {
         })
     }
 
-    /// Returns the remedy, if Kubernetes itself set the taint.
-    pub(super) fn hint(&self, lines: &CommandLines) -> Option<String> {
-        let Self { key: _, kind, node, others: _, disk, is_container } = self;
+    /// Returns whether it is a pressure, which ends by itself some minutes after its cause.
+    pub(super) fn is_pressure(&self) -> bool {
+        match self.kind {
+            TaintKind::DiskPressure | TaintKind::MemoryPressure | TaintKind::PidPressure => true,
+            TaintKind::Unschedulable
+            | TaintKind::Unreachable
+            | TaintKind::NotReady
+            | TaintKind::NetworkUnavailable
+            | TaintKind::Component
+            | TaintKind::Other => false,
+        }
+    }
+
+    /// Returns the remedy, unless a component removes the taint itself.
+    pub fn hint(&self, lines: &CommandLines) -> Option<String> {
+        let Self { key, kind, node, others: _, disk, is_container } = self;
         let described = |what: &str| {
             let line = format!("describe node {node}");
             CommandLines::by_kubectl(Some(lines), what, &line)
@@ -122,7 +140,13 @@ impl Obstacle {
             TaintKind::Unreachable | TaintKind::NotReady | TaintKind::NetworkUnavailable => {
                 described("read why the node is not ready")
             }
-            TaintKind::Other => return None,
+            TaintKind::Other if *is_container => CommandLines::by_kubectl(
+                Some(lines),
+                "remove the taint",
+                &format!("taint node {node} {key}-"),
+            ),
+            // Its nodes may be meant for other pods.
+            TaintKind::Component | TaintKind::Other => return None,
         })
     }
 }
@@ -146,8 +170,12 @@ impl fmt::Display for Obstacle {
             }
             TaintKind::NotReady => ("is not ready", "are not ready"),
             TaintKind::NetworkUnavailable => ("has no pod network", "have no pod network"),
-            TaintKind::Other if *others == 0 => return write!(f, "node {node} has taint {key}"),
-            TaintKind::Other => return write!(f, "node {node} and {others} more have taint {key}"),
+            TaintKind::Component | TaintKind::Other if *others == 0 => {
+                return write!(f, "node {node} has taint {key}");
+            }
+            TaintKind::Component | TaintKind::Other => {
+                return write!(f, "node {node} and {others} more have taint {key}");
+            }
         };
         match others {
             0 => write!(f, "node {node} {one} (taint {key})"),
@@ -237,7 +265,11 @@ mod tests {
     }
 
     #[test]
-    fn taint_of_a_user_has_no_remedy_of_its_own() {
+    fn taint_of_a_user_is_removed_only_from_a_container() {
         assert_eq!(obstacle("nvidia.com/gpu", "n", "", "0").hint(&CommandLines::example()), None);
+        let own = obstacle("foo", "k3d-a-server-0", "k3s://k3d-a-server-0", "0");
+        assert_eq!(hint(&own), "remove the taint: `kubectl --context prod taint node k3d-a-server-0 foo-`");
+        let role = obstacle("node-role.kubernetes.io/control-plane", "k3d-a-server-0", "k3s://a", "0");
+        assert_eq!(role.hint(&CommandLines::example()), None);
     }
 }

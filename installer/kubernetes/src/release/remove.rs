@@ -35,7 +35,7 @@ pub enum DataLoss {
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
     /// The removal would delete data of users, which is not allowed.
-    #[error("users still have {0}")]
+    #[error("the cluster still has {0}")]
     Data(Data),
     /// A call failed.
     #[error(transparent)]

@@ -6,12 +6,12 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::Node;
-use kube::{Api, api::ListParams, core::ObjectList};
+use kube::{Api, Client, api::ListParams, core::ObjectList};
 use tokio::time::Instant;
 
 use super::obstacle::{Obstacle, TaintKind};
 use crate::{
-    CallError, Error, ObjectRef,
+    CallError, Error, ObjectRef, Pace,
     call::{ApiServer, Call, CallVerb, Class},
 };
 
@@ -47,6 +47,13 @@ impl Taints {
     }
 }
 
+/// Returns the taints that keep pods away if all nodes of the cluster have one that a user has set. A pressure ends by itself some minutes after
+/// its cause, so only a wait for pods reports it. Returns none where the nodes may not be listed.
+pub async fn closed_nodes(client: &Client, pace: &dyn Pace) -> Result<Vec<Obstacle>, Error> {
+    let Obstacles { all, last } = read(ApiServer { client, pace }).await?;
+    Ok(if last && !all.iter().any(Obstacle::is_pressure) { all } else { Vec::new() })
+}
+
 async fn read(server: ApiServer<'_>) -> Result<Obstacles, Error> {
     let api: Api<Node> = Api::all(server.client.clone());
     let call = Call::new(CallVerb::List, &ObjectRef::all("v1", "Node", None));
@@ -74,7 +81,7 @@ impl Obstacles {
             let closing = taints.iter().filter(|taint| taint.effect != "PreferNoSchedule");
             // A key may be there twice: for pods that are to be scheduled, and for those that run.
             let keys: BTreeSet<&str> = closing.map(|taint| taint.key.as_str()).collect();
-            last &= keys.iter().any(|key| TaintKind::of(key).lasts());
+            last &= keys.iter().any(|key| TaintKind::of(key).lasts(node));
             for key in keys {
                 by_key.entry(key).or_default().push(node);
             }
@@ -151,6 +158,24 @@ mod tests {
         assert!(!last(&[node("a", &[FULL]), node("b", &[NOT_READY])]));
         assert!(!last(&[node("a", &[FULL]), node("b", &[])]));
         assert!(!last(&[]));
+    }
+
+    #[tokio::test]
+    async fn nodes_are_closed_only_if_none_becomes_free_by_itself() {
+        let closed = async |nodes: &[Node]| {
+            let list = json!({"apiVersion": "v1", "kind": "NodeList", "metadata": {}, "items": nodes});
+            let client = client(move |_| (200, list.clone()));
+            closed_nodes(&client, &Steady).await.unwrap().len()
+        };
+        let cordoned = node("a", &[("node.kubernetes.io/unschedulable", "NoSchedule")]);
+        assert_eq!(closed(std::slice::from_ref(&cordoned)).await, 1);
+        assert_eq!(closed(&[cordoned, node("b", &[NOT_READY])]).await, 0);
+        assert_eq!(closed(&[node("a", &[("node.kubernetes.io/disk-pressure", "NoSchedule")])]).await, 0);
+        // Nodes on machines may get others beside them.
+        let mut own = node("k3d-a-server-0", &[("foo", "NoSchedule")]);
+        assert_eq!(closed(std::slice::from_ref(&own)).await, 0);
+        own.spec.as_mut().unwrap().provider_id = Some("k3s://k3d-a-server-0".to_owned());
+        assert_eq!(closed(&[own]).await, 1);
     }
 
     #[tokio::test(start_paused = true)]

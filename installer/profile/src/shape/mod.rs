@@ -78,6 +78,27 @@ impl Shape {
         matches!(self.value, ValueShape::List(_))
     }
 
+    /// Returns the paths of values that `present` does not have, in the maps that it has. Keys that users choose, such as the
+    /// names of flavors, and what is below them are left out.
+    pub(crate) fn unset(&self, present: &Node) -> Vec<KeyPath> {
+        let mut paths = Vec::new();
+        self.collect_unset(&KeyPath::default(), present, &mut paths);
+        paths
+    }
+
+    fn collect_unset(&self, path: &KeyPath, present: &Node, paths: &mut Vec<KeyPath>) {
+        let ValueShape::Map(Map { keys, required: _, free: _, max: _ }) = &self.value else { return };
+        for (key, child) in keys {
+            let path = path.key(key);
+            match present.get(key) {
+                Some(node) => child.collect_unset(&path, node, paths),
+                None if child.is_scalar() || child.is_list() => paths.push(path),
+                // A map such as that of another kind of cluster.
+                None => {}
+            }
+        }
+    }
+
     /// Returns every path that can have a value; maps of free keys have the keys that `present` has.
     pub(crate) fn paths(&self, present: &Node) -> Vec<KeyPath> {
         let mut paths = Vec::new();

@@ -22,6 +22,17 @@ fn dots_of_a_key_are_escaped_as_in_helm() {
 }
 
 #[test]
+fn keys_that_no_layer_sets_are_known_by_their_paths() {
+    let unset = loaded(&shipped("k3d")).unset();
+    for path in ["bastion.hostNames", "cluster.k3d.sshAddress"] {
+        assert!(unset.iter().any(|found| found == path), "{path}: {unset:?}");
+    }
+    assert!(!unset.iter().any(|found| found.starts_with("cluster.kind")), "{unset:?}");
+    let set = loaded(&with_sets("k3d", &["cluster.k3d.sshAddress=0.0.0.0"])).unset();
+    assert!(!set.iter().any(|found| found == "cluster.k3d.sshAddress"), "{set:?}");
+}
+
+#[test]
 fn printed_path_can_be_pasted_into_a_set() {
     let set = r"flavors.cpu-small.nodeSelector.kubernetes\.io/arch=amd64";
     let loaded = loaded(&with_sets("kind", &[set]));

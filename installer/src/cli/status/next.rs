@@ -35,10 +35,12 @@ pub(super) fn next_command(asked: &Asked, situation: Situation<'_>) -> String {
     if let Some(unusable) = journal {
         return planning::deletion_of(unusable).unwrap_or_else(|| asked.again("plan"));
     }
-    let Some(Refusal { failure: _, blocked }) = refusal else { return asked.again("up") };
+    let Some(Refusal { failure: _, blocked, keeping }) = refusal else { return asked.again("up") };
     let mut again = asked.clone();
+    again.set.extend(keeping.iter().cloned());
     for reason in blocked {
         match reason {
+            Blocked::LosesData { .. } if !keeping.is_empty() => {}
             Blocked::LosesData { id, .. } => {
                 let id = id.to_string();
                 if !again.lose.contains(&id) {
@@ -55,6 +57,7 @@ pub(super) fn next_command(asked: &Asked, situation: Situation<'_>) -> String {
             Blocked::Foreign { who: Foreigner::Stranger(_), .. }
             | Blocked::Cannot { .. }
             | Blocked::Unfit { .. }
+            | Blocked::Prevented { .. }
             | Blocked::Taken { .. } => {}
         }
     }
@@ -63,7 +66,7 @@ pub(super) fn next_command(asked: &Asked, situation: Situation<'_>) -> String {
 
 /// Returns the lines about a refusal. The message of a refused plan is only that nothing was done.
 pub(super) fn lines_of(refusal: &Refusal) -> Vec<String> {
-    let Refusal { failure, blocked } = refusal;
+    let Refusal { failure, blocked, keeping: _ } = refusal;
     let message = if blocked.is_empty() { Some(failure.message.clone()) } else { None };
     lines(message.into_iter().chain(failure.causes.iter().cloned()), failure)
 }
@@ -104,7 +107,11 @@ mod tests {
 
     fn refusal(blocked: Vec<Blocked>) -> Refusal {
         let failure = Failure::new(Exit::Usage, "nothing was done").hint("add --lose cluster");
-        Refusal { failure: Failure { causes: vec!["cluster: it is of k3d".to_owned()], ..failure }, blocked }
+        Refusal {
+            failure: Failure { causes: vec!["cluster: it is of k3d".to_owned()], ..failure },
+            blocked,
+            keeping: Vec::new(),
+        }
     }
 
     fn next(
@@ -141,6 +148,10 @@ mod tests {
         let of_another = refusal(vec![platform]);
         assert_eq!(next(false, None, None, Some(&of_another)), "devplat plan --name team-a --profile k3d");
         assert_eq!(next(false, None, None, None), "devplat up --name team-b --profile k3d");
+        let keeping = vec!["cluster.k3d.sshPort=23457".to_owned()];
+        let kept = Refusal { keeping, ..refusal(vec![loses(two)]) };
+        let safe = "devplat plan --name team-b --profile k3d --set 'cluster.k3d.sshPort=23457'";
+        assert_eq!(next(false, None, None, Some(&kept)), safe);
         let run = LockHolder::of(4711, &["devplat", "up"]);
         for ready in [false, true] {
             let line = "devplat status --name team-b --profile k3d";
@@ -161,7 +172,7 @@ mod tests {
         let reasons = ["cluster: it is of k3d", "hint: add --lose cluster"];
         assert_eq!(lines_of(&refusal(vec![loses(KindWith::new("cluster"))])), reasons);
         let lack = Failure::new(Exit::Missing, "kind is not installed").hint("install kind");
-        let lack = Refusal { failure: lack, blocked: Vec::new() };
+        let lack = Refusal { failure: lack, blocked: Vec::new(), keeping: Vec::new() };
         assert_eq!(lines_of(&lack), ["kind is not installed", "hint: install kind"]);
     }
 

@@ -1,21 +1,27 @@
 //! `devplat users add`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
-use devplat_api::{DevUser, DevUserSpec};
+use devplat_api::{DevUser, DevUserSpec, condition::ConditionType};
 use devplat_keys::AuthorizedKeys;
+use devplat_kubernetes::release::ADDED_USERS;
 use devplat_profile::UserName;
 use kube::{
-    ResourceExt,
+    Api, ResourceExt,
     api::{Patch, PatchParams},
 };
+use tokio::time::Instant;
 
 use super::{
     super::flags::TakeOver,
     change::UserChange,
     invitation::Invitation,
     place::{PlatformFlags, ReachedPlatform, Write, call_failure, refuse_profile_user, write_failure},
+    remove::left_servers,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -23,8 +29,10 @@ use crate::{
     platform_context::PlatformContext,
 };
 
-/// The field manager of these users. A release has another one, and does not prune them.
-const FIELD_MANAGER: &str = "devplat-users";
+/// How long to wait for the operator.
+const ACCESS_PATIENCE: Duration = Duration::from_secs(15);
+/// The pause between two reads of the user.
+const PERIOD: Duration = Duration::from_millis(200);
 /// The size limit of a file with keys, in bytes: some thousand keys.
 const MOST: u64 = 1 << 20;
 
@@ -69,13 +77,14 @@ pub(super) async fn put(
     }
     let failed = |error| call_failure(error, &format!("read DevUser {user}"), &context.command("up"));
     let before = api.get_opt(user.as_str()).await.map_err(failed)?;
-    if let Some(before) = &before {
-        check(before, context)?;
+    match &before {
+        Some(before) => check(before, context)?,
+        None => refuse_left_servers(user, context).await?,
     }
     let spec =
         DevUserSpec { display_name: display_name.clone(), ssh_keys, groups: group.clone(), limits: None };
     let object = DevUser::new(user.as_str(), spec);
-    let params = PatchParams::apply(FIELD_MANAGER);
+    let params = PatchParams::apply(ADDED_USERS);
     let live = match api.patch(user.as_str(), &params, &Patch::Apply(&object)).await {
         Ok(live) => live,
         Err(kube::Error::Api(status)) if status.code == 409 => {
@@ -92,6 +101,7 @@ pub(super) async fn put(
     };
     // Its deletion may have begun between the two calls.
     check(&live, context)?;
+    await_access(api, &live, context).await?;
     let change = UserChange::between(before.as_ref().map(|before| &before.spec), &live.spec);
     let mut document = serde_json::json!({"is": change.as_str(), "user": user});
     let mut text = change.text(user.as_str());
@@ -111,6 +121,38 @@ pub(super) async fn put(
     Ok(())
 }
 
+/// Waits until the operator gives access to the user, so that the printed lines work immediately. Without an operator it never
+/// does, so this only reports it.
+async fn await_access(api: &Api<DevUser>, live: &DevUser, context: &PlatformContext) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let mut seen = Some(live.clone());
+    while !seen.is_some_and(|user| has_access(&user)) {
+        if begun.elapsed() > ACCESS_PATIENCE {
+            (context.remark)(&format!(
+                "note: the operator has not given access to the user after {} s; `{}` shows why",
+                ACCESS_PATIENCE.as_secs(),
+                context.command("status")
+            ));
+            return Ok(());
+        }
+        context.pause(PERIOD).await?;
+        // A failure is one of a moment, or the time ends.
+        seen = api.get_opt(&live.name_any()).await.ok().flatten();
+    }
+    Ok(())
+}
+
+/// Returns whether the operator has given access to the user as they are now.
+fn has_access(user: &DevUser) -> bool {
+    let Some(status) = &user.status else { return false };
+    let is_current = status.observed_generation >= user.metadata.generation;
+    is_current
+        && status
+            .conditions
+            .iter()
+            .any(|condition| condition.type_ == ConditionType::Ready.as_str() && condition.status == "True")
+}
+
 /// Fails if the existing user is not one to change.
 fn check(live: &DevUser, context: &PlatformContext) -> Result<(), Failure> {
     refuse_profile_user(live, context)?;
@@ -122,6 +164,15 @@ fn check(live: &DevUser, context: &PlatformContext) -> Result<(), Failure> {
         "run the same command again once `{}` no longer has the user",
         context.command("users list")
     )))
+}
+
+/// Fails if an earlier user of that name has left running dev servers, into which the new keys would let.
+async fn refuse_left_servers(user: &UserName, context: &PlatformContext) -> Result<(), Failure> {
+    let Some((_, left)) = left_servers(user.as_str(), context).await? else { return Ok(()) };
+    let names: Vec<String> = left.iter().map(ResourceExt::name_any).collect();
+    let why = format!("an earlier user {user} still has dev servers: {}", names.join(", "));
+    let remove = context.command("users remove");
+    Err(Failure::new(Exit::Usage, why).hint(format!("`{remove} {user}` deletes them; homes stay")))
 }
 
 /// Reads the keys of a file. Every line must be a key.
@@ -153,4 +204,26 @@ fn read(path: &Path, host: &Host) -> Result<String, Failure> {
             .maybe_hint(error.hint())
             .hint("name the file with the public key; `ssh-keygen -t ed25519` makes a pair")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn access_is_given_for_the_newest_keys() {
+        let user = |generation: i64, observed: i64, ready: &str| {
+            let condition = json!({"type": "Ready", "status": ready, "reason": "x", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            let user = json!({"apiVersion": "apps.devservers.io/v1", "kind": "DevUser",
+                "metadata": {"name": "alice", "generation": generation}, "spec": {"sshKeys": []},
+                "status": {"observedGeneration": observed, "conditions": [condition]}});
+            has_access(&serde_json::from_value(user).unwrap())
+        };
+        assert!(user(2, 2, "True"));
+        assert!(!user(2, 1, "True") && !user(2, 2, "False"));
+        assert!(!has_access(&DevUser::new("alice", DevUserSpec::default())));
+    }
 }

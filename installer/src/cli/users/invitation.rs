@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use devplat_api::BastionHost;
 use devplat_kubernetes::bastion;
 use devplat_profile::UserName;
+use devplat_tool::local::Maker;
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,9 +29,10 @@ pub(super) struct Invitation {
 enum Reach {
     /// Every machine that reaches the host that the profile names.
     Network,
-    ThisMachine,
-    /// This machine, while this command line is running.
-    PortForward(String),
+    /// This machine. Has the command line of `up`, and the program that made the cluster.
+    ThisMachine { up: String, maker: Maker },
+    /// This machine, while the command line `forward` is running.
+    PortForward { forward: String, up: String },
 }
 
 /// The reason why there are no lines.
@@ -62,8 +64,12 @@ impl Invitation {
         };
         let authority = authority.to_openssh().map_err(|error| Failure::of(Exit::Internal, &error))?;
         let public = bastion::public_host(&client, context).await?;
-        let forward = context.named.as_ref().map(|_| context.command("port-forward"));
-        let reached = reach(public, written_host(&context.state)?, forward);
+        let up = context.command("up");
+        let here = match &context.named {
+            None => Reach::ThisMachine { up, maker: maker(context) },
+            Some(_) => Reach::PortForward { forward: context.command("port-forward"), up },
+        };
+        let reached = reach(public, written_host(&context.state)?, here);
         Ok(reached.map(|(host, reach)| {
             let known_hosts = known_hosts_line(&authority, context.platform.as_str(), &host);
             Self { user: user.clone(), host, reach, known_hosts }
@@ -74,7 +80,7 @@ impl Invitation {
     fn commands(&self) -> [String; 3] {
         let Self { user, host, reach: _, known_hosts } = self;
         [
-            format!("echo '{known_hosts}' >> ~/.ssh/known_hosts"),
+            format!("mkdir -p -m 700 ~/.ssh && echo '{known_hosts}' >> ~/.ssh/known_hosts"),
             format!("{} create mydev --wait", host.ssh(user.as_str())),
             host.ssh(&format!("{user}+mydev")),
         ]
@@ -86,10 +92,24 @@ impl Invitation {
         let here = "The profile gives the bastion no address for other machines, so these lines work on this machine only";
         let meant = match &self.reach {
             Reach::Network => format!("Send these lines to {user}, who types them in a shell:"),
-            Reach::ThisMachine => format!("{here}:"),
-            Reach::PortForward(forward) => format!("{here},\nwhile `{forward}` is running:"),
+            Reach::ThisMachine { up: _, maker: _ } => format!("{here}:"),
+            Reach::PortForward { forward, up: _ } => format!("{here},\nwhile `{forward}` is running:"),
         };
-        format!("{meant}\n\n  {}", self.commands().join("\n  "))
+        let remedy = match &self.reach {
+            Reach::Network => String::new(),
+            Reach::ThisMachine { up, maker } => format!(
+                "\n\nThe line below is for a platform that other machines reach by the name HOST. A cluster keeps its\n\
+                 address, so the line replaces the cluster, and deletes the homes in it:\n\n  {up} \
+                 --set 'bastion.hostNames=[HOST]' --set cluster.{}.sshAddress=0.0.0.0 --lose cluster",
+                maker.name()
+            ),
+            Reach::PortForward { forward: _, up } => format!(
+                "\n\nHOST below is the name of the load balancer that the bastion then has; the other way is\n\
+                 bastion.exposure=nodePort:\n\n  {up} --set bastion.exposure=loadBalancer \
+                 --set 'bastion.hostNames=[HOST]'"
+            ),
+        };
+        format!("{meant}\n\n  {}{remedy}", self.commands().join("\n  "))
     }
 
     /// Returns the value for programs.
@@ -97,8 +117,8 @@ impl Invitation {
         let Self { user: _, host: BastionHost { name, port }, reach, known_hosts } = self;
         let from = match reach {
             Reach::Network => "network",
-            Reach::ThisMachine => "thisMachine",
-            Reach::PortForward(_) => "portForward",
+            Reach::ThisMachine { up: _, maker: _ } => "thisMachine",
+            Reach::PortForward { forward: _, up: _ } => "portForward",
         };
         json!({
             "host": name, "port": port, "knownHosts": known_hosts, "reachedFrom": from,
@@ -107,12 +127,19 @@ impl Invitation {
     }
 }
 
+/// Returns the program that made the platform's own cluster.
+fn maker(context: &PlatformContext) -> Maker {
+    let name = context.cluster().map(|access| access.context).unwrap_or_default();
+    let is_own = |maker: &Maker| name.starts_with(&format!("{}-", maker.name()));
+    Maker::ALL.into_iter().find(is_own).unwrap_or(Maker::Kind)
+}
+
 /// Returns the host for the lines. The host certificate is valid for loopback addresses and for the names of the profile,
-/// of which `public` is one; `forward` is the command line of a port forward, if devplat did not make the cluster.
+/// of which `public` is one; without one, `here` is the reach.
 fn reach(
     public: Option<BastionHost>,
     written: Option<BastionHost>,
-    forward: Option<String>,
+    here: Reach,
 ) -> Result<(BastionHost, Reach), NoLines> {
     if let Some(host) = public {
         return Ok((host, Reach::Network));
@@ -121,7 +148,7 @@ fn reach(
     if !host.name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()) {
         return Err(NoLines::Unnamed(host.name));
     }
-    Ok((host, forward.map_or(Reach::ThisMachine, Reach::PortForward)))
+    Ok((host, here))
 }
 
 #[cfg(test)]
@@ -132,8 +159,17 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn here(named: bool) -> Reach {
+        let up = "devplat up".to_owned();
+        if named {
+            Reach::PortForward { forward: "devplat port-forward".to_owned(), up }
+        } else {
+            Reach::ThisMachine { up, maker: Maker::K3d }
+        }
+    }
+
     fn invitation(public: Option<BastionHost>, written: Option<BastionHost>, named: bool) -> Invitation {
-        let (host, reach) = reach(public, written, named.then(|| "devplat port-forward".to_owned())).unwrap();
+        let (host, reach) = reach(public, written, here(named)).unwrap();
         let known_hosts = known_hosts_line("ssh-ed25519 AAAA", "devplat", &host);
         Invitation { user: "alice".parse().unwrap(), host, reach, known_hosts }
     }
@@ -152,8 +188,8 @@ mod tests {
 
     #[test]
     fn address_without_a_valid_certificate_is_not_handed_over() {
-        assert_eq!(reach(None, None, None), Err(NoLines::Address));
-        let unnamed = reach(None, Some(host("192.0.2.1:22")), None);
+        assert_eq!(reach(None, None, here(false)), Err(NoLines::Address));
+        let unnamed = reach(None, Some(host("192.0.2.1:22")), here(false));
         assert_eq!(unnamed, Err(NoLines::Unnamed("192.0.2.1".to_owned())));
     }
 

@@ -51,13 +51,18 @@ pub(super) async fn list(reached: &ReachedPlatform, host: &Host) -> Result<(), F
 
 fn listed(user: DevUser) -> Listed {
     let name = user.name_any();
+    let leaves = user.metadata.deletion_timestamp.is_some();
     let status = user.status.unwrap_or_default();
     let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
     Listed {
         name,
         keys: user.spec.ssh_keys.len(),
         namespace: status.namespace,
-        ready: ready.is_some_and(|ready| ready.status == "True"),
-        reason: ready.map_or("not seen by the operator yet".to_owned(), |ready| ready.reason.clone()),
+        ready: !leaves && ready.is_some_and(|ready| ready.status == "True"),
+        reason: match ready {
+            _ if leaves => "Terminating".to_owned(),
+            Some(ready) => ready.reason.clone(),
+            None => "not seen by the operator yet".to_owned(),
+        },
     }
 }

@@ -122,7 +122,7 @@ pub(super) fn refuse_profile_user(user: &DevUser, context: &PlatformContext) -> 
     let why = format!("user {} comes from the profile", user.name_any());
     let up = context.command("up");
     Err(Failure::new(Exit::Usage, why).hint(format!(
-        "change the profile, then run `{up}`; `{up} --set users.{}=null` deletes the user",
+        "change the profile, then run `{up}`; `{up} --set users.{}=null` deletes the user, after it has named dev servers that go with it",
         user.name_any()
     )))
 }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use devplat_api::{DevServer, server::HomeRetention};
+use devplat_api::{DevServer, DevUser, Slug, name, server::HomeRetention};
+use devplat_kubernetes::release::ADDED_USERS;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, ListParams},
@@ -59,8 +61,7 @@ pub(super) async fn remove(reached: &ReachedPlatform, remove: &Remove, host: &Ho
     let failed = |error| call_failure(error, &format!("read DevUser {user}"), &context.command("up"));
     let live = if is_possible(user) { api.get_opt(user).await.map_err(failed)? } else { None };
     let Some(live) = live else {
-        return Err(Failure::new(Exit::Usage, format!("there is no user {user:?}"))
-            .hint(format!("`{}` lists them", context.command("users list"))));
+        return remove_rest(reached, user, answers, host).await;
     };
     refuse_profile_user(&live, context)?;
     // Use the namespace in the status: one with the expected name may belong to another owner.
@@ -68,6 +69,9 @@ pub(super) async fn remove(reached: &ReachedPlatform, remove: &Remove, host: &Ho
     let client = context.client().await?;
     let servers: Option<Api<DevServer>> = namespace.as_ref().map(|name| Api::namespaced(client, name));
     let theirs = list(servers.as_ref(), context).await?;
+    if let Some(maker) = other_maker(&live) {
+        host.ui.remark(&format!("note: {maker} created user {user}, not devplat, and may create it again"));
+    }
     confirm(&question(user, namespace.as_deref(), &theirs), "nothing was done", answers.yes, host)?;
     delete_servers(servers.as_ref(), user, theirs, context, host).await?;
     if let Err(error) = api.delete(user, &DeleteParams::default()).await {
@@ -76,6 +80,62 @@ pub(super) async fn remove(reached: &ReachedPlatform, remove: &Remove, host: &Ho
     host.ui.outcome(&format!("removed user {user}"), &serde_json::json!({"is": "removed", "user": user}));
     // Dev servers that the user created in the meantime.
     delete_servers(servers.as_ref(), user, list(servers.as_ref(), context).await?, context, host).await
+}
+
+/// Returns the program that created a user, by its field manager, if it was not devplat.
+fn other_maker(live: &DevUser) -> Option<&str> {
+    // The operator sets finalizers and the status.
+    let managers = || live.managed_fields().iter().filter_map(|fields| fields.manager.as_deref());
+    let of_devplat = managers().any(|manager| manager == ADDED_USERS);
+    let others = managers().find(|manager| *manager != name::OPERATOR);
+    others.filter(|_| !of_devplat)
+}
+
+/// Deletes the dev servers of a user that no longer exists, as after an older devplat. Fails if there are none.
+async fn remove_rest(
+    reached: &ReachedPlatform,
+    user: &str,
+    answers: &AnswerFlags,
+    host: &Host,
+) -> Result<(), Failure> {
+    let context = &reached.context;
+    let none = || {
+        Failure::new(Exit::Usage, format!("there is no user {user:?}"))
+            .hint(format!("`{}` lists them", context.command("users list")))
+    };
+    let left = if is_possible(user) { left_servers(user, context).await? } else { None };
+    let Some((servers, theirs)) = left else { return Err(none()) };
+    let namespace = Slug::of(user).namespace();
+    let asked = question(user, Some(&namespace), &theirs);
+    let asked = format!("user {user} no longer exists, but has dev servers; {asked}");
+    confirm(&asked, "nothing was done", answers.yes, host)?;
+    delete_servers(Some(&servers), user, theirs, context, host).await?;
+    let done = format!("deleted the dev servers of user {user}, who did not exist any more");
+    host.ui.outcome(&done, &serde_json::json!({"is": "removed", "user": user}));
+    Ok(())
+}
+
+/// Returns the dev servers in the namespace of a user that does not exist; `None` without any, or if the namespace is not
+/// that user's.
+pub(super) async fn left_servers(
+    user: &str,
+    context: &PlatformContext,
+) -> Result<Option<(Api<DevServer>, Vec<DevServer>)>, Failure> {
+    let (slug, client) = (Slug::of(user), context.client().await?);
+    let spaces: Api<Namespace> = Api::all(client.clone());
+    let failed =
+        |error| call_failure(error, &format!("find Namespace {}", slug.namespace()), &context.command("up"));
+    let own = ListParams::default().fields(&format!("metadata.name={}", slug.namespace())).labels(&format!(
+        "{}={}",
+        name::USER_LABEL,
+        slug.as_str()
+    ));
+    if spaces.list(&own).await.map_err(failed)?.items.is_empty() {
+        return Ok(None);
+    }
+    let servers = Api::namespaced(client, &slug.namespace());
+    let theirs = list(Some(&servers), context).await?;
+    Ok((!theirs.is_empty()).then_some((servers, theirs)))
 }
 
 /// How many dev servers the question names.

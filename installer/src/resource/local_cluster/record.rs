@@ -103,7 +103,7 @@ pub(in crate::resource) async fn finish(
     engine: &Engine,
     cx: &Cx,
 ) -> Result<(), Failure> {
-    cx.report("writing its record");
+    cx.detail("writing its record");
     let platform = &cx.context.platform;
     let found = maker.containers(engine, platform.as_str()).await?;
     let Some((first, others)) = found.nodes().split_first() else {

@@ -106,13 +106,13 @@ fn differences(key: &str, was: &Value, wanted: &Value) -> Vec<Change> {
         .collect()
 }
 
-/// Returns the state of a cluster without a record, or of what a creation makes before its first node. `run` is another run
-/// that is working on the platform. A deletion leaves the same remains as a creation.
-pub(in crate::resource) fn unfinished(run: Option<&LockHolder>) -> State {
+/// Returns the state of a cluster without a record, or of what is there without a node. `run` is another run that is working
+/// on the platform, `lost` what is known to be gone of a finished cluster. A deletion leaves the same remains as a creation.
+pub(super) fn of_unfinished(run: Option<&LockHolder>, lost: Option<String>) -> State {
     match run {
         Some(run) if run.destroys() => State::Leaving,
         Some(_) => State::Coming,
-        None => State::Failed(INTERRUPTED.to_owned()),
+        None => State::Failed(lost.unwrap_or_else(|| INTERRUPTED.to_owned())),
     }
 }
 
@@ -162,10 +162,16 @@ mod tests {
     #[test]
     fn half_a_cluster_is_being_created_while_another_run_works_on_it() {
         let interrupted = State::Failed("its creation or deletion was interrupted".to_owned());
-        assert_eq!(unfinished(None), interrupted);
-        assert_eq!(unfinished(Some(&LockHolder::of(2, &["devplat", "up"]))), State::Coming);
+        assert_eq!(of_unfinished(None, None), interrupted);
+        assert_eq!(of_unfinished(Some(&LockHolder::of(2, &["devplat", "up"])), None), State::Coming);
         let destroy = LockHolder::of(2, &["devplat", "destroy", "--yes"]);
-        assert_eq!(unfinished(Some(&destroy)), State::Leaving);
+        assert_eq!(of_unfinished(Some(&destroy), Some("a is missing".to_owned())), State::Leaving);
+    }
+
+    #[test]
+    fn lost_node_is_not_called_an_interruption() {
+        let lost = "the cluster has no node: container a is missing; the homes in it are lost".to_owned();
+        assert_eq!(of_unfinished(None, Some(lost.clone())), State::Failed(lost));
     }
 
     #[test]

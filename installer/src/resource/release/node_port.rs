@@ -5,7 +5,7 @@ use devplat_kubernetes::{
     ObjectRef,
     release::{NodePortError, node_port_holder},
 };
-use devplat_plan::{Action, Blocked, Plan};
+use devplat_plan::{Blocked, Plan};
 use devplat_profile::Exposure;
 use devplat_render::ReleaseName;
 use devplat_tool::local::Maker;
@@ -14,9 +14,11 @@ use crate::{
     command_line::quoted,
     failure::{Exit, Failure},
     platform::PlatformInputs,
-    platform_context::{CLUSTER, PlatformContext},
+    platform_context::PlatformContext,
     resource::names::release_id,
 };
+
+use super::standing::applies_to_the_found_cluster;
 
 /// Returns why the bastion cannot get its node port in the cluster that the plan keeps. Fails if the Services cannot be
 /// listed.
@@ -26,25 +28,18 @@ pub(super) async fn taken(
     context: &PlatformContext,
 ) -> Result<Option<Blocked>, Failure> {
     let Exposure::NodePort(port) = inputs.profile.bastion.exposure else { return Ok(None) };
-    if !applies_to_the_found_cluster(plan) || context.cluster().is_none() {
+    let id = release_id(ReleaseName::Bastion);
+    if !applies_to_the_found_cluster(&id, plan) || context.cluster().is_none() {
         return Ok(None);
     }
     let service = bastion();
     let holder = node_port_holder(&context.client().await?, &service, port, context).await?;
     Ok(holder.map(|holder| Blocked::Taken {
-        id: release_id(ReleaseName::Bastion),
+        id,
         what: format!("node port {port}"),
         remedies: remedies(&holder, port, inputs.maker(), &context.kubectl()),
         holder: holder.to_string(),
     }))
-}
-
-/// Returns whether a step applies the bastion's release in a cluster that is there already.
-fn applies_to_the_found_cluster(plan: &Plan) -> bool {
-    let (cluster, bastion) = (CLUSTER.single(), release_id(ReleaseName::Bastion));
-    let creates = |action| matches!(action, Action::Create | Action::Replace);
-    let is_new = plan.changes().any(|step| step.id.id == cluster && creates(step.action));
-    !is_new && plan.changes().any(|step| step.id.id == bastion && step.action != Action::Delete)
 }
 
 fn bastion() -> ObjectRef {
@@ -107,9 +102,10 @@ fn another_port(maker: Option<Maker>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use devplat_plan::{Step, StepId};
+    use devplat_plan::{Action, Step, StepId};
 
     use super::*;
+    use crate::resource::CLUSTER;
 
     fn held() -> NodePortError {
         let holder = ObjectRef { namespace: Some("shop".to_owned()), name: "web".to_owned(), ..bastion() };
@@ -148,7 +144,7 @@ mod tests {
         let applies = |cluster, bastion| {
             let steps =
                 vec![step(CLUSTER.single(), cluster), step(release_id(ReleaseName::Bastion), bastion)];
-            applies_to_the_found_cluster(&Plan { steps })
+            applies_to_the_found_cluster(&release_id(ReleaseName::Bastion), &Plan { steps })
         };
         assert!(applies(Action::Keep, Action::Create));
         assert!(applies(Action::Update, Action::Check));

@@ -21,6 +21,7 @@ fn present(leaving: Vec<Waiting>) -> ReleaseState {
         drifted: Vec::new(),
         unknown: Vec::new(),
         surplus: Vec::new(),
+        going: Vec::new(),
         recorded: true,
         leaving,
         not_ready: Vec::new(),

@@ -9,7 +9,7 @@ use std::{
 
 use devplat_image::{Access, replace_file};
 
-use super::lines::Created;
+use super::created::Created;
 use crate::{
     failure::{Exit, Failure},
     state,

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-/// The block of one platform, as devplat writes it: an `Include` between two marks.
+/// The block of one platform, as devplat writes it: an `Include` between two marks. `Match all` before it ends a stanza
+/// above, in which the `Include` would apply to the hosts of the stanza only; the one after it keeps lines below apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Block {
     begin: String,
@@ -25,6 +26,10 @@ pub(super) struct Split {
 pub(super) enum BlockState {
     /// One whole block, as devplat writes it.
     Current,
+    /// One whole block below a `Host` or `Match` line of the user, whose settings come first.
+    Displaced,
+    /// One whole block without `Match all`, as an older devplat wrote it.
+    Older,
     /// One whole block that includes another file.
     Elsewhere,
     /// Several blocks, or parts of one.
@@ -44,6 +49,8 @@ pub(super) struct Unclear {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BlockLine {
     Begin,
+    /// `Match all`, of devplat or the user.
+    All,
     Include,
     OtherInclude,
     End,
@@ -54,7 +61,7 @@ impl BlockLine {
     fn is_mark(self) -> bool {
         match self {
             Self::Begin | Self::End => true,
-            Self::Include | Self::OtherInclude | Self::Other => false,
+            Self::All | Self::Include | Self::OtherInclude | Self::Other => false,
         }
     }
 }
@@ -74,27 +81,38 @@ impl Block {
     /// Returns its lines.
     pub(super) fn text(&self) -> String {
         let Self { begin, include, end } = self;
-        format!("{begin}\n{include}\n{end}\n")
+        format!("{begin}\n{ALL}\n{include}\n{ALL}\n{end}\n")
     }
 
     /// Splits a file into the lines of this block and the rest; `None` if it has no line of this block. Only lines that
     /// devplat writes count: lines of the user between the marks stay. Fails if it is unclear whose a line is.
     pub(super) fn split(&self, text: &[u8]) -> Result<Option<Split>, Unclear> {
         let kinds: Vec<BlockLine> = lines(text).map(|line| self.kind(line)).collect();
-        let (mut own, mut rest) = (Vec::new(), Vec::with_capacity(text.len()));
-        for (at, line) in lines(text).enumerate() {
-            if is_own(&kinds, at)? {
-                own.push(at);
-            } else {
-                rest.extend_from_slice(line);
-            }
-        }
+        let is_own = own_lines(&kinds)?;
+        let rest = lines(text).zip(&is_own).filter(|(_, own)| !**own).flat_map(|(line, _)| line).copied();
+        let rest: Vec<u8> = rest.collect();
+        let own: Vec<usize> = (0..kinds.len()).filter(|at| is_own[*at]).collect();
+        let Some(first) = own.first() else { return Ok(None) };
         let together = own.windows(2).all(|pair| pair[1] == pair[0] + 1);
-        let own: Vec<BlockLine> = own.into_iter().map(|at| kinds[at]).collect();
+        let below_stanza = lines(text).take(*first).any(begins_stanza);
+        let own: Vec<BlockLine> = own.iter().map(|at| kinds[*at]).collect();
         let state = match (own.as_slice(), together) {
-            ([], _) => return Ok(None),
-            ([BlockLine::Begin, BlockLine::Include, BlockLine::End], true) => BlockState::Current,
-            ([BlockLine::Begin, BlockLine::OtherInclude, BlockLine::End], true) => BlockState::Elsewhere,
+            (
+                [BlockLine::Begin, BlockLine::All, BlockLine::Include, BlockLine::All, BlockLine::End],
+                true,
+            ) => {
+                if below_stanza {
+                    BlockState::Displaced
+                } else {
+                    BlockState::Current
+                }
+            }
+            ([BlockLine::Begin, BlockLine::Include, BlockLine::End], true) => BlockState::Older,
+            (
+                [BlockLine::Begin, BlockLine::OtherInclude, BlockLine::End]
+                | [BlockLine::Begin, BlockLine::All, BlockLine::OtherInclude, BlockLine::All, BlockLine::End],
+                true,
+            ) => BlockState::Elsewhere,
             _ => BlockState::Damaged,
         };
         Ok(Some(Split { state, rest }))
@@ -109,6 +127,8 @@ impl Block {
             BlockLine::End
         } else if is(&self.include) {
             BlockLine::Include
+        } else if is(ALL) {
+            BlockLine::All
         } else if bare.starts_with(b"Include ") {
             BlockLine::OtherInclude
         } else {
@@ -117,12 +137,50 @@ impl Block {
     }
 }
 
-/// Returns whether devplat wrote the line at `at`: a mark, the `Include` between two marks or beside one, or an `Include`
-/// of another file that is alone between two marks.
+/// The line that ends every stanza.
+const ALL: &str = "Match all";
+
+/// Returns whether a line begins a stanza for some hosts only.
+fn begins_stanza(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let end = line.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'=').unwrap_or(line.len());
+    let is = |keyword: &[u8]| line[..end].eq_ignore_ascii_case(keyword);
+    line != ALL.as_bytes() && (is(b"host") || is(b"match"))
+}
+
+/// Returns for each line whether devplat wrote it. A `Match all` is devplat's inside of a mark, or beside its `Include`.
+fn own_lines(kinds: &[BlockLine]) -> Result<Vec<bool>, Unclear> {
+    let is = |at: Option<usize>, kind: BlockLine| at.and_then(|at| kinds.get(at)) == Some(&kind);
+    let mut own: Vec<bool> = (0..kinds.len())
+        .map(|at| {
+            let (above, below) = (at.checked_sub(1), Some(at + 1));
+            kinds[at] == BlockLine::All && (is(above, BlockLine::Begin) || is(below, BlockLine::End))
+        })
+        .collect();
+    let others: Vec<usize> = (0..kinds.len()).filter(|at| !own[*at]).collect();
+    let other_kinds: Vec<BlockLine> = others.iter().map(|at| kinds[*at]).collect();
+    for (index, at) in others.iter().enumerate() {
+        own[*at] = is_own(&other_kinds, index).map_err(|Unclear { mark, include }| Unclear {
+            mark: others[mark - 1] + 1,
+            include: others[include - 1] + 1,
+        })?;
+    }
+    let includes: Vec<usize> =
+        (0..kinds.len()).filter(|at| own[*at] && kinds[*at] == BlockLine::Include).collect();
+    for beside in includes.into_iter().flat_map(|at| [at.checked_sub(1), Some(at + 1)]) {
+        if let Some(at) = beside.filter(|at| is(Some(*at), BlockLine::All)) {
+            own[at] = true;
+        }
+    }
+    Ok(own)
+}
+
+/// Returns whether devplat wrote the line at `at`, which is not its `Match all`: a mark, the `Include` between two marks or
+/// beside one, or an `Include` of another file that is alone between two marks.
 fn is_own(lines: &[BlockLine], at: usize) -> Result<bool, Unclear> {
     match lines[at] {
         BlockLine::Begin | BlockLine::End => Ok(true),
-        BlockLine::Other => Ok(false),
+        BlockLine::All | BlockLine::Other => Ok(false),
         BlockLine::Include => {
             let above = lines[..at].iter().rposition(|line| line.is_mark());
             let below = lines[at + 1..].iter().position(|line| line.is_mark()).map(|after| at + 1 + after);
@@ -145,55 +203,6 @@ fn is_own(lines: &[BlockLine], at: usize) -> Result<bool, Unclear> {
     }
 }
 
-/// The parts of the path of a file that devplat created. A line in the file records them, so that they are deleted with the
-/// last block, also by a devplat that has lost its state folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Created {
-    File,
-    /// The file and its folder.
-    Folder,
-}
-
-impl Created {
-    /// Returns the line that records them.
-    pub(super) fn line(self) -> &'static str {
-        match self {
-            Self::File => {
-                "# devplat created this file, and deletes it with its last block if no other line is in it\n"
-            }
-            Self::Folder => {
-                "# devplat created this file and its folder, and deletes them with its last block if they hold nothing else\n"
-            }
-        }
-    }
-
-    /// Returns the parts that a line records.
-    fn of(line: &[u8]) -> Option<Self> {
-        let records = |created: &Self| line.trim_ascii_end() == created.line().trim_end().as_bytes();
-        [Self::File, Self::Folder].into_iter().find(records)
-    }
-}
-
-/// The remains of a file after the removal of a block.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FileRemains {
-    /// A file with this content.
-    Text(Vec<u8>),
-    /// Only parts that devplat created.
-    Nothing(Created),
-}
-
-/// Returns the remains of a file whose lines outside of the removed block are `rest`. The line about its creation stays
-/// until the last block of any platform is removed.
-pub(super) fn remains(rest: Vec<u8>) -> FileRemains {
-    let created = lines(&rest).find_map(Created::of);
-    let Some(created) = created.filter(|_| platforms(&rest).is_empty()) else {
-        return FileRemains::Text(rest);
-    };
-    let other = lines(&rest).filter(|line| Created::of(line).is_none()).collect::<Vec<_>>().concat();
-    if other.trim_ascii().is_empty() { FileRemains::Nothing(created) } else { FileRemains::Text(other) }
-}
-
 /// The start of the first line of every block.
 const BEGIN: &str = "# >>> devplat ";
 
@@ -207,7 +216,7 @@ fn platform_of(line: &[u8]) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split_inclusive(|byte| *byte == b'\n')
 }
 
@@ -225,6 +234,7 @@ mod tests {
 
     const BEGIN: &str =
         "# >>> devplat devplat: written by `devplat ssh-config`, removed by `devplat destroy`\n";
+    const ALL: &str = "Match all\n";
     const INCLUDE: &str = "Include /state/ssh/hosts\n";
     const OTHER: &str = "Include /elsewhere/ssh/hosts\n";
     const END: &str = "# <<< devplat devplat\n";
@@ -244,16 +254,32 @@ mod tests {
 
     #[test]
     fn whole_block_is_split_from_the_rest() {
-        assert_eq!(block("devplat").text(), [BEGIN, INCLUDE, END].concat());
+        assert_eq!(block("devplat").text(), [BEGIN, ALL, INCLUDE, ALL, END].concat());
         let own = "Host *\r\n  ForwardAgent no\n# <<< devplat other\n";
         let current = Ok(Some((BlockState::Current, own.to_owned())));
-        assert_eq!(split(&[BEGIN, INCLUDE, END, own]), current);
-        assert_eq!(split(&[own, BEGIN, INCLUDE, END.trim_end()]), current);
-        let on_windows = [BEGIN, INCLUDE, END].concat().replace('\n', "\r\n");
+        assert_eq!(split(&[BEGIN, ALL, INCLUDE, ALL, END, own]), current);
+        let on_windows = [BEGIN, ALL, INCLUDE, ALL, END].concat().replace('\n', "\r\n");
         assert_eq!(split(&[on_windows.as_str(), own]), current);
-        assert_eq!(split(&[BEGIN, OTHER, END, own]), Ok(Some((BlockState::Elsewhere, own.to_owned()))));
+        let older = Ok(Some((BlockState::Older, own.to_owned())));
+        assert_eq!(split(&[BEGIN, INCLUDE, END, own]), older);
+        let elsewhere = Ok(Some((BlockState::Elsewhere, own.to_owned())));
+        assert_eq!(split(&[BEGIN, OTHER, END, own]), elsewhere);
+        assert_eq!(split(&[BEGIN, ALL, OTHER, ALL, END, own]), elsewhere);
         assert_eq!(split(&[own]), Ok(None));
         assert_eq!(split(&[block("devplat2").text().as_str(), own, INCLUDE, OTHER]), Ok(None));
+    }
+
+    #[test]
+    fn block_below_a_stanza_of_the_user_is_displaced() {
+        let of = |above: &str| split(&[above, BEGIN, ALL, INCLUDE, ALL, END.trim_end()]).unwrap().unwrap().0;
+        for above in [MINE, "host=mine\n", "  MATCH user ada\n", "Host *\n"] {
+            assert_eq!(of(above), BlockState::Displaced, "{above}");
+        }
+        let other = block("other").text();
+        for above in ["# Host mine\n\n", "HostKeyAlias a\n", "Include work\n", "Match all\n", other.as_str()]
+        {
+            assert_eq!(of(above), BlockState::Current, "{above}");
+        }
     }
 
     #[test]
@@ -265,7 +291,11 @@ mod tests {
 
     #[test]
     fn halves_and_doubles_are_removed_without_a_line_of_the_user() {
-        let cases: [&[&str]; 10] = [
+        let cases: [&[&str]; 14] = [
+            &[BEGIN, ALL, MINE],
+            &[BEGIN, ALL, INCLUDE, ALL, MINE],
+            &[ALL, INCLUDE, ALL, END, MINE],
+            &[BEGIN, INCLUDE, ALL, END, MINE],
             &[BEGIN, MINE],
             &[BEGIN, INCLUDE, MINE],
             &[INCLUDE, END, MINE],
@@ -283,7 +313,11 @@ mod tests {
         let between = split(&[BEGIN, "# one\n", INCLUDE, "# two\n", END]);
         assert_eq!(between, Ok(Some((BlockState::Damaged, "# one\n# two\n".to_owned()))));
         let apart = split(&[INCLUDE, MINE, BEGIN, INCLUDE, END]);
-        assert_eq!(apart, Ok(Some((BlockState::Current, [INCLUDE, MINE].concat()))), "it may be the user's");
+        assert_eq!(apart, Ok(Some((BlockState::Older, [INCLUDE, MINE].concat()))), "it may be the user's");
+        let block = [BEGIN, ALL, INCLUDE, ALL, END].concat();
+        let own = split(&[&block, ALL, INCLUDE, ALL, "Compression yes\n"]);
+        let rest = [ALL, INCLUDE, ALL, "Compression yes\n"].concat();
+        assert_eq!(own, Ok(Some((BlockState::Current, rest))), "it may be the user's");
     }
 
     #[test]
@@ -291,23 +325,9 @@ mod tests {
         assert_eq!(split(&[MINE, BEGIN, OTHER, MINE]), Err((3, 4)));
         assert_eq!(split(&[BEGIN, OTHER, MINE, END]), Err((1, 2)));
         assert_eq!(split(&[OTHER, END, MINE]), Err((2, 1)));
+        assert_eq!(split(&[MINE, BEGIN, ALL, OTHER, MINE]), Err((3, 5)));
         let apart = split(&[BEGIN, INCLUDE, OTHER, MINE]);
         assert_eq!(apart, Ok(Some((BlockState::Damaged, [OTHER, MINE].concat()))));
-    }
-
-    #[test]
-    fn created_file_remains_until_the_last_block_is_removed() {
-        let text = |parts: &[&str]| FileRemains::Text(parts.concat().into_bytes());
-        let of = |parts: &[&str]| remains(parts.concat().into_bytes());
-        for created in [Created::File, Created::Folder] {
-            let (line, other) = (created.line(), block("other").text());
-            assert_eq!(of(&[line]), FileRemains::Nothing(created));
-            assert_eq!(of(&["\n", line, " \n"]), FileRemains::Nothing(created));
-            assert_eq!(of(&[other.as_str(), line]), text(&[other.as_str(), line]));
-            assert_eq!(of(&[line, MINE]), text(&[MINE]));
-        }
-        assert_eq!(of(&[]), text(&[]), "the user's own file, although it is empty");
-        assert_eq!(of(&[MINE]), text(&[MINE]));
     }
 
     #[test]

@@ -60,10 +60,70 @@ async fn hosts_of_two_platforms_never_clash() {
         // A user with a key of their own, who has the name of the other platform.
         let other = if platform == "one" { "two" } else { "one" };
         let settings = settings(folder.path(), &format!("mydev.{other}.{platform}")).await;
-        for line in ["user dev", &format!("proxyjump {platform}"), &known] {
+        for line in ["user dev", &known] {
             assert!(settings.lines().any(|found| found == line), "{line}: {settings}");
         }
+        assert!(settings.contains(&format!("@{platform}\"' ssh")), "{settings}");
     }
+}
+
+/// Returns the arguments of the `ssh` that OpenSSH starts to reach `host` through the bastion.
+async fn jump_to(folder: &Path, config: &Path, host: &str) -> String {
+    let (programs, log) = (folder.join("programs"), folder.join("log"));
+    std::fs::create_dir_all(&programs).unwrap();
+    // The first one is started by its path.
+    let ssh = programs.join("ssh");
+    std::fs::write(&ssh, format!("#!/bin/sh\necho \"$@\" > '{}'\n", log.display())).unwrap();
+    std::fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", programs.display());
+    let own = Surroundings::new([("PATH", path.as_str()), ("SHELL", "/bin/sh")], None);
+    let args = [OsStr::new("-F"), config.as_os_str(), OsStr::new(host)];
+    // It ends without a connection.
+    drop(Command::new("/usr/bin/ssh", &own).args(args).run().await);
+    std::fs::read_to_string(&log).unwrap().trim().to_owned()
+}
+
+#[tokio::test]
+async fn dev_server_is_reached_as_the_user_in_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::below(&folder.path().join("it's 5%"), &PlatformName::default());
+    state.make_ssh().unwrap();
+    let host = host(&PlatformName::default(), 41022);
+    std::fs::write(ssh_config::hosts_file(&state), host.hosts(&state)).unwrap();
+    std::fs::write(state.ssh_config(), host.config(&state)).unwrap();
+    let to = "-W [mydev.alice.devplat]:22 -- alice@devplat";
+    let included = ssh_config::hosts_file(&state);
+    assert_eq!(jump_to(folder.path(), &included, "mydev.alice.devplat").await, to);
+    let own = state.ssh_config();
+    let with_file = format!("-F {} {to}", own.display());
+    assert_eq!(jump_to(folder.path(), &own, "mydev.alice.devplat").await, with_file);
+}
+
+#[tokio::test]
+async fn block_applies_below_a_stanza_and_ends_before_own_options() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateFolder::below(folder.path(), &PlatformName::default());
+    state.make_ssh().unwrap();
+    let hosts = host(&PlatformName::default(), 41022).hosts(&state);
+    std::fs::write(ssh_config::hosts_file(&state), hosts).unwrap();
+    let block = Block::of("devplat", &ssh_config::hosts_file(&state)).text();
+    let config = format!("Host mine\n  Port 7\n{block}Compression yes\n");
+    std::fs::write(folder.path().join("config"), config).unwrap();
+    let of_platform = settings(folder.path(), "demo@devplat").await;
+    assert!(of_platform.lines().any(|line| line == "port 41022"), "{of_platform}");
+    for host in ["devplat", "mine", "elsewhere"] {
+        let settings = settings(folder.path(), host).await;
+        assert!(settings.lines().any(|line| line == "compression yes"), "{host}: {settings}");
+    }
+}
+
+#[test]
+fn block_below_a_stanza_returns_to_the_top() {
+    let block = Block::of("devplat", &ssh_config::hosts_file(&state())).text();
+    let (home, surroundings) = home(Some(&format!("Host mine\n  Port 7\n{block}Compression yes\n")));
+    add(&surroundings, "devplat");
+    let text = std::fs::read_to_string(home.path().join(".ssh/config")).unwrap();
+    assert_eq!(text, format!("{block}Host mine\n  Port 7\nCompression yes\n"));
 }
 
 #[test]
@@ -72,7 +132,7 @@ fn block_without_a_current_included_file_differs() {
     let (hosts, config) = (host.hosts(&state()), host.config(&state()));
     let of = |block, hosts: Option<&str>, config: Option<&str>| {
         let fields = Fields { block, hosts: hosts.map(str::to_owned), config: config.map(str::to_owned) };
-        match compare(&fields) {
+        match compare(&fields, &state()) {
             Verdict::Differs(changes) => changes[0].to_string(),
             verdict => format!("{verdict:?}"),
         }
@@ -85,6 +145,8 @@ fn block_without_a_current_included_file_differs() {
     assert_eq!(of(current, moved.as_deref(), config), changed);
     assert_eq!(of(current, None, config), "the included file is missing");
     assert_eq!(of(BlockState::Elsewhere, hosts, config), "the block names another file");
+    assert_eq!(of(BlockState::Older, hosts, config), "the block is of an older devplat");
+    assert!(of(BlockState::Displaced, hosts, config).starts_with("the block is below a Host or Match line"));
     assert_eq!(of(BlockState::Damaged, hosts, config), "the block is damaged or double");
 }
 

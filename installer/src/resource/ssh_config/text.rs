@@ -1,8 +1,11 @@
-//! The text of ssh configurations. Pure.
+//! The text of ssh configurations, and the line to type next, for which the users of the platform are read.
 
 use std::{fmt::Write as _, path::Path};
 
+use devplat_api::DevUser;
+use devplat_kubernetes::proof;
 use devplat_profile::Exposure;
+use kube::{Api, ResourceExt, api::ListParams};
 
 use super::known_hosts;
 use crate::{command_line, platform::PlatformInputs, platform_context::PlatformContext, state::StateFolder};
@@ -49,8 +52,10 @@ impl SshHost {
                 "Host *.{user}.{platform}\n  User dev\n  ProxyJump {user}@{platform}\n  IdentityFile {key}\n  IdentitiesOnly yes\n{trust}"
             );
         }
-        // Users with their own keys add their name to the jump: `ssh -J alice@PLATFORM mydev.alice.PLATFORM`.
-        let _ = write!(text, "Host *.*.{platform}\n  User dev\n  ProxyJump {platform}\n{trust}");
+        // All other users have their own keys, and may be added at any time, also from another machine.
+        // An older OpenSSH allows a single quote in a host, such as one of a Git URL, and it would end the quoting in the line.
+        let jump = jump(platform, "");
+        let _ = write!(text, "Host *.*.{platform} \"!*'*\"\n  User dev\n{jump}{trust}");
         text
     }
 
@@ -58,7 +63,8 @@ impl SshHost {
     /// platform, so every other host in it is a dev server behind the bastion.
     pub(in crate::resource) fn config(&self, state: &StateFolder) -> String {
         let Self { platform, address: _, port: _, authority: _, users } = self;
-        let mut text = self.hosts(state);
+        let hosts = self.hosts(state);
+        let mut text = hosts.replacen(&jump(platform, ""), &jump(platform, &with_file(state)), 1);
         // A dev server behind the bastion: `ssh -F … -J demo@devplat mydev`.
         let _ = writeln!(text, "{OTHER_HOSTS}{platform}\n  User dev");
         for user in users {
@@ -75,8 +81,27 @@ impl SshHost {
     }
 }
 
-/// Returns whether the file for `ssh -F` begins with exactly these hosts.
-pub(in crate::resource) fn follows(hosts: &str, config: &str) -> bool {
+/// Returns the line that connects to a dev server through the bastion as the user in the name of the host. `ProxyJump` has
+/// no token for a part of the name. `options` are those of the `ssh` that connects to the bastion.
+fn jump(platform: &str, options: &str) -> String {
+    // `%%` is a percent sign: the shell removes `.PLATFORM`, then everything up to the last dot.
+    format!(
+        "  ProxyCommand sh -c 'u=${{1%%.*}}; exec ssh {options}-W \"[$1]:$2\" -- \"${{u##*.}}@{platform}\"' ssh '%h' '%p'\n"
+    )
+}
+
+/// Returns the option with which `ssh` reads the file for `ssh -F`, for a shell in single quotes.
+fn with_file(state: &StateFolder) -> String {
+    let path = state.ssh_config().display().to_string().replace('%', "%%");
+    // A quoted path is within `sh -c '…'`.
+    format!("-F {} ", command_line::quoted(&path).replace('\'', "'\\''"))
+}
+
+/// Returns whether the file for `ssh -F` begins with exactly these hosts, but for the option that names the file itself.
+pub(in crate::resource) fn follows(hosts: &str, config: &str, state: &StateFolder) -> bool {
+    let platform = state.platform();
+    let jump = |options: &str| jump(platform.as_str(), options);
+    let config = config.replacen(&jump(&with_file(state)), &jump(""), 1);
     config.strip_prefix(hosts).is_some_and(|rest| rest.starts_with(OTHER_HOSTS))
 }
 
@@ -89,8 +114,26 @@ fn trust(state: &StateFolder) -> String {
 /// Returns the command line that signs in as a user whose key is on this machine, else as one of the profile's; `None`
 /// if the profile names no user. It names the configuration, so that it also works for a program without a home folder.
 pub fn ssh_line(inputs: &PlatformInputs, context: &PlatformContext) -> Option<String> {
+    login(inputs, context).map(|login| ssh(&login, context))
+}
+
+fn ssh(login: &str, context: &PlatformContext) -> String {
     let config = command_line::quoted(&context.state.ssh_config().display().to_string());
-    login(inputs, context).map(|login| format!("ssh -F {config} {login}"))
+    format!("ssh -F {config} {login}")
+}
+
+/// Returns a user that `users add` has added. Without an answer of the API server there is none: the line is only a hint.
+async fn added_user(context: &PlatformContext) -> Option<String> {
+    let client = context.client().await.ok()?;
+    let users = Api::<DevUser>::all(client).list(&ListParams::default()).await.ok()?;
+    first_added(&users.items)
+}
+
+/// Returns the first user by name that stays, without the proof's.
+fn first_added(users: &[DevUser]) -> Option<String> {
+    let stays = |user: &&DevUser| user.metadata.deletion_timestamp.is_none();
+    let names = users.iter().filter(stays).map(ResourceExt::name_any);
+    names.filter(|name| name != proof::NAME).min()
 }
 
 /// Returns the user and the ssh host of that command line.
@@ -100,15 +143,17 @@ fn login(inputs: &PlatformInputs, context: &PlatformContext) -> Option<String> {
     Some(format!("{user}@{}", context.platform))
 }
 
-/// Returns the next command line: it signs in, or adds a user. With the block of `devplat ssh-config`, `ssh` finds the
+/// Returns the next command line: it signs in as a user of the profile, else as one that `users add` has added, or adds the
+/// first user. With the block of `devplat ssh-config`, `ssh` finds the
 /// platform without `-F`.
-pub fn next_line(inputs: &PlatformInputs, context: &PlatformContext) -> String {
-    let ssh = if inputs.ssh_block {
-        login(inputs, context).map(|login| format!("ssh {login}"))
-    } else {
-        ssh_line(inputs, context)
+pub async fn next_line(inputs: &PlatformInputs, context: &PlatformContext) -> String {
+    let login = match login(inputs, context) {
+        Some(login) => Some(login),
+        None => added_user(context).await.map(|user| format!("{user}@{}", context.platform)),
     };
-    let Some(ssh) = ssh else {
+    let with_file =
+        |login: String| if inputs.ssh_block { format!("ssh {login}") } else { ssh(&login, context) };
+    let Some(ssh) = login.map(with_file) else {
         return format!("{} YOURNAME --key ~/.ssh/id_ed25519.pub", context.command("users add"));
     };
     match inputs.profile.bastion.exposure {
@@ -161,21 +206,29 @@ mod tests {
     }
 
     #[test]
+    fn next_line_is_for_a_user_that_exists() {
+        let user = |name: &str| DevUser::new(name, devplat_api::DevUserSpec::default());
+        assert_eq!(first_added(&[user(proof::NAME)]), None);
+        let users = [user("carol"), user(proof::NAME), user("bob")];
+        assert_eq!(first_added(&users).as_deref(), Some("bob"));
+    }
+
+    #[test]
     fn hosts_are_compared_with_a_configuration_as_a_whole() {
         let state = StateFolder::below(Path::new("/state"), &PlatformName::default());
         let (hosts, config) = (host().hosts(&state), host().config(&state));
-        assert!(follows(&hosts, &config));
+        assert!(follows(&hosts, &config, &state));
         let others = [
             SshHost { port: 22, ..host() },
             SshHost { address: "192.0.2.1".to_owned(), ..host() },
             SshHost { users: vec!["bob".to_owned(), "demo".to_owned()], ..host() },
         ];
         for other in others {
-            assert!(!follows(&other.hosts(&state), &config), "{other:?}");
+            assert!(!follows(&other.hosts(&state), &config, &state), "{other:?}");
         }
         // An older devplat wrote names without the platform.
         let older = hosts.replace("*.demo.devplat", "*.dev-demo");
-        assert!(!follows(&older, &config) && !follows("", &config));
+        assert!(!follows(&older, &config, &state) && !follows("", &config, &state));
     }
 
     #[test]

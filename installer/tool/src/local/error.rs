@@ -78,6 +78,13 @@ pub enum ClusterError {
         /// The process that listens there, if known.
         holder: Option<String>,
     },
+    /// A node was paused or deleted meanwhile.
+    #[error("cannot create cluster {name}: {why}")]
+    NodeLost {
+        /// The cluster.
+        name: String,
+        why: String,
+    },
     /// A limit of inotify is too low for a node.
     #[error("cannot create cluster {name}: {low}: {said}")]
     Inotify {
@@ -159,7 +166,7 @@ impl ClusterError {
             Self::NoSpace { .. } => {
                 Some("free some space there (`docker system prune` deletes what is not used)".to_owned())
             }
-            Self::Other { .. } => None,
+            Self::NodeLost { .. } | Self::Other { .. } => None,
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod fake;
 pub mod inotify;
 pub mod k3d;
 pub mod kind;
+mod loss;
 mod maker;
 mod mark;
 mod names;
@@ -20,14 +21,18 @@ mod node_log;
 mod occupant;
 mod overlay;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 pub use account::Account;
 pub use error::ClusterError;
+pub use loss::lost_node;
 pub use mark::{ACCOUNT_FOLDER, ACCOUNT_LABEL, Mark, OWNER_FOLDER, PLATFORM_LABEL};
 pub use node::{ClusterContainers, Maker, Role, nodes};
 pub use occupant::NameOccupant;
 pub use overlay::ConfigError;
+
+/// How long kind and k3d may take to print their version.
+const VERSION_LIMIT: Duration = Duration::from_secs(10);
 
 /// A port of this machine that leads to a port of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]

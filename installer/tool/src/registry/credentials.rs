@@ -117,6 +117,11 @@ pub enum CredentialsError {
 }
 
 impl CredentialsError {
+    /// Whether a helper gave no answer in time.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Self::HelperSlow { .. })
+    }
+
     /// The remedy.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

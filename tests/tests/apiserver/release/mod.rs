@@ -59,6 +59,7 @@ fn as_wanted() -> ReleaseState {
         drifted: Vec::new(),
         unknown: Vec::new(),
         surplus: Vec::new(),
+        going: Vec::new(),
         recorded: true,
         leaving: Vec::new(),
         not_ready: Vec::new(),

@@ -31,7 +31,7 @@ async fn data_of_users_is_deleted_only_if_allowed() {
     create(&client, &server).await;
     let error =
         release::remove(&client, PLATFORM, "crds", DataLoss::Refused, PATIENCE, &Steady).await.unwrap_err();
-    assert_eq!(error.to_string(), "users still have 1 dev server (default/mine)");
+    assert_eq!(error.to_string(), "the cluster still has 1 dev server (default/mine)");
     assert!(matches!(error, RemoveError::Data(_)));
     assert!(get(&client, &ObjectRef::of(&server)).await.is_some());
     release::remove_custom_resources(&client, PATIENCE, &Steady).await.unwrap();

@@ -11,7 +11,7 @@ pub use creation::{K3dCreation, NAME_LIMIT, container_names};
 pub(super) use needs::ports;
 pub use remains::{K3dRemains, Remain};
 
-use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
+use super::{ClusterError, Maker, VERSION_LIMIT, diagnose::Attempt, error::command_error, lost_node};
 use crate::{
     Command, Surroundings,
     docker::Engine,
@@ -22,6 +22,9 @@ use crate::{
 const OLDEST: (u64, u64, u64) = (5, 6, 0);
 /// The reason.
 const WHY_OLDEST: &str = "because older versions write outside XDG_CONFIG_HOME";
+
+/// An address without an engine, at which every connection fails immediately.
+const NO_ENGINE: &str = "unix:///dev/null/no-engine";
 
 /// How long `k3d cluster create` may take; its own limit is shorter.
 const CREATE_LIMIT: Duration = Duration::from_mins(25);
@@ -47,14 +50,13 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
     struct Versions {
         k3d: String,
     }
-    let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
-    let output = command.args(["version", "-o", "json"]).run().await;
+    let output = version_command(surroundings).args(["version", "-o", "json"]).run().await;
     let said = match output {
         Ok(output) => output.stdout,
         // k3d before 5.5 does not have this option. A k3d that also fails without the option does not work.
         Err(process::Error::Failed { .. }) => {
-            let command = Command::new("k3d", surroundings).env_clear_prefix("K3D_").deadline(LIMIT);
-            let output = command.args(["version"]).run().await.map_err(ClusterError::Tool)?;
+            let command = version_command(surroundings).arg("version");
+            let output = command.run().await.map_err(ClusterError::Tool)?;
             let version = output.stdout.lines().find_map(|line| line.strip_prefix("k3d version "));
             return Err(too_old(version.unwrap_or("before 5.5").trim().to_owned()));
         }
@@ -69,6 +71,16 @@ pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError
         Some(version) if version >= OLDEST => Ok(k3d),
         Some(_) => Err(too_old(k3d)),
     }
+}
+
+/// Returns k3d without an engine. k3d describes its engine before every command, also one that needs none, and waits for
+/// an engine that does not answer.
+fn version_command(surroundings: &Surroundings) -> Command {
+    Command::new("k3d", surroundings)
+        .env_clear_prefix("K3D_")
+        .env_clear_prefix("DOCKER_")
+        .env("DOCKER_HOST", NO_ENGINE)
+        .deadline(VERSION_LIMIT)
 }
 
 fn too_old(found: String) -> ClusterError {
@@ -149,7 +161,15 @@ impl<'a> K3dCommand<'a> {
                 tell(&step);
             }
         });
-        let Err(error) = made.await else { return Ok(()) };
+        let label = Maker::K3d.label(name);
+        let made = tokio::select! {
+            made = made => made,
+            why = lost_node(self.engine, &label) => {
+                discard.await;
+                return Err(ClusterError::NodeLost { name: name.to_owned(), why });
+            }
+        };
+        let Err(error) = made else { return Ok(()) };
         Err(Box::pin(attempt.fail(self.engine, error, discard)).await)
     }
 

@@ -44,6 +44,16 @@ async fn version_before_5_6_is_too_old() {
 }
 
 #[tokio::test]
+async fn version_of_k3d_is_read_without_an_engine() {
+    let fake = Fake::new("k3d", r#"env; echo '{"k3d":"v5.8.3","k3s":"v1.31.5-k3s1"}'"#).await;
+    let silent = [("DOCKER_HOST", "tcp://192.0.2.7:2375"), ("DOCKER_CONTEXT", "far")];
+    assert_eq!(version(&fake.surroundings(silent)).await.unwrap(), "v5.8.3");
+    let environment = fake.environment();
+    assert_eq!(environment["DOCKER_HOST"], NO_ENGINE);
+    assert!(!environment.contains_key("DOCKER_CONTEXT"), "{environment:?}");
+}
+
+#[tokio::test]
 async fn k3d_that_does_not_run_is_not_called_old() {
     let fake = Fake::new("k3d", "echo 'No version is set for command k3d' >&2; exit 126").await;
     let error = version(&fake.surroundings([])).await.unwrap_err();

@@ -10,7 +10,7 @@ pub use creation::KindCreation;
 pub(super) use needs::ports;
 pub use needs::{container_names, node_count};
 
-use super::{ClusterError, Maker, diagnose::Attempt, error::command_error};
+use super::{ClusterError, Maker, VERSION_LIMIT, diagnose::Attempt, error::command_error, lost_node};
 use crate::{Command, Surroundings, docker::Engine};
 
 /// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
@@ -31,8 +31,8 @@ pub struct KindCommand<'a> {
 
 /// Returns kind's version. Fails if kind is not installed.
 pub async fn version(surroundings: &Surroundings) -> Result<String, ClusterError> {
-    let asked = Command::new("kind", surroundings).args(["version", "-q"]).deadline(LIMIT).run().await;
-    Ok(asked.map_err(ClusterError::Tool)?.stdout.trim().to_owned())
+    let asked = Command::new("kind", surroundings).args(["version", "-q"]).deadline(VERSION_LIMIT);
+    Ok(asked.run().await.map_err(ClusterError::Tool)?.stdout.trim().to_owned())
 }
 
 /// Fails if the user's configuration cannot be used for the creation.
@@ -86,7 +86,15 @@ impl<'a> KindCommand<'a> {
                 tell(&step);
             }
         });
-        let Err(error) = made.await else { return Ok(()) };
+        let label = Maker::Kind.label(creation.name);
+        let made = tokio::select! {
+            made = made => made,
+            why = lost_node(self.engine, &label) => {
+                discard.await;
+                return Err(ClusterError::NodeLost { name: creation.name.to_owned(), why });
+            }
+        };
+        let Err(error) = made else { return Ok(()) };
         Err(Box::pin(attempt.fail(self.engine, error, discard)).await)
     }
 
