@@ -45,8 +45,8 @@ impl Apply {
     /// Runs every step of `checked` that changes a resource.
     ///
     /// After the first failure no step starts, and running steps are finished, except those whose resource only steps would
-    /// use that cannot run any longer: their waits end, and such resources are deleted again. At the first signal, waits end immediately and calls that must not be interrupted
-    /// are finished; at the second signal, all steps are abandoned.
+    /// use that cannot run any longer: their waits end, and such resources are deleted again. At the first signal, waits end
+    /// immediately and calls that must not be interrupted are finished; at the second signal, all steps are abandoned.
     pub async fn run(&self, checked: &CheckedPlan) -> Result<(), Failure> {
         let journal = self.open_journal()?;
         let mut waiting: Vec<Work> = checked.work().to_vec();

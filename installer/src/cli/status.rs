@@ -41,7 +41,7 @@ The last one waits at most 5 minutes for a ready platform, and ends with the exi
 `devplat status` that fails.
 
 Exit status: 0 the parts are listed, whether they are ready or not (the field `ready` has the
-result); 2 no platform of that name is known or found, or wrong usage; 3 the Docker engine, the
+result); 2 no platform of that name is known or found, or wrong usage; 3 the Docker engine or the
 cluster cannot be used; 4 it gave no answer, or the command was stopped.";
 
 /// Show the platform's parts, whether they are ready, and the next command. Changes nothing.

@@ -35,25 +35,15 @@ pub(super) fn refuse(message: &str, blocked: &[Blocked], sights: &Sights) -> Fai
     if is(|one| matches!(one, Blocked::Foreign { who: Foreigner::Account(_), .. })) {
         failure = failure.hint("add --take-over to continue with the platform of the other account");
     }
-    let losses: BTreeSet<&Id> = blocked
-        .iter()
-        .filter_map(|one| match one {
-            Blocked::LosesData { id, why: _, loss: _ } => Some(id),
-            Blocked::Foreign { .. }
-            | Blocked::Cannot { .. }
-            | Blocked::Unfit { .. }
-            | Blocked::Prevented { .. }
-            | Blocked::Taken { .. } => None,
-        })
-        .collect();
+    let losses: BTreeSet<&Id> = lost(blocked).collect();
     // The safe way comes first.
-    failure = failure.maybe_hint(keeping_hint(&keeping(blocked, sights)));
+    let keeping = keeping(blocked, sights);
+    failure = failure.maybe_hint(keeping_hint(&keeping));
     if !losses.is_empty() {
         let flags: Vec<String> =
             losses.iter().map(|id| format!("--lose {}", quoted(&id.to_string()))).collect();
         let by_profile = losses.iter().any(|id| !is_damaged(id, sights));
-        let named = !keeping(blocked, sights).is_empty();
-        let or = if by_profile && !named { ", or change the profile back" } else { "" };
+        let or = if by_profile && keeping.is_empty() { ", or change the profile back" } else { "" };
         failure = failure.hint(format!("add {} to lose that data{or}", flags.join(" ")));
     }
     if is(|one| matches!(one, Blocked::Cannot { .. } | Blocked::Unfit { .. })) {
@@ -65,21 +55,25 @@ pub(super) fn refuse(message: &str, blocked: &[Blocked], sights: &Sights) -> Fai
 /// Returns the values, as `--set` takes them, with which nothing is lost: those that the resources were created with. None
 /// if one of them differs in something else than values of the profile.
 pub(super) fn keeping(blocked: &[Blocked], sights: &Sights) -> Vec<String> {
-    let lost = blocked.iter().filter_map(|one| match one {
-        Blocked::LosesData { id, why: _, loss: _ } => Some(id),
-        Blocked::Foreign { .. }
-        | Blocked::Cannot { .. }
-        | Blocked::Unfit { .. }
-        | Blocked::Prevented { .. }
-        | Blocked::Taken { .. } => None,
-    });
-    let values = lost.map(|id| {
+    let values = lost(blocked).map(|id| {
         let sight = sights.get(id).and_then(|all| all.get(live(all)?))?;
         let Some(Verdict::Differs(changes)) = &sight.verdict else { return None };
         let lossy = changes.iter().filter(|change| change.loses.is_some());
         lossy.map(|change| kept_value(&change.detail)).collect::<Option<Vec<_>>>()
     });
     values.collect::<Option<Vec<_>>>().unwrap_or_default().concat()
+}
+
+/// Returns the resources that would lose data.
+fn lost(blocked: &[Blocked]) -> impl Iterator<Item = &Id> {
+    blocked.iter().filter_map(|one| match one {
+        Blocked::LosesData { id, why: _, loss: _ } => Some(id),
+        Blocked::Foreign { .. }
+        | Blocked::Cannot { .. }
+        | Blocked::Unfit { .. }
+        | Blocked::Prevented { .. }
+        | Blocked::Taken { .. } => None,
+    })
 }
 
 /// Returns the found value of a field as `--set` takes it; `None` for lists and for fields that are not of the profile.

@@ -2,6 +2,7 @@
 //! devplat's own folder.
 
 mod known_hosts;
+mod login;
 mod text;
 mod written;
 
@@ -24,8 +25,8 @@ use crate::{
 };
 
 pub use known_hosts::known_hosts_line;
+pub use login::{next_line, ssh_line};
 pub(super) use text::{SshHost, follows};
-pub use text::{next_line, ssh_line};
 pub use written::written_host;
 
 /// How long a cloud provider may take to assign an address to a load balancer.

@@ -47,8 +47,8 @@ impl Taints {
     }
 }
 
-/// Returns the taints that keep pods away if all nodes of the cluster have one that a user has set. A pressure ends by itself some minutes after
-/// its cause, so only a wait for pods reports it. Returns none where the nodes may not be listed.
+/// Returns the taints that keep pods away if all nodes of the cluster have one that a user has set. A pressure ends by itself
+/// some minutes after its cause, so only a wait for pods reports it. Returns none where the nodes may not be listed.
 pub async fn closed_nodes(client: &Client, pace: &dyn Pace) -> Result<Vec<Obstacle>, Error> {
     let Obstacles { all, last } = read(ApiServer { client, pace }).await?;
     Ok(if last && !all.iter().any(Obstacle::is_pressure) { all } else { Vec::new() })

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use super::{
-    ClusterError, Maker, Mark, inotify,
+    ClusterError, Maker, Mark, inotify, lost_node,
     node_log::{self, NodeLogs, ReachedLimit},
 };
 use crate::{
@@ -46,15 +46,54 @@ impl Attempt<'_> {
         }
     }
 
+    /// Waits for `made`, the create, and ends it if a node is lost meanwhile. A failed create is diagnosed.
+    pub(super) async fn finish<T>(
+        self,
+        engine: &Engine,
+        made: impl Future<Output = Result<T, process::Error>>,
+        discard: impl Future<Output = ()>,
+    ) -> Result<(), ClusterError> {
+        let label = self.maker.label(self.name);
+        let why = tokio::select! {
+            made = made => {
+                let Err(error) = made else { return Ok(()) };
+                return Err(Box::pin(self.fail(engine, error, discard)).await);
+            }
+            why = lost_node(engine, &label) => why,
+        };
+        Err(self.lose(engine, why, discard).await)
+    }
+
+    /// Lets `discard` delete what a create left that was ended because it lost a node.
+    async fn lose(self, engine: &Engine, why: String, discard: impl Future<Output = ()>) -> ClusterError {
+        match self.left(engine).await {
+            Err(error) => return error,
+            Ok(LeftContainers { all, nodes: _ }) if all.is_empty() => {}
+            Ok(_) => discard.await,
+        }
+        ClusterError::NodeLost { name: self.name.to_owned(), why }
+    }
+
+    /// Lists the containers that the create left. Fails if another program created a node of them at the same time.
+    async fn left(&self, engine: &Engine) -> Result<LeftContainers, ClusterError> {
+        let Self { maker, name, owner, images: _, ports: _, names: _ } = self;
+        let failed = |source| ClusterError::Engine { name: (*name).to_owned(), source };
+        let all = engine.containers(&maker.label(name)).await.map_err(failed)?;
+        let nodes: Vec<Container> = all.iter().filter(|one| maker.role(one).is_some()).cloned().collect();
+        if nodes.iter().any(|node| Mark::of_node(node).as_ref() != Some(*owner)) {
+            return Err(ClusterError::AlreadyThere { name: (*name).to_owned() });
+        }
+        Ok(LeftContainers { all, nodes })
+    }
+
     /// Reads the logs of the nodes that the failed create left, lets `discard` delete these nodes, as kind and k3d
     /// otherwise do, and returns the reason for `error`. If the deletion fails, the next run finds half a cluster.
-    pub(super) async fn fail(
+    async fn fail(
         self,
         engine: &Engine,
         error: process::Error,
         discard: impl Future<Output = ()>,
     ) -> ClusterError {
-        let Self { maker, name, owner, images, ports, names: _ } = self;
         let said = match error {
             process::Error::Failed { said, .. } => said,
             error @ (process::Error::Absent { .. }
@@ -62,19 +101,15 @@ impl Attempt<'_> {
             | process::Error::Slow { .. }
             | process::Error::TooMuch { .. }) => return ClusterError::Tool(error),
         };
+        let LeftContainers { all, nodes } = match self.left(engine).await {
+            Ok(left) => left,
+            Err(error) => return error,
+        };
+        let Self { maker, name, owner: _, images, ports, names: _ } = self;
         let name = name.to_owned();
         let failed = |source| ClusterError::Engine { name: name.clone(), source };
-        let left = match engine.containers(&maker.label(&name)).await {
-            Ok(left) => left,
-            Err(error) => return failed(error),
-        };
-        let nodes: Vec<Container> = left.iter().filter(|one| maker.role(one).is_some()).cloned().collect();
-        if nodes.iter().any(|node| Mark::of_node(node).as_ref() != Some(owner)) {
-            // Another program created it at the same time.
-            return ClusterError::AlreadyThere { name };
-        }
         let NodeLogs { reached, ended, complete } = node_log::read(maker, engine, &nodes).await;
-        if !left.is_empty() {
+        if !all.is_empty() {
             discard.await;
         }
         let inotify = if engine.is_local() { inotify::read(Some(engine)).await.ok() } else { None };
@@ -110,6 +145,13 @@ impl Attempt<'_> {
     }
 }
 
+/// The containers of a cluster that a create left.
+struct LeftContainers {
+    all: Vec<Container>,
+    /// The nodes among them.
+    nodes: Vec<Container>,
+}
+
 /// Returns the error for a failure that no other fact explains. `complete` is whether the logs of all nodes were read.
 fn by_inotify(name: String, said: String, inotify: Inotify, complete: bool) -> ClusterError {
     match inotify.too_low_for(1) {
@@ -123,7 +165,7 @@ fn by_inotify(name: String, said: String, inotify: Inotify, complete: bool) -> C
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::{cell::Cell, pin::Pin};
 
     use super::*;
     use crate::{docker::recorded::Recorded, process::ChildEnd};
@@ -136,6 +178,20 @@ mod tests {
     /// Returns the reason for a failed create of cluster `a`, of which an engine has a node with the mark of platform
     /// `of` and this log, and whether the node was deleted.
     async fn reason(of: &str, log: &str) -> (ClusterError, bool) {
+        let error = process::Error::Failed {
+            line: "kind create cluster".to_owned(),
+            ended: ChildEnd::Status(1),
+            said: "could not find a log line".to_owned(),
+        };
+        ended(of, log, async |attempt, engine, discard| attempt.fail(engine, error, discard).await).await
+    }
+
+    /// Returns the outcome of `end` after a create of cluster `a`, as [`reason`] does.
+    async fn ended(
+        of: &str,
+        log: &str,
+        end: impl AsyncFnOnce(Attempt<'_>, &Engine, Pin<Box<dyn Future<Output = ()> + '_>>) -> ClusterError,
+    ) -> (ClusterError, bool) {
         let node = format!(
             r#"{{"Id":"n1","Name":"/a-control-plane",
                 "State":{{"Running":false,"ExitCode":255,"StartedAt":"2026-11-28T22:30:00Z"}},
@@ -150,16 +206,11 @@ mod tests {
             .await;
         let owner = Mark { platform: "a".to_owned(), account: None };
         let attempt = attempt(Maker::Kind, &owner);
-        let error = process::Error::Failed {
-            line: "kind create cluster".to_owned(),
-            ended: ChildEnd::Status(1),
-            said: "could not find a log line".to_owned(),
-        };
         let deleted = Cell::new(false);
-        let discard = async {
+        let discard = Box::pin(async {
             deleted.set(true);
-        };
-        let error = attempt.fail(recorded.engine(), error, discard).await;
+        });
+        let error = end(attempt, recorded.engine(), discard).await;
         (error, deleted.get())
     }
 
@@ -218,6 +269,18 @@ mod tests {
                    cluster needs its name";
         assert_eq!(error.to_string(), why);
         assert!(error.hint().unwrap().contains("`docker rename k3d-a-server-0 k3d-a-server-0-old`"));
+    }
+
+    #[tokio::test]
+    async fn only_own_nodes_are_deleted_after_the_loss_of_one() {
+        for (of, own) in [("a", true), ("b", false)] {
+            let (error, deleted) = ended(of, "", async |attempt, engine, discard| {
+                attempt.lose(engine, "container a was paused".to_owned(), discard).await
+            })
+            .await;
+            assert_eq!(matches!(error, ClusterError::NodeLost { .. }), own, "{of}: {error}");
+            assert_eq!(deleted, own, "{of}");
+        }
     }
 
     #[tokio::test]

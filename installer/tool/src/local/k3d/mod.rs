@@ -11,7 +11,7 @@ pub use creation::{K3dCreation, NAME_LIMIT, container_names};
 pub(super) use needs::ports;
 pub use remains::{K3dRemains, Remain};
 
-use super::{ClusterError, Maker, VERSION_LIMIT, diagnose::Attempt, error::command_error, lost_node};
+use super::{ClusterError, Maker, VERSION_LIMIT, diagnose::Attempt, error::command_error};
 use crate::{
     Command, Surroundings,
     docker::Engine,
@@ -161,16 +161,7 @@ impl<'a> K3dCommand<'a> {
                 tell(&step);
             }
         });
-        let label = Maker::K3d.label(name);
-        let made = tokio::select! {
-            made = made => made,
-            why = lost_node(self.engine, &label) => {
-                discard.await;
-                return Err(ClusterError::NodeLost { name: name.to_owned(), why });
-            }
-        };
-        let Err(error) = made else { return Ok(()) };
-        Err(Box::pin(attempt.fail(self.engine, error, discard)).await)
+        Box::pin(attempt.finish(self.engine, made, discard)).await
     }
 
     /// Deletes the objects of the cluster that k3d finds; see [`K3dRemains`] for the rest.

@@ -10,7 +10,7 @@ pub use creation::KindCreation;
 pub(super) use needs::ports;
 pub use needs::{container_names, node_count};
 
-use super::{ClusterError, Maker, VERSION_LIMIT, diagnose::Attempt, error::command_error, lost_node};
+use super::{ClusterError, Maker, VERSION_LIMIT, diagnose::Attempt, error::command_error};
 use crate::{Command, Surroundings, docker::Engine};
 
 /// How long `kind create` may take: a node image of 500 MB over a slow line, and kind's own waits of 5 minutes.
@@ -86,16 +86,7 @@ impl<'a> KindCommand<'a> {
                 tell(&step);
             }
         });
-        let label = Maker::Kind.label(creation.name);
-        let made = tokio::select! {
-            made = made => made,
-            why = lost_node(self.engine, &label) => {
-                discard.await;
-                return Err(ClusterError::NodeLost { name: creation.name.to_owned(), why });
-            }
-        };
-        let Err(error) = made else { return Ok(()) };
-        Err(Box::pin(attempt.fail(self.engine, error, discard)).await)
+        Box::pin(attempt.finish(self.engine, made, discard)).await
     }
 
     /// Deletes the cluster. An absent cluster is not an error.
