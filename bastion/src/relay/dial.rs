@@ -71,7 +71,7 @@ pub(crate) enum DialError {
     #[error("its agent does not accept the platform's certificate")]
     Refused,
     /// Both ends do not understand each other.
-    #[error("its SSH server failed")]
+    #[error("its SSH server failed: {0}")]
     Protocol(#[source] russh::Error),
     /// No random bytes.
     #[error("no random bytes")]

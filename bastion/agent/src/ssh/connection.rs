@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Site,
+    Site, Slot,
     forward::{Forwards, Target},
     lines::{Control, Line, Lines},
     login::Door,
@@ -56,7 +56,7 @@ pub(super) struct Connection {
     /// Who that is, for the log.
     who: String,
     /// A place among those who have not logged in.
-    slot: Option<OwnedSemaphorePermit>,
+    slot: Option<Slot>,
     counted: Option<Counted>,
     logged_in: CancellationToken,
     /// Ends whatever belongs to this connection when it goes.
@@ -86,7 +86,7 @@ impl Connection {
         door: Arc<Door>,
         peer: SocketAddr,
         socket: &TcpStream,
-        slot: OwnedSemaphorePermit,
+        slot: Slot,
     ) -> Self {
         let alive = CancellationToken::new();
         let lines = Lines::new(alive.clone());

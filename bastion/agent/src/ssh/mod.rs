@@ -29,7 +29,7 @@ use russh::{
 };
 use tokio::{
     net::TcpStream,
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
@@ -43,8 +43,13 @@ use crate::{listener::bind, log::say, readiness::Readiness};
 
 /// What the server calls itself.
 const NAME: &str = "SSH-2.0-devplat-agent";
-/// Clients that are about to log in, at most.
+/// Clients that log in at the same time, at most.
 const STRANGERS: usize = 64;
+/// Connections that are not logged in, those that wait for their turn among them. A client of the bastion may open
+/// many channels at once, each with a connection of its own; a dev server whose processors are busy falls behind them.
+const NOT_LOGGED_IN: usize = 512;
+/// How long a connection waits for its turn: less than the bastion's patience, so that it hears why.
+const TURN: Duration = Duration::from_secs(20);
 /// How long a client gets to hang up once it was told to.
 const HANG_UP: Duration = Duration::from_millis(300);
 
@@ -73,15 +78,24 @@ pub(crate) async fn serve(
     let door = Arc::new(Door::open(dir, authorized_keys.clone(), principal.clone())?);
     let listener = bind(*listen).await.map_err(|source| Error::Listen { address: *listen, source })?;
     let strangers = Arc::new(Semaphore::new(STRANGERS));
+    let not_logged_in = Arc::new(Semaphore::new(NOT_LOGGED_IN));
     say(&format!("SSH answers on {listen} for {principal}"));
     readiness.ready();
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let Ok(slot) = strangers.clone().try_acquire_owned() else { continue };
-                let site = site.clone();
+                let Ok(place) = not_logged_in.clone().try_acquire_owned() else {
+                    say(&format!("{NOT_LOGGED_IN} connections are not logged in; no room for one more"));
+                    continue;
+                };
+                let (site, strangers) = (site.clone(), strangers.clone());
                 let (config, door, login_grace) = (config.clone(), door.clone(), *login_grace);
                 tokio::spawn(async move {
+                    let Ok(Ok(turn)) = timeout(TURN, strangers.acquire_owned()).await else {
+                        say(&format!("{STRANGERS} connections do not log in; no turn for one more"));
+                        return;
+                    };
+                    let slot = Slot { _turn: turn, _place: place };
                     let connection = Connection::new(site.clone(), door, peer, &socket, slot);
                     if let Err(error) = attend(config, &site, socket, connection, login_grace).await {
                         // Clients that just go are no news.
@@ -100,6 +114,12 @@ pub(crate) async fn serve(
             }
         }
     }
+}
+
+/// A place among those who have not logged in, and their turn.
+struct Slot {
+    _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 /// Sees one connection through.

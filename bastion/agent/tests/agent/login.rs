@@ -128,18 +128,31 @@ async fn a_client_rejects_a_host_that_another_authority_certified() {
 }
 
 #[test]
-fn clients_that_do_not_log_in_do_not_keep_out_those_that_do_for_long() {
+fn a_client_waits_for_its_turn_while_many_log_in() {
     let server = Server::start();
-    let half_open: Vec<_> =
-        (0..60).map(|_| TcpStream::connect(("127.0.0.1", server.port)).unwrap()).collect();
-    assert_eq!(server.output("echo in"), "in\n");
-    let more: Vec<_> = (0..40).map(|_| TcpStream::connect(("127.0.0.1", server.port)).unwrap()).collect();
-    let mut refused = more.last().unwrap();
+    let half_open: Vec<_> = (0..100).map(|_| half_open(&server)).collect();
+    let waiting = server.ssh(&[], &["echo in"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    // Long enough for it to be refused, if it were.
+    std::thread::sleep(Duration::from_millis(500));
+    drop(half_open);
+    assert_eq!(waiting.wait_with_output().unwrap().stdout, b"in\n", "{}", server.log());
+}
+
+#[test]
+fn there_is_room_for_so_many_clients_that_do_not_log_in() {
+    let server = Server::start();
+    let half_open: Vec<_> = (0..512).map(|_| half_open(&server)).collect();
+    let mut refused = self::half_open(&server);
     refused.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    assert_eq!(refused.read(&mut [0; 64]).unwrap(), 0, "there is room for 64");
-    drop((half_open, more));
+    assert_eq!(refused.read(&mut [0; 64]).unwrap(), 0, "there is room for 512");
+    server.eventually("the reason", || server.log().contains("512 connections are not logged in"));
+    drop(half_open);
     server
         .eventually("there is room again", || server.ssh(&[], &["true"]).output().unwrap().status.success());
+}
+
+fn half_open(server: &Server) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", server.port)).unwrap()
 }
 
 #[test]
