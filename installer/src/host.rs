@@ -114,7 +114,10 @@ impl Host {
     pub fn standard_input(&self, most: u64) -> Result<String, Failure> {
         let waiting = || self.remark_wait("standard input");
         let text = self.stdin.text(most, &|| self.stop.asked(), &waiting).ok_or_else(Failure::stopped)?;
-        text.map_err(|why| Failure::new(Exit::Usage, format!("cannot read standard input: {why}")))
+        text.map_err(|why| {
+            Failure::new(Exit::Usage, format!("cannot read standard input: {why}"))
+                .hint("name a file in place of the input")
+        })
     }
 
     /// The folder below which each platform has its state folder.

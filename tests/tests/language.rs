@@ -70,7 +70,8 @@ fn is_interface(path: &str) -> bool {
 fn findings(rules: &Rules, folder: &str, used: &mut BTreeSet<usize>) -> Vec<Finding> {
     let mut all = Vec::new();
     for file in files(folder) {
-        let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
+        let text =
+            std::fs::read_to_string(root().join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         for block in blocks(&file, &text).unwrap_or_default() {
             for finding in rules.check(&file, &block) {
                 let explained = EXCEPTIONS

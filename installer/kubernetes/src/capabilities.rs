@@ -36,12 +36,10 @@ pub struct Capabilities {
     pub version: String,
     /// Its distribution, with the facts that decided.
     pub recognition: Recognition,
-    /// The `StorageClasses` that are marked as default: none, one, or by mistake several.
-    pub default_storage_classes: Vec<String>,
-    /// All `StorageClasses`; `None` if the user may not list them.
-    pub storage_classes: Option<BTreeSet<String>>,
+    /// All `StorageClasses`.
+    pub storage_classes: Fact<BTreeSet<String>>,
     /// Whether claims without a class get a volume.
-    pub storage: Storage,
+    pub storage: Fact<Storage>,
     /// A Service of type `LoadBalancer` with an address, which shows that Services get one. `None` leaves that unknown.
     pub load_balancer: Fact<Option<ObjectRef>>,
     /// Whether it serves pod metrics.
@@ -77,8 +75,6 @@ pub enum Storage {
     NoDefault(Vec<String>),
     /// There is no class.
     None,
-    /// The user may not list them.
-    Unknown,
 }
 
 /// A level of Pod Security.
@@ -114,20 +110,11 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
         context_name: context.name.clone(),
         server: context.server.clone(),
     });
-    let classes = classes.ok();
-    let storage_classes = classes.as_ref().map(|classes| classes.iter().map(ResourceExt::name_any).collect());
-    let storage = classes.as_deref().map_or(Storage::Unknown, storage);
-    let default_storage_classes = match &storage {
-        Storage::Default(class) => vec![class.clone()],
-        Storage::SeveralDefaults(classes) => classes.clone(),
-        Storage::NoDefault(_) | Storage::None | Storage::Unknown => Vec::new(),
-    };
     Ok(Capabilities {
         version,
         recognition,
-        default_storage_classes,
-        storage_classes,
-        storage,
+        storage: classes.as_deref().map(storage).map_err(Arc::clone),
+        storage_classes: classes.map(|classes| classes.iter().map(ResourceExt::name_any).collect()),
         load_balancer: services.map(|services| services.iter().find_map(balanced)),
         metrics,
         pod_security,

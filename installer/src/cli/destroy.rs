@@ -43,7 +43,7 @@ Deletes the resources that devplat created: its own cluster with every dev serve
 in an existing cluster, the installed objects. Images stay there, in the nodes or the registry, and
 homes, except those of dev servers that --lose-data deletes and whose homeRetention is Delete.";
 
-/// Delete the platform with everything in it.
+/// Delete the platform; an existing cluster stays, with homes and images.
 ///
 /// Looks for leftovers at the end: exit status 5 if there are any.
 #[derive(Debug, Args)]

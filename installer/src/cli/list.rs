@@ -9,7 +9,7 @@ use super::flags::OutputArgs;
 use crate::{
     failure::Failure,
     host::Host,
-    request::{KnownPlatform, KnownPlatforms, platforms},
+    request::{KnownPlatform, KnownPlatforms, Memory, platforms},
 };
 
 const EXAMPLES: &str = "\
@@ -46,6 +46,9 @@ struct ListedPlatform {
     last_change: Option<Timestamp>,
     /// Whether this account remembers it.
     known: bool,
+    /// Why its memory cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -59,6 +62,7 @@ struct ListedPlatforms {
 
 pub(super) async fn run(_: &ListPlatforms, host: &Host) -> Result<(), Failure> {
     let KnownPlatforms { all, unasked } = platforms(host).await?;
+    let unreadable: Vec<Failure> = all.iter().filter_map(unreadable).cloned().collect();
     let platforms: Vec<ListedPlatform> = all.into_iter().map(listed).collect();
     let not_searched = unasked.map(|failure| failure.one_line());
     if host.ui.is_json() {
@@ -68,17 +72,30 @@ pub(super) async fn run(_: &ListPlatforms, host: &Host) -> Result<(), Failure> {
     if let Some(why) = not_searched {
         host.ui.remark(&format!("not searched: {why}"));
     }
+    for Failure { exit: _, message, causes: _, hints, cause: _ } in unreadable {
+        host.ui.remark(&format!("{message}; {}", hints.join("; ")));
+    }
     host.ui.say(&show(&platforms));
     Ok(())
 }
 
 fn listed(platform: KnownPlatform) -> ListedPlatform {
     let place = platform.place();
-    let KnownPlatform { name, remembered, since, marked: _ } = platform;
-    let known = remembered.is_some();
-    let (profile, context) =
-        remembered.map_or((None, None), |decisions| (decisions.profile, decisions.context));
-    ListedPlatform { name, profile, place, context, last_change: since, known }
+    let unreadable = unreadable(&platform).map(Failure::one_line);
+    let KnownPlatform { name, memory, since, marked: _ } = platform;
+    let (known, profile, context) = match memory {
+        Memory::Decisions(decisions) => (true, decisions.profile, decisions.context),
+        Memory::Unreadable(_) => (true, None, None),
+        Memory::Nothing => (false, None, None),
+    };
+    ListedPlatform { name, profile, place, context, last_change: since, known, unreadable }
+}
+
+fn unreadable(platform: &KnownPlatform) -> Option<&Failure> {
+    match &platform.memory {
+        Memory::Unreadable(why) => Some(why),
+        Memory::Decisions(_) | Memory::Nothing => None,
+    }
 }
 
 fn show(platforms: &[ListedPlatform]) -> String {
@@ -87,10 +104,12 @@ fn show(platforms: &[ListedPlatform]) -> String {
     }
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(["NAME", "PROFILE", "CLUSTER", "LAST CHANGE"]);
-    for ListedPlatform { name, profile, place, context: _, last_change, known } in platforms {
+    for ListedPlatform { name, profile, place, context: _, last_change, known, unreadable } in platforms {
         let profile = match profile {
             Some(profile) => profile.clone(),
-            None if *known => "unreadable".to_owned(),
+            None if unreadable.is_some() => "unreadable".to_owned(),
+            // A run that ended before it knew its profile.
+            None if *known => "none yet".to_owned(),
             None => "not known to this account".to_owned(),
         };
         let last =
@@ -106,7 +125,8 @@ mod tests {
 
     #[test]
     fn platform_without_a_state_folder_is_listed_as_such() {
-        let lost = KnownPlatform { name: "lost".to_owned(), remembered: None, since: None, marked: true };
+        let lost =
+            KnownPlatform { name: "lost".to_owned(), memory: Memory::Nothing, since: None, marked: true };
         let shown = show(&[listed(lost)]);
         let row: Vec<&str> = shown.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(row.join(" "), "lost not known to this account Docker engine of this machine");

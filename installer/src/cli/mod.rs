@@ -43,13 +43,13 @@ Examples:
   devplat up --profile k3d             create a platform on this machine
   devplat plan --profile kind          show what `up` would do, and why
   devplat status --output json         show the platform's parts and the next command
-  devplat destroy --yes                delete the platform with everything in it
+  devplat destroy --yes                delete the platform
 
 Exit status: 0 done; 1 a bug in devplat; 2 usage or configuration; 3 the machine lacks something, or
 Docker, a cluster or a registry cannot be used; 4 stopped part-way or no answer in time, the same
 command continues; 5 destroyed, but there are leftovers.";
 
-/// Turn a machine or a cluster into a platform for dev servers, and delete it again without a trace.
+/// Turn a machine or a cluster into a platform for dev servers, and remove the platform again.
 #[derive(Debug, Parser)]
 #[command(name = "devplat", version, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Program {
@@ -69,7 +69,7 @@ enum Verb {
     Status(status::StatusArgs),
     /// List the platforms that are known here
     List(list::ListPlatforms),
-    /// Delete the platform with everything in it
+    /// Delete the platform; an existing cluster stays, with homes and images
     Destroy(destroy::Destroy),
     /// Print the manifests, or write them to a folder
     Render(render::Render),

@@ -126,7 +126,8 @@ async fn maker_of(platform: &PlatformName, run: &mut Run<'_>) -> Option<Maker> {
     let marked = |node: &Container| Mark::of_node(node).is_some_and(|mark| *platform == *mark.platform);
     let mut found = Vec::new();
     for maker in Maker::ALL {
-        let nodes = maker.nodes(&engine, platform.as_str()).await.ok()?;
+        let nodes = maker.nodes(&engine, platform.as_str()).await;
+        let nodes = nodes.inspect_err(|error| tracing::debug!(%error, "nodes were not searched")).ok()?;
         if !nodes.is_empty() && nodes.iter().all(marked) {
             found.push(maker);
         }

@@ -30,7 +30,8 @@ pub(super) fn port(state: &StateFolder, before: &Decisions) -> Result<u16, Failu
     let of = |name: &PlatformName, decisions: Option<&Decisions>| {
         decisions.and_then(|decisions| decisions.forwarded_port).unwrap_or_else(|| by_name(name))
     };
-    let taken: Vec<u16> = others.iter().map(|known| of(&known.platform, known.decisions.as_ref())).collect();
+    let taken: Vec<u16> =
+        others.iter().map(|known| of(&known.platform, known.decisions.as_ref().ok())).collect();
     let wanted = of(&name, Some(before));
     let start = wanted.saturating_sub(FIRST);
     let next = (1..=COUNT).map(|step| FIRST + (start + step) % COUNT);

@@ -37,7 +37,7 @@ pub use draft::Draft;
 pub use engine::local_engine;
 pub use located::Located;
 pub use looked::Looked;
-pub use platforms::{KnownPlatform, KnownPlatforms, platforms};
+pub use platforms::{KnownPlatform, KnownPlatforms, Memory, platforms};
 pub use profile::{load_of_platform, load_profile};
 pub use run::Run;
 

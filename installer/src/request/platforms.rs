@@ -18,12 +18,20 @@ use crate::{
 pub struct KnownPlatform {
     /// Its name, which is that of a mark if this account does not know it.
     pub name: String,
-    /// The memory of this account of it; `None` if there is none, and an empty one if the file cannot be read.
-    pub remembered: Option<Decisions>,
+    pub memory: Memory,
     /// When a run last took a step of an `up` or a `destroy`.
     pub since: Option<Timestamp>,
     /// Whether a container or a network of the engine has its mark.
     pub marked: bool,
+}
+
+/// The memory that this account has of a platform.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Memory {
+    Nothing,
+    Decisions(Box<Decisions>),
+    /// Its file cannot be read.
+    Unreadable(Failure),
 }
 
 /// All platforms that were found, by name, and the failure to ask the Docker engine, if there was one.
@@ -35,8 +43,7 @@ pub struct KnownPlatforms {
 impl KnownPlatform {
     /// Returns the place of its cluster, for people.
     pub fn place(&self) -> String {
-        let remembered = self.remembered.as_ref();
-        match remembered.map(|decisions| (&decisions.context, &decisions.place)) {
+        match self.memory.remembered().map(|decisions| (&decisions.context, &decisions.place)) {
             Some((Some(context), _)) => format!("context {context}"),
             Some((None, Some(Location::Cluster { server, .. }))) => format!("API server {server}"),
             Some((None, Some(Location::Engine { endpoint, .. }))) if self.marked => {
@@ -51,14 +58,27 @@ impl KnownPlatform {
     }
 }
 
+impl Memory {
+    fn remembered(&self) -> Option<&Decisions> {
+        match self {
+            Self::Decisions(decisions) => Some(decisions),
+            Self::Nothing | Self::Unreadable(_) => None,
+        }
+    }
+}
+
 /// Returns all platforms of the state folder and of the Docker engine of this machine.
 pub async fn platforms(host: &Host) -> Result<KnownPlatforms, Failure> {
     let base = host.state_base()?;
     let own = StateFolder::below(&base, &PlatformName::default());
-    let mut remembered: BTreeMap<String, (Decisions, Option<Timestamp>)> = BTreeMap::new();
+    let mut remembered = BTreeMap::new();
     for KnownFolder { platform, decisions, changed } in own.known()? {
         let since = changed.and_then(|time| Timestamp::try_from(time).ok());
-        remembered.insert(platform.to_string(), (decisions.unwrap_or_default(), since));
+        let memory = match decisions {
+            Ok(decisions) => Memory::Decisions(Box::new(decisions)),
+            Err(error) => Memory::Unreadable(error.into()),
+        };
+        remembered.insert(platform.to_string(), (memory, since));
     }
     let (marks, unasked) = match Box::pin(async { marks(&local_engine(host).await?).await }).await {
         Ok(marks) => (Some(marks), None),
@@ -97,15 +117,15 @@ async fn marks(engine: &Engine) -> Result<Marks, Failure> {
 }
 
 fn joined(
-    mut remembered: BTreeMap<String, (Decisions, Option<Timestamp>)>,
+    mut remembered: BTreeMap<String, (Memory, Option<Timestamp>)>,
     marks: Option<&Marks>,
 ) -> Vec<KnownPlatform> {
     let marked = marks.into_iter().flat_map(|marks| &marks.platforms);
     let names: BTreeSet<String> = remembered.keys().chain(marked).cloned().collect();
     let known = names.into_iter().map(|name| {
-        let (decisions, since) = remembered.remove(&name).unzip();
-        let marked = marks.is_some_and(|marks| marks.have(&name, decisions.as_ref()));
-        KnownPlatform { marked, name, remembered: decisions, since: since.flatten() }
+        let (memory, since) = remembered.remove(&name).unwrap_or((Memory::Nothing, None));
+        let marked = marks.is_some_and(|marks| marks.have(&name, memory.remembered()));
+        KnownPlatform { name, memory, since, marked }
     });
     known.collect()
 }
@@ -123,8 +143,9 @@ mod tests {
         let place = Some(Location::Engine { id: "E0".to_owned(), endpoint: "unix:///e".to_owned() });
         let other = Decisions { place, ..Decisions::default() };
         let remembered = [("a", here.clone()), ("b", there), ("gone", here), ("moved", other)];
-        let remembered =
-            remembered.map(|(name, decisions)| (name.to_owned(), (decisions, None))).into_iter().collect();
+        let remembered = remembered
+            .map(|(name, decisions)| (name.to_owned(), (Memory::Decisions(Box::new(decisions)), None)));
+        let remembered = remembered.into_iter().collect();
         let platforms = ["a", "lost", "moved"].map(str::to_owned).into_iter().collect();
         let marks = Marks { engine: "E1".to_owned(), platforms };
         let all = joined(remembered, Some(&marks));
@@ -137,6 +158,6 @@ mod tests {
             ("moved", "Docker engine at unix:///e, not seen in the present one"),
         ];
         assert_eq!(shown, places.map(|(name, place)| (name, place.to_owned())));
-        assert_eq!(all.iter().filter(|one| one.remembered.is_none()).count(), 1);
+        assert_eq!(all.iter().filter(|one| one.memory == Memory::Nothing).count(), 1);
     }
 }

@@ -31,20 +31,18 @@ impl Needs {
 
 /// Returns the reasons why the platform would not work in the cluster.
 pub(crate) fn unmet(needs: &Needs, capabilities: &Capabilities) -> Vec<String> {
-    let known = capabilities.storage_classes.as_ref();
-    let why = match (&needs.storage_class, &capabilities.storage, known) {
-        (Some(class), _, Some(known)) if !known.contains(class) => {
+    // A list that cannot be read gives no reason: the user may have no right to read it.
+    let why = match (&needs.storage_class, &capabilities.storage, &capabilities.storage_classes) {
+        (Some(class), _, Ok(known)) if !known.contains(class) => {
             Some(format!("it has no StorageClass {class}, which devServers.storageClass names"))
         }
-        (Some(_), _, _) | (None, Storage::Default(_) | Storage::SeveralDefaults(_) | Storage::Unknown, _) => {
-            None
-        }
-        (None, Storage::NoDefault(classes), _) => Some(format!(
+        (Some(_), _, _) | (None, Ok(Storage::Default(_) | Storage::SeveralDefaults(_)) | Err(_), _) => None,
+        (None, Ok(Storage::NoDefault(classes)), _) => Some(format!(
             "none of its StorageClasses is the default ({}): name one with --set devServers.storageClass={}",
             classes.join(", "),
             usual_class(classes, capabilities).unwrap_or("CLASS")
         )),
-        (None, Storage::None, _) => {
+        (None, Ok(Storage::None), _) => {
             Some("it has no StorageClass, so homes get no volumes: install a storage provisioner".to_owned())
         }
     };
@@ -73,7 +71,7 @@ fn has_usually_balancers(capabilities: &Capabilities) -> bool {
 pub(crate) fn remarks(needs: &Needs, capabilities: &Capabilities) -> Vec<String> {
     let consequences = capabilities.recognition.distribution.consequences();
     let mut remarks = Vec::new();
-    if let (None, Storage::SeveralDefaults(classes)) = (&needs.storage_class, &capabilities.storage) {
+    if let (None, Ok(Storage::SeveralDefaults(classes))) = (&needs.storage_class, &capabilities.storage) {
         remarks.push(format!(
             "several StorageClasses are the default ({}); Kubernetes uses the newest, and devServers.storageClass names one",
             classes.join(", ")
@@ -130,7 +128,6 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
     let Capabilities {
         version,
         recognition,
-        default_storage_classes: _,
         storage_classes: _,
         storage,
         load_balancer,
@@ -151,13 +148,12 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
         ("nodes", shown(nodes, described)),
         (
             "storage class",
-            match storage {
+            shown(storage, |storage| match storage {
                 Storage::Default(class) => class.clone(),
                 Storage::SeveralDefaults(classes) => format!("{} (several defaults)", classes.join(", ")),
                 Storage::NoDefault(_) => "no default".to_owned(),
                 Storage::None => "none".to_owned(),
-                Storage::Unknown => unknown(),
-            },
+            }),
         ),
         (
             "load balancer",

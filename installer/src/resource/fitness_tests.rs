@@ -19,9 +19,8 @@ fn capabilities(storage: Storage) -> Capabilities {
     Capabilities {
         version: "v1.34.3".to_owned(),
         recognition: recognise(&evidence),
-        default_storage_classes: Vec::new(),
-        storage_classes: Some(["slow".to_owned()].into()),
-        storage,
+        storage_classes: Ok(["slow".to_owned()].into()),
+        storage: Ok(storage),
         load_balancer: Ok(None),
         metrics: Ok(false),
         pod_security: Some(PodSecurityLevel::Restricted),
@@ -47,8 +46,9 @@ fn homes_need_a_storage_class() {
         unmet(&named("fast"), &no_default),
         ["it has no StorageClass fast, which devServers.storageClass names"]
     );
-    assert!(unmet(&needs(), &capabilities(Storage::Unknown)).is_empty(), "the user may not list them");
-    let unlisted = Capabilities { storage_classes: None, ..capabilities(Storage::Unknown) };
+    let (storage, storage_classes) = (Err(forbidden("list classes")), Err(forbidden("list classes")));
+    let unlisted = Capabilities { storage, storage_classes, ..capabilities(Storage::None) };
+    assert!(unmet(&needs(), &unlisted).is_empty(), "the user may not list them");
     assert!(unmet(&named("fast"), &unlisted).is_empty());
 }
 
@@ -233,6 +233,7 @@ fn forbidden(what: &str) -> Arc<CallError> {
 #[test]
 fn unknown_facts_are_shown_with_the_reason() {
     let found = Capabilities {
+        storage: Err(forbidden("list classes")),
         load_balancer: Err(forbidden("list services")),
         metrics: Err(forbidden("list groups")),
         quotas: Err(forbidden("list quotas")),
@@ -242,6 +243,7 @@ fn unknown_facts_are_shown_with_the_reason() {
     };
     let shown = facts(&found);
     for (name, what) in [
+        ("storage class", "list classes"),
         ("load balancer", "list services"),
         ("metrics", "list groups"),
         ("nodes", "list nodes"),

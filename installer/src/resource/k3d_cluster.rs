@@ -343,7 +343,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             let engine = cx.context.engine()?;
             delete_all(local_tools::k3d(engine, &cx.context), engine, cx).await
         }
-        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
+        Some(Owner::Foreign(whose)) => Err(ownership::refusal(&whose, &cx.context)),
     }
 }
 

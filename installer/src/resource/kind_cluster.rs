@@ -25,7 +25,7 @@ use super::{
     network, ownership,
 };
 use crate::{
-    failure::{Exit, Failure},
+    failure::Failure,
     platform::{ChosenDelivery, PlatformInputs, local_registry_name},
     platform_context::{ClusterAccess, PlatformContext},
 };
@@ -310,7 +310,7 @@ async fn delete(cx: &Cx) -> Result<(), Failure> {
             cx.context.make_scratch()?;
             delete_all(local_tools::kind(cx.context.engine()?, &cx.context), cx).await
         }
-        Some(Owner::Foreign(whose)) => Err(Failure::new(Exit::Usage, whose.to_string())),
+        Some(Owner::Foreign(whose)) => Err(ownership::refusal(&whose, &cx.context)),
     }
 }
 

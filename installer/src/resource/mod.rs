@@ -21,7 +21,7 @@ pub use kind::{AnyResource, ResourceKind, Seen, SeenThrough, Traits, Wanted};
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_plan::{Can, Foreigner, Graph, Id, Owner, Physical, Planned, Sight, State};
+use devplat_plan::{Can, Graph, Id, Owner, Physical, Planned, Sight, State};
 
 use crate::{
     failure::{Exit, Failure},
@@ -108,23 +108,12 @@ pub async fn reach_cluster(context: &PlatformContext) -> Result<(), Failure> {
         Owner::Foreign(whose) => Some(whose),
         Owner::Ours | Owner::Adopted | Owner::Caused { .. } => None,
     });
-    Err(foreign.map_or_else(|| no_platform(context), |whose| not_ours(whose, context)))
+    Err(foreign.map_or_else(|| no_platform(context), |whose| ownership::refusal(whose, context)))
 }
 
 fn not_running(context: &PlatformContext) -> Failure {
     let why = format!("the cluster of platform {} is not running", context.platform);
     Failure::new(Exit::PartWay, why).hint(format!("`{}` starts it", context.command("up")))
-}
-
-fn not_ours(whose: &Foreigner, context: &PlatformContext) -> Failure {
-    let failure = Failure::new(Exit::Usage, whose.to_string());
-    match whose {
-        Foreigner::Account(_) => failure.hint(format!(
-            "`{} --take-over` continues with the platform of the other account",
-            context.command("up")
-        )),
-        Foreigner::Stranger(_) | Foreigner::Platform(_) => failure.hint("name another platform with --name"),
-    }
 }
 
 fn no_platform(context: &PlatformContext) -> Failure {

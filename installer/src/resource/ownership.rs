@@ -6,7 +6,10 @@ use devplat_plan::{Foreigner, Owner};
 use devplat_tool::local::Mark;
 
 use super::Cx;
-use crate::platform_context::PlatformContext;
+use crate::{
+    failure::{Exit, Failure},
+    platform_context::PlatformContext,
+};
 
 /// The label with the generation of an object that has replaced another one.
 const GENERATION_LABEL: &str = "dev.devplat.generation";
@@ -49,6 +52,18 @@ pub(super) fn of_mark(what: &str, mark: Option<&Mark>, context: &PlatformContext
             "{what} belongs to platform {platform} of account {} (uid {}) of this machine",
             account.name, account.uid
         ))),
+    }
+}
+
+/// Returns the failure for a resource that is not this platform's or not this account's.
+pub(super) fn refusal(whose: &Foreigner, context: &PlatformContext) -> Failure {
+    let failure = Failure::new(Exit::Usage, whose.to_string());
+    match whose {
+        Foreigner::Account(_) => failure.hint(format!(
+            "`{} --take-over` continues with the platform of the other account",
+            context.command("up")
+        )),
+        Foreigner::Stranger(_) | Foreigner::Platform(_) => failure.hint("name another platform with --name"),
     }
 }
 

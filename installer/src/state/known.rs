@@ -7,11 +7,11 @@ use devplat_profile::PlatformName;
 use super::{Decisions, StateError, StateFolder};
 
 /// A platform with decisions in its state folder.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct KnownFolder {
     pub platform: PlatformName,
-    /// `None` if they cannot be read.
-    pub decisions: Option<Decisions>,
+    /// The decisions, or the reason why they cannot be read.
+    pub decisions: Result<Decisions, StateError>,
     /// When a run last took a step of an `up` or a `destroy`; `None` if none did.
     pub changed: Option<SystemTime>,
 }
@@ -36,7 +36,7 @@ impl StateFolder {
                 continue;
             }
             let changed = fs::metadata(folder.journal()).and_then(|file| file.modified()).ok();
-            known.push(KnownFolder { platform, decisions: decisions.ok(), changed });
+            known.push(KnownFolder { platform, decisions, changed });
         }
         Ok(known)
     }

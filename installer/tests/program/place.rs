@@ -22,8 +22,16 @@ fn in_cluster(uid: &str) -> Value {
         "place": {"in": "cluster", "uid": uid, "server": "https://old:6443"}})
 }
 
-/// The verbs that search for a platform or change it.
+/// The verbs that search for a platform or change it, and take a profile or, as `destroy`, need none.
 const VERBS: [&[&str]; 4] = [&["status"], &["plan"], &["up", "--yes"], &["destroy", "--yes"]];
+/// The verbs for a platform that exists.
+const LATER: [&[&str]; 5] = [
+    &["users", "list"],
+    &["users", "add", "alice", "--key", "/etc/devplat-no-such-key.pub"],
+    &["users", "remove", "alice", "--yes"],
+    &["port-forward"],
+    &["ssh-config", "--yes"],
+];
 
 /// A Docker engine that is not running.
 const NO_ENGINE: &str = "unix:///nowhere/docker.sock";
@@ -52,6 +60,19 @@ async fn known_platforms_are_named_for_an_unknown_one() {
         assert_eq!(status, 2, "{said}");
         assert!(format!("{said}\n").contains(&hint(name)), "{said}");
     }
+}
+
+#[tokio::test]
+async fn list_names_the_file_that_cannot_be_read() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.write("home/.local/state/devplat/team-a/decisions.json", "{");
+    let all = machine.all_output(&["list"], &[("DOCKER_HOST", &engine.address)]).await;
+    assert!(all.stdout.contains("team-a  unreadable"), "{}", all.stdout);
+    assert!(all.stderr.contains("/devplat/team-a/decisions.json"), "{}", all.stderr);
+    let json = machine.all_output(&["list", "-o", "json"], &[("DOCKER_HOST", &engine.address)]).await;
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    let why = json["platforms"][0]["unreadable"].as_str().unwrap();
+    assert!(why.contains("/devplat/team-a/decisions.json"), "{why}");
 }
 
 /// Returns an API server with the marks of the platform `devplat`.
@@ -129,7 +150,7 @@ async fn ssh_block_alone_is_not_a_platform() {
 async fn every_verb_rejects_an_engine_with_another_id() {
     let (machine, engine) = (Machine::new(), engine());
     machine.remember(&in_engine("E1"));
-    for args in VERBS {
+    for args in VERBS.into_iter().chain(LATER) {
         let before = machine.home();
         let (status, said) = with_engine(&machine, &engine, args).await;
         assert_eq!(status, 2, "{args:?}: {said}");
@@ -148,7 +169,7 @@ async fn every_verb_rejects_a_cluster_with_another_uid() {
     let (machine, server) = (Machine::new(), api_server("u2").await);
     machine.write("home/.kube/config", &kubeconfig(&server.address, &json!({"token": "t"})));
     machine.remember(&in_cluster("u1"));
-    for args in VERBS {
+    for args in VERBS.into_iter().chain(LATER) {
         let before = machine.home();
         let (status, said) = run(machine.devplat(args)).await;
         assert_eq!(status, 2, "{args:?}: {said}");
@@ -222,7 +243,7 @@ async fn destroy_without_docker_reports_that_it_could_not_look_there() {
 async fn engine_of_another_machine_is_refused_before_it_is_asked() {
     let machine = Machine::new();
     machine.remember(&in_engine("E1"));
-    for args in VERBS {
+    for args in VERBS.into_iter().chain(LATER) {
         let before = machine.home();
         // An address of documentation, which never answers.
         let (status, said) = run(machine.devplat(args).env("DOCKER_HOST", "tcp://192.0.2.7:2375")).await;

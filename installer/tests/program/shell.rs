@@ -45,6 +45,8 @@ async fn read_only_verbs_do_not_change_the_home_folder() {
         &["status"],
         &["doctor"],
         &["render"],
+        &["list"],
+        &["users", "list"],
         &["profiles", "list"],
         &["plan", "--name", "other", "--profile", "kind"],
         &["status", "--name", "other"],
@@ -64,6 +66,7 @@ async fn json_of_read_only_verbs_is_one_line_without_colours() {
         &["plan", "--profile", "kind", "-o", "json"],
         &["status", "-o", "json"],
         &["doctor", "-o", "json"],
+        &["list", "-o", "json"],
         &["version", "-o", "json"],
     ] {
         let all = machine.all_output(args, &[("DOCKER_HOST", &engine.address)]).await;

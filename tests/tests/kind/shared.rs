@@ -23,7 +23,8 @@ pub(crate) const LONG: Duration = Duration::from_mins(5);
 pub(crate) const UP: [&str; 4] = ["up", "--profile", "kind", "--yes"];
 
 /// Verbs that must not write.
-pub(crate) const READ_ONLY: [&[&str]; 4] = [&["plan"], &["status"], &["doctor"], &["users", "list"]];
+pub(crate) const READ_ONLY: [&[&str]; 5] =
+    [&["plan"], &["status"], &["doctor"], &["list"], &["users", "list"]];
 
 /// How long a cluster must be unchanged to be at rest.
 const REST: Duration = Duration::from_secs(5);

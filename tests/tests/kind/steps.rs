@@ -30,8 +30,9 @@ pub(crate) struct Subject<'a> {
     /// kubectl in that container. It does not need the kubeconfig in the state folder, which is a step's result.
     kubectl: &'a [&'a str],
     /// After a kill in a step with an odd number of letters, the journal is deleted, or else kept; if this is set, the
-    /// reverse. kind has one half and k3d the other. That is enough, because no finder and no comparison reads the
-    /// journal: it only shows people which steps were under way.
+    /// reverse. kind has one half and k3d the other. That is enough, because no owner, state or comparison depends on the
+    /// journal: it explains to people which steps were under way and which node was lost, and `destroy` waits for calls
+    /// in it.
     reversed: bool,
     /// The steps in which `up` is killed twice, with and without the journal.
     twice: Twice<'a>,

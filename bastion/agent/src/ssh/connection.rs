@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Site, Slot,
+    Site,
     forward::{Forwards, Target},
     lines::{Control, Line, Lines},
     login::Door,
@@ -66,6 +66,18 @@ pub(super) struct Connection {
     lines: Lines,
     waiting: HashMap<ChannelId, Waiting>,
     forwards: Forwards,
+}
+
+/// A place among the connections that are not logged in, and a turn to log in.
+pub(super) struct Slot {
+    _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Slot {
+    pub(super) fn new(turn: OwnedSemaphorePermit, place: OwnedSemaphorePermit) -> Self {
+        Self { _turn: turn, _place: place }
+    }
 }
 
 /// A session channel whose program is not known yet.

@@ -29,13 +29,13 @@ use russh::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
 pub(crate) use self::site::Site;
 use self::{
-    connection::Connection,
+    connection::{Connection, Slot},
     keys::{Error, read},
     login::Door,
 };
@@ -95,7 +95,7 @@ pub(crate) async fn serve(
                         say(&format!("{STRANGERS} connections do not log in; no turn for one more"));
                         return;
                     };
-                    let slot = Slot { _turn: turn, _place: place };
+                    let slot = Slot::new(turn, place);
                     let connection = Connection::new(site.clone(), door, peer, &socket, slot);
                     if let Err(error) = attend(config, &site, socket, connection, login_grace).await {
                         // Clients that just go are no news.
@@ -114,12 +114,6 @@ pub(crate) async fn serve(
             }
         }
     }
-}
-
-/// A place among those who have not logged in, and their turn.
-struct Slot {
-    _turn: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
 }
 
 /// Sees one connection through.

@@ -112,7 +112,10 @@ async fn service_fault(client: &Client, service: ObjectRef) -> WebhookFault {
     let live = match services.get(&service.name).await {
         Ok(live) => live,
         Err(error) if absent(&error) => return WebhookFault::ServiceAbsent(service),
-        Err(_) => return WebhookFault::MayNotAnswer(service.to_string()),
+        Err(error) => {
+            tracing::debug!(%error, %service, "the Service of a webhook was not read");
+            return WebhookFault::MayNotAnswer(service.to_string());
+        }
     };
     let elsewhere = live.spec.is_some_and(|spec| spec.type_.as_deref() == Some("ExternalName"));
     let ready = ready(client, &service).await;

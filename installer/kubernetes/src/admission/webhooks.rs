@@ -26,9 +26,18 @@ pub(crate) struct Broken(Vec<(Selection, BrokenWebhook)>);
 impl Broken {
     /// Searches for broken webhooks. Returns none if the search takes too long or is forbidden.
     pub(crate) async fn find(client: &Client) -> Self {
-        let found =
-            tokio::time::timeout(PATIENCE, Box::pin(find_broken(client))).await.ok().and_then(Result::ok);
-        Self(found.unwrap_or_default())
+        let found = match tokio::time::timeout(PATIENCE, Box::pin(find_broken(client))).await {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "webhooks were not searched");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::debug!("the search for webhooks took too long");
+                Vec::new()
+            }
+        };
+        Self(found)
     }
 
     /// Returns the first broken webhook that `call`, on an object that has the labels `live`, surely has to pass.

@@ -64,7 +64,11 @@ impl fmt::Display for Enforcement {
 /// in pods. A proof succeeds without it.
 pub(super) async fn try_policies(client: &Client, pace: &dyn Pace) -> Result<Option<Enforcement>, Stopped> {
     let limited = tokio::time::timeout(PATIENCE, attempt(client));
-    Ok(stoppable(pace, limited).await?.ok().and_then(Result::ok).flatten())
+    let tried = stoppable(pace, limited).await?;
+    if !matches!(&tried, Ok(Ok(_))) {
+        tracing::debug!(?tried, "the NetworkPolicies were not tried");
+    }
+    Ok(tried.ok().and_then(Result::ok).flatten())
 }
 
 async fn attempt(client: &Client) -> Result<Option<Enforcement>, kube::Error> {

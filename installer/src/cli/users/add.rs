@@ -95,7 +95,8 @@ pub(super) async fn put(
             return Err(Failure::new(
                 Exit::Usage,
                 format!("the API server rejects user {user}: {}", status.message),
-            ));
+            )
+            .hint("correct the value that it names; `devplat users add --help` shows what a user has"));
         }
         Err(error) => return Err(write_failure(context, Write::Apply, &object, error).await),
     };

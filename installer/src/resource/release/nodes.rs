@@ -29,8 +29,10 @@ pub(super) async fn closed(
 /// Returns that new dev servers cannot start, because no node takes pods, and none will by itself. A failed look shows nothing.
 pub async fn closed_to_new_pods(context: &PlatformContext) -> Option<String> {
     context.cluster()?;
-    let client = context.client().await.ok()?;
-    let obstacles = release::closed_nodes(&client, context).await.ok()?;
+    let unseen = |failure: &Failure| tracing::debug!(why = %failure.one_line(), "nodes were not searched");
+    let client = context.client().await.inspect_err(unseen).ok()?;
+    let obstacles = release::closed_nodes(&client, context).await.map_err(Failure::from);
+    let obstacles = obstacles.inspect_err(unseen).ok()?;
     let nodes: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
     let remedies: Vec<String> =
         obstacles.iter().filter_map(|obstacle| obstacle.hint(&context.command_lines())).collect();
