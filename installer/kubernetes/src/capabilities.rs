@@ -1,6 +1,10 @@
 //! The capabilities of a cluster, read concurrently. Each may be unknown, because the user may lack a right.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use devplat_api::agent;
 use k8s_openapi::api::{
@@ -36,10 +40,7 @@ pub struct Capabilities {
     pub version: String,
     /// Its distribution, with the facts that decided.
     pub recognition: Recognition,
-    /// All `StorageClasses`.
-    pub storage_classes: Fact<BTreeSet<String>>,
-    /// Whether claims without a class get a volume.
-    pub storage: Fact<Storage>,
+    pub storage: Fact<StorageClasses>,
     /// A Service of type `LoadBalancer` with an address, which shows that Services get one. `None` leaves that unknown.
     pub load_balancer: Fact<Option<ObjectRef>>,
     /// Whether it serves pod metrics.
@@ -62,6 +63,38 @@ pub struct Nodes {
     pub architectures: BTreeSet<String>,
     /// Their container runtimes, such as `containerd`, without versions.
     pub runtimes: BTreeSet<String>,
+}
+
+/// The `StorageClasses` of a cluster: their names, and whether each is a default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageClasses(BTreeMap<String, bool>);
+
+impl FromIterator<(String, bool)> for StorageClasses {
+    fn from_iter<I: IntoIterator<Item = (String, bool)>>(classes: I) -> Self {
+        Self(classes.into_iter().collect())
+    }
+}
+
+impl StorageClasses {
+    /// Returns whether there is a class of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Returns what claims without a class get.
+    pub fn for_claims(&self) -> Storage {
+        let names = |wanted: bool| -> Vec<String> {
+            let classes = self.0.iter().filter(|(_, default)| **default == wanted);
+            classes.map(|(name, _)| name.clone()).collect()
+        };
+        let mut defaults = names(true);
+        match defaults.len() {
+            0 if self.0.is_empty() => Storage::None,
+            0 => Storage::NoDefault(names(false)),
+            1 => Storage::Default(defaults.remove(0)),
+            _ => Storage::SeveralDefaults(defaults),
+        }
+    }
 }
 
 /// Whether claims without a class get a volume.
@@ -113,8 +146,8 @@ pub async fn ask(client: &Client, context: &Context) -> Result<Capabilities, Cal
     Ok(Capabilities {
         version,
         recognition,
-        storage: classes.as_deref().map(storage).map_err(Arc::clone),
-        storage_classes: classes.map(|classes| classes.iter().map(ResourceExt::name_any).collect()),
+        storage: classes
+            .map(|classes| classes.iter().map(|class| (class.name_any(), is_default(class))).collect()),
         load_balancer: services.map(|services| services.iter().find_map(balanced)),
         metrics,
         pod_security,
@@ -161,17 +194,6 @@ fn facts(node: &Node) -> NodeFacts {
         runtime: info.container_runtime_version,
         os_image: info.os_image,
         arch: info.architecture,
-    }
-}
-
-fn storage(classes: &[StorageClass]) -> Storage {
-    let names = |of: &mut dyn Iterator<Item = &StorageClass>| of.map(ResourceExt::name_any).collect();
-    let mut defaults: Vec<String> = names(&mut classes.iter().filter(|class| is_default(class)));
-    match (defaults.len(), classes.len()) {
-        (_, 0) => Storage::None,
-        (0, _) => Storage::NoDefault(names(&mut classes.iter())),
-        (1, _) => Storage::Default(defaults.remove(0)),
-        _ => Storage::SeveralDefaults(defaults),
     }
 }
 
@@ -255,25 +277,36 @@ mod tests {
 
     const ANNOUNCEMENT: &str = "/api/v1/namespaces/kube-public/configmaps/local-registry-hosting";
 
-    fn class(name: &str, default: bool) -> StorageClass {
-        let annotations: BTreeMap<&str, &str> =
-            if default { BTreeMap::from([(DEFAULT_CLASS[0], "true")]) } else { BTreeMap::new() };
-        serde_json::from_value(
-            json!({"metadata": {"name": name, "annotations": annotations}, "provisioner": "x"}),
-        )
-        .unwrap()
-    }
-
     #[test]
     fn storage_follows_from_the_number_of_default_classes() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         for (classes, expected) in [
-            (vec![], Storage::None),
-            (vec![class("a", false)], Storage::NoDefault(names(&["a"]))),
-            (vec![class("a", false), class("b", true)], Storage::Default("b".to_owned())),
-            (vec![class("a", true), class("b", true)], Storage::SeveralDefaults(names(&["a", "b"]))),
+            (&[][..], Storage::None),
+            (&[("a", false)], Storage::NoDefault(names(&["a"]))),
+            (&[("a", false), ("b", true)], Storage::Default("b".to_owned())),
+            (&[("a", true), ("b", true), ("c", false)], Storage::SeveralDefaults(names(&["a", "b"]))),
         ] {
-            assert_eq!(storage(&classes), expected);
+            let classes: StorageClasses =
+                classes.iter().map(|(name, default)| ((*name).to_owned(), *default)).collect();
+            assert_eq!(classes.for_claims(), expected);
+            assert!(!classes.contains("other"));
+        }
+    }
+
+    #[test]
+    fn either_annotation_makes_a_class_the_default() {
+        for (annotation, value, expected) in [
+            (DEFAULT_CLASS[0], "true", true),
+            (DEFAULT_CLASS[1], "true", true),
+            (DEFAULT_CLASS[0], "false", false),
+            ("other", "true", false),
+        ] {
+            let annotations = BTreeMap::from([(annotation, value)]);
+            let class: StorageClass = serde_json::from_value(
+                json!({"metadata": {"name": "a", "annotations": annotations}, "provisioner": "x"}),
+            )
+            .unwrap();
+            assert_eq!(is_default(&class), expected, "{annotation}: {value}");
         }
     }
 

@@ -72,8 +72,8 @@ pub(super) async fn run(_: &ListPlatforms, host: &Host) -> Result<(), Failure> {
     if let Some(why) = not_searched {
         host.ui.remark(&format!("not searched: {why}"));
     }
-    for Failure { exit: _, message, causes: _, hints, cause: _ } in unreadable {
-        host.ui.remark(&format!("{message}; {}", hints.join("; ")));
+    for failure in unreadable {
+        host.ui.remark(&with_remedy(&failure));
     }
     host.ui.say(&show(&platforms));
     Ok(())
@@ -96,6 +96,12 @@ fn unreadable(platform: &KnownPlatform) -> Option<&Failure> {
         Memory::Unreadable(why) => Some(why),
         Memory::Decisions(_) | Memory::Nothing => None,
     }
+}
+
+/// Returns a failure and its remedies on one line.
+fn with_remedy(failure: &Failure) -> String {
+    let parts = std::iter::once(failure.one_line()).chain(failure.hints.iter().cloned());
+    parts.collect::<Vec<_>>().join("; ")
 }
 
 fn show(platforms: &[ListedPlatform]) -> String {
@@ -122,6 +128,7 @@ fn show(platforms: &[ListedPlatform]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
 
     #[test]
     fn platform_without_a_state_folder_is_listed_as_such() {
@@ -131,5 +138,18 @@ mod tests {
         let row: Vec<&str> = shown.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(row.join(" "), "lost not known to this account Docker engine of this machine");
         assert!(show(&[]).contains("no platform is known here"));
+    }
+
+    #[test]
+    fn platform_whose_run_ended_before_it_knew_its_profile_has_none_yet() {
+        let memory = Memory::Decisions(Box::default());
+        let begun = KnownPlatform { name: "begun".to_owned(), memory, since: None, marked: false };
+        assert!(show(&[listed(begun)]).contains("none yet"));
+    }
+
+    #[test]
+    fn unreadable_memory_is_told_with_causes_and_remedies() {
+        let failure = Failure::new(Exit::Usage, "is a folder").while_doing("cannot read a").hint("delete it");
+        assert_eq!(with_remedy(&failure), "cannot read a: is a folder; delete it");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use devplat_kubernetes::{
     ObjectRef,
-    capabilities::{Capabilities, Fact, Nodes, PodSecurityLevel, Storage},
+    capabilities::{Capabilities, Fact, Nodes, PodSecurityLevel, Storage, StorageClasses},
     hosting::Hosting,
     proof::Enforcement,
     recognition::UsualExposure,
@@ -32,17 +32,19 @@ impl Needs {
 /// Returns the reasons why the platform would not work in the cluster.
 pub(crate) fn unmet(needs: &Needs, capabilities: &Capabilities) -> Vec<String> {
     // A list that cannot be read gives no reason: the user may have no right to read it.
-    let why = match (&needs.storage_class, &capabilities.storage, &capabilities.storage_classes) {
-        (Some(class), _, Ok(known)) if !known.contains(class) => {
+    let Ok(classes) = &capabilities.storage else { return Vec::new() };
+    let why = match (&needs.storage_class, classes.for_claims()) {
+        (Some(class), _) if classes.contains(class) => None,
+        (Some(class), _) => {
             Some(format!("it has no StorageClass {class}, which devServers.storageClass names"))
         }
-        (Some(_), _, _) | (None, Ok(Storage::Default(_) | Storage::SeveralDefaults(_)) | Err(_), _) => None,
-        (None, Ok(Storage::NoDefault(classes)), _) => Some(format!(
+        (None, Storage::Default(_) | Storage::SeveralDefaults(_)) => None,
+        (None, Storage::NoDefault(classes)) => Some(format!(
             "none of its StorageClasses is the default ({}): name one with --set devServers.storageClass={}",
             classes.join(", "),
-            usual_class(classes, capabilities).unwrap_or("CLASS")
+            usual_class(&classes, capabilities).unwrap_or("CLASS")
         )),
-        (None, Ok(Storage::None), _) => {
+        (None, Storage::None) => {
             Some("it has no StorageClass, so homes get no volumes: install a storage provisioner".to_owned())
         }
     };
@@ -71,7 +73,8 @@ fn has_usually_balancers(capabilities: &Capabilities) -> bool {
 pub(crate) fn remarks(needs: &Needs, capabilities: &Capabilities) -> Vec<String> {
     let consequences = capabilities.recognition.distribution.consequences();
     let mut remarks = Vec::new();
-    if let (None, Ok(Storage::SeveralDefaults(classes))) = (&needs.storage_class, &capabilities.storage) {
+    let claims = capabilities.storage.as_ref().map(StorageClasses::for_claims);
+    if let (None, Ok(Storage::SeveralDefaults(classes))) = (&needs.storage_class, claims) {
         remarks.push(format!(
             "several StorageClasses are the default ({}); Kubernetes uses the newest, and devServers.storageClass names one",
             classes.join(", ")
@@ -128,7 +131,6 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
     let Capabilities {
         version,
         recognition,
-        storage_classes: _,
         storage,
         load_balancer,
         metrics,
@@ -148,8 +150,8 @@ pub(crate) fn facts(capabilities: &Capabilities) -> Vec<(&'static str, String)> 
         ("nodes", shown(nodes, described)),
         (
             "storage class",
-            shown(storage, |storage| match storage {
-                Storage::Default(class) => class.clone(),
+            shown(storage, |classes| match classes.for_claims() {
+                Storage::Default(class) => class,
                 Storage::SeveralDefaults(classes) => format!("{} (several defaults)", classes.join(", ")),
                 Storage::NoDefault(_) => "no default".to_owned(),
                 Storage::None => "none".to_owned(),

@@ -14,13 +14,16 @@ fn needs() -> Needs {
     Needs { storage_class: None, exposure: Exposure::LoadBalancer }
 }
 
-fn capabilities(storage: Storage) -> Capabilities {
+const STANDARD: &[(&str, bool)] = &[("standard", true)];
+const TWO_DEFAULTS: &[(&str, bool)] = &[("a", true), ("b", true)];
+
+/// Returns a cluster with these storage classes and whether each is a default.
+fn capabilities(classes: &[(&str, bool)]) -> Capabilities {
     let evidence = Evidence { git_version: "v1.34.3".to_owned(), ..Evidence::default() };
     Capabilities {
         version: "v1.34.3".to_owned(),
         recognition: recognise(&evidence),
-        storage_classes: Ok(["slow".to_owned()].into()),
-        storage: Ok(storage),
+        storage: Ok(classes.iter().map(|(name, default)| ((*name).to_owned(), *default)).collect()),
         load_balancer: Ok(None),
         metrics: Ok(false),
         pod_security: Some(PodSecurityLevel::Restricted),
@@ -36,9 +39,9 @@ fn capabilities(storage: Storage) -> Capabilities {
 
 #[test]
 fn homes_need_a_storage_class() {
-    let none = unmet(&needs(), &capabilities(Storage::None));
+    let none = unmet(&needs(), &capabilities(&[]));
     assert_eq!(none, ["it has no StorageClass, so homes get no volumes: install a storage provisioner"]);
-    let no_default = capabilities(Storage::NoDefault(vec!["slow".to_owned()]));
+    let no_default = capabilities(&[("slow", false)]);
     assert!(unmet(&needs(), &no_default)[0].contains("--set devServers.storageClass=CLASS"));
     let named = |class: &str| Needs { storage_class: Some(class.to_owned()), ..needs() };
     assert!(unmet(&named("slow"), &no_default).is_empty());
@@ -46,22 +49,21 @@ fn homes_need_a_storage_class() {
         unmet(&named("fast"), &no_default),
         ["it has no StorageClass fast, which devServers.storageClass names"]
     );
-    let (storage, storage_classes) = (Err(forbidden("list classes")), Err(forbidden("list classes")));
-    let unlisted = Capabilities { storage, storage_classes, ..capabilities(Storage::None) };
+    let unlisted = Capabilities { storage: Err(forbidden("list classes")), ..capabilities(&[]) };
     assert!(unmet(&needs(), &unlisted).is_empty(), "the user may not list them");
     assert!(unmet(&named("fast"), &unlisted).is_empty());
 }
 
-fn on(distribution: Distribution, storage: Storage) -> Capabilities {
+fn on(distribution: Distribution, classes: &[(&str, bool)]) -> Capabilities {
     let recognition = Recognition { distribution, facts: Vec::new() };
-    Capabilities { recognition, ..capabilities(storage) }
+    Capabilities { recognition, ..capabilities(classes) }
 }
 
 #[test]
 fn usual_class_of_the_distribution_is_proposed_if_it_exists() {
     let hint = |distribution: Distribution, classes: &[&str]| {
-        let classes = classes.iter().map(|class| (*class).to_owned()).collect();
-        unmet(&needs(), &on(distribution, Storage::NoDefault(classes))).remove(0)
+        let classes: Vec<(&str, bool)> = classes.iter().map(|class| (*class, false)).collect();
+        unmet(&needs(), &on(distribution, &classes)).remove(0)
     };
     let eks = hint(Distribution::Eks, &["efs", "gp2"]);
     assert_eq!(
@@ -84,7 +86,7 @@ fn object(kind: &str, name: &str) -> ObjectRef {
 /// Returns the capabilities of a cluster with a Service that has an address.
 fn balancing(distribution: Distribution) -> Capabilities {
     let load_balancer = Ok(Some(object("Service", "web")));
-    Capabilities { load_balancer, ..on(distribution, Storage::Default("a".to_owned())) }
+    Capabilities { load_balancer, ..on(distribution, &[("a", true)]) }
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn load_balancer_is_proposed_only_where_one_is_known() {
     let proposed = "load balancers work here: Service team/web has an address (a load balancer may cost); \
                     --set bastion.exposure=loadBalancer gives the bastion one of its own";
     assert!(remarks(&forwarded, &balancing(Distribution::Eks)).contains(&proposed.to_owned()));
-    let unknown = on(Distribution::Eks, Storage::Default("a".to_owned()));
+    let unknown = on(Distribution::Eks, &[("a", true)]);
     for (needs, capabilities) in [
         (needs(), balancing(Distribution::Eks)),
         (Needs { exposure: Exposure::NodePort(30_022), ..needs() }, balancing(Distribution::Eks)),
@@ -115,7 +117,7 @@ fn load_balancers_are_unknown_before_a_service_has_an_address() {
         let facts = facts(capabilities).into_iter();
         facts.filter(|(name, _)| *name == "load balancer").map(|(_, value)| value).collect::<String>()
     };
-    let of = |distribution: Distribution| shown(&on(distribution, Storage::None));
+    let of = |distribution: Distribution| shown(&on(distribution, &[]));
     assert_eq!(of(Distribution::K3s), "unknown: no Service has an address; usual on k3s");
     assert_eq!(of(Distribution::Other), "unknown: no Service has an address");
     assert_eq!(shown(&balancing(Distribution::K3s)), "yes: Service team/web has an address");
@@ -145,8 +147,7 @@ fn every_row_of_the_distributions_table_is_used() {
     assert_eq!(all.len(), 11);
     for distribution in all {
         let row = distribution.consequences();
-        let classes = vec![row.storage_class.unwrap_or("slow").to_owned()];
-        let found = on(distribution.clone(), Storage::NoDefault(classes));
+        let found = on(distribution.clone(), &[(row.storage_class.unwrap_or("slow"), false)]);
         let why = unmet(&needs(), &found).join("\n");
         let class = row.storage_class.unwrap_or("CLASS");
         assert!(why.ends_with(&format!("storageClass={class}")), "{distribution}: {why}");
@@ -176,7 +177,7 @@ fn quotas_addresses_and_metrics_are_shown() {
         quotas: Ok(vec![quota.clone()]),
         load_balancer: Ok(Some(service.clone())),
         metrics: Ok(true),
-        ..capabilities(Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]))
+        ..capabilities(TWO_DEFAULTS)
     };
     let said = remarks(&needs(), &found).join("\n");
     assert!(said.contains(&format!("quotas limit some namespaces: {quota}")), "{said}");
@@ -190,13 +191,12 @@ fn quotas_addresses_and_metrics_are_shown() {
 
 #[test]
 fn unexpected_facts_are_remarked() {
-    let several = Storage::SeveralDefaults(vec!["a".to_owned(), "b".to_owned()]);
-    let all = remarks(&needs(), &capabilities(several)).join("\n");
+    let all = remarks(&needs(), &capabilities(TWO_DEFAULTS)).join("\n");
     assert!(all.contains("several StorageClasses are the default (a, b)"), "{all}");
     assert!(all.contains("no Service shows that load balancers work here"), "{all}");
     assert!(all.contains("hardened security context"), "{all}");
     let forwarded = Needs { exposure: Exposure::PortForward, ..needs() };
-    let fewer = remarks(&forwarded, &capabilities(Storage::Default("a".to_owned()))).join("\n");
+    let fewer = remarks(&forwarded, &capabilities(&[("a", true)])).join("\n");
     assert!(!fewer.contains("load balancers") && !fewer.contains("StorageClasses"), "{fewer}");
 }
 
@@ -213,7 +213,7 @@ fn ignored_network_policies_are_remarked() {
 
 #[test]
 fn every_capability_is_shown() {
-    let shown = facts(&capabilities(Storage::Default("standard".to_owned())));
+    let shown = facts(&capabilities(STANDARD));
     let text: Vec<String> = shown.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     insta::assert_snapshot!(text.join("\n"));
 }
@@ -239,7 +239,7 @@ fn unknown_facts_are_shown_with_the_reason() {
         quotas: Err(forbidden("list quotas")),
         nodes: Err(forbidden("list nodes")),
         registry_hosting: Err(forbidden("read announcement")),
-        ..capabilities(Storage::Default("standard".to_owned()))
+        ..capabilities(STANDARD)
     };
     let shown = facts(&found);
     for (name, what) in [
@@ -259,10 +259,7 @@ fn unknown_facts_are_shown_with_the_reason() {
 
 #[test]
 fn announcement_without_an_address_is_shown() {
-    let found = Capabilities {
-        registry_hosting: Ok(Some(Hosting::default())),
-        ..capabilities(Storage::Default("standard".to_owned()))
-    };
+    let found = Capabilities { registry_hosting: Ok(Some(Hosting::default())), ..capabilities(STANDARD) };
     let registry = facts(&found).into_iter().find(|(name, _)| *name == "registry");
     assert_eq!(registry, Some(("registry", "announced without an address to push to".to_owned())));
 }

@@ -65,7 +65,7 @@ async fn capabilities_of_a_cluster_are_found() {
     .unwrap();
     assert!(found.version.starts_with("v1."), "{found:?}");
     assert_eq!(found.recognition.distribution, Distribution::Other);
-    assert_eq!(found.storage.unwrap(), Storage::Default(STORAGE_CLASS.to_owned()));
+    assert_eq!(found.storage.unwrap().for_claims(), Storage::Default(STORAGE_CLASS.to_owned()));
     assert_eq!(found.load_balancer.unwrap(), None);
     assert!(!found.metrics.unwrap());
     found.nodes.unwrap();
@@ -126,7 +126,7 @@ async fn quotas_default_classes_addresses_and_metrics_are_found() {
     assert!(found.quotas.unwrap().contains(&object("ResourceQuota", "pods")));
     assert_eq!(found.load_balancer.unwrap(), Some(object("Service", "web")));
     let defaults = [STORAGE_CLASS, SECOND].map(str::to_owned).to_vec();
-    assert_eq!(found.storage.unwrap(), Storage::SeveralDefaults(defaults));
+    assert_eq!(found.storage.unwrap().for_claims(), Storage::SeveralDefaults(defaults));
 }
 
 #[tokio::test]

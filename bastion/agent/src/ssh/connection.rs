@@ -29,6 +29,7 @@ use super::{
     program::Program,
     session::Session,
     sftp,
+    turns::Turn,
 };
 use crate::{
     account::{Account, Circumstances, may_set},
@@ -55,8 +56,8 @@ pub(super) struct Connection {
     permissions: Option<Permissions>,
     /// Who that is, for the log.
     who: String,
-    /// A place among those who have not logged in.
-    slot: Option<Slot>,
+    /// Until somebody logged in.
+    turn: Option<Turn>,
     counted: Option<Counted>,
     logged_in: CancellationToken,
     /// Ends whatever belongs to this connection when it goes.
@@ -66,18 +67,6 @@ pub(super) struct Connection {
     lines: Lines,
     waiting: HashMap<ChannelId, Waiting>,
     forwards: Forwards,
-}
-
-/// A place among the connections that are not logged in, and a turn to log in.
-pub(super) struct Slot {
-    _turn: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
-}
-
-impl Slot {
-    pub(super) fn new(turn: OwnedSemaphorePermit, place: OwnedSemaphorePermit) -> Self {
-        Self { _turn: turn, _place: place }
-    }
 }
 
 /// A session channel whose program is not known yet.
@@ -98,7 +87,7 @@ impl Connection {
         door: Arc<Door>,
         peer: SocketAddr,
         socket: &TcpStream,
-        slot: Slot,
+        turn: Turn,
     ) -> Self {
         let alive = CancellationToken::new();
         let lines = Lines::new(alive.clone());
@@ -111,7 +100,7 @@ impl Connection {
             local: socket.local_addr().map_or(peer, canonical),
             permissions: None,
             who: String::new(),
-            slot: Some(slot),
+            turn: Some(turn),
             counted: None,
             logged_in: CancellationToken::new(),
             _alive: alive.drop_guard(),
@@ -203,7 +192,7 @@ impl Handler for Connection {
     }
 
     async fn auth_succeeded(&mut self, _: &mut Protocol) -> Answer {
-        self.slot = None;
+        self.turn = None;
         self.counted = Some(self.site.activity.connection());
         self.logged_in.cancel();
         say(&format!("{} from {} logs in", self.who, self.peer.ip()));

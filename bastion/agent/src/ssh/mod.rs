@@ -12,6 +12,7 @@ mod session;
 mod sftp;
 mod signal;
 mod site;
+mod turns;
 
 use std::{
     convert::Infallible,
@@ -29,27 +30,20 @@ use russh::{
 };
 use tokio::{
     net::TcpStream,
-    sync::Semaphore,
     time::{sleep, timeout},
 };
 
 pub(crate) use self::site::Site;
 use self::{
-    connection::{Connection, Slot},
+    connection::Connection,
     keys::{Error, read},
     login::Door,
+    turns::{NOT_LOGGED_IN, STRANGERS, Turns},
 };
 use crate::{listener::bind, log::say, readiness::Readiness};
 
 /// What the server calls itself.
 const NAME: &str = "SSH-2.0-devplat-agent";
-/// Clients that log in at the same time, at most.
-const STRANGERS: usize = 64;
-/// Connections that are not logged in, those that wait for their turn among them. A client of the bastion may open
-/// many channels at once, each with a connection of its own; a dev server whose processors are busy falls behind them.
-const NOT_LOGGED_IN: usize = 512;
-/// How long a connection waits for its turn: less than the bastion's patience, so that it hears why.
-const TURN: Duration = Duration::from_secs(20);
 /// How long a client gets to hang up once it was told to.
 const HANG_UP: Duration = Duration::from_millis(300);
 
@@ -77,26 +71,24 @@ pub(crate) async fn serve(
     let config = config(dir)?;
     let door = Arc::new(Door::open(dir, authorized_keys.clone(), principal.clone())?);
     let listener = bind(*listen).await.map_err(|source| Error::Listen { address: *listen, source })?;
-    let strangers = Arc::new(Semaphore::new(STRANGERS));
-    let not_logged_in = Arc::new(Semaphore::new(NOT_LOGGED_IN));
+    let turns = Turns::new();
     say(&format!("SSH answers on {listen} for {principal}"));
     readiness.ready();
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
-                let Ok(place) = not_logged_in.clone().try_acquire_owned() else {
+                let Some(place) = turns.enter() else {
                     say(&format!("{NOT_LOGGED_IN} connections are not logged in; no room for one more"));
                     continue;
                 };
-                let (site, strangers) = (site.clone(), strangers.clone());
-                let (config, door, login_grace) = (config.clone(), door.clone(), *login_grace);
+                let (site, config, door) = (site.clone(), config.clone(), door.clone());
+                let login_grace = *login_grace;
                 tokio::spawn(async move {
-                    let Ok(Ok(turn)) = timeout(TURN, strangers.acquire_owned()).await else {
+                    let Some(turn) = place.turn().await else {
                         say(&format!("{STRANGERS} connections do not log in; no turn for one more"));
                         return;
                     };
-                    let slot = Slot::new(turn, place);
-                    let connection = Connection::new(site.clone(), door, peer, &socket, slot);
+                    let connection = Connection::new(site.clone(), door, peer, &socket, turn);
                     if let Err(error) = attend(config, &site, socket, connection, login_grace).await {
                         // Clients that just go are no news.
                         if !matches!(

@@ -35,9 +35,8 @@ pub(super) async fn explain(
     // A user without the right to read quotas and ranges gets only the API server's message.
     let (quotas, ranges) = tokio::join!(quotas.list(&every), ranges.list(&every));
     let unread = |error: &kube::Error| tracing::debug!(%error, "limits were not read");
-    let ranges = ranges.inspect_err(unread);
+    let (quotas, ranges) = (quotas.inspect_err(unread), ranges.inspect_err(unread));
     let range = ranges.ok().and_then(|ranges| limits::range(pod, &ranges.items));
-    let quotas = quotas.inspect_err(unread);
     let quota = || quotas.ok().and_then(|quotas| limits::quota(pod, &quotas.items));
     Ok(range.or_else(quota).unwrap_or(RefusalKind::Other))
 }

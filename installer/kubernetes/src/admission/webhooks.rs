@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt};
+use tokio::time::{error::Elapsed, timeout};
 
 use super::{
     AdmissionRefusal, BrokenWebhook, Called, Operation, RefusalKind,
@@ -26,17 +27,10 @@ pub(crate) struct Broken(Vec<(Selection, BrokenWebhook)>);
 impl Broken {
     /// Searches for broken webhooks. Returns none if the search takes too long or is forbidden.
     pub(crate) async fn find(client: &Client) -> Self {
-        let found = match tokio::time::timeout(PATIENCE, Box::pin(find_broken(client))).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "webhooks were not searched");
-                Vec::new()
-            }
-            Err(_) => {
-                tracing::debug!("the search for webhooks took too long");
-                Vec::new()
-            }
-        };
+        let late = |_: &Elapsed| tracing::debug!("the search for webhooks took too long");
+        let failed = |error: &kube::Error| tracing::debug!(%error, "webhooks were not searched");
+        let search = timeout(PATIENCE, Box::pin(find_broken(client))).await.inspect_err(late);
+        let found = search.ok().and_then(|found| found.inspect_err(failed).ok()).unwrap_or_default();
         Self(found)
     }
 
@@ -49,7 +43,7 @@ impl Broken {
         if near.is_empty() {
             return None;
         }
-        let labels = tokio::time::timeout(PATIENCE, namespace_labels(client, &call.object)).await;
+        let labels = timeout(PATIENCE, namespace_labels(client, &call.object)).await;
         seen.namespace = labels.ok().flatten();
         let surely = |selection: &Selection| selection.calls(&subject, &seen) == Some(Called::Surely);
         near.into_iter().find(|(selection, _)| surely(selection)).map(|(_, webhook)| webhook.clone())
@@ -101,7 +95,7 @@ pub(super) async fn blame(
         return None;
     }
     let search = Box::pin(passed(client, subject, namespace));
-    let mut suspects = tokio::time::timeout(PATIENCE, search).await.ok()?.ok()?;
+    let mut suspects = timeout(PATIENCE, search).await.ok()?.ok()?;
     let broken = |webhook: &BrokenWebhook| webhook.called == Called::Surely && webhook.is_broken();
     if let Some(broken) = suspects.iter().position(broken) {
         return Some(RefusalKind::Webhook(suspects.swap_remove(broken)));
