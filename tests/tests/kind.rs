@@ -124,6 +124,7 @@ fn of_the_platform() -> Vec<(&'static str, Test)> {
             events_are_json_lines,
             bars_are_drawn_on_a_terminal_and_plain_lines_in_a_pipe,
             drift_is_repaired,
+            namespaces_that_are_being_deleted_are_created_again,
             key_of_a_dropped_user_is_deleted,
             stopped_node_is_started_and_homes_are_kept,
             expired_certificate_is_fetched_again,

@@ -10,6 +10,7 @@ mod command_lines;
 pub mod context;
 pub mod hosting;
 pub mod identity;
+mod lasting;
 pub mod object;
 pub mod pace;
 pub mod proof;

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use devplat_kubernetes::{bastion::Route, proof, release as kubernetes_release};
+use devplat_kubernetes::{ObjectRef, bastion::Route, proof, release as kubernetes_release};
 use devplat_plan::{Action, Change, Edges, Facts, Id, KindName, Physical, Verdict};
 use devplat_render::ReleaseName;
 
@@ -138,7 +138,9 @@ impl Proof {
         let outcome = proof::finish(&client, platform, bastion, begun, cx).await;
         let policies = outcome.map_err(|error| unproved(&error, cx))?;
         cx.context.keep_enforcement(policies);
-        proof::record(&client, platform, &proof::ProofRecord { digest, started, policies }, cx).await?;
+        let deployments = proof::identities(&client, &deployments(&self.inputs)?, cx).await?;
+        let record = proof::ProofRecord { digest, started, deployments, policies };
+        proof::record(&client, platform, &record, cx).await?;
         Ok(physical())
     }
 }
@@ -162,20 +164,49 @@ fn physical() -> Physical {
 
 /// Reads the result of the last proof.
 pub(super) async fn proved(inputs: &PlatformInputs, context: &PlatformContext) -> Result<Proved, Failure> {
-    let recorded = recorded(context).await?;
-    Ok(judge(recorded, digest(inputs)?, started(context)))
+    let client = context.client().await?;
+    let deployments = deployments(inputs)?;
+    let (recorded, deployments) = futures::try_join!(recorded(context), async {
+        Ok(proof::identities(&client, &deployments, context).await?)
+    })?;
+    let live = digest(inputs)?.map(|digest| Live { digest, started: started(context), deployments });
+    Ok(judge(recorded, live))
 }
 
-fn judge(recorded: Option<proof::ProofRecord>, digest: Option<String>, started: Option<String>) -> Proved {
-    let Some(recorded) = recorded else { return Proved::Never };
-    // Records of an older devplat lack the starts.
-    let restarted = recorded.started.zip(started).is_some_and(|(was, now)| was != now);
-    match digest {
-        Some(digest) if recorded.digest == digest && restarted => Proved::BeforeRestart,
-        Some(digest) if recorded.digest == digest => Proved::AsItIs,
-        Some(_) => Proved::Before,
-        None => Proved::Unknown,
+/// The platform as it is, to be compared with a record.
+struct Live {
+    digest: String,
+    started: Option<String>,
+    /// `None` if one of the Deployments is absent or leaves.
+    deployments: Option<String>,
+}
+
+/// Compares the record with the platform; `None` if the releases cannot be rendered.
+fn judge(recorded: Option<proof::ProofRecord>, live: Option<Live>) -> Proved {
+    let Some(proof::ProofRecord { digest, started, deployments, policies: _ }) = recorded else {
+        return Proved::Never;
+    };
+    let Some(live) = live else { return Proved::Unknown };
+    // Records of an older devplat lack some of these.
+    let replaced = deployments.is_some_and(|was| live.deployments != Some(was));
+    let restarted = started.zip(live.started).is_some_and(|(was, now)| was != now);
+    if digest != live.digest || replaced {
+        Proved::Before
+    } else if restarted {
+        Proved::BeforeRestart
+    } else {
+        Proved::AsItIs
     }
+}
+
+/// Returns the Deployments of the releases, as far as these can be rendered.
+fn deployments(inputs: &PlatformInputs) -> Result<Vec<ObjectRef>, Failure> {
+    let mut all = Vec::new();
+    for name in ReleaseName::ALL {
+        let objects = inputs.release(name)?.map(|release| release.objects).unwrap_or_default();
+        all.extend(objects.iter().map(ObjectRef::of).filter(|object| object.kind == "Deployment"));
+    }
+    Ok(all)
 }
 
 fn started(context: &PlatformContext) -> Option<String> {
@@ -225,26 +256,43 @@ mod tests {
         }
     }
 
+    fn record(started: Option<&str>, deployments: Option<&str>) -> proof::ProofRecord {
+        let (started, deployments) = (started.map(str::to_owned), deployments.map(str::to_owned));
+        proof::ProofRecord { digest: "releases".to_owned(), started, deployments, policies: None }
+    }
+
+    fn live(digest: &str, started: Option<&str>, deployments: Option<&str>) -> Live {
+        let (started, deployments) = (started.map(str::to_owned), deployments.map(str::to_owned));
+        Live { digest: digest.to_owned(), started, deployments }
+    }
+
     #[test]
     fn restart_of_the_nodes_needs_another_proof() {
-        let recorded = |started: Option<&str>| {
-            let (digest, started) = ("releases".to_owned(), started.map(str::to_owned));
-            Some(proof::ProofRecord { digest, started, policies: None })
+        let recorded = || Some(record(Some("a"), Some("1 2")));
+        let at = |digest: &str, started| judge(recorded(), Some(live(digest, started, Some("1 2"))));
+        assert_eq!(at("releases", Some("a")), Proved::AsItIs);
+        assert_eq!(at("releases", Some("b")), Proved::BeforeRestart);
+        assert_eq!(at("others", Some("b")), Proved::Before);
+        assert_eq!(at("releases", None), Proved::AsItIs, "a cluster whose nodes are not devplat's");
+        assert_eq!(judge(recorded(), None), Proved::Unknown, "a lost state folder");
+        assert_eq!(judge(None, Some(live("releases", Some("a"), Some("1 2")))), Proved::Never);
+    }
+
+    #[test]
+    fn bastion_that_was_created_again_needs_another_proof() {
+        let with = |deployments| {
+            judge(Some(record(None, Some("1 2"))), Some(live("releases", None, deployments)))
         };
-        let judged = |recorded, digest: &str, started: Option<&str>| {
-            judge(recorded, Some(digest.to_owned()), started.map(str::to_owned))
-        };
-        assert_eq!(judged(recorded(Some("a")), "releases", Some("a")), Proved::AsItIs);
-        assert_eq!(judged(recorded(Some("a")), "releases", Some("b")), Proved::BeforeRestart);
-        assert_eq!(judged(recorded(Some("a")), "others", Some("b")), Proved::Before);
-        assert_eq!(
-            judge(recorded(Some("a")), None, Some("a".to_owned())),
-            Proved::Unknown,
-            "a lost state folder"
-        );
-        // A record of an older devplat, and a cluster whose nodes are not devplat's.
-        assert_eq!(judged(recorded(None), "releases", Some("b")), Proved::AsItIs);
-        assert_eq!(judged(recorded(None), "releases", None), Proved::AsItIs);
-        assert_eq!(judged(None, "releases", Some("a")), Proved::Never);
+        for deployments in [Some("1 3"), None] {
+            assert_eq!(with(deployments), Proved::Before);
+        }
+        assert_eq!(with(Some("1 2")), Proved::AsItIs);
+    }
+
+    #[test]
+    fn record_of_an_older_devplat_proves_what_it_names() {
+        for now in [live("releases", Some("b"), Some("1 2")), live("releases", None, None)] {
+            assert_eq!(judge(Some(record(None, None)), Some(now)), Proved::AsItIs);
+        }
     }
 }

@@ -84,6 +84,8 @@ pub const BASTION_TOKEN_BINDING: &str = "bastion-token";
 pub const HOST_AUTHORITY_SECRET: &str = "ssh-host-authority";
 /// ConfigMap in the bastion's namespace: public keys of both authorities, for whoever writes a `known_hosts`.
 pub const AUTHORITIES_CONFIG_MAP: &str = "ssh-authorities";
+/// Annotation of [`AUTHORITIES_CONFIG_MAP`]: the uid of the Secret whose seed the keys are made from.
+pub const SEED_UID: &str = "devserver.io/seed-uid";
 /// Secret in the bastion's namespace: its identity and the key of the session authority.
 pub const BASTION_KEYS_SECRET: &str = "bastion-keys";
 /// ConfigMap in a user's namespace: the user's public keys.

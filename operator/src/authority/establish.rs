@@ -21,8 +21,9 @@ use crate::{
 
 /// First wait after a failure; it doubles with each.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
-/// Longest wait after a failure, and how often is looked whether all is still there: none of it is watched.
-const LOOK: Duration = Duration::from_mins(1);
+/// Longest wait after a failure, and how often is looked whether all is still there: none of it is watched. A bastion in
+/// a namespace that was deleted and created again waits for its keys.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Why there are no authorities.
 #[derive(Debug, Error)]
@@ -43,7 +44,7 @@ pub(crate) async fn establish(cluster: &Cluster, namespace: &str, platform: Opti
     let mut delay = FIRST_RETRY;
     loop {
         match seed(cluster, namespace, None).await {
-            Ok(seed) => return Arc::new(Authority::of(seed, platform)),
+            Ok(Stored { seed, uid: _ }) => return Arc::new(Authority::of(seed, platform)),
             Err(error) => tell(&error, delay),
         }
         tokio::time::sleep(delay).await;
@@ -58,15 +59,19 @@ pub(crate) async fn keep(cluster: &Cluster, namespace: &str, authority: &Authori
     let mut delay = FIRST_RETRY;
     loop {
         let outcome = async {
-            publish(cluster, authority, &names).await.map_err(Failed::Call)?;
-            seed(cluster, namespace, Some(&authority.seed)).await
+            let Stored { seed, uid } = seed(cluster, namespace, Some(&authority.seed)).await?;
+            let same = seed == authority.seed;
+            if same {
+                publish(cluster, authority, &names, uid.as_deref()).await.map_err(Failed::Call)?;
+            }
+            Ok(same)
         };
         match outcome.await {
-            Ok(seed) if seed == authority.seed => {
+            Ok(true) => {
                 delay = FIRST_RETRY;
                 tokio::time::sleep(LOOK).await;
             }
-            Ok(_) => {
+            Ok(false) => {
                 tracing::warn!("the seed of the host authority is another one now");
                 return;
             }
@@ -79,27 +84,39 @@ pub(crate) async fn keep(cluster: &Cluster, namespace: &str, authority: &Authori
     }
 }
 
+/// A seed in the cluster.
+struct Stored {
+    seed: Seed,
+    /// That of its Secret.
+    uid: Option<String>,
+}
+
 /// The seed that is there; `known` or a new one where there is none.
-async fn seed(cluster: &Cluster, namespace: &str, known: Option<&Seed>) -> Result<Seed, Failed> {
+async fn seed(cluster: &Cluster, namespace: &str, known: Option<&Seed>) -> Result<Stored, Failed> {
     let key = Key::new(namespace, name::HOST_AUTHORITY_SECRET);
     loop {
         if let Some(secret) = cluster.read::<Secret>(&key).await.map_err(Failed::Call)? {
-            return Seed::of(&secret).map_err(Failed::Seed);
+            let seed = Seed::of(&secret).map_err(Failed::Seed)?;
+            return Ok(Stored { seed, uid: secret.metadata.uid });
         }
         let seed = known.cloned().map_or_else(Seed::random, Ok).map_err(Failed::Random)?;
         if cluster.make_unwatched::<Secret>(&key, &seed.secret(namespace)).await.map_err(Failed::Call)? {
             tracing::info!("made the seed of the host authority, Secret {key}");
-            return Ok(seed);
         }
-        // Somebody was faster, and what they made counts.
+        // If somebody was faster, what they made counts.
     }
 }
 
-async fn publish(cluster: &Cluster, authority: &Authority, names: &[String]) -> Result<(), CallFailed> {
+async fn publish(
+    cluster: &Cluster,
+    authority: &Authority,
+    names: &[String],
+    seed_uid: Option<&str>,
+) -> Result<(), CallFailed> {
     let keys = Key::new(name::BASTION_NAMESPACE, name::BASTION_KEYS_SECRET);
     let authorities = Key::new(name::BASTION_NAMESPACE, name::AUTHORITIES_CONFIG_MAP);
     let found = Found { keys: cluster.read(&keys).await?, authorities: cluster.read(&authorities).await? };
-    let Wanting { keys: secret, authorities: map } = wanting(authority, names, &found);
+    let Wanting { keys: secret, authorities: map } = wanting(authority, names, seed_uid, &found);
     if let Some(secret) = secret {
         cluster.apply_unwatched::<Secret>(&keys, &secret).await?;
     }

@@ -32,14 +32,13 @@ pub(super) fn bastion_keys(authority: &Authority, names: &[String]) -> Value {
     })
 }
 
-/// What everybody may know, for whoever writes a `known_hosts`.
-pub(super) fn authorities(authority: &Authority) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": metadata(name::AUTHORITIES_CONFIG_MAP, name::BASTION_NAMESPACE),
-        "data": authority.public(),
-    })
+/// What everybody may know, for whoever writes a `known_hosts`. It names the Secret of the seed that it is made from.
+pub(super) fn authorities(authority: &Authority, seed_uid: Option<&str>) -> Value {
+    let mut metadata = metadata(name::AUTHORITIES_CONFIG_MAP, name::BASTION_NAMESPACE);
+    if let Some(uid) = seed_uid {
+        metadata["annotations"] = json!({(name::SEED_UID): uid});
+    }
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": authority.public()})
 }
 
 #[cfg(test)]
@@ -64,6 +63,6 @@ mod tests {
 
     #[test]
     fn what_everybody_may_know_is_what_was_reviewed() {
-        insta::assert_yaml_snapshot!(authorities(&Authority::of_tests()));
+        insta::assert_yaml_snapshot!(authorities(&Authority::of_tests(), Some("uid-of-the-seed")));
     }
 }

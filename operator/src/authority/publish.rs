@@ -1,6 +1,8 @@
 //! Whether the bastion has what it should have. Pure.
 
+use devplat_api::name;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::ResourceExt;
 use serde_json::Value;
 
 use super::{
@@ -22,7 +24,12 @@ pub(super) struct Wanting {
     pub(super) authorities: Option<Value>,
 }
 
-pub(super) fn wanting(authority: &Authority, names: &[String], found: &Found) -> Wanting {
+pub(super) fn wanting(
+    authority: &Authority,
+    names: &[String],
+    seed_uid: Option<&str>,
+    found: &Found,
+) -> Wanting {
     let Found { keys, authorities: public } = found;
     let there = keys.as_ref().and_then(|secret| secret.data.as_ref());
     let wanted = authority.bastion_keys(names);
@@ -31,8 +38,10 @@ pub(super) fn wanting(authority: &Authority, names: &[String], found: &Found) ->
 
     let there = public.as_ref().and_then(|map| map.data.as_ref());
     let wanted = authority.public();
-    let same = there.is_some_and(|there| wanted.iter().all(|(key, value)| there.get(*key) == Some(value)));
-    Wanting { keys, authorities: (!same).then(|| authorities(authority)) }
+    let same = there.is_some_and(|there| wanted.iter().all(|(key, value)| there.get(*key) == Some(value)))
+        && public.as_ref().and_then(|map| map.annotations().get(name::SEED_UID)).map(String::as_str)
+            == seed_uid;
+    Wanting { keys, authorities: (!same).then(|| authorities(authority, seed_uid)) }
 }
 
 #[cfg(test)]
@@ -48,7 +57,7 @@ mod tests {
     }
 
     fn published(names: &[String]) -> Found {
-        let Wanting { keys, authorities } = wanting(&Authority::of_tests(), names, &nothing());
+        let Wanting { keys, authorities } = wanting(&Authority::of_tests(), names, Some("a"), &nothing());
         Found {
             keys: serde_json::from_value(keys.unwrap()).unwrap(),
             authorities: serde_json::from_value(authorities.unwrap()).unwrap(),
@@ -56,7 +65,7 @@ mod tests {
     }
 
     fn missing(names: &[String], found: &Found) -> (bool, bool) {
-        let Wanting { keys, authorities } = wanting(&Authority::of_tests(), names, found);
+        let Wanting { keys, authorities } = wanting(&Authority::of_tests(), names, Some("a"), found);
         (keys.is_some(), authorities.is_some())
     }
 
@@ -64,6 +73,13 @@ mod tests {
     fn what_is_missing_is_made_and_what_is_there_left_alone() {
         assert_eq!(missing(&named("a"), &nothing()), (true, true));
         assert_eq!(missing(&named("a"), &published(&named("a"))), (false, false));
+    }
+
+    #[test]
+    fn keys_from_another_secret_of_the_seed_are_published_again() {
+        let names = named("a");
+        let wanted = wanting(&Authority::of_tests(), &names, Some("b"), &published(&names));
+        assert!(wanted.keys.is_none() && wanted.authorities.is_some());
     }
 
     #[test]

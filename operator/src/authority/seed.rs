@@ -51,6 +51,7 @@ impl Seed {
         })
     }
 
+    /// The bytes that keys are derived from.
     pub(super) fn bytes(&self) -> [u8; 32] {
         self.0
     }

@@ -45,7 +45,7 @@ async fn failed_proof_deletes_its_server_and_user() {
     let platform = platform().await;
     let client = platform.plane.client().await.unwrap();
     let digest = "of the last proof".to_owned();
-    let record = proof::ProofRecord { digest, started: None, policies: None };
+    let record = proof::ProofRecord { digest, started: None, deployments: None, policies: None };
     proof::record(&client, "proved", &record, &Steady).await.unwrap();
     let begun = begun(&client).await.unwrap();
     let recorded = proof::recorded(&client, &Steady).await.unwrap();

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     input::{error_in, said},
-    shared::{LONG, UP, began, containers_are_made, example, ready, status, up},
+    shared::{LONG, UP, began, containers_are_made, example, ready, signs_in, status, up},
 };
 
 pub(crate) fn status_lists_every_part_and_the_next_line() -> Result<()> {
@@ -176,6 +176,21 @@ pub(crate) fn drift_is_repaired() -> Result<()> {
         "jsonpath={.spec.replicas}",
     ])?;
     ensure!(replicas == "1", "{replicas} replicas");
+    Ok(())
+}
+
+/// `up` waits until the namespaces are gone, creates them again, and proves the new bastion before it is done.
+pub(crate) fn namespaces_that_are_being_deleted_are_created_again() -> Result<()> {
+    let platform = ready()?;
+    for namespaces in [&["devserver-bastion"][..], &["devserver-operator-system", "devserver-bastion"]] {
+        platform.kubectl(&[&["delete", "namespace", "--wait=false"], namespaces].concat())?;
+        let said = up(platform)?.expect(0)?.stderr;
+        ensure!(
+            said.contains("proof: create done") || said.contains("proof: update done"),
+            "not proved again:\n{said}"
+        );
+        signs_in(platform)?;
+    }
     Ok(())
 }
 

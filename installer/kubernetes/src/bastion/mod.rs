@@ -10,7 +10,7 @@ use std::time::Duration;
 use devplat_api::name;
 use devplat_keys::PublicKey;
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
-use kube::{Api, Client, api::ListParams};
+use kube::{Api, Client, ResourceExt, api::ListParams};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     CallError, Error, ObjectRef, Pace,
     call::{ApiServer, Call, CallVerb, Class, ObjectDamage, if_there},
+    lasting,
     pace::{Stopped, stoppable},
 };
 
@@ -107,19 +108,30 @@ pub async fn load_balancer(client: &Client, pace: &dyn Pace) -> Result<Option<St
     Ok(ingress.into_iter().find_map(|one| one.hostname.or(one.ip)))
 }
 
-/// The public key of the platform's host authority; `None` while the operator has not created it. Fails with
-/// [`Class::Damaged`] if it does not parse.
+/// The public key of the platform's host authority; `None` while the operator has not created it, or creates another one
+/// because its seed was deleted. Fails with [`Class::Damaged`] if it does not parse.
 pub async fn host_authority(client: &Client, pace: &dyn Pace) -> Result<Option<PublicKey>, Error> {
     let maps: Api<ConfigMap> = Api::namespaced(client.clone(), name::BASTION_NAMESPACE);
     let object = ObjectRef::config_map(name::BASTION_NAMESPACE, name::AUTHORITIES_CONFIG_MAP);
     let call = Call::new(CallVerb::Read, &object);
     let attempt = || async { if_there(maps.get(name::AUTHORITIES_CONFIG_MAP).await) };
-    let map = ApiServer { client, pace }.call(&call, attempt).await?;
+    let server = ApiServer { client, pace };
+    let map = server.call(&call, attempt).await?;
+    // An older operator does not name the seed.
+    let made_from = map.as_ref().and_then(|map| map.annotations().get(name::SEED_UID).cloned());
+    if made_from.is_some() && made_from != lasting::uid(server, &seed()).await? {
+        return Ok(None);
+    }
     let Some(line) = map.and_then(|map| map.data?.remove(name::HOST_AUTHORITY)) else { return Ok(None) };
     match PublicKey::from_openssh(line.trim()) {
         Ok(key) => Ok(Some(key)),
         Err(error) => Err(call.error(Class::Damaged(ObjectDamage::HostAuthority(Box::new(error)))).into()),
     }
+}
+
+/// Returns the reference to the Secret with the seed of the authority.
+fn seed() -> ObjectRef {
+    ObjectRef::new("v1", "Secret", Some(name::OPERATOR_NAMESPACE), name::HOST_AUTHORITY_SECRET)
 }
 
 /// A connection to a ready replica, through the API server.
@@ -163,6 +175,29 @@ mod tests {
         let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": name::AUTHORITIES_CONFIG_MAP}, "data": data});
         host_authority(&client(move |_| (200, map.clone())), &Steady).await
+    }
+
+    #[tokio::test]
+    async fn authority_of_a_deleted_seed_is_not_used() {
+        let key = UserKey::from_seed([7; 32], "authority").public_text();
+        let read = async |made_from: Option<&str>, seed: Option<&str>| {
+            let annotations = made_from.map(|uid| json!({(name::SEED_UID): uid}));
+            let map = json!({"apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": name::AUTHORITIES_CONFIG_MAP, "annotations": annotations},
+                "data": {(name::HOST_AUTHORITY): key}});
+            let seed = seed.map(str::to_owned);
+            let client = client(move |request| match (request.uri().path().rsplit('/').next(), &seed) {
+                (Some(name::AUTHORITIES_CONFIG_MAP), _) => (200, map.clone()),
+                (Some(name::HOST_AUTHORITY_SECRET), Some(uid)) => (200, json!({"metadata": {"uid": uid}})),
+                (Some(name::OPERATOR_NAMESPACE), _) => (200, json!({"metadata": {"uid": "n"}})),
+                _ => (404, json!({"kind": "Status", "code": 404, "reason": "NotFound", "message": "no"})),
+            });
+            host_authority(&client, &Steady).await.unwrap().is_some()
+        };
+        assert!(read(Some("a"), Some("a")).await);
+        assert!(!read(Some("a"), Some("b")).await, "the operator makes new keys");
+        assert!(!read(Some("a"), None).await);
+        assert!(read(None, None).await, "an older operator");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use devplat_api::name;
-use devplat_keys::{PublicKey, UserKey};
+use devplat_keys::{HostRefusal, PublicKey, UserKey};
 use kube::Client;
 use tokio::time::Instant;
 
@@ -23,6 +23,10 @@ const EXPECTED: &str = "devplat\nLinux\n";
 /// How long the replicas of the bastion may take to see a new user and a dev server that is ready, and kube-proxy to route
 /// a new port to them.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the bastion may show keys of another authority: if the seed was lost, the operator makes new keys, and the
+/// kubelet brings them to the bastion within about 90 s.
+const OTHER_KEYS: Duration = Duration::from_mins(3);
 
 /// The bastion's address as this machine reaches it.
 #[derive(Clone, Copy)]
@@ -86,7 +90,7 @@ impl Developer<'_> {
                 Err(source) => ProofError::Ssh { user: user.to_owned(), source },
             };
             let ready_for = self.ready_at.get().map(Instant::elapsed);
-            if is_final(start.elapsed(), ready_for) {
+            if is_final(start.elapsed(), ready_for, patience(&why)) {
                 return Err(why);
             }
             // While the dev server is starting, the proof reports the wait for it.
@@ -111,8 +115,16 @@ impl Developer<'_> {
 
 /// Returns whether the failure of a command is final that was retried for `retried_for`. While the dev server is starting,
 /// it is not, because the reason why the dev server does not become ready also explains the command's failure.
-fn is_final(retried_for: Duration, ready_for: Option<Duration>) -> bool {
-    ready_for.is_some_and(|ready_for| retried_for.min(ready_for) > PATIENCE)
+fn is_final(retried_for: Duration, ready_for: Option<Duration>, patience: Duration) -> bool {
+    ready_for.is_some_and(|ready_for| retried_for.min(ready_for) > patience)
+}
+
+/// Returns how long a command may fail with this error.
+fn patience(error: &ProofError) -> Duration {
+    match error {
+        ProofError::Ssh { user: _, source: ssh::SshError::Host(HostRefusal::Authority(_)) } => OTHER_KEYS,
+        _ => PATIENCE,
+    }
 }
 
 fn wrong(user: &str, command: &str, why: String) -> ProofError {
@@ -126,6 +138,7 @@ mod tests {
     #[test]
     fn failed_command_is_retried_until_the_dev_server_stays_ready() {
         let (short, long) = (PATIENCE / 2, PATIENCE * 2);
+        let is_final = |retried, ready| is_final(retried, ready, PATIENCE);
         assert!(!is_final(long, None), "the dev server is starting");
         assert!(!is_final(long, Some(short)), "the dev server has just become ready");
         assert!(!is_final(short, Some(long)), "the command is new");

@@ -34,7 +34,7 @@ pub(crate) use objects::objects;
 use objects::{is_of_proof, server_ref, user_ref};
 pub use ready::Patience;
 use ready::Stage;
-pub use record::{ProofRecord, forget, record, record_ref, recorded};
+pub use record::{ProofRecord, forget, identities, record, record_ref, recorded};
 use steps::ProofRun;
 
 /// Deletes the objects of an earlier proof and waits until they are gone: before a new proof, and in a destroy while

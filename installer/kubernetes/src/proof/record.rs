@@ -10,11 +10,13 @@ use super::Enforcement;
 use crate::{
     Error, ObjectRef, Pace,
     call::{ApiServer, Call, CallVerb, if_there},
+    lasting,
     release::{self, NAMESPACE, PLATFORM_LABEL, PROOF_RECORD},
 };
 
 const DIGEST: &str = "digest";
 const NODES: &str = "nodesStarted";
+const DEPLOYMENTS: &str = "deployments";
 const NETWORK_POLICIES: &str = "networkPolicies";
 
 /// The result of a proof.
@@ -24,6 +26,8 @@ pub struct ProofRecord {
     pub digest: String,
     /// A digest of the times at which the nodes were started; `None` if it was not known.
     pub started: Option<String>,
+    /// The identities of the proved Deployments, from [`identities`]; `None` in a record of an older devplat.
+    pub deployments: Option<String>,
     /// Whether the cluster enforces `NetworkPolicies`; `None` if that was not tried.
     pub policies: Option<Enforcement>,
 }
@@ -37,7 +41,8 @@ pub async fn recorded(client: &Client, pace: &dyn Pace) -> Result<Option<ProofRe
     Ok(live.and_then(|live| {
         let mut data = live.data?;
         let policies = data.remove(NETWORK_POLICIES).and_then(|value| Enforcement::from_record(&value));
-        Some(ProofRecord { digest: data.remove(DIGEST)?, started: data.remove(NODES), policies })
+        let (started, deployments) = (data.remove(NODES), data.remove(DEPLOYMENTS));
+        Some(ProofRecord { digest: data.remove(DIGEST)?, started, deployments, policies })
     }))
 }
 
@@ -48,10 +53,12 @@ pub async fn record(
     record: &ProofRecord,
     pace: &dyn Pace,
 ) -> Result<(), Error> {
-    let ProofRecord { digest, started, policies } = record;
+    let ProofRecord { digest, started, deployments, policies } = record;
     let policies = policies.map(|policies| (NETWORK_POLICIES.to_owned(), policies.as_str().to_owned()));
     let started = started.clone().map(|started| (NODES.to_owned(), started));
-    let data = [(DIGEST.to_owned(), digest.clone())].into_iter().chain(started).chain(policies);
+    let deployments = deployments.clone().map(|deployments| (DEPLOYMENTS.to_owned(), deployments));
+    let digest = (DIGEST.to_owned(), digest.clone());
+    let data = [digest].into_iter().chain(started).chain(deployments).chain(policies);
     let map = ConfigMap {
         metadata: ObjectMeta {
             name: Some(PROOF_RECORD.to_owned()),
@@ -67,6 +74,19 @@ pub async fn record(
     };
     let call = Call::new(CallVerb::Apply, &record_ref()).with_labels(map.labels());
     ApiServer { client, pace }.call(&call, attempt).await
+}
+
+/// Returns the identities of `deployments`, which change when one is deleted and created again; `None` if one is absent or
+/// is about to be deleted, by itself or with its namespace.
+pub async fn identities(
+    client: &Client,
+    deployments: &[ObjectRef],
+    pace: &dyn Pace,
+) -> Result<Option<String>, Error> {
+    let server = ApiServer { client, pace };
+    let looks = deployments.iter().map(|deployment| lasting::uid(server, deployment));
+    let uids = futures::future::try_join_all(looks).await?;
+    Ok(uids.into_iter().collect::<Option<Vec<String>>>().map(|uids| uids.join(" ")))
 }
 
 /// Deletes the record of `platform`.

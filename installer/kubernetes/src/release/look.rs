@@ -2,7 +2,7 @@
 //! and a comparison of its answer with the live object, so that both have the API server's defaults and conversions,
 //! and the mutations of webhooks and policies.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use futures::future::try_join_all;
 use kube::{
@@ -124,12 +124,51 @@ impl LiveRelease {
 pub(super) async fn read_live(server: ApiServer<'_>, release: &Release) -> Result<LiveRelease, Error> {
     let Release { platform, name, account: _, objects: wanted, digest: _ } = release;
     let looker = Looker { server, platform, broken: OnceCell::new() };
-    let (namespace, inventory, objects) = futures::try_join!(
+    let (namespace, inventory, objects, going) = futures::try_join!(
         inventory::read_namespace(server, platform),
         inventory::read_whole(server, platform, name),
-        looker.look_at_all(wanted)
+        looker.look_at_all(wanted),
+        leaving_namespaces(server, wanted),
     )?;
-    Ok(LiveRelease { namespace, inventory, objects })
+    let objects = objects.into_iter().map(|(object, state)| {
+        let state = if is_in_any(&object, &going) { state.in_leaving_namespace(&object) } else { state };
+        (object, state)
+    });
+    Ok(LiveRelease { namespace, inventory, objects: objects.collect() })
+}
+
+/// Finds the namespaces of `objects` that are being deleted: Kubernetes deletes everything in them, also what has no sign
+/// of it yet.
+pub(super) async fn leaving_namespaces(
+    server: ApiServer<'_>,
+    objects: &[DynamicObject],
+) -> Result<Vec<ObjectRef>, Error> {
+    let names: BTreeSet<String> = objects.iter().filter_map(ResourceExt::namespace).collect();
+    let looks = names.iter().map(|name| async {
+        let namespace = ObjectRef::namespace(name);
+        let live = server.metadata(&namespace).await?;
+        let leaves = live.is_some_and(|live| live.metadata.deletion_timestamp.is_some());
+        Ok::<_, Error>(leaves.then_some(namespace))
+    });
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+fn is_in_any(object: &ObjectRef, namespaces: &[ObjectRef]) -> bool {
+    namespaces.iter().any(|namespace| object.namespace.as_ref() == Some(&namespace.name))
+}
+
+impl ObjectState {
+    /// Returns the state of an object that was found in this one, and whose namespace is being deleted.
+    fn in_leaving_namespace(self, object: &ObjectRef) -> Self {
+        match self {
+            Self::Missing | Self::Foreign { .. } | Self::Leaving(_) => self,
+            Self::Same(_) | Self::Drifted(_) | Self::Unknown(_) => Self::Leaving(Waiting {
+                object: object.clone(),
+                progress: "its namespace is being deleted".to_owned(),
+                reason: None,
+            }),
+        }
+    }
 }
 
 struct Looker<'a> {
@@ -222,5 +261,28 @@ impl Looker<'_> {
             }
             class => Err(CallError { what, object, class: Box::new(class) }.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(namespace: Option<&str>) -> ObjectRef {
+        ObjectRef::new("v1", "ConfigMap", namespace, "a")
+    }
+
+    #[test]
+    fn object_leaves_with_its_namespace() {
+        let going = [ObjectRef::namespace("n")];
+        assert!(is_in_any(&reference(Some("n")), &going));
+        assert!(!is_in_any(&reference(Some("other")), &going) && !is_in_any(&reference(None), &going));
+        let object = reference(Some("n"));
+        for state in [ObjectState::Same(None), ObjectState::Drifted(vec!["data".to_owned()])] {
+            let ObjectState::Leaving(waiting) = state.in_leaving_namespace(&object) else { panic!() };
+            assert_eq!(waiting.to_string(), "waiting for ConfigMap n/a: its namespace is being deleted");
+        }
+        let missing = ObjectState::Missing.in_leaving_namespace(&object);
+        assert!(matches!(missing, ObjectState::Missing), "it is created after the namespace");
     }
 }

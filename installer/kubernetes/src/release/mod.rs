@@ -25,6 +25,7 @@ mod taints;
 mod trials;
 mod unchanged;
 mod wait;
+mod warnings;
 
 pub use added_user::ADDED_USERS;
 pub use apply::apply;

@@ -16,6 +16,7 @@ use super::{
     obstacle::Obstacle,
     pods::{Trouble, trouble},
     taints::Taints,
+    warnings::Warnings,
 };
 use crate::{
     Error, ObjectRef, Waiting,
@@ -47,6 +48,7 @@ impl UnreadyObject {
 pub(super) struct Earlier {
     crashes: CrashesBefore,
     taints: Taints,
+    warnings: Warnings,
 }
 
 /// Returns why `live` is not ready yet; `None` if it is ready or its kind has no readiness.
@@ -68,7 +70,12 @@ pub(super) async fn of(
             let trouble = match &rejected {
                 Some(message) => Some(format!("pods rejected: {message}").into()),
                 None => {
-                    let mut found = earlier.crashes.reason(pods_of(server, reference, &deployment).await?);
+                    let pods = pods_of(server, reference, &deployment).await?;
+                    let newest = pods.iter().max_by_key(|pod| pod.creation_timestamp()).cloned();
+                    let mut found = earlier.crashes.reason(pods);
+                    if let (None, Some(pod)) = (&found, newest) {
+                        found = earlier.warnings.about(server, &pod).await?.map(Trouble::from);
+                    }
                     if let Some(trouble) = found.as_mut().filter(|trouble| trouble.no_node) {
                         let found = earlier.taints.of_nodes(server).await?;
                         trouble.why.push_str(&found.text());

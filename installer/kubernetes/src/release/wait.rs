@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     NotReady, Release, ReleaseError,
+    look::leaving_namespaces,
     readiness::{self, Earlier, UnreadyObject},
 };
 use crate::{
@@ -62,7 +63,14 @@ pub async fn wait_ready(
             pace.pause(period).await?;
         }
     }
-    Ok(())
+    // What is ready in a namespace that is being deleted is about to be deleted as well.
+    match leaving_namespaces(server, &release.objects).await?.pop() {
+        Some(namespace) => {
+            let waiting = Waiting::deletion(namespace, &[]);
+            Err(NotReady { after: start.elapsed(), waiting, holder: None, obstacles: Vec::new() }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 /// The time since which there is a permanent reason.
@@ -176,6 +184,24 @@ mod tests {
         let begun = Instant::now();
         let error = wait_ready(&client, &release(object), Duration::from_mins(5), &Steady).await.unwrap_err();
         (begun.elapsed(), error.to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn release_in_a_namespace_that_is_being_deleted_is_not_ready() {
+        let deployment = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a", "namespace": "n"},
+            "spec": {"replicas": 0, "selector": {}, "template": {}}, "status": {}
+        });
+        let object: DynamicObject = serde_json::from_value(deployment.clone()).unwrap();
+        let client = client(move |request| match request.uri().path() {
+            "/api/v1/namespaces/n" => {
+                (200, json!({"metadata": {"name": "n", "deletionTimestamp": "2001-02-03T12:00:00Z"}}))
+            }
+            _ => (200, deployment.clone()),
+        });
+        let outcome = wait_ready(&client, &release(object), Duration::from_mins(5), &Steady).await;
+        let text = outcome.unwrap_err().to_string();
+        assert!(text.contains("Namespace n: being deleted"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]
