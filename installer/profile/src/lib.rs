@@ -18,6 +18,7 @@ mod path;
 mod place;
 mod profile;
 mod reference;
+mod region;
 mod registry;
 mod schema;
 mod shape;
@@ -37,11 +38,12 @@ pub use name::{DnsLabel, FlavorName, InvalidName, PlatformName, UserName};
 pub use path::{InvalidPath, KeyPath};
 pub use place::Place;
 pub use profile::{
-    Bastion, Cluster, DevServerImage, DevServers, ExistingCluster, ExistingDelivery, Exposure, Flavor,
-    K3dCluster, KindCluster, LocalCluster, LocalDelivery, LocalProvider, LocalRegistry, NodeImage,
+    Bastion, Cluster, DevServerImage, DevServers, EksCluster, ExistingCluster, ExistingDelivery, Exposure,
+    Flavor, K3dCluster, KindCluster, LocalCluster, LocalDelivery, LocalProvider, LocalRegistry, NodeImage,
     OperatorSize, Origin, PodSecurity, PortMapping, Profile, Provider, RemoteRegistry, TaintEffect,
     Toleration, TolerationOperator, User,
 };
+pub use region::{NoRegionName, RegionName};
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped};
 pub use sources::{Loaded, ProfileFile, Sources, VariableMistakes};

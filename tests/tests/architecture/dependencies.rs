@@ -36,6 +36,13 @@ pub(crate) const CRATES: &[Dependencies] = &[
         never: &["kube", "clap"],
     },
     Dependencies {
+        folder: "installer/aws",
+        name: "devplat-aws",
+        ours: &[],
+        only: None,
+        never: &["kube", "clap", "oci-client", "bollard", "russh"],
+    },
+    Dependencies {
         folder: "installer/profile",
         name: "devplat-profile",
         ours: &["devplat-api", "devplat-keys"],
@@ -63,6 +70,7 @@ pub(crate) const CRATES: &[Dependencies] = &[
         name: "devplat",
         ours: &[
             "devplat-api",
+            "devplat-aws",
             "devplat-image",
             "devplat-keys",
             "devplat-kubernetes",
@@ -127,12 +135,18 @@ pub(crate) const CRATES: &[Dependencies] = &[
     },
 ];
 
+/// The crates of the AWS SDK begin with this. Only [`AWS_CRATE`] may depend on them.
+const SDK: &str = "aws-";
+const AWS_CRATE: &str = "devplat-aws";
+
 impl Dependencies {
     /// The dependencies against the rule, as lines of text. `ours` has the names of all crates of the workspace.
     pub(crate) fn wrong(&self, manifest: &Manifest, ours: &BTreeSet<&str>) -> Vec<String> {
         let permitted = |name: &str| {
             if ours.contains(name) {
                 self.ours.contains(&name)
+            } else if name.starts_with(SDK) {
+                self.name == AWS_CRATE
             } else {
                 self.only.is_none_or(|only| only.contains(&name)) && !self.never.contains(&name)
             }

@@ -61,6 +61,12 @@ pub(crate) const FOLDERS: &[Folder] = &[
         reason: "an image depends on its input alone, byte for byte",
     },
     Folder {
+        place: "installer/aws/src",
+        except: &[],
+        never: &[VARIABLES, PROCESSES, OUTPUT, &["Timestamp::now", "SystemTime::now", "kube"]],
+        reason: "the caller passes variables and clock in, and prints",
+    },
+    Folder {
         place: "installer/tool/src",
         except: &[],
         never: &[OUTPUT, &["kube"]],

@@ -17,6 +17,9 @@ pub(crate) struct Cluster {
     /// With provider k3d: the cluster that k3d creates.
     #[serde(default)]
     pub(crate) k3d: K3d,
+    /// With provider eks: the cluster in AWS.
+    #[serde(default)]
+    pub(crate) eks: Eks,
     /// With provider existing: the context in the kubeconfig that names the cluster.
     #[serde(default)]
     pub(crate) context: Option<String>,
@@ -93,6 +96,15 @@ pub(crate) struct K3d {
     /// A k3d configuration file that devplat adds to, relative to the folder of the profile file.
     #[serde(default)]
     pub(crate) config_file: Option<String>,
+}
+
+/// A cluster in AWS.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Eks {
+    /// Region of AWS, such as eu-central-1; that of `AWS_REGION` or of the AWS profile if missing.
+    #[serde(default)]
+    pub(crate) region: Option<String>,
 }
 
 /// A port of this machine that leads to a port of a node.

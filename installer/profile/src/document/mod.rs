@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    cluster::{Cluster, K3d, Kind, PortMapping},
+    cluster::{Cluster, Eks, K3d, Kind, PortMapping},
     images::{Delivery, Images, LocalRegistry},
 };
 use crate::{PodSecurity, Toleration};

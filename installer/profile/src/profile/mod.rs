@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     cluster::{
-        Cluster, ExistingCluster, K3dCluster, KindCluster, LocalCluster, LocalProvider, Origin, PortMapping,
-        Provider,
+        Cluster, EksCluster, ExistingCluster, K3dCluster, KindCluster, LocalCluster, LocalProvider, Origin,
+        PortMapping, Provider,
     },
     delivery::{ExistingDelivery, LocalDelivery, LocalRegistry, RemoteRegistry},
     image::NodeImage,

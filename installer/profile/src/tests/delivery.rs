@@ -13,6 +13,7 @@ fn local(sources: &Sources) -> LocalDelivery {
         Cluster::Kind(cluster) => cluster.delivery,
         Cluster::K3d(cluster) => cluster.delivery,
         Cluster::Existing(cluster) => panic!("{cluster:?}"),
+        Cluster::Eks(cluster) => panic!("{cluster:?}"),
     }
 }
 
