@@ -55,6 +55,7 @@ pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, PlatformP
     one_cluster(asked, wanted)?;
     let place = match wanted.origin() {
         Origin::Created(_) => PlatformPlace::Engine,
+        Origin::Eks(_) => return Err(no_aws_yet()),
         Origin::Existing(existing) => {
             let named = asked.context.clone().or_else(|| existing.context.clone());
             let kind = Some("kind".to_owned());
@@ -88,6 +89,7 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
                 let maker = Some(maker(local.provider));
                 Ok(Some(Named { maker, ..of(PlatformPlace::Engine, By::Name) }))
             }
+            Origin::Eks(_) => Err(no_aws_yet()),
             Origin::Existing(existing) => {
                 match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
                     (Some(context), _) => named(context),
@@ -122,12 +124,18 @@ pub(super) fn or_forget(failure: Failure, asked: &Asked) -> Failure {
 /// one is meant.
 fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
     match (cluster.origin(), &asked.context) {
-        (Origin::Existing(_), _) | (Origin::Created(_), None) => Ok(()),
-        (Origin::Created(_), Some(_)) => {
+        (Origin::Existing(_), _) | (Origin::Created(_) | Origin::Eks(_), None) => Ok(()),
+        (Origin::Created(_) | Origin::Eks(_), Some(_)) => {
             let provider = cluster.provider();
             let why =
                 format!("--context names an existing cluster, but the profile creates one with {provider}");
             Err(Failure::new(Exit::Usage, why).hint("leave --context out, or use --profile existing"))
         }
     }
+}
+
+/// Returns the failure for a profile with an EKS cluster, which this version can read and not create.
+pub(super) fn no_aws_yet() -> Failure {
+    Failure::new(Exit::Usage, "this version of devplat cannot create a platform in AWS: provider eks is not ready")
+        .hint("use --profile kind or k3d for a cluster on this machine, or --profile existing for one that you created")
 }

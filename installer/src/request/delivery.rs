@@ -13,7 +13,7 @@ use devplat_tool::{
     registry,
 };
 
-use super::{engine::connect, minikube};
+use super::{choice::no_aws_yet, engine::connect, minikube};
 use crate::{
     failure::{Exit, Failure, one_line},
     host::Host,
@@ -45,6 +45,7 @@ pub(super) async fn decide(
             };
             Ok((delivery, None))
         }
+        Origin::Eks(_) => Err(no_aws_yet()),
         Origin::Existing(existing) => match (&existing.delivery, &before.delivery) {
             (ExistingDelivery::Registry(registry), _) => {
                 Ok((ChosenDelivery::Registry(registry.clone()), None))

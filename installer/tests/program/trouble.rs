@@ -136,6 +136,19 @@ async fn context_and_a_profile_that_creates_a_cluster_exclude_each_other() {
 }
 
 #[tokio::test]
+async fn platform_in_aws_is_refused_before_anything_is_asked() {
+    let (machine, engine) = (Machine::new(), engine());
+    machine.write("work/aws.yaml", "cluster: {provider: eks}\n");
+    for verb in [&["up", "--yes"][..], &["plan"], &["status"], &["destroy", "--yes"]] {
+        let args = [verb, &["--profile", "./aws.yaml"]].concat();
+        let (status, said) = with_engine(&machine, &engine, &args).await;
+        assert_eq!(status, 2, "{args:?}: {said}");
+        assert!(said.contains("this version of devplat cannot create a platform in AWS"), "{args:?}: {said}");
+    }
+    assert_eq!(engine.answers.requests(), [""; 0]);
+}
+
+#[tokio::test]
 async fn engine_on_another_processor_is_refused_before_anything_is_made() {
     let (machine, engine) = (Machine::new(), engine());
     let info = json!({"ID": "arm", "DockerRootDir": "/", "CgroupVersion": "2", "Architecture": "aarch64"});

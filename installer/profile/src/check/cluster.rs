@@ -21,7 +21,7 @@ const PATH_MAX: usize = 4095;
 
 impl Check<'_> {
     pub(super) fn cluster(&mut self, cluster: document::Cluster, images: Images) -> Option<Cluster> {
-        let document::Cluster { provider, kind, k3d, context } = cluster;
+        let document::Cluster { provider, kind, k3d, eks, context } = cluster;
         for other in provider.others() {
             let section = KeyPath::known("cluster").key(&other.to_string());
             if self.is_own(&section) {
@@ -38,6 +38,7 @@ impl Check<'_> {
         match provider {
             Provider::Kind => self.kind(kind, images).map(Cluster::Kind),
             Provider::K3d => self.k3d(k3d, images).map(Cluster::K3d),
+            Provider::Eks => self.eks(eks, images).map(Cluster::Eks),
             Provider::Existing => {
                 if context.as_deref() == Some("") {
                     self.wrong_at(&path, "a context has a name");

@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::image::NodeImage;
+use super::{eks::EksCluster, image::NodeImage};
 use crate::{ExistingDelivery, LocalDelivery};
 
 /// The cluster that a platform runs in.
@@ -21,6 +21,8 @@ pub enum Cluster {
     Kind(KindCluster),
     /// A cluster that devplat creates with k3d.
     K3d(K3dCluster),
+    /// A cluster in AWS.
+    Eks(EksCluster),
     /// An existing cluster. devplat installs into it and never deletes it.
     Existing(ExistingCluster),
 }
@@ -31,6 +33,7 @@ impl Cluster {
         match self {
             Self::Kind(_) => Provider::Kind,
             Self::K3d(_) => Provider::K3d,
+            Self::Eks(_) => Provider::Eks,
             Self::Existing(_) => Provider::Existing,
         }
     }
@@ -44,17 +47,18 @@ impl Cluster {
             Self::K3d(K3dCluster { ssh_port, subnet, config_file, delivery, .. }) => {
                 (LocalProvider::K3d, *ssh_port, *subnet, config_file, delivery)
             }
+            Self::Eks(eks) => return Origin::Eks(eks),
             Self::Existing(existing) => return Origin::Existing(existing),
         };
         let config_file = config_file.as_deref();
         Origin::Created(LocalCluster { provider, ssh_port, subnet, config_file, delivery })
     }
 
-    /// Returns the cluster that devplat creates on this machine, or `None` for an existing cluster.
+    /// Returns the cluster that devplat creates on this machine, or `None` for another one.
     pub fn local(&self) -> Option<LocalCluster<'_>> {
         match self.origin() {
             Origin::Created(local) => Some(local),
-            Origin::Existing(_) => None,
+            Origin::Eks(_) | Origin::Existing(_) => None,
         }
     }
 }
@@ -64,6 +68,8 @@ impl Cluster {
 pub enum Origin<'a> {
     /// devplat creates it on this machine.
     Created(LocalCluster<'a>),
+    /// devplat creates it in AWS.
+    Eks(&'a EksCluster),
     /// It exists already.
     Existing(&'a ExistingCluster),
 }
@@ -111,6 +117,8 @@ pub enum Provider {
     Kind,
     /// devplat, with k3d, on this machine.
     K3d,
+    /// devplat, with EKS, in AWS.
+    Eks,
     /// The cluster exists already.
     Existing,
 }
@@ -118,7 +126,7 @@ pub enum Provider {
 impl Provider {
     /// Returns the other providers that have a section of their own in a profile.
     pub(crate) fn others(self) -> impl Iterator<Item = Self> {
-        [Self::Kind, Self::K3d].into_iter().filter(move |other| *other != self)
+        [Self::Kind, Self::K3d, Self::Eks].into_iter().filter(move |other| *other != self)
     }
 }
 
@@ -127,6 +135,7 @@ impl fmt::Display for Provider {
         f.write_str(match self {
             Self::Kind => "kind",
             Self::K3d => "k3d",
+            Self::Eks => "eks",
             Self::Existing => "existing",
         })
     }
