@@ -1,81 +1,41 @@
-//! The fake as tests hold it: one mutable world behind a lock, with a clock, faults and a log.
+//! The fake as tests hold it: one mutable world behind a lock, to prepare, to ask and to look at.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
-use serde_json::Map;
+use http::Request;
 
 use crate::{
-    fault::{self, Fault, Faults, HookPoint, When},
-    identity::{self, AccessKey, Signed},
-    log::{self, CALLS_MAX, LoggedCall, Verdict},
-    protocol::xml,
-    refusal::{AwsError, Refusal},
+    fault::{Fault, HookPoint, When},
+    identity::AccessKey,
+    inner::{Entry, Inner},
+    log::{LoggedCall, Verdict},
+    outcome::{About, Outcome},
+    refusal::Refusal,
     service::{self, Sent, Service},
     snapshot::Snapshot,
     state::{
         account::Account,
-        id::{Id, Serial},
+        id::Id,
         lag::Lag,
         place::{PLACES, Partition},
         quota::Quota,
         region::Region,
         thing::Members,
     },
-    world::{At, World, read_members},
 };
-
-/// The status of an answer to a call that the fake does not know; AWS has no such status.
-const UNKNOWN: u16 = 599;
-
-/// The result of a request for its client.
-#[derive(Debug)]
-pub enum Outcome {
-    /// An answer without delay.
-    Answer(Response<Bytes>),
-    /// An answer after this time.
-    Late(Duration, Response<Bytes>),
-    /// None: the client waits until its own deadline.
-    NoAnswer,
-    /// None: the client dies here.
-    Killed,
-}
 
 /// A fake of AWS. Clones share one world.
 #[derive(Clone)]
 pub struct Fake(Arc<Mutex<Inner>>);
 
-struct Inner {
-    world: World,
-    now: Duration,
-    faults: Faults,
-    /// Whether requests with a date far from the clock are refused.
-    checks_dates: bool,
-    panics: bool,
-    calls: u64,
-    of_name: BTreeMap<String, u64>,
-    log: Vec<LoggedCall>,
-}
-
 impl Fake {
     /// Returns a fake without accounts, whose clock starts at this date.
     pub fn new(started: jiff::Timestamp) -> Self {
-        let world = World { accounts: BTreeMap::new(), keys: Vec::new(), serial: Serial::default(), started };
-        Self(Arc::new(Mutex::new(Inner {
-            world,
-            now: Duration::ZERO,
-            faults: Faults::default(),
-            checks_dates: true,
-            panics: false,
-            calls: 0,
-            of_name: BTreeMap::new(),
-            log: Vec::new(),
-        })))
+        Self(Arc::new(Mutex::new(Inner::empty(started))))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -256,16 +216,8 @@ impl Fake {
     #[must_use]
     pub fn fork(&self) -> Self {
         let inner = self.inner();
-        Self(Arc::new(Mutex::new(Inner {
-            world: inner.world.clone(),
-            now: inner.now,
-            faults: Faults::default(),
-            checks_dates: inner.checks_dates,
-            panics: inner.panics,
-            calls: 0,
-            of_name: BTreeMap::new(),
-            log: Vec::new(),
-        })))
+        let Inner { world, now, checks_dates, panics, faults: _, calls: _, of_name: _, log: _ } = &*inner;
+        Self(Arc::new(Mutex::new(Inner::new(world.clone(), *now, *checks_dates, *panics))))
     }
 
     /// Answers a request.
@@ -275,19 +227,20 @@ impl Fake {
             Err(refusal) => {
                 let sent = Sent { service: Service::Ec2, call: String::new(), parameters: Vec::new() };
                 let number = self.inner().begin("");
-                return self.finish(number, &Entry::of(&sent), Err(refusal), None);
+                return self.finish(number, Entry::of(&sent), &Err(refusal), None);
             }
         };
         let number = self.inner().begin(&sent.call);
         self.run_hooks(|call| HookPoint::Before { number, call }, &sent.call);
         let mut entry = Entry::of(&sent);
-        let fault = {
-            let inner = self.inner();
-            inner.faults.of(number, &sent.call, inner.of_name.get(&sent.call).copied().unwrap_or_default())
+        let (result, fault) = {
+            let mut inner = self.inner();
+            let of_name = inner.of_name.get(&sent.call).copied().unwrap_or_default();
+            let fault = inner.faults.of(number, &sent.call, of_name);
+            (inner.act(request, &sent, &mut entry, fault), fault)
         };
-        let result = self.inner().act(request, &sent, &mut entry, fault);
         self.run_hooks(|call| HookPoint::After { number, call }, &sent.call);
-        self.finish(number, &entry, result, fault)
+        self.finish(number, entry, &result, fault)
     }
 
     fn run_hooks<'a>(&self, point: impl Fn(&'a str) -> HookPoint<'a>, call: &'a str) {
@@ -297,150 +250,27 @@ impl Fake {
         }
     }
 
-    /// Logs a call and returns what its client gets.
+    /// Logs a call and returns its outcome.
     fn finish(
         &self,
         number: u64,
-        entry: &Entry,
-        result: Result<Members, Refusal>,
+        entry: Entry,
+        result: &Result<Members, Refusal>,
         fault: Option<Fault>,
     ) -> Outcome {
-        let Entry { service, call, account, region, members } = entry.clone();
-        let unanswered = match fault {
-            Some(Fault::TimedOut | Fault::KilledBefore) => Some(false),
-            Some(Fault::AnswerLost | Fault::KilledAfter) => Some(result.is_ok()),
-            Some(
-                Fault::Refused | Fault::ServerError | Fault::Throttled | Fault::Slow(_) | Fault::Expired,
-            )
-            | None => None,
-        };
-        let verdict = match (&result, unanswered) {
-            (Err(Refusal::Unknown(what)), _) => Verdict::Unknown(what.clone()),
-            (_, Some(acted)) => Verdict::Unanswered { acted },
-            (Ok(_), None) => Verdict::Done,
-            (Err(Refusal::Aws(error)), None) => Verdict::Refused(error.code.clone()),
-        };
-        let panics = {
+        let (service, call) = (entry.service, entry.call.clone());
+        let (panics, date) = {
             let mut inner = self.inner();
-            if inner.log.len() < CALLS_MAX {
-                inner.log.push(LoggedCall {
-                    number,
-                    service: service.name(),
-                    call: call.clone(),
-                    account,
-                    region,
-                    members,
-                    verdict,
-                });
-            }
-            inner.panics
+            inner.finish(number, entry, result, fault);
+            (inner.panics, inner.date())
         };
-        let date = self.date();
-        let answer = match result {
-            Ok(members) => response(
-                StatusCode::OK,
-                xml::answer(service.model(), service.dialect(), &call, &members, &id(number)),
-                date,
-            ),
-            Err(Refusal::Aws(error)) => failure(service, &error, number, date),
+        let about = About { service, call: &call, number, date };
+        match result {
             Err(Refusal::Unknown(what)) => {
                 assert!(!panics, "the fake does not know what AWS does: {call}: {what}");
-                let status = StatusCode::from_u16(UNKNOWN).unwrap_or(StatusCode::NOT_IMPLEMENTED);
-                return Outcome::Answer(response(status, format!("the fake does not know: {what}"), date));
+                Outcome::Answer(about.answer(result))
             }
-        };
-        match fault {
-            Some(Fault::TimedOut | Fault::AnswerLost) => Outcome::NoAnswer,
-            Some(Fault::KilledBefore | Fault::KilledAfter) => Outcome::Killed,
-            Some(Fault::Slow(time)) => Outcome::Late(time, answer),
-            Some(Fault::Refused | Fault::ServerError | Fault::Throttled | Fault::Expired) | None => {
-                Outcome::Answer(answer)
-            }
+            Ok(_) | Err(Refusal::Aws(_)) => Outcome::of(fault, || about.answer(result)),
         }
     }
-}
-
-/// The part of a logged call that is known before its end.
-#[derive(Debug, Clone)]
-struct Entry {
-    service: Service,
-    call: String,
-    account: String,
-    region: &'static str,
-    members: Members,
-}
-
-impl Entry {
-    fn of(sent: &Sent) -> Self {
-        let (account, members) = (String::new(), Map::new());
-        Self { service: sent.service, call: sent.call.clone(), account, region: "", members }
-    }
-}
-
-impl Inner {
-    fn date(&self) -> jiff::Timestamp {
-        self.world.started + jiff::SignedDuration::try_from(self.now).unwrap_or_default()
-    }
-
-    /// Counts a call and returns its number.
-    fn begin(&mut self, call: &str) -> u64 {
-        self.calls += 1;
-        *self.of_name.entry(call.to_owned()).or_default() += 1;
-        self.calls
-    }
-
-    fn act(
-        &mut self,
-        request: &Request<Bytes>,
-        sent: &Sent,
-        entry: &mut Entry,
-        fault: Option<Fault>,
-    ) -> Result<Members, Refusal> {
-        let service = sent.service;
-        let members = read_members(sent)?;
-        entry.members.clone_from(&members);
-        let signed: Signed = identity::read(request, sent)?;
-        entry.region = signed.region.name;
-        if self.checks_dates {
-            identity::check_date(&signed, service, self.date())?;
-        }
-        let key = identity::caller(&signed, service, &self.world.keys, self.now)?.clone();
-        entry.account.clone_from(&key.account);
-        match fault {
-            Some(Fault::Refused) => return Err(fault::denied(service, &sent.call, &key.arn)),
-            Some(Fault::ServerError) => return Err(Refusal::Aws(fault::server_error())),
-            Some(Fault::Throttled) => return Err(Refusal::Aws(fault::throttled(service))),
-            Some(Fault::Expired) => return Err(identity::expired(service)),
-            Some(Fault::TimedOut | Fault::KilledBefore) => return Ok(Members::new()),
-            Some(Fault::Slow(_) | Fault::AnswerLost | Fault::KilledAfter) | None => {}
-        }
-        let at = At { place: signed.region, now: self.now };
-        // A call that fails half way has changed nothing, so it acts on a copy.
-        let mut world = self.world.clone();
-        let result = world.act(sent, &members, &key, at);
-        // One that only reads is counted for the lag of what it asked for, also if that is not seen yet.
-        if result.is_ok() || !log::is_write(&sent.call) {
-            self.world = world;
-        }
-        result
-    }
-}
-
-fn id(number: u64) -> String {
-    format!("00000000-0000-4000-8000-{number:012x}")
-}
-
-fn failure(service: Service, error: &AwsError, number: u64, date: jiff::Timestamp) -> Response<Bytes> {
-    let body = xml::error(service.model(), service.dialect(), error, &id(number));
-    response(error.status, body, date)
-}
-
-fn response(status: StatusCode, body: String, date: jiff::Timestamp) -> Response<Bytes> {
-    let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, "text/xml;charset=UTF-8")
-        .header(header::DATE, date)
-        .body(Bytes::from(body))
-        .expect("these headers are valid")
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Request;
 use tokio::net::TcpListener;
 
-use crate::fake::{Fake, Outcome};
+use crate::{fake::Fake, outcome::Outcome};
 
 /// The most bytes of a request.
 const BODY_MAX: usize = 1 << 20;

@@ -1,23 +1,16 @@
 //! VPC endpoints: gateway endpoints for S3 and `DynamoDB`, interface endpoints for other services of AWS.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::{
     describe::describe,
+    endpoint_gateway, endpoint_interface,
     input::Input,
-    interface::{self, NewInterface},
-    kind::{Call, Cx, HIDDEN, Kind, New, View, members},
+    kind::{Call, Cx, Kind, View, members, not_known},
 };
 use crate::{
-    refusal::{Refusal, missing_parameter, refused},
-    state::{
-        id::Id,
-        life,
-        quota::Quota,
-        thing::{Members, Thing},
-    },
+    refusal::{Refusal, refused},
+    state::thing::{Members, Thing},
 };
 
 const NAME: &str = "vpc-endpoint";
@@ -119,16 +112,16 @@ fn create(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refusal> {
                 "a gateway endpoint",
                 &without(&["SubnetIds", "SecurityGroupIds", "PrivateDnsEnabled"]),
             )?;
-            create_gateway(cx, &vpc, prefix_list, &mut body, input)?
+            endpoint_gateway::create(cx, &vpc, prefix_list, &mut body, input)?
         }
         "Interface" => {
             if !INTERFACE_SERVICES.contains(&service) {
                 return Err(missing());
             }
             input.only("an interface endpoint", &without(&["RouteTableIds"]))?;
-            create_interface(cx, &vpc, &mut body, input)?
+            endpoint_interface::create(cx, &vpc, &mut body, input)?
         }
-        other => return super::kind::not_known(format!("a VPC endpoint of type {other}")),
+        other => return not_known(format!("a VPC endpoint of type {other}")),
     };
     let mut answer = members(json!({"VpcEndpoint": cx.show(&endpoint)}));
     if let Some(token) = input.get("ClientToken") {
@@ -144,135 +137,6 @@ fn without(left_out: &[&str]) -> Vec<&'static str> {
     reads.chain(["DryRun"]).collect()
 }
 
-fn create_gateway(
-    cx: &mut Cx<'_>,
-    vpc: &Id,
-    prefix_list: &str,
-    body: &mut Value,
-    input: Input<'_>,
-) -> Result<Id, Refusal> {
-    let tables: Result<Vec<Id>, Refusal> =
-        input.texts("RouteTableIds").into_iter().map(|text| in_vpc(cx, "route-table", text, vpc)).collect();
-    let tables = tables?;
-    cx.one_more(Quota::GatewayEndpoints, NAME, |one| one.has("VpcEndpointType", "Gateway"))?;
-    for table in &tables {
-        let has = |route: &Value| route["DestinationPrefixListId"] == prefix_list;
-        if cx.change(table).list("Routes").iter().any(has) {
-            let message = format!(
-                "route table {table} already has a route with destination-prefix-list-id {prefix_list}"
-            );
-            return Err(refused("RouteAlreadyExists", message));
-        }
-    }
-    body["VpcEndpointType"] = "Gateway".into();
-    body["RouteTableIds"] = tables.iter().map(Id::as_str).collect();
-    let new = New { members: body.clone(), life: &life::GATEWAY_ENDPOINT, owner: None };
-    let endpoint = cx.make(NAME, new, input)?;
-    for table in &tables {
-        cx.change(table).list_mut("Routes").push(json!({
-            "DestinationPrefixListId": prefix_list,
-            "GatewayId": endpoint,
-            "Origin": "CreateRoute",
-            "State": "active",
-        }));
-    }
-    Ok(endpoint)
-}
-
-/// Returns the id of a thing in this VPC.
-fn in_vpc(cx: &Cx<'_>, kind: &str, text: &str, vpc: &Id) -> Result<Id, Refusal> {
-    let thing = cx.known(kind, text)?;
-    if thing.has("VpcId", vpc.as_str()) {
-        return Ok(thing.id.clone());
-    }
-    let message = format!("{text} and {vpc} belong to different networks");
-    Err(refused("InvalidParameterValue", message))
-}
-
-fn create_interface(cx: &mut Cx<'_>, vpc: &Id, body: &mut Value, input: Input<'_>) -> Result<Id, Refusal> {
-    let subnets: Result<Vec<Id>, Refusal> =
-        input.texts("SubnetIds").into_iter().map(|text| in_vpc(cx, "subnet", text, vpc)).collect();
-    let subnets = subnets?;
-    if subnets.is_empty() {
-        return Err(missing_parameter("SubnetIds"));
-    }
-    let mut zones = BTreeSet::new();
-    for subnet in &subnets {
-        if !zones.insert(cx.change(subnet).text("AvailabilityZone").to_owned()) {
-            let message = format!(
-                "Found another VPC endpoint subnet in the availability zone of {subnet}. VPC endpoint subnets should be in different availability zones supported by the VPC endpoint service."
-            );
-            return Err(refused("DuplicateSubnetsInSameZone", message));
-        }
-    }
-    let groups = groups(cx, vpc, input)?;
-    let private_dns = !input.has("PrivateDnsEnabled") || input.flag("PrivateDnsEnabled");
-    if private_dns {
-        private_dns_is_possible(cx, vpc, body)?;
-    }
-    let of_vpc = |one: &Thing| one.has("VpcId", vpc.as_str()) && one.has("VpcEndpointType", "Interface");
-    cx.one_more(Quota::InterfaceEndpointsPerVpc, NAME, of_vpc)?;
-    body["VpcEndpointType"] = "Interface".into();
-    body["PrivateDnsEnabled"] = private_dns.into();
-    body["SubnetIds"] = subnets.iter().map(Id::as_str).collect();
-    body["Groups"] = groups.clone().into();
-    let new = New { members: body.clone(), life: &life::INTERFACE_ENDPOINT, owner: None };
-    let endpoint = cx.make(NAME, new, input)?;
-    for subnet in subnets {
-        let new = NewInterface {
-            subnet,
-            owner: Some(endpoint.clone()),
-            description: format!("VPC Endpoint Interface {endpoint}"),
-            sort: "vpc_endpoint",
-            groups: groups.clone(),
-            association: None,
-        };
-        interface::make(cx, new)?;
-    }
-    Ok(endpoint)
-}
-
-/// Returns the groups of a call, or the default group of the VPC.
-fn groups(cx: &Cx<'_>, vpc: &Id, input: Input<'_>) -> Result<Vec<Value>, Refusal> {
-    let named = input.texts("SecurityGroupIds");
-    let show = |group: &Thing| json!({"GroupId": group.id, "GroupName": group.text("GroupName")});
-    if named.is_empty() {
-        let default = |one: &&Thing| one.has("VpcId", vpc.as_str()) && one.has("GroupName", "default");
-        return Ok(cx.region.all("security-group").filter(default).map(show).collect());
-    }
-    named
-        .into_iter()
-        .map(|text| {
-            in_vpc(cx, "security-group", text, vpc)?;
-            cx.known("security-group", text).map(show)
-        })
-        .collect()
-}
-
-fn private_dns_is_possible(cx: &mut Cx<'_>, vpc: &Id, body: &Value) -> Result<(), Refusal> {
-    let attribute = |name: &str, new: bool| {
-        let value = cx.region.get(vpc).and_then(|vpc| vpc.members.get(&format!("{HIDDEN}{name}")));
-        value.map_or(new, |value| *value == true)
-    };
-    if !attribute("EnableDnsSupport", true) || !attribute("EnableDnsHostnames", false) {
-        let message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true";
-        return Err(refused("InvalidParameter", format!("{message} for {vpc}")));
-    }
-    let conflicts = |one: &Thing| {
-        one.has("VpcId", vpc.as_str())
-            && one.has("ServiceName", body["ServiceName"].as_str().unwrap_or_default())
-            && one.flag("PrivateDnsEnabled")
-    };
-    if cx.region.alive(NAME, cx.now).any(conflicts) {
-        let message = format!(
-            "private-dns-enabled cannot be set because there is already a conflicting DNS domain for {} in the VPC {vpc}",
-            body["ServiceName"].as_str().unwrap_or_default()
-        );
-        return Err(refused("InvalidParameter", message));
-    }
-    Ok(())
-}
-
 /// Deletes the endpoints that there are. One that there is not is reported in the answer, which is not an error.
 fn delete(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refusal> {
     let mut unsuccessful = Vec::new();
@@ -280,7 +144,7 @@ fn delete(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refusal> {
         match cx.known_id(NAME, text) {
             Ok(id) => {
                 if cx.change(&id).deleted.is_none() {
-                    remove_routes(cx, &id);
+                    endpoint_gateway::remove_routes(cx, &id);
                     cx.delete(&id);
                 }
             }
@@ -290,11 +154,4 @@ fn delete(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refusal> {
         }
     }
     Ok(members(json!({"Unsuccessful": unsuccessful})))
-}
-
-fn remove_routes(cx: &mut Cx<'_>, endpoint: &Id) {
-    let tables: Vec<Id> = cx.region.all("route-table").map(|table| table.id.clone()).collect();
-    for table in tables {
-        cx.change(&table).list_mut("Routes").retain(|route| route["GatewayId"] != endpoint.as_str());
-    }
 }

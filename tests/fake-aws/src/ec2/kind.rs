@@ -159,6 +159,15 @@ impl Cx<'_> {
         self.known(kind, text).map(|thing| thing.id.clone())
     }
 
+    /// Returns the id of a thing of this kind in this VPC.
+    pub(crate) fn in_vpc(&self, kind: &str, text: &str, vpc: &Id) -> Result<Id, Refusal> {
+        let thing = self.known(kind, text)?;
+        if thing.has("VpcId", vpc.as_str()) {
+            return Ok(thing.id.clone());
+        }
+        Err(refused("InvalidParameterValue", format!("{text} and {vpc} belong to different networks")))
+    }
+
     /// Returns the thing to change.
     pub(crate) fn change(&mut self, id: &Id) -> &mut Thing {
         self.region.get_mut(id).unwrap_or_else(|| panic!("{id} was looked up before"))

@@ -3,6 +3,8 @@
 mod address;
 mod describe;
 mod endpoint;
+mod endpoint_gateway;
+mod endpoint_interface;
 mod filter;
 mod input;
 mod interface;
@@ -19,6 +21,7 @@ mod security_group;
 mod subnet;
 mod tag;
 mod tag_list;
+mod traffic;
 mod vpc;
 
 pub(crate) use input::Input;

@@ -76,12 +76,8 @@ pub(super) fn create(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refus
     let Place { table, destination, at } = place(cx, input)?;
     let target = target(cx, &vpc_of(cx, &table), input)?;
     let routes = cx.change(&table).list_mut("Routes").len();
-    if let Some(at) = at {
-        // The same call again is accepted: assumed, since the SDK may send it again after a lost answer.
-        let same = cx.change(&table).list_mut("Routes")[at] == new_route(&destination, target);
-        if same {
-            return Ok(members(json!({"Return": true})));
-        }
+    if at.is_some() {
+        // Also with the same target, which AWS may accept (not known): a client has to expect either.
         let message = format!("The route identified by {destination} already exists.");
         return Err(refused("RouteAlreadyExists", message));
     }

@@ -6,7 +6,7 @@ use super::{
     describe::describe,
     input::Input,
     kind::{Call, Cx, Kind, New, View, members},
-    rule,
+    rule, traffic,
 };
 use crate::{
     refusal::{Refusal, dependency_violation, invalid_value, refused},
@@ -63,7 +63,7 @@ fn shown(thing: &Thing, view: &View<'_>) -> Members {
         let all = view.region.all("security-group-rule");
         let here =
             all.filter(|rule| rule.owner.as_ref() == Some(&thing.id) && rule.flag("IsEgress") == egress);
-        rule::permissions(here)
+        traffic::permissions(here)
     };
     members(json!({"IpPermissions": rules(false), "IpPermissionsEgress": rules(true)}))
 }

@@ -116,7 +116,7 @@ fn delete(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refusal> {
     let id = cx.known_id(NAME, input.need("SubnetId")?)?;
     let used = cx.region.every().any(|thing| {
         let mentions = thing.has("SubnetId", id.as_str()) || thing.texts("SubnetIds").contains(&id.as_str());
-        !thing.is_gone(cx.now) && mentions
+        thing.blocks(cx.now) && mentions
     });
     if used {
         let message = format!("The subnet '{id}' has dependencies and cannot be deleted.");

@@ -95,7 +95,7 @@ fn delete(cx: &mut Cx<'_>, input: Input<'_>) -> Result<Members, Refusal> {
         gateway.list("Attachments").iter().any(|one| one["VpcId"].as_str() == Some(id.as_str()))
     };
     let used = cx.region.every().any(|thing| {
-        let takes_part = !thing.is_gone(cx.now) && thing.owner.as_ref() != Some(&id) && thing.id != id;
+        let takes_part = thing.blocks(cx.now) && thing.owner.as_ref() != Some(&id) && thing.id != id;
         takes_part && (thing.has("VpcId", id.as_str()) || attached(thing))
     });
     if used {

@@ -32,6 +32,8 @@ pub(crate) const NAT_GATEWAY: Life = seconds(100, 60, 3600);
 pub(crate) const INTERFACE_ENDPOINT: Life = seconds(90, 60, 0);
 /// Assumed: AWS answers with `available` from the first look on.
 pub(crate) const GATEWAY_ENDPOINT: Life = INSTANT;
+/// How long something that failed is listed: VPC user guide, "NAT gateway creation fails", about an hour.
+pub(crate) const FAILED: Duration = Duration::from_hours(1);
 /// How long a client token is known. EC2's guide on idempotency promises no less.
 pub(crate) const TOKEN: Duration = Duration::from_hours(24);
 

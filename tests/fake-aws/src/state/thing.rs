@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{
     id::Id,
     lag::Lagging,
-    life::{Life, Phase},
+    life::{FAILED, Life, Phase},
 };
 
 /// Members with their names in the model.
@@ -34,7 +34,15 @@ pub(crate) struct Thing {
 
 impl Thing {
     pub(crate) fn phase(&self, now: Duration) -> Phase {
+        if self.failure.is_some() && now >= self.made + self.life.coming + FAILED {
+            return Phase::Forgotten;
+        }
         self.life.phase(self.made, self.deleted, now)
+    }
+
+    /// Returns whether its subnet and its VPC cannot be deleted because of it.
+    pub(crate) fn blocks(&self, now: Duration) -> bool {
+        !self.is_gone(now) && self.failure.is_none()
     }
 
     /// Returns whether other things cannot use it any more.

@@ -87,6 +87,18 @@ fn nat_gateway_without_an_internet_gateway_fails() {
 }
 
 #[test]
+fn failed_nat_gateway_blocks_nothing_and_is_forgotten() {
+    let client = client();
+    let subnet = client.subnet(&client.vpc(), 0, 'a');
+    let (nat, _) = client.nat_gateway(&subnet);
+    client.pass(100);
+    client.ok("DeleteSubnet", &[("SubnetId", &subnet)]);
+    assert_eq!(client.nat_state(&nat), "failed");
+    client.pass(3600);
+    assert_eq!(client.code("DescribeNatGateways", &[("NatGatewayId.1", &nat)]), "NatGatewayNotFound");
+}
+
+#[test]
 fn test_can_let_the_next_nat_gateway_fail() {
     let client = client();
     let vpc = client.vpc();

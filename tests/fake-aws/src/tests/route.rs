@@ -28,14 +28,15 @@ fn route_leads_to_an_attached_gateway() {
 }
 
 #[test]
-fn same_route_again_is_accepted_and_another_one_to_there_is_not() {
+fn second_route_to_a_range_is_refused_and_can_replace_the_first() {
     let client = client();
     let vpc = client.vpc();
     let table = table(&client, &vpc);
     let gateway = client.internet_gateway(&vpc);
     let (nat, _) = client.nat_gateway(&client.subnet(&vpc, 0, 'a'));
-    client.ok("CreateRoute", &[("RouteTableId", &table), ALL, ("GatewayId", &gateway)]);
-    client.ok("CreateRoute", &[("RouteTableId", &table), ALL, ("GatewayId", &gateway)]);
+    let to_gateway = [("RouteTableId", table.as_str()), ALL, ("GatewayId", &gateway)];
+    client.ok("CreateRoute", &to_gateway);
+    assert_eq!(client.code("CreateRoute", &to_gateway), "RouteAlreadyExists");
     let to_nat = [("RouteTableId", table.as_str()), ALL, ("NatGatewayId", &nat)];
     assert_eq!(client.code("CreateRoute", &to_nat), "RouteAlreadyExists");
     client.ok("ReplaceRoute", &to_nat);
