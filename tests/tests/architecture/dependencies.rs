@@ -16,6 +16,9 @@ pub(crate) struct Dependencies {
     pub(crate) never: &'static [&'static str],
 }
 
+/// The fake of AWS, which only tests use.
+pub(crate) const FAKE_AWS: &str = "devplat-fake-aws";
+
 const CLIENTS: &[&str] = &["kube", "tokio", "hyper", "reqwest", "oci-client", "russh", "bollard"];
 const CLIENTS_WITHOUT_KUBE: &[&str] = &["tokio", "hyper", "reqwest", "oci-client", "russh", "bollard"];
 
@@ -129,9 +132,17 @@ pub(crate) const CRATES: &[Dependencies] = &[
     Dependencies {
         folder: "tests",
         name: "devplat-tests",
-        ours: &["devctl", "devplat-api"],
+        ours: &["devctl", "devplat-api", FAKE_AWS],
         only: None,
         never: &[],
+    },
+    Dependencies {
+        folder: "tests/fake-aws",
+        name: FAKE_AWS,
+        ours: &[],
+        only: None,
+        // The fake compares what the SDK sends with AWS's models, so it cannot be made of the SDK.
+        never: &["kube", "reqwest", "aws-config", "aws-sdk-ec2", "aws-sdk-sts"],
     },
 ];
 

@@ -6,12 +6,9 @@ use ipnet::Ipv4Net;
 
 use super::{Check, host::HostValues, shown};
 use crate::{
-    RegionName,
     document::{self, Images},
     path::KeyPath,
-    profile::{
-        Cluster, EksCluster, ExistingCluster, K3dCluster, KindCluster, LocalProvider, NodeImage, Provider,
-    },
+    profile::{Cluster, ExistingCluster, K3dCluster, KindCluster, LocalProvider, NodeImage, Provider},
     subnet,
 };
 
@@ -48,22 +45,8 @@ impl Check<'_> {
                 let delivery = self.existing_delivery(images)?;
                 Some(Cluster::Existing(ExistingCluster { context, delivery }))
             }
-            Provider::Eks => self.eks(eks).map(Cluster::Eks),
+            Provider::Eks => self.eks(eks, images).map(Cluster::Eks),
         }
-    }
-
-    fn eks(&mut self, eks: document::Eks) -> Option<EksCluster> {
-        let document::Eks { region } = eks;
-        let images = KeyPath::known("images");
-        if self.is_own(&images) {
-            self.wrong_at(&images, format!("{images} needs provider kind, k3d or existing"));
-        }
-        let path = KeyPath::known("cluster.eks.region");
-        let region = region.map(|text| {
-            let parsed = text.parse::<RegionName>();
-            parsed.map_err(|error| self.wrong_at(&path, format!("{} is not {error}", shown(&text))))
-        });
-        Some(EksCluster { region: region.transpose().ok()? })
     }
 
     fn kind(&mut self, kind: document::Kind, images: Images) -> Option<KindCluster> {

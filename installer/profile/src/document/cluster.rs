@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Eks;
 use crate::Provider;
 
 /// The cluster that the platform runs in.
@@ -96,15 +97,6 @@ pub(crate) struct K3d {
     /// A k3d configuration file that devplat adds to, relative to the folder of the profile file.
     #[serde(default)]
     pub(crate) config_file: Option<String>,
-}
-
-/// A cluster in AWS.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Eks {
-    /// Region of AWS, such as eu-central-1; that of `AWS_REGION` or of the AWS profile if missing.
-    #[serde(default)]
-    pub(crate) region: Option<String>,
 }
 
 /// A port of this machine that leads to a port of a node.

@@ -2,6 +2,7 @@
 //! are checked against it.
 
 mod cluster;
+mod eks;
 mod images;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    cluster::{Cluster, Eks, K3d, Kind, PortMapping},
+    cluster::{Cluster, K3d, Kind, PortMapping},
+    eks::{CreatedVpc, Eks, EksNetwork, ExistingVpc},
     images::{Delivery, Images, LocalRegistry},
 };
 use crate::{PodSecurity, Toleration};

@@ -10,8 +10,8 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::image::NodeImage;
-use crate::{ExistingDelivery, LocalDelivery, RegionName};
+use super::{eks::EksCluster, image::NodeImage};
+use crate::{ExistingDelivery, LocalDelivery};
 
 /// The cluster that a platform runs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -199,14 +199,6 @@ pub struct ExistingCluster {
     pub context: Option<String>,
     /// How images get to the nodes.
     pub delivery: ExistingDelivery,
-}
-
-/// A cluster in AWS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EksCluster {
-    /// The region; that of the AWS configuration of the account if missing.
-    pub region: Option<RegionName>,
 }
 
 /// A port of this machine that leads to a port of a node.

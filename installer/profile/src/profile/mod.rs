@@ -2,6 +2,7 @@
 
 mod cluster;
 mod delivery;
+mod eks;
 mod image;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     cluster::{
-        Cluster, EksCluster, ExistingCluster, K3dCluster, KindCluster, LocalCluster, LocalProvider, Origin,
-        PortMapping, Provider,
+        Cluster, ExistingCluster, K3dCluster, KindCluster, LocalCluster, LocalProvider, Origin, PortMapping,
+        Provider,
     },
     delivery::{ExistingDelivery, LocalDelivery, LocalRegistry, RemoteRegistry},
+    eks::{CreatedVpc, EksCluster, EksNetwork, EndpointService, ExistingVpc, Nat, Vpc, Zones},
     image::NodeImage,
 };
 use crate::{FlavorName, UserName};
