@@ -4,11 +4,17 @@
 #[path = "program/account.rs"]
 mod account;
 #[cfg(test)]
+#[path = "program/account_of_aws.rs"]
+mod account_of_aws;
+#[cfg(test)]
 #[path = "program/admission.rs"]
 mod admission;
 #[cfg(test)]
 #[path = "program/answers.rs"]
 mod answers;
+#[cfg(test)]
+#[path = "program/aws.rs"]
+mod aws;
 #[cfg(test)]
 #[path = "program/bench.rs"]
 mod bench;

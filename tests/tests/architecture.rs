@@ -45,7 +45,7 @@ use std::{
 };
 
 use circles::circles;
-use dependencies::CRATES;
+use dependencies::{CRATES, FAKE_AWS};
 use folders::{FOLDERS, NOT_YET, member_of};
 use layers::{INSTALLER, SHARED_BY_VERBS};
 use manifest::Manifest;
@@ -186,6 +186,12 @@ fn crates_depend_only_on_permitted_crates() {
         })
         .collect();
     assert!(wrong.is_empty(), "{} dependencies against the table:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn only_tests_may_depend_on_the_fake_of_aws() {
+    let with_fake = CRATES.iter().filter(|known| known.ours.contains(&FAKE_AWS));
+    assert_eq!(with_fake.map(|known| known.folder).collect::<Vec<_>>(), ["tests"]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod layers;
 mod mistake;
 mod name;
 mod nearest;
+mod network;
 mod node;
 mod one_value;
 mod parse;
@@ -18,6 +19,7 @@ mod path;
 mod place;
 mod profile;
 mod reference;
+mod region;
 mod registry;
 mod schema;
 mod shape;
@@ -34,14 +36,17 @@ pub use mistake::{
     Mistake, MistakeKind, Mistakes, ProfileProblem, SetProblem, Unreadable, ValueProblem, VariableProblem,
 };
 pub use name::{DnsLabel, FlavorName, InvalidName, PlatformName, UserName};
+pub use network::{InvalidId, SubnetId, SubnetPair, VpcId, ZoneId, layout};
 pub use path::{InvalidPath, KeyPath};
 pub use place::Place;
 pub use profile::{
-    Bastion, Cluster, DevServerImage, DevServers, ExistingCluster, ExistingDelivery, Exposure, Flavor,
-    K3dCluster, KindCluster, LocalCluster, LocalDelivery, LocalProvider, LocalRegistry, NodeImage,
-    OperatorSize, Origin, PodSecurity, PortMapping, Profile, Provider, RemoteRegistry, TaintEffect,
-    Toleration, TolerationOperator, User,
+    Bastion, Cluster, CreatedVpc, DevServerImage, DevServers, EksCluster, EksNetwork, EndpointService,
+    ExistingCluster, ExistingDelivery, ExistingVpc, Exposure, Flavor, K3dCluster, KindCluster, LocalCluster,
+    LocalDelivery, LocalProvider, LocalRegistry, Nat, NodeImage, OperatorSize, Origin, PodSecurity,
+    PortMapping, Profile, Provider, RemoteRegistry, TaintEffect, Toleration, TolerationOperator, User, Vpc,
+    Zones,
 };
+pub use region::{NoRegionName, RegionName};
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped};
 pub use sources::{Loaded, ProfileFile, Sources, VariableMistakes};

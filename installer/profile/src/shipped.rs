@@ -20,6 +20,11 @@ pub(crate) const BASE: Shipped = Shipped {
 /// Every profile that `--profile` and `extends` take, sorted by name.
 pub const SHIPPED: &[Shipped] = &[
     Shipped {
+        name: "eks",
+        description: "an account in AWS that `devplat doctor` checks; no verb creates a cluster there yet",
+        text: include_str!("../../../profiles/eks.yaml"),
+    },
+    Shipped {
         name: "existing",
         description: "a cluster that exists already, named by --context",
         text: include_str!("../../../profiles/existing.yaml"),

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod delivery;
+mod eks;
 mod files;
 mod local;
 mod overrides;
@@ -129,6 +130,7 @@ fn joined_profile_reads_as_the_same_profile() {
         with_sets("kind", &["flavors.cpu-large=null", "users.demo=null", "cluster.kind.configFile=k.yaml"]),
         with_sets("kind", &["cluster.provider=k3d", "cluster.k3d.agents=2"]),
         with_sets("k3d", &[r"flavors.cpu-small.nodeSelector.kubernetes\.io/arch=amd64"]),
+        with_sets("existing", &["cluster.provider=eks", "cluster.eks.network.vpc.zones=3"]),
         with_sets("existing", &["images.registry=[::1]:5001/team", "cluster.context=true"]),
     ];
     for mut sources in profiles {

@@ -1,4 +1,8 @@
-//! `devplat doctor`: checks whether this machine meets the needs of a profile, with remedies. Changes nothing.
+//! `devplat doctor`: checks whether this machine, and for profile eks the AWS account, meets the needs of a profile, with
+//! remedies. Changes nothing.
+
+mod aws;
+mod prerequisite;
 
 use clap::Args;
 use devplat_profile::Cluster;
@@ -7,8 +11,8 @@ use devplat_tool::{
     docker::Engine,
     local::{self, Maker},
 };
-use serde::Serialize;
 
+use self::prerequisite::{Prerequisite, finding};
 use super::flags::{LayerFlags, OutputArgs};
 use crate::{
     failure::{Exit, Failure},
@@ -22,9 +26,10 @@ const EXAMPLES: &str = "\
 Examples:
   devplat doctor
   devplat doctor --profile k3d
+  devplat doctor --profile eks --set cluster.eks.region=eu-central-1
   devplat doctor --output json";
 
-/// Check this machine for the needs of a profile.
+/// Check this machine, or the AWS account, for the needs of a profile.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Doctor {
@@ -32,19 +37,6 @@ pub(super) struct Doctor {
     layers: LayerFlags,
     #[command(flatten)]
     pub(super) output: OutputArgs,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Prerequisite {
-    name: &'static str,
-    /// Whether the profile needs it. Otherwise its absence only costs time or convenience.
-    needed: bool,
-    has: Option<String>,
-    /// Whether its program is installed, although nothing is known of it.
-    #[serde(skip)]
-    installed: bool,
-    remedy: Option<String>,
 }
 
 pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
@@ -58,6 +50,9 @@ pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
         None => None,
     };
     let mut findings = Box::pin(findings(cluster.as_ref(), host)).await;
+    if let Some(Cluster::Eks(eks)) = &cluster {
+        findings.extend(aws::findings(eks, host).await?);
+    }
     if profile.is_some() {
         findings.retain(|finding| finding.needed);
     }
@@ -67,7 +62,7 @@ pub(super) async fn run(doctor: &Doctor, host: &Host) -> Result<(), Failure> {
     } else {
         host.ui.say(&show(&findings));
         if lacking.is_empty() {
-            host.ui.say(&verdict(profile));
+            host.ui.say(&verdict(profile, cluster.as_ref()));
         }
     }
     if lacking.is_empty() {
@@ -81,10 +76,15 @@ fn lacking(findings: &[Prerequisite]) -> Vec<&'static str> {
     findings.iter().filter(|one| one.needed && one.has.is_none()).map(|one| one.name).collect()
 }
 
-fn verdict(profile: Option<&str>) -> String {
-    match profile {
-        Some(profile) => format!("this machine can run profile {profile}"),
-        None => "this machine has all that a platform needs".to_owned(),
+fn verdict(profile: Option<&str>, cluster: Option<&Cluster>) -> String {
+    match (profile, cluster) {
+        (Some(_), Some(Cluster::Eks(_))) => {
+            "AWS accepts these credentials; this devplat does not create clusters in AWS yet".to_owned()
+        }
+        (Some(profile), Some(Cluster::Kind(_) | Cluster::K3d(_) | Cluster::Existing(_)) | None) => {
+            format!("this machine can run profile {profile}")
+        }
+        (None, _) => "this machine has all that a platform needs".to_owned(),
     }
 }
 
@@ -151,17 +151,6 @@ async fn inotify(engine: Option<&Engine>) -> Result<String, Failure> {
     })?;
     tools::inotify(&found, 1)?;
     Ok(found.to_string())
-}
-
-fn finding(name: &'static str, needed: bool, found: Result<String, Failure>) -> Prerequisite {
-    let (has, remedy) = match found {
-        Ok(has) => (Some(has), None),
-        Err(failure) => {
-            let hint = failure.hints.first().map(|hint| format!(": {hint}")).unwrap_or_default();
-            (None, Some(format!("{}{hint}", failure.message)))
-        }
-    };
-    Prerequisite { name, needed, has, installed: false, remedy }
 }
 
 fn program(name: &'static str, needed: bool, version: Result<String, Failure>, host: &Host) -> Prerequisite {

@@ -2,6 +2,7 @@
 //! same text in every verb. They read no file: an error has all that its text needs when it is made, but for
 //! the command lines in its remedies, which the caller brings.
 
+mod aws;
 mod tools;
 
 use std::ffi::OsStr;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use devplat_profile::{Cluster, Origin};
+use devplat_profile::{Cluster, ExistingCluster, LocalCluster, Origin};
 use devplat_tool::local::Maker;
 
 use super::{
     Asked, Purpose, Run, cluster, detect,
     profile::{Recalled, recall},
+    refusal::not_created_yet,
 };
 use crate::{
     failure::{Exit, Failure},
@@ -52,10 +53,9 @@ pub(super) async fn by_profile(run: &mut Run<'_>) -> Result<(Recalled, PlatformP
         host.ui.remark(remark);
     }
     let wanted = &recalled.loaded.profile.cluster;
-    one_cluster(asked, wanted)?;
-    let place = match wanted.origin() {
-        Origin::Created(_) => PlatformPlace::Engine,
-        Origin::Existing(existing) => {
+    let place = match usable(asked, wanted)? {
+        Usable::Created(_) => PlatformPlace::Engine,
+        Usable::Existing(existing) => {
             let named = asked.context.clone().or_else(|| existing.context.clone());
             let kind = Some("kind".to_owned());
             let new = Asked { name: asked.name.clone(), profile: kind, ..Asked::default() }.again("up");
@@ -82,13 +82,12 @@ pub(super) fn by_name(run: &Run<'_>) -> Result<Option<Named>, Failure> {
         let recalled = recall(asked, decisions, host, Purpose::Look)
             .or_else(|mistakes| recall(asked, &without(), host, Purpose::Look).map_err(|_| mistakes))?;
         let wanted = &recalled.loaded.profile.cluster;
-        one_cluster(asked, wanted)?;
-        return match wanted.origin() {
-            Origin::Created(local) => {
+        return match usable(asked, wanted)? {
+            Usable::Created(local) => {
                 let maker = Some(maker(local.provider));
                 Ok(Some(Named { maker, ..of(PlatformPlace::Engine, By::Name) }))
             }
-            Origin::Existing(existing) => {
+            Usable::Existing(existing) => {
                 match (asked.context.as_ref().or(existing.context.as_ref()), &decisions.context) {
                     (Some(context), _) => named(context),
                     (None, Some(context)) => remembered(context),
@@ -118,11 +117,21 @@ pub(super) fn or_forget(failure: Failure, asked: &Asked) -> Failure {
     failure.hint(asked.forget_hint())
 }
 
-/// Fails if the command line names an existing cluster and the profile creates one, because devplat cannot know which
-/// one is meant.
-fn one_cluster(asked: &Asked, cluster: &Cluster) -> Result<(), Failure> {
+/// A cluster that a platform can be in.
+enum Usable<'a> {
+    /// devplat creates it on this machine.
+    Created(LocalCluster<'a>),
+    /// It exists already.
+    Existing(&'a ExistingCluster),
+}
+
+/// Returns the cluster of the profile. Fails if the command line names an existing cluster and the profile creates one,
+/// because devplat cannot know which one is meant, and if this devplat cannot create it.
+fn usable<'a>(asked: &Asked, cluster: &'a Cluster) -> Result<Usable<'a>, Failure> {
     match (cluster.origin(), &asked.context) {
-        (Origin::Existing(_), _) | (Origin::Created(_), None) => Ok(()),
+        (Origin::Existing(existing), _) => Ok(Usable::Existing(existing)),
+        (Origin::Created(local), None) => Ok(Usable::Created(local)),
+        (Origin::Eks(_), _) => Err(not_created_yet()),
         (Origin::Created(_), Some(_)) => {
             let provider = cluster.provider();
             let why =

@@ -13,7 +13,7 @@ use devplat_tool::{
     registry,
 };
 
-use super::{engine::connect, minikube};
+use super::{engine::connect, minikube, refusal::not_created_yet};
 use crate::{
     failure::{Exit, Failure, one_line},
     host::Host,
@@ -45,6 +45,7 @@ pub(super) async fn decide(
             };
             Ok((delivery, None))
         }
+        Origin::Eks(_) => Err(not_created_yet()),
         Origin::Existing(existing) => match (&existing.delivery, &before.delivery) {
             (ExistingDelivery::Registry(registry), _) => {
                 Ok((ChosenDelivery::Registry(registry.clone()), None))

@@ -46,6 +46,13 @@ pub(super) fn refused(mistakes: &Mistakes, asked: &Asked, before: &Decisions, ho
     }
 }
 
+/// Returns the failure for a profile whose cluster this devplat does not create.
+pub(super) fn not_created_yet() -> Failure {
+    Failure::new(Exit::Usage, "this devplat does not create clusters in AWS yet")
+        .hint("check the AWS account: `devplat doctor --profile eks`")
+        .hint("for an EKS cluster that exists already: --profile existing --context CONTEXT")
+}
+
 /// Returns the failure for a profile file that cannot be read.
 pub(super) fn unreadable(named: &str, error: &NoText, base: &str) -> Failure {
     let failure = Failure::new(Exit::Usage, format!("cannot read profile {named}: {error}"));

@@ -37,7 +37,7 @@ impl ResourceKind for Existing {
     fn wanted(inputs: &Arc<PlatformInputs>) -> Result<Vec<Self>, Failure> {
         Ok(match inputs.profile.cluster.origin() {
             Origin::Existing(_) => vec![Self { needs: Needs::of(&inputs.profile) }],
-            Origin::Created(_) => Vec::new(),
+            Origin::Created(_) | Origin::Eks(_) => Vec::new(),
         })
     }
 

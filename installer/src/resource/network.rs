@@ -94,7 +94,7 @@ impl ResourceKind for NetworkResource {
         let key = format!("cluster.{}.subnet", maker(local.provider).name());
         let fixed = match &inputs.profile.cluster {
             Cluster::K3d(spec) => spec.servers > 1,
-            Cluster::Kind(_) | Cluster::Existing(_) => false,
+            Cluster::Kind(_) | Cluster::Existing(_) | Cluster::Eks(_) => false,
         };
         Ok(vec![Self { name: network_name(&inputs.platform), subnet: local.subnet, key, fixed }])
     }

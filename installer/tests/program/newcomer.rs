@@ -199,7 +199,7 @@ async fn unknown_profile_lists_shipped_ones_and_how_to_write_one() {
     for args in verbs {
         let (status, said) = run(machine.devplat(args)).await;
         let wanted = format!(
-            "error: there is no profile \"knid\"; shipped are existing, k3d and kind\nhint: did you mean kind?\n{WRITE_ONE}"
+            "error: there is no profile \"knid\"; shipped are eks, existing, k3d and kind\nhint: did you mean kind?\n{WRITE_ONE}"
         );
         assert_eq!((status, said.trim()), (2, wanted.as_str()), "{args:?}");
     }

@@ -16,6 +16,9 @@ pub(crate) struct Dependencies {
     pub(crate) never: &'static [&'static str],
 }
 
+/// The fake of AWS, which only tests use.
+pub(crate) const FAKE_AWS: &str = "devplat-fake-aws";
+
 const CLIENTS: &[&str] = &["kube", "tokio", "hyper", "reqwest", "oci-client", "russh", "bollard"];
 const CLIENTS_WITHOUT_KUBE: &[&str] = &["tokio", "hyper", "reqwest", "oci-client", "russh", "bollard"];
 
@@ -34,6 +37,13 @@ pub(crate) const CRATES: &[Dependencies] = &[
         ours: &["devplat-image"],
         only: None,
         never: &["kube", "clap"],
+    },
+    Dependencies {
+        folder: "installer/aws",
+        name: "devplat-aws",
+        ours: &[],
+        only: None,
+        never: &["kube", "clap", "oci-client", "bollard", "russh"],
     },
     Dependencies {
         folder: "installer/profile",
@@ -63,6 +73,7 @@ pub(crate) const CRATES: &[Dependencies] = &[
         name: "devplat",
         ours: &[
             "devplat-api",
+            "devplat-aws",
             "devplat-image",
             "devplat-keys",
             "devplat-kubernetes",
@@ -121,11 +132,23 @@ pub(crate) const CRATES: &[Dependencies] = &[
     Dependencies {
         folder: "tests",
         name: "devplat-tests",
-        ours: &["devctl", "devplat-api"],
+        ours: &["devctl", "devplat-api", FAKE_AWS],
         only: None,
         never: &[],
     },
+    Dependencies {
+        folder: "tests/fake-aws",
+        name: FAKE_AWS,
+        ours: &[],
+        only: None,
+        // The fake compares what the SDK sends with AWS's models, so it cannot be made of the SDK.
+        never: &["kube", "reqwest", "aws-config", "aws-sdk-ec2", "aws-sdk-sts"],
+    },
 ];
+
+/// The crates of the AWS SDK begin with this. Only [`AWS_CRATE`] may depend on them.
+const SDK: &str = "aws-";
+const AWS_CRATE: &str = "devplat-aws";
 
 impl Dependencies {
     /// The dependencies against the rule, as lines of text. `ours` has the names of all crates of the workspace.
@@ -133,6 +156,8 @@ impl Dependencies {
         let permitted = |name: &str| {
             if ours.contains(name) {
                 self.ours.contains(&name)
+            } else if name.starts_with(SDK) {
+                self.name == AWS_CRATE
             } else {
                 self.only.is_none_or(|only| only.contains(&name)) && !self.never.contains(&name)
             }

@@ -61,6 +61,12 @@ pub(crate) const FOLDERS: &[Folder] = &[
         reason: "an image depends on its input alone, byte for byte",
     },
     Folder {
+        place: "installer/aws/src",
+        except: &[],
+        never: &[VARIABLES, PROCESSES, OUTPUT, &["Timestamp::now", "SystemTime::now", "kube"]],
+        reason: "the caller passes variables and clock in, and prints",
+    },
+    Folder {
         place: "installer/tool/src",
         except: &[],
         never: &[OUTPUT, &["kube"]],
@@ -110,6 +116,12 @@ pub(crate) const FOLDERS: &[Folder] = &[
         except: &[],
         never: &[VARIABLES, PROCESSES, OUTPUT, &["Timestamp::now", "SystemTime::now"]],
         reason: "the caller passes variables, clock and plugins in",
+    },
+    Folder {
+        place: "tests/fake-aws/src",
+        except: &["http_server.rs", "main.rs", "tests"],
+        never: &[FILES, SURROUNDINGS, CLOCK, NETWORK, &["kube", "tokio"], OUTPUT],
+        reason: "the same calls at the same times give the same answers",
     },
     Folder {
         place: "operator/api/src",

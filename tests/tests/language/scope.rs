@@ -27,6 +27,7 @@ pub(crate) const STRICT: &[&str] = &[
     "templates",
     "tests",
     "third-party/README.md",
+    "third-party/aws-sdk",
 ];
 
 /// Folders and files that are still to follow, each with its number of findings, which may only fall.
@@ -41,6 +42,8 @@ const LEFT_OUT: &[&str] = &[
     "target",
     "bench-results",
     "third-party/russh",
+    "third-party/aws-sdk/ec2",
+    "third-party/aws-sdk/sts",
     "tests/tests/language/examples.rs",
     "tests/tests/language/rules.rs",
 ];

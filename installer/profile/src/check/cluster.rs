@@ -21,7 +21,7 @@ const PATH_MAX: usize = 4095;
 
 impl Check<'_> {
     pub(super) fn cluster(&mut self, cluster: document::Cluster, images: Images) -> Option<Cluster> {
-        let document::Cluster { provider, kind, k3d, context } = cluster;
+        let document::Cluster { provider, kind, k3d, eks, context } = cluster;
         for other in provider.others() {
             let section = KeyPath::known("cluster").key(&other.to_string());
             if self.is_own(&section) {
@@ -45,6 +45,7 @@ impl Check<'_> {
                 let delivery = self.existing_delivery(images)?;
                 Some(Cluster::Existing(ExistingCluster { context, delivery }))
             }
+            Provider::Eks => self.eks(eks, images).map(Cluster::Eks),
         }
     }
 

@@ -49,6 +49,8 @@ impl Check<'_> {
         let (name, file) = match cluster.provider {
             Provider::Kind => ("kind", &cluster.kind.config_file),
             Provider::K3d => ("k3d", &cluster.k3d.config_file),
+            // EKS has no key for another range.
+            Provider::Eks => return NodePorts { range: 30_000..=32_767, on_host: None },
             Provider::Existing => return NodePorts { range: 1..=u16::MAX, on_host: None },
         };
         let on_host = Some(KeyPath::known("cluster").key(name).key("sshPort"));

@@ -3,6 +3,7 @@
 mod access;
 mod amounts;
 mod cluster;
+mod eks;
 mod host;
 mod images;
 mod placement;

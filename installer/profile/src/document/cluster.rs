@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Eks;
 use crate::Provider;
 
 /// The cluster that the platform runs in.
@@ -17,6 +18,9 @@ pub(crate) struct Cluster {
     /// With provider k3d: the cluster that k3d creates.
     #[serde(default)]
     pub(crate) k3d: K3d,
+    /// With provider eks: the cluster in AWS.
+    #[serde(default)]
+    pub(crate) eks: Eks,
     /// With provider existing: the context in the kubeconfig that names the cluster.
     #[serde(default)]
     pub(crate) context: Option<String>,

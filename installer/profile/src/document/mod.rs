@@ -2,6 +2,7 @@
 //! are checked against it.
 
 mod cluster;
+mod eks;
 mod images;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     cluster::{Cluster, K3d, Kind, PortMapping},
+    eks::{CreatedVpc, Eks, EksNetwork, ExistingVpc},
     images::{Delivery, Images, LocalRegistry},
 };
 use crate::{PodSecurity, Toleration};

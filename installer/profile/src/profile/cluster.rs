@@ -10,7 +10,7 @@ use ipnet::Ipv4Net;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::image::NodeImage;
+use super::{eks::EksCluster, image::NodeImage};
 use crate::{ExistingDelivery, LocalDelivery};
 
 /// The cluster that a platform runs in.
@@ -23,6 +23,8 @@ pub enum Cluster {
     K3d(K3dCluster),
     /// An existing cluster. devplat installs into it and never deletes it.
     Existing(ExistingCluster),
+    /// A cluster in AWS.
+    Eks(EksCluster),
 }
 
 impl Cluster {
@@ -32,6 +34,7 @@ impl Cluster {
             Self::Kind(_) => Provider::Kind,
             Self::K3d(_) => Provider::K3d,
             Self::Existing(_) => Provider::Existing,
+            Self::Eks(_) => Provider::Eks,
         }
     }
 
@@ -45,16 +48,17 @@ impl Cluster {
                 (LocalProvider::K3d, *ssh_port, *subnet, config_file, delivery)
             }
             Self::Existing(existing) => return Origin::Existing(existing),
+            Self::Eks(eks) => return Origin::Eks(eks),
         };
         let config_file = config_file.as_deref();
         Origin::Created(LocalCluster { provider, ssh_port, subnet, config_file, delivery })
     }
 
-    /// Returns the cluster that devplat creates on this machine, or `None` for an existing cluster.
+    /// Returns the cluster that devplat creates on this machine, or `None` for another cluster.
     pub fn local(&self) -> Option<LocalCluster<'_>> {
         match self.origin() {
             Origin::Created(local) => Some(local),
-            Origin::Existing(_) => None,
+            Origin::Existing(_) | Origin::Eks(_) => None,
         }
     }
 }
@@ -66,6 +70,8 @@ pub enum Origin<'a> {
     Created(LocalCluster<'a>),
     /// It exists already.
     Existing(&'a ExistingCluster),
+    /// It is in AWS.
+    Eks(&'a EksCluster),
 }
 
 /// The values that all clusters on this machine have.
@@ -113,12 +119,14 @@ pub enum Provider {
     K3d,
     /// The cluster exists already.
     Existing,
+    /// EKS, in AWS. This devplat checks the account and does not create the cluster yet.
+    Eks,
 }
 
 impl Provider {
     /// Returns the other providers that have a section of their own in a profile.
     pub(crate) fn others(self) -> impl Iterator<Item = Self> {
-        [Self::Kind, Self::K3d].into_iter().filter(move |other| *other != self)
+        [Self::Kind, Self::K3d, Self::Eks].into_iter().filter(move |other| *other != self)
     }
 }
 
@@ -128,6 +136,7 @@ impl fmt::Display for Provider {
             Self::Kind => "kind",
             Self::K3d => "k3d",
             Self::Existing => "existing",
+            Self::Eks => "eks",
         })
     }
 }

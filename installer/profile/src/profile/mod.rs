@@ -2,6 +2,7 @@
 
 mod cluster;
 mod delivery;
+mod eks;
 mod image;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub use self::{
         Provider,
     },
     delivery::{ExistingDelivery, LocalDelivery, LocalRegistry, RemoteRegistry},
+    eks::{CreatedVpc, EksCluster, EksNetwork, EndpointService, ExistingVpc, Nat, Vpc, Zones},
     image::NodeImage,
 };
 use crate::{FlavorName, UserName};

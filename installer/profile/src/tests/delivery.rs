@@ -12,7 +12,7 @@ fn local(sources: &Sources) -> LocalDelivery {
     match loaded(sources).profile.cluster {
         Cluster::Kind(cluster) => cluster.delivery,
         Cluster::K3d(cluster) => cluster.delivery,
-        Cluster::Existing(cluster) => panic!("{cluster:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -29,14 +29,14 @@ fn file_without_a_cluster_is_a_mistake_with_a_hint_to_extends() {
         assert_eq!(
             mistakes(&file(text)),
             "one mistake in the profile: my.yaml:1:1: the profile names no cluster; start from a shipped profile: \
-             `extends: existing`, `extends: k3d`, `extends: kind`",
+             `extends: eks`, `extends: existing`, `extends: k3d`, `extends: kind`",
             "{text:?}"
         );
     }
     assert_eq!(
         mistakes(&shipped("base")),
         "one mistake in the profile: --profile base: the profile names no cluster; start from a shipped profile: \
-         `extends: existing`, `extends: k3d`, `extends: kind`"
+         `extends: eks`, `extends: existing`, `extends: k3d`, `extends: kind`"
     );
 }
 
@@ -45,8 +45,8 @@ fn file_that_is_not_a_map_is_the_only_mistake() {
     for text in ["kind\n", "- extends: kind\n"] {
         assert_eq!(
             mistakes(&file(text)),
-            "one mistake in the profile: my.yaml:1:1: a profile is a map of keys; begin with one such as `extends: \
-             existing`, `extends: k3d`, `extends: kind`",
+            "one mistake in the profile: my.yaml:1:1: a profile is a map of keys; begin with one such as `extends: eks`, \
+             `extends: existing`, `extends: k3d`, `extends: kind`",
             "{text:?}"
         );
     }
