@@ -16,25 +16,33 @@ use crate::CallerSettings;
 /// The variable with a file of certificates. The SDK for Rust ignores it, unlike the AWS CLI.
 pub(crate) const BUNDLE: &str = "AWS_CA_BUNDLE";
 
-/// A file of certificates that cannot be used.
+/// Certificates that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot use the certificates of ${BUNDLE}, {file}")]
-pub struct BundleError {
-    pub file: String,
-    /// The reason.
-    #[source]
-    pub source: Box<dyn std::error::Error + Send + Sync>,
+pub enum CertificatesError {
+    /// The file that a variable names.
+    #[error("cannot use the certificates of ${BUNDLE}, {file}")]
+    Bundle {
+        file: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The system has none, as in an empty container.
+    #[error("this machine has no certificates of authorities, so devplat cannot trust the endpoints of AWS")]
+    Absent,
 }
 
 /// Returns the client. It trusts the system's certificates, and those of `$AWS_CA_BUNDLE` if that is set.
-pub(crate) fn client(surroundings: &CallerSettings) -> Result<SharedHttpClient, BundleError> {
-    let mut trusted = TrustStore::default();
+pub(crate) fn client(surroundings: &CallerSettings) -> Result<SharedHttpClient, CertificatesError> {
+    let native = has_native();
+    let mut trusted = TrustStore::empty().with_native_roots(native);
     let bundle = surroundings.get(BUNDLE);
-    let refused = |source| BundleError { file: bundle.unwrap_or_default().to_owned(), source };
+    let refused = |source| CertificatesError::Bundle { file: bundle.unwrap_or_default().to_owned(), source };
     if let Some(file) = bundle {
         let pem = std::fs::read(file).map_err(|error| refused(error.into()))?;
         check(&pem).map_err(refused)?;
         trusted = trusted.with_pem_certificate(pem);
+    } else if !native {
+        return Err(CertificatesError::Absent);
     }
     let tls =
         TlsContext::builder().with_trust_store(trusted).build().map_err(|error| refused(error.into()))?;
@@ -46,6 +54,13 @@ pub(crate) fn client(surroundings: &CallerSettings) -> Result<SharedHttpClient, 
         }
         builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone()).build()
     }))
+}
+
+/// Returns whether the system has certificates of authorities. The client panics if there is none to trust.
+fn has_native() -> bool {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    !store.is_empty()
 }
 
 /// Fails if the file has no certificate, or one that cannot be an authority. The client panics on such a file.

@@ -9,13 +9,14 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
-    AccountId, Arn, AwsCredentialsError, BundleError, CallerSettings, ChosenRegion, CredentialSource,
+    AccountId, Arn, AwsCredentialsError, CallerSettings, CertificatesError, ChosenRegion, CredentialSource,
     FoundCredentials, MalformedArn, Partition, Region, RegionError, Skew,
     call::{self, AwsRefusal, Failed},
     chain,
     clock::Watch,
     config_file::ConfigFile,
     http, partition, region,
+    regions::{self, RegionState},
 };
 
 /// The account and the principal that AWS names for the credentials.
@@ -39,9 +40,16 @@ pub enum IdentityError {
     /// This machine's clock is off, so that AWS rejects signatures.
     #[error("this machine's clock is {0} the clock of AWS, which rejects requests that are 5 min off")]
     Clock(Skew),
-    /// The region gives no answer, while another region of the partition does.
+    /// There is no such region.
+    #[error("there is no AWS region {region}")]
+    AbsentRegion {
+        region: Region,
+        /// One with a similar name.
+        nearest: Option<Region>,
+    },
+    /// The region gives no answer, while another region of the partition does. Whether it exists is not known.
     #[error("AWS has no answer in region {region}, while region {other} answers")]
-    NoSuchRegion {
+    SilentRegion {
         region: Region,
         /// The one that answers.
         other: Region,
@@ -53,6 +61,16 @@ pub enum IdentityError {
         "region {region} is switched off for account {account}: its STS rejects credentials that {other} accepts"
     )]
     RegionOff {
+        region: Region,
+        account: AccountId,
+        /// The region that accepts them.
+        other: Region,
+    },
+    /// STS of the region rejects credentials that another region accepts, although the region is switched on.
+    #[error(
+        "STS is not active in region {region} for account {account}: it rejects credentials that {other} accepts"
+    )]
+    StsOff {
         region: Region,
         account: AccountId,
         /// The region that accepts them.
@@ -107,7 +125,7 @@ pub struct Look {
 }
 
 /// Chooses the region, finds credentials and asks STS for their identity. `named` is the region of the caller's choice.
-pub async fn look(named: Option<Region>, surroundings: &CallerSettings) -> Result<Look, BundleError> {
+pub async fn look(named: Option<Region>, surroundings: &CallerSettings) -> Result<Look, CertificatesError> {
     let http = http::client(surroundings)?;
     let file = match ConfigFile::read(surroundings).await {
         Ok(file) => file,
@@ -160,7 +178,13 @@ impl Asking<'_> {
             Failed::Refused(AwsRefusal::UnknownKey | AwsRefusal::RegionDisabled) => {
                 match self.elsewhere(region).await {
                     Some((other, Ok(Identity { account, .. }))) => {
-                        IdentityError::RegionOff { region: region.clone(), account, other }
+                        let region = region.clone();
+                        match regions::state(&self.config(&other).await, &region).await {
+                            Some(RegionState::On) => IdentityError::StsOff { region, account, other },
+                            Some(RegionState::Off | RegionState::Absent(_)) | None => {
+                                IdentityError::RegionOff { region, account, other }
+                            }
+                        }
                     }
                     Some((_, Err(_))) | None => IdentityError::UnknownKey { from },
                 }
@@ -170,7 +194,13 @@ impl Asking<'_> {
             Failed::Unreachable(source) => match self.elsewhere(region).await {
                 // Also a refusal is an answer.
                 Some((other, Ok(_) | Err(Failed::Refused(_)))) => {
-                    IdentityError::NoSuchRegion { region: region.clone(), other, source }
+                    let region = region.clone();
+                    match regions::state(&self.config(&other).await, &region).await {
+                        Some(RegionState::Absent(nearest)) => IdentityError::AbsentRegion { region, nearest },
+                        Some(RegionState::On | RegionState::Off) | None => {
+                            IdentityError::SilentRegion { region, other, source }
+                        }
+                    }
                 }
                 Some((_, Err(_))) | None => IdentityError::Unreachable { endpoint, waited, source },
             },

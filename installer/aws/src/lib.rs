@@ -16,6 +16,7 @@ mod http;
 mod identity;
 mod partition;
 mod region;
+mod regions;
 mod sso;
 mod surroundings;
 
@@ -24,7 +25,7 @@ pub use chain::FoundCredentials;
 pub use clock::Skew;
 pub use config_file::Means;
 pub use credentials::{AwsCredentialsError, CredentialSource};
-pub use http::BundleError;
+pub use http::CertificatesError;
 pub use identity::{Identity, IdentityError, Look, look};
 pub use partition::Partition;
 pub use region::{ChosenRegion, MalformedRegion, Region, RegionError, RegionSource};

@@ -21,6 +21,10 @@ region = eu-central-1
 sso_session = corp
 sso_account_id = 123456789012
 sso_role_name = Admin
+[profile role]
+region = eu-central-1
+role_arn = arn:aws:iam::123456789012:role/deploy
+source_profile = dev
 [profile second]
 role_arn = arn:aws:iam::123456789012:role/deploy
 source_profile = dev
@@ -60,6 +64,7 @@ fn configured() -> Machine {
 async fn doctor(machine: &Machine, aws: &Aws, rest: &[&str], variables: Variables<'_>) -> String {
     let mut all: Vec<(&str, &str)> = vec![
         ("AWS_ENDPOINT_URL_STS", &aws.address),
+        ("AWS_ENDPOINT_URL_EC2", &aws.address),
         ("AWS_ENDPOINT_URL_SSO", &aws.address),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", &aws.address),
     ];
@@ -113,6 +118,8 @@ async fn each_source_of_credentials_is_named() {
         ("AWS profile corp (SSO session corp); they expire in 2 h 0 min", &[("AWS_PROFILE", "corp")], 2),
         ("AWS profile program (credential_process)", &[("AWS_PROFILE", "program")], 1),
         ("the web identity token of AWS_WEB_IDENTITY_TOKEN_FILE; they expire in 2 h 0 min", web, 2),
+        ("AWS profile role (role, assumed with dev)", &[("AWS_PROFILE", "role")], 2),
+        ("the credentials endpoint of this container; they expire in 2 h 0 min", &[region], 2),
         ("the instance metadata service of EC2; they expire in 2 h 0 min", &[region], 4),
     ] {
         let mut rules = with("AKIAADA", AccessKey::Of(ADA));
@@ -121,7 +128,12 @@ async fn each_source_of_credentials_is_named() {
         rules.web_identity_key = Some("AKIAADA");
         rules.instance_key = Some("AKIAADA");
         let aws = Aws::start(rules).await;
-        let said = doctor(&machine, &aws, &[], variables).await;
+        let uri = format!("{}/container", aws.address);
+        let mut variables = variables.to_vec();
+        if source.starts_with("the credentials endpoint") {
+            variables.push(("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri));
+        }
+        let said = doctor(&machine, &aws, &[], &variables).await;
         assert!(said.contains(source) && said.contains(ADA), "{source}: {said}");
         assert!(said.ends_with("exit status 0\n"), "{said}");
         assert_eq!(aws.calls().len(), calls, "{source}: {:?}", aws.calls());
@@ -188,14 +200,26 @@ async fn wrong_and_unknown_keys_have_their_own_messages() {
 
 #[tokio::test]
 async fn regions_that_are_off_or_absent_are_not_reported_as_wrong_credentials() {
-    let rules = AwsRules { off: ["eu-central-1"].into(), ..with("AKIAADA", AccessKey::Of(ADA)) };
-    let aws = Aws::start(rules).await;
-    insta::assert_snapshot!("region_off", doctor(&Machine::new(), &aws, &[], &KEYS).await);
-    assert_eq!(aws.calls(), ["GetCallerIdentity in eu-central-1", "GetCallerIdentity in us-east-1"]);
-    let rules = AwsRules { absent: ["eu-centrall-1"].into(), ..with("AKIAADA", AccessKey::Of(ADA)) };
-    let aws = Aws::start(rules).await;
-    let set = ["--set", "cluster.eks.region=eu-centrall-1"];
-    insta::assert_snapshot!("region_absent", doctor(&Machine::new(), &aws, &set, &KEYS).await);
+    let first = ("us-east-1", "opt-in-not-required");
+    for (name, region, listed) in [
+        ("region_off", "me-south-1", vec![first, ("me-south-1", "not-opted-in")]),
+        ("region_off_without_the_permission", "me-south-1", vec![]),
+        ("region_without_sts", "me-south-1", vec![first, ("me-south-1", "opted-in")]),
+        ("region_absent", "eu-centrall-1", vec![first, ("eu-central-1", "opt-in-not-required")]),
+        ("region_silent", "eu-centrall-1", vec![]),
+    ] {
+        let mut rules = AwsRules { listed, ..with("AKIAADA", AccessKey::Of(ADA)) };
+        match region {
+            "me-south-1" => rules.off.insert(region),
+            _ => rules.absent.insert(region),
+        };
+        let aws = Aws::start(rules).await;
+        let set = format!("cluster.eks.region={region}");
+        insta::assert_snapshot!(name, doctor(&Machine::new(), &aws, &["--set", &set], &KEYS).await);
+        let calls = aws.calls();
+        let (last, before) = (&calls[calls.len() - 1], &calls[calls.len() - 2]);
+        assert_eq!([before, last], ["GetCallerIdentity in us-east-1", "DescribeRegions in us-east-1"]);
+    }
 }
 
 #[tokio::test]
@@ -226,7 +250,9 @@ async fn certificates_that_cannot_be_used_are_named() {
     let machine = Machine::new();
     let bundle = machine.write("work/ca.pem", "hello").display().to_string();
     let variables = [&KEYS[..], &[("AWS_CA_BUNDLE", bundle.as_str())]].concat();
-    insta::assert_snapshot!(doctor(&machine, &aws, &[], &variables).await);
+    insta::assert_snapshot!("unusable_bundle", doctor(&machine, &aws, &[], &variables).await);
+    let none = [&KEYS[..], &[("SSL_CERT_FILE", "/nonexistent")]].concat();
+    insta::assert_snapshot!("no_certificates", doctor(&machine, &aws, &[], &none).await);
     assert_eq!(aws.calls(), [""; 0]);
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct AwsRules {
     pub(crate) off: BTreeSet<&'static str>,
     /// Regions that do not exist: no call there gets an answer.
     pub(crate) absent: BTreeSet<&'static str>,
+    /// The regions that EC2 lists, each with its status; without any, it refuses the call.
+    pub(crate) listed: Vec<(&'static str, &'static str)>,
     /// Whether no region gets an answer, although it accepts connections.
     pub(crate) silent: bool,
     /// How far the clock of AWS is ahead of this machine's.
@@ -155,6 +157,7 @@ fn answer(request: &AwsRequest, rules: &AwsRules) -> (String, AwsAnswer) {
     let AwsRequest { verb, path, headers, body } = request;
     match (verb.as_str(), path.split('?').next().unwrap_or_default()) {
         ("POST", "/") => of_sts(headers, body, rules),
+        ("GET", "/container") => ("container credentials".to_owned(), of_container(rules)),
         ("GET", "/federation/credentials") => ("GetRoleCredentials".to_owned(), of_sso(request, rules)),
         (_, metadata) if metadata.starts_with("/latest/") => {
             (format!("{verb} {metadata}"), of_metadata(request, rules))
@@ -163,16 +166,18 @@ fn answer(request: &AwsRequest, rules: &AwsRules) -> (String, AwsAnswer) {
     }
 }
 
-/// The calls of STS, with their parameters.
-const STS: &[(&str, &[&str])] = &[
+/// The calls of STS and EC2, with their parameters.
+const CALLS: &[(&str, &[&str])] = &[
     ("GetCallerIdentity", &["Action", "Version"]),
+    ("DescribeRegions", &["Action", "Version", "AllRegions"]),
+    ("AssumeRole", &["Action", "Version", "RoleArn", "RoleSessionName"]),
     ("AssumeRoleWithWebIdentity", &["Action", "Version", "RoleArn", "RoleSessionName", "WebIdentityToken"]),
 ];
 
 fn of_sts(headers: &BTreeMap<String, String>, body: &str, rules: &AwsRules) -> (String, AwsAnswer) {
     let parameters: BTreeMap<&str, &str> = body.split('&').filter_map(|one| one.split_once('=')).collect();
     let action = parameters.get("Action").copied().unwrap_or_default();
-    let Some((_, known)) = STS.iter().find(|(name, _)| *name == action) else {
+    let Some((_, known)) = CALLS.iter().find(|(name, _)| *name == action) else {
         return (action.to_owned(), AwsAnswer::Unknown("no such action".to_owned()));
     };
     if let Some(other) = parameters.keys().find(|name| !known.contains(name)) {
@@ -184,9 +189,13 @@ fn of_sts(headers: &BTreeMap<String, String>, body: &str, rules: &AwsRules) -> (
     // `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/sts/aws4_request, …`
     let scope = headers.get("authorization").and_then(|value| value.split("Credential=").nth(1));
     let scope: Vec<&str> = scope.unwrap_or_default().split(['/', ',']).take(5).collect();
-    let [key, _, region, "sts", "aws4_request"] = scope.as_slice() else {
+    let service = if action == "DescribeRegions" { "ec2" } else { "sts" };
+    let [key, _, region, of, "aws4_request"] = scope.as_slice() else {
         return (action.to_owned(), AwsAnswer::Unknown(format!("wrong scope: {scope:?}")));
     };
+    if *of != service {
+        return (action.to_owned(), AwsAnswer::Unknown(format!("signed for {of}")));
+    }
     let call = format!("{action} in {region}");
     if rules.silent {
         return (call, AwsAnswer::Silence);
@@ -199,10 +208,14 @@ fn of_sts(headers: &BTreeMap<String, String>, body: &str, rules: &AwsRules) -> (
         let message = "The security token included in the request is invalid.";
         return (call, refusal("InvalidClientTokenId", message));
     };
+    if action == "DescribeRegions" {
+        return (call, regions(rules));
+    }
     if !is_in_time(date, rules) {
         return (call, refusal("SignatureDoesNotMatch", "Signature expired: it is too old"));
     }
     let answer = match key {
+        AccessKey::Of(_) if action == "AssumeRole" => AwsAnswer::Text(200, session(action, "AKIAADA")),
         AccessKey::Of(principal) => AwsAnswer::Text(200, identity(principal)),
         AccessKey::Expired => {
             refusal("ExpiredToken", "The security token included in the request is expired")
@@ -212,6 +225,26 @@ fn of_sts(headers: &BTreeMap<String, String>, body: &str, rules: &AwsRules) -> (
         }
     };
     (call, answer)
+}
+
+fn regions(rules: &AwsRules) -> AwsAnswer {
+    if rules.listed.is_empty() {
+        return AwsAnswer::Text(
+            403,
+            "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized</Message></Error>\
+             </Errors><RequestID>r-1</RequestID></Response>"
+                .to_owned(),
+        );
+    }
+    let item = |(name, status): &(&str, &str)| {
+        format!("<item><regionName>{name}</regionName><optInStatus>{status}</optInStatus></item>")
+    };
+    let items: Vec<String> = rules.listed.iter().map(item).collect();
+    let items = items.concat();
+    AwsAnswer::Text(
+        200,
+        format!("<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"),
+    )
 }
 
 /// Whether the time of a signature is within 5 min of AWS's clock.
@@ -243,16 +276,18 @@ fn of_web_identity(token: &str, rules: &AwsRules) -> AwsAnswer {
     let Some(key) = rules.web_identity_key.filter(|_| token == "good") else {
         return refusal("ExpiredTokenException", "Token expired");
     };
+    AwsAnswer::Text(200, session("AssumeRoleWithWebIdentity", key))
+}
+
+/// The answer of STS to a call for a session of a role.
+fn session(action: &str, key: &str) -> String {
+    let end = end().strftime("%Y-%m-%dT%H:%M:%SZ");
     let role = "arn:aws:sts::123456789012:assumed-role/pod/devplat";
-    AwsAnswer::Text(
-        200,
-        format!(
-            "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\
-             <AccessKeyId>{key}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey><SessionToken>t</SessionToken>\
-             <Expiration>{}</Expiration></Credentials><AssumedRoleUser><Arn>{role}</Arn><AssumedRoleId>A:d\
-             </AssumedRoleId></AssumedRoleUser></AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>",
-            end().strftime("%Y-%m-%dT%H:%M:%SZ")
-        ),
+    format!(
+        "<{action}Response><{action}Result><Credentials><AccessKeyId>{key}</AccessKeyId>\
+         <SecretAccessKey>secret</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{end}</Expiration>\
+         </Credentials><AssumedRoleUser><Arn>{role}</Arn><AssumedRoleId>A:d</AssumedRoleId></AssumedRoleUser>\
+         </{action}Result></{action}Response>"
     )
 }
 
@@ -281,6 +316,17 @@ fn of_sso(request: &AwsRequest, rules: &AwsRules) -> AwsAnswer {
     }
 }
 
+fn of_container(rules: &AwsRules) -> AwsAnswer {
+    let Some(key) = rules.instance_key else { return AwsAnswer::Text(404, String::new()) };
+    AwsAnswer::Text(200, format!("{{{}}}", session_keys(key)))
+}
+
+/// Temporary credentials, as JSON members.
+fn session_keys(key: &str) -> String {
+    let end = end().strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!(r#""AccessKeyId":"{key}","SecretAccessKey":"secret","Token":"t","Expiration":"{end}""#)
+}
+
 fn of_metadata(request: &AwsRequest, rules: &AwsRules) -> AwsAnswer {
     const ROLE: &str = "/latest/meta-data/iam/security-credentials/";
     let Some(key) = rules.instance_key else { return AwsAnswer::Text(404, String::new()) };
@@ -293,10 +339,7 @@ fn of_metadata(request: &AwsRequest, rules: &AwsRules) -> AwsAnswer {
         }
         ("GET", ROLE) => AwsAnswer::Text(200, "node".to_owned()),
         ("GET", path) if path.strip_prefix(ROLE) == Some("node") => {
-            let end = end().strftime("%Y-%m-%dT%H:%M:%SZ");
-            let keys = format!(
-                r#""AccessKeyId":"{key}","SecretAccessKey":"secret","Token":"t","Expiration":"{end}""#
-            );
+            let keys = session_keys(key);
             AwsAnswer::Text(
                 200,
                 format!(

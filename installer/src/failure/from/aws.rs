@@ -1,13 +1,17 @@
 //! Converts the errors of AWS.
 
-use devplat_aws::{AwsCredentialsError, BundleError, CredentialSource, IdentityError, RegionError};
+use devplat_aws::{AwsCredentialsError, CertificatesError, CredentialSource, IdentityError, RegionError};
 
 use super::super::{Cause, Exit, Failure};
 
-impl From<BundleError> for Failure {
-    fn from(error: BundleError) -> Self {
-        let hint = "name a file of certificates in PEM format, or `unset AWS_CA_BUNDLE`";
-        Self::of(Exit::Usage, &error).hint(hint)
+impl From<CertificatesError> for Failure {
+    fn from(error: CertificatesError) -> Self {
+        match &error {
+            CertificatesError::Bundle { .. } => Self::of(Exit::Usage, &error)
+                .hint("name a file of certificates in PEM format, or `unset AWS_CA_BUNDLE`"),
+            CertificatesError::Absent => Self::of(Exit::Missing, &error)
+                .hint("install the package ca-certificates, or name a file in AWS_CA_BUNDLE"),
+        }
     }
 }
 
@@ -69,7 +73,9 @@ impl From<&IdentityError> for Failure {
     fn from(error: &IdentityError) -> Self {
         let exit = match error {
             IdentityError::Unreachable { .. } => Exit::of_place(true),
-            IdentityError::NoSuchRegion { .. }
+            IdentityError::AbsentRegion { .. }
+            | IdentityError::SilentRegion { .. }
+            | IdentityError::StsOff { .. }
             | IdentityError::Expired { .. }
             | IdentityError::Clock(_)
             | IdentityError::RegionOff { .. }
@@ -82,9 +88,16 @@ impl From<&IdentityError> for Failure {
         let hint = match error {
             IdentityError::Expired { from } => renewal(from),
             IdentityError::Clock(_) => "set the clock: `sudo timedatectl set-ntp true`".to_owned(),
-            IdentityError::NoSuchRegion { region, .. } => {
+            IdentityError::SilentRegion { region, .. } => {
                 format!("check the name {region}; if it is right, a firewall or proxy rejects its endpoint")
             }
+            IdentityError::AbsentRegion { nearest: Some(nearest), .. } => format!("did you mean {nearest}?"),
+            IdentityError::AbsentRegion { nearest: None, .. } => {
+                "`aws ec2 describe-regions --all-regions` lists the regions".to_owned()
+            }
+            IdentityError::StsOff { region, .. } => format!(
+                "activate it in the IAM console under Account settings, Endpoints, {region}; or name another region"
+            ),
             IdentityError::RegionOff { region, .. } => format!(
                 "switch it on, which takes some minutes: `aws account enable-region --region-name {region}`; or name another region"
             ),
