@@ -19,10 +19,25 @@ pub const NAME: &str = "SSH-2.0-devplat";
 pub struct Keys {
     /// The identity that all replicas share.
     pub host: Host,
-    /// Who certifies dev servers.
-    pub host_authority: PublicKey,
-    /// What lets the bastion into them.
-    pub session_authority: SessionAuthority,
+    /// The authorities for connections to dev servers.
+    pub backend: Backend,
+}
+
+/// The authorities for connections to dev servers. The operator makes other ones if their seed was deleted.
+#[derive(Debug)]
+pub struct Backend {
+    folder: PathBuf,
+    host_authority: PathBuf,
+    now: latest::Sender<Arc<BackendAuthorities>>,
+}
+
+/// The authorities for connections to dev servers, at one time.
+#[derive(Debug)]
+pub struct BackendAuthorities {
+    /// Certifies dev servers.
+    pub host: Arc<PublicKey>,
+    /// Certifies the bastion for dev servers.
+    pub session: SessionAuthority,
 }
 
 /// What the bastion shows to clients. The names in it change with the platform's profile.
@@ -70,13 +85,38 @@ pub enum KeysError {
 impl Keys {
     /// From the folder of the Secret, and the public key of the host authority.
     pub fn read(folder: &Path, host_authority: &Path) -> Result<Self, KeysError> {
-        let host = Host::read(folder)?;
-        let path = folder.join(name::SESSION_AUTHORITY_KEY);
-        let session_authority = SessionAuthority::from_openssh(&content(&path)?)
-            .map_err(|source| KeysError::Session { path, source })?;
-        let host_authority = parse(host_authority, PublicKey::from_openssh)?;
-        Ok(Self { host, host_authority, session_authority })
+        let now = latest::Sender::new(Arc::new(backend_authorities(folder, host_authority)?));
+        let (folder, host_authority) = (folder.to_owned(), host_authority.to_owned());
+        Ok(Self { host: Host::read(&folder)?, backend: Backend { folder, host_authority, now } })
     }
+}
+
+impl Backend {
+    /// Reads both again, for new connections to dev servers. Keeps both if one cannot be used.
+    pub fn reread(&self) -> Result<(), KeysError> {
+        let read = backend_authorities(&self.folder, &self.host_authority)?;
+        self.now.send_if_modified(|now| {
+            let changed = read.host != now.host || read.session.public_key() != now.session.public_key();
+            if changed {
+                *now = Arc::new(read);
+            }
+            changed
+        });
+        Ok(())
+    }
+
+    /// Returns what a new connection to a dev server uses.
+    pub fn now(&self) -> latest::Receiver<Arc<BackendAuthorities>> {
+        self.now.subscribe()
+    }
+}
+
+fn backend_authorities(folder: &Path, host_authority: &Path) -> Result<BackendAuthorities, KeysError> {
+    let path = folder.join(name::SESSION_AUTHORITY_KEY);
+    let session = SessionAuthority::from_openssh(&content(&path)?)
+        .map_err(|source| KeysError::Session { path, source })?;
+    let host = Arc::new(parse(host_authority, PublicKey::from_openssh)?);
+    Ok(BackendAuthorities { host, session })
 }
 
 impl Host {
@@ -158,7 +198,26 @@ mod tests {
     #[test]
     fn keys_are_read_as_the_operator_writes_them() {
         let keys = read(&folder(1)).unwrap();
-        assert_eq!(&keys.host_authority, HostAuthority::from_seed([1; 32]).public_key());
+        assert_eq!(&*keys.backend.now().borrow().host, HostAuthority::from_seed([1; 32]).public_key());
+    }
+
+    #[test]
+    fn authorities_of_another_seed_are_used_for_new_connections() {
+        let folder = folder(1);
+        let Keys { host: _, backend } = read(&folder).unwrap();
+        let mut seen = backend.now();
+        backend.reread().unwrap();
+        assert!(!seen.has_changed().unwrap(), "they are the same");
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write(name::SESSION_AUTHORITY_KEY, "half");
+        assert!(matches!(backend.reread(), Err(KeysError::Session { .. })));
+        let (host, session) = (HostAuthority::from_seed([5; 32]), SessionAuthority::from_seed([6; 32]));
+        write(name::SESSION_AUTHORITY_KEY, &session.to_openssh());
+        write(name::HOST_AUTHORITY, &host.public_key().to_openssh().unwrap());
+        backend.reread().unwrap();
+        let now = seen.borrow_and_update();
+        assert_eq!(&*now.host, host.public_key());
+        assert_eq!(now.session.public_key(), session.public_key());
     }
 
     #[test]

@@ -35,7 +35,7 @@ use devctl::{Devctl, Tokens};
 use directory::Directory;
 use door::{Door, Guests, Numbers};
 use drain::Drain;
-use keys::{Host, Keys};
+use keys::{Backend, Host, Keys};
 use startups::Startups;
 
 /// How often files are read again that Kubernetes changes in place.
@@ -76,7 +76,7 @@ pub async fn run(
     api_server: String,
     end: CancellationToken,
 ) -> Result<(), Error> {
-    let Keys { host, host_authority, session_authority } = Keys::read(&config.keys, &config.host_authority)?;
+    let Keys { host, backend } = Keys::read(&config.keys, &config.host_authority)?;
     let authorities = Arc::new(Authorities::read(&config.user_ca, config.user_revoked.as_deref())?);
     let directory = Arc::new(Directory::default());
     let devctl = config.runner.clone().map(|runner| Devctl {
@@ -93,7 +93,7 @@ pub async fn run(
         audit: Audit::stdout().map_err(Error::Audit)?,
         metrics: metrics::Metrics::default(),
         drain: Drain::default(),
-        dialer: Dialer::new(host_authority, session_authority),
+        dialer: Dialer::following(backend.now()),
         devctl,
         startups: Startups::new(config.penalty_exempt.clone()),
         login_grace: policy::LOGIN_GRACE,
@@ -104,7 +104,7 @@ pub async fn run(
     let listener = listen(config.listen)?;
     let http_listener = listen(config.http_listen)?;
     let watching = tokio::spawn(directory::watch::watch(client, directory));
-    let rereading = tokio::spawn(reread(authorities, host));
+    let rereading = tokio::spawn(reread(authorities, host, backend));
     let http_end = CancellationToken::new();
     let http = tokio::spawn(http::serve(http_listener, door.clone(), http_end.clone()));
     serve_until(door, shown, listener, config.drain, end).await;
@@ -146,13 +146,14 @@ fn listen(address: std::net::SocketAddr) -> Result<TcpListener, Error> {
 }
 
 /// Follows the files that Kubernetes changes in place.
-async fn reread(authorities: Arc<Authorities>, host: Host) {
+async fn reread(authorities: Arc<Authorities>, host: Host, backend: Backend) {
     let mut tick = tokio::time::interval(REREAD);
-    let (mut users, mut own) = (Told::default(), Told::default());
+    let (mut users, mut own, mut dialed) = (Told::default(), Told::default(), Told::default());
     loop {
         tick.tick().await;
         users.tell("authorities of users stay as they were", authorities.reread());
         own.tell("the host key and its certificate stay as they were", host.reread());
+        dialed.tell("the authorities of dev servers stay as they were", backend.reread());
     }
 }
 

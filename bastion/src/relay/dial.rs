@@ -101,7 +101,8 @@ impl Dialer {
         let stream = reach(address).await.map_err(|source| DialError::Unreachable(address, source))?;
         let _ = stream.set_nodelay(true);
         let name = format!("{}.{}", target.server, target.namespace);
-        let (side, verdict) = AgentSide::new(self.host_authority.clone(), name, back.clone());
+        let authorities = self.authorities();
+        let (side, verdict) = AgentSide::new(authorities.host.clone(), name, back.clone());
         let connected = client::connect_stream(self.config.clone(), Unblocked::new(stream), side).await;
         let mut handle = connected.map_err(|error| match verdict.take() {
             Some(wrong) => DialError::WrongHost(address, wrong),
@@ -110,7 +111,7 @@ impl Dialer {
         let random = random().map_err(DialError::Random)?;
         let key = PrivateKey::from(Ed25519Keypair::from_seed(&random[0]));
         let principal = server_principal(&target.namespace, &target.server);
-        let certificate = self.session_authority.certify(
+        let certificate = authorities.session.certify(
             key.public_key(),
             &principal,
             &target.user,

@@ -116,6 +116,7 @@ pub async fn begin(
     let proof = ProofRun::new(client, platform, pace);
     // Without its record, the platform is not proved if this proof fails or is killed.
     forget(client, platform, pace).await?;
+    proof.operator_stays().await?;
     proof.clear(OperatorPresence::MayStart).await?;
     let outcome = async {
         let mut seed = [0; 32];

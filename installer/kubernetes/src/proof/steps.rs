@@ -6,7 +6,7 @@ use devplat_api::{DevServer, DevServerSpec, DevUser, DevUserSpec, Slug, name, se
 use devplat_keys::UserKey;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{DeleteParams, ObjectMeta, Patch, Request},
+    api::{DeleteParams, DynamicObject, ObjectMeta, PartialObjectMeta, Patch, Request},
     core::request::Error as RequestError,
 };
 
@@ -111,6 +111,16 @@ impl ProofRun<'_> {
 
     fn claim_ref(&self) -> ObjectRef {
         ObjectRef::new("v1", "PersistentVolumeClaim", Some(&self.namespace), &format!("{NAME}-home"))
+    }
+
+    /// Waits while the operator's namespace is being deleted: an operator that still runs there would make keys from a seed
+    /// that is about to be gone.
+    pub(super) async fn operator_stays(&self) -> Result<(), ProofError> {
+        let namespace = [ObjectRef::namespace(name::OPERATOR_NAMESPACE)];
+        let leaves = |live: &PartialObjectMeta<DynamicObject>| live.metadata.deletion_timestamp.is_some();
+        let operator = OperatorPresence::MayStart;
+        let outcome = release::wait_while(self.server, &namespace, leaves, operator, GONE_PATIENCE).await?;
+        outcome.map_err(ProofError::NotGone)
     }
 
     async fn wait_gone(&self, objects: &[ObjectRef], operator: OperatorPresence) -> Result<(), ProofError> {
