@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 /// send new ones elsewhere.
 const LEAVE: u32 = 3;
 
+/// The loopback addresses, which the operator adds to the bastion's certificate.
+const ALWAYS: [&str; 2] = ["127.0.0.1", "::1"];
+
 /// The images in manifests, each a complete reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,7 +108,7 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
         "serviceType": service_type,
         "nodePort": node_port,
         "host": host(bastion, cluster),
-        "hostNames": host_names.join(","),
+        "hostNames": names(host_names, cluster).join(","),
         "userAuthorities": user_authorities.join("\n"),
         "userRevocations": user_revocations.join("\n"),
         "graceSeconds": grace_seconds,
@@ -113,6 +116,15 @@ fn bastion_values(bastion: &Bastion, cluster: &Cluster) -> Value {
         // The bastion's own deadline starts after the preStop sleep, so the kubelet's SIGKILL has to come later than both.
         "terminationSeconds": grace_seconds + LEAVE + 5,
     })
+}
+
+/// Returns the names of the bastion's host certificate, besides those that it always has: the profile's, and the address at
+/// which a local cluster binds the port of the bastion.
+fn names(host_names: &[String], cluster: &Cluster) -> Vec<String> {
+    let bound = cluster.local().map(|local| local.ssh_address).filter(|address| !address.is_unspecified());
+    let bound = bound.map(|address| address.to_string()).filter(|name| !ALWAYS.contains(&name.as_str()));
+    let bound = bound.filter(|name| !host_names.contains(name));
+    host_names.iter().cloned().chain(bound).collect()
 }
 
 /// Returns the address of the bastion that devctl shows, or `None` if the profile does not determine one.

@@ -257,6 +257,23 @@ fn bastion_gets_its_address_where_the_profile_determines_it() {
 }
 
 #[test]
+fn certificate_of_the_bastion_names_the_address_of_its_port() {
+    let names = |sets: &[&str]| {
+        let templates = Templates::new(&BTreeMap::new()).unwrap();
+        let profile = profile_with("k3d", sets);
+        let yaml = to_yaml(&with(&profile, |input| templates.release(ReleaseName::Operator, input)).unwrap());
+        let value = yaml.split_once("name: DEVPLAT_BASTION_NAMES\n          value: ").unwrap().1;
+        value.lines().next().unwrap().trim_matches(['"', '\'']).to_owned()
+    };
+    let named = "bastion.hostNames=[a.example]";
+    assert_eq!(names(&["cluster.k3d.sshAddress=127.0.0.2", named]), "a.example,127.0.0.2");
+    assert_eq!(names(&["cluster.k3d.sshAddress=192.0.2.7", "bastion.hostNames=[192.0.2.7]"]), "192.0.2.7");
+    for everywhere in ["0.0.0.0", "127.0.0.1", "::1"] {
+        assert_eq!(names(&[&format!("cluster.k3d.sshAddress={everywhere}"), named]), "a.example");
+    }
+}
+
+#[test]
 fn operator_gets_the_level_of_pod_security() {
     let templates = Templates::new(&BTreeMap::new()).unwrap();
     for level in ["privileged", "baseline", "none"] {

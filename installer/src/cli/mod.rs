@@ -81,7 +81,7 @@ enum Verb {
     PortForward(port_forward::PortForward),
     /// Add the platform to ~/.ssh/config, so that plain `ssh` finds it
     SshConfig(ssh_config::SshConfigArgs),
-    /// Check this machine for the needs of a profile
+    /// Check this machine, or the AWS account, for the needs of a profile
     Doctor(doctor::Doctor),
     /// Print the version
     Version(version::Version),

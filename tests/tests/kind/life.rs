@@ -182,7 +182,7 @@ pub(crate) fn drift_is_repaired() -> Result<()> {
 /// `up` waits until the namespaces are gone, creates them again, and proves the new bastion before it is done.
 pub(crate) fn namespaces_that_are_being_deleted_are_created_again() -> Result<()> {
     let platform = ready()?;
-    for namespaces in [&["devserver-bastion"][..], &["devserver-operator-system", "devserver-bastion"]] {
+    for namespaces in [&["devserver-bastion"][..], &["devserver-operator-system"]] {
         platform.kubectl(&[&["delete", "namespace", "--wait=false"], namespaces].concat())?;
         let said = up(platform)?.expect(0)?.stderr;
         ensure!(

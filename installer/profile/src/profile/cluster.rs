@@ -40,18 +40,18 @@ impl Cluster {
 
     /// Returns the values that all clusters of its origin have.
     pub fn origin(&self) -> Origin<'_> {
-        let (provider, ssh_port, subnet, config_file, delivery) = match self {
-            Self::Kind(KindCluster { ssh_port, subnet, config_file, delivery, .. }) => {
-                (LocalProvider::Kind, *ssh_port, *subnet, config_file, delivery)
+        let (provider, ssh_port, ssh_address, subnet, config_file, delivery) = match self {
+            Self::Kind(KindCluster { ssh_port, ssh_address, subnet, config_file, delivery, .. }) => {
+                (LocalProvider::Kind, *ssh_port, *ssh_address, *subnet, config_file, delivery)
             }
-            Self::K3d(K3dCluster { ssh_port, subnet, config_file, delivery, .. }) => {
-                (LocalProvider::K3d, *ssh_port, *subnet, config_file, delivery)
+            Self::K3d(K3dCluster { ssh_port, ssh_address, subnet, config_file, delivery, .. }) => {
+                (LocalProvider::K3d, *ssh_port, *ssh_address, *subnet, config_file, delivery)
             }
             Self::Existing(existing) => return Origin::Existing(existing),
             Self::Eks(eks) => return Origin::Eks(eks),
         };
         let config_file = config_file.as_deref();
-        Origin::Created(LocalCluster { provider, ssh_port, subnet, config_file, delivery })
+        Origin::Created(LocalCluster { provider, ssh_port, ssh_address, subnet, config_file, delivery })
     }
 
     /// Returns the cluster that devplat creates on this machine, or `None` for another cluster.
@@ -81,6 +81,8 @@ pub struct LocalCluster<'a> {
     pub provider: LocalProvider,
     /// Port of this machine that leads to the bastion; a free one if missing.
     pub ssh_port: Option<u16>,
+    /// Address of this machine at which that port is bound.
+    pub ssh_address: IpAddr,
     /// Address range of the Docker network; Docker chooses one if missing.
     pub subnet: Option<Ipv4Net>,
     /// A configuration file of the provider that devplat adds to.
