@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_memory_is_told_with_causes_and_remedies() {
+    fn unreadable_memory_is_reported_with_causes_and_remedies() {
         let failure = Failure::new(Exit::Usage, "is a folder").while_doing("cannot read a").hint("delete it");
         assert_eq!(with_remedy(&failure), "cannot read a: is a folder; delete it");
     }

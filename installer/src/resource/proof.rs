@@ -169,12 +169,12 @@ pub(super) async fn proved(inputs: &PlatformInputs, context: &PlatformContext) -
     let (recorded, deployments) = futures::try_join!(recorded(context), async {
         Ok(proof::identities(&client, &deployments, context).await?)
     })?;
-    let live = digest(inputs)?.map(|digest| Live { digest, started: started(context), deployments });
+    let live = digest(inputs)?.map(|digest| PlatformState { digest, started: started(context), deployments });
     Ok(judge(recorded, live))
 }
 
 /// The platform as it is, to be compared with a record.
-struct Live {
+struct PlatformState {
     digest: String,
     started: Option<String>,
     /// `None` if one of the Deployments is absent or leaves.
@@ -182,7 +182,7 @@ struct Live {
 }
 
 /// Compares the record with the platform; `None` if the releases cannot be rendered.
-fn judge(recorded: Option<proof::ProofRecord>, live: Option<Live>) -> Proved {
+fn judge(recorded: Option<proof::ProofRecord>, live: Option<PlatformState>) -> Proved {
     let Some(proof::ProofRecord { digest, started, deployments, policies: _ }) = recorded else {
         return Proved::Never;
     };
@@ -261,9 +261,9 @@ mod tests {
         proof::ProofRecord { digest: "releases".to_owned(), started, deployments, policies: None }
     }
 
-    fn live(digest: &str, started: Option<&str>, deployments: Option<&str>) -> Live {
+    fn live(digest: &str, started: Option<&str>, deployments: Option<&str>) -> PlatformState {
         let (started, deployments) = (started.map(str::to_owned), deployments.map(str::to_owned));
-        Live { digest: digest.to_owned(), started, deployments }
+        PlatformState { digest: digest.to_owned(), started, deployments }
     }
 
     #[test]

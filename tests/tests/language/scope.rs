@@ -31,7 +31,7 @@ pub(crate) const STRICT: &[&str] = &[
 ];
 
 /// Folders and files that are still to follow, each with its number of findings, which may only fall.
-pub(crate) const FOLLOWING: &[(&str, usize)] = &[("bastion", 705), ("cli", 194), ("operator", 418)];
+pub(crate) const FOLLOWING: &[(&str, usize)] = &[("bastion", 704), ("cli", 194), ("operator", 418)];
 
 /// Crates that are interfaces: every public item of theirs has a comment.
 pub(crate) const INTERFACES: &[&str] = &["bastion/keys", "installer/profile", "operator/api"];

@@ -63,7 +63,7 @@ pub async fn wait_ready(
             pace.pause(period).await?;
         }
     }
-    // What is ready in a namespace that is being deleted is about to be deleted as well.
+    // A ready object in a namespace that is being deleted will be deleted as well.
     match leaving_namespaces(server, &release.objects).await?.pop() {
         Some(namespace) => {
             let waiting = Waiting::deletion(namespace, &[]);

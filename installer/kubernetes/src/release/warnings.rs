@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn newest_warning_is_told_once_the_pod_has_started_for_5_s() {
+    async fn newest_warning_is_reported_once_the_pod_has_started_for_5_s() {
         let client = client(|request| {
             let query = request.uri().query().unwrap_or_default();
             assert!(query.contains("involvedObject.uid%3Du%2Ctype%3DWarning"), "{query}");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn forbidden_events_are_no_failure_of_the_wait() {
+    async fn forbidden_events_do_not_fail_the_wait() {
         let client =
             client(|_| (403, json!({"kind": "Status", "code": 403, "reason": "Forbidden", "message": "no"})));
         let server = ApiServer { client: &client, pace: &Steady };
