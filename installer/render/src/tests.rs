@@ -265,11 +265,11 @@ fn certificate_of_the_bastion_names_the_address_of_its_port() {
         let value = yaml.split_once("name: DEVPLAT_BASTION_NAMES\n          value: ").unwrap().1;
         value.lines().next().unwrap().trim_matches(['"', '\'']).to_owned()
     };
-    let named = "bastion.hostNames=[a.example]";
-    assert_eq!(names(&["cluster.k3d.sshAddress=127.0.0.2", named]), "a.example,127.0.0.2");
+    let host = "bastion.hostNames=[a.example]";
+    assert_eq!(names(&["cluster.k3d.sshAddress=127.0.0.2", host]), "a.example,127.0.0.2");
     assert_eq!(names(&["cluster.k3d.sshAddress=192.0.2.7", "bastion.hostNames=[192.0.2.7]"]), "192.0.2.7");
     for everywhere in ["0.0.0.0", "127.0.0.1", "::1"] {
-        assert_eq!(names(&[&format!("cluster.k3d.sshAddress={everywhere}"), named]), "a.example");
+        assert_eq!(names(&[&format!("cluster.k3d.sshAddress={everywhere}"), host]), "a.example");
     }
 }
 
