@@ -175,6 +175,12 @@ impl Failure {
         }
         line.replace('\n', " ")
     }
+
+    /// Returns the message with its causes and all hints on one line.
+    pub fn one_line_with_hints(&self) -> String {
+        let parts = std::iter::once(self.one_line()).chain(self.hints.iter().cloned());
+        parts.collect::<Vec<_>>().join("; ")
+    }
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub(super) async fn run(_: &ListPlatforms, host: &Host) -> Result<(), Failure> {
         host.ui.remark(&format!("not searched: {why}"));
     }
     for failure in unreadable {
-        host.ui.remark(&with_remedy(&failure));
+        host.ui.remark(&failure.one_line_with_hints());
     }
     host.ui.say(&show(&platforms));
     Ok(())
@@ -96,12 +96,6 @@ fn unreadable(platform: &KnownPlatform) -> Option<&Failure> {
         Memory::Unreadable(why) => Some(why),
         Memory::Decisions(_) | Memory::Nothing => None,
     }
-}
-
-/// Returns a failure and its remedies on one line.
-fn with_remedy(failure: &Failure) -> String {
-    let parts = std::iter::once(failure.one_line()).chain(failure.hints.iter().cloned());
-    parts.collect::<Vec<_>>().join("; ")
 }
 
 fn show(platforms: &[ListedPlatform]) -> String {
@@ -150,6 +144,6 @@ mod tests {
     #[test]
     fn unreadable_memory_is_reported_with_causes_and_remedies() {
         let failure = Failure::new(Exit::Usage, "is a folder").while_doing("cannot read a").hint("delete it");
-        assert_eq!(with_remedy(&failure), "cannot read a: is a folder; delete it");
+        assert_eq!(failure.one_line_with_hints(), "cannot read a: is a folder; delete it");
     }
 }

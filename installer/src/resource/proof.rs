@@ -138,7 +138,10 @@ impl Proof {
         let outcome = proof::finish(&client, platform, bastion, begun, cx).await;
         let policies = outcome.map_err(|error| unproved(&error, cx))?;
         cx.context.keep_enforcement(policies);
-        let deployments = proof::identities(&client, &deployments(&self.inputs)?, cx).await?;
+        let deployments = Some(proof::identities(&client, &deployments(&self.inputs)?, cx).await?.ok_or_else(|| {
+            Failure::new(Exit::PartWay, "the operator or the bastion was deleted during the proof")
+                .hint("run the same command again, which creates it again and proves it")
+        })?);
         let record = proof::ProofRecord { digest, started, deployments, policies };
         proof::record(&client, platform, &record, cx).await?;
         Ok(physical())

@@ -207,7 +207,7 @@ pub(crate) async fn k3d_fails(
     let begun = machine.at("work/begun");
     machine.until(|| begun.exists()).await;
     meanwhile();
-    // Not through a pipe: devplat may have noticed the fault and stopped k3d, and then nobody reads from it.
+    // Not through a pipe: devplat may have noticed the fault and stopped k3d, and then the pipe has no reader.
     fs::write(machine.at("work/go"), "").unwrap();
     running.ended().await
 }

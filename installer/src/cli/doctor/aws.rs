@@ -78,11 +78,7 @@ fn account(identity: &Identity) -> String {
 fn finding(name: &'static str, found: Result<String, Failure>) -> Prerequisite {
     let (has, remedy) = match found {
         Ok(has) => (Some(has), None),
-        Err(failure) => {
-            let mut lines = vec![failure.one_line()];
-            lines.extend(failure.hints);
-            (None, Some(lines.join("; ")))
-        }
+        Err(failure) => (None, Some(failure.one_line_with_hints())),
     };
     Prerequisite { name, needed: true, has, installed: false, remedy }
 }
